@@ -1,0 +1,31 @@
+"""Errors of the contract.
+
+``ContractError`` is the root; ``SimulationInvalid`` says which field of a simulation is
+wrong. Their text says where, what, and what is allowed.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ContractError", "SimulationInvalid"]
+
+
+class ContractError(Exception):
+    """Root of the contract's errors."""
+
+
+class SimulationInvalid(ContractError):
+    """A simulation cannot be run as written.
+
+    Attributes:
+        path: Where, such as ``spec.rate.eventsPerSecond``.
+        value: What stands there, shortened to 80 characters.
+        allowed: What may stand there.
+    """
+
+    def __init__(self, path: str, value: object, allowed: str) -> None:
+        """Keep the fields and build the text."""
+        shown = repr(value)
+        self.path = path
+        self.value = shown if len(shown) <= 80 else shown[:77] + "..."
+        self.allowed = allowed
+        super().__init__(f"{path}: {self.value} is not allowed; {allowed}")

@@ -1,0 +1,207 @@
+"""The event: one flat JSON object for each thing a visitor did.
+
+Owns the table of the event's fields, from which the JSON Schema, the Spark schema, the
+PostgreSQL columns, the documentation and the generator's encoder derive. Names are those of
+Google Analytics 4's recommended e-commerce events
+(https://developers.google.com/analytics/devguides/collection/ga4/reference/events).
+It does not know how events follow each other: that is :mod:`clickstream_contract.journey`.
+"""
+
+from __future__ import annotations
+
+from clickstream_contract.fields import Field, FieldType
+
+__all__ = [
+    "CART_EVENTS",
+    "CURRENCY",
+    "DEVICES",
+    "EVENT_FIELDS",
+    "EVENT_NAMES",
+    "ITEM_EVENTS",
+    "ITEM_FIELDS",
+    "MAX_EVENT_BYTES",
+    "SCHEMA_VERSION",
+    "field",
+]
+
+SCHEMA_VERSION = 1
+CURRENCY = "EUR"
+"""The shop has one currency, so that sums are sums. ISO 4217."""
+
+MAX_EVENT_BYTES = 65_536
+"""A larger record is rejected: the largest event the generator can make has under 4 KiB."""
+
+EVENT_NAMES = (
+    "session_start",
+    "page_view",
+    "search",
+    "view_item_list",
+    "view_item",
+    "add_to_cart",
+    "remove_from_cart",
+    "view_cart",
+    "begin_checkout",
+    "add_shipping_info",
+    "add_payment_info",
+    "purchase",
+)
+"""Their order is the code by which the generator and the tables of weights name them."""
+
+DEVICES = ("mobile", "desktop", "tablet")
+
+ITEM_EVENTS = ("view_item", "add_to_cart", "remove_from_cart")
+"""Events about one product."""
+
+CART_EVENTS = (
+    "add_to_cart",
+    "remove_from_cart",
+    "view_cart",
+    "begin_checkout",
+    "add_shipping_info",
+    "add_payment_info",
+    "purchase",
+)
+"""Events that tell what the cart holds."""
+
+_VALUE_EVENTS = ("view_item", *CART_EVENTS)
+_CATEGORY_EVENTS = ("view_item_list", *ITEM_EVENTS)
+
+ITEM_FIELDS: tuple[Field, ...] = (
+    Field("product_id", FieldType.TEXT, "The product.", max_length=32),
+    Field("category", FieldType.TEXT, "The product's category.", max_length=64),
+    Field("quantity", FieldType.INTEGER, "How many were bought.", unit="pieces", minimum=1),
+    Field("price_minor", FieldType.BIGINT, "Price of one.", unit="cents", minimum=0),
+)
+"""The lines of an order."""
+
+EVENT_FIELDS: tuple[Field, ...] = (
+    Field(
+        "event_id",
+        FieldType.UUID,
+        "Identity of the event: RFC 9562 version 8, made of run, shard and shard_seq, so a"
+        " record sent twice has it twice.",
+    ),
+    Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
+    Field("event_time", FieldType.TIMESTAMP, "When the visitor did it."),
+    Field("sent_at", FieldType.TIMESTAMP, "When the generator handed it to Kafka."),
+    Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1",)),
+    Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
+    Field("run_id", FieldType.UUID, "The run of that simulation."),
+    Field("shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0),
+    Field(
+        "shard_seq",
+        FieldType.BIGINT,
+        "Its number within run and shard: 1, 2, 3 and so on without a gap.",
+        minimum=1,
+    ),
+    Field("user_id", FieldType.TEXT, "The visitor, the same in every visit.", max_length=32),
+    Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
+    Field(
+        "session_seq",
+        FieldType.INTEGER,
+        "Its number within the visit: 1, 2, 3 and so on without a gap.",
+        minimum=1,
+    ),
+    Field(
+        "persona",
+        FieldType.TEXT,
+        "The kind of visitor: the truth that a real stream does not tell.",
+        max_length=63,
+    ),
+    Field("country", FieldType.TEXT, "ISO 3166-1 alpha-2 code.", max_length=2),
+    Field("city", FieldType.TEXT, "The visitor's city."),
+    Field("language", FieldType.TEXT, "BCP 47 tag, such as de-DE.", max_length=16),
+    Field("device", FieldType.TEXT, "The visitor's device.", values=DEVICES),
+    Field("os", FieldType.TEXT, "Operating system of the device.", max_length=64),
+    Field("browser", FieldType.TEXT, "Browser, without its version.", max_length=64),
+    Field("channel", FieldType.TEXT, "How the visitor once found the shop.", max_length=64),
+    Field("page", FieldType.TEXT, "Path of the page.", max_length=512),
+    Field(
+        "referrer",
+        FieldType.TEXT,
+        "The page that led to the shop; absent for direct visits.",
+        required=False,
+        events=("session_start",),
+        max_length=512,
+    ),
+    Field(
+        "campaign",
+        FieldType.TEXT,
+        "The campaign that led to the shop; absent without one.",
+        required=False,
+        events=("session_start",),
+        max_length=64,
+    ),
+    Field(
+        "user_agent",
+        FieldType.TEXT,
+        "The browser's own name.",
+        events=("session_start",),
+        max_length=512,
+    ),
+    Field(
+        "visit_number",
+        FieldType.INTEGER,
+        "How often the visitor has come in this run; 1 is the first visit.",
+        events=("session_start",),
+        minimum=1,
+    ),
+    Field("search_term", FieldType.TEXT, "What was searched for.", events=("search",)),
+    Field(
+        "category", FieldType.TEXT, "Category of list or item.", events=_CATEGORY_EVENTS,
+        max_length=64,
+    ),
+    Field("product_id", FieldType.TEXT, "The product.", events=ITEM_EVENTS, max_length=32),
+    Field("product_name", FieldType.TEXT, "Its name.", events=ITEM_EVENTS),
+    Field("brand", FieldType.TEXT, "Its brand.", events=ITEM_EVENTS, max_length=64),
+    Field(
+        "price_minor", FieldType.BIGINT, "Price of one.", events=ITEM_EVENTS, unit="cents",
+        minimum=0,
+    ),
+    Field(
+        "quantity",
+        FieldType.INTEGER,
+        "How many were put in or taken out.",
+        events=("add_to_cart", "remove_from_cart"),
+        unit="pieces",
+        minimum=1,
+    ),
+    Field(
+        "cart_quantity",
+        FieldType.INTEGER,
+        "How many pieces the cart holds after the event; before it for a purchase.",
+        events=CART_EVENTS,
+        unit="pieces",
+        minimum=0,
+    ),
+    Field(
+        "value_minor",
+        FieldType.BIGINT,
+        "Value of what the event is about: the item viewed, the pieces put in or taken out,"
+        " the cart at checkout, the order.",
+        events=_VALUE_EVENTS,
+        unit="cents",
+        minimum=0,
+    ),
+    Field(
+        "currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)
+    ),
+    Field(
+        "shipping_tier", FieldType.TEXT, "Kind of delivery.", events=("add_shipping_info",),
+        max_length=32,
+    ),
+    Field(
+        "payment_type", FieldType.TEXT, "Means of payment.", events=("add_payment_info",),
+        max_length=32,
+    ),
+    Field("order_id", FieldType.UUID, "The order.", events=("purchase",)),
+    Field("items", FieldType.ITEMS, "The lines of the order.", events=("purchase",)),
+)
+"""Every field of an event, in the order in which it is written."""
+
+_BY_NAME = {entry.name: entry for entry in EVENT_FIELDS}
+
+
+def field(name: str) -> Field:
+    """Return the field called ``name``; a ``KeyError`` names one that does not exist."""
+    return _BY_NAME[name]

@@ -1,0 +1,70 @@
+"""Kafka topics and the ways in which a record can be unfit.
+
+Owns topic names, their settings and the reject reasons. It does not know how the stream
+recognises an unfit record: that is the streaming job's rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+__all__ = ["EVENTS", "LEDGER", "SHARDS", "TOPICS", "RejectReason", "Topic"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic and what it must be created with."""
+
+    name: str
+    doc: str
+    partitions: int
+    settings: dict[str, str] = field(default_factory=dict)
+    """Kafka's own names, as in https://kafka.apache.org/documentation/#topicconfigs."""
+
+
+EVENTS = Topic(
+    "clickstream.events.v1",
+    "What visitors did; key is the session, value one event as JSON.",
+    partitions=4,
+    # Above Kafka's own 1 MiB, so that an oversized record arrives and can be accounted for.
+    settings={"max.message.bytes": "2097152", "retention.ms": "604800000"},
+)
+LEDGER = Topic(
+    "clickstream.ledger.v1",
+    "What the generators sent, per shard and minute; key is run and shard.",
+    partitions=1,
+    settings={"retention.ms": "-1"},
+)
+SHARDS = Topic(
+    "clickstream.shards.v1",
+    "Where each shard stands, so that another worker can go on; key is simulation and shard.",
+    partitions=1,
+    settings={"cleanup.policy": "compact", "max.message.bytes": "8388608"},
+)
+TOPICS = (EVENTS, LEDGER, SHARDS)
+
+
+class RejectReason(Enum):
+    """Why a record is not an event. The value is what stands in the table."""
+
+    NO_VALUE = "no_value"
+    """The record has no value at all (a tombstone)."""
+    OVERSIZED = "oversized"
+    """Longer than an event can be."""
+    BAD_ENCODING = "bad_encoding"
+    """The bytes are not UTF-8, or hold the character NUL, which PostgreSQL's text refuses."""
+    NOT_JSON = "not_json"
+    """The text is not one JSON object."""
+    WRONG_TYPE = "wrong_type"
+    """A field holds a value of another type than the contract's."""
+    MISSING_FIELD = "missing_field"
+    """A field that the event must have is absent or null."""
+    UNKNOWN_VERSION = "unknown_version"
+    """The schema version is not one that this stream reads."""
+    UNKNOWN_VALUE = "unknown_value"
+    """A field holds a value outside its list, such as an event name nobody knows."""
+    OUT_OF_RANGE = "out_of_range"
+    """A number is below its minimum, a text too long, a time before the year 2000."""
+    FUTURE_TIME = "future_time"
+    """The event is dated in the future: it must not move the watermark."""
