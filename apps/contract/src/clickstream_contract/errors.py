@@ -28,4 +28,5 @@ class SimulationInvalid(ContractError):
         self.path = path
         self.value = shown if len(shown) <= 80 else shown[:77] + "..."
         self.allowed = allowed
-        super().__init__(f"{path}: {self.value} is not allowed; {allowed}")
+        found = "" if value is None else f"{self.value} is not allowed; "
+        super().__init__(f"{path}: {found}{allowed}")

@@ -148,14 +148,21 @@ EVENT_FIELDS: tuple[Field, ...] = (
     ),
     Field("search_term", FieldType.TEXT, "What was searched for.", events=("search",)),
     Field(
-        "category", FieldType.TEXT, "Category of list or item.", events=_CATEGORY_EVENTS,
+        "category",
+        FieldType.TEXT,
+        "Category of list or item.",
+        events=_CATEGORY_EVENTS,
         max_length=64,
     ),
     Field("product_id", FieldType.TEXT, "The product.", events=ITEM_EVENTS, max_length=32),
     Field("product_name", FieldType.TEXT, "Its name.", events=ITEM_EVENTS),
     Field("brand", FieldType.TEXT, "Its brand.", events=ITEM_EVENTS, max_length=64),
     Field(
-        "price_minor", FieldType.BIGINT, "Price of one.", events=ITEM_EVENTS, unit="cents",
+        "price_minor",
+        FieldType.BIGINT,
+        "Price of one.",
+        events=ITEM_EVENTS,
+        unit="cents",
         minimum=0,
     ),
     Field(
@@ -183,21 +190,25 @@ EVENT_FIELDS: tuple[Field, ...] = (
         unit="cents",
         minimum=0,
     ),
+    Field("currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)),
     Field(
-        "currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)
-    ),
-    Field(
-        "shipping_tier", FieldType.TEXT, "Kind of delivery.", events=("add_shipping_info",),
+        "shipping_tier",
+        FieldType.TEXT,
+        "Kind of delivery.",
+        events=("add_shipping_info",),
         max_length=32,
     ),
     Field(
-        "payment_type", FieldType.TEXT, "Means of payment.", events=("add_payment_info",),
+        "payment_type",
+        FieldType.TEXT,
+        "Means of payment.",
+        events=("add_payment_info",),
         max_length=32,
     ),
     Field("order_id", FieldType.UUID, "The order.", events=("purchase",)),
     Field("items", FieldType.ITEMS, "The lines of the order.", events=("purchase",)),
 )
-"""Every field of an event, in the order in which it is written."""
+"""Every field of an event. Columns and documentation keep this order; JSON has none."""
 
 _BY_NAME = {entry.name: entry for entry in EVENT_FIELDS}
 

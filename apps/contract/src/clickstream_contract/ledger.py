@@ -51,10 +51,7 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field("shard", FieldType.INTEGER, "The shard.", minimum=0),
     Field("minute", FieldType.TIMESTAMP, "Minute of event time, its start."),
     Field("events", _COUNT, "Events acknowledged in this minute.", minimum=0),
-    *(
-        Field(f"{name}_events", _COUNT, f"Of these, {name}.", minimum=0)
-        for name in EVENT_NAMES
-    ),
+    *(Field(f"{name}_events", _COUNT, f"Of these, {name}.", minimum=0) for name in EVENT_NAMES),
     Field("revenue_minor", _COUNT, "Value of the purchases.", unit="cents", minimum=0),
     Field("sessions_begun", _COUNT, "Sessions with their first event here.", minimum=0),
     Field("sessions_ended", _COUNT, "Sessions with their last event here.", minimum=0),
@@ -64,15 +61,18 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     ),
     Field("shard_seq", _COUNT, "Number of the shard's last event so far.", minimum=0),
     Field(
-        "records_sent", _COUNT, "Kafka records handed to the client so far, faults included.",
+        "records_sent",
+        _COUNT,
+        "Kafka records handed to the client so far, faults included.",
         minimum=0,
     ),
-    Field(
-        "records_acknowledged", _COUNT, "Of these, acknowledged by the broker.", minimum=0
-    ),
+    Field("records_acknowledged", _COUNT, "Of these, acknowledged by the broker.", minimum=0),
     Field("sessions_open", _COUNT, "Sessions under way after it.", minimum=0),
     Field(
-        "target_milli_per_second", _COUNT, "Rate wanted of this shard.", minimum=0,
+        "target_milli_per_second",
+        _COUNT,
+        "Rate wanted of this shard.",
+        minimum=0,
         unit="events per 1000 s",
     ),
 )

@@ -1,0 +1,163 @@
+"""What follows from the tables: schemas for JSON, Spark and PostgreSQL, and documentation.
+
+Owns the translation of fields into each target's terms. It does not know any field by name
+beyond what the event's own rules need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
+from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.ledger import LEDGER_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Column",
+    "event_json_schema",
+    "ledger_json_schema",
+    "markdown_table",
+    "postgres_columns",
+    "spark_schema",
+]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+_POSTGRES = {
+    FieldType.TEXT: "text",
+    FieldType.UUID: "uuid",
+    FieldType.TIMESTAMP: "timestamp with time zone",
+    FieldType.INTEGER: "integer",
+    FieldType.BIGINT: "bigint",
+    FieldType.ITEMS: "jsonb",
+}
+_SPARK = {
+    FieldType.TEXT: "string",
+    FieldType.UUID: "string",
+    FieldType.TIMESTAMP: "string",
+    FieldType.INTEGER: "int",
+    FieldType.BIGINT: "bigint",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column in PostgreSQL's terms."""
+
+    name: str
+    type: str
+    nullable: bool
+    comment: str
+
+
+def event_json_schema() -> dict[str, Any]:
+    """Return the event's JSON Schema: closed, and exact for each event's name."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Clickstream event, version 1",
+        **_object(EVENT_FIELDS, always=[row for row in EVENT_FIELDS if not row.events]),
+        "allOf": [
+            {
+                "if": {"properties": {"event_name": {"const": name}}},
+                "then": {
+                    "required": [
+                        row.name for row in EVENT_FIELDS if name in row.events and row.required
+                    ],
+                    "properties": {
+                        row.name: False
+                        for row in EVENT_FIELDS
+                        if row.events and name not in row.events
+                    },
+                },
+            }
+            for name in EVENT_NAMES
+        ],
+    }
+
+
+def ledger_json_schema() -> dict[str, Any]:
+    """Return the ledger record's JSON Schema."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Clickstream ledger record, version 1",
+        **_object(LEDGER_FIELDS, always=LEDGER_FIELDS),
+    }
+
+
+def spark_schema(fields: Sequence[Field]) -> str:
+    """Return the fields as Spark reads them from JSON, as DDL.
+
+    Times and ids come as text: whether they are what they should be is a rule's to say.
+    """
+    return ", ".join(f"`{row.name}` {_spark_type(row)}" for row in fields)
+
+
+def postgres_columns(fields: Sequence[Field]) -> tuple[Column, ...]:
+    """Return the fields as PostgreSQL's columns, with their comments."""
+    return tuple(
+        Column(
+            row.name,
+            _POSTGRES[row.type],
+            nullable=bool(row.events) or not row.required,
+            comment=f"{row.doc} Unit: {row.unit}." if row.unit else row.doc,
+        )
+        for row in fields
+    )
+
+
+def markdown_table(fields: Sequence[Field]) -> str:
+    """Return the fields as a documentation table."""
+    lines = ["| Field | Type | In | Since | Meaning |", "|---|---|---|---|---|"]
+    for row in fields:
+        unit = f", {row.unit}" if row.unit else ""
+        where = ", ".join(row.events) if row.events else "every record"
+        optional = "" if row.required else " (optional)"
+        lines.append(
+            f"| `{row.name}` | {row.type.value}{unit} | {where}{optional}"
+            f" | {row.since} | {row.doc} |"
+        )
+    return "\n".join(lines)
+
+
+def _object(fields: Sequence[Field], always: Sequence[Field]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [row.name for row in always if row.required],
+        "properties": {row.name: _json_type(row) for row in fields},
+    }
+
+
+def _json_type(row: Field) -> dict[str, Any]:
+    shape: dict[str, Any] = {"description": row.doc}
+    if row.type is FieldType.ITEMS:
+        return shape | {
+            "type": "array",
+            "minItems": 1,
+            "items": _object(ITEM_FIELDS, always=ITEM_FIELDS),
+        }
+    if row.type in {FieldType.INTEGER, FieldType.BIGINT}:
+        bits = 31 if row.type is FieldType.INTEGER else 63
+        shape |= {"type": "integer", "maximum": 2**bits - 1}
+        if row.minimum is not None:
+            shape["minimum"] = row.minimum
+        return shape | ({"enum": [int(value) for value in row.values]} if row.values else {})
+    shape["type"] = "string"
+    if row.type is FieldType.UUID:
+        return shape | {"pattern": _UUID_PATTERN}
+    if row.type is FieldType.TIMESTAMP:
+        return shape | {"pattern": _TIME_PATTERN}
+    shape |= {"minLength": 1, "maxLength": row.max_length}
+    return shape | ({"enum": list(row.values)} if row.values else {})
+
+
+def _spark_type(row: Field) -> str:
+    if row.type is FieldType.ITEMS:
+        inner = ", ".join(f"`{item.name}`: {_SPARK[item.type]}" for item in ITEM_FIELDS)
+        return f"array<struct<{inner}>>"
+    return _SPARK[row.type]

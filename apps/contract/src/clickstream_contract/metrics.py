@@ -1,0 +1,77 @@
+"""The metrics that components show to Prometheus.
+
+Owns their names, kinds, labels and meaning; dashboards and alerts name them through this
+table. Names follow https://prometheus.io/docs/practices/naming/. It does not know who counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["METRICS", "Metric", "MetricKind", "metric"]
+
+
+class MetricKind(Enum):
+    """Prometheus' kinds."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric."""
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+_COUNTER, _GAUGE, _HISTOGRAM = MetricKind.COUNTER, MetricKind.GAUGE, MetricKind.HISTOGRAM
+
+
+def _named(component: str, *rows: tuple[str, MetricKind, str, tuple[str, ...]]) -> list[Metric]:
+    return [
+        Metric(f"clickstream_{component}_{name}", kind, text, labels)
+        for name, kind, text, labels in rows
+    ]
+
+
+METRICS: tuple[Metric, ...] = (
+    *_named(
+        "generator",
+        ("events_total", _COUNTER, "Events handed to Kafka's client.", ("event_name",)),
+        ("records_acknowledged_total", _COUNTER, "Records the broker has acknowledged.", ()),
+        ("shed_events_total", _COUNTER, "Events left out because of overload.", ()),
+        ("target_events_per_second", _GAUGE, "Rate wanted at this moment.", ()),
+        ("achieved_events_per_second", _GAUGE, "Rate acknowledged in the last 10 s.", ()),
+        ("active_sessions", _GAUGE, "Visits under way.", ()),
+        ("queue_messages", _GAUGE, "Records sent and not yet acknowledged.", ()),
+        ("event_lag_seconds", _GAUGE, "How far the next event lies behind the clock.", ()),
+    ),
+    *_named(
+        "streaming",
+        ("input_rows_total", _COUNTER, "Records read from Kafka.", ("query",)),
+        ("stored_events_total", _COUNTER, "Events newly stored.", ()),
+        ("rejected_events_total", _COUNTER, "Records rejected.", ("reason",)),
+        ("duplicate_events_total", _COUNTER, "Events that were stored before.", ()),
+        ("late_events_total", _COUNTER, "Events behind the watermark, per window query.", ()),
+        ("batch_duration_seconds", _HISTOGRAM, "Time of a batch by phase.", ("query", "phase")),
+        ("event_latency_seconds", _HISTOGRAM, "From event time to the stored row.", ()),
+        ("watermark_timestamp_seconds", _GAUGE, "The watermark, Unix time.", ("query",)),
+        ("state_rows", _GAUGE, "Rows in the state store.", ("query",)),
+        ("state_bytes", _GAUGE, "Memory of the state store.", ("query",)),
+        ("last_batch_timestamp_seconds", _GAUGE, "Last committed batch, Unix time.", ("query",)),
+    ),
+)
+"""Every metric of every component."""
+
+_BY_NAME = {row.name: row for row in METRICS}
+
+
+def metric(name: str) -> Metric:
+    """Return the metric called ``name``; a ``KeyError`` names one that does not exist."""
+    return _BY_NAME[name]

@@ -1,0 +1,496 @@
+"""The simulation: what a ``ClickstreamSimulation`` resource may say.
+
+Owns the fields of ``spec``, their bounds and defaults, and what contradicts what. The same
+models serve the laptop's file, the operator and the resource's schema. It does not know how
+a document is read: that is :mod:`clickstream_contract.document`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.duration import DURATION_PATTERN, duration_seconds, format_duration
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.journey import EXIT, is_legal
+from clickstream_contract.personas import PERSONAS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Backfill",
+    "Burst",
+    "Catalog",
+    "CountryShare",
+    "Curve",
+    "Devices",
+    "Faults",
+    "KafkaTarget",
+    "OnOverload",
+    "PersonaDefinition",
+    "PersonaShare",
+    "Rate",
+    "Simulation",
+    "SimulationSpec",
+    "Step",
+    "StopAfter",
+    "Workers",
+    "refuse",
+]
+
+MAX_EVENTS_PER_SECOND = 1_000_000
+_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+_SERVERS = r"^[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}$"
+_WEEK_SECONDS = 604_800
+
+
+def refuse(path: str, value: object, allowed: str) -> PydanticCustomError:
+    """Return the error of a rule that concerns several fields.
+
+    Args:
+        path: The field to name, relative to where the rule stands; may be empty.
+        value: What stands there.
+        allowed: What may stand there.
+    """
+    return PydanticCustomError(
+        "refused", "{allowed}", {"path": path, "value": value, "allowed": allowed}
+    )
+
+
+def _read_duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return duration_seconds(value)
+        except ValueError:
+            pass
+    raise refuse("", value, "a duration such as 90s, 10m or 1h30m")
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(
+        _read_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)],
+    ),
+    PlainSerializer(format_duration, return_type=str),
+]
+Permille = Annotated[int, Field(ge=0, le=1_000)]
+Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _Part(BaseModel):
+    """A part of the resource: closed, unchangeable, and taken literally."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=False,
+        hide_input_in_errors=True,
+    )
+
+
+class Curve(StrEnum):
+    """How the rate changes over time."""
+
+    CONSTANT = "Constant"
+    DIURNAL = "Diurnal"
+    WEEKLY = "Weekly"
+    STEPS = "Steps"
+
+
+class OnOverload(StrEnum):
+    """What to do with events that could not be sent in time."""
+
+    CATCH_UP = "CatchUp"
+    SHED = "Shed"
+
+
+def _member(kind: type[StrEnum]) -> BeforeValidator:
+    """Read an enum's member from its text, which strict models do not do by themselves."""
+
+    def read(value: object) -> object:
+        try:
+            return kind(value)
+        except ValueError:
+            raise refuse(
+                "", value, "one of " + ", ".join(member.value for member in kind)
+            ) from None
+
+    return BeforeValidator(read)
+
+
+def _tuple(value: object) -> object:
+    """Take a YAML list where the model has a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Step(_Part):
+    """One level of a stepped rate."""
+
+    for_seconds: Annotated[Duration, Field(alias="for", description="How long it holds.")]
+    multiplier_permille: Annotated[
+        int, Field(ge=0, le=100_000, description="Against the rate given, in permille.")
+    ]
+
+
+class Burst(_Part):
+    """A stretch of time with more, or less, than usual."""
+
+    at_seconds: Annotated[Duration, Field(alias="at", description="When, after the start.")]
+    for_seconds: Annotated[Duration, Field(alias="for", description="How long.")]
+    multiplier_permille: Annotated[
+        int, Field(ge=0, le=100_000, description="Against the rate of the moment, in permille.")
+    ]
+
+
+class Rate(_Part):
+    """How much traffic, over all shards."""
+
+    events_per_second: Annotated[
+        int | None, Field(ge=1, le=MAX_EVENTS_PER_SECOND, description="Events per second.")
+    ] = None
+    events_per_minute: Annotated[
+        int | None,
+        Field(ge=1, le=60 * MAX_EVENTS_PER_SECOND, description="Instead, for a slow shop."),
+    ] = None
+    curve: Annotated[
+        Curve, _member(Curve), Field(description="How the rate changes over time.")
+    ] = Curve.CONSTANT
+    steps: Annotated[
+        tuple[Step, ...],
+        BeforeValidator(_tuple),
+        Field(max_length=100, description="The levels of the curve Steps; the last one stays."),
+    ] = ()
+    bursts: Annotated[
+        tuple[Burst, ...],
+        BeforeValidator(_tuple),
+        Field(max_length=100, description="Stretches of time that differ; not overlapping."),
+    ] = ()
+    on_overload: Annotated[
+        OnOverload,
+        _member(OnOverload),
+        Field(description="Send late what could not be sent in time, or leave it out."),
+    ] = OnOverload.CATCH_UP
+
+    @property
+    def milli_events_per_second(self) -> int:
+        """The rate in events per 1000 seconds."""
+        if self.events_per_second is not None:
+            return self.events_per_second * 1_000
+        return round((self.events_per_minute or 0) * 1_000 / 60)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if (self.events_per_second is None) == (self.events_per_minute is None):
+            raise refuse("", None, "exactly one of eventsPerSecond and eventsPerMinute")
+        if (self.curve is Curve.STEPS) != bool(self.steps):
+            raise refuse("steps", len(self.steps), "at least one step with the curve Steps only")
+        ordered = sorted(self.bursts, key=lambda burst: burst.at_seconds)
+        for before, after in pairwise(ordered):
+            if before.at_seconds + before.for_seconds > after.at_seconds:
+                raise refuse(
+                    "bursts", format_duration(after.at_seconds), "bursts that do not overlap"
+                )
+        return self
+
+
+class PersonaShare(_Part):
+    """A kind of visitor and its share of the visits."""
+
+    persona: Annotated[str, Field(max_length=63, description="A preset, or one of spec.personas.")]
+    weight: Annotated[Weight, Field(description="Share against the other weights.")]
+
+
+class PersonaDefinition(_Part):
+    """A kind of visitor of one's own, made from a preset."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$", description="Its name; may be a preset's.")
+    ]
+    based_on: Annotated[str, Field(max_length=63, description="The preset it is made from.")]
+    transitions: Annotated[
+        dict[str, dict[str, Weight]],
+        Field(max_length=13, description="Weights of single steps, by the step before."),
+    ] = Field(default_factory=dict)
+    think_median_milliseconds: Annotated[
+        int | None, Field(ge=200, le=600_000, description="Median time between two steps.")
+    ] = None
+    think_sigma_permille: Annotated[
+        int | None, Field(ge=0, le=3_000, description="Sigma of that time's logarithm.")
+    ] = None
+    return_permille: Annotated[
+        Permille | None, Field(description="Of 1000 visits, how many by somebody known.")
+    ] = None
+    price_sense_permille: Annotated[
+        Permille | None, Field(description="Of 1000 items, how many the cheaper of two.")
+    ] = None
+    weekend_permille: Annotated[
+        int | None, Field(ge=1, le=10_000, description="Weekend against weekday, in permille.")
+    ] = None
+    hourly: Annotated[
+        tuple[Weight, ...] | None,
+        BeforeValidator(_tuple),
+        Field(min_length=24, max_length=24, description="Traffic in each local hour."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.based_on not in PERSONAS:
+            raise refuse("basedOn", self.based_on, "one of " + ", ".join(PERSONAS))
+        for source, targets in self.transitions.items():
+            for target in targets:
+                if not is_legal(source, target):
+                    steps = [name for name in (*EVENT_NAMES, EXIT) if is_legal(source, name)]
+                    allowed = ", ".join(steps) if steps else "a step that an event names"
+                    raise refuse(f"transitions.{source}", target, f"one of {allowed}")
+        if self.hourly is not None and not any(self.hourly):
+            raise refuse("hourly", 0, "at least one hour above 0")
+        return self
+
+
+class Catalog(_Part):
+    """What the shop sells."""
+
+    products: Annotated[int, Field(ge=1, le=200_000, description="How many products.")] = 1_000
+    categories: Annotated[int, Field(ge=1, le=500, description="In how many categories.")] = 25
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.categories > self.products:
+            raise refuse("categories", self.categories, "no more categories than products")
+        return self
+
+
+def _known_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise refuse("", code, "one of " + ", ".join(COUNTRIES))
+    return code
+
+
+class CountryShare(_Part):
+    """A country and its share of the visitors."""
+
+    code: Annotated[
+        str,
+        Field(max_length=2, description="ISO 3166-1 alpha-2."),
+        AfterValidator(_known_country),
+    ]
+    weight: Annotated[Weight, Field(description="Share against the other weights.")]
+
+
+class Devices(_Part):
+    """Shares of the devices."""
+
+    mobile: Annotated[Weight, Field(description="Phones.")] = 600
+    desktop: Annotated[Weight, Field(description="Computers.")] = 350
+    tablet: Annotated[Weight, Field(description="Tablets.")] = 50
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if not self.mobile + self.desktop + self.tablet:
+            raise refuse("", 0, "at least one weight above 0")
+        return self
+
+
+class Backfill(_Part):
+    """History before the live stream."""
+
+    days: Annotated[int, Field(ge=1, le=400, description="How many days of it.")]
+
+
+class StopAfter(_Part):
+    """When the run ends."""
+
+    duration_seconds: Annotated[
+        Duration | None, Field(alias="duration", description="After this much live time.")
+    ] = None
+    events: Annotated[
+        int | None, Field(ge=1, le=1_000_000_000_000, description="After exactly so many events.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if (self.duration_seconds is None) == (self.events is None):
+            raise refuse("", None, "exactly one of duration and events")
+        return self
+
+
+class Faults(_Part):
+    """What is planted into the stream on purpose, in permille of the events."""
+
+    duplicate_permille: Annotated[Permille, Field(description="Sent twice.")] = 0
+    late_permille: Annotated[Permille, Field(description="Held back and sent late.")] = 0
+    max_lateness_seconds: Annotated[
+        int, Field(ge=1, le=86_400, description="How late at most.")
+    ] = 600
+    corrupt_permille: Annotated[
+        Permille, Field(description="Followed by a copy that is broken.")
+    ] = 0
+    future_permille: Annotated[
+        Permille, Field(description="Followed by a copy dated in the future.")
+    ] = 0
+    loss_permille: Annotated[Permille, Field(description="Numbered but never sent.")] = 0
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        total = (
+            self.duplicate_permille
+            + self.late_permille
+            + self.corrupt_permille
+            + self.future_permille
+            + self.loss_permille
+        )
+        if total > 1_000:
+            raise refuse("", total, "shares that add up to 1000 permille at most")
+        return self
+
+
+class NameReference(_Part):
+    """Something in the same namespace, by its name."""
+
+    name: Annotated[str, Field(pattern=_DNS_NAME, max_length=253, description="Its name.")]
+
+
+class KafkaTarget(_Part):
+    """Which Kafka the events go to."""
+
+    cluster_ref: Annotated[
+        NameReference | None, Field(description="A Strimzi cluster in the same namespace.")
+    ] = None
+    bootstrap_servers: Annotated[
+        str | None,
+        Field(pattern=_SERVERS, max_length=1_024, description="Instead, host:port addresses."),
+    ] = None
+    credentials_secret_ref: Annotated[
+        NameReference | None, Field(description="Secret with username and password for SCRAM.")
+    ] = None
+    ca_secret_ref: Annotated[
+        NameReference | None, Field(description="Secret with ca.crt for TLS.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.cluster_ref is not None and self.bootstrap_servers is not None:
+            raise refuse("", None, "one of clusterRef and bootstrapServers, not both")
+        return self
+
+
+class Workers(_Part):
+    """How many pods carry the shards."""
+
+    count: Annotated[int | None, Field(ge=1, le=1_024, description="Exactly so many.")] = None
+    max: Annotated[
+        int | None, Field(ge=1, le=1_024, description="As many as are needed up to this.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.count is not None and self.max is not None:
+            raise refuse("", None, "one of count and max, not both")
+        return self
+
+
+def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) -> None:
+    """Refuse a list whose weights are all zero or that names something twice."""
+    if not sum(row.weight for row in rows):
+        raise refuse(path, 0, "at least one weight above 0")
+    seen: set[str] = set()
+    for place, row in enumerate(rows):
+        name = getattr(row, key)
+        if name in seen:
+            raise refuse(f"{path}[{place}].{key}", name, "each name once")
+        seen.add(name)
+
+
+class SimulationSpec(_Part):
+    """What is simulated."""
+
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1, description="The same seed, the same visitors.")]
+    rate: Annotated[Rate, Field(description="How much traffic.")]
+    user_mix: Annotated[
+        tuple[PersonaShare, ...],
+        BeforeValidator(_tuple),
+        Field(min_length=1, max_length=50, description="Who comes."),
+    ]
+    personas: Annotated[
+        tuple[PersonaDefinition, ...],
+        BeforeValidator(_tuple),
+        Field(max_length=50, description="Kinds of visitors of one's own."),
+    ] = ()
+    users: Annotated[
+        int, Field(ge=1, le=10_000_000, description="How many people there are to come.")
+    ] = 100_000
+    catalog: Annotated[Catalog, Field(description="What is sold.")] = Catalog()
+    countries: Annotated[
+        tuple[CountryShare, ...],
+        BeforeValidator(_tuple),
+        Field(min_length=1, max_length=22, description="Where visitors come from."),
+    ] = (CountryShare(code="DE", weight=400), CountryShare(code="US", weight=600))
+    devices: Annotated[Devices, Field(description="What they come with.")] = Devices()
+    backfill: Annotated[
+        Backfill | None, Field(description="History first, as fast as it goes.")
+    ] = None
+    stop_after: Annotated[StopAfter | None, Field(description="When it ends; absent: never.")] = (
+        None
+    )
+    faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
+    kafka: Annotated[KafkaTarget, Field(description="Where events go.")] = KafkaTarget()
+    shards: Annotated[int, Field(ge=1, le=1_024, description="Logical parts of the visitors.")] = 16
+    workers: Annotated[Workers, Field(description="How many pods carry them.")] = Workers()
+    suspend: Annotated[bool, Field(description="Whether it pauses.")] = False
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        _weighted(self.user_mix, "persona", "userMix")
+        _weighted(self.countries, "code", "countries")
+        known = [*PERSONAS, *(own.name for own in self.personas)]
+        for place, share in enumerate(self.user_mix):
+            if share.persona not in known:
+                allowed = "one of " + ", ".join(dict.fromkeys(known))
+                raise refuse(f"userMix[{place}].persona", share.persona, allowed)
+        names = [own.name for own in self.personas]
+        if len(set(names)) != len(names):
+            raise refuse("personas", names, "each name once")
+        if self.users < self.shards:
+            raise refuse("users", self.users, f"at least one user per shard: {self.shards}")
+        return self
+
+
+class Simulation(_Part):
+    """A simulation by its name."""
+
+    name: Annotated[str, Field(pattern=_DNS_LABEL, max_length=63)]
+    spec: SimulationSpec
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    def with_overrides(
+        self, *, duration_seconds: int | None = None, events_per_second: int | None = None
+    ) -> Simulation:
+        """Return the simulation with another end or another rate."""
+        changes: dict[str, Any] = {}
+        if duration_seconds is not None:
+            changes["stop_after"] = StopAfter.model_validate(
+                {"duration": format_duration(duration_seconds)}
+            )
+        if events_per_second is not None:
+            rate = {"events_per_second": events_per_second, "events_per_minute": None}
+            changes["rate"] = self.spec.rate.model_copy(update=rate)
+        return self.model_copy(update={"spec": self.spec.model_copy(update=changes)})

@@ -1,0 +1,1 @@
+"""The simulation itself: pure functions and explicit state, no clock, no environment, no IO."""

@@ -1,0 +1,147 @@
+"""The shard's account: what was sent and acknowledged, by minute of event time.
+
+Owns the figures of the ledger's records. It does not know when the broker acknowledged
+anything: whoever does hands in tallies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.ledger import FAULT_NAMES, LedgerKind
+
+from clickstream_generator.core.events import CODE
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+__all__ = ["MINUTE_MS", "Account", "Tally", "add_fault", "tally_events"]
+
+MINUTE_MS = 60_000
+
+_REVENUE, _BEGUN, _ENDED = (len(EVENT_NAMES) + place for place in range(3))
+_FIRST_FAULT = _ENDED + 1
+_WIDTH = _FIRST_FAULT + len(FAULT_NAMES)
+
+Tally = dict[tuple[int, int], np.ndarray]
+"""Figures by shard and minute (Unix milliseconds of its start); to be added up."""
+
+
+def tally_events(rows: np.ndarray) -> Tally:
+    """Count events: by name, with revenue, sessions begun and sessions ended."""
+    tally: Tally = {}
+    minute = rows["event_time_ms"] // MINUTE_MS
+    place = rows["shard"].astype(np.int64) << 40 | minute
+    for key in np.unique(place).tolist():
+        own = rows[place == key]
+        figures = np.zeros(_WIDTH, dtype=np.int64)
+        figures[: len(EVENT_NAMES)] = np.bincount(own["code"], minlength=len(EVENT_NAMES))
+        figures[_REVENUE] = own["value_minor"][own["code"] == CODE["purchase"]].sum()
+        figures[_BEGUN] = np.count_nonzero(own["session_seq"] == 1)
+        figures[_ENDED] = np.count_nonzero(own["is_last"])
+        tally[key >> 40, (key & (1 << 40) - 1) * MINUTE_MS] = figures
+    return tally
+
+
+def add_fault(tally: Tally, shard: int, event_time_ms: int, fault: str) -> None:
+    """Count one planted fault in the minute of the event that it was made from."""
+    key = (shard, event_time_ms // MINUTE_MS * MINUTE_MS)
+    figures = tally.setdefault(key, np.zeros(_WIDTH, dtype=np.int64))
+    figures[_FIRST_FAULT + FAULT_NAMES.index(fault)] += 1
+
+
+@dataclass
+class Account:
+    """What one shard has sent.
+
+    Attributes:
+        shard: Its number.
+        minutes: Figures by minute; only those that may still change are kept.
+        changed: Minutes whose record is to be published.
+        shard_seq: Number of the last event such that it and all before are acknowledged.
+        records_sent, records_acknowledged: Kafka records so far.
+    """
+
+    shard: int
+    minutes: dict[int, np.ndarray] = field(default_factory=dict)
+    changed: set[int] = field(default_factory=set)
+    shard_seq: int = 0
+    records_sent: int = 0
+    records_acknowledged: int = 0
+
+    def add(self, minute_ms: int, figures: np.ndarray) -> None:
+        """Add acknowledged figures to a minute."""
+        known = self.minutes.get(minute_ms)
+        self.minutes[minute_ms] = figures.copy() if known is None else known + figures
+        self.changed.add(minute_ms)
+
+    def records(
+        self,
+        simulation: str,
+        run_id: UUID,
+        sessions_open: int,
+        target_milli_per_second: int,
+        *,
+        is_end: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return a record for each minute that has changed, and the last one at the end."""
+        common = {
+            "simulation": simulation,
+            "run_id": str(run_id),
+            "shard": self.shard,
+            "shard_seq": self.shard_seq,
+            "records_sent": self.records_sent,
+            "records_acknowledged": self.records_acknowledged,
+            "sessions_open": sessions_open,
+            "target_milli_per_second": target_milli_per_second,
+        }
+        records = [
+            {
+                "kind": LedgerKind.MINUTE.value,
+                "minute": _iso(minute),
+                **common,
+                **_figures(self.minutes[minute]),
+            }
+            for minute in sorted(self.changed)
+        ]
+        self.changed.clear()
+        if is_end:
+            last = max(self.minutes, default=0)
+            records.append(
+                {
+                    "kind": LedgerKind.SHARD_END.value,
+                    "minute": _iso(last),
+                    **common,
+                    **_figures(np.zeros(_WIDTH, dtype=np.int64)),
+                }
+            )
+        return records
+
+    def forget_before(self, minute_ms: int) -> None:
+        """Let go of published minutes that no acknowledgement can reach any more."""
+        for minute in [known for known in self.minutes if known < minute_ms]:
+            if minute not in self.changed:
+                del self.minutes[minute]
+
+
+def _figures(figures: np.ndarray) -> dict[str, int]:
+    """Name the figures as the ledger's fields."""
+    values = figures.tolist()
+    return {
+        "events": sum(values[: len(EVENT_NAMES)]),
+        **{f"{name}_events": values[code] for code, name in enumerate(EVENT_NAMES)},
+        "revenue_minor": values[_REVENUE],
+        "sessions_begun": values[_BEGUN],
+        "sessions_ended": values[_ENDED],
+        **{
+            f"{name}_faults": values[_FIRST_FAULT + place] for place, name in enumerate(FAULT_NAMES)
+        },
+    }
+
+
+def _iso(unix_ms: int) -> str:
+    """Write a moment as the contract's timestamps are written."""
+    return f"{np.datetime64(unix_ms, 'ms')}Z"

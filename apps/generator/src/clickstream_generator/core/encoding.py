@@ -1,0 +1,277 @@
+"""Columns of events to the bytes that go to Kafka, many at a time.
+
+Owns the JSON of an event. Parts of fixed length (ids, times) are filled into a matrix of
+bytes, the rest is put together by Arrow from ready-made fragments; no event is handled by
+itself. It does not know where the bytes go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
+
+from clickstream_generator.core.events import CODE
+from clickstream_generator.core.fragments import CURRENCY_END, build_fragments, members
+from clickstream_generator.core.identifiers import TAIL_BYTES, run_prefix, write_tails
+from clickstream_generator.core.world import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from clickstream_generator.core.events import Events
+    from clickstream_generator.core.population import Population
+    from clickstream_generator.core.world import World
+
+__all__ = ["Encoded", "Encoder"]
+
+_TIME_FORM = b"0000-00-00T00:00:00.000Z"
+_DAY_MS = 86_400_000
+_PAIRS = np.frombuffer(b"".join(b"%02d" % number for number in range(100)), dtype=np.uint8).reshape(
+    100, 2
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Records ready for Kafka, in the order of the events.
+
+    Attributes:
+        values: JSON, UTF-8.
+        keys: The session ids.
+    """
+
+    values: list[bytes]
+    keys: list[bytes]
+
+
+class Encoder:
+    """Writes the events of one run.
+
+    Args:
+        world: What the events are about.
+        populations: The users of each shard, by its number.
+        simulation: The simulation's name.
+        run_id: The run.
+        shards: How many shards there are; makes users' numbers unique.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        populations: dict[int, Population],
+        simulation: str,
+        run_id: UUID,
+        shards: int,
+    ) -> None:
+        self._fragments = build_fragments(world)
+        self._populations = populations
+        self._shards = shards
+        prefix = run_prefix(run_id).encode()
+        parts = {
+            "event": b'{"event_id":"' + prefix + b"0" * TAIL_BYTES,
+            "session": b'","session_id":"' + prefix + b"0" * TAIL_BYTES,
+            "time": b'","event_time":"' + _TIME_FORM,
+            "sent": b'","sent_at":"' + _TIME_FORM,
+        }
+        self._form = np.frombuffer(b"".join(parts.values()) + b'",', dtype=np.uint8)
+        ends = np.cumsum([len(part) for part in parts.values()])
+        self._event_end, self._session_end, self._time_end, self._sent_end = ends.tolist()
+        self._key_start = self._session_end - TAIL_BYTES - len(prefix)
+        constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
+        self._names = pa.array(
+            [f'{constant},"event_name":"{name}","shard":' for name in EVENT_NAMES]
+        )
+
+    def encode(self, events: Events, sent_at_ms: int) -> Encoded:
+        """Write events.
+
+        Args:
+            events: In the order in which they shall go out.
+            sent_at_ms: Unix time at which they go.
+        """
+        rows = events.rows
+        if not len(rows):
+            return Encoded([], [])
+        head = self._head(rows, sent_at_ms)
+        width = self._session_end - self._key_start
+        keys = np.ascontiguousarray(head[:, self._key_start : self._session_end])
+        values = pc.binary_join_element_wise(_fixed(head), *self._who(rows), self._what(events), "")
+        return Encoded(
+            values.cast(pa.binary()).to_pylist(),
+            keys.view(f"S{width}").ravel().tolist(),
+        )
+
+    def _head(self, rows: np.ndarray, sent_at_ms: int) -> np.ndarray:
+        """Return the fixed-length first part of each event, as a matrix of bytes."""
+        head = np.tile(self._form, (len(rows), 1))
+        shard = rows["shard"].astype(np.int64)
+        write_tails(
+            head[:, self._event_end - TAIL_BYTES : self._event_end], shard, rows["shard_seq"]
+        )
+        write_tails(
+            head[:, self._session_end - TAIL_BYTES : self._session_end], shard, rows["session_no"]
+        )
+        _write_times(
+            head[:, self._time_end - len(_TIME_FORM) : self._time_end], rows["event_time_ms"]
+        )
+        _write_times(
+            head[:, self._sent_end - len(_TIME_FORM) : self._sent_end], np.array([sent_at_ms])
+        )
+        return head
+
+    def _who(self, rows: np.ndarray) -> list[pa.Array | str]:
+        """Return the parts that tell which event it is and whose."""
+        pools = self._fragments
+        city, technology, channel = self._traits(rows)
+        visitor = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
+        number = rows["user"].astype(np.int64) * self._shards + rows["shard"]
+        return [
+            self._names.take(pa.array(rows["code"])),
+            _text(rows["shard"]),
+            ',"shard_seq":',
+            _text(rows["shard_seq"]),
+            ',"session_seq":',
+            _text(rows["session_seq"]),
+            ',"user_id":"u',
+            _text(number),
+            '",',
+            pools.visitors.take(pa.array(visitor)),
+            ",",
+            pools.cities.take(pa.array(city)),
+            ",",
+            pools.technologies.take(pa.array(technology)),
+            ",",
+        ]
+
+    def _traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return city, machine and channel of each event's user."""
+        city = np.empty(len(rows), dtype=np.int32)
+        technology = np.empty(len(rows), dtype=np.int32)
+        channel = np.empty(len(rows), dtype=np.int32)
+        for shard in np.unique(rows["shard"]).tolist():
+            at = np.flatnonzero(rows["shard"] == shard)
+            people = self._populations[shard]
+            user = rows["user"][at]
+            city[at] = people.city[user]
+            technology[at] = people.technology[user]
+            channel[at] = people.channel[user]
+        return city, technology, channel
+
+    def _what(self, events: Events) -> pa.Array:
+        """Return the last part of each event, which depends on its name."""
+        rows = events.rows
+        order = np.argsort(rows["code"], kind="stable")
+        bounds = np.searchsorted(rows["code"][order], np.arange(len(EVENT_NAMES) + 1))
+        parts = []
+        for code, name in enumerate(EVENT_NAMES):
+            at = order[bounds[code] : bounds[code + 1]]
+            if len(at):
+                parts.append(self._ending(name, rows[at], events))
+        place = np.empty(len(rows), dtype=np.int64)
+        place[order] = np.arange(len(rows))
+        return pa.concat_arrays(parts).take(pa.array(place))
+
+    def _ending(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
+        """Return the last part of events that all have the same name."""
+        pools = self._fragments
+        subject = pa.array(rows["subject"])
+        choice = pa.array(rows["choice"])
+        if name == "session_start":
+            technology = self._traits(rows)[1]
+            agent = pools.user_agents.take(pa.array(technology))
+            return _join(
+                pools.arrivals.take(choice), ",", agent, ',"visit_number":',
+                _text(rows["visit_number"]), "}",
+            )  # fmt: skip
+        if name in {"page_view", "search", "view_item_list", "view_item"}:
+            pool, number = {
+                "page_view": (pools.pages, choice),
+                "search": (pools.terms, subject),
+                "view_item_list": (pools.categories, subject),
+                "view_item": (pools.viewed_products, subject),
+            }[name]
+            return pool.take(number)
+        if name in {"add_to_cart", "remove_from_cart"}:
+            return _join(
+                pools.products.take(subject), ',"quantity":', _text(rows["quantity"]),
+                *_cart(rows), CURRENCY_END,
+            )  # fmt: skip
+        page = pools.cart_pages[CODE[name]].as_py()
+        extra: Sequence[pa.Array | str] = ()
+        if name == "add_shipping_info":
+            extra = (",", pools.shipping.take(choice))
+        elif name == "add_payment_info":
+            extra = (",", pools.payments.take(choice))
+        elif name == "purchase":
+            extra = (
+                ',"order_id":"',
+                self._order_ids(rows),
+                '","items":[',
+                self._items(rows, events),
+                "]",
+            )
+        # The currency closes the event, so what is particular comes before the value.
+        return _join(page, *extra, *_cart(rows), CURRENCY_END)
+
+    def _order_ids(self, rows: np.ndarray) -> pa.Array:
+        """Return the orders' ids: those of the purchases' events."""
+        start = len(b'{"event_id":"')
+        return _fixed(np.ascontiguousarray(self._head(rows, 0)[:, start : self._event_end]))
+
+    def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
+        """Return the lines of the purchases, separated by commas."""
+        products = events.line_products[rows["order_row"]]
+        quantities = events.line_quantities[rows["order_row"]]
+        there = products >= 0
+        lines = _join(
+            self._fragments.lines.take(pa.array(products[there])), _text(quantities[there]), "}"
+        )
+        offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
+        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ",")
+
+
+def _join(*parts: pa.Array | str) -> pa.Array:
+    """Put texts together, element by element."""
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _text(numbers: np.ndarray) -> pa.Array:
+    """Write whole numbers."""
+    return pa.array(np.ascontiguousarray(numbers)).cast(pa.string())
+
+
+def _cart(rows: np.ndarray) -> list[pa.Array | str]:
+    """Return what the cart holds and what the event is worth."""
+    return [
+        ',"cart_quantity":',
+        _text(rows["cart_quantity"]),
+        ',"value_minor":',
+        _text(rows["value_minor"]),
+    ]
+
+
+def _fixed(matrix: np.ndarray) -> pa.Array:
+    """Return the rows of a matrix of ASCII bytes as texts, without a copy."""
+    count, width = matrix.shape
+    offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(matrix))
+
+
+def _write_times(target: np.ndarray, unix_ms: np.ndarray) -> None:
+    """Write moments as ``YYYY-MM-DDTHH:MM:SS.mmmZ`` into rows of 24 bytes."""
+    day, rest = np.divmod(unix_ms, _DAY_MS)
+    days, where = np.unique(day, return_inverse=True)
+    text = days.astype("datetime64[D]").astype("S10")
+    target[:, :10] = text.view(np.uint8).reshape(-1, 10)[where]
+    seconds, milliseconds = np.divmod(rest, 1000)
+    target[:, 11:13] = _PAIRS[seconds // 3600]
+    target[:, 14:16] = _PAIRS[seconds // 60 % 60]
+    target[:, 17:19] = _PAIRS[seconds % 60]
+    target[:, 20:22] = _PAIRS[milliseconds // 10]
+    target[:, 22] = ord("0") + milliseconds % 10

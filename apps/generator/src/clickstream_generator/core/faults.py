@@ -1,0 +1,204 @@
+"""Faults on purpose: what a simulation plants into its stream, and where.
+
+Owns which event gets which fault and what the faulty record looks like. Each shard has a
+random stream of its own for it, so the events themselves are the same with faults and
+without. Faulty records come in addition to the event they are made from; only a planted loss
+takes one away. It does not know how records are sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from clickstream_contract.events import MAX_EVENT_BYTES
+from clickstream_contract.ledger import FAULT_NAMES
+
+from clickstream_generator.core.accounts import Tally, add_fault, tally_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickstream_contract.simulation import Faults
+
+    from clickstream_generator.core.encoding import Encoded
+
+__all__ = ["FaultPlanter", "LateRecord", "Planted", "Record"]
+
+_STREAM = 2
+_CORRUPT = tuple(name for name in FAULT_NAMES if name.startswith("corrupt_"))
+_TIME = re.compile(rb'("event_time":")(\d{4})')
+_YEARS_AHEAD = 8
+"""A multiple of four: a leap day stays one."""
+
+Record = tuple[bytes | None, bytes]
+"""Value and key."""
+
+
+@dataclass(frozen=True)
+class LateRecord:
+    """An event that is held back, to be sent when its delay is over."""
+
+    record: Record
+    delay_seconds: float
+    shard: int
+    shard_seq: int
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is to be sent of some events, and what that is in figures.
+
+    Attributes:
+        records: In order; the shards' events and the faulty records among them.
+        tally: Figures of these records, faults included.
+        late: Events to be sent later, each with its own figures.
+        sent_by_shard: Records per shard among ``records``.
+    """
+
+    records: list[Record]
+    tally: Tally
+    late: list[LateRecord]
+    sent_by_shard: dict[int, int]
+
+
+class FaultPlanter:
+    """Plants faults into the events of some shards.
+
+    Args:
+        seed: The simulation's seed.
+        shards: Numbers of the shards.
+    """
+
+    def __init__(self, seed: int, shards: list[int]) -> None:
+        self._streams = {shard: np.random.default_rng([_STREAM, shard, seed]) for shard in shards}
+
+    def plant(self, rows: np.ndarray, encoded: Encoded, faults: Faults) -> Planted:
+        """Decide on each event and return what goes out.
+
+        Args:
+            rows: Shape (events,), of EVENT_DTYPE, each shard's in order.
+            encoded: The same events as bytes.
+            faults: The shares wanted.
+        """
+        uniform = np.empty((len(rows), 3))
+        for shard, stream in self._streams.items():
+            at = np.flatnonzero(rows["shard"] == shard)
+            uniform[at] = stream.random((len(at), 3))
+        shares = np.cumsum(
+            [
+                faults.loss_permille,
+                faults.late_permille,
+                faults.duplicate_permille,
+                faults.corrupt_permille,
+                faults.future_permille,
+            ]
+        )
+        kind = np.searchsorted(shares / 1000, uniform[:, 0], side="right")
+        away = kind <= 1
+        tally = tally_events(rows[~away])
+        records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
+        hit = np.flatnonzero(kind < len(shares))
+        late: list[LateRecord] = []
+        extra: dict[int, Record] = {}
+        for place in hit.tolist():
+            record = records[place]
+            shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
+            fault, faulty = _FAULTS[kind[place]](record, uniform[place, 1])
+            if fault == "late":
+                own = tally_events(rows[place : place + 1])
+                add_fault(own, shard, moment, fault)
+                delay = faults.max_lateness_seconds * uniform[place, 2]
+                late.append(LateRecord(record, delay, shard, int(rows["shard_seq"][place]), own))
+                continue
+            add_fault(tally, shard, moment, fault)
+            if faulty is not None:
+                extra[place] = faulty
+        return Planted(_woven(records, away, extra), tally, late, _sent(rows, away, list(extra)))
+
+
+def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
+    """Return the records without those taken away, each extra one after its event."""
+    if not extra and not away.any():
+        return records
+    gone = set(np.flatnonzero(away).tolist())
+    woven: list[Record] = []
+    for place, record in enumerate(records):
+        if place not in gone:
+            woven.append(record)
+        if place in extra:
+            woven.append(extra[place])
+    return woven
+
+
+def _sent(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
+    """Count what goes out, by shard."""
+    shards = np.concatenate([rows["shard"][~away], rows["shard"][extra]])
+    numbers, counts = np.unique(shards, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def _lose(_record: Record, _choice: float) -> tuple[str, Record | None]:
+    return "lost", None
+
+
+def _delay(_record: Record, _choice: float) -> tuple[str, Record | None]:
+    return "late", None
+
+
+def _repeat(record: Record, choice: float) -> tuple[str, Record | None]:
+    """Send it twice: the same bytes, or the same id with another body."""
+    value, key = record
+    if choice < 0.5 or value is None:
+        return "duplicate_exact", record
+    return "duplicate_conflicting", (value.replace(b'"city":"', b'"city":"Old ', 1), key)
+
+
+def _postdate(record: Record, _choice: float) -> tuple[str, Record | None]:
+    """Send it once more, years ahead."""
+    value, key = record
+    ahead = _TIME.sub(
+        lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value or b"", count=1
+    )
+    return "future", (ahead, key)
+
+
+def _corrupt(record: Record, choice: float) -> tuple[str, Record | None]:
+    """Send it once more, broken in one of the ways that the stream must notice."""
+    value, key = record
+    name = _CORRUPT[int(choice * len(_CORRUPT))]
+    return name, (_BREAKS[name](value or b""), key)
+
+
+_FAULTS: tuple[Callable[[Record, float], tuple[str, Record | None]], ...] = (
+    _lose,
+    _delay,
+    _repeat,
+    _corrupt,
+    _postdate,
+)
+"""In the order of the shares in :meth:`FaultPlanter.plant`."""
+
+_BREAKS: dict[str, Callable[[bytes], bytes | None]] = {
+    "corrupt_not_json": lambda value: b"<html>" + value[1:-1] + b"</html>",
+    "corrupt_truncated": lambda value: value[: len(value) // 2],
+    "corrupt_bad_encoding": lambda value: value.replace(b'"city":"', b'"city":"\xff\xfe', 1),
+    "corrupt_nul": lambda value: value.replace(b'"city":"', b'"city":"\\u0000', 1),
+    "corrupt_wrong_type": lambda value: re.sub(
+        rb'"session_seq":\d+', b'"session_seq":"many"', value, count=1
+    ),
+    "corrupt_missing_field": lambda value: re.sub(rb'"user_id":"[^"]*",', b"", value, count=1),
+    "corrupt_unknown_value": lambda value: re.sub(
+        rb'"event_name":"[^"]*"', b'"event_name":"teleport"', value, count=1
+    ),
+    "corrupt_unknown_version": lambda value: re.sub(
+        rb'"schema_version":\d+', b'"schema_version":99', value, count=1
+    ),
+    "corrupt_oversized": lambda value: (
+        value[:-1] + b',"padding":"' + b"x" * MAX_EVENT_BYTES + b'"}'
+    ),
+    "corrupt_no_value": lambda _value: None,
+}

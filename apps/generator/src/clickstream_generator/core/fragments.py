@@ -1,0 +1,147 @@
+"""Text that events are put together from, written once per world.
+
+Owns the JSON of everything that is known before a run: places, machines, products, pages. It
+does not know any event.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from clickstream_contract.events import CURRENCY, EVENT_NAMES
+
+from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.world import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clickstream_generator.core.world import World
+
+__all__ = ["CURRENCY_END", "Fragments", "build_fragments", "members"]
+
+CURRENCY_END = f',"currency":"{CURRENCY}"}}'
+"""How every event with a value ends."""
+
+_CART_PAGES = {
+    "view_cart": "/cart",
+    "begin_checkout": "/checkout",
+    "add_shipping_info": "/checkout/shipping",
+    "add_payment_info": "/checkout/payment",
+    "purchase": "/checkout/thanks",
+}
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """Pools of JSON members, each entry without the comma around it.
+
+    Attributes:
+        visitors: Persona and channel, at ``persona * channels + channel``.
+        cities, technologies, user_agents, arrivals: By their number in the world.
+        pages, terms, categories, viewed_products: By number; each ends its event.
+        products: By number.
+        lines: By the product's number; an order's line up to the quantity.
+        cart_pages: By the event's code; empty for events about something else.
+        shipping, payments: By the number of the choice.
+    """
+
+    visitors: pa.Array
+    cities: pa.Array
+    technologies: pa.Array
+    user_agents: pa.Array
+    arrivals: pa.Array
+    pages: pa.Array
+    terms: pa.Array
+    categories: pa.Array
+    products: pa.Array
+    viewed_products: pa.Array
+    lines: pa.Array
+    cart_pages: pa.Array
+    shipping: pa.Array
+    payments: pa.Array
+
+
+def members(**values: Any) -> str:  # noqa: ANN401  any JSON value
+    """Write JSON object members without the braces: ``"a":1,"b":"x"``."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
+def build_fragments(world: World) -> Fragments:
+    """Write all that a world's events have in common."""
+    shop = world.catalogue
+    slugs = [name.lower().replace(" ", "-") for name in shop.category_names]
+    numbers = range(len(shop.product_names))
+    prices = shop.price_minor.tolist()
+    own_category = [shop.category_names[number] for number in shop.product_category.tolist()]
+    products = [
+        members(
+            page=f"/p/{_product_id(number)}",
+            category=own_category[number],
+            product_id=_product_id(number),
+            product_name=shop.product_names[number],
+            brand=shop.product_brands[number],
+            price_minor=prices[number],
+        )
+        for number in numbers
+    ]
+    return Fragments(
+        visitors=_pool(
+            members(persona=persona.name, channel=channel)
+            for persona in world.personas
+            for channel in CHANNELS
+        ),
+        cities=_pool(
+            members(country=city.country, city=city.name, language=city.language)
+            for city in world.cities
+        ),
+        technologies=_pool(
+            members(device=row.device, os=row.os, browser=row.browser) for row in world.technologies
+        ),
+        user_agents=_pool(members(user_agent=row.user_agent) for row in world.technologies),
+        arrivals=_pool(
+            members(
+                page=way.page,
+                **({"referrer": way.referrer} if way.referrer else {}),
+                **({"campaign": way.campaign} if way.campaign else {}),
+            )
+            for way in world.arrivals
+        ),
+        pages=_pool(members(page=page) + "}" for page in PAGES),
+        terms=_pool(members(page="/search", search_term=term) + "}" for term in shop.search_terms),
+        categories=_pool(
+            members(page=f"/c/{slug}", category=name) + "}"
+            for slug, name in zip(slugs, shop.category_names, strict=True)
+        ),
+        products=_pool(products),
+        viewed_products=_pool(
+            f"{text},{members(value_minor=price)}{CURRENCY_END}"
+            for text, price in zip(products, prices, strict=True)
+        ),
+        lines=_pool(
+            "{"
+            + members(
+                product_id=_product_id(number),
+                category=own_category[number],
+                price_minor=prices[number],
+            )
+            + ',"quantity":'
+            for number in numbers
+        ),
+        cart_pages=_pool(
+            members(page=_CART_PAGES[name]) if name in _CART_PAGES else "" for name in EVENT_NAMES
+        ),
+        shipping=_pool(members(shipping_tier=name) for name in SHIPPING),
+        payments=_pool(members(payment_type=name) for name in PAYMENTS),
+    )
+
+
+def _product_id(number: int) -> str:
+    return f"P{number + 1:06d}"
+
+
+def _pool(texts: Iterable[str]) -> pa.Array:
+    return pa.array(list(texts), type=pa.string())

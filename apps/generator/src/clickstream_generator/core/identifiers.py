@@ -1,0 +1,52 @@
+"""Identifiers: event and session ids that say where they come from.
+
+Owns their layout: RFC 9562 version 8 UUIDs of 48 bits that tell the run, 12 that tell the
+shard, and 62 that count. The same event of the same run always has the same id, so that one
+sent twice can be told. It does not know what is counted.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+__all__ = ["MAX_SHARDS", "TAIL_BYTES", "run_prefix", "write_tails"]
+
+MAX_SHARDS = 4096
+TAIL_BYTES = 21
+"""Length of what :func:`write_tails` writes: ``SSS-VXXX-XXXXXXXXXXXX``."""
+
+_DIGITS = np.frombuffer(
+    b"".join(b"%02x" % number for number in range(256)), dtype=np.uint8
+).reshape(256, 2)
+_VARIANT = np.uint64(0x8000_0000_0000_0000)
+
+
+def run_prefix(run_id: UUID) -> str:
+    """Return the first 15 characters of all ids of the run: ``HHHHHHHH-HHHH-8``."""
+    digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
+    return f"{digest[:8]}-{digest[8:]}-8"
+
+
+def write_tails(target: np.ndarray, shard: np.ndarray, number: np.ndarray) -> None:
+    """Write the last 21 characters of ids.
+
+    Args:
+        target: Shape (ids, 21), bytes; written in place.
+        shard: Shape (ids,); from 0 to 4095.
+        number: Shape (ids,); from 1 to 2**62 - 1.
+    """
+    high = _DIGITS[(shard >> 8) & 0xF]
+    low = _DIGITS[shard & 0xFF]
+    target[:, 0] = high[:, 1]
+    target[:, 1:3] = low
+    target[:, 3] = target[:, 8] = ord("-")
+    octets = (number.astype(np.uint64) | _VARIANT).astype(">u8").view(np.uint8).reshape(-1, 8)
+    text = _DIGITS[octets].reshape(-1, 16)
+    target[:, 4:8] = text[:, :4]
+    target[:, 9:21] = text[:, 4:]

@@ -1,0 +1,173 @@
+"""When visitors come: the rate over time and who comes at which hour.
+
+Owns the curve of a simulation's rate as an exact count: how many events are due by a moment,
+and at which moment the n-th is due. It does not know the clock: moments are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from clickstream_contract.simulation import Curve
+
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Rate
+
+    from clickstream_generator.core.journeys import Journeys
+    from clickstream_generator.core.world import World
+
+__all__ = ["Rhythm", "Schedule", "build_rhythm"]
+
+_BIN_SECONDS = 300
+_BINS_PER_DAY = 86_400 // _BIN_SECONDS
+_BINS_PER_WEEK = 7 * _BINS_PER_DAY
+_EPOCH_WEEKDAY_SHIFT_SECONDS = 3 * 86_400
+"""1 January 1970 was a Thursday; weeks here begin on Monday."""
+_BLOCK_SECONDS = 86_400.0
+_FARTHEST_BLOCKS = 800
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """The week in bins of five minutes, UTC, from Monday 00:00.
+
+    Attributes:
+        group_bounds: Shape (bins, groups); running shares of the groups among visits that
+            begin then.
+        level: Shape (bins,); rate of events against its mean over the week.
+        expected_events: Shape (bins,); mean number of events of a visit that begins then.
+    """
+
+    group_bounds: np.ndarray
+    level: np.ndarray
+    expected_events: np.ndarray
+
+    def bin_of(self, unix_seconds: float | np.ndarray) -> np.ndarray:
+        """Return the bin that each moment falls in."""
+        shifted = np.asarray(unix_seconds) + _EPOCH_WEEKDAY_SHIFT_SECONDS
+        return (shifted // _BIN_SECONDS).astype(np.int64) % _BINS_PER_WEEK
+
+
+def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
+    """Work out the week: each country has its own evening, each persona its own hours."""
+    minute = np.arange(_BINS_PER_WEEK) * (_BIN_SECONDS // 60) + _BIN_SECONDS / 120
+    local = minute[:, None] + world.utc_offset_minutes[world.group_country][None, :]
+    traffic = np.broadcast_to(world.group_weight, local.shape).copy()
+    if curve in {Curve.DIURNAL, Curve.WEEKLY}:
+        hourly = np.array([persona.hourly for persona in world.personas], dtype=float)
+        hourly /= hourly.mean(axis=1, keepdims=True)
+        # An hour's figure holds at its middle; between two middles, a straight line.
+        place = (local / 60 - 0.5) % 24
+        hour = place.astype(np.int64)
+        share = place - hour
+        persona = world.group_persona[None, :]
+        traffic *= hourly[persona, hour] * (1 - share) + hourly[persona, (hour + 1) % 24] * share
+    if curve is Curve.WEEKLY:
+        weekend = np.array([persona.weekend_permille / 1000 for persona in world.personas])
+        is_weekend = (local // 1440) % 7 >= 5
+        traffic *= np.where(is_weekend, weekend[world.group_persona][None, :], 1.0)
+    visits = traffic.sum(axis=1)
+    events = traffic @ journeys.expected_events[world.group_persona]
+    return Rhythm(
+        group_bounds=np.cumsum(traffic, axis=1) / visits[:, None],
+        level=events / events.mean(),
+        expected_events=events / visits,
+    )
+
+
+@dataclass
+class Schedule:
+    """How many events are due by when, over all shards.
+
+    Attributes:
+        rate: What the simulation asks for.
+        rhythm: The week.
+        start_seconds: When the first event is due.
+        first_index: Number of events that were due before ``start_seconds``.
+        origin_seconds: What bursts and steps are counted from.
+    """
+
+    rate: Rate
+    rhythm: Rhythm
+    start_seconds: float
+    origin_seconds: float
+    first_index: float = 0.0
+    _edges: np.ndarray = field(init=False)
+    _counts: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing worked out."""
+        self._edges = np.array([self.start_seconds])
+        self._counts = np.array([self.first_index])
+
+    def events_by(self, unix_seconds: float) -> float:
+        """Return how many events are due by the moment, with the fraction of the next."""
+        while self._edges[-1] < unix_seconds:
+            self._extend()
+        return float(np.interp(unix_seconds, self._edges, self._counts))
+
+    def times_of(self, index: np.ndarray) -> np.ndarray:
+        """Return when the events with these numbers are due; infinite if never."""
+        highest = float(index.max()) if index.size else 0.0
+        for _ in range(_FARTHEST_BLOCKS):
+            if self._counts[-1] > highest:
+                break
+            self._extend()
+        at = np.searchsorted(self._counts, index, side="right")
+        never = at >= len(self._counts)
+        at = np.minimum(at, len(self._counts) - 1)
+        low, high = self._counts[at - 1], self._counts[at]
+        share = (index - low) / np.where(high > low, high - low, 1.0)
+        start, stop = self._edges[at - 1], self._edges[at]
+        return np.where(never, np.inf, start + share * (stop - start))
+
+    def rate_at(self, unix_seconds: float) -> float:
+        """Return the rate wanted at the moment, in events per second."""
+        return float(self._rates(np.array([unix_seconds]))[0])
+
+    def _extend(self) -> None:
+        """Work out one more block of time."""
+        start = float(self._edges[-1])
+        stop = start + _BLOCK_SECONDS
+        edges = [np.array([start, stop])]
+        if self.rate.curve in {Curve.DIURNAL, Curve.WEEKLY}:
+            first = np.floor(start / _BIN_SECONDS) * _BIN_SECONDS
+            edges.append(np.arange(first, stop, _BIN_SECONDS))
+        edges.append(self.origin_seconds + np.array(self._change_points()))
+        every = np.unique(np.concatenate(edges))
+        every = every[(every >= start) & (every <= stop)]
+        middles = (every[:-1] + every[1:]) / 2
+        counts = self._counts[-1] + np.cumsum(self._rates(middles) * np.diff(every))
+        self._edges = np.concatenate([self._edges, every[1:]])
+        self._counts = np.concatenate([self._counts, counts])
+
+    def _change_points(self) -> list[float]:
+        """List the seconds after the origin at which a burst or step begins or ends."""
+        points = [
+            float(edge)
+            for burst in self.rate.bursts
+            for edge in (burst.at_seconds, burst.at_seconds + burst.for_seconds)
+        ]
+        at = 0
+        for step in self.rate.steps:
+            at += step.for_seconds
+            points.append(float(at))
+        return points
+
+    def _rates(self, unix_seconds: np.ndarray) -> np.ndarray:
+        """Return the rate wanted at each moment, in events per second."""
+        rates = np.full(len(unix_seconds), self.rate.milli_events_per_second / 1000)
+        since = unix_seconds - self.origin_seconds
+        if self.rate.curve in {Curve.DIURNAL, Curve.WEEKLY}:
+            rates *= self.rhythm.level[self.rhythm.bin_of(unix_seconds)]
+        if self.rate.curve is Curve.STEPS:
+            ends = np.cumsum([step.for_seconds for step in self.rate.steps])
+            # The last step holds for ever; before the origin (in history), the first does.
+            at = np.minimum(np.searchsorted(ends, since, side="right"), len(ends) - 1)
+            rates *= np.array([step.multiplier_permille for step in self.rate.steps])[at] / 1000
+        for burst in self.rate.bursts:
+            inside = (since >= burst.at_seconds) & (since < burst.at_seconds + burst.for_seconds)
+            rates[inside] *= burst.multiplier_permille / 1000
+        return rates

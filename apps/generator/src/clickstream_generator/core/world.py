@@ -1,0 +1,197 @@
+"""The world that all shards share: catalogue, places, machines, channels, personas, groups.
+
+Owns the pools that Faker fills once, and the order in which everything is numbered. The same
+specification makes the same world. It does not know any single user or visit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.document import resolve_personas
+from clickstream_contract.events import DEVICES
+from faker import Faker
+
+from clickstream_generator.core.catalogue import Catalogue, build_catalogue
+from clickstream_generator.core.technology import Technology, build_technologies
+
+if TYPE_CHECKING:
+    from clickstream_contract.personas import Persona
+    from clickstream_contract.simulation import SimulationSpec
+
+__all__ = ["CHANNELS", "Arrival", "City", "World", "build_world"]
+
+_CITIES_PER_COUNTRY = 40
+_CAMPAIGNS = 12
+
+
+@dataclass(frozen=True)
+class City:
+    """A place that visitors come from."""
+
+    country: str
+    name: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One way into the shop: the first page, where from, and by which campaign."""
+
+    page: str
+    referrer: str
+    campaign: str
+
+
+CHANNELS: dict[str, tuple[int, str, bool]] = {
+    "organic_search": (330, "https://www.google.com/", False),
+    "direct": (240, "", False),
+    "paid_search": (150, "https://www.google.com/aclk", True),
+    "social": (110, "https://www.instagram.com/", True),
+    "email": (80, "", True),
+    "referral": (50, "https://www.idealo.example/compare", False),
+    "affiliate": (40, "https://blog.example/best-of", True),
+}
+"""Channels: weight, referrer, and whether a campaign led there."""
+
+
+@dataclass(frozen=True)
+class World:
+    """All that shards share.
+
+    Attributes:
+        personas: In the order of the simulation's ``userMix``.
+        group_persona, group_country, group_weight: Shape (groups,); a group is a persona
+            in a country, its weight the product of theirs.
+        utc_offset_minutes: Shape (countries,).
+        return_share: Shape (personas,); share of visits by somebody seen before.
+        arrivals: Ways in; those of channel c are ``first_arrival[c]`` to
+            ``first_arrival[c + 1] - 1``.
+    """
+
+    personas: tuple[Persona, ...]
+    catalogue: Catalogue
+    cities: tuple[City, ...]
+    technologies: tuple[Technology, ...]
+    arrivals: tuple[Arrival, ...]
+    first_arrival: np.ndarray
+    group_persona: np.ndarray
+    group_country: np.ndarray
+    group_weight: np.ndarray
+    utc_offset_minutes: np.ndarray
+    return_share: np.ndarray
+    price_sense: np.ndarray
+    think_log_median: np.ndarray
+    think_sigma: np.ndarray
+    _technology_bounds: np.ndarray
+    _channel_bounds: np.ndarray
+
+    def draw_cities(self, country: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return cities of the given countries for numbers in [0, 1), the first ones most."""
+        rank = (_CITIES_PER_COUNTRY * uniform**2).astype(np.int64)
+        return (country * _CITIES_PER_COUNTRY + rank).astype(np.int32)
+
+    def draw_technologies(self, persona: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return machines that fit the given personas, for numbers in [0, 1)."""
+        bounds = self._technology_bounds[persona]
+        return (uniform[:, None] >= bounds[:, :-1]).sum(axis=1).astype(np.uint16)
+
+    def draw_channels(self, uniform: np.ndarray) -> np.ndarray:
+        """Return channels for numbers in [0, 1)."""
+        return np.searchsorted(self._channel_bounds, uniform, side="right").astype(np.uint8)
+
+
+def build_world(spec: SimulationSpec) -> World:
+    """Make the world of a simulation."""
+    personas = tuple(resolve_personas(spec)[share.persona] for share in spec.user_mix)
+    countries = [COUNTRIES[share.code] for share in spec.countries]
+    technologies = build_technologies(_faker("en_US", spec.seed))
+    arrivals, first_arrival = _arrivals(spec.seed)
+    persona_weight = np.array([share.weight for share in spec.user_mix], dtype=float)
+    country_weight = np.array([share.weight for share in spec.countries], dtype=float)
+    return World(
+        personas=personas,
+        catalogue=build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed),
+        cities=tuple(
+            City(country.code, name, country.language)
+            for country in countries
+            for name in _city_names(country.faker_locale, spec.seed)
+        ),
+        technologies=technologies,
+        arrivals=arrivals,
+        first_arrival=first_arrival,
+        group_persona=np.repeat(np.arange(len(personas)), len(countries)),
+        group_country=np.tile(np.arange(len(countries)), len(personas)),
+        group_weight=np.outer(persona_weight, country_weight).ravel(),
+        utc_offset_minutes=np.array([country.utc_offset_minutes for country in countries]),
+        return_share=np.array([persona.return_permille / 1000 for persona in personas]),
+        price_sense=np.array([persona.price_sense_permille / 1000 for persona in personas]),
+        think_log_median=np.log([persona.think_median_seconds for persona in personas]),
+        think_sigma=np.array([persona.think_sigma for persona in personas]),
+        _technology_bounds=np.array(
+            [
+                _bounds(_technology_weights(technologies, spec, is_crawler=persona.is_crawler))
+                for persona in personas
+            ]
+        ),
+        _channel_bounds=_bounds(np.array([row[0] for row in CHANNELS.values()], dtype=float)),
+    )
+
+
+def _faker(locale: str, seed: int) -> Faker:
+    """Return a Faker that says the same things for the same seed."""
+    faker = Faker(locale)
+    faker.seed_instance(seed)
+    return faker
+
+
+def _city_names(locale: str, seed: int) -> list[str]:
+    """Name a country's cities; names may come twice, as they do on maps."""
+    faker = _faker(locale, seed)
+    return [faker.city() for _ in range(_CITIES_PER_COUNTRY)]
+
+
+def _arrivals(seed: int) -> tuple[tuple[Arrival, ...], np.ndarray]:
+    """List the ways in, channel by channel, and where each channel's begin."""
+    faker = _faker("en_US", seed)
+    campaigns = [f"{faker.month_name().lower()}-{faker.word()}" for _ in range(_CAMPAIGNS)]
+    arrivals: list[Arrival] = []
+    first = [0]
+    for _, referrer, has_campaign in CHANNELS.values():
+        pages = ("/", "/sale") if has_campaign else ("/", "/", "/new")
+        named = campaigns if has_campaign else [""]
+        arrivals += [Arrival(page, referrer, name) for page in pages for name in named]
+        first.append(len(arrivals))
+    return tuple(arrivals), np.array(first)
+
+
+def _technology_weights(
+    technologies: tuple[Technology, ...], spec: SimulationSpec, *, is_crawler: bool
+) -> np.ndarray:
+    """Weigh machines for people, by the simulation's devices, or for programs."""
+    devices = {device: getattr(spec.devices, device) for device in DEVICES}
+    total = {
+        device: sum(
+            row.weight for row in technologies if row.device == device and not row.is_crawler
+        )
+        for device in DEVICES
+    }
+    return np.array(
+        [
+            row.weight * (1.0 if is_crawler else devices[row.device] / total[row.device])
+            if row.is_crawler == is_crawler
+            else 0.0
+            for row in technologies
+        ]
+    )
+
+
+def _bounds(weights: np.ndarray) -> np.ndarray:
+    """Return running shares that end at exactly 1."""
+    bounds = np.cumsum(weights) / weights.sum()
+    # Everything after the last possible one must be out of reach of any number below 1.
+    bounds[np.flatnonzero(weights)[-1] :] = 1.0
+    return bounds

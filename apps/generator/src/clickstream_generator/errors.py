@@ -1,0 +1,62 @@
+"""Errors of the generator.
+
+``GeneratorError`` is the root; ``SettingsInvalid`` says which environment variable is wrong,
+``BrokerRefused`` what Kafka would not take, ``DrainTimeout`` that not all was acknowledged
+before the end.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BrokerRefused", "DrainTimeout", "GeneratorError", "SettingsInvalid"]
+
+
+class GeneratorError(Exception):
+    """Root of the generator's errors."""
+
+
+class SettingsInvalid(GeneratorError):
+    """An environment variable cannot be used.
+
+    Attributes:
+        name: The variable.
+        value: What it holds.
+        allowed: What it may hold.
+    """
+
+    def __init__(self, name: str, value: str | None, allowed: str) -> None:
+        """Keep the fields and build the text."""
+        self.name, self.value, self.allowed = name, value, allowed
+        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
+        super().__init__(f"{name} {shown}; it must be {allowed}")
+
+
+class BrokerRefused(GeneratorError):
+    """Kafka will not take a record, now or later.
+
+    Attributes:
+        code: Kafka's name of the error.
+        reason: Kafka's text.
+        setting: The setting to look at.
+    """
+
+    def __init__(self, code: str, reason: str, setting: str) -> None:
+        """Keep the fields and build the text."""
+        self.code, self.reason, self.setting = code, reason, setting
+        super().__init__(f"Kafka refuses records: {reason} ({code}); look at {setting}")
+
+
+class DrainTimeout(GeneratorError):
+    """Records were still without an acknowledgement when time was up.
+
+    Attributes:
+        waiting: How many.
+        seconds: How long they were waited for.
+    """
+
+    def __init__(self, waiting: int, seconds: float) -> None:
+        """Keep the fields and build the text."""
+        self.waiting, self.seconds = waiting, seconds
+        super().__init__(
+            f"{waiting} records had no acknowledgement after {seconds:.0f} s; "
+            "the ledger does not count them: see whether the broker is up"
+        )

@@ -1,0 +1,180 @@
+"""Records to Kafka, with each acknowledgement counted.
+
+Owns the producer and what is on its way: batches leave in order, and a batch's figures are
+handed back when the broker has acknowledged the last of its records. It does not know what
+the records say.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, Producer
+
+from clickstream_generator.errors import BrokerRefused, DrainTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickstream_generator.core.accounts import Tally
+    from clickstream_generator.core.faults import Record
+    from clickstream_generator.settings import Settings
+
+__all__ = ["Batch", "KafkaSink", "producer_settings"]
+
+_QUEUE_KIBIBYTES = 262_144
+_POLL_SECONDS = 0.05
+_SETTING_TO_LOOK_AT = {
+    "MSG_SIZE_TOO_LARGE": "the topic's max.message.bytes",
+    "UNKNOWN_TOPIC_OR_PART": "the topic's name and whether it has been created",
+    "_UNKNOWN_TOPIC": "the topic's name and whether it has been created",
+    "TOPIC_AUTHORIZATION_FAILED": "the user's ACLs",
+    "_AUTHENTICATION": "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE",
+    "SASL_AUTHENTICATION_FAILED": "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE",
+    "_SSL": "CLICKSTREAM_GENERATOR_CA_FILE",
+}
+_HOPELESS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "_UNKNOWN_TOPIC")
+
+
+@dataclass(eq=False)
+class Batch:
+    """Some records on their way, and what they are in figures.
+
+    Attributes:
+        tally: Figures by shard and minute.
+        sent_by_shard: Records by shard.
+        last_seq: Highest ``shard_seq`` by shard.
+        waiting: Records without acknowledgement.
+    """
+
+    tally: Tally
+    sent_by_shard: dict[int, int]
+    last_seq: dict[int, int]
+    waiting: int = 0
+    sink: KafkaSink | None = field(default=None, repr=False)
+
+    def reported(self, error: KafkaError | None, _message: object) -> None:
+        """Take one delivery report."""
+        self.waiting -= 1
+        if error is not None and self.sink is not None:
+            self.sink.refusal = error
+
+
+class KafkaSink:
+    """Sends records to one topic.
+
+    Args:
+        settings: Where the broker is and how to reach it.
+        topic: The topic.
+
+    Attributes:
+        refusal: The first error that no retry can help.
+        failures: Records that were refused.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self.refusal: KafkaError | None = None
+        self._topic = topic
+        self._limit = settings.queue_records
+        self._flying: deque[Batch] = deque()
+        self._producer = Producer({**producer_settings(settings), "error_cb": self._noticed})
+
+    def in_flight(self) -> int:
+        """Return how many records have no acknowledgement yet."""
+        return sum(batch.waiting for batch in self._flying)
+
+    def has_room(self, records: int) -> bool:
+        """Say whether so many more may be sent without passing the limit."""
+        return self.in_flight() + records <= self._limit or not self._flying
+
+    def send(self, records: list[Record], batch: Batch) -> None:
+        """Queue records; they leave in this order."""
+        batch.sink = self
+        batch.waiting = len(records)
+        self._flying.append(batch)
+        messages: list[dict[str, Any]] = [{"value": value, "key": key} for value, key in records]
+        queued = self._producer.produce_batch(self._topic, messages, on_delivery=batch.reported)
+        if queued != len(messages):
+            refused = next(message["_error"] for message in messages if "_error" in message)
+            raise _refusal(refused)
+
+    def publish(self, topic: str, key: bytes, value: bytes, batch: Batch) -> None:
+        """Queue one record for another topic."""
+        batch.sink = self
+        batch.waiting += 1
+        if batch not in self._flying:
+            self._flying.append(batch)
+        self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
+
+    def poll(self, seconds: float) -> list[Batch]:
+        """Serve the client for a while and return the batches that are now complete, in order.
+
+        Raises:
+            BrokerRefused: A record was refused for good.
+        """
+        self._producer.poll(seconds)
+        if self.refusal is not None:
+            raise _refusal(self.refusal)
+        complete = []
+        while self._flying and not self._flying[0].waiting:
+            complete.append(self._flying.popleft())
+        return complete
+
+    def drain(self, seconds: float, clock: Callable[[], float]) -> list[Batch]:
+        """Wait until all is acknowledged and return the batches completed.
+
+        Raises:
+            DrainTimeout: It was not within ``seconds``.
+        """
+        deadline = clock() + seconds
+        complete = self.poll(0)
+        while self._flying:
+            if clock() > deadline:
+                raise DrainTimeout(self.in_flight(), seconds)
+            complete += self.poll(_POLL_SECONDS)
+        return complete
+
+    def _noticed(self, error: KafkaError) -> None:
+        """Keep an error that concerns the connection and will not go away by itself."""
+        if error.fatal() or error.name() in _HOPELESS:
+            self.refusal = error
+
+
+def _refusal(error: KafkaError) -> BrokerRefused:
+    look_at = _SETTING_TO_LOOK_AT.get(error.name(), "the broker's log")
+    return BrokerRefused(error.name(), error.str(), look_at)
+
+
+def producer_settings(settings: Settings) -> dict[str, Any]:
+    """Return librdkafka's settings.
+
+    Names: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md.
+    """
+    values: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": "clickstream-generator",
+        "enable.idempotence": True,
+        "acks": "all",
+        # Java's partitioner: librdkafka's own would put a key elsewhere than Spark does.
+        "partitioner": "murmur2_random",
+        # An event is never given up while the process lives; back-pressure bounds the queue.
+        "message.timeout.ms": 0,
+        "linger.ms": 20,
+        "batch.size": 1_048_576,
+        "compression.type": "lz4",
+        "queue.buffering.max.messages": 2 * settings.queue_records,
+        "queue.buffering.max.kbytes": _QUEUE_KIBIBYTES,
+        "message.max.bytes": 2_097_152,
+        "security.protocol": settings.security_protocol,
+        "log_level": 3,
+    }
+    if settings.ca_file is not None:
+        values["ssl.ca.location"] = str(settings.ca_file)
+    if settings.username is not None:
+        values["sasl.mechanism"] = settings.sasl_mechanism
+        values["sasl.username"] = settings.username
+    if settings.password_file is not None:
+        values["sasl.password"] = settings.password_file.read_text(encoding="utf-8").strip()
+    return values
