@@ -49,6 +49,7 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
     Field("run_id", FieldType.UUID, "The run."),
     Field("shard", FieldType.INTEGER, "The shard.", minimum=0),
+    Field("shards", FieldType.INTEGER, "How many shards the simulation has.", minimum=1),
     Field("minute", FieldType.TIMESTAMP, "Minute of event time, its start."),
     Field("events", _COUNT, "Events acknowledged in this minute.", minimum=0),
     *(Field(f"{name}_events", _COUNT, f"Of these, {name}.", minimum=0) for name in EVENT_NAMES),

@@ -110,8 +110,12 @@ class ArtifactCache:
             total = sum(row.bytes for row in missing)
             if not console.is_terminal:
                 console.print(f"downloading {len(missing)} jars, {total / 1e6:.0f} MB")
-            columns = (TextColumn("downloading jars"), BarColumn(), DownloadColumn(),
-                       TimeRemainingColumn())
+            columns = (
+                TextColumn("downloading jars"),
+                BarColumn(),
+                DownloadColumn(),
+                TimeRemainingColumn(),
+            )
             with (
                 Progress(*columns, console=console, disable=not console.is_terminal) as progress,
                 ThreadPoolExecutor(_PARALLEL) as pool,

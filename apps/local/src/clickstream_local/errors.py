@@ -120,9 +120,7 @@ class ServiceFailed(LocalError):
     def __init__(self, service: str, what: str, log_file: Path) -> None:
         """Keep the fields and build the text."""
         self.service, self.what, self.log_file = service, what, log_file
-        super().__init__(
-            f"{service} {what}{_last_line(log_file)}; see {log_file} and start again"
-        )
+        super().__init__(f"{service} {what}{_last_line(log_file)}; see {log_file} and start again")
 
 
 class DrainFailed(LocalError):

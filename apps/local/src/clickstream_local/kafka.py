@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import TOPICS
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.ports import LOOPBACK, free_port

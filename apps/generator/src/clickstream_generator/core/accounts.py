@@ -59,6 +59,7 @@ class Account:
 
     Attributes:
         shard: Its number.
+        shards: How many there are.
         minutes: Figures by minute; only those that may still change are kept.
         changed: Minutes whose record is to be published.
         shard_seq: Number of the last event such that it and all before are acknowledged.
@@ -66,6 +67,7 @@ class Account:
     """
 
     shard: int
+    shards: int
     minutes: dict[int, np.ndarray] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
     shard_seq: int = 0
@@ -92,6 +94,7 @@ class Account:
             "simulation": simulation,
             "run_id": str(run_id),
             "shard": self.shard,
+            "shards": self.shards,
             "shard_seq": self.shard_seq,
             "records_sent": self.records_sent,
             "records_acknowledged": self.records_acknowledged,

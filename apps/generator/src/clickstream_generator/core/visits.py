@@ -9,6 +9,7 @@ world, nor how events are written.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,18 +59,18 @@ class Visits:
     """
 
     next_seconds: np.ndarray = field(default_factory=_never)
-    code: np.ndarray = field(default_factory=lambda: _column("u1"))
-    previous: np.ndarray = field(default_factory=lambda: _column("u1"))
-    persona: np.ndarray = field(default_factory=lambda: _column("u1"))
-    user: np.ndarray = field(default_factory=lambda: _column("i4"))
-    session_no: np.ndarray = field(default_factory=lambda: _column("i8"))
-    session_seq: np.ndarray = field(default_factory=lambda: _column("i4"))
-    category: np.ndarray = field(default_factory=lambda: _column("i4"))
-    product: np.ndarray = field(default_factory=lambda: _column("i4"))
-    lines: np.ndarray = field(default_factory=lambda: _column("i1"))
-    value_minor: np.ndarray = field(default_factory=lambda: _column("i8"))
-    line_products: np.ndarray = field(default_factory=lambda: _column("i4", MAX_CART_LINES))
-    line_quantities: np.ndarray = field(default_factory=lambda: _column("i4", MAX_CART_LINES))
+    code: np.ndarray = field(default_factory=partial(_column, "u1"))
+    previous: np.ndarray = field(default_factory=partial(_column, "u1"))
+    persona: np.ndarray = field(default_factory=partial(_column, "u1"))
+    user: np.ndarray = field(default_factory=partial(_column, "i4"))
+    session_no: np.ndarray = field(default_factory=partial(_column, "i8"))
+    session_seq: np.ndarray = field(default_factory=partial(_column, "i4"))
+    category: np.ndarray = field(default_factory=partial(_column, "i4"))
+    product: np.ndarray = field(default_factory=partial(_column, "i4"))
+    lines: np.ndarray = field(default_factory=partial(_column, "i1"))
+    value_minor: np.ndarray = field(default_factory=partial(_column, "i8"))
+    line_products: np.ndarray = field(default_factory=partial(_column, "i4", MAX_CART_LINES))
+    line_quantities: np.ndarray = field(default_factory=partial(_column, "i4", MAX_CART_LINES))
     free: np.ndarray = field(default_factory=lambda: np.arange(_FIRST_SLOTS)[::-1].copy())
     begun: int = 0
 

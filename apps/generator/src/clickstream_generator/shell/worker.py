@@ -88,7 +88,9 @@ class Worker:
         self._clock = clock
         self._drain_seconds = drain_seconds
         self._planter = FaultPlanter(simulation.spec.seed, list(simulator.shards))
-        self._accounts = {number: Account(number) for number in simulator.shards}
+        self._accounts = {
+            number: Account(number, simulation.spec.shards) for number in simulator.shards
+        }
         self._late: list[tuple[float, int, LateRecord]] = []
         self._late_count = 0
         self._recent: deque[tuple[float, int]] = deque()

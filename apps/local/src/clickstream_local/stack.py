@@ -1,0 +1,198 @@
+"""The stack: all services of a pipeline, started in order and stopped in reverse.
+
+Owns which service needs which, their settings for a laptop, and the notice when one dies. It
+does not know how their state is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from clickstream_contract.document import dump_simulation
+
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.errors import NoSpace
+from clickstream_local.java import find_java_home
+from clickstream_local.kafka import Kafka, create_topics
+from clickstream_local.migrations import migrate
+from clickstream_local.ports import LOOPBACK, free_port
+from clickstream_local.postgres import DATABASE, WRITER, Postgres
+from clickstream_local.processes import ServiceProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from clickstream_contract.simulation import Simulation
+    from rich.console import Console
+
+    from clickstream_local.state import StateFolder
+
+__all__ = ["NEEDED_BYTES", "Stack"]
+
+NEEDED_BYTES = 2 * 2**30
+_READY_SECONDS = 90.0
+_DRAIN_SECONDS = 20
+
+
+@dataclass
+class Stack:
+    """The services of one pipeline.
+
+    Attributes:
+        state: Where everything is kept.
+        said: Told what has just been done, in a few words.
+        run_id: The run that the generator makes.
+        started_at: When the start began, Unix seconds.
+    """
+
+    state: StateFolder
+    console: Console
+    said: Callable[[str], None]
+    run_id: UUID = field(default_factory=uuid4)
+    started_at: float = field(default_factory=time.time)
+    _running: list[ServiceProcess] = field(default_factory=list)
+    _ports: dict[str, int] = field(default_factory=dict)
+    kafka: Kafka = field(init=False)
+    postgres: Postgres = field(init=False)
+    streaming: ServiceProcess = field(init=False)
+    generator: ServiceProcess = field(init=False)
+
+    def start(self, simulation: Simulation) -> None:
+        """Start everything; the generator comes last.
+
+        Raises:
+            LocalError: Something is missing or did not start.
+        """
+        free_bytes = shutil.disk_usage(self.state.folder("run")).free
+        if free_bytes < NEEDED_BYTES:
+            raise NoSpace(self.state.root, free_bytes, NEEDED_BYTES)
+        cache = ArtifactCache.of(os.environ)
+        kafka_jars = cache.provide(pinned_artifacts("kafka"), self.console)
+        spark_jars = cache.provide(pinned_artifacts("spark"), self.console)
+        java_home = find_java_home(os.environ, cache_folder(os.environ))
+        self._ports = (self.state.recall() or {}).get("ports", {})
+        self.kafka = Kafka.start(self.state, java_home, kafka_jars, self._ports.get("kafka"))
+        self._running.append(self.kafka.process)
+        self.start_postgres()
+        self.said(f"PostgreSQL at {LOOPBACK}:{self.postgres.port}, tables up to date")
+        self.kafka.wait_ready()
+        create_topics(self.kafka.bootstrap_servers)
+        self.said(f"Kafka at {self.kafka.bootstrap_servers}")
+        self.streaming = self.start_streaming([str(jar) for jar in spark_jars], str(java_home))
+        self._remember(simulation)
+        self._wait_for_health(self.streaming, self._ports["streaming"])
+        self.generator = self._start_generator(simulation)
+        self._wait_for_health(self.generator, self._ports["generator"])
+        self._remember(simulation)
+        self.said(f"simulation {simulation.name}, run {self.run_id}")
+
+    def start_postgres(self) -> None:
+        """Start the database alone, with its tables."""
+        self.postgres = Postgres.start(self.state, self._ports.get("postgres"))
+        self._running.append(self.postgres.process)
+        self.postgres.wait_ready()
+        migrate(self.postgres)
+        self.postgres.see_to_logins()
+
+    def start_streaming(self, jars: list[str], java_home: str) -> ServiceProcess:
+        """Start the stream on what runs already."""
+        port = self._ports["streaming"] = free_port(self._ports.get("streaming"))
+        settings = {
+            "BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "POSTGRES_HOST": self.postgres.host,
+            "POSTGRES_PORT": self.postgres.port,
+            "POSTGRES_DATABASE": DATABASE,
+            "POSTGRES_USER": WRITER,
+            "POSTGRES_PASSWORD_FILE": self.state.secret(WRITER),
+            "POSTGRES_SSLMODE": "disable",
+            "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
+            "JARS": ",".join(jars),
+            "METRICS_PORT": port,
+        }
+        environment = {
+            **os.environ,
+            "JAVA_HOME": java_home,
+            "SPARK_LOCAL_IP": LOOPBACK,
+            "SPARK_LOCAL_DIRS": str(self.state.folder("spark").absolute()),
+            **_named("CLICKSTREAM_STREAMING_", settings),
+        }
+        command = [sys.executable, "-m", "clickstream_streaming"]
+        log_file = self.state.log_file("streaming")
+        process = ServiceProcess.start("streaming", command, log_file, environment)
+        self._running.append(process)
+        return process
+
+    def check(self) -> None:
+        """Raise :class:`ServiceFailed` if a service has died; the generator may have ended."""
+        for process in self._running:
+            if process.service != "generator" or process.process.poll() not in {None, 0}:
+                process.check()
+
+    def generator_has_ended(self) -> bool:
+        """Say whether the simulation is over."""
+        return self.generator.process.poll() is not None
+
+    def stop(self) -> None:
+        """Stop everything, the last one first."""
+        while self._running:
+            self._running.pop().stop()
+
+    def metrics_url(self, service: str) -> str:
+        """Return where a service shows its metrics."""
+        return f"http://{LOOPBACK}:{self._ports[service]}/metrics"
+
+    def _start_generator(self, simulation: Simulation) -> ServiceProcess:
+        port = self._ports["generator"] = free_port(self._ports.get("generator"))
+        file = self.state.root / "simulation.yaml"
+        file.write_text(dump_simulation(simulation), encoding="utf-8")
+        settings = {
+            "SIMULATION_FILE": file,
+            "BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "RUN_ID": self.run_id,
+            "METRICS_PORT": port,
+            "DRAIN_SECONDS": _DRAIN_SECONDS,
+        }
+        environment = {**os.environ, **_named("CLICKSTREAM_GENERATOR_", settings)}
+        command = [sys.executable, "-m", "clickstream_generator"]
+        log_file = self.state.log_file("generator")
+        process = ServiceProcess.start("generator", command, log_file, environment)
+        self._running.append(process)
+        return process
+
+    def _wait_for_health(self, process: ServiceProcess, port: int) -> None:
+        url = f"http://{LOOPBACK}:{port}/healthz"
+        process.wait_until(lambda: _answers(url), _READY_SECONDS)
+
+    def _remember(self, simulation: Simulation) -> None:
+        self._ports["kafka"] = int(self.kafka.bootstrap_servers.rsplit(":", 1)[1])
+        self._ports["postgres"] = self.postgres.port
+        state: dict[str, Any] = {
+            "pid": os.getpid(),
+            "since": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started_at)),
+            "started_at": self.started_at,
+            "simulation": simulation.name,
+            "run_id": str(self.run_id),
+            "ports": self._ports,
+            "services": [process.remembered() for process in self._running],
+        }
+        self.state.remember(state)
+
+
+def _named(prefix: str, settings: dict[str, object]) -> dict[str, str]:
+    return {prefix + name: str(value) for name, value in settings.items()}
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310  our own port
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,119 @@
+"""Rules that a record must keep to be an event.
+
+Owns one table of rules, made from the contract: each names the field that breaks it and the
+reason that stands in ``ops.rejected_events``. The first broken reason counts, in the order of
+:data:`REASONS`. It does not know where records come from or go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
+from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.topics import RejectReason
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column
+
+__all__ = ["FUTURE_TOLERANCE_SECONDS", "REASONS", "Rule", "event_rules", "ledger_rules"]
+
+FUTURE_TOLERANCE_SECONDS = 5
+"""Clocks differ a little; more than this ahead is a wrong date."""
+
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_TIME_LENGTH = len("2026-01-31T12:00:00.000Z")
+_EARLIEST = "2000-01-01T00:00:00Z"
+
+REASONS = (
+    RejectReason.BAD_ENCODING,
+    RejectReason.MISSING_FIELD,
+    RejectReason.UNKNOWN_VERSION,
+    RejectReason.WRONG_TYPE,
+    RejectReason.UNKNOWN_VALUE,
+    RejectReason.OUT_OF_RANGE,
+    RejectReason.FUTURE_TIME,
+)
+"""Reasons that fields can give, the one that is named first wins."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; ``broken`` is true for a record that breaks it."""
+
+    field: str
+    reason: RejectReason
+    broken: Column
+
+
+def event_rules(event: str, now_seconds: Column) -> list[Rule]:
+    """Return the rules of an event.
+
+    Args:
+        event: Name of the column with the parsed event.
+        now_seconds: Unix time of the batch; what lies ahead of it is in the future.
+    """
+    rules = [rule for field in EVENT_FIELDS for rule in _field_rules(event, field)]
+    latest = now_seconds + FUTURE_TOLERANCE_SECONDS
+    moment = F.col(f"{event}.event_time").try_cast("timestamp")
+    rules.append(Rule("event_time", RejectReason.FUTURE_TIME, moment.cast("double") > latest))
+    items = F.col(f"{event}.items")
+    bad_line = F.exists(items, lambda line: reduce(or_, _line_breaks(line)))
+    no_line = (F.col(f"{event}.event_name") == "purchase") & (F.size(items) == 0)
+    rules.append(Rule("items", RejectReason.MISSING_FIELD, bad_line | no_line))
+    return rules
+
+
+def ledger_rules(record: str, fields: Sequence[Field]) -> list[Rule]:
+    """Return the rules of a ledger record whose parsed column is ``record``."""
+    return [rule for field in fields for rule in _field_rules(record, field)]
+
+
+def _field_rules(record: str, field: Field) -> list[Rule]:
+    """Return what the contract asks of one field."""
+    value = F.col(f"{record}.{field.name}")
+    rules = []
+    if field.required and field.events:
+        needed = F.col(f"{record}.event_name").isin(list(field.events))
+        rules.append(Rule(field.name, RejectReason.MISSING_FIELD, needed & value.isNull()))
+    elif field.required:
+        rules.append(Rule(field.name, RejectReason.MISSING_FIELD, value.isNull()))
+    if field.type is FieldType.UUID:
+        rules.append(Rule(field.name, RejectReason.WRONG_TYPE, ~value.rlike(_UUID)))
+    elif field.type is FieldType.TIMESTAMP:
+        moment = value.try_cast("timestamp")
+        formed = (F.length(value) == _TIME_LENGTH) & value.endswith("Z")
+        rules.append(Rule(field.name, RejectReason.WRONG_TYPE, moment.isNull() | ~formed))
+        early = moment < F.lit(_EARLIEST).cast("timestamp")
+        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, early))
+    elif field.values:
+        known = value.cast("string").isin(list(field.values))
+        reason = (
+            RejectReason.UNKNOWN_VERSION
+            if field.name == "schema_version"
+            else RejectReason.UNKNOWN_VALUE
+        )
+        rules.append(Rule(field.name, reason, ~known))
+    elif field.type is FieldType.TEXT:
+        long = (F.length(value) > field.max_length) | (F.length(value) == 0)
+        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, long))
+    elif field.minimum is not None:
+        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, value < field.minimum))
+    return rules
+
+
+def _line_breaks(line: Column) -> list[Column]:
+    """Return what can be wrong with an order's line."""
+    breaks = [line.isNull()]
+    for field in ITEM_FIELDS:
+        value = line[field.name]
+        breaks.append(value.isNull())
+        if field.minimum is not None:
+            breaks.append(value < field.minimum)
+    return breaks

@@ -1,0 +1,1 @@
+"""The world around it: Spark's session, Kafka, PostgreSQL, checkpoints, metrics."""

@@ -1,0 +1,133 @@
+"""The job: one Spark session, both queries, watched until told to stop.
+
+Owns Spark's configuration and the job's life. It does not know what the queries do.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from clickstream_contract.topics import TOPICS
+from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.sql import SparkSession
+
+from clickstream_streaming.errors import QueryFailed, TopicMissing
+from clickstream_streaming.shell.database import check_tables, connect
+from clickstream_streaming.shell.queries import (
+    SHUFFLE_PARTITIONS,
+    STATE_STORE,
+    start_events,
+    start_traffic,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql.streaming.query import StreamingQuery
+
+    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.telemetry import Telemetry
+
+__all__ = ["Job", "spark_session"]
+
+_WATCH_SECONDS = 0.5
+
+
+def spark_session(settings: Settings) -> SparkSession:
+    """Start Spark, or return the session that this process has."""
+    rocksdb = "spark.sql.streaming.stateStore.rocksdb"
+    values = {
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraClassPath": settings.jars.replace(",", ":"),
+        # Plans of so many rules are deep; Spark walks them by recursion.
+        "spark.driver.extraJavaOptions": "-Xss8m",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(SHUFFLE_PARTITIONS),
+        "spark.sql.streaming.stateStore.providerClass": STATE_STORE,
+        f"{rocksdb}.changelogCheckpointing.enabled": "true",
+        f"{rocksdb}.boundedMemoryUsage": "true",
+        f"{rocksdb}.maxMemoryUsageMB": "256",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        # A batch without data would only move the watermark; the rows are out already.
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.ansi.enabled": "true",
+    }
+    builder = SparkSession.builder.appName("clickstream").master(settings.master)
+    for name, value in values.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    return session
+
+
+class Job:
+    """The running stream.
+
+    Args:
+        settings: All settings.
+        telemetry: Where figures are shown.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._stopping = threading.Event()
+        self._late: dict[str, int] = {}
+
+    def stop(self) -> None:
+        """Ask the job to end. Safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Run until :meth:`stop` is called.
+
+        Raises:
+            StreamingError: It cannot start, or a query has ended by itself.
+        """
+        connection = connect(self._settings)
+        check_tables(connection)
+        spark = spark_session(self._settings)
+        queries: list[StreamingQuery] = []
+        try:
+            for start in (start_events, start_traffic):
+                queries.append(start(spark, self._settings, connection, self._telemetry))
+            connection.close()
+            while not self._stopping.wait(_WATCH_SECONDS):
+                for query in queries:
+                    self._watch(query)
+        except PySparkException as error:
+            raise TopicMissing(", ".join(topic.name for topic in TOPICS), str(error)) from error
+        finally:
+            for query in queries:
+                query.stop()
+            spark.stop()
+
+    def _watch(self, query: StreamingQuery) -> None:
+        """Show a query's progress, and notice its end."""
+        name = query.name or "query"
+        error: StreamingQueryException | None = query.exception()
+        if error is not None or not query.isActive:
+            raise QueryFailed(name, _cause(str(error)) if error else "it was stopped from outside")
+        progress = query.lastProgress
+        if progress is None:
+            return
+        if "watermark" in progress.eventTime:
+            moment = datetime.fromisoformat(progress.eventTime["watermark"])
+            self._telemetry.watermark.labels(name).set(moment.timestamp())
+        states = progress.stateOperators
+        if states:
+            self._telemetry.state_rows.labels(name).set(sum(s.numRowsTotal for s in states))
+            self._telemetry.state_bytes.labels(name).set(sum(s.memoryUsedBytes for s in states))
+
+
+def _cause(text: str) -> str:
+    """Return the line of a trace that says what went wrong in our part of it, or all."""
+    found = re.findall(r"^[a-zA-Z_.]*(?:psycopg2|Error|Exception)[^\n]*$", text, re.MULTILINE)
+    return found[-1] if found else text
