@@ -2,7 +2,8 @@
 
 Owns the fields of a ledger record. One record per run, shard and minute of event time holds
 absolute figures of what the broker has acknowledged, so that a record published twice
-changes nothing. A shard's last record (``kind`` = ``shard_end``) says that no event follows.
+changes nothing. A shard's last record (``kind`` = ``shard_end``) says that no event follows; a
+run may announce itself with ``run_start``, all figures 0.
 It does not know how the ledger is checked.
 """
 
@@ -19,6 +20,7 @@ __all__ = ["FAULT_NAMES", "LEDGER_FIELDS", "LedgerKind"]
 class LedgerKind(Enum):
     """What a ledger record tells."""
 
+    RUN_START = "run_start"
     MINUTE = "minute"
     SHARD_END = "shard_end"
 
@@ -45,7 +47,9 @@ FAULT_NAMES = (
 _COUNT = FieldType.BIGINT
 
 LEDGER_FIELDS: tuple[Field, ...] = (
-    Field("kind", FieldType.TEXT, "minute, or shard_end for a shard's last record."),
+    Field(
+        "kind", FieldType.TEXT, "minute; run_start before a run; shard_end at the end of a shard."
+    ),
     Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
     Field("run_id", FieldType.UUID, "The run."),
     Field("shard", FieldType.INTEGER, "The shard.", minimum=0),

@@ -6,8 +6,6 @@ is, or with the reason why it is nothing. It does not know what becomes of them.
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING
 
 from clickstream_contract.derive import spark_schema
@@ -17,7 +15,7 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER, RejectReason
 from pyspark.sql import functions as F
 
-from clickstream_streaming.core.rules import REASONS, Rule, event_rules, ledger_rules
+from clickstream_streaming.core.rules import Rule, event_rules, ledger_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["checked_records", "event_columns"]
 
 _CORRUPT = "_corrupt"
+_MARK = "|"
 _TEXT_FIELDS = [field.name for field in EVENT_FIELDS if field.type is FieldType.TEXT]
 # A field that must be text and holds something else: Spark would take its JSON for the text.
 _TEXT_IS_NO_TEXT = f'"({"|".join(_TEXT_FIELDS)})"\\s*:\\s*[^"\\sn]'
 
 
-def checked_records(kafka: DataFrame, now_seconds: Column) -> DataFrame:
+def checked_records(kafka: DataFrame) -> DataFrame:
     """Check records of the events' and the ledger's topic.
 
     Args:
         kafka: What Spark's Kafka source gives: key, value, topic, partition, offset, timestamp.
-        now_seconds: Unix time of the batch.
 
     Returns:
         topic, partition, offset, timestamp, key, value; ``event`` and ``ledger``, of which at
@@ -61,23 +59,26 @@ def checked_records(kafka: DataFrame, now_seconds: Column) -> DataFrame:
     text_column = F.col("text")
     is_object = F.trim(text_column).startswith("{") & F.trim(text_column).endswith("}")
     is_json = F.try_parse_json(text_column).isNotNull()
-    events, ledgers = event_rules("event", now_seconds), ledger_rules("ledger", LEDGER_FIELDS)
     no_text = text_column.rlike(_TEXT_IS_NO_TEXT) & ~F.col("is_ledger")
-    reason = (
-        F.when(F.col("value").isNull(), RejectReason.NO_VALUE.value)
-        .when(size > MAX_EVENT_BYTES, RejectReason.OVERSIZED.value)
-        .when(text_column.isNull(), RejectReason.BAD_ENCODING.value)
-        .when(~is_object | (corrupt & ~is_json), RejectReason.NOT_JSON.value)
-        .when(corrupt | no_text, RejectReason.WRONG_TYPE.value)
-        .when(F.col("is_ledger"), _first_reason(ledgers))
-        .otherwise(_first_reason([_nul_rule(), *events]))
-    )
-    judged = parsed.withColumn("reason", reason)
-    detail = F.when(F.col("is_ledger"), _detail(ledgers)).otherwise(_detail(events))
-    fine = F.col("reason").isNull()
+    rules = [
+        Rule("", RejectReason.NO_VALUE, F.col("value").isNull()),
+        Rule("", RejectReason.OVERSIZED, size > MAX_EVENT_BYTES),
+        Rule("", RejectReason.BAD_ENCODING, text_column.isNull()),
+        Rule("", RejectReason.NOT_JSON, ~is_object | (corrupt & ~is_json)),
+        Rule("", RejectReason.WRONG_TYPE, corrupt),
+        *ledger_rules("ledger", F.col("is_ledger")),
+        # What follows is about events; a ledger record is done with here.
+        Rule("", None, F.col("is_ledger")),
+        _nul_rule(),
+        *event_rules("event", F.col("timestamp")),
+        Rule("", RejectReason.WRONG_TYPE, no_text),
+    ]
+    judged = parsed.withColumn("verdict", _verdict(rules))
+    fine = F.col("verdict").isNull()
     return judged.select(
-        "topic", "partition", "offset", "timestamp", "key", "value", "reason",
-        F.when(~fine, detail).alias("detail"),
+        "topic", "partition", "offset", "timestamp", "key", "value",
+        F.split_part("verdict", F.lit(_MARK), F.lit(1)).alias("reason"),
+        F.split_part("verdict", F.lit(_MARK), F.lit(2)).alias("detail"),
         F.when(fine, F.col("event")).alias("event"),
         F.when(fine, F.col("ledger")).alias("ledger"),
     )  # fmt: skip
@@ -112,30 +113,20 @@ def _nul_rule() -> Rule:
     return Rule("", RejectReason.BAD_ENCODING, broken)
 
 
-def _first_reason(rules: list[Rule]) -> Column:
-    """Return the first reason that is broken, or null."""
-    found: Column | None = None
-    for reason in REASONS:
-        broken = [F.coalesce(rule.broken, F.lit(False)) for rule in rules if rule.reason is reason]
-        if broken:
-            any_broken = reduce(or_, broken)
-            found = (
-                F.when(any_broken, reason.value)
-                if found is None
-                else found.when(any_broken, reason.value)
-            )
-    return F.lit(None).cast("string") if found is None else found
+def _verdict(rules: list[Rule]) -> Column:
+    """Return reason and field of the first rule that is broken, or null.
+
+    One chain of cases, in which a condition that is unknown counts as not met: this is
+    evaluated for every record, so there is nothing in it twice.
+    """
+    first, *others = rules
+    chain = F.when(first.broken, _name(first))
+    for rule in others:
+        chain = chain.when(rule.broken, _name(rule))
+    return chain
 
 
-def _detail(rules: list[Rule]) -> Column:
-    """Name the fields that give the reason."""
-    return F.nullif(
-        F.concat_ws(
-            ", ",
-            *(
-                F.when(rule.broken & (F.col("reason") == rule.reason.value), rule.field)
-                for rule in rules
-            ),
-        ),
-        F.lit(""),
-    )
+def _name(rule: Rule) -> Column:
+    """Return what stands for a rule's verdict."""
+    text = None if rule.reason is None else f"{rule.reason.value}{_MARK}{rule.field}"
+    return F.lit(text).cast("string")

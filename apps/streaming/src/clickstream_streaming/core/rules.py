@@ -2,7 +2,7 @@
 
 Owns one table of rules, made from the contract: each names the field that breaks it and the
 reason that stands in ``ops.rejected_events``. The first broken reason counts, in the order of
-:data:`REASONS`. It does not know where records come from or go.
+:data:`_REASONS`. It does not know where records come from or go.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import RejectReason
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pyspark.sql import Column
 
-__all__ = ["FUTURE_TOLERANCE_SECONDS", "REASONS", "Rule", "event_rules", "ledger_rules"]
+__all__ = ["FUTURE_TOLERANCE_SECONDS", "Rule", "event_rules", "ledger_rules"]
 
 FUTURE_TOLERANCE_SECONDS = 5
 """Clocks differ a little; more than this ahead is a wrong date."""
@@ -31,7 +30,7 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _TIME_LENGTH = len("2026-01-31T12:00:00.000Z")
 _EARLIEST = "2000-01-01T00:00:00Z"
 
-REASONS = (
+_REASONS = (
     RejectReason.BAD_ENCODING,
     RejectReason.MISSING_FIELD,
     RejectReason.UNKNOWN_VERSION,
@@ -48,31 +47,53 @@ class Rule:
     """One rule; ``broken`` is true for a record that breaks it."""
 
     field: str
-    reason: RejectReason
+    """The field it is about; empty if it is about the whole record."""
+    reason: RejectReason | None
+    """Why the record is rejected; ``None`` if it is fine and no later rule applies."""
     broken: Column
 
 
-def event_rules(event: str, now_seconds: Column) -> list[Rule]:
+def event_rules(event: str, arrived: Column) -> list[Rule]:
     """Return the rules of an event.
 
     Args:
         event: Name of the column with the parsed event.
-        now_seconds: Unix time of the batch; what lies ahead of it is in the future.
+        arrived: When Kafka got the record; what lies ahead of it is in the future. Not the
+            wall clock of the batch: a record read again must meet the same verdict, and a
+            constant that changes with each batch would make Spark compile each one anew.
     """
     rules = [rule for field in EVENT_FIELDS for rule in _field_rules(event, field)]
-    latest = now_seconds + FUTURE_TOLERANCE_SECONDS
+    latest = arrived + F.expr(f"interval {FUTURE_TOLERANCE_SECONDS} seconds")
     moment = F.col(f"{event}.event_time").try_cast("timestamp")
-    rules.append(Rule("event_time", RejectReason.FUTURE_TIME, moment.cast("double") > latest))
+    rules.append(Rule("event_time", RejectReason.FUTURE_TIME, moment > latest))
     items = F.col(f"{event}.items")
     bad_line = F.exists(items, lambda line: reduce(or_, _line_breaks(line)))
     no_line = (F.col(f"{event}.event_name") == "purchase") & (F.size(items) == 0)
     rules.append(Rule("items", RejectReason.MISSING_FIELD, bad_line | no_line))
-    return rules
+    return sorted(rules, key=_rank)
 
 
-def ledger_rules(record: str, fields: Sequence[Field]) -> list[Rule]:
-    """Return the rules of a ledger record whose parsed column is ``record``."""
-    return [rule for field in fields for rule in _field_rules(record, field)]
+def _rank(rule: Rule) -> int:
+    return _REASONS.index(rule.reason) if rule.reason in _REASONS else -1
+
+
+def ledger_rules(record: str, is_ledger: Column) -> list[Rule]:
+    """Return the rules of a ledger record: it is all there, and ids and times are such.
+
+    Args:
+        record: Name of the column with the parsed record.
+        is_ledger: Whether the record is from the ledger's topic.
+    """
+    missing = [F.col(f"{record}.{field.name}").isNull() for field in LEDGER_FIELDS]
+    return [
+        Rule("", RejectReason.MISSING_FIELD, is_ledger & reduce(or_, missing)),
+        Rule("run_id", RejectReason.WRONG_TYPE, ~F.col(f"{record}.run_id").rlike(_UUID)),
+        Rule(
+            "minute",
+            RejectReason.WRONG_TYPE,
+            is_ledger & F.col(f"{record}.minute").try_cast("timestamp").isNull(),
+        ),
+    ]
 
 
 def _field_rules(record: str, field: Field) -> list[Rule]:

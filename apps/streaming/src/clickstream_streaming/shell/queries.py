@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
     from clickstream_streaming.settings import Settings
@@ -89,7 +89,7 @@ def start_events(
     topics = [EVENTS.name, LEDGER.name]
     _check(checkpoint, connection, "events", topics, {})
     start = _known_offsets(committed_offsets(connection, "events"), topics)
-    records = checked_records(_kafka(spark, settings, topics, {"startingOffsets": start}), _now())
+    records = checked_records(_kafka(spark, settings, topics, {"startingOffsets": start}))
     empty = F.lit(None).cast("string")
     stage = records.select(
         "topic",
@@ -140,7 +140,6 @@ def start_events(
                 telemetry.latency.observe(seconds / count)
         _time(telemetry, "events", "read", collected - began)
         _time(telemetry, "events", "write", time.monotonic() - collected)
-        telemetry.is_ready = True
 
     return _start(stage, checkpoint, "events", "append", settings.trigger_milliseconds, write)
 
@@ -158,8 +157,10 @@ def start_traffic(
         DatabaseBehindCheckpoint: The database was wiped or restored.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / "traffic")
+    # The ledger has no traffic, but its first record gets both queries going.
+    topics = [EVENTS.name, LEDGER.name]
     watermark = {"watermark_delay_seconds": str(settings.watermark_delay_seconds)}
-    _check(checkpoint, connection, "traffic", [EVENTS.name], watermark)
+    _check(checkpoint, connection, "traffic", topics, watermark)
     trusted_from = checkpoint.folder / "trusted-from"
     if not checkpoint.exists():
         latest = max_event_time(connection, "traffic")
@@ -173,7 +174,7 @@ def start_traffic(
             "startingOffsetsByTimestampStrategy": "latest",
         },
     )  # fmt: skip
-    minutes = traffic_per_minute(checked_records(source, _now()), settings.watermark_delay_seconds)
+    minutes = traffic_per_minute(checked_records(source), settings.watermark_delay_seconds)
     writer = Writer(settings, "traffic", checkpoint, CREATE_TRAFFIC_STAGE)
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -194,11 +195,6 @@ def start_traffic(
 
     every = settings.trigger_milliseconds * _TRAFFIC_TRIGGER_FACTOR
     return _start(minutes, checkpoint, "traffic", "update", every, write)
-
-
-def _now() -> Column:
-    """Return the wall clock of each batch, as Unix seconds."""
-    return F.current_timestamp().cast("double")
 
 
 def _timestamp(unix_seconds: float) -> datetime:
@@ -274,4 +270,4 @@ def _start(
 
 def _time(telemetry: Telemetry, query: str, phase: str, seconds: float) -> None:
     telemetry.batch_seconds.labels(query, phase).observe(seconds)
-    telemetry.last_batch.labels(query).set_to_current_time()
+    telemetry.note_batch(query)

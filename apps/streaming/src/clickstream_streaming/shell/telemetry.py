@@ -35,12 +35,12 @@ class _Quiet(WSGIRequestHandler):
 class Telemetry:
     """The stream's figures; :meth:`serve` shows them until :meth:`close`.
 
-    Attributes:
-        is_ready: What ``/readyz`` says.
+    Args:
+        queries: Names of the queries; when each has written a batch, ``/readyz`` says yes.
     """
 
-    def __init__(self) -> None:
-        self.is_ready = False
+    def __init__(self, *queries: str) -> None:
+        self._waiting = set(queries)
         self.registry = CollectorRegistry()
         self.input_rows = self._make(Counter, "input_rows_total")
         self.stored = self._make(Counter, "stored_events_total")
@@ -64,6 +64,11 @@ class Telemetry:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
+    def note_batch(self, query: str) -> None:
+        """Note that a query has just written a batch."""
+        self._waiting.discard(query)
+        self.last_batch.labels(query).set_to_current_time()
+
     def close(self) -> None:
         """Stop answering and give the port back."""
         self._server.shutdown()
@@ -76,7 +81,7 @@ class Telemetry:
             answer: Iterable[bytes] = self._metrics_app(request, start)
             return answer
         status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and self.is_ready):
+        if path == "/healthz" or (path == "/readyz" and not self._waiting):
             status = "200 OK"
         elif path == "/readyz":
             status = "503 Service Unavailable"

@@ -1,0 +1,256 @@
+"""The checks that set every table against the ledger and against each other.
+
+Owns the SQL of the verification, made from the contract; each query returns one row per
+defect. Only what the ledger has accounted for is judged: per shard, events up to the last
+number it names. It does not know a connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.journey import EXIT, START, TRANSITIONS
+
+from clickstream_streaming.core.traffic import TRAFFIC_DIMENSIONS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+__all__ = ["CHECKS", "LEDGER_TOTALS", "Check", "run_prefix"]
+
+_COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
+_SUMS = ("events", *_COUNTS, "revenue_minor")
+_COUNTED = ", ".join(
+    f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
+)
+_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+_LEGAL = ", ".join(
+    f"('{step.source}', '{step.target}')"
+    for step in TRANSITIONS
+    if step.source != START and step.target != EXIT
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check; its query gives one row per defect, a text that says where."""
+
+    defect: str
+    """The figure that it counts towards."""
+    query: str
+
+
+def run_prefix(run_id: UUID) -> str:
+    """Return the first 15 characters that every event id of the run has."""
+    digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
+    return f"{digest[:8]}-{digest[8:]}-8"
+
+
+LEDGER_TOTALS = """
+SELECT
+    coalesce(sum(events), 0), coalesce(sum(records_sent), 0),
+    coalesce(sum(records_acknowledged), 0), coalesce(sum(lost), 0)
+FROM (
+    SELECT sum(events) AS events, max(records_sent) AS records_sent,
+        max(records_acknowledged) AS records_acknowledged, sum(lost_faults) AS lost
+    FROM ops.ledger GROUP BY run_id, shard
+) AS shard
+"""
+
+_ACCOUNTED = """accounted AS (
+    SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(lost_faults) AS planted
+    FROM ops.ledger GROUP BY run_id, shard
+)"""
+
+# Numbers that are there, below the last one acknowledged, and how many there should be.
+_LOST = f"""
+WITH {_ACCOUNTED}, stored AS (
+    SELECT raw.run_id, raw.shard, count(DISTINCT raw.shard_seq) AS numbers
+    FROM raw.events AS raw INNER JOIN accounted USING (run_id, shard)
+    WHERE raw.shard_seq BETWEEN 1 AND accounted.shard_seq
+    GROUP BY raw.run_id, raw.shard
+)
+SELECT format('run %s shard %s lacks %s events', run_id, shard, missing)
+FROM (
+    SELECT run_id, shard,
+        accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0) AS missing
+    FROM accounted LEFT JOIN stored USING (run_id, shard)
+) AS compared, generate_series(1, missing)
+"""  # noqa: S608  constants
+
+_DUPLICATED = """
+SELECT format('event %s stands in %s rows', shown, copies) FROM (
+    SELECT min(event_id::text) AS shown, count(*) AS copies FROM raw.events
+    GROUP BY run_id, shard, shard_seq HAVING count(*) > 1
+) AS doubled, generate_series(2, copies)
+"""
+
+_PHANTOM = f"""
+WITH {_ACCOUNTED}, ended AS (
+    SELECT run_id, shard, end_shard_seq FROM ops.shards WHERE end_shard_seq IS NOT NULL
+), runs AS (
+    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
+        AS known (run_id, prefix)
+)
+SELECT format('event %s was never sent', event_id)
+FROM raw.events AS raw
+LEFT JOIN runs USING (run_id)
+LEFT JOIN accounted USING (run_id, shard)
+LEFT JOIN ended USING (run_id, shard)
+WHERE runs.run_id IS NULL
+    OR (accounted.run_id IS NULL AND ended.run_id IS NOT NULL)
+    OR raw.shard_seq < 1
+    OR raw.shard_seq > ended.end_shard_seq
+    OR event_id::text <> prefix || lpad(to_hex(raw.shard), 3, '0') || '-'
+        || regexp_replace(to_hex(raw.shard_seq | (1::bigint << 63)), '^(.{{4}})', '\\1-')
+"""  # noqa: S608  constants
+
+
+def _traffic(unit: str) -> str:
+    """Compare roll-ups with what the events give, row by row."""
+    key = f"{unit}, {', '.join(TRAFFIC_DIMENSIONS)}"
+    sums = ", ".join(_SUMS)
+    return f"""
+WITH found AS (
+    SELECT {key}, {sums} FROM mart.traffic_{unit}
+), wanted AS (
+    SELECT date_trunc('{unit}', event_time, 'UTC') AS {unit}, {", ".join(TRAFFIC_DIMENSIONS)},
+        count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
+    FROM raw.events GROUP BY 1, {", ".join(TRAFFIC_DIMENSIONS)}
+)
+SELECT format('traffic_{unit} %s', key) FROM (
+    SELECT {key}, concat_ws(' ', {key}) AS key FROM (
+        (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+        UNION ALL
+        (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+    ) AS differing GROUP BY {key}
+) AS rows
+"""  # noqa: S608  names from the contract
+
+
+_LEDGER_SUMS = ("events", *_COUNTS, "revenue_minor", "sessions_begun")
+_LEDGER = f"""
+WITH ended AS (
+    SELECT run_id, shard FROM ops.shards WHERE end_shard_seq IS NOT NULL
+), found AS (
+    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute,
+        count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,
+        count(*) FILTER (WHERE session_seq = 1) AS sessions_begun
+    FROM raw.events INNER JOIN ended USING (run_id, shard) GROUP BY 1, 2, 3
+), wanted AS (
+    SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
+    FROM ops.ledger INNER JOIN ended USING (run_id, shard) WHERE events > 0
+)
+SELECT format('ledger run %s shard %s minute %s', run_id, shard, minute) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing GROUP BY run_id, shard, minute
+"""  # noqa: S608  names from the contract
+
+_SESSION_COLUMNS = (
+    "session_id", "simulation", "run_id", "user_id", "country", "device", "channel",
+    "started_at", "last_event_at", "entry_page", "exit_page", "events", *_COUNTS,
+    "revenue_minor",
+)  # fmt: skip
+_SESSIONS = f"""
+WITH found AS (
+    SELECT {", ".join(_SESSION_COLUMNS)} FROM mart.fact_sessions
+), wanted AS (
+    SELECT session_id, min(simulation) AS simulation, min(run_id::text)::uuid AS run_id,
+        min(user_id) AS user_id, min(country) AS country, min(device) AS device,
+        min(channel) AS channel, min(event_time) AS started_at,
+        max(event_time) AS last_event_at, (array_agg(page ORDER BY session_seq))[1] AS entry_page,
+        (array_agg(page ORDER BY session_seq DESC))[1] AS exit_page,
+        count(*)::integer AS events, {_COUNTED.replace("AS", "::integer AS")},
+        {_REVENUE} AS revenue_minor
+    FROM raw.events GROUP BY session_id
+)
+SELECT format('session %s', session_id) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing GROUP BY session_id
+UNION ALL
+SELECT format('session %s is open though its run is closed', session_id)
+FROM mart.fact_sessions INNER JOIN ops.runs USING (run_id)
+WHERE closed_at IS NOT NULL AND NOT is_final
+"""  # noqa: S608  names from the contract
+
+_ORDERS = """
+WITH wanted AS (
+    SELECT order_id, session_id, event_time AS ordered_at, value_minor
+    FROM raw.events WHERE event_name = 'purchase'
+), found AS (
+    SELECT order_id, session_id, ordered_at, value_minor FROM mart.fact_orders
+), lines AS (
+    SELECT order_id, sum(quantity * price_minor)::bigint AS value_minor
+    FROM mart.fact_order_items GROUP BY order_id
+)
+SELECT format('order %s', order_id) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing GROUP BY order_id
+UNION ALL
+SELECT format('order %s is not the sum of its lines', order_id)
+FROM found LEFT JOIN lines USING (order_id)
+WHERE lines.value_minor IS DISTINCT FROM found.value_minor
+"""
+
+_PRODUCT_KEY = "hour, simulation, product_id"
+_PRODUCTS = f"""
+WITH found AS (
+    SELECT {_PRODUCT_KEY}, view_item_events, add_to_cart_events, remove_from_cart_events
+    FROM mart.product_hour
+), wanted AS (
+    SELECT date_trunc('hour', event_time, 'UTC') AS hour, simulation, product_id,
+        count(*) FILTER (WHERE event_name = 'view_item') AS view_item_events,
+        count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_cart_events,
+        count(*) FILTER (WHERE event_name = 'remove_from_cart') AS remove_from_cart_events
+    FROM raw.events WHERE product_id IS NOT NULL GROUP BY 1, 2, 3
+)
+SELECT format('product_hour %s %s', hour, product_id) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing GROUP BY {_PRODUCT_KEY}
+"""  # noqa: S608  constants
+
+# A step that a planted loss has cut is no step: only neighbours by number are judged.
+_ILLEGAL = f"""
+SELECT format('session %s: %s after %s', session_id, event_name, coalesce(before, 'nothing'))
+FROM (
+    SELECT session_id, session_seq, event_name,
+        lag(event_name) OVER visit AS before, lag(session_seq) OVER visit AS seq_before
+    FROM raw.events
+    WINDOW visit AS (PARTITION BY session_id ORDER BY session_seq)
+) AS steps
+WHERE (session_seq = 1 AND event_name <> 'session_start')
+    OR (seq_before = session_seq - 1 AND (before, event_name) NOT IN ({_LEGAL}))
+    OR (seq_before < session_seq - 1 AND NOT EXISTS (
+        SELECT FROM ops.ledger WHERE lost_faults > 0))
+UNION ALL
+SELECT format('purchase %s is not the sum of its items', event_id)
+FROM raw.events
+WHERE event_name = 'purchase' AND value_minor <> (
+    SELECT sum(quantity * price_minor)
+    FROM jsonb_to_recordset(items) AS line (quantity integer, price_minor bigint))
+"""  # noqa: S608  names from the contract
+
+CHECKS: tuple[Check, ...] = (
+    Check("lost", _LOST),
+    Check("duplicated", _DUPLICATED),
+    Check("phantom", _PHANTOM),
+    Check("aggregate_mismatches", _traffic("minute")),
+    Check("aggregate_mismatches", _traffic("hour")),
+    Check("aggregate_mismatches", _LEDGER),
+    Check("aggregate_mismatches", _ORDERS),
+    Check("aggregate_mismatches", _PRODUCTS),
+    Check("session_mismatches", _SESSIONS),
+    Check("illegal_transitions", _ILLEGAL),
+)
+"""All checks; the figures of the same defect are added up."""

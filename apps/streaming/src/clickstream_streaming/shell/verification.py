@@ -1,0 +1,101 @@
+"""The verification: runs the checks and reports what they found.
+
+Owns the report. All checks see one moment of the database. It does not know what a check
+compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, run_prefix
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+__all__ = ["DEFECTS", "VerificationReport", "verify"]
+
+DEFECTS = (
+    "lost",
+    "duplicated",
+    "phantom",
+    "aggregate_mismatches",
+    "session_mismatches",
+    "illegal_transitions",
+)
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What was sent, what is stored, and what does not agree."""
+
+    events_sent: int
+    """Events numbered by the generators, planted losses included."""
+    events_acknowledged: int
+    """Events that the ledger says the broker has."""
+    events_stored: int
+    events_rejected: int
+    """Records in ``ops.rejected_events``."""
+    planted_losses: int
+    """Events that were numbered and, on purpose, never sent."""
+    lost: int
+    duplicated: int
+    phantom: int
+    aggregate_mismatches: int
+    session_mismatches: int
+    illegal_transitions: int
+    examples: tuple[str, ...]
+    """The first defects, in words."""
+
+    def is_clean(self) -> bool:
+        """Say whether there is no defect."""
+        return not any(getattr(self, name) for name in DEFECTS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON's values."""
+        return asdict(self) | {"examples": list(self.examples)}
+
+
+def verify(connection: Connection) -> VerificationReport:
+    """Check every table, in one snapshot of the database that nothing can change."""
+    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET LOCAL work_mem = '128MB'")
+            return _verify(cursor)
+    finally:
+        connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _verify(cursor: Cursor) -> VerificationReport:
+    cursor.execute("SELECT DISTINCT run_id::text FROM ops.ledger")
+    run_ids = [row[0] for row in cursor.fetchall()]
+    values = {
+        "run_ids": run_ids,
+        "prefixes": [run_prefix(UUID(run_id)) for run_id in run_ids],
+    }
+    figures = dict.fromkeys(DEFECTS, 0)
+    examples: list[str] = []
+    for check in CHECKS:
+        cursor.execute(check.query, values)
+        figures[check.defect] += cursor.rowcount
+        examples += [row[0] for row in cursor.fetchmany(_SHOWN)]
+    cursor.execute(LEDGER_TOTALS)
+    acknowledged, _, _, planted = map(int, cursor.fetchone() or (0, 0, 0, 0))
+    cursor.execute(
+        "SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_events)"
+    )
+    stored, rejected = cursor.fetchone() or (0, 0)
+    return VerificationReport(
+        events_sent=acknowledged + planted,
+        events_acknowledged=acknowledged,
+        events_stored=stored,
+        events_rejected=rejected,
+        planted_losses=planted,
+        examples=tuple(examples[:_SHOWN]),
+        **figures,
+    )
