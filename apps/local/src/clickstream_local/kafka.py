@@ -5,15 +5,18 @@ Owns its configuration and its topics' creation. It does not know what is in the
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from clickstream_contract.topics import TOPICS
-from confluent_kafka import KafkaException
+from clickstream_contract.ledger import LEDGER_FIELDS, LedgerKind
+from clickstream_contract.topics import LEDGER, TOPICS
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -23,10 +26,13 @@ from clickstream_local.processes import ServiceProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
+
+    from clickstream_contract.simulation import Simulation
 
     from clickstream_local.state import StateFolder
 
-__all__ = ["Kafka", "create_topics"]
+__all__ = ["Kafka", "announce_run", "create_topics"]
 
 _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
@@ -107,6 +113,22 @@ def create_topics(bootstrap_servers: str) -> None:
     if wanted:
         for future in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
             future.result(_TOPIC_SECONDS)
+
+
+def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -> None:
+    """Write the ledger's first record of a run: the stream meets it before its first event."""
+    now = datetime.now(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    texts = {
+        "kind": LedgerKind.RUN_START.value,
+        "simulation": simulation.name,
+        "run_id": str(run_id),
+        "minute": now,
+        "shards": simulation.spec.shards,
+    }
+    record = {field.name: texts.get(field.name, 0) for field in LEDGER_FIELDS}
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "acks": "all", "log_level": 0})
+    producer.produce(LEDGER.name, key=f"{run_id}", value=json.dumps(record))
+    producer.flush(_TOPIC_SECONDS)
 
 
 def _admin(bootstrap_servers: str) -> AdminClient:

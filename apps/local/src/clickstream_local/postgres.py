@@ -68,13 +68,13 @@ class Postgres:
 
     Attributes:
         host, port: Its address.
-        process: Its process.
+        process: Its process; ``None`` if somebody else's.
         state: Where its passwords are.
     """
 
     host: str
     port: int
-    process: ServiceProcess
+    process: ServiceProcess | None
     state: StateFolder
 
     @classmethod
@@ -110,7 +110,8 @@ class Postgres:
                 return False
             return True
 
-        self.process.wait_until(answers, _READY_SECONDS)
+        if self.process is not None:
+            self.process.wait_until(answers, _READY_SECONDS)
         self._see_to_database()
 
     def connect(self, user: str, database: str = DATABASE) -> Connection:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psutil
 from clickstream_contract.document import dump_simulation
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
 from clickstream_local.errors import NoSpace
 from clickstream_local.java import find_java_home
-from clickstream_local.kafka import Kafka, create_topics
+from clickstream_local.kafka import Kafka, announce_run, create_topics
 from clickstream_local.migrations import migrate
 from clickstream_local.ports import LOOPBACK, free_port
 from clickstream_local.postgres import DATABASE, WRITER, Postgres
@@ -88,16 +89,19 @@ class Stack:
         self.said(f"Kafka at {self.kafka.bootstrap_servers}")
         self.streaming = self.start_streaming([str(jar) for jar in spark_jars], str(java_home))
         self._remember(simulation)
-        self._wait_for_health(self.streaming, self._ports["streaming"])
+        announce_run(self.kafka.bootstrap_servers, simulation, self.run_id)
+        self._wait_for(self.streaming, "streaming", "readyz")
+        self.said("Spark has begun to read")
         self.generator = self._start_generator(simulation)
-        self._wait_for_health(self.generator, self._ports["generator"])
+        self._wait_for(self.generator, "generator", "healthz")
         self._remember(simulation)
         self.said(f"simulation {simulation.name}, run {self.run_id}")
 
     def start_postgres(self) -> None:
         """Start the database alone, with its tables."""
         self.postgres = Postgres.start(self.state, self._ports.get("postgres"))
-        self._running.append(self.postgres.process)
+        if self.postgres.process is not None:
+            self._running.append(self.postgres.process)
         self.postgres.wait_ready()
         migrate(self.postgres)
         self.postgres.see_to_logins()
@@ -167,8 +171,8 @@ class Stack:
         self._running.append(process)
         return process
 
-    def _wait_for_health(self, process: ServiceProcess, port: int) -> None:
-        url = f"http://{LOOPBACK}:{port}/healthz"
+    def _wait_for(self, process: ServiceProcess, service: str, path: str) -> None:
+        url = f"http://{LOOPBACK}:{self._ports[service]}/{path}"
         process.wait_until(lambda: _answers(url), _READY_SECONDS)
 
     def _remember(self, simulation: Simulation) -> None:
@@ -176,6 +180,7 @@ class Stack:
         self._ports["postgres"] = self.postgres.port
         state: dict[str, Any] = {
             "pid": os.getpid(),
+            "pid_started": psutil.Process().create_time(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started_at)),
             "started_at": self.started_at,
             "simulation": simulation.name,

@@ -71,7 +71,7 @@ class Visits:
     value_minor: np.ndarray = field(default_factory=partial(_column, "i8"))
     line_products: np.ndarray = field(default_factory=partial(_column, "i4", MAX_CART_LINES))
     line_quantities: np.ndarray = field(default_factory=partial(_column, "i4", MAX_CART_LINES))
-    free: np.ndarray = field(default_factory=lambda: np.arange(_FIRST_SLOTS)[::-1].copy())
+    free: np.ndarray = field(default_factory=partial(np.arange, _FIRST_SLOTS - 1, -1, -1))
     begun: int = 0
 
     def begin(self, user: np.ndarray, at_seconds: np.ndarray, population: Population) -> None:

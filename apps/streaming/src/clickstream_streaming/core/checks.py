@@ -73,7 +73,7 @@ WITH {_ACCOUNTED}, stored AS (
     WHERE raw.shard_seq BETWEEN 1 AND accounted.shard_seq
     GROUP BY raw.run_id, raw.shard
 )
-SELECT format('run %s shard %s lacks %s events', run_id, shard, missing)
+SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing)
 FROM (
     SELECT run_id, shard,
         accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0) AS missing
@@ -82,7 +82,7 @@ FROM (
 """  # noqa: S608  constants
 
 _DUPLICATED = """
-SELECT format('event %s stands in %s rows', shown, copies) FROM (
+SELECT format('event %%s stands in %%s rows', shown, copies) FROM (
     SELECT min(event_id::text) AS shown, count(*) AS copies FROM raw.events
     GROUP BY run_id, shard, shard_seq HAVING count(*) > 1
 ) AS doubled, generate_series(2, copies)
@@ -95,7 +95,7 @@ WITH {_ACCOUNTED}, ended AS (
     SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
         AS known (run_id, prefix)
 )
-SELECT format('event %s was never sent', event_id)
+SELECT format('event %%s was never sent', event_id)
 FROM raw.events AS raw
 LEFT JOIN runs USING (run_id)
 LEFT JOIN accounted USING (run_id, shard)
@@ -121,7 +121,7 @@ WITH found AS (
         count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
     FROM raw.events GROUP BY 1, {", ".join(TRAFFIC_DIMENSIONS)}
 )
-SELECT format('traffic_{unit} %s', key) FROM (
+SELECT format('traffic_{unit} %%s', key) FROM (
     SELECT {key}, concat_ws(' ', {key}) AS key FROM (
         (SELECT * FROM found EXCEPT SELECT * FROM wanted)
         UNION ALL
@@ -144,7 +144,7 @@ WITH ended AS (
     SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
     FROM ops.ledger INNER JOIN ended USING (run_id, shard) WHERE events > 0
 )
-SELECT format('ledger run %s shard %s minute %s', run_id, shard, minute) FROM (
+SELECT format('ledger run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
@@ -169,13 +169,13 @@ WITH found AS (
         {_REVENUE} AS revenue_minor
     FROM raw.events GROUP BY session_id
 )
-SELECT format('session %s', session_id) FROM (
+SELECT format('session %%s', session_id) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
 ) AS differing GROUP BY session_id
 UNION ALL
-SELECT format('session %s is open though its run is closed', session_id)
+SELECT format('session %%s is open though its run is closed', session_id)
 FROM mart.fact_sessions INNER JOIN ops.runs USING (run_id)
 WHERE closed_at IS NOT NULL AND NOT is_final
 """  # noqa: S608  names from the contract
@@ -190,13 +190,13 @@ WITH wanted AS (
     SELECT order_id, sum(quantity * price_minor)::bigint AS value_minor
     FROM mart.fact_order_items GROUP BY order_id
 )
-SELECT format('order %s', order_id) FROM (
+SELECT format('order %%s', order_id) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
 ) AS differing GROUP BY order_id
 UNION ALL
-SELECT format('order %s is not the sum of its lines', order_id)
+SELECT format('order %%s is not the sum of its lines', order_id)
 FROM found LEFT JOIN lines USING (order_id)
 WHERE lines.value_minor IS DISTINCT FROM found.value_minor
 """
@@ -213,7 +213,7 @@ WITH found AS (
         count(*) FILTER (WHERE event_name = 'remove_from_cart') AS remove_from_cart_events
     FROM raw.events WHERE product_id IS NOT NULL GROUP BY 1, 2, 3
 )
-SELECT format('product_hour %s %s', hour, product_id) FROM (
+SELECT format('product_hour %%s %%s', hour, product_id) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
@@ -222,7 +222,7 @@ SELECT format('product_hour %s %s', hour, product_id) FROM (
 
 # A step that a planted loss has cut is no step: only neighbours by number are judged.
 _ILLEGAL = f"""
-SELECT format('session %s: %s after %s', session_id, event_name, coalesce(before, 'nothing'))
+SELECT format('session %%s: %%s after %%s', session_id, event_name, coalesce(before, 'nothing'))
 FROM (
     SELECT session_id, session_seq, event_name,
         lag(event_name) OVER visit AS before, lag(session_seq) OVER visit AS seq_before
@@ -234,7 +234,7 @@ WHERE (session_seq = 1 AND event_name <> 'session_start')
     OR (seq_before < session_seq - 1 AND NOT EXISTS (
         SELECT FROM ops.ledger WHERE lost_faults > 0))
 UNION ALL
-SELECT format('purchase %s is not the sum of its items', event_id)
+SELECT format('purchase %%s is not the sum of its items', event_id)
 FROM raw.events
 WHERE event_name = 'purchase' AND value_minor <> (
     SELECT sum(quantity * price_minor)

@@ -100,8 +100,10 @@ class Job:
         spark = spark_session(self._settings)
         queries: list[StreamingQuery] = []
         try:
-            for start in (start_events, start_traffic):
-                queries.append(start(spark, self._settings, connection, self._telemetry))
+            queries += [
+                start(spark, self._settings, connection, self._telemetry)
+                for start in (start_events, start_traffic)
+            ]
             connection.close()
             while not self._stopping.wait(_WATCH_SECONDS):
                 for query in queries:

@@ -157,8 +157,7 @@ def start_traffic(
         DatabaseBehindCheckpoint: The database was wiped or restored.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / "traffic")
-    # The ledger has no traffic, but its first record gets both queries going.
-    topics = [EVENTS.name, LEDGER.name]
+    topics = [EVENTS.name]
     watermark = {"watermark_delay_seconds": str(settings.watermark_delay_seconds)}
     _check(checkpoint, connection, "traffic", topics, watermark)
     trusted_from = checkpoint.folder / "trusted-from"
@@ -168,7 +167,9 @@ def start_traffic(
         trusted_from.write_text(str(0 if latest is None else latest - back), encoding="utf-8")
     since_seconds = float(trusted_from.read_text(encoding="utf-8"))
     source = _kafka(
-        spark, settings, [EVENTS.name],
+        spark,
+        settings,
+        topics,
         {
             "startingTimestamp": str(int(since_seconds * 1000)),
             "startingOffsetsByTimestampStrategy": "latest",

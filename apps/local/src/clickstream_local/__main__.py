@@ -1,0 +1,224 @@
+"""The ``clickstream`` command.
+
+Owns its arguments, exit codes and last words: 0 all right, 1 the environment or the data are
+not, 2 wrong arguments or a wrong simulation. It does not know how anything is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import psutil
+import typer
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.duration import duration_seconds
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.simulation import MAX_EVENTS_PER_SECOND
+from clickstream_streaming.shell.verification import verify as verify_tables
+from rich.console import Console
+
+from clickstream_local.display import live_line, show_verification
+from clickstream_local.doctor import examine
+from clickstream_local.errors import LocalError, NotRunning
+from clickstream_local.figures import read_live
+from clickstream_local.postgres import DATABASE, OWNER, READER, Postgres, binary
+from clickstream_local.processes import stop_remembered
+from clickstream_local.session import Session
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["main"]
+
+_STOP_SECONDS = 240.0
+_WIDE_CELLS = 200
+
+app = typer.Typer(
+    help="A shop's visitors through Kafka, Spark and PostgreSQL, on this machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+_StateDir = Annotated[Path, typer.Option(help="Folder that everything is kept in.")]
+_Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+_STATE_DIR = Path(".clickstream")
+
+
+@app.callback()
+def _options(
+    *, debug: Annotated[bool, typer.Option(help="Show where an error comes from.")] = False
+) -> None:
+    os.environ["CLICKSTREAM_DEBUG"] = "1" if debug else ""
+
+
+@app.command()
+def up(
+    file: Annotated[Path, typer.Argument(help="The simulation, a ClickstreamSimulation in YAML.")],
+    for_: Annotated[
+        str | None, typer.Option("--for", help="End after so long, such as 60s or 10m.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Events per second, instead of the file's.")
+    ] = None,
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Start everything and run the simulation until it ends or Ctrl-C."""
+    simulation = _read(file, for_, rate)
+    is_right = Session(StateFolder(state_dir.absolute()), _console(), simulation).run()
+    raise typer.Exit(0 if is_right else 1)
+
+
+@app.command()
+def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None:
+    """Say what is running, and how it is doing."""
+    state = StateFolder(state_dir.absolute())
+    running = state.recall()
+    if running is None or not psutil.pid_exists(running["pid"]):
+        raise NotRunning(state_dir)
+    postgres = _running_postgres(state, running["ports"]["postgres"])
+    connection = postgres.connect(READER)
+    url = f"http://127.0.0.1:{running['ports'].get('generator', 0)}/metrics"
+    figures = read_live(connection, running["simulation"], url)
+    connection.close()
+    if as_json:
+        shown = vars(figures) | {"funnel": [vars(step) for step in figures.funnel]}
+        typer.echo(json.dumps(running | {"figures": shown}, default=str))
+        return
+    typer.echo(state.describe())
+    typer.echo(live_line(time.time() - running["started_at"], figures))
+
+
+@app.command()
+def verify(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None:
+    """Set every table against the ledger; exit 0 only if nothing is wrong."""
+    with _database(StateFolder(state_dir.absolute())) as postgres:
+        connection = postgres.connect(OWNER)
+        report = verify_tables(connection)
+        connection.close()
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+    else:
+        show_verification(_console(), report)
+    raise typer.Exit(0 if report.is_clean() else 1)
+
+
+@app.command()
+def down(state_dir: _StateDir = _STATE_DIR) -> None:
+    """Stop what runs in the folder, in order; clean up after a crash."""
+    state = StateFolder(state_dir.absolute())
+    running = state.recall()
+    if running is None:
+        typer.echo("nothing is running")
+        return
+    if stop_remembered({"pid": running["pid"], "started": running["pid_started"]}, _STOP_SECONDS):
+        typer.echo("stopped")
+        return
+    left = [row for row in reversed(running["services"]) if stop_remembered(row, _STOP_SECONDS)]
+    state.forget()
+    typer.echo(f"cleaned up after a crash: {len(left)} processes ended")
+
+
+@app.command()
+def psql(
+    command: Annotated[str | None, typer.Option("-c", help="Run this and leave.")] = None,
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Open PostgreSQL's own shell on the tables, as the reader."""
+    with _database(StateFolder(state_dir.absolute())) as postgres:
+        arguments = [str(binary("psql")), "-h", postgres.host, "-p", str(postgres.port)]
+        arguments += ["-U", READER, "-d", DATABASE, *(["-c", command] if command else [])]
+        password = postgres.state.secret(READER).read_text(encoding="utf-8")
+        child = os.spawnve(  # noqa: S606  no shell is wanted
+            os.P_WAIT, arguments[0], arguments, {**os.environ, "PGPASSWORD": password}
+        )
+    raise typer.Exit(child)
+
+
+@app.command()
+def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
+    """Look at this machine and say what is missing."""
+    is_fine = True
+    for finding in examine(os.environ, state_dir):
+        is_fine &= finding.is_fine
+        typer.echo(f"{'ok ' if finding.is_fine else 'BAD'}  {finding.what}: {finding.says}")
+    raise typer.Exit(0 if is_fine else 1)
+
+
+def _console() -> Console:
+    """Return where to print; without a terminal no line is broken."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE_CELLS)
+
+
+def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
+    """Read the simulation and what the command line changes of it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SimulationInvalid(str(file), None, f"it cannot be read: {error}") from None
+    simulation = parse_simulation(text)
+    seconds = None
+    if for_ is not None:
+        try:
+            seconds = duration_seconds(for_)
+        except ValueError:
+            allowed = "a duration such as 90s, 10m or 1h30m"
+            raise SimulationInvalid("--for", for_, allowed) from None
+    if rate is not None and not 1 <= rate <= MAX_EVENTS_PER_SECOND:
+        allowed = f"it must be from 1 to {MAX_EVENTS_PER_SECOND}"
+        raise SimulationInvalid("--rate", rate, allowed)
+    return simulation.with_overrides(duration_seconds=seconds, events_per_second=rate)
+
+
+@contextmanager
+def _database(state: StateFolder) -> Iterator[Postgres]:
+    """Give the running database, or start it for the time being."""
+    running = state.recall()
+    if running is not None and psutil.pid_exists(running["pid"]):
+        yield _running_postgres(state, running["ports"]["postgres"])
+        return
+    if not (state.root / "postgres").is_dir():
+        raise NotRunning(state.root)
+    with state.lock():
+        stack = Stack(state, Console(stderr=True), lambda _text: None)
+        try:
+            stack.start_postgres()
+            yield stack.postgres
+        finally:
+            stack.stop()
+
+
+def _running_postgres(state: StateFolder, port: int) -> Postgres:
+    return Postgres("127.0.0.1", port, None, state)
+
+
+def main() -> None:
+    """Run the command; errors become one line and an exit code."""
+    try:
+        app()
+    except SimulationInvalid as error:
+        code = _say(error, 2)
+    except (LocalError, OSError) as error:
+        code = _say(error, 1)
+    sys.exit(code)
+
+
+def _say(error: Exception, code: int) -> int:
+    if os.environ.get("CLICKSTREAM_DEBUG"):
+        raise error
+    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()

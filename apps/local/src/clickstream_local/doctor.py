@@ -1,0 +1,90 @@
+"""The doctor: looks at the machine and says what would keep the pipeline from running.
+
+Owns the list of what is needed. It changes nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.errors import JavaMissing
+from clickstream_local.java import find_java_home
+from clickstream_local.ports import LOOPBACK
+from clickstream_local.postgres import binary
+from clickstream_local.stack import NEEDED_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Finding", "examine"]
+
+_NEEDED_MEMORY_BYTES = 3 * 2**30
+_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    is_fine: bool
+    says: str
+
+
+def examine(environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
+    """Look at everything that a pipeline in ``folder`` needs."""
+    version = sys.version_info
+    yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor}, 3.11 is needed")
+    try:
+        yield Finding("Java", True, str(find_java_home(environment, cache_folder(environment))))  # noqa: FBT003  the field says what it is
+    except JavaMissing as error:
+        yield Finding("Java", False, str(error))  # noqa: FBT003  the field says what it is
+    yield Finding("PostgreSQL", binary("postgres").is_file(), str(binary("postgres")))
+    cache = ArtifactCache.of(environment)
+    missing = cache.missing(pinned_artifacts("kafka") + pinned_artifacts("spark"))
+    size = sum(row.bytes for row in missing) / 1e6
+    says = f"{len(missing)} jars to download, {size:.0f} MB" if missing else "all jars are there"
+    is_reachable = not missing or _reaches(cache.repository)
+    yield Finding("Jars", is_reachable, f"{says} ({cache.repository} -> {cache.folder})")
+    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(parent).free
+    yield Finding(
+        "Disk", free >= NEEDED_BYTES,
+        f"{free / 2**30:.1f} GiB free, {NEEDED_BYTES / 2**30:.0f} are needed",
+    )  # fmt: skip
+    memory = psutil.virtual_memory().available
+    yield Finding(
+        "Memory", memory >= _NEEDED_MEMORY_BYTES,
+        f"{memory / 2**30:.1f} GiB free, {_NEEDED_MEMORY_BYTES / 2**30:.0f} are needed",
+    )  # fmt: skip
+    yield Finding("Loopback", _can_listen(), f"{LOOPBACK} can be listened on")
+
+
+def _reaches(repository: str) -> bool:
+    try:
+        request = urllib.request.Request(repository, method="HEAD")  # noqa: S310  ours or https
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  same
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _can_listen() -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, 0))
+        except OSError:
+            return False
+    return True
