@@ -41,6 +41,8 @@ __all__ = ["NEEDED_BYTES", "Stack"]
 NEEDED_BYTES = 2 * 2**30
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
+# A laptop's run is short: the quick compiler alone is ready long before the thorough one.
+_SPARK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
 
 
 @dataclass
@@ -120,6 +122,7 @@ class Stack:
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
             "METRICS_PORT": port,
+            "DRIVER_JAVA_OPTIONS": _SPARK_JVM,
         }
         environment = {
             **os.environ,

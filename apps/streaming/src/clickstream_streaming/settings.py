@@ -46,6 +46,8 @@ class Settings:
     """Bounds a batch, and so the memory it takes."""
     master: str = "local[2]"
     driver_memory: str = "2g"
+    driver_java_options: str = ""
+    """Options for Spark's JVM."""
     watermark_delay_seconds: int = 900
     """How late an event may be and still count in the windows."""
     failpoint: str | None = None
@@ -126,6 +128,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "max_offsets_per_trigger": _whole(100, 10_000_000),
     "master": _text,
     "driver_memory": _text,
+    "driver_java_options": _text,
     "watermark_delay_seconds": _whole(1, 604_800),
     "failpoint": _one_of(*_FAILPOINTS),
     "failpoint_batch": _whole(0, 1_000_000_000),

@@ -21,6 +21,7 @@ from clickstream_streaming.shell.queries import (
     STATE_STORE,
     start_events,
     start_traffic,
+    warm_up,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def spark_session(settings: Settings) -> SparkSession:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraClassPath": settings.jars.replace(",", ":"),
         # Plans of so many rules are deep; Spark walks them by recursion.
-        "spark.driver.extraJavaOptions": "-Xss8m",
+        "spark.driver.extraJavaOptions": f"-Xss8m {settings.driver_java_options}".strip(),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -100,6 +101,7 @@ class Job:
         spark = spark_session(self._settings)
         queries: list[StreamingQuery] = []
         try:
+            warm_up(spark)
             queries += [
                 start(spark, self._settings, connection, self._telemetry)
                 for start in (start_events, start_traffic)

@@ -19,6 +19,7 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
 from clickstream_streaming.core.parsing import checked_records, event_columns
+from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.core.statements import (
     CLOSE_RUNS,
     CREATE_EVENTS_STAGE,
@@ -52,13 +53,15 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.checkpoint import Offsets
     from clickstream_streaming.shell.telemetry import Telemetry
 
-__all__ = ["SHUFFLE_PARTITIONS", "STATE_STORE", "start_events", "start_traffic"]
+__all__ = ["SHUFFLE_PARTITIONS", "STATE_STORE", "start_events", "start_traffic", "warm_up"]
 
 SHUFFLE_PARTITIONS = 2
 STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 _WINDOW_SECONDS = 3_600
 """The longest window that is added up from what a query writes."""
 _TRAFFIC_TRIGGER_FACTOR = 4
+_WARM_UP_ROWS = 1_000
+_WARM_UP_ROUNDS = 3
 
 _NOTE_TRAFFIC = """
 INSERT INTO ops.progress AS known (query, max_event_time)
@@ -76,6 +79,21 @@ SELECT bucket, count(*), sum(seconds)::float8 FROM (
 """
 
 
+def warm_up(spark: SparkSession) -> None:
+    """Let Spark compile what it will need, on samples, before the first record waits for it."""
+    values = spark.createDataFrame([(text,) for text in sample_events()], "value string")
+    kafka = values.crossJoin(spark.range(_WARM_UP_ROWS)).select(
+        F.col("value").cast("binary").alias("key"),
+        F.col("value").cast("binary").alias("value"),
+        F.lit(EVENTS.name).alias("topic"),
+        F.lit(0).alias("partition"),
+        F.col("id").alias("offset"),
+        F.current_timestamp().alias("timestamp"),
+    )
+    for _ in range(_WARM_UP_ROUNDS):
+        _stage(checked_records(kafka)).toArrow()
+
+
 def start_events(
     spark: SparkSession, settings: Settings, connection: Connection, telemetry: Telemetry
 ) -> StreamingQuery:
@@ -90,23 +108,7 @@ def start_events(
     _check(checkpoint, connection, "events", topics, {})
     start = _known_offsets(committed_offsets(connection, "events"), topics)
     records = checked_records(_kafka(spark, settings, topics, {"startingOffsets": start}))
-    empty = F.lit(None).cast("string")
-    stage = records.select(
-        "topic",
-        F.col("partition").alias("kafka_partition"),
-        F.col("offset").alias("kafka_offset"),
-        F.col("timestamp").alias("kafka_timestamp"),
-        "reason",
-        "detail",
-        *(
-            F.when(F.col("reason").isNotNull(), F.concat(F.lit("\\x"), F.hex(source)))
-            .otherwise(empty)
-            .alias(name)
-            for name, source in (("key", "key"), ("payload", "value"))
-        ),
-        F.to_json("ledger").alias("ledger"),
-        *event_columns(),
-    )
+    stage = _stage(records)
     writer = Writer(settings, "events", checkpoint, CREATE_EVENTS_STAGE)
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -200,6 +202,27 @@ def start_traffic(
 
 def _timestamp(unix_seconds: float) -> datetime:
     return datetime.fromtimestamp(unix_seconds, tz=UTC)
+
+
+def _stage(records: DataFrame) -> DataFrame:
+    """Return checked records as they are handed over."""
+    empty = F.lit(None).cast("string")
+    return records.select(
+        "topic",
+        F.col("partition").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
+        F.col("timestamp").alias("kafka_timestamp"),
+        "reason",
+        "detail",
+        *(
+            F.when(F.col("reason").isNotNull(), F.concat(F.lit("\\x"), F.hex(source)))
+            .otherwise(empty)
+            .alias(name)
+            for name, source in (("key", "key"), ("payload", "value"))
+        ),
+        F.to_json("ledger").alias("ledger"),
+        *event_columns(),
+    )
 
 
 def _check(
