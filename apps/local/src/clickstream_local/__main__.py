@@ -167,6 +167,8 @@ def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
     except (OSError, UnicodeDecodeError) as error:
         raise SimulationInvalid(str(file), None, f"it cannot be read: {error}") from None
     simulation = parse_simulation(text)
+    if simulation.spec.suspend:
+        raise SimulationInvalid("spec.suspend", True, "it must be false to run")  # noqa: FBT003  the value found
     seconds = None
     if for_ is not None:
         try:

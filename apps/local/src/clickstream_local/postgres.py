@@ -179,7 +179,14 @@ def _create(data: Path, state: StateFolder, user_id: int | None, log_file: Path)
     ]  # fmt: skip
     with log_file.open("ab") as log:
         done = subprocess.run(
-            command, stdout=log, stderr=log, check=False, user=user_id, cwd=data.parent
+            command,
+            stdout=log,
+            stderr=log,
+            check=False,
+            user=user_id,
+            group=user_id,
+            extra_groups=None if user_id is None else (),
+            cwd=data.parent,
         )
     handed_over.unlink()
     if done.returncode:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from clickstream_local.figures import RunFigures
     from clickstream_local.state import StateFolder
 
-__all__ = ["Session"]
+__all__ = ["Session", "end_offsets"]
 
 _TICK_SECONDS = 0.5
 _LINE_SECONDS = 5.0
@@ -128,7 +128,7 @@ class Session:
             DrainFailed: They have not in time.
         """
         deadline = time.monotonic() + _DRAIN_SECONDS
-        ends = _end_offsets(stack.kafka.bootstrap_servers)
+        ends = end_offsets(stack.kafka.bootstrap_servers)
         while not is_drained(connection, stack.run_id, ends):
             stack.check()
             if time.monotonic() > deadline:
@@ -170,7 +170,7 @@ def _report_content(
     }
 
 
-def _end_offsets(bootstrap_servers: str) -> dict[tuple[str, int], int]:
+def end_offsets(bootstrap_servers: str) -> dict[tuple[str, int], int]:
     """Return the offset after the last record of each partition."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "clickstream-ends"})
     try:

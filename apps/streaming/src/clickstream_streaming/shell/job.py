@@ -5,13 +5,15 @@ Owns Spark's configuration and the job's life. It does not know what the queries
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import TOPICS
-from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from clickstream_streaming.errors import QueryFailed, TopicMissing
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "spark_session"]
 
+_LOG = logging.getLogger(__name__)
+
 _WATCH_SECONDS = 0.5
+_NO_LATEST_OFFSETS = 'Cannot invoke "scala.collection.IterableOps.map(scala.Function1)"'
+_STARTERS = {"events": start_events, "traffic": start_traffic}
 _KEPT_OUT = ("PushDownPredicates", "PushPredicateThroughNonJoin", "CollapseProject")
 
 
@@ -96,31 +102,34 @@ class Job:
         Raises:
             StreamingError: It cannot start, or a query has ended by itself.
         """
-        connection = connect(self._settings)
-        check_tables(connection)
+        with closing(connect(self._settings)) as connection:
+            check_tables(connection)
         spark = spark_session(self._settings)
-        queries: list[StreamingQuery] = []
+        queries: dict[str, StreamingQuery] = {}
         try:
             warm_up(spark)
-            queries += [
-                start(spark, self._settings, connection, self._telemetry)
-                for start in (start_events, start_traffic)
-            ]
-            connection.close()
+            queries |= {name: self._start(spark, name) for name in _STARTERS}
             while not self._stopping.wait(_WATCH_SECONDS):
-                for query in queries:
-                    self._watch(query)
+                for name, query in queries.items():
+                    if _failed_to_report(query):
+                        _LOG.warning("%s is started again after a batch it recovered", name)
+                        queries[name] = self._start(spark, name)
+                    else:
+                        self._watch(name, query)
         except PySparkException as error:
             raise TopicMissing(", ".join(topic.name for topic in TOPICS), str(error)) from error
         finally:
-            for query in queries:
+            for query in queries.values():
                 query.stop()
             spark.stop()
 
-    def _watch(self, query: StreamingQuery) -> None:
+    def _start(self, spark: SparkSession, name: str) -> StreamingQuery:
+        with closing(connect(self._settings)) as connection:
+            return _STARTERS[name](spark, self._settings, connection, self._telemetry)
+
+    def _watch(self, name: str, query: StreamingQuery) -> None:
         """Show a query's progress, and notice its end."""
-        name = query.name or "query"
-        error: StreamingQueryException | None = query.exception()
+        error = query.exception()
         if error is not None or not query.isActive:
             raise QueryFailed(name, _cause(str(error)) if error else "it was stopped from outside")
         progress = query.lastProgress
@@ -133,6 +142,16 @@ class Job:
         if states:
             self._telemetry.state_rows.labels(name).set(sum(s.numRowsTotal for s in states))
             self._telemetry.state_bytes.labels(name).set(sum(s.memoryUsedBytes for s in states))
+
+
+def _failed_to_report(query: StreamingQuery) -> bool:
+    """Say whether the query fell over its own report on a batch that it had recovered.
+
+    Spark 4.1.1 does (SPARK-55271, SPARK-57438): the source does not know the latest offsets
+    before it has planned a batch. The batch is committed by then; a new start finds it so.
+    """
+    error = query.exception()
+    return error is not None and _NO_LATEST_OFFSETS in str(error)
 
 
 def _cause(text: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["DEFECTS", "VerificationReport", "verify"]
+__all__ = ["DEFECTS", "VerificationReport", "figures_of", "verify"]
 
 DEFECTS = (
     "lost",
@@ -66,12 +66,13 @@ def verify(connection: Connection) -> VerificationReport:
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
-            return _verify(cursor)
+            return figures_of(cursor)
     finally:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
-def _verify(cursor: Cursor) -> VerificationReport:
+def figures_of(cursor: Cursor) -> VerificationReport:
+    """Check what the cursor's transaction sees."""
     cursor.execute("SELECT DISTINCT run_id::text FROM ops.ledger")
     run_ids = [row[0] for row in cursor.fetchall()]
     values = {

@@ -1,0 +1,20 @@
+"""Fixtures that all tests share: the real services, started once per run and only if asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Kafka, PostgreSQL with its tables, and the running stream."""
+    folder: Path = tmp_path_factory.mktemp("pipeline")
+    with Pipeline(folder) as running:
+        yield running

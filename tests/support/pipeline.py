@@ -1,0 +1,172 @@
+"""A pipeline for tests: the laptop mode's own services, and runs that come to an end.
+
+Owns starting, feeding and draining. It does not know what a test wants to see.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Self
+from uuid import UUID, uuid4
+
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.topics import EVENTS
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.figures import is_drained
+from clickstream_local.java import find_java_home
+from clickstream_local.kafka import Kafka, announce_run, create_topics
+from clickstream_local.postgres import OWNER
+from clickstream_local.session import end_offsets
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+from clickstream_streaming.shell.verification import VerificationReport, verify
+from confluent_kafka import Producer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from clickstream_local.processes import ServiceProcess
+    from psycopg2.extensions import connection as Connection
+
+__all__ = ["SIMULATION", "Pipeline", "wait_until"]
+
+SIMULATION = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: tested}
+spec:
+  seed: 7
+  rate: {eventsPerSecond: 500}
+  userMix:
+    - {persona: Hurried, weight: 800}
+    - {persona: Shopper, weight: 150}
+    - {persona: Bot, weight: 50}
+  personas: [{name: Hurried, basedOn: Buyer, thinkMedianMilliseconds: 250}]
+  users: 5000
+  catalog: {products: 50, categories: 5}
+  shards: 2
+  stopAfter: {events: 3000}
+"""
+_WAIT_SECONDS = 120.0
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECONDS) -> None:
+    """Wait for a condition; fail with its name when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+class Pipeline(Stack):
+    """Services without a generator; tests start generators as they need them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep everything in ``folder``."""
+        super().__init__(StateFolder(folder), Console(quiet=True), lambda _text: None)
+        self.simulation = parse_simulation(SIMULATION)
+
+    def __enter__(self) -> Self:
+        """Start Kafka, PostgreSQL and the stream."""
+        try:
+            self._start_services()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start_services(self) -> None:
+        cache = ArtifactCache.of(os.environ)
+        console = Console()
+        kafka_jars = cache.provide(pinned_artifacts("kafka"), console)
+        self.spark_jars = [str(jar) for jar in cache.provide(pinned_artifacts("spark"), console)]
+        self.java_home = find_java_home(os.environ, cache_folder(os.environ))
+        self.kafka = Kafka.start(self.state, self.java_home, kafka_jars)
+        self._running.append(self.kafka.process)
+        self.start_postgres()
+        self.kafka.wait_ready()
+        create_topics(self.kafka.bootstrap_servers)
+        announce_run(self.kafka.bootstrap_servers, self.simulation, UUID(int=1))
+        self.resume()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything."""
+        self.stop()
+
+    def resume(self, **settings: str) -> ServiceProcess:
+        """Start the stream, and wait until it works unless it is to die."""
+        names = {f"CLICKSTREAM_STREAMING_{name}": value for name, value in settings.items()}
+        os.environ.update(names)
+        try:
+            self.streaming = self.start_streaming(self.spark_jars, str(self.java_home))
+        finally:
+            for name in names:
+                del os.environ[name]
+        if not settings:
+            self._wait_for(self.streaming, "streaming", "readyz")
+        return self.streaming
+
+    def halt(self) -> None:
+        """Stop the stream."""
+        self.streaming.stop()
+        self._running.remove(self.streaming)
+
+    def kill(self) -> None:
+        """Kill the stream without a word."""
+        self.streaming.process.kill()
+        self.streaming.process.wait()
+        self._running.remove(self.streaming)
+
+    def generate(self, text: str = SIMULATION) -> UUID:
+        """Run a simulation to its end and return the run."""
+        self.begin(text)
+        assert self.generator.process.wait(_WAIT_SECONDS) == 0
+        self._running.remove(self.generator)
+        return self.run_id
+
+    def begin(self, text: str = SIMULATION) -> None:
+        """Start a simulation."""
+        self.run_id = uuid4()
+        self.generator = self._start_generator(parse_simulation(text))
+
+    def drain(self, run_id: UUID | None = None) -> None:
+        """Wait until the run, and everything in Kafka, is in the tables."""
+        connection = self.connect()
+        ends = end_offsets(self.kafka.bootstrap_servers)
+
+        def drained() -> bool:
+            self.streaming.check()
+            return is_drained(connection, run_id or self.run_id, ends)
+
+        wait_until(drained, "every record is in the tables")
+        connection.close()
+
+    def connect(self) -> Connection:
+        """Connect as the owner of the tables."""
+        return self.postgres.connect(OWNER)
+
+    def verify(self) -> VerificationReport:
+        """Run the verification."""
+        connection = self.connect()
+        try:
+            return verify(connection)
+        finally:
+            connection.close()
+
+    def produce(self, *values: bytes | None, key: bytes | None = b"k") -> None:
+        """Send records as they are to the events' topic."""
+        producer = Producer(
+            {"bootstrap.servers": self.kafka.bootstrap_servers, "message.max.bytes": 2_097_152}
+        )
+        for value in values:
+            producer.produce(EVENTS.name, value=value, key=key)
+        assert producer.flush(20) == 0

@@ -1,0 +1,58 @@
+"""Simulations for tests of the generator, and their events by the thousand.
+
+Owns building them without a clock or a broker. It does not know what a test wants to see.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import numpy as np
+from clickstream_contract.document import parse_simulation
+from clickstream_generator.core.simulator import Simulator
+
+__all__ = ["RUN_ID", "START_SECONDS", "events", "simulator"]
+
+RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
+START_SECONDS = 1_764_000_000.0
+
+_TEXT = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: tested}}
+spec:
+  seed: 42
+  rate: {rate}
+  userMix:
+    - {{persona: Browser, weight: 300}}
+    - {{persona: Shopper, weight: 300}}
+    - {{persona: Buyer, weight: 300}}
+    - {{persona: Bot, weight: 100}}
+  users: {users}
+  catalog: {{products: 300, categories: 12}}
+  shards: 4
+{more}
+"""
+
+
+def simulator(
+    rate: str = "{eventsPerSecond: 2000}",
+    more: str = "",
+    users: int = 50_000,
+    numbers: tuple[int, ...] = (0, 1, 2, 3),
+) -> Simulator:
+    """Build a simulator that has begun."""
+    text = _TEXT.format(rate=rate, users=users, more=more)
+    built = Simulator(parse_simulation(text), numbers, RUN_ID)
+    built.begin(START_SECONDS)
+    return built
+
+
+def events(source: Simulator, seconds: float, step_seconds: float = 5.0) -> np.ndarray:
+    """Return the rows of all events due within ``seconds``, sorted by shard and number."""
+    parts = [
+        source.take_due(START_SECONDS + at, 10**9).rows
+        for at in np.arange(step_seconds, seconds + step_seconds / 2, step_seconds)
+    ]
+    rows = np.concatenate(parts)
+    return rows[np.lexsort((rows["shard_seq"], rows["shard"]))]
