@@ -20,6 +20,9 @@ spec:
   userMix: [{persona: Browser, weight: 1}]
 """
 
+OVERLAPPING = "100, bursts: [{at: 1m, for: 5m, multiplierPermille: 5}, {at: 2m, for: 1m,"
+OVERLAPPING += " multiplierPermille: 5}]}"
+
 BAD = [
     ("eventsPerSecond: 100", "eventsPerSecond: 0", "spec.rate.eventsPerSecond: 0 is not"),
     ("eventsPerSecond: 100", "eventsPerSecond: 1000000000000", "at most 1000000"),
@@ -35,8 +38,7 @@ BAD = [
     ("100}", "100, bursts: [{at: 1x, for: 1m, multiplierPermille: 5}]}", "spec.rate.bursts[0].at"),
     (
         "100}",
-        "100, bursts: [{at: 1m, for: 5m, multiplierPermille: 5},"
-        " {at: 2m, for: 1m, multiplierPermille: 5}]}",
+        OVERLAPPING,
         "do not overlap",
     ),
     ("weight: 1", "weight: 0", "spec.userMix: 0 is not allowed; at least one weight above 0"),
