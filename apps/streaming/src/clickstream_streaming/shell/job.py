@@ -132,6 +132,8 @@ class Job:
         error = query.exception()
         if error is not None or not query.isActive:
             raise QueryFailed(name, _cause(str(error)) if error else "it was stopped from outside")
+        if query.status["message"].startswith("Waiting"):
+            self._telemetry.note_ready(name)
         progress = query.lastProgress
         if progress is None:
             return

@@ -294,4 +294,4 @@ def _start(
 
 def _time(telemetry: Telemetry, query: str, phase: str, seconds: float) -> None:
     telemetry.batch_seconds.labels(query, phase).observe(seconds)
-    telemetry.note_batch(query)
+    telemetry.last_batch.labels(query).set_to_current_time()

@@ -36,7 +36,7 @@ class Telemetry:
     """The stream's figures; :meth:`serve` shows them until :meth:`close`.
 
     Args:
-        queries: Names of the queries; when each has written a batch, ``/readyz`` says yes.
+        queries: Names of the queries; when each waits for data, ``/readyz`` says yes.
     """
 
     def __init__(self, *queries: str) -> None:
@@ -64,10 +64,9 @@ class Telemetry:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def note_batch(self, query: str) -> None:
-        """Note that a query has just written a batch."""
+    def note_ready(self, query: str) -> None:
+        """Note that a query has caught up once, and waits for data."""
         self._waiting.discard(query)
-        self.last_batch.labels(query).set_to_current_time()
 
     def close(self) -> None:
         """Stop answering and give the port back."""
