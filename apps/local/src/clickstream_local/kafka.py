@@ -164,9 +164,16 @@ def _properties(folder: Path, port: int, controller_port: int) -> str:
 
 def _format(java: list[str], settings: Path, log_file: Path) -> None:
     """Prepare the data folder, once."""
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
+    # One word with its value: every 64th identifier begins with a dash, and the
+    # tool would take it for another option.
+    cluster = f"--cluster-id={_cluster_id(uuid.uuid4())}"
+    command = [*java, "kafka.tools.StorageTool", "format", cluster, "-c", str(settings)]
     with log_file.open("ab") as log:
         done = subprocess.run(command, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise ServiceFailed("kafka", "could not prepare its data folder", log_file)
+
+
+def _cluster_id(drawn: uuid.UUID) -> str:
+    """Kafka's own form of a UUID: base64 for URLs, unpadded (``org.apache.kafka.common.Uuid``)."""
+    return urlsafe_b64encode(drawn.bytes).decode().rstrip("=")
