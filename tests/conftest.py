@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the fault tests go on for longer than every run of all tests can."""
+    parser.addoption("--kills", type=int, default=6, help="kills in each test that kills")
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Kafka, PostgreSQL with its tables, and the running stream."""

@@ -5,13 +5,17 @@ Owns building them without a clock or a broker. It does not know what a test wan
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from clickstream_contract.document import parse_simulation
 from clickstream_generator.core.simulator import Simulator
 
-__all__ = ["RUN_ID", "START_SECONDS", "events", "simulator"]
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["RUN_ID", "START_SECONDS", "events", "simulation", "simulator"]
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
 START_SECONDS = 1_764_000_000.0
@@ -23,11 +27,7 @@ metadata: {{name: tested}}
 spec:
   seed: 42
   rate: {rate}
-  userMix:
-    - {{persona: Browser, weight: 300}}
-    - {{persona: Shopper, weight: 300}}
-    - {{persona: Buyer, weight: 300}}
-    - {{persona: Bot, weight: 100}}
+  userMix: [{mix}]
   users: {users}
   catalog: {{products: 300, categories: 12}}
   shards: 4
@@ -42,10 +42,23 @@ def simulator(
     numbers: tuple[int, ...] = (0, 1, 2, 3),
 ) -> Simulator:
     """Build a simulator that has begun."""
-    text = _TEXT.format(rate=rate, users=users, more=more)
-    built = Simulator(parse_simulation(text), numbers, RUN_ID)
+    built = Simulator(simulation(rate, more, users), numbers, RUN_ID)
     built.begin(START_SECONDS)
     return built
+
+
+def simulation(
+    rate: str = "{eventsPerSecond: 2000}",
+    more: str = "",
+    users: int = 50_000,
+    mix: str = "Browser: 300, Shopper: 300, Buyer: 300, Bot: 100",
+) -> Simulation:
+    """Build a simulation."""
+    shares = ", ".join(
+        f"{{persona: {name}, weight: {weight}}}"
+        for name, _, weight in (part.partition(": ") for part in mix.split(", "))
+    )
+    return parse_simulation(_TEXT.format(rate=rate, users=users, more=more, mix=shares))
 
 
 def events(source: Simulator, seconds: float, step_seconds: float = 5.0) -> np.ndarray:

@@ -127,6 +127,6 @@ def test_the_command_line_overrides_rate_and_end() -> None:
     """``--for`` and ``--rate`` replace what the file says."""
     simulation = parse_simulation(GOOD).with_overrides(duration_seconds=90, events_per_second=7)
 
-    assert simulation.spec.rate.milli_events_per_second == 7_000
+    assert simulation.spec.rate.per_second == 7
     assert simulation.spec.stop_after is not None
     assert simulation.spec.stop_after.duration_seconds == 90

@@ -243,13 +243,15 @@ def test_visits_are_as_long_as_the_table_says() -> None:
     """The mean of finished visits of each persona is the exact expectation, within 5 %."""
     source = simulator("{eventsPerSecond: 4000}", users=2_000_000)
     rows = events(source, 900, 50)
-    expected = source.shards[0].journeys.expected_events
+    behaviour = source.shards[0].behaviour
+    expected = behaviour.journeys.expected_events
+    names = [persona.name for persona in behaviour.world.personas]
     ended = rows[rows["is_last"]]
     # Visits begun late are cut by the end of the run: judge those of the first half.
     begun = rows[
         (rows["session_seq"] == 1) & (rows["event_time_ms"] < (START_SECONDS + 450) * 1000)
     ]
-    for persona in range(3):
+    for persona in map(names.index, ("Browser", "Shopper", "Buyer")):
         early = set(
             zip(begun["shard"][begun["persona"] == persona].tolist(),
                 begun["session_no"][begun["persona"] == persona].tolist(), strict=True)
@@ -270,9 +272,12 @@ def test_popularity_follows_the_power_law() -> None:
     """Looks per product fall with the rank by the exponent of the catalogue."""
     source = simulator(users=500_000)
     rows = events(source, 600, 50)
-    shop = source.shards[0].world.catalogue
+    shop = source.shards[0].behaviour.world.catalogue
+    names = [persona.name for persona in source.shards[0].behaviour.world.personas]
     looks = np.bincount(
-        rows["subject"][(rows["code"] == CODE["view_item"]) & (rows["persona"] != 3)],
+        rows["subject"][
+            (rows["code"] == CODE["view_item"]) & (rows["persona"] != names.index("Bot"))
+        ],
         minlength=len(shop.price_minor),
     )
 

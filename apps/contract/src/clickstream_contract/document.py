@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION",
+    "EFFECTIVE_FROM",
     "KIND",
     "dump_simulation",
     "parse_simulation",
@@ -36,6 +38,8 @@ __all__ = [
 
 API_VERSION = "clickstream.dev/v1alpha1"
 KIND = "ClickstreamSimulation"
+EFFECTIVE_FROM = "clickstream.dev/effective-from"
+"""Annotation: from which moment on a change of the specification holds, for every worker."""
 _MAX_BYTES = 262_144
 _MAX_ALIASES = 64
 _TOP = {"apiVersion", "kind", "metadata", "spec", "status"}
@@ -114,6 +118,8 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
         "spec": resource["spec"],
         "labels": {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()},
     }
+    if annotations := metadata.get("annotations"):
+        content["effective_from_seconds"] = _effective_from(annotations)
     try:
         simulation = Simulation.model_validate(content)
     except ValidationError as error:
@@ -125,6 +131,27 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
     for share in simulation.spec.user_mix:
         _check_ends(share.persona, resolve_personas(simulation.spec)[share.persona])
     return simulation
+
+
+def _effective_from(annotations: object) -> float | None:
+    """Read since when a change holds."""
+    if not isinstance(annotations, dict):
+        raise SimulationInvalid("metadata.annotations", annotations, "it must be a mapping")
+    value = annotations.get(EFFECTIVE_FROM)
+    if value is None:
+        return None
+    try:
+        # YAML may have read the time already.
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise SimulationInvalid(
+            f"metadata.annotations.{EFFECTIVE_FROM}",
+            value,
+            "a time with its zone, such as 2026-11-27T08:00:00Z",
+        )
+    return moment.timestamp()
 
 
 def dump_simulation(simulation: Simulation) -> str:

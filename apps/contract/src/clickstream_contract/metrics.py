@@ -51,6 +51,9 @@ METRICS: tuple[Metric, ...] = (
         ("active_sessions", _GAUGE, "Visits under way.", ()),
         ("queue_messages", _GAUGE, "Records sent and not yet acknowledged.", ()),
         ("event_lag_seconds", _GAUGE, "How far the next event lies behind the clock.", ()),
+        ("spec_changes_total", _COUNTER, "Changes of the simulation's file.", ("outcome",)),
+        ("snapshot_bytes", _GAUGE, "Size of the last snapshot of each shard, summed.", ()),
+        ("resumed_shards", _GAUGE, "Shards that went on from a stored state.", ()),
     ),
     *_named(
         "streaming",

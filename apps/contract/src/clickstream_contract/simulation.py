@@ -191,11 +191,11 @@ class Rate(_Part):
     ] = OnOverload.CATCH_UP
 
     @property
-    def milli_events_per_second(self) -> int:
-        """The rate in events per 1000 seconds."""
+    def per_second(self) -> float:
+        """The rate in events per second."""
         if self.events_per_second is not None:
-            return self.events_per_second * 1_000
-        return round((self.events_per_minute or 0) * 1_000 / 60)
+            return float(self.events_per_second)
+        return (self.events_per_minute or 0) / 60
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -480,6 +480,8 @@ class Simulation(_Part):
     name: Annotated[str, Field(pattern=_DNS_LABEL, max_length=63)]
     spec: SimulationSpec
     labels: dict[str, str] = Field(default_factory=dict)
+    effective_from_seconds: float | None = None
+    """From which moment on a change holds, Unix seconds; at once if absent."""
 
     def with_overrides(
         self, *, duration_seconds: int | None = None, events_per_second: int | None = None

@@ -43,9 +43,14 @@ LEDGER = Topic(
 )
 SHARDS = Topic(
     "clickstream.shards.v1",
-    "Where each shard stands, so that another worker can go on; key is simulation and shard.",
+    "Where each shard stands, so that another worker can go on; key is run, shard and part.",
     partitions=1,
-    settings={"cleanup.policy": "compact", "max.message.bytes": "8388608"},
+    # Small segments, cleaned early: whoever starts reads the whole topic.
+    settings={
+        "cleanup.policy": "compact",
+        "segment.bytes": "33554432",
+        "min.cleanable.dirty.ratio": "0.1",
+    },
 )
 TOPICS = (EVENTS, LEDGER, SHARDS)
 

@@ -11,7 +11,6 @@ import signal
 import sys
 from uuid import uuid4
 
-from clickstream_contract.document import parse_simulation
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
 
@@ -19,10 +18,14 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import GeneratorError, SettingsInvalid
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.kafka_sink import KafkaSink
+from clickstream_generator.shell.shard_log import read_shards
+from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Clock, Worker
 
 __all__ = ["main"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -42,31 +45,34 @@ def main() -> int:
 
 
 def _run(settings: Settings) -> None:
-    """Run one simulation to its end."""
-    simulation = parse_simulation(settings.simulation_file.read_text(encoding="utf-8"))
+    """Run one simulation to its end, or on from where it stood."""
+    file = SimulationFile(settings.simulation_file)
     run_id = settings.run_id or uuid4()
     clock = Clock()
-    numbers = settings.shards or tuple(range(simulation.spec.shards))
-    if max(numbers) >= simulation.spec.shards:
+    numbers = settings.shards or tuple(range(file.simulation.spec.shards))
+    if max(numbers) >= file.simulation.spec.shards:
         raise SettingsInvalid(
             "CLICKSTREAM_GENERATOR_SHARDS",
             ",".join(map(str, numbers)),
-            f"numbers below the simulation's spec.shards, {simulation.spec.shards}",
+            f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
     with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
-        simulator = Simulator(simulation, numbers, run_id)
-        simulator.begin(clock.now())
-        worker = Worker(
-            simulation,
-            run_id,
-            simulator,
-            KafkaSink(settings, EVENTS.name),
-            telemetry,
-            clock,
-            settings.drain_seconds,
-        )
+        stored = read_shards(settings, run_id, numbers) if settings.run_id else {}
+        going = tuple(n for n in numbers if n not in stored or not stored[n].position.is_over)
+        if not going:
+            _LOG.info("run %s is over already", run_id)
+            return
+        snapshots = {
+            number: found.snapshot for number, found in stored.items() if found.snapshot is not None
+        }
+        first = next((row.first for row in snapshots.values()), file.simulation)
+        simulator = Simulator(first, going, run_id)
+        simulator.begin(settings.start_time or clock.now(), snapshots)
+        sink = KafkaSink(settings, EVENTS.name)
+        worker = Worker(run_id, simulator, sink, telemetry, clock, file, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        worker.resume(stored)
         worker.run()
 
 

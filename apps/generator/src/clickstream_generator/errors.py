@@ -2,12 +2,18 @@
 
 ``GeneratorError`` is the root; ``SettingsInvalid`` says which environment variable is wrong,
 ``BrokerRefused`` what Kafka would not take, ``DrainTimeout`` that not all was acknowledged
-before the end.
+before the end, ``SnapshotUnusable`` why a shard cannot go on.
 """
 
 from __future__ import annotations
 
-__all__ = ["BrokerRefused", "DrainTimeout", "GeneratorError", "SettingsInvalid"]
+__all__ = [
+    "BrokerRefused",
+    "DrainTimeout",
+    "GeneratorError",
+    "SettingsInvalid",
+    "SnapshotUnusable",
+]
 
 
 class GeneratorError(Exception):
@@ -59,4 +65,20 @@ class DrainTimeout(GeneratorError):
         super().__init__(
             f"{waiting} records had no acknowledgement after {seconds:.0f} s; "
             "the ledger does not count them: see whether the broker is up"
+        )
+
+
+class SnapshotUnusable(GeneratorError):
+    """A shard's stored state cannot be taken up.
+
+    Attributes:
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the field and build the text."""
+        self.reason = reason
+        super().__init__(
+            f"the stored state of a shard cannot be taken up: {reason}; run the version that "
+            "wrote it, or start a new run"
         )

@@ -7,6 +7,7 @@ error: a typing mistake must not pass for a default. It does not know the simula
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -30,12 +31,18 @@ class Settings:
     bootstrap_servers: str
     """Kafka's addresses, ``host:port`` separated by commas."""
     run_id: UUID | None = None
-    """The run; a new one if absent."""
+    """The run; a new one if absent. A run that has been under way goes on where it stood."""
+    start_time: float | None = None
+    """When the run's live part starts, Unix seconds from an ISO 8601 time; now if absent."""
     shards: tuple[int, ...] | None = None
     """The shards that this process carries; all if absent."""
     metrics_host: str = "127.0.0.1"
     """Where metrics and health are served."""
     metrics_port: int = 9401
+    on_stop: str = "end"
+    """What SIGTERM means: ``end`` the run, or ``pause`` it, to be gone on with."""
+    snapshot_seconds: float = 10.0
+    """How often each shard's state is kept, at least; what is sent since is worked out anew."""
     drain_seconds: float = 25.0
     """How long to wait for acknowledgements at the end; under Kubernetes' 30 s of grace."""
     queue_records: int = 200_000
@@ -52,6 +59,7 @@ class Settings:
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_ON_STOP = ("end", "pause")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 
 
@@ -128,6 +136,16 @@ def _uuid(name: str, value: str) -> UUID:
         raise SettingsInvalid(name, value, "a UUID") from None
 
 
+def _moment(name: str, value: str) -> float:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise SettingsInvalid(name, value, "a time with its zone, such as 2026-11-27T08:00:00Z")
+    return moment.timestamp()
+
+
 def _shards(name: str, value: str) -> tuple[int, ...]:
     """Read ``0-3,7``."""
     numbers: set[int] = set()
@@ -145,9 +163,12 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "simulation_file": _file,
     "bootstrap_servers": _text,
     "run_id": _uuid,
+    "start_time": _moment,
     "shards": _shards,
     "metrics_host": _text,
     "metrics_port": _whole(1, 65_535),
+    "on_stop": _one_of(_ON_STOP),
+    "snapshot_seconds": _number(1, 3_600),
     "drain_seconds": _number(0.1, 3_600),
     "queue_records": _whole(1_000, 10_000_000),
     "security_protocol": _one_of(_PROTOCOLS),

@@ -141,7 +141,7 @@ class Session:
         report = verify(owner)
         owner.close()
         run = read_run(connection, self.simulation.name, stack.run_id)
-        target = self.simulation.spec.rate.milli_events_per_second / 1000
+        target = self.simulation.spec.rate.per_second
         show_run(self.console, run, target)
         show_verification(self.console, report)
         path = self.state.root / "report.json"

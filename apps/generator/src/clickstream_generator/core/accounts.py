@@ -123,6 +123,35 @@ class Account:
             )
         return records
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the account as arrays, to be kept with the shard's snapshot."""
+        minutes = sorted(self.minutes)
+        return {
+            "account_minutes": np.array(minutes, dtype=np.int64),
+            "account_figures": np.array(
+                [self.minutes[minute] for minute in minutes], dtype=np.int64
+            ).reshape(len(minutes), _WIDTH),
+            "account_counts": np.array(
+                [self.shard_seq, self.records_sent, self.records_acknowledged], dtype=np.int64
+            ),
+        }
+
+    @classmethod
+    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> Account:
+        """Read what :meth:`to_arrays` returned; every minute counts as changed."""
+        minutes = arrays["account_minutes"].tolist()
+        shard_seq, _, acknowledged = arrays["account_counts"].tolist()
+        return cls(
+            shard,
+            shards,
+            minutes=dict(zip(minutes, arrays["account_figures"], strict=True)),
+            changed=set(minutes),
+            shard_seq=shard_seq,
+            # What was under way is sent again, or taken from what was acknowledged since.
+            records_sent=acknowledged,
+            records_acknowledged=acknowledged,
+        )
+
     def forget_before(self, minute_ms: int) -> None:
         """Let go of published minutes that no acknowledgement can reach any more."""
         for minute in [known for known in self.minutes if known < minute_ms]:

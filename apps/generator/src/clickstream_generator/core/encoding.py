@@ -107,6 +107,12 @@ class Encoder:
             keys.view(f"S{width}").ravel().tolist(),
         )
 
+    def stamped(self, value: bytes, sent_at_ms: int) -> bytes:
+        """Return an encoded event as one that goes at another time."""
+        start = self._sent_end - len(_TIME_FORM)
+        moment = f"{np.datetime64(sent_at_ms, 'ms')}Z".encode()
+        return value[:start] + moment + value[self._sent_end :]
+
     def _head(self, rows: np.ndarray, sent_at_ms: int) -> np.ndarray:
         """Return the fixed-length first part of each event, as a matrix of bytes."""
         head = np.tile(self._form, (len(rows), 1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickstream_contract.events import MAX_EVENT_BYTES
@@ -19,13 +19,13 @@ from clickstream_contract.ledger import FAULT_NAMES
 from clickstream_generator.core.accounts import Tally, add_fault, tally_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from clickstream_contract.simulation import Faults
 
     from clickstream_generator.core.encoding import Encoded
 
-__all__ = ["FaultPlanter", "LateRecord", "Planted", "Record"]
+__all__ = ["FaultPlanter", "LateRecord", "Planted", "Record", "held_arrays", "held_from"]
 
 _STREAM = 2
 _CORRUPT = tuple(name for name in FAULT_NAMES if name.startswith("corrupt_"))
@@ -39,10 +39,10 @@ Record = tuple[bytes | None, bytes]
 
 @dataclass(frozen=True)
 class LateRecord:
-    """An event that is held back, to be sent when its delay is over."""
+    """An event that is held back until the others have got so far."""
 
     record: Record
-    delay_seconds: float
+    due_seconds: float
     shard: int
     shard_seq: int
     tally: Tally
@@ -76,32 +76,32 @@ class FaultPlanter:
     def __init__(self, seed: int, shards: list[int]) -> None:
         self._streams = {shard: np.random.default_rng([_STREAM, shard, seed]) for shard in shards}
 
-    def plant(self, rows: np.ndarray, encoded: Encoded, faults: Faults) -> Planted:
+    def state(self, shard: int) -> dict[str, Any]:
+        """Return where the shard's stream stands, as JSON can hold it."""
+        return dict(self._streams[shard].bit_generator.state)
+
+    def resume(self, shard: int, state: dict[str, Any]) -> None:
+        """Go on where :meth:`state` stood."""
+        self._streams[shard].bit_generator.state = state
+
+    def plant(self, rows: np.ndarray, encoded: Encoded, faults: Mapping[int, Faults]) -> Planted:
         """Decide on each event and return what goes out.
 
         Args:
             rows: Shape (events,), of EVENT_DTYPE, each shard's in order.
             encoded: The same events as bytes.
-            faults: The shares wanted.
+            faults: The shares wanted, by shard.
         """
         uniform = np.empty((len(rows), 3))
+        kind = np.empty(len(rows), dtype=np.int64)
         for shard, stream in self._streams.items():
             at = np.flatnonzero(rows["shard"] == shard)
             uniform[at] = stream.random((len(at), 3))
-        shares = np.cumsum(
-            [
-                faults.loss_permille,
-                faults.late_permille,
-                faults.duplicate_permille,
-                faults.corrupt_permille,
-                faults.future_permille,
-            ]
-        )
-        kind = np.searchsorted(shares / 1000, uniform[:, 0], side="right")
+            kind[at] = np.searchsorted(_shares(faults[shard]), uniform[at, 0], side="right")
         away = kind <= 1
         tally = tally_events(rows[~away])
         records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
-        hit = np.flatnonzero(kind < len(shares))
+        hit = np.flatnonzero(kind < len(_FAULTS))
         late: list[LateRecord] = []
         extra: dict[int, Record] = {}
         for place in hit.tolist():
@@ -111,13 +111,59 @@ class FaultPlanter:
             if fault == "late":
                 own = tally_events(rows[place : place + 1])
                 add_fault(own, shard, moment, fault)
-                delay = faults.max_lateness_seconds * uniform[place, 2]
-                late.append(LateRecord(record, delay, shard, int(rows["shard_seq"][place]), own))
+                delay = faults[shard].max_lateness_seconds * uniform[place, 2]
+                number = int(rows["shard_seq"][place])
+                late.append(LateRecord(record, moment / 1000 + delay, shard, number, own))
                 continue
             add_fault(tally, shard, moment, fault)
             if faulty is not None:
                 extra[place] = faulty
         return Planted(_woven(records, away, extra), tally, late, _sent(rows, away, list(extra)))
+
+
+def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
+    """Return events that are held back as arrays, to be kept with their shard's snapshot."""
+    values = [late.record[0] or b"" for late in held]
+    keys = [late.record[1] for late in held]
+    figures = [(minute, row) for late in held for (_, minute), row in late.tally.items()]
+    return {
+        "held_due": np.array([late.due_seconds for late in held], dtype=np.float64),
+        "held_seq": np.array([late.shard_seq for late in held], dtype=np.int64),
+        "held_minutes": np.array([minute for minute, _ in figures], dtype=np.int64),
+        "held_figures": np.array([row for _, row in figures], dtype=np.int64),
+        "held_lengths": np.array([len(text) for text in values + keys], dtype=np.int64),
+        "held_bytes": np.frombuffer(b"".join(values + keys), dtype=np.uint8),
+    }
+
+
+def held_from(shard: int, arrays: Mapping[str, np.ndarray]) -> list[LateRecord]:
+    """Read what :func:`held_arrays` returned."""
+    count = len(arrays["held_seq"])
+    content = arrays["held_bytes"].tobytes()
+    ends = np.cumsum(arrays["held_lengths"]).tolist()
+    texts = [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return [
+        LateRecord(
+            (texts[place], texts[count + place]),
+            float(arrays["held_due"][place]),
+            shard,
+            int(arrays["held_seq"][place]),
+            {(shard, int(arrays["held_minutes"][place])): arrays["held_figures"][place]},
+        )
+        for place in range(count)
+    ]
+
+
+def _shares(faults: Faults) -> np.ndarray:
+    """Return the running shares of the faults, in the order of :data:`_FAULTS`."""
+    permille = (
+        faults.loss_permille,
+        faults.late_permille,
+        faults.duplicate_permille,
+        faults.corrupt_permille,
+        faults.future_permille,
+    )
+    return np.cumsum(permille) / 1000
 
 
 def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
@@ -180,7 +226,7 @@ _FAULTS: tuple[Callable[[Record, float], tuple[str, Record | None]], ...] = (
     _corrupt,
     _postdate,
 )
-"""In the order of the shares in :meth:`FaultPlanter.plant`."""
+"""In the order of :func:`_shares`."""
 
 _BREAKS: dict[str, Callable[[bytes], bytes | None]] = {
     "corrupt_not_json": lambda value: b"<html>" + value[1:-1] + b"</html>",

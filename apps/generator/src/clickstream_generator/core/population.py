@@ -7,8 +7,8 @@ do in the shop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,23 +29,52 @@ class Population:
 
     Attributes:
         persona, city, technology, channel: Shape (users,); numbers into the world's pools.
-        first_user: Shape (groups + 1,); where each group's users begin.
+        first_user, size: Shape (groups,); where each group's users begin, and how many.
+        return_share: Shape (groups,); share of visits by somebody seen before.
         seen: Shape (groups,); how many of the group have come at least once.
         visits: Shape (users,); how often each has come.
         is_here: Shape (users,); whether the user is in the shop at this moment.
         saved_cart: Shape (users,); row of the cart left behind, or -1.
+        joined: Personas that came with a later mix, with their users, in order.
     """
 
+    shard: int
+    seed: int
     persona: np.ndarray
     city: np.ndarray
     technology: np.ndarray
     channel: np.ndarray
     first_user: np.ndarray
+    size: np.ndarray
     return_share: np.ndarray
     seen: np.ndarray
     visits: np.ndarray
     is_here: np.ndarray
     saved_cart: np.ndarray
+    joined: list[tuple[int, int]] = field(default_factory=list)
+
+    def follow(self, world: World) -> None:
+        """Take up another mix: a persona that nobody had so far brings users of its own."""
+        weight = np.bincount(world.group_persona, world.group_weight)
+        people = np.bincount(world.group_persona, self.size)
+        first_users = len(self.persona) - sum(users for _, users in self.joined)
+        for persona in np.flatnonzero((weight > 0) & (people == 0)).tolist():
+            self.join(world, persona, max(1, round(first_users * weight[persona] / weight.sum())))
+        self.return_share = world.return_share[world.group_persona]
+
+    def join(self, world: World, persona: int, users: int) -> None:
+        """Add users of a persona that has none."""
+        groups = np.flatnonzero(world.group_persona == persona)
+        rng = np.random.default_rng([_STREAM, self.shard, self.seed, persona + 1])
+        share = world.country_weight[world.group_country[groups]]
+        sizes = rng.multinomial(users, share / share.sum())
+        start = len(self.persona)
+        self.first_user[groups] = start + np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        self.size[groups] = sizes
+        traits = _traits(world, np.repeat(groups, sizes), rng)
+        for name, values in traits.items():
+            setattr(self, name, np.concatenate([getattr(self, name), values]))
+        self.joined.append((persona, users))
 
     def draw(self, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Choose a user for each visit that begins, and note that they are here.
@@ -54,7 +83,7 @@ class Population:
             group: Shape (visits,); the group that each comes from, none of them empty.
             rng: The shard's random stream.
         """
-        size = np.diff(self.first_user)[group]
+        size = self.size[group]
         wants_new = rng.random(len(group)) >= self.return_share[group]
         chosen = np.full(len(group), -1, dtype=np.int64)
         for _ in range(_REDRAWS):
@@ -104,19 +133,28 @@ def build_population(world: World, users: int, shard: int, seed: int) -> Populat
         seed: The simulation's seed.
     """
     rng = np.random.default_rng([_STREAM, shard, seed])
-    share = world.group_weight / world.group_weight.sum()
-    sizes = rng.multinomial(users, share)
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    persona = world.group_persona[group]
+    sizes = rng.multinomial(users, world.group_weight / world.group_weight.sum())
     return Population(
-        persona=persona.astype(np.uint8),
-        city=world.draw_cities(world.group_country[group], rng.random(users)),
-        technology=world.draw_technologies(persona, rng.random(users)),
-        channel=world.draw_channels(rng.random(users)),
-        first_user=np.concatenate([[0], np.cumsum(sizes)]),
+        shard=shard,
+        seed=seed,
+        **_traits(world, np.repeat(np.arange(len(sizes)), sizes), rng),
+        first_user=np.cumsum(sizes) - sizes,
+        size=sizes,
         return_share=world.return_share[world.group_persona],
         seen=np.zeros(len(sizes), dtype=np.int64),
-        visits=np.zeros(users, dtype=np.int32),
-        is_here=np.zeros(users, dtype=bool),
-        saved_cart=np.full(users, -1, dtype=np.int32),
     )
+
+
+def _traits(world: World, group: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw new users of the given groups; none of them has ever come."""
+    users = len(group)
+    persona = world.group_persona[group]
+    return {
+        "persona": persona.astype(np.uint8),
+        "city": world.draw_cities(world.group_country[group], rng.random(users)),
+        "technology": world.draw_technologies(persona, rng.random(users)),
+        "channel": world.draw_channels(rng.random(users)),
+        "visits": np.zeros(users, dtype=np.int32),
+        "is_here": np.zeros(users, dtype=bool),
+        "saved_cart": np.full(users, -1, dtype=np.int32),
+    }

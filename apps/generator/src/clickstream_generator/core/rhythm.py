@@ -70,8 +70,10 @@ def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
         traffic *= np.where(is_weekend, weekend[world.group_persona][None, :], 1.0)
     visits = traffic.sum(axis=1)
     events = traffic @ journeys.expected_events[world.group_persona]
+    bounds = np.cumsum(traffic, axis=1)
     return Rhythm(
-        group_bounds=np.cumsum(traffic, axis=1) / visits[:, None],
+        # Exactly 1 from the last group that anybody comes from, so that none after it is drawn.
+        group_bounds=bounds / bounds[:, -1:],
         level=events / events.mean(),
         expected_events=events / visits,
     )
@@ -81,35 +83,42 @@ def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
 class Schedule:
     """How many events are due by when, over all shards.
 
+    All is worked out in seconds after the start, so that two runs that begin at different
+    moments agree to the last bit.
+
     Attributes:
         rate: What the simulation asks for.
         rhythm: The week.
-        start_seconds: When the first event is due.
-        first_index: Number of events that were due before ``start_seconds``.
-        origin_seconds: What bursts and steps are counted from.
+        start_seconds: When the schedule begins, Unix seconds.
+        origin_after_seconds: What bursts and steps are counted from, after the start; below 0
+            if it was before.
+        first_index: Number of events that were due before the start.
+        ran_seconds: How long the run had gone on before the start.
     """
 
     rate: Rate
     rhythm: Rhythm
     start_seconds: float
-    origin_seconds: float
+    origin_after_seconds: float = 0.0
     first_index: float = 0.0
+    ran_seconds: float = 0.0
     _edges: np.ndarray = field(init=False)
     _counts: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing worked out."""
-        self._edges = np.array([self.start_seconds])
+        self._edges = np.array([0.0])
         self._counts = np.array([self.first_index])
 
     def events_by(self, unix_seconds: float) -> float:
         """Return how many events are due by the moment, with the fraction of the next."""
-        while self._edges[-1] < unix_seconds:
+        elapsed = unix_seconds - self.start_seconds
+        while self._edges[-1] < elapsed:
             self._extend()
-        return float(np.interp(unix_seconds, self._edges, self._counts))
+        return float(np.interp(elapsed, self._edges, self._counts))
 
-    def times_of(self, index: np.ndarray) -> np.ndarray:
-        """Return when the events with these numbers are due; infinite if never."""
+    def elapsed_of(self, index: np.ndarray) -> np.ndarray:
+        """Return when the events with these numbers are due, after the start; or infinity."""
         highest = float(index.max()) if index.size else 0.0
         for _ in range(_FARTHEST_BLOCKS):
             if self._counts[-1] > highest:
@@ -123,9 +132,31 @@ class Schedule:
         start, stop = self._edges[at - 1], self._edges[at]
         return np.where(never, np.inf, start + share * (stop - start))
 
-    def rate_at(self, unix_seconds: float) -> float:
-        """Return the rate wanted at the moment, in events per second."""
-        return float(self._rates(np.array([unix_seconds]))[0])
+    def times_of(self, index: np.ndarray) -> np.ndarray:
+        """Return the same in Unix seconds."""
+        return self.start_seconds + self.elapsed_of(index)
+
+    def rate_after(self, elapsed_seconds: float) -> float:
+        """Return the rate wanted so long after the start, in events per second."""
+        return float(self._rates(np.array([elapsed_seconds]))[0])
+
+    def followed_by(
+        self, rate: Rate, rhythm: Rhythm, until_seconds: float, from_seconds: float
+    ) -> Schedule:
+        """Return the schedule that takes over: this one holds until the first moment.
+
+        What would have been due between the two moments is left out.
+        """
+        lasted = until_seconds - self.start_seconds
+        shift = from_seconds - until_seconds
+        return Schedule(
+            rate,
+            rhythm,
+            start_seconds=from_seconds,
+            origin_after_seconds=self.origin_after_seconds - lasted - shift,
+            first_index=self.events_by(until_seconds),
+            ran_seconds=self.ran_seconds + lasted,
+        )
 
     def _extend(self) -> None:
         """Work out one more block of time."""
@@ -133,9 +164,10 @@ class Schedule:
         stop = start + _BLOCK_SECONDS
         edges = [np.array([start, stop])]
         if self.rate.curve in {Curve.DIURNAL, Curve.WEEKLY}:
-            first = np.floor(start / _BIN_SECONDS) * _BIN_SECONDS
+            past_edge = self.start_seconds % _BIN_SECONDS
+            first = np.floor((start + past_edge) / _BIN_SECONDS) * _BIN_SECONDS - past_edge
             edges.append(np.arange(first, stop, _BIN_SECONDS))
-        edges.append(self.origin_seconds + np.array(self._change_points()))
+        edges.append(self.origin_after_seconds + np.array(self._change_points()))
         every = np.unique(np.concatenate(edges))
         every = every[(every >= start) & (every <= stop)]
         middles = (every[:-1] + every[1:]) / 2
@@ -156,12 +188,12 @@ class Schedule:
             points.append(float(at))
         return points
 
-    def _rates(self, unix_seconds: np.ndarray) -> np.ndarray:
-        """Return the rate wanted at each moment, in events per second."""
-        rates = np.full(len(unix_seconds), self.rate.milli_events_per_second / 1000)
-        since = unix_seconds - self.origin_seconds
+    def _rates(self, elapsed_seconds: np.ndarray) -> np.ndarray:
+        """Return the rate wanted at each moment after the start, in events per second."""
+        rates = np.full(len(elapsed_seconds), self.rate.per_second)
+        since = elapsed_seconds - self.origin_after_seconds
         if self.rate.curve in {Curve.DIURNAL, Curve.WEEKLY}:
-            rates *= self.rhythm.level[self.rhythm.bin_of(unix_seconds)]
+            rates *= self.rhythm.level[self.rhythm.bin_of(self.start_seconds + elapsed_seconds)]
         if self.rate.curve is Curve.STEPS:
             ends = np.cumsum([step.for_seconds for step in self.rate.steps])
             # The last step holds for ever; before the origin (in history), the first does.

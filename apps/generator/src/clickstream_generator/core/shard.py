@@ -17,10 +17,9 @@ from clickstream_generator.core.events import Events, concatenate
 from clickstream_generator.core.visits import Visits
 
 if TYPE_CHECKING:
-    from clickstream_generator.core.journeys import Journeys
+    from clickstream_generator.core.behaviour import Behaviour, Revision
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.rhythm import Schedule
-    from clickstream_generator.core.world import World
 
 __all__ = ["Shard", "due_count"]
 
@@ -29,6 +28,7 @@ _EVENTS_PER_ROUND = 2048
 _ROUND_SECONDS = (0.25, 2.0)
 """Live: a change of the mix takes effect after one round at the latest."""
 _HISTORY_ROUND_SECONDS = 60.0
+_SECONDS_PER_DAY = 86_400
 _RESTORING_SECONDS = 600.0
 """Time constant with which visits' own time is held to real time."""
 
@@ -49,39 +49,66 @@ class Shard:
     Attributes:
         number: Which shard, from 0.
         shards: How many there are.
+        behaviour: How its visitors behave at present.
+        schedule: When its events are due.
         made: Events made so far and handed out; the last one's ``shard_seq``.
-        began_seconds: When the shard's first event was due, in Unix seconds.
-        live_from_seconds: Before this moment it is history, and rounds may be long.
         own_seconds: The simulation's own time, counted from the first event.
         last_seq: The number after which the shard ends, or ``None``.
+        ahead: Revisions to come, each with what it means, the next one first.
     """
 
     number: int
     shards: int
-    world: World
-    journeys: Journeys
+    behaviour: Behaviour
     population: Population
     schedule: Schedule
-    began_seconds: float
-    live_from_seconds: float
     rng: np.random.Generator
-    last_seq: int | None = None
     visits: Visits = field(default_factory=Visits)
     made: int = 0
     own_seconds: float = 0.0
-    _ready: Events = field(default_factory=lambda: concatenate([]))
+    last_seq: int | None = None
+    ahead: list[tuple[Revision, Behaviour]] = field(default_factory=list)
+    ready: Events = field(default_factory=lambda: concatenate([]))
+
+    def __post_init__(self) -> None:
+        """Work out the end."""
+        self._find_end()
 
     def due(self, unix_seconds: float) -> int:
-        """Return how many events are due by the moment and not yet handed out."""
+        """Return how many events are due by the moment and not yet handed out.
+
+        Events after the next revision do not count: :meth:`turn` comes first.
+        """
+        if self.ahead:
+            unix_seconds = min(unix_seconds, self.ahead[0][0].until_seconds)
         total = due_count(self.schedule.events_by(unix_seconds), self.number, self.shards)
         if self.last_seq is not None:
             total = min(total, self.last_seq)
         return max(0, total - self.made)
 
+    def turn(self, unix_seconds: float) -> None:
+        """Take up the revisions whose time has come once all before them is handed out."""
+        while self.ahead and self.ahead[0][0].until_seconds <= unix_seconds:
+            if self.due(unix_seconds):
+                return
+            revision, self.behaviour = self.ahead.pop(0)
+            self.population.follow(self.behaviour.world)
+            self.schedule = self.schedule.followed_by(
+                self.behaviour.spec.rate,
+                self.behaviour.rhythm,
+                revision.until_seconds,
+                revision.from_seconds,
+            )
+            self._find_end()
+
+    def is_over(self) -> bool:
+        """Say whether the last event has been handed out."""
+        return self.last_seq is not None and self.made >= self.last_seq
+
     def take(self, count: int) -> Events:
         """Hand out the next ``count`` events, with their numbers and times."""
-        parts = [self._ready]
-        ready = len(self._ready)
+        parts = [self.ready]
+        ready = len(self.ready)
         while ready < count:
             made = self._round(self.made + ready)
             ready += len(made)
@@ -89,37 +116,50 @@ class Shard:
         events = concatenate(parts)
         taken = events.part(0, count)
         # A copy, so that what was handed out does not stay in memory with the rest.
-        self._ready = concatenate([_with_own_orders(events.part(count, ready))])
+        self.ready = concatenate([_with_own_orders(events.part(count, ready))])
         rows = taken.rows
         rows["shard"] = self.number
         rows["shard_seq"] = self.made + 1 + np.arange(count)
-        rows["event_time_ms"] = np.floor(1000 * self._times(rows["shard_seq"]))
+        times = self.schedule.times_of(self.index_of(rows["shard_seq"]))
+        rows["event_time_ms"] = np.floor(1000 * times)
         self.made += count
         return taken
 
-    def follow(self, schedule: Schedule) -> None:
-        """Go on by another schedule, from the next event on."""
-        self.schedule = schedule
+    def index_of(self, shard_seq: np.ndarray) -> np.ndarray:
+        """Return which of all shards' events these of the shard's are."""
+        return (shard_seq - 1) * float(self.shards) + self.number + 0.5
 
-    def _times(self, shard_seq: np.ndarray) -> np.ndarray:
-        """Return when the shard's events with these numbers are due, in Unix seconds."""
-        return self.schedule.times_of((shard_seq - 1) * float(self.shards) + self.number + 0.5)
+    def _find_end(self) -> None:
+        """Work out after which event the shard ends, as ``stopAfter`` says."""
+        stop_after = self.behaviour.spec.stop_after
+        if stop_after is None:
+            self.last_seq = None
+            return
+        if stop_after.events is not None:
+            total = float(stop_after.events)
+        else:
+            live_from = self.schedule.start_seconds + self.schedule.origin_after_seconds
+            total = self.schedule.events_by(live_from + float(stop_after.duration_seconds or 0))
+        self.last_seq = due_count(total, self.number, self.shards)
 
     def _round(self, made: int) -> Events:
         """Let the visits run for a short while of their own time."""
-        now_seconds = float(self._times(np.array([made + 1]))[0])
-        if not np.isfinite(now_seconds):
-            now_seconds = self.schedule.start_seconds
-        rate = max(self.schedule.rate_at(now_seconds) / self.shards, 1e-3)
+        schedule = self.schedule
+        elapsed = float(schedule.elapsed_of(self.index_of(np.array([made + 1])))[0])
+        if not np.isfinite(elapsed):
+            elapsed = 0.0
+        rate = max(schedule.rate_after(elapsed) / self.shards, 1e-3)
         shortest, longest = _ROUND_SECONDS
-        if now_seconds < self.live_from_seconds:
+        backfill = self.behaviour.spec.backfill
+        if backfill and schedule.ran_seconds + elapsed < backfill.days * _SECONDS_PER_DAY:
             longest = _HISTORY_ROUND_SECONDS
         span = float(np.clip(_EVENTS_PER_ROUND / rate, shortest, longest))
         until = self.own_seconds + span
-        self._admit(now_seconds, rate, span)
+        self._admit(elapsed, rate, span)
+        world, journeys = self.behaviour.world, self.behaviour.journeys
         parts = []
         while (
-            step := self.visits.step(until, self.world, self.journeys, self.population, self.rng)
+            step := self.visits.step(until, world, journeys, self.population, self.rng)
         ) is not None:
             parts.append(step)
         self.own_seconds = until
@@ -127,11 +167,11 @@ class Shard:
         order = np.lexsort((events.rows["session_no"], events.rows["time_seconds"]))
         return Events(events.rows[order], events.line_products, events.line_quantities)
 
-    def _admit(self, now_seconds: float, rate: float, span: float) -> None:
+    def _admit(self, elapsed_seconds: float, rate: float, span: float) -> None:
         """Let new visitors in, as many as keep the rate, each from who comes at this hour."""
-        rhythm = self.schedule.rhythm
-        place = int(rhythm.bin_of(now_seconds))
-        ahead = self.own_seconds - (now_seconds - self.began_seconds)
+        rhythm = self.behaviour.rhythm
+        place = int(rhythm.bin_of(self.schedule.start_seconds + elapsed_seconds))
+        ahead = self.own_seconds - (self.schedule.ran_seconds + elapsed_seconds)
         restoring = 1.0 + float(np.clip(ahead / _RESTORING_SECONDS, -0.5, 0.5))
         mean = rate * span / rhythm.expected_events[place] * restoring
         count = int(self.rng.poisson(mean))
@@ -139,20 +179,17 @@ class Shard:
             return
         at_seconds = self.own_seconds + span * np.sort(self.rng.random(count))
         group = np.searchsorted(rhythm.group_bounds[place], self.rng.random(count), side="right")
-        group = self._inhabited(np.minimum(group, len(self.world.group_weight) - 1))
+        group = self._inhabited(group)
         user = self.population.draw(group, self.rng)
         self.visits.begin(user, at_seconds, self.population)
 
     def _inhabited(self, group: np.ndarray) -> np.ndarray:
         """Replace groups without users, in a shard of few, by ones that have some."""
-        size = np.diff(self.population.first_user)
-        empty = np.flatnonzero(size[group] == 0)
+        empty = np.flatnonzero(self.population.size[group] == 0)
         if empty.size:
-            users = self.population.first_user[-1] * self.rng.random(len(empty))
-            group[empty] = (
-                np.searchsorted(self.population.first_user, users.astype(np.int64), side="right")
-                - 1
-            )
+            bounds = np.cumsum(self.population.size)
+            users = (bounds[-1] * self.rng.random(len(empty))).astype(np.int64)
+            group[empty] = np.searchsorted(bounds, users, side="right")
         return group
 
 

@@ -1,33 +1,36 @@
 """All shards that one process carries, as one source of events.
 
-Owns which events are due next over several shards and when the run is over. The caller says
-what time it is. It does not know how events are sent.
+Owns which events are due next over several shards, when a revision takes over and when the
+run is over. The caller says what time it is. It does not know how events are sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_contract.errors import SimulationInvalid
 
+from clickstream_generator.core.behaviour import Behaviours, Revision
 from clickstream_generator.core.encoding import Encoder
 from clickstream_generator.core.events import Events, concatenate
-from clickstream_generator.core.journeys import compile_journeys
 from clickstream_generator.core.population import build_population
-from clickstream_generator.core.rhythm import Schedule, build_rhythm
-from clickstream_generator.core.shard import Shard, due_count
-from clickstream_generator.core.world import build_world
+from clickstream_generator.core.rhythm import Schedule
+from clickstream_generator.core.shard import Shard
+from clickstream_generator.core.snapshot import restore_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from clickstream_contract.simulation import Simulation
 
+    from clickstream_generator.core.snapshot import Snapshot
+
 __all__ = ["Simulator"]
 
 _SECONDS_PER_DAY = 86_400
+_REPLAY_BITE = 20_000
+"""Events replayed at a time, so that memory stays flat."""
 
 
 class Simulator:
@@ -36,71 +39,81 @@ class Simulator:
     Making one takes as long as making its users; :meth:`begin` takes no time.
 
     Args:
-        simulation: What to simulate.
+        first: The simulation as it was when the run began.
         numbers: The shards to carry.
         run_id: The run.
 
     Attributes:
         shards: By number.
-        live_from_seconds: When the live part starts; what is due before is history.
-        schedule: When events are due, over all shards of the simulation.
         encoder: Writes the events.
         shed_events: Events left out because the process could not keep up.
     """
 
-    schedule: Schedule
-    live_from_seconds: float
-
-    def __init__(self, simulation: Simulation, numbers: tuple[int, ...], run_id: UUID) -> None:
-        spec = simulation.spec
-        if spec.users < spec.shards:
-            raise SimulationInvalid(
-                "spec.users", spec.users, f"at least one user per shard is needed: {spec.shards}"
-            )
+    def __init__(self, first: Simulation, numbers: tuple[int, ...], run_id: UUID) -> None:
+        spec = first.spec
+        self.first = first
         self.shards: dict[int, Shard] = {}
         self.shed_events = 0
-        self._spec = spec
         self._total_shards = spec.shards
-        self._world = build_world(spec)
-        self._journeys = compile_journeys(self._world.personas)
-        self._rhythm = build_rhythm(self._world, self._journeys, spec.rate.curve)
+        self._behaviours = Behaviours(spec)
+        world = self._behaviours.world
         self._populations = {
             number: build_population(
-                self._world,
+                world,
                 (spec.users - number + spec.shards - 1) // spec.shards,
                 number,
                 spec.seed,
             )
             for number in numbers
         }
-        self.encoder = Encoder(self._world, self._populations, simulation.name, run_id, spec.shards)
+        self.encoder = Encoder(world, self._populations, first.name, run_id, spec.shards)
 
-    def begin(self, start_seconds: float) -> None:
-        """Let the run begin.
+    def begin(self, start_seconds: float, snapshots: Mapping[int, Snapshot] | None = None) -> None:
+        """Let the run begin, or go on.
 
         Args:
             start_seconds: When the live part starts, Unix seconds; history comes before it.
+            snapshots: Of the shards that have run before, where each stood.
         """
-        spec = self._spec
-        history_days = spec.backfill.days if spec.backfill else 0
-        begin_seconds = start_seconds - history_days * _SECONDS_PER_DAY
-        self.live_from_seconds = start_seconds
-        self.schedule = Schedule(
-            spec.rate, self._rhythm, start_seconds=begin_seconds, origin_seconds=start_seconds
-        )
+        spec = self.first.spec
+        history_seconds = spec.backfill.days * _SECONDS_PER_DAY if spec.backfill else 0
+        behaviour = self._behaviours.of(spec)
         for number, population in self._populations.items():
+            if snapshots and number in snapshots:
+                self.shards[number] = restore_shard(
+                    snapshots[number], self._total_shards, population, self._behaviours
+                )
+                continue
             self.shards[number] = Shard(
                 number=number,
-                shards=spec.shards,
-                world=self._world,
-                journeys=self._journeys,
+                shards=self._total_shards,
+                behaviour=behaviour,
                 population=population,
-                schedule=self.schedule,
-                began_seconds=begin_seconds,
-                live_from_seconds=start_seconds,
+                schedule=Schedule(
+                    spec.rate,
+                    behaviour.rhythm,
+                    start_seconds=start_seconds - history_seconds,
+                    origin_after_seconds=float(history_seconds),
+                ),
                 rng=np.random.default_rng([number, spec.seed]),
-                last_seq=self._last_seq(number),
             )
+
+    @property
+    def live_from_seconds(self) -> float:
+        """When the live part starts or started, Unix seconds; what is due before is history."""
+        schedule = next(iter(self.shards.values())).schedule
+        return schedule.start_seconds + schedule.origin_after_seconds
+
+    def revise(self, revision: Revision, numbers: tuple[int, ...] | None = None) -> None:
+        """Let a revision take over when its time has come.
+
+        Args:
+            revision: What and when; not before what was handed out.
+            numbers: The shards that it is for; all if absent.
+        """
+        behaviour = self._behaviours.of(revision.simulation.spec)
+        for number in self.shards if numbers is None else numbers:
+            self.shards[number].ahead.append((revision, behaviour))
 
     def take_due(self, unix_seconds: float, at_most: int) -> Events:
         """Hand out events that are due by the moment, the earliest ones first.
@@ -112,30 +125,46 @@ class Simulator:
         horizon = self._horizon(unix_seconds, at_most)
         parts = []
         for shard in self.shards.values():
+            shard.turn(unix_seconds)
             count = shard.due(horizon)
             if count:
                 parts.append(shard.take(count))
         return concatenate(parts)
 
+    def replay(self, number: int, shard_seq: int) -> Events:
+        """Hand out the shard's next events up to the one with the number, at most a bite.
+
+        None is left once the number is reached.
+        """
+        shard = self.shards[number]
+        shard.turn(float("inf"))
+        count = min(shard_seq - shard.made, _REPLAY_BITE)
+        if shard.ahead:
+            count = min(count, shard.due(shard.ahead[0][0].until_seconds))
+        return shard.take(count) if count > 0 else concatenate([])
+
+    def reached_seconds(self, unix_seconds: float) -> float:
+        """Return the moment up to which all is handed out, not after the given one."""
+        return unix_seconds - self.lag_seconds(unix_seconds)
+
     def lag_seconds(self, unix_seconds: float) -> float:
         """Return how far the next event to be handed out lies behind the moment."""
-        waiting = [self._next_due(shard) for shard in self.shards.values() if not _over(shard)]
-        return max(0.0, unix_seconds - min(waiting, default=unix_seconds))
+        shard = self._hindmost()
+        if shard is None:
+            return 0.0
+        following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
+        return max(0.0, unix_seconds - float(following[0]))
 
-    def shed(self, unix_seconds: float) -> int:
-        """Let go of what should have been sent before the moment, and count it."""
-        late_seconds = self.lag_seconds(unix_seconds)
-        if not late_seconds:
-            return 0
-        done = min(shard.made for shard in self.shards.values()) * float(self._total_shards)
-        due = self.schedule.events_by(unix_seconds)
-        missed = max(0, int((due - done) * len(self.shards) / self._total_shards))
-        self.schedule = replace(self.schedule, start_seconds=unix_seconds, first_index=done)
-        for shard in self.shards.values():
-            shard.follow(self.schedule)
-            shard.began_seconds += late_seconds
-        self.shed_events += missed
-        return missed
+    def shedding(self, unix_seconds: float) -> Revision:
+        """Return the revision that leaves out what should have been sent before the moment."""
+        shards = list(self.shards.values())
+        foremost = max(shards, key=lambda shard: shard.made)
+        index = foremost.index_of(np.array([foremost.made + 1]))
+        until = min(unix_seconds, float(foremost.schedule.times_of(index)[0]))
+        simulation = self.first.model_copy(update={"spec": foremost.behaviour.spec})
+        due = foremost.schedule.events_by(unix_seconds) - foremost.schedule.events_by(until)
+        self.shed_events += round(due * len(shards) / self._total_shards)
+        return Revision(until, unix_seconds, simulation)
 
     def stop(self) -> None:
         """End the run with what has been handed out."""
@@ -144,44 +173,30 @@ class Simulator:
 
     def is_over(self) -> bool:
         """Say whether every shard has handed out its last event."""
-        return all(_over(shard) for shard in self.shards.values())
+        return all(shard.is_over() for shard in self.shards.values())
 
     def target_events_per_second(self, unix_seconds: float) -> float:
         """Return the rate wanted at the moment of the shards carried here."""
+        schedule = next(iter(self.shards.values())).schedule
         share = len(self.shards) / self._total_shards
-        return self.schedule.rate_at(unix_seconds) * share
+        return schedule.rate_after(unix_seconds - schedule.start_seconds) * share
 
     def sessions_under_way(self) -> dict[int, int]:
         """Return how many visits each shard has under way."""
         return {number: shard.visits.under_way() for number, shard in self.shards.items()}
 
+    def _hindmost(self) -> Shard | None:
+        """Return the shard that has most to catch up; all advance side by side."""
+        going = [shard for shard in self.shards.values() if not shard.is_over()]
+        return min(going, key=lambda shard: shard.made, default=None)
+
     def _horizon(self, unix_seconds: float, at_most: int) -> float:
         """Return the moment by which about ``at_most`` events are due, or the given one."""
-        going = [shard.made for shard in self.shards.values() if not _over(shard)]
-        if not going:
+        shard = self._hindmost()
+        if shard is None:
             return unix_seconds
-        per_shard = max(1, at_most // len(going))
-        index = np.array([float((min(going) + per_shard) * self._total_shards)])
-        if index[0] >= self.schedule.events_by(unix_seconds):
+        per_shard = max(1, at_most // len(self.shards))
+        index = shard.index_of(np.array([shard.made + per_shard]))
+        if index[0] >= shard.schedule.events_by(unix_seconds):
             return unix_seconds
-        return min(unix_seconds, float(self.schedule.times_of(index)[0]))
-
-    def _next_due(self, shard: Shard) -> float:
-        index = shard.made * float(self._total_shards) + shard.number + 0.5
-        return float(self.schedule.times_of(np.array([index]))[0])
-
-    def _last_seq(self, number: int) -> int | None:
-        """Return after which event the shard ends, as ``stopAfter`` says."""
-        stop_after = self._spec.stop_after
-        if stop_after is None:
-            return None
-        if stop_after.events is not None:
-            total = float(stop_after.events)
-        else:
-            end_seconds = self.live_from_seconds + float(stop_after.duration_seconds or 0)
-            total = self.schedule.events_by(end_seconds)
-        return due_count(total, number, self._total_shards)
-
-
-def _over(shard: Shard) -> bool:
-    return shard.last_seq is not None and shard.made >= shard.last_seq
+        return min(unix_seconds, float(shard.schedule.times_of(index)[0]))

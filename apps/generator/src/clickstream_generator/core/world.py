@@ -6,8 +6,8 @@ specification makes the same world. It does not know any single user or visit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickstream_contract.countries import COUNTRIES
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clickstream_contract.personas import Persona
     from clickstream_contract.simulation import SimulationSpec
 
-__all__ = ["CHANNELS", "Arrival", "City", "World", "build_world"]
+__all__ = ["CHANNELS", "Arrival", "City", "World", "build_world", "remix_world"]
 
 _CITIES_PER_COUNTRY = 40
 _CAMPAIGNS = 12
@@ -63,10 +63,11 @@ class World:
     """All that shards share.
 
     Attributes:
-        personas: In the order of the simulation's ``userMix``.
+        personas: Every persona that the simulation could name, so that another mix changes
+            weights and no numbers.
         group_persona, group_country, group_weight: Shape (groups,); a group is a persona
             in a country, its weight the product of theirs.
-        utc_offset_minutes: Shape (countries,).
+        country_weight, utc_offset_minutes: Shape (countries,).
         return_share: Shape (personas,); share of visits by somebody seen before.
         arrivals: Ways in; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
@@ -81,6 +82,7 @@ class World:
     group_persona: np.ndarray
     group_country: np.ndarray
     group_weight: np.ndarray
+    country_weight: np.ndarray
     utc_offset_minutes: np.ndarray
     return_share: np.ndarray
     price_sense: np.ndarray
@@ -106,14 +108,13 @@ class World:
 
 def build_world(spec: SimulationSpec) -> World:
     """Make the world of a simulation."""
-    personas = tuple(resolve_personas(spec)[share.persona] for share in spec.user_mix)
+    mix = _mix(spec)
+    personas = mix["personas"]
     countries = [COUNTRIES[share.code] for share in spec.countries]
     technologies = build_technologies(_faker("en_US", spec.seed))
     arrivals, first_arrival = _arrivals(spec.seed)
-    persona_weight = np.array([share.weight for share in spec.user_mix], dtype=float)
-    country_weight = np.array([share.weight for share in spec.countries], dtype=float)
     return World(
-        personas=personas,
+        **mix,
         catalogue=build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed),
         cities=tuple(
             City(country.code, name, country.language)
@@ -125,12 +126,8 @@ def build_world(spec: SimulationSpec) -> World:
         first_arrival=first_arrival,
         group_persona=np.repeat(np.arange(len(personas)), len(countries)),
         group_country=np.tile(np.arange(len(countries)), len(personas)),
-        group_weight=np.outer(persona_weight, country_weight).ravel(),
+        country_weight=np.array([share.weight for share in spec.countries], dtype=float),
         utc_offset_minutes=np.array([country.utc_offset_minutes for country in countries]),
-        return_share=np.array([persona.return_permille / 1000 for persona in personas]),
-        price_sense=np.array([persona.price_sense_permille / 1000 for persona in personas]),
-        think_log_median=np.log([persona.think_median_seconds for persona in personas]),
-        think_sigma=np.array([persona.think_sigma for persona in personas]),
         _technology_bounds=np.array(
             [
                 _bounds(_technology_weights(technologies, spec, is_crawler=persona.is_crawler))
@@ -139,6 +136,28 @@ def build_world(spec: SimulationSpec) -> World:
         ),
         _channel_bounds=_bounds(np.array([row[0] for row in CHANNELS.values()], dtype=float)),
     )
+
+
+def remix_world(world: World, spec: SimulationSpec) -> World:
+    """Return the world with the personas and weights of a changed specification."""
+    return replace(world, **_mix(spec))
+
+
+def _mix(spec: SimulationSpec) -> dict[str, Any]:
+    """Return the parts of a world that may change while the simulation runs."""
+    personas = tuple(resolve_personas(spec).values())
+    weight = {share.persona: float(share.weight) for share in spec.user_mix}
+    country_weight = np.array([share.weight for share in spec.countries], dtype=float)
+    return {
+        "personas": personas,
+        "group_weight": np.outer(
+            [weight.get(persona.name, 0.0) for persona in personas], country_weight
+        ).ravel(),
+        "return_share": np.array([persona.return_permille / 1000 for persona in personas]),
+        "price_sense": np.array([persona.price_sense_permille / 1000 for persona in personas]),
+        "think_log_median": np.log([persona.think_median_seconds for persona in personas]),
+        "think_sigma": np.array([persona.think_sigma for persona in personas]),
+    }
 
 
 def _faker(locale: str, seed: int) -> Faker:

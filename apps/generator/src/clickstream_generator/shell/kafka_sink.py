@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.faults import Record
     from clickstream_generator.settings import Settings
 
-__all__ = ["Batch", "KafkaSink", "producer_settings"]
+__all__ = ["Batch", "KafkaSink", "client_settings", "producer_settings"]
 
 _QUEUE_KIBIBYTES = 262_144
 _POLL_SECONDS = 0.05
@@ -46,12 +46,14 @@ class Batch:
         tally: Figures by shard and minute.
         sent_by_shard: Records by shard.
         last_seq: Highest ``shard_seq`` by shard.
+        done: What is to happen when this batch and all before it are acknowledged.
         waiting: Records without acknowledgement.
     """
 
-    tally: Tally
-    sent_by_shard: dict[int, int]
-    last_seq: dict[int, int]
+    tally: Tally = field(default_factory=dict)
+    sent_by_shard: dict[int, int] = field(default_factory=dict)
+    last_seq: dict[int, int] = field(default_factory=dict)
+    done: Callable[[], None] | None = None
     waiting: int = 0
     sink: KafkaSink | None = field(default=None, repr=False)
 
@@ -81,6 +83,10 @@ class KafkaSink:
         self._flying: deque[Batch] = deque()
         self._producer = Producer({**producer_settings(settings), "error_cb": self._noticed})
 
+    def is_idle(self) -> bool:
+        """Say whether everything is acknowledged and handed back."""
+        return not self._flying
+
     def in_flight(self) -> int:
         """Return how many records have no acknowledgement yet."""
         return sum(batch.waiting for batch in self._flying)
@@ -100,13 +106,13 @@ class KafkaSink:
             refused = next(message["_error"] for message in messages if "_error" in message)
             raise _refusal(refused)
 
-    def publish(self, topic: str, key: bytes, value: bytes, batch: Batch) -> None:
-        """Queue one record for another topic."""
+    def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
+        """Queue keys and values for another topic."""
         batch.sink = self
-        batch.waiting += 1
-        if batch not in self._flying:
-            self._flying.append(batch)
-        self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
+        batch.waiting = len(rows)
+        self._flying.append(batch)
+        for key, value in rows:
+            self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
 
     def poll(self, seconds: float) -> list[Batch]:
         """Serve the client for a while and return the batches that are now complete, in order.
@@ -147,14 +153,31 @@ def _refusal(error: KafkaError) -> BrokerRefused:
     return BrokerRefused(error.name(), error.str(), look_at)
 
 
-def producer_settings(settings: Settings) -> dict[str, Any]:
-    """Return librdkafka's settings.
+def client_settings(settings: Settings) -> dict[str, Any]:
+    """Return librdkafka's settings that every client needs.
 
     Names: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md.
     """
     values: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "clickstream-generator",
+        "security.protocol": settings.security_protocol,
+        "log_level": 3,
+    }
+    if settings.ca_file is not None:
+        values["ssl.ca.location"] = str(settings.ca_file)
+    if settings.username is not None:
+        values["sasl.mechanism"] = settings.sasl_mechanism
+        values["sasl.username"] = settings.username
+    if settings.password_file is not None:
+        values["sasl.password"] = settings.password_file.read_text(encoding="utf-8").strip()
+    return values
+
+
+def producer_settings(settings: Settings) -> dict[str, Any]:
+    """Return librdkafka's settings for a producer."""
+    return {
+        **client_settings(settings),
         "enable.idempotence": True,
         "acks": "all",
         # Java's partitioner: librdkafka's own would put a key elsewhere than Spark does.
@@ -167,14 +190,4 @@ def producer_settings(settings: Settings) -> dict[str, Any]:
         "queue.buffering.max.messages": 2 * settings.queue_records,
         "queue.buffering.max.kbytes": _QUEUE_KIBIBYTES,
         "message.max.bytes": 2_097_152,
-        "security.protocol": settings.security_protocol,
-        "log_level": 3,
     }
-    if settings.ca_file is not None:
-        values["ssl.ca.location"] = str(settings.ca_file)
-    if settings.username is not None:
-        values["sasl.mechanism"] = settings.sasl_mechanism
-        values["sasl.username"] = settings.username
-    if settings.password_file is not None:
-        values["sasl.password"] = settings.password_file.read_text(encoding="utf-8").strip()
-    return values

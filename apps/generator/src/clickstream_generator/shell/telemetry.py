@@ -49,6 +49,9 @@ class Telemetry:
         self.active_sessions = self._gauge("clickstream_generator_active_sessions")
         self.queue = self._gauge("clickstream_generator_queue_messages")
         self.lag = self._gauge("clickstream_generator_event_lag_seconds")
+        self.spec_changes = self._counter("clickstream_generator_spec_changes_total")
+        self.snapshot_bytes = self._gauge("clickstream_generator_snapshot_bytes")
+        self.resumed_shards = self._gauge("clickstream_generator_resumed_shards")
         telemetry = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,173 @@
+"""Where a shard stands, as bytes that another process can go on from.
+
+Owns the format: a NumPy archive (``.npz``) compressed with Zstandard, with a JSON header
+inside. What follows from seed and specification - users' traits, catalogue - is not in there.
+It does not know where the bytes are kept.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from clickstream_contract.document import dump_simulation, parse_simulation
+
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.events import Events
+from clickstream_generator.core.rhythm import Schedule
+from clickstream_generator.core.shard import Shard
+from clickstream_generator.core.visits import Visits
+from clickstream_generator.errors import SnapshotUnusable
+
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Simulation
+
+    from clickstream_generator.core.behaviour import Behaviours
+    from clickstream_generator.core.population import Population
+
+__all__ = ["Snapshot", "capture_shard", "dump_snapshot", "load_snapshot", "restore_shard"]
+
+_FORMAT = 1
+_POPULATION = ("seen", "visits", "is_here", "saved_cart")
+_SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_seconds")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A shard at one moment.
+
+    Attributes:
+        header: Numbers and texts, as JSON can hold them.
+        arrays: Everything long; the arrays belong to the snapshot.
+    """
+
+    header: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def shard_seq(self) -> int:
+        """Number of the last event that was handed out."""
+        return int(self.header["made"])
+
+    @property
+    def first(self) -> Simulation:
+        """The simulation as it was when the run began."""
+        return parse_simulation(self.header["first_document"])
+
+    @property
+    def running(self) -> Simulation:
+        """The simulation as it was when the snapshot was taken."""
+        return parse_simulation(self.header["document"])
+
+
+def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
+    """Copy what a shard holds in mind.
+
+    Args:
+        shard: The shard.
+        first: The simulation as it was when the run began.
+    """
+    visits = shard.visits
+    header = {
+        "format": _FORMAT,
+        "number": shard.number,
+        "made": shard.made,
+        "own_seconds": shard.own_seconds,
+        "schedule": {name: getattr(shard.schedule, name) for name in _SCHEDULE},
+        "rng": shard.rng.bit_generator.state,
+        "begun": visits.begun,
+        "joined": shard.population.joined[:],
+        "document": dump_simulation(first.model_copy(update={"spec": shard.behaviour.spec})),
+        "first_document": dump_simulation(first),
+        "ahead": [revision.to_json() for revision, _ in shard.ahead],
+    }
+    arrays = {
+        "ready": shard.ready.rows.copy(),
+        "ready_products": shard.ready.line_products.copy(),
+        "ready_quantities": shard.ready.line_quantities.copy(),
+    }
+    for name in _POPULATION:
+        arrays[f"population_{name}"] = getattr(shard.population, name).copy()
+    for name in _columns():
+        column = getattr(visits, name).copy()
+        if name not in {"free", "next_seconds"}:
+            # What a free slot held before is never read again, and zeros take no room.
+            column[visits.free] = 0
+        arrays[f"visits_{name}"] = column
+    return Snapshot(header, arrays)
+
+
+def restore_shard(
+    snapshot: Snapshot, shards: int, population: Population, behaviours: Behaviours
+) -> Shard:
+    """Return the shard that goes on where the snapshot was taken.
+
+    Args:
+        snapshot: Of this shard.
+        shards: How many there are.
+        population: Its users as they were when the run began; is changed.
+        behaviours: Of this run.
+    """
+    header, arrays = snapshot.header, snapshot.arrays
+    behaviour = behaviours.of(snapshot.running.spec)
+    for persona, users in header["joined"]:
+        population.join(behaviour.world, persona, users)
+    for name in _POPULATION:
+        setattr(population, name, arrays[f"population_{name}"])
+    population.follow(behaviour.world)
+    rng = np.random.default_rng()
+    rng.bit_generator.state = header["rng"]
+    columns = {name: arrays[f"visits_{name}"] for name in _columns()}
+    ahead = [Revision.from_json(row) for row in header["ahead"]]
+    return Shard(
+        number=header["number"],
+        shards=shards,
+        behaviour=behaviour,
+        population=population,
+        schedule=Schedule(behaviour.spec.rate, behaviour.rhythm, **header["schedule"]),
+        rng=rng,
+        visits=Visits(**columns, begun=header["begun"]),
+        made=header["made"],
+        own_seconds=header["own_seconds"],
+        ahead=[(revision, behaviours.of(revision.simulation.spec)) for revision in ahead],
+        ready=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
+    )
+
+
+def dump_snapshot(snapshot: Snapshot) -> bytes:
+    """Write a snapshot."""
+    plain = io.BytesIO()
+    header = np.frombuffer(json.dumps(snapshot.header).encode(), dtype=np.uint8)
+    np.savez(plain, header=header, allow_pickle=False, **snapshot.arrays)
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(plain.getbuffer())
+    return bytes(packed.getvalue())
+
+
+def load_snapshot(content: bytes) -> Snapshot:
+    """Read what :func:`dump_snapshot` wrote.
+
+    Raises:
+        SnapshotUnusable: The bytes are something else.
+    """
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
+            plain = io.BytesIO(stream.read())
+        with np.load(plain, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise SnapshotUnusable(f"its bytes cannot be read ({error})") from None
+    if header.get("format") != _FORMAT:
+        raise SnapshotUnusable(f"its format is {header.get('format')}, not {_FORMAT}")
+    return Snapshot(header, arrays)
+
+
+def _columns() -> list[str]:
+    """Name the arrays of the visits under way."""
+    return [entry.name for entry in fields(Visits) if entry.name != "begun"]

@@ -1,0 +1,195 @@
+"""Where each shard stands, kept in Kafka for whoever carries it next.
+
+Owns the records of the compacted topic ``clickstream.shards.v1``: per run and shard two
+snapshots taken in turn, each in parts, so that one is whole while the other is written; and a
+position, which says up to which event everything is acknowledged and which revisions were
+announced since. It does not know what a snapshot holds.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clickstream_contract.topics import SHARDS
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.snapshot import Snapshot, load_snapshot
+from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.shell.kafka_sink import client_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from clickstream_generator.settings import Settings
+
+__all__ = [
+    "Position",
+    "StoredShard",
+    "forgotten_records",
+    "read_shards",
+    "snapshot_records",
+]
+
+Row = tuple[bytes, bytes | None]
+"""Key and value."""
+
+PART_BYTES = 1_000_000
+"""Under the size of a record that every broker takes unless told otherwise."""
+_SLOTS = 2
+_PART = struct.Struct(">QHH")
+"""Before each part: the snapshot's generation, the part's number, and how many there are."""
+_METADATA_SECONDS = 15.0
+_SILENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a shard has got.
+
+    Attributes:
+        shard_seq: This event and all before it are acknowledged.
+        is_over: The shard has ended; nothing is to go on from.
+        revisions: Announced, and possibly not in the last snapshot.
+    """
+
+    shard_seq: int
+    is_over: bool = False
+    revisions: tuple[Revision, ...] = ()
+
+    def to_row(self, run_id: UUID, shard: int) -> Row:
+        """Return its record."""
+        content = {
+            "shard_seq": self.shard_seq,
+            "is_over": self.is_over,
+            "revisions": [revision.to_json() for revision in self.revisions],
+        }
+        return f"{run_id}/{shard}/position".encode(), json.dumps(content).encode()
+
+    @classmethod
+    def from_value(cls, value: bytes) -> Position:
+        """Read what :meth:`to_row` made."""
+        content = json.loads(value)
+        revisions = tuple(Revision.from_json(row) for row in content["revisions"])
+        return cls(content["shard_seq"], content["is_over"], revisions)
+
+
+@dataclass
+class StoredShard:
+    """What the topic holds of one shard.
+
+    Attributes:
+        position: The last one.
+        snapshot: The newest that is whole, or ``None``.
+        generation: Its number.
+    """
+
+    position: Position = field(default_factory=lambda: Position(0))
+    snapshot: Snapshot | None = None
+    generation: int = 0
+
+
+def snapshot_records(run_id: UUID, shard: int, generation: int, content: bytes) -> list[Row]:
+    """Cut a snapshot into records."""
+    pieces = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+    slot = generation % _SLOTS
+    return [
+        (
+            f"{run_id}/{shard}/{slot}/{part}".encode(),
+            _PART.pack(generation, part, len(pieces)) + piece,
+        )
+        for part, piece in enumerate(pieces)
+    ]
+
+
+def forgotten_records(run_id: UUID, shard: int, parts: int) -> list[Row]:
+    """Return the records that make the topic let go of a shard's snapshots."""
+    return [
+        (f"{run_id}/{shard}/{slot}/{part}".encode(), None)
+        for slot in range(_SLOTS)
+        for part in range(parts)
+    ]
+
+
+def read_shards(
+    settings: Settings, run_id: UUID, numbers: tuple[int, ...]
+) -> dict[int, StoredShard]:
+    """Read what the topic holds of some shards; those that never ran are left out.
+
+    Raises:
+        BrokerRefused: The topic is not there or cannot be read.
+        SnapshotUnusable: A snapshot is there and cannot be understood.
+    """
+    positions: dict[int, Position] = {}
+    parts: dict[int, dict[int, dict[int, tuple[int, bytes]]]] = defaultdict(dict)
+    for key, value in _rows(settings):
+        run, _, rest = key.partition("/")
+        shard, _, what = rest.partition("/")
+        if run != str(run_id) or not shard.isdigit() or int(shard) not in numbers:
+            continue
+        if what == "position":
+            positions[int(shard)] = Position.from_value(value)
+            continue
+        generation, part, count = _PART.unpack_from(value)
+        kept = parts[int(shard)]
+        kept.setdefault(generation, {})[part] = (count, value[_PART.size :])
+        for old in [known for known in kept if known <= max(kept) - _SLOTS]:
+            del kept[old]
+    found = {shard: StoredShard(position) for shard, position in positions.items()}
+    for number, kept in parts.items():
+        whole = [
+            number for number, pieces in kept.items() if 0 in pieces and len(pieces) == pieces[0][0]
+        ]
+        if whole and not found.get(number, StoredShard()).position.is_over:
+            stored = found.setdefault(number, StoredShard())
+            stored.generation = max(whole)
+            pieces = kept[stored.generation]
+            content = b"".join(pieces[part][1] for part in sorted(pieces))
+            stored.snapshot = load_snapshot(content)
+    return found
+
+
+def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Read the topic from its beginning to where it ends now."""
+    consumer = Consumer(
+        {
+            **client_settings(settings),
+            "group.id": "clickstream-generator",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    try:
+        topic = consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS).topics[SHARDS.name]
+        if topic.error is not None:
+            raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
+        open_partitions = set(topic.partitions)
+        consumer.assign(
+            [TopicPartition(SHARDS.name, at, OFFSET_BEGINNING) for at in topic.partitions]
+        )
+        while open_partitions:
+            message = consumer.poll(_SILENCE_SECONDS)
+            if message is None:
+                raise BrokerRefused("_TIMED_OUT", "the topic cannot be read", SHARDS.name)
+            error = message.error()
+            if error is None:
+                key, value = message.key(), message.value()
+                if key is not None and value is not None:
+                    yield key.decode(errors="replace"), value
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
+                open_partitions.discard(message.partition())
+            else:
+                raise BrokerRefused(error.name(), error.str(), f"topic {SHARDS.name}")
+    except KafkaException as failure:
+        error = failure.args[0]
+        raise BrokerRefused(
+            error.name(), error.str(), "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"
+        ) from None
+    finally:
+        consumer.close()

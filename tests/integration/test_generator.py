@@ -1,0 +1,207 @@
+"""The generator as a process: killed, moved, changed and cut off, it loses and doubles nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psutil
+import pytest
+from clickstream_contract.document import parse_simulation
+from generators import Broker, GeneratorRun, reference, timeless
+from pipeline import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from clickstream_contract.simulation import Simulation
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of its own: it is stopped and started in here."""
+    started = Broker(tmp_path_factory.mktemp("broker"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def begin(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., GeneratorRun]]:
+    """Prepare runs that leave no process behind."""
+    runs = []
+
+    def prepare(simulation: Simulation, **settings: object) -> GeneratorRun:
+        runs.append(GeneratorRun(broker, tmp_path, simulation, uuid4(), **settings))
+        return runs[-1]
+
+    yield prepare
+    for run in runs:
+        run.stop()
+
+
+def _simulation(rate: int, events: int, more: str = "") -> Simulation:
+    return parse_simulation(f"""
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: tested}}
+spec:
+  seed: 11
+  rate: {{eventsPerSecond: {rate}}}
+  userMix: [{{persona: Shopper, weight: 8}}, {{persona: Buyer, weight: 4}}]
+  users: 20000
+  catalog: {{products: 100, categories: 5}}
+  shards: 4
+  stopAfter: {{events: {events}}}
+{more}""")
+
+
+def _now() -> tuple[float, str]:
+    moment = datetime.now(UTC).replace(microsecond=0)
+    return moment.timestamp(), moment.isoformat()
+
+
+def _is_whole(run: GeneratorRun, start_seconds: float) -> None:
+    """Assert that the topic and the ledger hold exactly the events of an undisturbed run."""
+    expected = reference(run.simulation, run.run_id, start_seconds)
+    found = set(map(timeless, run.events()))
+    assert len(found - expected) == 0
+    assert len(expected - found) == 0
+    ledger = run.ledger()
+    ends = [row for (_, kind, _), row in ledger.items() if kind == "shard_end"]
+    minutes = [row for (_, kind, _), row in ledger.items() if kind == "minute"]
+    assert len(ends) == run.simulation.spec.shards
+    assert sum(row["shard_seq"] for row in ends) == len(expected)
+    assert sum(row["events"] for row in minutes) == len(expected)
+    bought = sum(b'"event_name":"purchase"' in value for value in expected)
+    assert sum(row["purchase_events"] for row in minutes) == bought
+
+
+def test_a_run_killed_many_times_equals_one_never_killed(
+    begin: Callable[..., GeneratorRun], pytestconfig: pytest.Config
+) -> None:
+    """``kill -9`` at random moments under load: not an event more, less or other."""
+    kills = pytestconfig.getoption("--kills")
+    start_seconds, start_time = _now()
+    late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
+    run = begin(_simulation(4_000, 4_000 * 4 * kills, late), start_time=start_time)
+    moments = random.Random(7)  # noqa: S311  moments to kill at, not secrets
+    for _ in range(kills):
+        worker = run.start()
+        wait_until(lambda: worker.acknowledged() > 0, "the generator sends")  # noqa: B023
+        time.sleep(moments.random() * 2)  # the moment is the point here, not a condition
+        worker.kill()
+    worker = run.start()
+    assert worker.process.process.wait(300) == 0
+
+    _is_whole(run, start_seconds)
+
+
+def test_four_workers_that_become_two_make_the_same_events(
+    begin: Callable[..., GeneratorRun],
+) -> None:
+    """Shards go on where they were, whoever carries them."""
+    start_seconds, start_time = _now()
+    run = begin(_simulation(3_000, 60_000), start_time=start_time, on_stop="pause")
+    four = [run.start(str(number)) for number in range(4)]
+    wait_until(lambda: all(worker.acknowledged() > 3_000 for worker in four), "all four send")
+    for worker in four:
+        worker.process.process.terminate()
+    assert [worker.process.process.wait(60) for worker in four] == [0, 0, 0, 0]
+    two = [run.start(shards) for shards in ("0,3", "1-2")]
+
+    assert [worker.process.process.wait(120) for worker in two] == [0, 0]
+    _is_whole(run, start_seconds)
+    copies = Counter(map(timeless, run.events()))
+    assert max(copies.values()) == 1, "a clean handover sends nothing twice"
+    again = run.start()
+    assert again.process.process.wait(60) == 0, "a run that is over ends at once"
+
+
+def test_a_broker_that_goes_away_costs_nothing(
+    begin: Callable[..., GeneratorRun], broker: Broker
+) -> None:
+    """While it is away the queue is bounded; then everything is sent."""
+    start_seconds, start_time = _now()
+    run = begin(_simulation(8_000, 200_000), start_time=start_time, queue_records=40_000)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 10_000, "the generator sends")
+    broker.stop()
+    try:
+        process = psutil.Process(worker.process.process.pid)
+        before = process.memory_info().rss
+        wait_until(lambda: worker.metrics()["event_lag_seconds"] > 4, "it falls behind")
+        assert worker.metrics()["queue_messages"] <= 40_000
+        assert process.memory_info().rss - before < 200 * 2**20
+    finally:
+        broker.start()
+
+    assert worker.process.process.wait(120) == 0
+    _is_whole(run, start_seconds)
+
+
+def test_a_change_of_the_file_takes_effect_in_seconds(
+    begin: Callable[..., GeneratorRun],
+) -> None:
+    """A changed rate holds within 5 s; one that cannot be is refused and changes nothing."""
+    simulation = _simulation(1_000, 10**9)
+    run = begin(simulation)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+
+    faster = _simulation(3_000, 10**9)
+    run.write(faster)
+    changed = time.monotonic()
+    wait_until(
+        lambda: worker.metrics()["target_events_per_second"] == 3_000, "the new rate is the target"
+    )
+    assert time.monotonic() - changed < 5
+
+    run.write(faster.model_copy(update={"spec": faster.spec.model_copy(update={"users": 9})}))
+    wait_until(
+        lambda: worker.metrics()['spec_changes_total{outcome="refused"}'] == 1, "it is refused"
+    )
+    run.file.write_text("no: simulation", encoding="utf-8")
+    wait_until(
+        lambda: worker.metrics()['spec_changes_total{outcome="refused"}'] == 2, "it is refused"
+    )
+    assert worker.metrics()["target_events_per_second"] == 3_000
+    log = (run.folder / "generator.log").read_text(encoding="utf-8")
+    assert "spec.users" in log
+
+    worker.kill()
+    run.write(faster)
+    again = run.start()
+    wait_until(lambda: again.acknowledged() > 0, "it goes on at the new rate")
+    assert again.metrics()["target_events_per_second"] == 3_000
+    again.process.process.terminate()
+    assert again.process.process.wait(60) == 0
+    numbers = sorted((row["shard"], row["shard_seq"]) for row in map(_parsed, run.events()))
+    for shard in range(4):
+        own = {seq for number, seq in numbers if number == shard}
+        assert own == set(range(1, max(own) + 1))
+
+
+def _parsed(value: bytes) -> dict[str, int]:
+    row: dict[str, int] = json.loads(value)
+    return row
+
+
+def test_a_broker_that_is_not_there_is_named(
+    begin: Callable[..., GeneratorRun], tmp_path: Path
+) -> None:
+    """Without a broker the process ends with the setting to look at, and no stack trace."""
+    run = begin(_simulation(100, 1_000), bootstrap_servers="127.0.0.1:9")
+    worker = run.start()
+
+    assert worker.process.process.wait(90) == 1
+    log = (tmp_path / "generator.log").read_text(encoding="utf-8")
+    assert "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS" in log
+    assert "Traceback" not in log

@@ -1,0 +1,205 @@
+"""Generators as processes against a real broker, and what reached its topics.
+
+Owns starting, killing and reading back. It does not know what a test wants to see.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import urllib.request
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import clickstream_local.kafka
+from clickstream_contract.document import dump_simulation
+from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_generator.core.simulator import Simulator
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.java import find_java_home
+from clickstream_local.kafka import Kafka
+from clickstream_local.ports import free_port
+from clickstream_local.processes import ServiceProcess
+from clickstream_local.state import StateFolder
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["Broker", "GeneratorRun", "reference"]
+
+
+class Broker:
+    """A real broker in a folder, which may go away and come back."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it."""
+        self._state = StateFolder(folder)
+        self._jars = ArtifactCache.of(os.environ).provide(
+            pinned_artifacts("kafka"), Console(quiet=True)
+        )
+        self._java_home = find_java_home(os.environ, cache_folder(os.environ))
+        self._port: int | None = None
+        self.start()
+        clickstream_local.kafka.create_topics(self.servers)
+
+    def start(self) -> None:
+        """Start the broker, after a stop at the same address."""
+        self.kafka = Kafka.start(self._state, self._java_home, self._jars, self._port)
+        self.kafka.wait_ready()
+        self.servers = self.kafka.bootstrap_servers
+        self._port = int(self.servers.rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        """Stop the broker."""
+        self.kafka.process.stop()
+
+    def read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
+        """Return all records of a topic."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers,
+                "group.id": "test",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
+        )
+        try:
+            partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+            open_partitions = set(partitions)
+            consumer.assign([TopicPartition(topic, at, OFFSET_BEGINNING) for at in partitions])
+            found = []
+            while open_partitions:
+                for message in consumer.consume(10_000, timeout=0.5):
+                    if message.error() is not None:
+                        open_partitions.discard(message.partition())
+                    else:
+                        found.append((message.key() or b"", message.value()))
+            return found
+        finally:
+            consumer.close()
+
+
+class GeneratorRun:
+    """One run, carried by any number of processes."""
+
+    def __init__(
+        self, broker: Broker, folder: Path, simulation: Simulation, run_id: UUID, **settings: object
+    ) -> None:
+        """Prepare; nothing is started."""
+        self.broker, self.run_id, self.simulation = broker, run_id, simulation
+        self.file = folder / "simulation.yaml"
+        self.folder = folder
+        self._settings = settings
+        self._processes: list[ServiceProcess] = []
+        self.write(simulation)
+
+    def write(self, simulation: Simulation) -> None:
+        """Put the simulation's file in place, all at once."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(dump_simulation(simulation), encoding="utf-8")
+        fresh.rename(self.file)
+
+    def start(self, shards: str | None = None, **settings: object) -> Worker:
+        """Start a process for some shards."""
+        port = free_port()
+        named = {
+            "simulation_file": self.file,
+            "bootstrap_servers": self.broker.servers,
+            "run_id": self.run_id,
+            "metrics_port": port,
+            "snapshot_seconds": 1,
+            "shards": shards or "",
+            **self._settings,
+            **settings,
+        }
+        environment = {
+            **os.environ,
+            **{
+                f"CLICKSTREAM_GENERATOR_{name.upper()}": str(value) for name, value in named.items()
+            },
+        }
+        worker = Worker(
+            ServiceProcess.start(
+                "generator",
+                [sys.executable, "-m", "clickstream_generator"],
+                self.folder / "generator.log",
+                environment,
+            ),
+            port,
+        )
+        self._processes.append(worker.process)
+        return worker
+
+    def stop(self) -> None:
+        """Leave no process behind."""
+        for process in self._processes:
+            process.stop()
+
+    def events(self) -> list[bytes]:
+        """Return this run's events as they stand in the topic."""
+        own = f'"run_id":"{self.run_id}"'.encode()
+        return [value for _, value in self.broker.read(EVENTS.name) if value and own in value]
+
+    def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
+        """Return the last ledger record of each shard, kind and minute."""
+        rows = [json.loads(value) for _, value in self.broker.read(LEDGER.name) if value]
+        return {
+            (row["shard"], row["kind"], row["minute"]): row
+            for row in rows
+            if row["run_id"] == str(self.run_id)
+        }
+
+
+class Worker:
+    """A generator's process."""
+
+    def __init__(self, process: ServiceProcess, port: int) -> None:
+        """Keep both."""
+        self.process, self._port = process, port
+
+    def metrics(self) -> dict[str, float]:
+        """Return what it shows; nothing while it does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self._port}/metrics"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return {}
+        found: dict[str, float] = defaultdict(float)
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                found[name.removeprefix("clickstream_generator_")] = float(value)
+        return found
+
+    def acknowledged(self) -> float:
+        """Return how many records the broker has taken from this process."""
+        return self.metrics().get("records_acknowledged_total", 0.0)
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        self.process.process.kill()
+        self.process.process.wait()
+
+
+def timeless(value: bytes) -> bytes:
+    """Return an event without the moment at which it was sent."""
+    return re.sub(rb'"sent_at":"[^"]*",', b"", value, count=1)
+
+
+def reference(simulation: Simulation, run_id: UUID, start_seconds: float) -> set[bytes]:
+    """Return the events of a run that was never disturbed, without when they were sent."""
+    source = Simulator(simulation, tuple(range(simulation.spec.shards)), run_id)
+    source.begin(start_seconds)
+    found: set[bytes] = set()
+    while not source.is_over():
+        part = source.take_due(start_seconds + 10**6, 100_000)
+        found.update(map(timeless, source.encoder.encode(part, 0).values))
+    return found
