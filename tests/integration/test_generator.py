@@ -13,6 +13,9 @@ from uuid import uuid4
 import psutil
 import pytest
 from clickstream_contract.document import parse_simulation
+from clickstream_contract.topics import EVENTS
+from clickstream_generator.core.partitions import partitions_of
+from confluent_kafka import Producer
 from generators import Broker, GeneratorRun, reference, timeless
 from pipeline import wait_until
 
@@ -205,3 +208,40 @@ def test_a_broker_that_is_not_there_is_named(
     log = (tmp_path / "generator.log").read_text(encoding="utf-8")
     assert "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS" in log
     assert "Traceback" not in log
+
+
+def test_a_record_that_the_topic_does_not_take_is_named(
+    begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
+) -> None:
+    """The process ends and names the topic's limit; the ledger counts none of what was refused."""
+    run = begin(_simulation(500, 10_000))
+    broker.limit_events(300)
+    try:
+        assert run.start().process.process.wait(90) == 1
+    finally:
+        broker.limit_events(2_097_152)
+
+    log = (tmp_path / "generator.log").read_text(encoding="utf-8")
+    assert "max.message.bytes" in log
+    assert "Traceback" not in log
+    assert sum(row["events"] for row in run.ledger().values()) == 0
+
+
+def test_records_lie_where_java_would_put_them(
+    begin: Callable[..., GeneratorRun], broker: Broker
+) -> None:
+    """The client's own murmur2 partitioner, which is Java's, chooses the same partitions."""
+    run = begin(_simulation(500, 500))
+    assert run.start().process.process.wait(90) == 0
+    keys = [key for key, value in broker.read(EVENTS.name) if value and run.owns(value)]
+    ours = partitions_of(keys, EVENTS.partitions).tolist()
+    found: list[int] = []
+    producer = Producer({"bootstrap.servers": broker.servers, "partitioner": "murmur2_random"})
+    for key in keys:
+        producer.produce(
+            EVENTS.name, b"{}", key, on_delivery=lambda _, sent: found.append(sent.partition())
+        )
+        producer.flush()
+
+    assert len(set(ours)) == EVENTS.partitions
+    assert found == ours

@@ -24,6 +24,13 @@ from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from clickstream_local.state import StateFolder
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -59,6 +66,16 @@ class Broker:
     def stop(self) -> None:
         """Stop the broker."""
         self.kafka.process.stop()
+
+    def limit_events(self, max_bytes: int) -> None:
+        """Let the events' topic take records up to this size only."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        change = ConfigEntry(
+            "max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET
+        )
+        resource = ConfigResource(ResourceType.TOPIC, EVENTS.name, incremental_configs=[change])
+        for done in admin.incremental_alter_configs([resource]).values():
+            done.result()
 
     def read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
         """Return all records of a topic."""
@@ -142,10 +159,13 @@ class GeneratorRun:
         for process in self._processes:
             process.stop()
 
+    def owns(self, value: bytes) -> bool:
+        """Say whether an event is of this run."""
+        return f'"run_id":"{self.run_id}"'.encode() in value
+
     def events(self) -> list[bytes]:
         """Return this run's events as they stand in the topic."""
-        own = f'"run_id":"{self.run_id}"'.encode()
-        return [value for _, value in self.broker.read(EVENTS.name) if value and own in value]
+        return [value for _, value in self.broker.read(EVENTS.name) if value and self.owns(value)]
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
         """Return the last ledger record of each shard, kind and minute."""

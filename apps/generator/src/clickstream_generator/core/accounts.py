@@ -32,18 +32,21 @@ Tally = dict[tuple[int, int], np.ndarray]
 
 def tally_events(rows: np.ndarray) -> Tally:
     """Count events: by name, with revenue, sessions begun and sessions ended."""
-    tally: Tally = {}
-    minute = rows["event_time_ms"] // MINUTE_MS
-    place = rows["shard"].astype(np.int64) << 40 | minute
-    for key in np.unique(place).tolist():
-        own = rows[place == key]
-        figures = np.zeros(_WIDTH, dtype=np.int64)
-        figures[: len(EVENT_NAMES)] = np.bincount(own["code"], minlength=len(EVENT_NAMES))
-        figures[_REVENUE] = own["value_minor"][own["code"] == CODE["purchase"]].sum()
-        figures[_BEGUN] = np.count_nonzero(own["session_seq"] == 1)
-        figures[_ENDED] = np.count_nonzero(own["is_last"])
-        tally[key >> 40, (key & (1 << 40) - 1) * MINUTE_MS] = figures
-    return tally
+    place = rows["shard"].astype(np.int64) << 40 | rows["event_time_ms"] // MINUTE_MS
+    keys, where = np.unique(place, return_inverse=True)
+    code = rows["code"]
+    figures = np.zeros((len(keys), _WIDTH), dtype=np.int64)
+    figures[:, : len(EVENT_NAMES)] = np.bincount(
+        where * len(EVENT_NAMES) + code, minlength=len(keys) * len(EVENT_NAMES)
+    ).reshape(len(keys), -1)
+    bought = np.flatnonzero(code == CODE["purchase"])
+    np.add.at(figures[:, _REVENUE], where[bought], rows["value_minor"][bought])
+    for column, counts in ((_BEGUN, rows["session_seq"] == 1), (_ENDED, rows["is_last"])):
+        figures[:, column] = np.bincount(where[counts], minlength=len(keys))
+    return {
+        (key >> 40, (key & (1 << 40) - 1) * MINUTE_MS): row
+        for key, row in zip(keys.tolist(), figures, strict=True)
+    }
 
 
 def add_fault(tally: Tally, shard: int, event_time_ms: int, fault: str) -> None:

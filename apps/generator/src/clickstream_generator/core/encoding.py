@@ -32,6 +32,8 @@ __all__ = ["Encoded", "Encoder"]
 
 _TIME_FORM = b"0000-00-00T00:00:00.000Z"
 _DAY_MS = 86_400_000
+_USUAL_STEPS = 256
+"""Sessions are hardly ever longer; such numbers are looked up, not written."""
 _PAIRS = np.frombuffer(b"".join(b"%02d" % number for number in range(100)), dtype=np.uint8).reshape(
     100, 2
 )
@@ -85,8 +87,17 @@ class Encoder:
         self._key_start = self._session_end - TAIL_BYTES - len(prefix)
         constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
         self._names = pa.array(
-            [f'{constant},"event_name":"{name}","shard":' for name in EVENT_NAMES]
+            f'{constant},"event_name":"{name}","shard":{number},"shard_seq":'
+            for number in populations
+            for name in EVENT_NAMES
         )
+        self._first_name = np.zeros(max(populations) + 1, dtype=np.int64)
+        self._first_name[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
+        self._steps = _steps(np.arange(_USUAL_STEPS))
+        pools = self._fragments
+        self._visitors = _join('",', pools.visitors, ",")
+        self._cities = _join(pools.cities, ",")
+        self._technologies = _join(pools.technologies, ",")
 
     def encode(self, events: Events, sent_at_ms: int) -> Encoded:
         """Write events.
@@ -133,26 +144,19 @@ class Encoder:
 
     def _who(self, rows: np.ndarray) -> list[pa.Array | str]:
         """Return the parts that tell which event it is and whose."""
-        pools = self._fragments
         city, technology, channel = self._traits(rows)
         visitor = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
         number = rows["user"].astype(np.int64) * self._shards + rows["shard"]
+        step = rows["session_seq"]
+        usual = step.max() < _USUAL_STEPS
         return [
-            self._names.take(pa.array(rows["code"])),
-            _text(rows["shard"]),
-            ',"shard_seq":',
+            self._names.take(pa.array(self._first_name[rows["shard"]] + rows["code"])),
             _text(rows["shard_seq"]),
-            ',"session_seq":',
-            _text(rows["session_seq"]),
-            ',"user_id":"u',
+            self._steps.take(pa.array(step)) if usual else _steps(step),
             _text(number),
-            '",',
-            pools.visitors.take(pa.array(visitor)),
-            ",",
-            pools.cities.take(pa.array(city)),
-            ",",
-            pools.technologies.take(pa.array(technology)),
-            ",",
+            self._visitors.take(pa.array(visitor)),
+            self._cities.take(pa.array(city)),
+            self._technologies.take(pa.array(technology)),
         ]
 
     def _traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -245,6 +249,11 @@ class Encoder:
 def _join(*parts: pa.Array | str) -> pa.Array:
     """Put texts together, element by element."""
     return pc.binary_join_element_wise(*parts, "")
+
+
+def _steps(numbers: np.ndarray) -> pa.Array:
+    """Write the place of an event in its session, and what comes before the user."""
+    return _join(',"session_seq":', _text(numbers), ',"user_id":"u')
 
 
 def _text(numbers: np.ndarray) -> pa.Array:

@@ -92,15 +92,18 @@ class FaultPlanter:
             encoded: The same events as bytes.
             faults: The shares wanted, by shard.
         """
-        uniform = np.empty((len(rows), 3))
-        kind = np.empty(len(rows), dtype=np.int64)
+        records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
+        uniform = np.ones((len(rows), 3))
+        kind = np.full(len(rows), len(_FAULTS))
         for shard, stream in self._streams.items():
+            shares = _shares(faults[shard])
+            if not shares[-1]:
+                continue
             at = np.flatnonzero(rows["shard"] == shard)
             uniform[at] = stream.random((len(at), 3))
-            kind[at] = np.searchsorted(_shares(faults[shard]), uniform[at, 0], side="right")
+            kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
         away = kind <= 1
-        tally = tally_events(rows[~away])
-        records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
+        tally = tally_events(rows[~away] if away.any() else rows)
         hit = np.flatnonzero(kind < len(_FAULTS))
         late: list[LateRecord] = []
         extra: dict[int, Record] = {}

@@ -164,7 +164,7 @@ class Shard:
             parts.append(step)
         self.own_seconds = until
         events = concatenate(parts)
-        order = np.lexsort((events.rows["session_no"], events.rows["time_seconds"]))
+        order = np.argsort(events.rows["time_seconds"], kind="stable")
         return Events(events.rows[order], events.line_products, events.line_quantities)
 
     def _admit(self, elapsed_seconds: float, rate: float, span: float) -> None:
