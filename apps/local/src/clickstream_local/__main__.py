@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+for _point in entry_points(group="clickstream.commands"):
+    app.add_typer(_point.load(), name=_point.name)
+
 _StateDir = Annotated[Path, typer.Option(help="Folder that everything is kept in.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 _STATE_DIR = Path(".clickstream")

@@ -8,7 +8,7 @@ whoever carries the shard. It does not know the clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +55,7 @@ class Shard:
         own_seconds: The simulation's own time, counted from the first event.
         last_seq: The number after which the shard ends, or ``None``.
         ahead: Revisions to come, each with what it means, the next one first.
+        waiting: Events made before and not handed out.
     """
 
     number: int
@@ -68,11 +69,18 @@ class Shard:
     own_seconds: float = 0.0
     last_seq: int | None = None
     ahead: list[tuple[Revision, Behaviour]] = field(default_factory=list)
-    ready: Events = field(default_factory=lambda: concatenate([]))
+    waiting: InitVar[Events | None] = None
+    _made: Events = field(init=False)
+    _at: int = field(init=False, default=0)
 
-    def __post_init__(self) -> None:
-        """Work out the end."""
+    def __post_init__(self, waiting: Events | None) -> None:
+        """Take up events that were made and not handed out, and work out the end."""
+        self._made = concatenate([]) if waiting is None else waiting
         self._find_end()
+
+    def ready(self) -> Events:
+        """Return the events that are made and not handed out, in arrays of their own."""
+        return _with_own_orders(self._made.part(self._at, len(self._made)))
 
     def due(self, unix_seconds: float) -> int:
         """Return how many events are due by the moment and not yet handed out.
@@ -107,16 +115,15 @@ class Shard:
 
     def take(self, count: int) -> Events:
         """Hand out the next ``count`` events, with their numbers and times."""
-        parts = [self.ready]
-        ready = len(self.ready)
-        while ready < count:
-            made = self._round(self.made + ready)
-            ready += len(made)
-            parts.append(made)
-        events = concatenate(parts)
-        taken = events.part(0, count)
-        # A copy, so that what was handed out does not stay in memory with the rest.
-        self.ready = concatenate([_with_own_orders(events.part(count, ready))])
+        waiting = len(self._made) - self._at
+        if waiting < count:
+            parts = [self.ready()]
+            while waiting < count:
+                parts.append(self._round(self.made + waiting))
+                waiting += len(parts[-1])
+            self._made, self._at = concatenate(parts), 0
+        taken = _with_own_orders(self._made.part(self._at, self._at + count))
+        self._at += count
         rows = taken.rows
         rows["shard"] = self.number
         rows["shard_seq"] = self.made + 1 + np.arange(count)

@@ -85,10 +85,11 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
         "first_document": dump_simulation(first),
         "ahead": [revision.to_json() for revision, _ in shard.ahead],
     }
+    ready = shard.ready()
     arrays = {
-        "ready": shard.ready.rows.copy(),
-        "ready_products": shard.ready.line_products.copy(),
-        "ready_quantities": shard.ready.line_quantities.copy(),
+        "ready": ready.rows,
+        "ready_products": ready.line_products,
+        "ready_quantities": ready.line_quantities,
     }
     for name in _POPULATION:
         arrays[f"population_{name}"] = getattr(shard.population, name).copy()
@@ -134,7 +135,7 @@ def restore_shard(
         made=header["made"],
         own_seconds=header["own_seconds"],
         ahead=[(revision, behaviours.of(revision.simulation.spec)) for revision in ahead],
-        ready=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
+        waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
     )
 
 

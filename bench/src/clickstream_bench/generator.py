@@ -1,0 +1,193 @@
+"""How fast the generator is.
+
+Owns the comparison, all in one run on one broker: ready-made payloads of the same size sent
+the client's usual way (the ceiling), this generator with everything on, the same without a
+broker, on one core and on two, and Faker called per event with the same fields.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.events import EVENT_FIELDS
+from clickstream_contract.fields import FieldType
+from clickstream_contract.topics import EVENTS
+from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.settings import Settings
+from clickstream_generator.shell.kafka_sink import Batch, KafkaSink, producer_settings
+from confluent_kafka import Producer
+from faker import Faker
+
+from clickstream_bench.broker import fresh_broker
+
+if TYPE_CHECKING:
+    from clickstream_contract.fields import Field
+    from clickstream_generator.core.faults import Record
+
+__all__ = ["measure_generator"]
+
+_SIMULATION = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: bench}
+spec:
+  seed: 42
+  rate: {eventsPerSecond: 1000000, curve: Weekly}
+  userMix:
+    - {persona: Browser, weight: 400}
+    - {persona: Shopper, weight: 270}
+    - {persona: Researcher, weight: 100}
+    - {persona: Buyer, weight: 110}
+    - {persona: BargainHunter, weight: 70}
+    - {persona: Loyal, weight: 40}
+    - {persona: Bot, weight: 10}
+  users: 200000
+  catalog: {products: 1000, categories: 25}
+  faults: {duplicatePermille: 1, latePermille: 1, corruptPermille: 1}
+  shards: 4
+"""
+_EVENTS = 1_000_000
+_FAKER_EVENTS = 10_000
+_BITE = 20_000
+_START_SECONDS = 1_764_000_000.0
+_DRAIN_SECONDS = 60.0
+
+
+def measure_generator() -> dict[str, float]:
+    """Return events per second of each way, their ratios, and shares of the time."""
+    with fresh_broker() as servers:
+        settings = Settings(Path(), servers)
+        samples = _samples()
+        _ceiling(settings, samples)  # the first run finds cold files and sockets
+        ceiling = _ceiling(settings, samples)
+        ours, shares = _ours(settings, (0, 1, 2, 3))
+        usual = _faker(settings)
+        two = _side_by_side(settings)
+        gc.collect()  # clients still around would complain about the broker's end
+    alone = _ours(None, (0, 1, 2, 3))[0]
+    null_two = _side_by_side(None)
+    return {
+        "ceiling_events_per_second": ceiling,
+        "generator_events_per_second": ours,
+        "faker_events_per_second": usual,
+        "generator_to_ceiling": ours / ceiling,
+        "generator_to_faker": ours / usual,
+        **shares,
+        "two_processes_events_per_second": two,
+        "two_processes_to_one": two / ours,
+        "null_sink_events_per_second": alone,
+        "null_sink_two_processes_to_one": null_two / alone,
+        "bytes_per_event": sum(len(value or b"") + len(key) for value, key in samples)
+        / len(samples),
+    }
+
+
+def _simulator(numbers: tuple[int, ...]) -> Simulator:
+    simulator = Simulator(parse_simulation(_SIMULATION), numbers, uuid4())
+    simulator.begin(_START_SECONDS)
+    return simulator
+
+
+def _samples() -> list[Record]:
+    simulator = _simulator((0, 1, 2, 3))
+    encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _BITE), 0)
+    return list(zip(encoded.values, encoded.keys, strict=True))
+
+
+def _ceiling(settings: Settings, samples: list[Record]) -> float:
+    """Send the same ready-made records again and again, with a delivery report for each."""
+    producer = Producer(producer_settings(settings))
+    delivered = 0
+
+    def count(error: object, _message: object) -> None:
+        nonlocal delivered
+        delivered += error is None
+
+    began = time.perf_counter()
+    sent = 0
+    while sent < _EVENTS:
+        if len(producer) + len(samples) <= settings.queue_records:
+            messages = [{"value": value, "key": key} for value, key in samples]
+            sent += producer.produce_batch(EVENTS.name, messages, on_delivery=count)
+        producer.poll(0.001)
+    producer.flush(_DRAIN_SECONDS)
+    return delivered / (time.perf_counter() - began)
+
+
+def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, dict[str, float]]:
+    """Simulate, encode, plant and send, as the worker does; to nothing without settings."""
+    simulator = _simulator(numbers)
+    faults = dict.fromkeys(numbers, simulator.first.spec.faults)
+    planter = FaultPlanter(42, list(numbers))
+    sink = KafkaSink(settings, EVENTS.name) if settings else None
+    seconds = {"simulate": 0.0, "encode": 0.0, "produce": 0.0}
+    sent = 0
+    began = time.perf_counter()
+    while sent < _EVENTS:
+        first = time.perf_counter()
+        events = simulator.take_due(_START_SECONDS + 1_000, _BITE)
+        second = time.perf_counter()
+        encoded = simulator.encoder.encode(events, 0)
+        planted = planter.plant(events.rows, encoded, faults)
+        third = time.perf_counter()
+        if sink is not None:
+            while not sink.has_room(len(planted.records)):
+                sink.poll(0.01)
+            sink.send(planted.records, Batch(planted.tally, planted.sent_by_shard))
+            sink.poll(0)
+        seconds["simulate"] += second - first
+        seconds["encode"] += third - second
+        seconds["produce"] += time.perf_counter() - third
+        sent += len(events)
+    if sink is not None:
+        sink.drain(_DRAIN_SECONDS, time.monotonic)
+    total = time.perf_counter() - began
+    return sent / total, {f"{name}_share": value / total for name, value in seconds.items()}
+
+
+def _side_by_side(settings: Settings | None) -> float:
+    """Run two processes with half of the shards each and add up what they did."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        halves = [pool.submit(_ours, settings, numbers) for numbers in ((0, 1), (2, 3))]
+        return sum(half.result()[0] for half in halves)
+
+
+def _faker(settings: Settings) -> float:
+    """Call Faker for each field of each event, as generators usually do."""
+    faker = Faker("en_US")
+    producer = Producer(producer_settings(settings))
+    fields = [row for row in EVENT_FIELDS if not row.events or "view_item" in row.events]
+    began = time.perf_counter()
+    for _ in range(_FAKER_EVENTS):
+        event = {row.name: _invented(faker, row) for row in fields}
+        producer.produce(EVENTS.name, json.dumps(event).encode(), str(event["session_id"]))
+        producer.poll(0)
+    producer.flush(_DRAIN_SECONDS)
+    return _FAKER_EVENTS / (time.perf_counter() - began)
+
+
+def _invented(faker: Faker, row: Field) -> Any:  # noqa: ANN401  any JSON value
+    """Let Faker make up a value, with the provider that people use for such a field."""
+    own = {
+        "city": faker.city, "country": faker.country_code, "language": faker.language_code,
+        "user_agent": faker.user_agent, "page": faker.uri_path, "brand": faker.company,
+        "referrer": faker.uri,
+    }  # fmt: skip
+    if row.name in own:
+        return own[row.name]()
+    if row.type is FieldType.UUID:
+        return faker.uuid4()
+    if row.type is FieldType.TIMESTAMP:
+        return faker.iso8601()
+    if row.type in {FieldType.INTEGER, FieldType.BIGINT}:
+        return faker.pyint()
+    return faker.word()

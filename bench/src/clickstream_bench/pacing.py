@@ -1,0 +1,92 @@
+"""How exactly the generator keeps its rate.
+
+Owns the measurement: the real process against a real broker, counted by the broker's own
+offsets at the end of every window. The first seconds, in which the process starts, do not
+count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from clickstream_contract.topics import EVENTS
+from confluent_kafka import Consumer, TopicPartition
+
+from clickstream_bench.broker import fresh_broker
+
+__all__ = ["RATES", "measure_pacing"]
+
+RATES = (50, 5_000, 100_000)
+_WINDOW_SECONDS = 10
+_WINDOWS = 6
+_SETTLE_SECONDS = 5.0
+_SIMULATION = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: pacing}}
+spec:
+  seed: 42
+  rate: {{eventsPerSecond: {rate}}}
+  userMix: [{{persona: Browser, weight: 600}}, {{persona: Buyer, weight: 400}}]
+  shards: 4
+"""
+
+
+def measure_pacing() -> dict[str, float]:
+    """Return, by rate, how far a minute and its worst window are off, in percent."""
+    figures: dict[str, float] = {}
+    for rate in RATES:
+        with fresh_broker() as servers:
+            counts = _counts(servers, rate)
+        wanted = rate * _WINDOW_SECONDS
+        errors = [100 * abs(count - wanted) / wanted for count in counts]
+        minute = 100 * abs(sum(counts) - wanted * _WINDOWS) / (wanted * _WINDOWS)
+        figures[f"rate_{rate}_minute_error_percent"] = minute
+        figures[f"rate_{rate}_worst_window_error_percent"] = max(errors)
+    return figures
+
+
+def _counts(servers: str, rate: int) -> list[float]:
+    """Run the generator and return how many events arrived in each window."""
+    with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
+        file = Path(folder) / "simulation.yaml"
+        file.write_text(_SIMULATION.format(rate=rate), encoding="utf-8")
+        environment = {
+            **os.environ,
+            "CLICKSTREAM_GENERATOR_SIMULATION_FILE": str(file),
+            "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS": servers,
+        }
+        command = [sys.executable, "-m", "clickstream_generator"]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": "bench"})
+        try:
+            while not _arrived(consumer):
+                time.sleep(0.05)
+            time.sleep(_SETTLE_SECONDS)
+            edges = [(time.monotonic(), _arrived(consumer))]
+            for number in range(1, _WINDOWS + 1):
+                time.sleep(edges[0][0] + number * _WINDOW_SECONDS - time.monotonic())
+                edges.append((time.monotonic(), _arrived(consumer)))
+        finally:
+            process.terminate()
+            process.wait()
+            consumer.close()
+    # A window that was read late by a moment is judged by how long it really was.
+    return [
+        (after - before) * _WINDOW_SECONDS / (stop - start)
+        for (start, before), (stop, after) in itertools.pairwise(edges)
+    ]
+
+
+def _arrived(consumer: Consumer) -> int:
+    """Return how many records the broker has of the events' topic."""
+    return sum(
+        consumer.get_watermark_offsets(TopicPartition(EVENTS.name, partition), timeout=5)[1]
+        for partition in range(EVENTS.partitions)
+    )
