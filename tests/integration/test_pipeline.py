@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import FAULT_REASONS, LEDGER_FIELDS
 from clickstream_local.postgres import READER, WRITER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.verification import DEFECTS, figures_of
@@ -199,6 +199,22 @@ def test_planted_faults_are_accounted_for(pipeline: Pipeline) -> None:
     assert int(str(stored)) + int(str(lost)) == 3000
     assert int(str(lost)) > 0
     assert rejected == planted
+
+
+def test_rejection_is_scored_by_reason(pipeline: Pipeline) -> None:
+    """Every planted fault is recognised for what it is; a reject nobody planted costs precision."""
+    pipeline.drain(pipeline.generate(FAULTS))
+    pipeline.produce(b"nobody planted this")
+    pipeline.drain()
+
+    scores = {score.reason: score for score in pipeline.verify().rejects}
+
+    assert {reason.value for reason in FAULT_REASONS.values()} <= scores.keys()
+    for reason in FAULT_REASONS.values():
+        assert scores[reason.value].recall == 1.0
+    for reason in ("future_time", "wrong_type", "unknown_version"):
+        assert scores[reason].planted > 0
+    assert scores["not_json"].rejected > scores["not_json"].matched
 
 
 @pytest.mark.parametrize("place", ["before_sink_commit", "after_sink_commit"])

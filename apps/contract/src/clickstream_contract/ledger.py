@@ -13,8 +13,9 @@ from enum import Enum
 
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.topics import RejectReason
 
-__all__ = ["FAULT_NAMES", "LEDGER_FIELDS", "LedgerKind"]
+__all__ = ["FAULT_NAMES", "FAULT_REASONS", "LEDGER_FIELDS", "LedgerKind"]
 
 
 class LedgerKind(Enum):
@@ -43,6 +44,21 @@ FAULT_NAMES = (
     "corrupt_no_value",
 )
 """Faults that a simulation can plant, as the ledger names them."""
+
+FAULT_REASONS: dict[str, RejectReason] = {
+    "future": RejectReason.FUTURE_TIME,
+    "corrupt_not_json": RejectReason.NOT_JSON,
+    "corrupt_truncated": RejectReason.NOT_JSON,
+    "corrupt_bad_encoding": RejectReason.BAD_ENCODING,
+    "corrupt_nul": RejectReason.BAD_ENCODING,
+    "corrupt_wrong_type": RejectReason.WRONG_TYPE,
+    "corrupt_missing_field": RejectReason.MISSING_FIELD,
+    "corrupt_unknown_value": RejectReason.UNKNOWN_VALUE,
+    "corrupt_unknown_version": RejectReason.UNKNOWN_VERSION,
+    "corrupt_oversized": RejectReason.OVERSIZED,
+    "corrupt_no_value": RejectReason.NO_VALUE,
+}
+"""Why the stream must reject the record that each fault makes."""
 
 _COUNT = FieldType.BIGINT
 

@@ -88,6 +88,11 @@ def show_verification(console: Console, report: VerificationReport) -> None:
         f" session mismatches {report.session_mismatches},"
         f" illegal transitions {report.illegal_transitions}"
     )
+    for score in report.rejects:
+        console.print(
+            f"  {score.reason:<16} {score.planted:,} planted, {score.rejected:,} rejected,"
+            f" precision {_share(score.precision)}, recall {_share(score.recall)}"
+        )
     for example in report.examples:
         console.print(f"  {example}", markup=False)
     verdict = "every table agrees with the ledger" if report.is_clean() else "NOT what was sent"
@@ -102,6 +107,10 @@ def _funnel(steps: tuple[FunnelStep, ...]) -> list[Text]:
         )
         for step in steps
     ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _seconds(value: float | None) -> str:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
+from clickstream_contract.ledger import FAULT_REASONS
 
 from clickstream_streaming.core.traffic import TRAFFIC_DIMENSIONS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["CHECKS", "LEDGER_TOTALS", "Check", "run_prefix"]
+__all__ = ["CHECKS", "LEDGER_TOTALS", "REJECTS", "Check", "run_prefix"]
 
 _COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
 _SUMS = ("events", *_COUNTS, "revenue_minor")
@@ -59,6 +60,35 @@ FROM (
     FROM ops.ledger GROUP BY run_id, shard
 ) AS shard
 """
+
+_PLANTED = ", ".join(
+    "('{}', {})".format(
+        reason.value,
+        " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
+    )
+    for reason in dict.fromkeys(FAULT_REASONS.values())
+)
+# A faulty record keeps the key of the event it was made from, which tells run and shard.
+REJECTS = f"""
+WITH runs AS (
+    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
+        AS known (run_id, prefix)
+), planted AS (
+    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS planted
+    FROM ops.ledger INNER JOIN runs USING (run_id),
+        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+    GROUP BY 1, 2
+), found AS (
+    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS rejected
+    FROM ops.rejected_events GROUP BY 1, 2
+)
+SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
+    coalesce(sum(least(planted, rejected)) FILTER (WHERE planted > 0 AND rejected > 0), 0)::bigint
+FROM planted FULL JOIN found USING (source, reason)
+GROUP BY reason HAVING coalesce(sum(planted), 0) + coalesce(sum(rejected), 0) > 0
+ORDER BY reason
+"""  # noqa: S608  names from the contract
+"""By reason: faults planted, records rejected, and those that match by run and shard."""
 
 _ACCOUNTED = """accounted AS (
     SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(lost_faults) AS planted

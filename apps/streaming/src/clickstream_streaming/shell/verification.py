@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, run_prefix
+from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, REJECTS, run_prefix
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["DEFECTS", "VerificationReport", "figures_of", "verify"]
+__all__ = ["DEFECTS", "RejectScore", "VerificationReport", "figures_of", "verify"]
 
 DEFECTS = (
     "lost",
@@ -27,6 +27,33 @@ DEFECTS = (
     "illegal_transitions",
 )
 _SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RejectScore:
+    """How well one reason for rejecting was recognised, against the faults planted.
+
+    Attributes:
+        reason: The reason.
+        planted: Faults that call for it.
+        rejected: Records rejected for it.
+        matched: Those of one run and shard that answer each other.
+    """
+
+    reason: str
+    planted: int
+    rejected: int
+    matched: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the rejected that were planted; ``None`` if none was rejected."""
+        return self.matched / self.rejected if self.rejected else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the planted that were rejected; ``None`` if none was planted."""
+        return self.matched / self.planted if self.planted else None
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,8 @@ class VerificationReport:
     illegal_transitions: int
     examples: tuple[str, ...]
     """The first defects, in words."""
+    rejects: tuple[RejectScore, ...]
+    """By reason, how well rejection worked."""
 
     def is_clean(self) -> bool:
         """Say whether there is no defect."""
@@ -57,7 +86,11 @@ class VerificationReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON's values."""
-        return asdict(self) | {"examples": list(self.examples)}
+        scores = [
+            asdict(score) | {"precision": score.precision, "recall": score.recall}
+            for score in self.rejects
+        ]
+        return asdict(self) | {"examples": list(self.examples), "rejects": scores}
 
 
 def verify(connection: Connection) -> VerificationReport:
@@ -85,6 +118,8 @@ def figures_of(cursor: Cursor) -> VerificationReport:
         cursor.execute(check.query, values)
         figures[check.defect] += cursor.rowcount
         examples += [row[0] for row in cursor.fetchmany(_SHOWN)]
+    cursor.execute(REJECTS, values)
+    rejects = tuple(RejectScore(*row) for row in cursor.fetchall())
     cursor.execute(LEDGER_TOTALS)
     acknowledged, _, _, planted = map(int, cursor.fetchone() or (0, 0, 0, 0))
     cursor.execute(
@@ -98,5 +133,6 @@ def figures_of(cursor: Cursor) -> VerificationReport:
         events_rejected=rejected,
         planted_losses=planted,
         examples=tuple(examples[:_SHOWN]),
+        rejects=rejects,
         **figures,
     )
