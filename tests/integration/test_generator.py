@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import clickstream_local.kafka
 import psutil
 import pytest
 from clickstream_contract.document import parse_simulation
+from clickstream_contract.simulation import OnOverload
 from clickstream_contract.topics import EVENTS
 from clickstream_generator.core.partitions import partitions_of
+from clickstream_local.ports import free_port
 from confluent_kafka import Producer
 from generators import Broker, GeneratorRun, reference, timeless
 from pipeline import wait_until
@@ -245,3 +248,76 @@ def test_records_lie_where_java_would_put_them(
 
     assert len(set(ours)) == EVENTS.partitions
     assert found == ours
+
+
+def test_what_a_stall_leaves_behind_is_shed_and_counted(
+    begin: Callable[..., GeneratorRun], broker: Broker
+) -> None:
+    """With ``Shed`` a run goes on in the present: fewer events, but their numbers have no gap."""
+    simulation = _simulation(4_000, 60_000)
+    rate = simulation.spec.rate.model_copy(update={"on_overload": OnOverload.SHED})
+    spec = simulation.spec.model_copy(update={"rate": rate})
+    run = begin(simulation.model_copy(update={"spec": spec}), queue_records=5_000)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 4_000, "the generator sends")
+    broker.stop()
+    try:
+        wait_until(lambda: worker.metrics()["event_lag_seconds"] > 3, "it falls behind")
+    finally:
+        broker.start()
+    wait_until(lambda: worker.metrics()["shed_events_total"] > 4_000, "it sheds")
+    wait_until(lambda: worker.metrics().get("event_lag_seconds", 0.0) < 1, "it is in the present")
+    assert worker.process.process.wait(120) == 0
+
+    rows = {(row["shard"], row["shard_seq"]) for row in map(_parsed, run.events())}
+    assert rows == {(shard, seq) for shard in range(4) for seq in range(1, 15_001)}
+    assert sum(row["events"] for row in run.ledger().values()) == 60_000
+
+
+def test_a_wrong_password_is_named_and_the_right_one_is_taken(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SASL works with a password from a file; a wrong one ends the process by name."""
+    port = free_port()
+    plain = clickstream_local.kafka._properties
+
+    def with_passwords(folder: Path, *ports: int) -> str:
+        lines = dict(line.split("=", 1) for line in plain(folder, *ports).splitlines())
+        lines["listeners"] += f",SECURE://127.0.0.1:{port}"
+        lines["advertised.listeners"] += f",SECURE://127.0.0.1:{port}"
+        lines["listener.security.protocol.map"] += ",SECURE:SASL_PLAINTEXT"
+        lines["sasl.enabled.mechanisms"] = "PLAIN"
+        lines["listener.name.secure.plain.sasl.jaas.config"] = (
+            "org.apache.kafka.common.security.plain.PlainLoginModule required"
+            ' user_generator="right";'
+        )
+        return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+    monkeypatch.setattr(clickstream_local.kafka, "_properties", with_passwords)
+    secure = Broker(tmp_path_factory.mktemp("secure"))
+    password = tmp_path / "password"
+    run = GeneratorRun(
+        secure,
+        tmp_path,
+        _simulation(500, 1_000),
+        uuid4(),
+        bootstrap_servers=f"127.0.0.1:{port}",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="PLAIN",
+        username="generator",
+        password_file=password,
+    )
+    try:
+        password.write_text("wrong\n", encoding="utf-8")
+        assert run.start().process.process.wait(90) == 1
+        log = (tmp_path / "generator.log").read_text(encoding="utf-8")
+        assert "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE" in log
+        assert "Traceback" not in log
+        assert "wrong" not in log
+
+        password.write_text("right\n", encoding="utf-8")
+        assert run.start().process.process.wait(90) == 0
+        assert len(run.events()) == 1_000
+    finally:
+        run.stop()
+        secure.stop()

@@ -257,6 +257,33 @@ def test_a_kill_in_mid_run_changes_nothing(pipeline: Pipeline) -> None:
     assert _figures(pipeline.verify()) == NOTHING
 
 
+def test_a_killed_generator_goes_on_and_every_table_agrees(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``kill -9`` of the generator, twice, with faults planted: what comes twice is stored once."""
+    monkeypatch.setenv("CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS", "1")
+    pipeline.begin(FAULTS.replace("events: 3000", "events: 6000"))
+    for _ in range(2):
+        wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
+        pipeline.generator.process.kill()
+        pipeline.generator.process.wait()
+        pipeline.restart_generator()
+    assert pipeline.generator.process.wait(120) == 0
+    pipeline.drain()
+
+    assert _figures(pipeline.verify()) == NOTHING
+    connection = pipeline.connect()
+    numbers = _one(
+        connection,
+        "SELECT count(*) + (SELECT sum(lost_faults) FROM ops.ledger WHERE run_id = %s)"
+        " FROM raw.events WHERE run_id = %s",
+        str(pipeline.run_id),
+        str(pipeline.run_id),
+    )
+    connection.close()
+    assert int(str(numbers)) == 6_000
+
+
 def test_a_stopped_generator_has_sent_what_its_ledger_says(pipeline: Pipeline) -> None:
     """SIGTERM in mid-run: exit code 0, ledger closed, nothing lost."""
     pipeline.begin(SIMULATION.replace("stopAfter: {events: 3000}", "suspend: false"))

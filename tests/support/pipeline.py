@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
@@ -136,7 +137,23 @@ class Pipeline(Stack):
     def begin(self, text: str = SIMULATION) -> None:
         """Start a simulation."""
         self.run_id = uuid4()
-        self.generator = self._start_generator(parse_simulation(text))
+        self._begun = parse_simulation(text)
+        self.generator = self._start_generator(self._begun)
+
+    def restart_generator(self) -> None:
+        """Start a process that goes on with the same run after the last one was killed."""
+        self._running.remove(self.generator)
+        self.generator = self._start_generator(self._begun)
+
+    def acknowledged(self) -> float:
+        """Return how many records the broker has taken from the generator's process."""
+        try:
+            with urllib.request.urlopen(self.metrics_url("generator"), timeout=2) as answer:  # noqa: S310  our own port
+                text = answer.read().decode()
+        except OSError:
+            return 0.0
+        name = "clickstream_generator_records_acknowledged_total "
+        return float(next(line for line in text.splitlines() if line.startswith(name))[len(name) :])
 
     def drain(self, run_id: UUID | None = None) -> None:
         """Wait until the run, and everything in Kafka, is in the tables."""

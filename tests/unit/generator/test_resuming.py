@@ -192,6 +192,19 @@ def test_accounts_and_held_events_survive() -> None:
         }
 
 
+def test_a_bite_of_which_nothing_is_sent_counts_nothing() -> None:
+    """When each event of a bite is lost or late, there is no figure and no error."""
+    source = simulator(more="  faults: {lossPermille: 1000}\n")
+    part = source.take_due(START_SECONDS + 0.01, 10**9)
+    planter = FaultPlanter(42, list(NUMBERS))
+    faults = dict.fromkeys(NUMBERS, source.first.spec.faults)
+
+    planted = planter.plant(part.rows, source.encoder.encode(part, 0), faults)
+
+    assert planted.records == []
+    assert sum(figures.sum() for figures in planted.tally.values()) == len(part)
+
+
 def test_a_snapshot_of_another_format_is_refused() -> None:
     """Bytes that are no snapshot are named, never guessed at."""
     snapshot = capture_shard(simulator().shards[0], simulation())

@@ -38,7 +38,7 @@ def tally_events(rows: np.ndarray) -> Tally:
     figures = np.zeros((len(keys), _WIDTH), dtype=np.int64)
     figures[:, : len(EVENT_NAMES)] = np.bincount(
         where * len(EVENT_NAMES) + code, minlength=len(keys) * len(EVENT_NAMES)
-    ).reshape(len(keys), -1)
+    ).reshape(-1, len(EVENT_NAMES))
     bought = np.flatnonzero(code == CODE["purchase"])
     np.add.at(figures[:, _REVENUE], where[bought], rows["value_minor"][bought])
     for column, counts in ((_BEGUN, rows["session_seq"] == 1), (_ENDED, rows["is_last"])):

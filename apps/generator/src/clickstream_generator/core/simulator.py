@@ -155,6 +155,10 @@ class Simulator:
         following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
         return max(0.0, unix_seconds - float(following[0]))
 
+    def has_revisions_ahead(self) -> bool:
+        """Say whether a shard has yet to take up a revision."""
+        return any(shard.ahead for shard in self.shards.values())
+
     def shedding(self, unix_seconds: float) -> Revision:
         """Return the revision that leaves out what should have been sent before the moment."""
         shards = list(self.shards.values())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.faults import Record
     from clickstream_generator.settings import Settings
 
-__all__ = ["Batch", "KafkaSink", "client_settings", "producer_settings"]
+__all__ = ["Batch", "KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
 
 _QUEUE_KIBIBYTES = 262_144
 _POLL_SECONDS = 0.05
@@ -109,6 +109,10 @@ class KafkaSink:
         Raises:
             BrokerRefused: The topic is not there, or the client will not take a record.
         """
+        batch.sink = self
+        self._flying.append(batch)
+        if not records:
+            return
         keys = [key for _, key in records]
         where = partitions_of(keys, self._partitions or self._look_up()).tolist()
         messages: list[dict[str, Any]] = [
@@ -118,23 +122,21 @@ class KafkaSink:
         last = {partition: place for place, partition in enumerate(where)}
         for place in last.values():
             messages[place]["callback"] = batch.reported
-        batch.sink = self
         batch.waiting = len(last)
-        self._flying.append(batch)
         queued = self._producer.produce_batch(self._topic, messages)
         if queued != len(messages):
             refused = next(message["_error"] for message in messages if "_error" in message)
-            raise _refusal(refused)
+            raise refusal(refused)
 
     def _look_up(self) -> int:
         """Find out how many partitions the topic has."""
         try:
             found = self._producer.list_topics(self._topic, timeout=_METADATA_SECONDS)
         except KafkaException as failure:
-            raise _refusal(failure.args[0]) from None
+            raise refusal(failure.args[0]) from None
         topic = found.topics[self._topic]
         if topic.error is not None:
-            raise _refusal(topic.error)
+            raise refusal(topic.error)
         self._partitions = len(topic.partitions)
         return self._partitions
 
@@ -155,9 +157,9 @@ class KafkaSink:
         try:
             self._producer.poll(seconds)
         except KafkaException as failure:
-            raise _refusal(failure.args[0]) from None
+            raise refusal(failure.args[0]) from None
         if self.refusal is not None:
-            raise _refusal(self.refusal)
+            raise refusal(self.refusal)
         complete = []
         while self._flying and not self._flying[0].waiting:
             complete.append(self._flying.popleft())
@@ -179,11 +181,16 @@ class KafkaSink:
 
     def _noticed(self, error: KafkaError) -> None:
         """Keep an error that concerns the connection and will not go away by itself."""
-        if error.fatal() or error.name() in _HOPELESS:
+        if is_hopeless(error):
             self.refusal = error
 
 
-def _refusal(error: KafkaError) -> BrokerRefused:
+def is_hopeless(error: KafkaError) -> bool:
+    """Say whether an error of the connection will not go away by itself."""
+    return bool(error.fatal() or error.name() in _HOPELESS)
+
+
+def refusal(error: KafkaError) -> BrokerRefused:
     """Name the setting to look at; a fatal error tells its cause in its text only."""
     cause = error.name()
     if error.fatal():

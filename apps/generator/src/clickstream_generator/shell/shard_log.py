@@ -20,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.snapshot import Snapshot, load_snapshot
 from clickstream_generator.errors import BrokerRefused
-from clickstream_generator.shell.kafka_sink import client_settings
+from clickstream_generator.shell.kafka_sink import client_settings, is_hopeless, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,9 +156,16 @@ def read_shards(
 
 def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Read the topic from its beginning to where it ends now."""
+    hopeless: list[KafkaError] = []
+
+    def noticed(error: KafkaError) -> None:
+        if is_hopeless(error):
+            hopeless.append(error)
+
     consumer = Consumer(
         {
             **client_settings(settings),
+            "error_cb": noticed,
             "group.id": "clickstream-generator",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -166,30 +173,35 @@ def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
         }
     )
     try:
-        topic = consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS).topics[SHARDS.name]
-        if topic.error is not None:
-            raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
-        open_partitions = set(topic.partitions)
-        consumer.assign(
-            [TopicPartition(SHARDS.name, at, OFFSET_BEGINNING) for at in topic.partitions]
-        )
-        while open_partitions:
-            message = consumer.poll(_SILENCE_SECONDS)
-            if message is None:
-                raise BrokerRefused("_TIMED_OUT", "the topic cannot be read", SHARDS.name)
-            error = message.error()
-            if error is None:
-                key, value = message.key(), message.value()
-                if key is not None and value is not None:
-                    yield key.decode(errors="replace"), value
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
-                open_partitions.discard(message.partition())
-            else:
-                raise BrokerRefused(error.name(), error.str(), f"topic {SHARDS.name}")
+        yield from _read_to_end(consumer)
     except KafkaException as failure:
+        consumer.poll(0)  # lets the client say what it has noticed
+        if hopeless:
+            raise refusal(hopeless[0]) from None
         error = failure.args[0]
         raise BrokerRefused(
             error.name(), error.str(), "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"
         ) from None
     finally:
         consumer.close()
+
+
+def _read_to_end(consumer: Consumer) -> Iterator[tuple[str, bytes]]:
+    topic = consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS).topics[SHARDS.name]
+    if topic.error is not None:
+        raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
+    open_partitions = set(topic.partitions)
+    consumer.assign([TopicPartition(SHARDS.name, at, OFFSET_BEGINNING) for at in topic.partitions])
+    while open_partitions:
+        message = consumer.poll(_SILENCE_SECONDS)
+        if message is None:
+            raise BrokerRefused("_TIMED_OUT", "the topic cannot be read", f"topic {SHARDS.name}")
+        error = message.error()
+        if error is None:
+            key, value = message.key(), message.value()
+            if key is not None and value is not None:
+                yield key.decode(errors="replace"), value
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
+            open_partitions.discard(message.partition())
+        else:
+            raise KafkaException(error)

@@ -317,6 +317,7 @@ class Worker:
         lag_seconds = simulator.lag_seconds(now)
         if (
             self._announced is None
+            and not simulator.has_revisions_ahead()
             and self._simulation.spec.rate.on_overload is OnOverload.SHED
             and now - lag_seconds >= simulator.live_from_seconds
             and lag_seconds > _SHED_BEHIND_SECONDS
