@@ -107,6 +107,8 @@ class Worker:
         self._telemetry = telemetry
         self._clock = clock
         self._file = file
+        # With faults on top, a bite must still fit into the client's queue.
+        self._bite = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
         first = simulator.first
         self._simulation = first
@@ -188,7 +190,7 @@ class Worker:
                 next_position = now + max(_POSITION_SECONDS, shards / _SHARDS_PER_POSITION_SECOND)
             self._capture_in_turn(now)
             # Full ticks follow each other at once; a light one waits for the next moment.
-            wait = 0.0 if sent >= _EVENTS_PER_TICK // 2 else _TICK_SECONDS
+            wait = 0.0 if sent >= self._bite // 2 else _TICK_SECONDS
             self._acknowledge(self._sink.poll(wait))
         if self._settings.on_stop == "pause" and not self._simulator.is_over():
             self._pause()
@@ -197,11 +199,11 @@ class Worker:
 
     def _send_due(self, now: float) -> int:
         """Send the events that are due, unless the broker cannot keep up; return how many."""
-        if not self._sink.has_room(_EVENTS_PER_TICK):
+        if not self._sink.has_room(self._bite):
             return 0
         # Nothing that an announced revision is about goes out before all know of it.
         horizon = now if self._announced is None else min(now, self._announced.until_seconds)
-        events = self._simulator.take_due(horizon, _EVENTS_PER_TICK)
+        events = self._simulator.take_due(horizon, self._bite)
         if not len(events):
             return 0
         planted = self._plant(events, int(now * 1000))
