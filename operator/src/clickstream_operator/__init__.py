@@ -1,1 +1,1 @@
-"""x."""
+"""The operator: a simulation as a Kubernetes resource. Nothing is in here yet."""
