@@ -15,7 +15,7 @@ import psutil
 import pytest
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.simulation import OnOverload
-from clickstream_contract.topics import EVENTS
+from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_local.ports import free_port
 from confluent_kafka import Producer
@@ -248,6 +248,46 @@ def test_records_lie_where_java_would_put_them(
 
     assert len(set(ours)) == EVENTS.partitions
     assert found == ours
+
+
+def test_large_records_are_bounded_by_their_bytes_too(
+    begin: Callable[..., GeneratorRun], broker: Broker
+) -> None:
+    """With many oversized records and no broker the queue's bytes run out first: it waits."""
+    start_seconds, start_time = _now()
+    run = begin(
+        _simulation(8_000, 80_000, "  faults: {corruptPermille: 1000}\n"), start_time=start_time
+    )
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+    broker.stop()
+    try:
+        wait_until(lambda: worker.metrics()["event_lag_seconds"] > 4, "it falls behind")
+        assert worker.metrics()["queue_messages"] < 190_000
+    finally:
+        broker.start()
+
+    assert worker.process.process.wait(120) == 0
+    # Of the broken copies, those cut in two no longer tell whose they are.
+    found = set(map(timeless, run.events()))
+    assert reference(run.simulation, run.run_id, start_seconds) <= found
+
+
+def test_a_state_that_nobody_can_read_is_refused_by_name(
+    begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
+) -> None:
+    """What stands in the topic under the run's key and is not ours ends the process, in words."""
+    for number, (what, value) in enumerate(
+        (("position", b"{}"), ("position", b'"'), ("0/0", b"x"), ("0/0", 11 * b"\0" + b"\1x"))
+    ):
+        run = begin(_simulation(100, 100))
+        producer = Producer({"bootstrap.servers": broker.servers})
+        producer.produce(SHARDS.name, value, f"{run.run_id}/0/{what}")
+        producer.flush()
+        assert run.start().process.process.wait(60) == 1
+        log = (tmp_path / "generator.log").read_text(encoding="utf-8")
+        assert log.count("the stored state of a shard cannot be taken up") == number + 1
+        assert "Traceback" not in log
 
 
 def test_what_a_stall_leaves_behind_is_shed_and_counted(

@@ -13,13 +13,10 @@ import urllib.request
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import clickstream_local.kafka
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.simulator import Simulator
-from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
-from clickstream_local.java import find_java_home
-from clickstream_local.kafka import Kafka
+from clickstream_local.kafka import create_topics, start_kafka_alone
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from clickstream_local.state import StateFolder
@@ -48,18 +45,14 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         """Start it."""
         self._state = StateFolder(folder)
-        self._jars = ArtifactCache.of(os.environ).provide(
-            pinned_artifacts("kafka"), Console(quiet=True)
-        )
-        self._java_home = find_java_home(os.environ, cache_folder(os.environ))
         self._port: int | None = None
         self.start()
-        clickstream_local.kafka.create_topics(self.servers)
+        create_topics(self.servers)
 
     def start(self) -> None:
         """Start the broker, after a stop at the same address."""
-        self.kafka = Kafka.start(self._state, self._java_home, self._jars, self._port)
-        self.kafka.wait_ready()
+        console = Console(quiet=True)
+        self.kafka = start_kafka_alone(self._state, os.environ, console, self._port)
         self.servers = self.kafka.bootstrap_servers
         self._port = int(self.servers.rsplit(":", 1)[1])
 

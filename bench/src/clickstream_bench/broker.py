@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
-from clickstream_local.java import find_java_home
-from clickstream_local.kafka import Kafka, create_topics
+from clickstream_local.kafka import create_topics, start_kafka_alone
 from clickstream_local.state import StateFolder
 from rich.console import Console
 
@@ -27,12 +25,9 @@ __all__ = ["fresh_broker"]
 def fresh_broker() -> Iterator[str]:
     """Run Kafka with the contract's topics and give its address."""
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
-        cache = ArtifactCache.of(os.environ)
-        java_home = find_java_home(os.environ, cache_folder(os.environ))
-        jars = cache.provide(pinned_artifacts("kafka"), Console(stderr=True))
-        kafka = Kafka.start(StateFolder(Path(folder)), java_home, jars)
+        state = StateFolder(Path(folder))
+        kafka = start_kafka_alone(state, os.environ, Console(stderr=True))
         try:
-            kafka.wait_ready()
             create_topics(kafka.bootstrap_servers)
             yield kafka.bootstrap_servers
         finally:

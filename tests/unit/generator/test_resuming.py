@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.accounts import Account, tally_events
 from clickstream_generator.core.behaviour import Revision, check_change
-from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
+from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import capture_shard, dump_snapshot, load_snapshot
 from clickstream_generator.errors import SnapshotUnusable
@@ -18,6 +19,9 @@ from clickstream_generator.shell.shard_log import Position, snapshot_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulations import RUN_ID, START_SECONDS, events, simulation, simulator
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.events import Events
 
 NUMBERS = (0, 1, 2, 3)
 
@@ -162,13 +166,29 @@ def test_what_holds_for_the_whole_run_cannot_change(change: dict[str, object], p
     assert refused.value.path == path
 
 
+def _planted(faults: str, seconds: float) -> tuple[Events, Planted]:
+    """Return the events of a short time, and what goes out with faults planted."""
+    source = simulator(more=f"  faults: {{{faults}}}\n")
+    part = source.take_due(START_SECONDS + seconds, 10**9)
+    wanted = dict.fromkeys(NUMBERS, source.first.spec.faults)
+    encoded = source.encoder.encode(part, 0)
+    return part, FaultPlanter(42, list(NUMBERS)).plant(part.rows, encoded, wanted)
+
+
+def test_no_change_overtakes_one_that_was_announced() -> None:
+    """A change that comes while another is still ahead waits for its turn."""
+    source = simulator()
+    assert source.free_from_seconds() == 0
+    source.revise(_busier())
+    assert source.free_from_seconds() == _busier().from_seconds
+    source.take_due(START_SECONDS + 8, 10**9)
+    source.take_due(START_SECONDS + 8, 10**9)
+    assert source.free_from_seconds() == 0
+
+
 def test_accounts_and_held_events_survive() -> None:
     """What belongs to the worker is kept with the shard, to the last figure."""
-    source = simulator(more="  faults: {latePermille: 100, maxLatenessSeconds: 60}\n")
-    part = source.take_due(START_SECONDS + 1, 10**9)
-    planter = FaultPlanter(42, list(NUMBERS))
-    faults = dict.fromkeys(NUMBERS, source.first.spec.faults)
-    planted = planter.plant(part.rows, source.encoder.encode(part, 0), faults)
+    part, planted = _planted("latePermille: 100, maxLatenessSeconds: 60", 1)
     held = [late for late in planted.late if late.shard == 1]
     account = Account(1, 4, records_sent=9, records_acknowledged=8, shard_seq=7)
     for (shard, minute), figures in tally_events(part.rows).items():
@@ -194,12 +214,7 @@ def test_accounts_and_held_events_survive() -> None:
 
 def test_a_bite_of_which_nothing_is_sent_counts_nothing() -> None:
     """When each event of a bite is lost or late, there is no figure and no error."""
-    source = simulator(more="  faults: {lossPermille: 1000}\n")
-    part = source.take_due(START_SECONDS + 0.01, 10**9)
-    planter = FaultPlanter(42, list(NUMBERS))
-    faults = dict.fromkeys(NUMBERS, source.first.spec.faults)
-
-    planted = planter.plant(part.rows, source.encoder.encode(part, 0), faults)
+    part, planted = _planted("lossPermille: 1000", 0.01)
 
     assert planted.records == []
     assert sum(figures.sum() for figures in planted.tally.values()) == len(part)

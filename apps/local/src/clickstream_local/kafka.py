@@ -20,19 +20,23 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
 from clickstream_local.errors import ServiceFailed
+from clickstream_local.java import find_java_home
 from clickstream_local.ports import LOOPBACK, free_port
 from clickstream_local.processes import ServiceProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from uuid import UUID
 
     from clickstream_contract.simulation import Simulation
+    from rich.console import Console
 
     from clickstream_local.state import StateFolder
 
-__all__ = ["Kafka", "announce_run", "create_topics"]
+__all__ = ["Kafka", "announce_run", "create_topics", "start_kafka_alone"]
 
 _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
@@ -99,6 +103,21 @@ class Kafka:
                 return False
 
         self.process.wait_until(answers, _READY_SECONDS)
+
+
+def start_kafka_alone(
+    state: StateFolder, environment: Mapping[str, str], console: Console, port: int | None = None
+) -> Kafka:
+    """Start a broker without the rest of the pipeline, with all that it needs; it is ready."""
+    jars = ArtifactCache.of(environment).provide(pinned_artifacts("kafka"), console)
+    java_home = find_java_home(environment, cache_folder(environment))
+    kafka = Kafka.start(state, java_home, jars, port)
+    try:
+        kafka.wait_ready()
+    except BaseException:
+        kafka.process.stop()
+        raise
+    return kafka
 
 
 def create_topics(bootstrap_servers: str) -> None:

@@ -155,6 +155,13 @@ class Simulator:
         following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
         return max(0.0, unix_seconds - float(following[0]))
 
+    def free_from_seconds(self) -> float:
+        """Return the moment before which another revision would overtake one announced."""
+        return max(
+            (row.from_seconds for shard in self.shards.values() for row, _ in shard.ahead),
+            default=0.0,
+        )
+
     def has_revisions_ahead(self) -> bool:
         """Say whether a shard has yet to take up a revision."""
         return any(shard.ahead for shard in self.shards.values())

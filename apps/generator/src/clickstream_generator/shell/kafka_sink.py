@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
 
-_QUEUE_KIBIBYTES = 262_144
+_QUEUE_KIBIBYTES = 393_216
+_QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
+"""Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
 _POLL_SECONDS = 0.05
 _METADATA_SECONDS = 15.0
 _SETTING_TO_LOOK_AT = {
@@ -55,6 +57,7 @@ class Batch:
         last_seq: Highest ``shard_seq`` by shard.
         done: What is to happen when this batch and all before it are acknowledged.
         waiting: Reports that have not come yet.
+        size_bytes: Length of the values.
     """
 
     tally: Tally = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Batch:
     last_seq: dict[int, int] = field(default_factory=dict)
     done: Callable[[], None] | None = None
     waiting: int = 0
+    size_bytes: int = 0
     sink: KafkaSink | None = field(default=None, repr=False)
 
     def reported(self, error: KafkaError | None, _message: object) -> None:
@@ -90,6 +94,7 @@ class KafkaSink:
         self._flying: deque[Batch] = deque()
         self._producer = Producer({**producer_settings(settings), "error_cb": self._noticed})
         self._partitions = 0
+        self._flying_bytes = 0
 
     def is_idle(self) -> bool:
         """Say whether everything is acknowledged and handed back."""
@@ -101,7 +106,9 @@ class KafkaSink:
 
     def has_room(self, records: int) -> bool:
         """Say whether so many more may be sent without passing the limit."""
-        return self.in_flight() + records <= self._limit or not self._flying
+        if not self._flying:
+            return True
+        return self.in_flight() + records <= self._limit and self._flying_bytes <= _QUEUE_BYTES
 
     def send(self, records: list[Record], batch: Batch) -> None:
         """Queue records; they leave in this order.
@@ -123,6 +130,8 @@ class KafkaSink:
         for place in last.values():
             messages[place]["callback"] = batch.reported
         batch.waiting = len(last)
+        batch.size_bytes = sum(len(value) for value, _ in records if value)
+        self._flying_bytes += batch.size_bytes
         queued = self._producer.produce_batch(self._topic, messages)
         if queued != len(messages):
             refused = next(message["_error"] for message in messages if "_error" in message)
@@ -163,6 +172,7 @@ class KafkaSink:
         complete = []
         while self._flying and not self._flying[0].waiting:
             complete.append(self._flying.popleft())
+            self._flying_bytes -= complete[-1].size_bytes
         return complete
 
     def drain(self, seconds: float, clock: Callable[[], float]) -> list[Batch]:

@@ -19,11 +19,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.snapshot import Snapshot, load_snapshot
-from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.errors import BrokerRefused, SnapshotUnusable
 from clickstream_generator.shell.kafka_sink import client_settings, is_hopeless, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from clickstream_generator.settings import Settings
@@ -125,12 +125,22 @@ def read_shards(
         BrokerRefused: The topic is not there or cannot be read.
         SnapshotUnusable: A snapshot is there and cannot be understood.
     """
+    try:
+        return _gathered(_rows(settings), run_id, numbers)
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise SnapshotUnusable(f"a record of it is not one of ours ({error!r})") from None
+
+
+def _gathered(
+    rows: Iterable[tuple[str, bytes]], run_id: UUID, numbers: tuple[int, ...]
+) -> dict[int, StoredShard]:
+    """Put the records of each shard together; the newest snapshot that is whole counts."""
     positions: dict[int, Position] = {}
     parts: dict[int, dict[int, dict[int, tuple[int, bytes]]]] = defaultdict(dict)
-    for key, value in _rows(settings):
+    for key, value in rows:
         run, _, rest = key.partition("/")
         shard, _, what = rest.partition("/")
-        if run != str(run_id) or not shard.isdigit() or int(shard) not in numbers:
+        if run != str(run_id) or not shard.isdecimal() or int(shard) not in numbers:
             continue
         if what == "position":
             positions[int(shard)] = Position.from_value(value)

@@ -26,6 +26,9 @@ class SimulationFile:
 
     Args:
         path: Where it is.
+
+    Attributes:
+        simulation: What its owner wants, as far as it could be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,25 +37,23 @@ class SimulationFile:
         self._next_check_seconds = 0.0
         self.simulation = _parsed(self._content)
 
-    def changed(self, now_seconds: float) -> Simulation | None:
-        """Return the simulation if the file has changed since the last call.
+    def look(self, now_seconds: float) -> None:
+        """Read the simulation again if it is time and the file has changed.
 
         Raises:
             SimulationInvalid: It has, to something that cannot be used. It is said once.
         """
         if now_seconds < self._next_check_seconds:
-            return None
+            return
         self._next_check_seconds = now_seconds + _CHECK_SECONDS
         try:
             content = self._path.read_bytes()
         except OSError:
             # Between two versions there may be none for a moment.
-            return None
-        if content == self._content:
-            return None
-        self._content = content
-        self.simulation = _parsed(content)
-        return self.simulation
+            return
+        if content != self._content:
+            self._content = content
+            self.simulation = _parsed(content)
 
 
 def _parsed(content: bytes) -> Simulation:

@@ -283,7 +283,7 @@ class Worker:
         if self._announced is not None:
             return
         try:
-            self._file.changed(now)
+            self._file.look(now)
             wanted = self._file.simulation
             if wanted.spec == self._simulation.spec:
                 return
@@ -291,7 +291,7 @@ class Worker:
         except SimulationInvalid as error:
             self._refuse(error)
             return
-        moment = max(now, wanted.effective_from_seconds or now)
+        moment = max(now, wanted.effective_from_seconds or now, self._simulator.free_from_seconds())
         self._announce(Revision(moment, moment, wanted))
         self._telemetry.spec_changes.labels("accepted").inc()
 
