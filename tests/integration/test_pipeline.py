@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.ledger import FAULT_REASONS, LEDGER_FIELDS
+from clickstream_contract.quality import QUALITY_RULES
 from clickstream_local.postgres import READER, WRITER
+from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import DEFECTS, figures_of
 from pipeline import SIMULATION, Pipeline, wait_until
 from psycopg2 import errors
@@ -82,8 +88,8 @@ PLANTED = {
             SELECT minute, simulation, country, device, channel
             FROM mart.traffic_minute LIMIT 1)""",
     "session_mismatches": """
-        UPDATE mart.fact_sessions SET revenue_minor = revenue_minor + 1
-        WHERE session_id = (SELECT session_id FROM mart.fact_sessions LIMIT 1)""",
+        UPDATE mart.visits SET revenue_minor = revenue_minor + 1
+        WHERE session_id = (SELECT session_id FROM mart.visits LIMIT 1)""",
     "illegal_transitions": """
         UPDATE raw.events SET event_name = 'purchase', value_minor = 0, items = '[]'
         WHERE event_id = (SELECT event_id FROM raw.events
@@ -324,16 +330,170 @@ def test_a_wiped_database_is_refused_by_name(pipeline: Pipeline) -> None:
 
 
 def test_a_checkpoint_of_another_job_is_refused_by_name(pipeline: Pipeline) -> None:
-    """Another watermark than the checkpoint's is named, and nothing is read."""
+    """Another schema than the checkpoint's is named, and nothing is read."""
     pipeline.halt()
-    refused = pipeline.resume(WATERMARK_DELAY_SECONDS="60")
+    fingerprint = pipeline.state.folder("checkpoints") / "events" / "clickstream-fingerprint.json"
+    ours = fingerprint.read_text(encoding="utf-8")
+    fingerprint.write_text(json.dumps(json.loads(ours) | {"schema": "older"}), encoding="utf-8")
+    refused = pipeline.resume(TRIGGER_MILLISECONDS="501")
+    wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
+
+    pipeline._running.remove(refused)
+    fingerprint.write_text(ours, encoding="utf-8")
+    assert refused.process.returncode == 1
+    assert "schema: older there" in refused.log_file.read_text(encoding="utf-8")
+    pipeline.resume()
+
+
+def test_a_lost_checkpoint_starts_where_the_database_says(pipeline: Pipeline) -> None:
+    """Without its checkpoint the stream reads on, neither leaving out nor repeating anything."""
+    pipeline.drain(pipeline.generate())
+    pipeline.halt()
+    shutil.rmtree(pipeline.state.folder("checkpoints") / "events")
+    pipeline.begin()
+    pipeline.resume()
+    assert pipeline.generator.process.wait(60) == 0
+    pipeline._running.remove(pipeline.generator)
+    pipeline.drain()
+
+    assert _figures(pipeline.verify()) == NOTHING
+
+
+def test_a_topic_with_other_partitions_is_refused_by_name(pipeline: Pipeline) -> None:
+    """The topic has four partitions; a job that expects six says so, and reads nothing."""
+    pipeline.halt()
+    refused = pipeline.resume(EVENTS_PARTITIONS="6")
     wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
 
     pipeline._running.remove(refused)
     assert refused.process.returncode == 1
     said = refused.log_file.read_text(encoding="utf-8")
-    assert "watermark_delay_seconds: 900 there, 60 here" in said
+    assert "the topic clickstream.events.v1 has 4 partitions, not 6" in said
     pipeline.resume()
+
+
+def _marts(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of every mart."""
+    found = {}
+    with connection, connection.cursor() as cursor:
+        for mart in MARTS:
+            columns, key = ", ".join(mart.columns), ", ".join(mart.key)
+            kept = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
+            cursor.execute(f"SELECT {columns} FROM {mart.table} WHERE {kept} ORDER BY {key}")  # noqa: S608  our own names
+            found[mart.table] = cursor.fetchall()
+    return found
+
+
+def test_a_rebuild_of_right_tables_changes_nothing(run: Pipeline) -> None:
+    """The marts that the stream has kept are those that follow from the events, row by row."""
+    connection = run.connect()
+    changed = rebuild(connection)
+    connection.close()
+
+    assert changed == {mart.table: 0 for mart in MARTS}
+
+
+def test_a_rebuild_from_nothing_while_the_stream_runs_gives_the_same(pipeline: Pipeline) -> None:
+    """Emptied and rebuilt under load, every mart ends as if nothing had happened."""
+    pipeline.drain(pipeline.generate())
+    connection = pipeline.connect()
+    before = _marts(connection)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(mart.table for mart in MARTS)}")
+    rebuild(connection)
+    assert _marts(connection) == before
+
+    pipeline.begin()
+    seen = "SELECT count(*) FROM raw.events WHERE run_id = %s"
+    wait_until(
+        lambda: int(str(_one(connection, seen, str(pipeline.run_id)))) > 0, "the run's first rows"
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE mart.traffic_hour SET events = events + 1")
+        cursor.execute("DELETE FROM mart.product_hour")
+    today = datetime.now(tz=UTC).date()
+    rebuild(connection, today - timedelta(days=2), today + timedelta(days=2))
+    connection.rollback()
+    connection.close()
+    assert pipeline.generator.process.wait(60) == 0
+    pipeline._running.remove(pipeline.generator)
+    pipeline.drain()
+
+    assert _figures(pipeline.verify()) == NOTHING
+
+
+def test_dropped_days_leave_the_account_closed(connection: Connection) -> None:
+    """Days that retention drops are counted, and what is left is still proven."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ops.shards (run_id, shard, simulation, stored_events)"
+            " VALUES (gen_random_uuid(), 0, 'old', 1) RETURNING run_id"
+        )
+        (run_id,) = cursor.fetchone() or (None,)
+        cursor.execute("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-02')")
+        cursor.execute(
+            "INSERT INTO raw.events SELECT (r).* FROM (SELECT jsonb_populate_record(e,"
+            " jsonb_build_object('event_time', '2020-01-01T12:00:00Z', 'run_id', %s::text,"
+            " 'shard', 0)) AS r FROM raw.events AS e LIMIT 1) AS old",
+            (run_id,),
+        )
+        cursor.execute("SELECT ops.drop_event_partitions('2020-01-03')")
+        assert cursor.fetchone() == (2,)
+        cursor.execute("SELECT dropped_events FROM ops.shards WHERE run_id = %s", (run_id,))
+        assert cursor.fetchone() == (1,)
+        report = figures_of(cursor)
+    assert _figures(report) == NOTHING
+
+
+def test_the_rules_in_the_database_are_the_contracts(connection: Connection) -> None:
+    """``ops.quality_rules`` says what the stream asks, and every reject names one of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rule, severity, reason FROM ops.quality_rules")
+        assert set(cursor.fetchall()) == {
+            (rule.name, rule.severity.value, rule.reason.value) for rule in QUALITY_RULES
+        }
+        cursor.execute(
+            "SELECT rule FROM ops.rejected_events EXCEPT SELECT rule FROM ops.quality_rules"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_an_odd_event_is_stored_flagged_and_counted(pipeline: Pipeline) -> None:
+    """A flag changes nothing but the mark and the count."""
+    event = sample_event("view_item") | {
+        "event_id": str(uuid4()),
+        "run_id": str(uuid4()),
+        "session_id": str(uuid4()),
+        "price_minor": 0,
+    }
+    connection = pipeline.connect()
+    connection.autocommit = True
+    pipeline.produce(json.dumps(event).encode(), json.dumps(event).encode())
+    query = "SELECT flags FROM raw.events WHERE event_id = %s"
+    with connection.cursor() as cursor:
+
+        def is_stored() -> bool:
+            cursor.execute(query, (event["event_id"],))
+            return cursor.rowcount > 0
+
+        wait_until(is_stored, "the event is stored")
+        assert cursor.fetchall() == [("event_time.late,price_minor.zero",)]
+        cursor.execute(
+            "SELECT rule, records FROM ops.quality_minute WHERE minute = %s ORDER BY rule",
+            (event["event_time"],),
+        )
+        assert cursor.fetchall() == [("event_time.late", 1), ("price_minor.zero", 1)]
+        cursor.execute("SELECT late_events FROM ops.progress WHERE query = 'events'")
+        assert (cursor.fetchone() or (0,))[0] >= 1
+        # Nobody sent it: it must not stay in the way of other tests.
+        cursor.execute("DELETE FROM raw.events WHERE event_id = %s", (event["event_id"],))
+        cursor.execute("DELETE FROM ops.quality_minute WHERE minute = %s", (event["event_time"],))
+        cursor.execute("DELETE FROM ops.runs WHERE run_id = %s", (event["run_id"],))
+        cursor.execute("DELETE FROM ops.shards WHERE run_id = %s", (event["run_id"],))
+    connection.autocommit = False
+    rebuild(connection)
+    connection.close()
+    assert _figures(pipeline.verify()) == NOTHING
 
 
 def test_columns_and_comments_are_the_contracts(connection: Connection) -> None:
@@ -373,11 +533,11 @@ def test_every_table_and_column_has_a_comment(connection: Connection) -> None:
 def test_the_reader_cannot_write_and_the_writer_cannot_delete(run: Pipeline) -> None:
     """Each role can do its work and no more."""
     for user, statement in (
-        (READER, "UPDATE mart.fact_sessions SET events = 0"),
+        (READER, "UPDATE mart.visits SET events = 0"),
         (READER, "INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')"),
         (WRITER, "DELETE FROM raw.events"),
         (WRITER, "UPDATE raw.events SET simulation = 'x'"),
-        (WRITER, "DROP TABLE mart.fact_sessions"),
+        (WRITER, "DROP TABLE mart.visits"),
     ):
         opened = run.postgres.connect(user)
         with opened.cursor() as cursor, pytest.raises(errors.InsufficientPrivilege):

@@ -12,6 +12,7 @@ import typer
 
 from clickstream_bench.generator import measure_generator
 from clickstream_bench.pacing import measure_pacing
+from clickstream_bench.streaming import measure_streaming
 
 __all__ = ["app"]
 
@@ -29,6 +30,12 @@ def generator(*, as_json: _Json = False) -> None:
 def pacing(*, as_json: _Json = False) -> None:
     """Hold 50, 5,000 and 100,000 events/s for a minute each."""
     _show(measure_pacing(), as_json=as_json)
+
+
+@app.command()
+def streaming(*, as_json: _Json = False) -> None:
+    """Drain a filled topic, against Spark's own ceiling; then hold steady rates."""
+    _show(measure_streaming(), as_json=as_json)
 
 
 def _show(figures: dict[str, float], *, as_json: bool) -> None:

@@ -10,7 +10,6 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clickstream_contract.topics import EVENTS, LEDGER
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ __all__ = [
 ]
 
 _LIVE_SECONDS = 15
-_READERS = {EVENTS.name: ("events", "traffic"), LEDGER.name: ("events",)}
-"""Which queries read a topic."""
 _FUNNEL = (
     "SELECT name, sessions, percent_of_all FROM mart.funnel WHERE simulation = %s ORDER BY step"
 )
@@ -129,7 +126,7 @@ def read_live(connection: Connection, simulation: str, generator_url: str) -> Li
 
 
 def is_drained(connection: Connection, run_id: UUID, ends: dict[tuple[str, int], int]) -> bool:
-    """Say whether the run is closed and both queries have read all that Kafka has.
+    """Say whether the run is closed and the stream has read all that Kafka has.
 
     Args:
         connection: The database.
@@ -142,15 +139,11 @@ def is_drained(connection: Connection, run_id: UUID, ends: dict[tuple[str, int],
         )
         closed = cursor.fetchone()
         cursor.execute(
-            "SELECT query, topic, kafka_partition, max(until_offset) FROM ops.batches"
-            " GROUP BY query, topic, kafka_partition"
+            "SELECT topic, kafka_partition, max(until_offset) FROM ops.batches"
+            " GROUP BY topic, kafka_partition"
         )
-        read = {(query, topic, number): until for query, topic, number, until in cursor.fetchall()}
-    return bool(closed and closed[0]) and all(
-        read.get((query, topic, number), 0) >= end
-        for (topic, number), end in ends.items()
-        for query in _READERS[topic]
-    )
+        read = {(topic, number): until for topic, number, until in cursor.fetchall()}
+    return bool(closed and closed[0]) and all(read.get(at, 0) >= end for at, end in ends.items())
 
 
 def read_run(connection: Connection, simulation: str, run_id: UUID) -> RunFigures:

@@ -42,7 +42,7 @@ NEEDED_BYTES = 2 * 2**30
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
 # A laptop's run is short: the quick compiler alone is ready long before the thorough one.
-_SPARK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
+_SPARK_JVM = "-XX:TieredStopAtLevel=1"
 
 
 @dataclass
@@ -108,7 +108,9 @@ class Stack:
         migrate(self.postgres)
         self.postgres.see_to_logins()
 
-    def start_streaming(self, jars: list[str], java_home: str) -> ServiceProcess:
+    def start_streaming(
+        self, jars: list[str], java_home: str, java_options: str = _SPARK_JVM
+    ) -> ServiceProcess:
         """Start the stream on what runs already."""
         port = self._ports["streaming"] = free_port(self._ports.get("streaming"))
         settings = {
@@ -122,7 +124,7 @@ class Stack:
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
             "METRICS_PORT": port,
-            "DRIVER_JAVA_OPTIONS": _SPARK_JVM,
+            "DRIVER_JAVA_OPTIONS": java_options,
         }
         environment = {
             **os.environ,

@@ -24,7 +24,7 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    telemetry = Telemetry("events", "traffic")
+    telemetry = Telemetry()
     try:
         settings = settings_from(os.environ)
         telemetry.serve(settings.metrics_host, settings.metrics_port)

@@ -3,7 +3,7 @@
 ``StreamingError`` is the root. ``SettingsInvalid`` names a wrong environment variable; the
 others are refusals at the start, by name and with what to do: ``CheckpointMismatch``,
 ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``, ``DatabaseUnreachable``,
-``TopicMissing``; ``QueryFailed`` ends a running stream.
+``TopicMissing``, ``TopicUnfit``; ``QueryFailed`` ends a running stream.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "SettingsInvalid",
     "StreamingError",
     "TopicMissing",
+    "TopicUnfit",
 ]
 
 
@@ -124,6 +125,25 @@ class TopicMissing(StreamingError):
         super().__init__(
             f"cannot read the topic {topic}: {reason}; create it, or check"
             " CLICKSTREAM_STREAMING_BOOTSTRAP_SERVERS"
+        )
+
+
+class TopicUnfit(StreamingError):
+    """A topic has another number of partitions than expected.
+
+    Attributes:
+        topic: The topic.
+        found: Its partitions.
+        wanted: Those expected.
+    """
+
+    def __init__(self, topic: str, found: int, wanted: int) -> None:
+        """Keep the fields and build the text."""
+        self.topic, self.found, self.wanted = topic, found, wanted
+        super().__init__(
+            f"the topic {topic} has {found} partitions, not {wanted}: it was made anew or"
+            " changed; set CLICKSTREAM_STREAMING_EVENTS_PARTITIONS if that is wanted, and 0 for"
+            " any number"
         )
 
 

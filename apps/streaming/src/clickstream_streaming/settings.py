@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickstream_contract.topics import EVENTS
+
 from clickstream_streaming.errors import SettingsInvalid
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Settings:
     postgres_host: str
     postgres_password_file: Path
     checkpoint_dir: Path
-    """One folder per query is made in it."""
+    """A folder for the query is made in it."""
     postgres_port: int = 5432
     postgres_database: str = "clickstream"
     postgres_user: str = "clickstream_stream"
@@ -40,16 +42,20 @@ class Settings:
     """Class path of the Kafka connector, separated by commas; empty if Spark has it."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9402
+    events_partitions: int = EVENTS.partitions
+    """How many partitions the events' topic must have; 0 takes any number."""
     trigger_milliseconds: int = 500
-    """Least time between two batches of events; the windows' batches come four times as rarely."""
-    max_offsets_per_trigger: int = 100_000
+    """Least time between two batches."""
+    max_offsets_per_trigger: int = 400_000
     """Bounds a batch, and so the memory it takes."""
     master: str = "local[2]"
     driver_memory: str = "2g"
     driver_java_options: str = ""
     """Options for Spark's JVM."""
     watermark_delay_seconds: int = 900
-    """How late an event may be and still count in the windows."""
+    """How late an event may be before it counts as late, and a visit may be called over."""
+    raw_retention_days: int = 0
+    """How many days of ``raw.events`` are kept; 0 keeps all."""
     failpoint: str | None = None
     """For tests: where the process kills itself."""
     failpoint_batch: int = 0
@@ -124,12 +130,14 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "jars": _text,
     "metrics_host": _text,
     "metrics_port": _whole(1, 65_535),
+    "events_partitions": _whole(0, 10_000),
     "trigger_milliseconds": _whole(50, 600_000),
     "max_offsets_per_trigger": _whole(100, 10_000_000),
     "master": _text,
     "driver_memory": _text,
     "driver_java_options": _text,
     "watermark_delay_seconds": _whole(1, 604_800),
+    "raw_retention_days": _whole(0, 36_500),
     "failpoint": _one_of(*_FAILPOINTS),
     "failpoint_batch": _whole(0, 1_000_000_000),
 }

@@ -15,15 +15,13 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.ledger import FAULT_REASONS
 
-from clickstream_streaming.core.traffic import TRAFFIC_DIMENSIONS
+from clickstream_streaming.core.marts import COUNTS, MARTS, Mart, source_of
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 __all__ = ["CHECKS", "LEDGER_TOTALS", "REJECTS", "Check", "run_prefix"]
 
-_COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
-_SUMS = ("events", *_COUNTS, "revenue_minor")
 _COUNTED = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
 )
@@ -87,7 +85,7 @@ SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bi
 FROM planted FULL JOIN found USING (source, reason)
 GROUP BY reason HAVING coalesce(sum(planted), 0) + coalesce(sum(rejected), 0) > 0
 ORDER BY reason
-"""  # noqa: S608  names from the contract
+"""
 """By reason: faults planted, records rejected, and those that match by run and shard."""
 
 _ACCOUNTED = """accounted AS (
@@ -106,10 +104,13 @@ WITH {_ACCOUNTED}, stored AS (
 SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing)
 FROM (
     SELECT run_id, shard,
-        accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0) AS missing
-    FROM accounted LEFT JOIN stored USING (run_id, shard)
+        accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0)
+            - coalesce(known.dropped_events, 0) AS missing
+    FROM accounted
+    LEFT JOIN stored USING (run_id, shard)
+    LEFT JOIN ops.shards AS known USING (run_id, shard)
 ) AS compared, generate_series(1, missing)
-"""  # noqa: S608  constants
+"""
 
 _DUPLICATED = """
 SELECT format('event %%s stands in %%s rows', shown, copies) FROM (
@@ -136,32 +137,39 @@ WHERE runs.run_id IS NULL
     OR raw.shard_seq > ended.end_shard_seq
     OR event_id::text <> prefix || lpad(to_hex(raw.shard), 3, '0') || '-'
         || regexp_replace(to_hex(raw.shard_seq | (1::bigint << 63)), '^(.{{4}})', '\\1-')
-"""  # noqa: S608  constants
+"""
 
 
-def _traffic(unit: str) -> str:
-    """Compare roll-ups with what the events give, row by row."""
-    key = f"{unit}, {', '.join(TRAFFIC_DIMENSIONS)}"
-    sums = ", ".join(_SUMS)
+_SINCE = "(SELECT max_event_time FROM ops.progress WHERE query = 'retention')"
+_IS_KEPT = f"coalesce({{time}} >= {_SINCE}, true)"
+"""Days that were dropped can be judged no more; a day's table goes as a whole."""
+
+
+def _mart(mart: Mart) -> str:
+    """Compare a mart with its definition over all that is stored, row by row."""
+    columns = ", ".join(mart.columns)
+    key = ", ".join(mart.key)
+    kept = _IS_KEPT.format(time=mart.kept_by) if mart.kept_by else "true"
+    # A sum may have come back to nothing; its row is as good as none.
+    sums = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
+    # What began before the first kept day is there only in part.
+    begun = f" AND ({key}) NOT IN (SELECT {key} FROM {mart.table} AS one WHERE NOT {kept})"
     return f"""
 WITH found AS (
-    SELECT {key}, {sums} FROM mart.traffic_{unit}
+    SELECT {columns} FROM {mart.table} AS one WHERE {kept} AND ({sums})
 ), wanted AS (
-    SELECT date_trunc('{unit}', event_time, 'UTC') AS {unit}, {", ".join(TRAFFIC_DIMENSIONS)},
-        count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
-    FROM raw.events GROUP BY 1, {", ".join(TRAFFIC_DIMENSIONS)}
+    SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
+    WHERE {kept}{begun if mart.kept_by else ""}
 )
-SELECT format('traffic_{unit} %%s', key) FROM (
-    SELECT {key}, concat_ws(' ', {key}) AS key FROM (
-        (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-        UNION ALL
-        (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-    ) AS differing GROUP BY {key}
-) AS rows
-"""  # noqa: S608  names from the contract
+SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing GROUP BY {key}
+"""
 
 
-_LEDGER_SUMS = ("events", *_COUNTS, "revenue_minor", "sessions_begun")
+_LEDGER_SUMS = ("events", *COUNTS, "revenue_minor", "sessions_begun")
 _LEDGER = f"""
 WITH ended AS (
     SELECT run_id, shard FROM ops.shards WHERE end_shard_seq IS NOT NULL
@@ -172,83 +180,53 @@ WITH ended AS (
     FROM raw.events INNER JOIN ended USING (run_id, shard) GROUP BY 1, 2, 3
 ), wanted AS (
     SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
-    FROM ops.ledger INNER JOIN ended USING (run_id, shard) WHERE events > 0
+    FROM ops.ledger INNER JOIN ended USING (run_id, shard)
+    WHERE events > 0 AND {_IS_KEPT.format(time="minute")}
 )
 SELECT format('ledger run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
 ) AS differing GROUP BY run_id, shard, minute
-"""  # noqa: S608  names from the contract
-
-_SESSION_COLUMNS = (
-    "session_id", "simulation", "run_id", "user_id", "country", "device", "channel",
-    "started_at", "last_event_at", "entry_page", "exit_page", "events", *_COUNTS,
-    "revenue_minor",
-)  # fmt: skip
-_SESSIONS = f"""
-WITH found AS (
-    SELECT {", ".join(_SESSION_COLUMNS)} FROM mart.fact_sessions
-), wanted AS (
-    SELECT session_id, min(simulation) AS simulation, min(run_id::text)::uuid AS run_id,
-        min(user_id) AS user_id, min(country) AS country, min(device) AS device,
-        min(channel) AS channel, min(event_time) AS started_at,
-        max(event_time) AS last_event_at, (array_agg(page ORDER BY session_seq))[1] AS entry_page,
-        (array_agg(page ORDER BY session_seq DESC))[1] AS exit_page,
-        count(*)::integer AS events, {_COUNTED.replace("AS", "::integer AS")},
-        {_REVENUE} AS revenue_minor
-    FROM raw.events GROUP BY session_id
-)
-SELECT format('session %%s', session_id) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY session_id
-UNION ALL
-SELECT format('session %%s is open though its run is closed', session_id)
-FROM mart.fact_sessions INNER JOIN ops.runs USING (run_id)
-WHERE closed_at IS NOT NULL AND NOT is_final
-"""  # noqa: S608  names from the contract
-
-_ORDERS = """
-WITH wanted AS (
-    SELECT order_id, session_id, event_time AS ordered_at, value_minor
-    FROM raw.events WHERE event_name = 'purchase'
-), found AS (
-    SELECT order_id, session_id, ordered_at, value_minor FROM mart.fact_orders
-), lines AS (
-    SELECT order_id, sum(quantity * price_minor)::bigint AS value_minor
-    FROM mart.fact_order_items GROUP BY order_id
-)
-SELECT format('order %%s', order_id) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY order_id
-UNION ALL
-SELECT format('order %%s is not the sum of its lines', order_id)
-FROM found LEFT JOIN lines USING (order_id)
-WHERE lines.value_minor IS DISTINCT FROM found.value_minor
 """
 
-_PRODUCT_KEY = "hour, simulation, product_id"
-_PRODUCTS = f"""
+_ORDER_SUMS = """
+SELECT format('order %%s is not the sum of its lines', order_id)
+FROM mart.fact_orders AS bought
+LEFT JOIN (
+    SELECT order_id, sum(quantity * price_minor)::bigint AS value_minor
+    FROM mart.fact_order_items GROUP BY order_id
+) AS lines USING (order_id)
+WHERE lines.value_minor IS DISTINCT FROM bought.value_minor
+"""
+
+_REJECT_COUNTS = """
 WITH found AS (
-    SELECT {_PRODUCT_KEY}, view_item_events, add_to_cart_events, remove_from_cart_events
-    FROM mart.product_hour
+    SELECT minute, rule, records FROM ops.quality_minute
+    INNER JOIN ops.quality_rules USING (rule) WHERE severity = 'reject'
 ), wanted AS (
-    SELECT date_trunc('hour', event_time, 'UTC') AS hour, simulation, product_id,
-        count(*) FILTER (WHERE event_name = 'view_item') AS view_item_events,
-        count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_cart_events,
-        count(*) FILTER (WHERE event_name = 'remove_from_cart') AS remove_from_cart_events
-    FROM raw.events WHERE product_id IS NOT NULL GROUP BY 1, 2, 3
+    SELECT date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule, count(*) AS records
+    FROM ops.rejected_events GROUP BY 1, 2
 )
-SELECT format('product_hour %%s %%s', hour, product_id) FROM (
+SELECT format('quality_minute %%s %%s', minute, rule) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY {_PRODUCT_KEY}
-"""  # noqa: S608  constants
+) AS differing GROUP BY minute, rule
+"""
+
+# Each batch begins where the one before has ended.
+_OFFSETS = """
+SELECT format('batch %%s of %%s/%%s begins at %%s, not at %%s', batch_id, topic,
+    kafka_partition, from_offset, ended)
+FROM (
+    SELECT batch_id, topic, kafka_partition, from_offset, lag(until_offset) OVER (
+        PARTITION BY query, checkpoint_id, topic, kafka_partition ORDER BY batch_id
+    ) AS ended
+    FROM ops.batches
+) AS tiles
+WHERE from_offset <> ended
+"""
 
 # A step that a planted loss has cut is no step: only neighbours by number are judged.
 _ILLEGAL = f"""
@@ -269,18 +247,23 @@ FROM raw.events
 WHERE event_name = 'purchase' AND value_minor <> (
     SELECT sum(quantity * price_minor)
     FROM jsonb_to_recordset(items) AS line (quantity integer, price_minor bigint))
-"""  # noqa: S608  names from the contract
+"""
 
 CHECKS: tuple[Check, ...] = (
     Check("lost", _LOST),
     Check("duplicated", _DUPLICATED),
     Check("phantom", _PHANTOM),
-    Check("aggregate_mismatches", _traffic("minute")),
-    Check("aggregate_mismatches", _traffic("hour")),
+    Check("lost", _OFFSETS),
+    *(
+        Check(
+            "session_mismatches" if mart.table == "mart.visits" else "aggregate_mismatches",
+            _mart(mart),
+        )
+        for mart in MARTS
+    ),
     Check("aggregate_mismatches", _LEDGER),
-    Check("aggregate_mismatches", _ORDERS),
-    Check("aggregate_mismatches", _PRODUCTS),
-    Check("session_mismatches", _SESSIONS),
+    Check("aggregate_mismatches", _ORDER_SUMS),
+    Check("aggregate_mismatches", _REJECT_COUNTS),
     Check("illegal_transitions", _ILLEGAL),
 )
 """All checks; the figures of the same defect are added up."""

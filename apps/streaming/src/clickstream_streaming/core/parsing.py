@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_contract.derive import spark_schema
-from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER, RejectReason
 from pyspark.sql import functions as F
 
-from clickstream_streaming.core.rules import Rule, event_rules, ledger_rules
+from clickstream_streaming.core.rules import Rule, event_rules, flag_rules, ledger_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,9 @@ __all__ = ["checked_records", "event_columns"]
 
 _CORRUPT = "_corrupt"
 _MARK = "|"
+_AS_TEXT = (FieldType.TEXT, FieldType.UUID, FieldType.TIMESTAMP)
+_WRITTEN_AS_TEXT = [field.name for field in EVENT_FIELDS if field.type in _AS_TEXT]
+_ITEM_TEXTS = sum(field.type in _AS_TEXT for field in ITEM_FIELDS)
 _TEXT_FIELDS = [field.name for field in EVENT_FIELDS if field.type is FieldType.TEXT]
 # A field that must be text and holds something else: Spark would take its JSON for the text.
 _TEXT_IS_NO_TEXT = f'"({"|".join(_TEXT_FIELDS)})"\\s*:\\s*[^"\\sn]'
@@ -40,7 +43,8 @@ def checked_records(kafka: DataFrame) -> DataFrame:
 
     Returns:
         topic, partition, offset, timestamp, key, value; ``event`` and ``ledger``, of which at
-        most one is set; ``reason`` and ``detail``, set where neither is.
+        most one is set; ``reason`` and ``detail``, set where neither is; ``flags``, what is odd
+        about an event.
     """
     text = F.col("value").cast("string")
     size = F.length("value")
@@ -57,9 +61,12 @@ def checked_records(kafka: DataFrame) -> DataFrame:
     )  # fmt: skip
     corrupt = F.coalesce(F.col(f"event.{_CORRUPT}"), F.col(f"ledger.{_CORRUPT}")).isNotNull()
     text_column = F.col("text")
-    is_object = F.trim(text_column).startswith("{") & F.trim(text_column).endswith("}")
+    # Trimming copies the text: only what does not look like an object as it stands needs it.
+    is_object = (text_column.startswith("{") & text_column.endswith("}")) | (
+        F.trim(text_column).startswith("{") & F.trim(text_column).endswith("}")
+    )
     is_json = F.try_parse_json(text_column).isNotNull()
-    no_text = text_column.rlike(_TEXT_IS_NO_TEXT) & ~F.col("is_ledger")
+    no_text = ~F.col("is_ledger") & _is_unusual() & text_column.rlike(_TEXT_IS_NO_TEXT)
     rules = [
         Rule("", RejectReason.NO_VALUE, F.col("value").isNull()),
         Rule("", RejectReason.OVERSIZED, size > MAX_EVENT_BYTES),
@@ -81,6 +88,7 @@ def checked_records(kafka: DataFrame) -> DataFrame:
         F.split_part("verdict", F.lit(_MARK), F.lit(2)).alias("detail"),
         F.when(fine, F.col("event")).alias("event"),
         F.when(fine, F.col("ledger")).alias("ledger"),
+        _flags(flag_rules("event", F.col("timestamp"))).alias("flags"),
     )  # fmt: skip
 
 
@@ -105,6 +113,26 @@ def _from_json(fields: Sequence[Field]) -> Column:
     )
 
 
+def _is_unusual() -> Column:
+    """Say whether a text is worth a second look: whether a field that should be text is not.
+
+    The plain form of a text field is ``"name":"value"``. If its middle mark is there as often
+    as there are parsed texts, every text was one; if not, something may be wrong, or is merely
+    written in another way. Counting costs a tenth of the regular expression's search.
+    """
+    texts = F.coalesce(F.size("event.items"), F.lit(0)) * _ITEM_TEXTS
+    for name in _WRITTEN_AS_TEXT:
+        texts += F.col(f"event.{name}").isNotNull().cast("int")
+    return _count('":"') != texts
+
+
+def _count(mark: str) -> Column:
+    """Count how often a mark stands in the text."""
+    text = F.col("text")
+    without = F.replace(text, F.lit(mark), F.lit(""))
+    return (F.octet_length(text) - F.octet_length(without)) / len(mark)
+
+
 def _nul_rule() -> Rule:
     """Return the rule that no text holds the character NUL, which JSON can write."""
     texts = F.concat_ws("", *(F.col(f"event.{name}") for name in _TEXT_FIELDS))
@@ -124,6 +152,13 @@ def _verdict(rules: list[Rule]) -> Column:
     for rule in others:
         chain = chain.when(rule.broken, _name(rule))
     return chain
+
+
+def _flags(rules: list[Rule]) -> Column:
+    """Return the names of the rules that find an event odd, or null."""
+    odd = [F.when(rule.broken, F.lit(rule.name)) for rule in rules]
+    # Most events break none: only the others pay for the list.
+    return F.when(F.coalesce(*odd).isNotNull(), F.concat_ws(",", *odd))
 
 
 def _name(rule: Rule) -> Column:

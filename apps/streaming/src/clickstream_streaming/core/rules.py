@@ -1,8 +1,8 @@
 """Rules that a record must keep to be an event.
 
-Owns one table of rules, made from the contract: each names the field that breaks it and the
-reason that stands in ``ops.rejected_events``. The first broken reason counts, in the order of
-:data:`_REASONS`. It does not know where records come from or go.
+Owns a condition for each rule of the contract's table. Of the rules that reject, the first broken
+one counts, in the order of :data:`_REASONS`; of those that flag, all do. It does not know where
+records come from or go.
 """
 
 from __future__ import annotations
@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING
 from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.quality import (
+    HUGE_ORDER_MINOR,
+    LARGE_QUANTITY,
+    LATE_SECONDS,
+    RECORD,
+    TOLERATED_SECONDS,
+    FlagReason,
+)
 from clickstream_contract.topics import RejectReason
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-__all__ = ["FUTURE_TOLERANCE_SECONDS", "Rule", "event_rules", "ledger_rules"]
-
-FUTURE_TOLERANCE_SECONDS = 5
-"""Clocks differ a little; more than this ahead is a wrong date."""
+__all__ = ["Rule", "event_rules", "flag_rules", "ledger_rules"]
 
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _TIME_LENGTH = len("2026-01-31T12:00:00.000Z")
@@ -48,9 +53,14 @@ class Rule:
 
     field: str
     """The field it is about; empty if it is about the whole record."""
-    reason: RejectReason | None
-    """Why the record is rejected; ``None`` if it is fine and no later rule applies."""
+    reason: RejectReason | FlagReason | None
+    """What is wrong; ``None`` if the record is fine and no later rule applies."""
     broken: Column
+
+    @property
+    def name(self) -> str:
+        """Return the rule's name in the contract's table."""
+        return f"{self.field or RECORD}.{self.reason.value if self.reason else ''}"
 
 
 def event_rules(event: str, arrived: Column) -> list[Rule]:
@@ -63,7 +73,7 @@ def event_rules(event: str, arrived: Column) -> list[Rule]:
             constant that changes with each batch would make Spark compile each one anew.
     """
     rules = [rule for field in EVENT_FIELDS for rule in _field_rules(event, field)]
-    latest = arrived + F.expr(f"interval {FUTURE_TOLERANCE_SECONDS} seconds")
+    latest = arrived + F.expr(f"interval {TOLERATED_SECONDS} seconds")
     moment = F.col(f"{event}.event_time").try_cast("timestamp")
     rules.append(Rule("event_time", RejectReason.FUTURE_TIME, moment > latest))
     items = F.col(f"{event}.items")
@@ -75,6 +85,29 @@ def event_rules(event: str, arrived: Column) -> list[Rule]:
 
 def _rank(rule: Rule) -> int:
     return _REASONS.index(rule.reason) if rule.reason in _REASONS else -1
+
+
+def flag_rules(event: str, arrived: Column) -> list[Rule]:
+    """Return the rules by which a stored event can be odd.
+
+    Args:
+        event: Name of the column with the parsed event; null for what is no event.
+        arrived: When Kafka got the record.
+    """
+    moment = F.col(f"{event}.event_time").try_cast("timestamp")
+    sent_at = F.col(f"{event}.sent_at").try_cast("timestamp")
+    price, value = F.col(f"{event}.price_minor"), F.col(f"{event}.value_minor")
+    is_order = F.col(f"{event}.event_name") == "purchase"
+    late = arrived - F.expr(f"interval {LATE_SECONDS} seconds")
+    ahead = arrived + F.expr(f"interval {TOLERATED_SECONDS} seconds")
+    return [
+        Rule("event_time", FlagReason.LATE, moment < late),
+        Rule("sent_at", FlagReason.CLOCK_AHEAD, sent_at > ahead),
+        Rule("quantity", FlagReason.LARGE, F.col(f"{event}.quantity") > LARGE_QUANTITY),
+        Rule("price_minor", FlagReason.ZERO, price == 0),
+        Rule("value_minor", FlagReason.LARGE, is_order & (value > HUGE_ORDER_MINOR)),
+        Rule("value_minor", FlagReason.ZERO, is_order & (value == 0)),
+    ]
 
 
 def ledger_rules(record: str, is_ledger: Column) -> list[Rule]:

@@ -1,191 +1,228 @@
-"""The SQL by which batches enter the tables.
+"""The SQL by which a batch enters the tables.
 
-Owns the text of the statements, made from the contract; values are never part of it. Each is
-safe to run twice: what is new is decided by ``raw.events``, whose key knows every event that
-was ever stored, and all sums follow from what is new. It does not know a connection.
+Owns the text of the statements, made from the contract and the definitions of the marts;
+values are never part of it. All of a partition's share of a batch is one transaction, and all
+of it follows from ``fresh``, the events that ``raw.events`` did not know: so whatever comes
+twice changes nothing. Rows that many writers want come last and in the order of their keys, so
+that writers wait for each other briefly and never in a circle. It does not know a connection.
 """
 
 from __future__ import annotations
 
 from clickstream_contract.derive import postgres_columns
-from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES
+from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_FIELDS
 
-from clickstream_streaming.core.traffic import TRAFFIC_DIMENSIONS
+from clickstream_streaming.core.marts import (
+    COUNTS,
+    DIM_USER,
+    EVENT_MARTS,
+    ORDER_ITEMS,
+    ORDERS,
+    PRODUCT_VERSIONS,
+    TRAFFIC,
+    USER_DAY,
+    VISIT_MARTS,
+    VISITORS_HOUR,
+    VISITS,
+    Mart,
+)
 
 __all__ = [
-    "BATCH_OFFSETS",
     "CLOSE_RUNS",
-    "CREATE_EVENTS_STAGE",
-    "CREATE_TRAFFIC_STAGE",
+    "CREATE_STAGES",
     "EVENT_STEPS",
-    "FINISH_SESSIONS",
-    "PARTITIONS_NEEDED",
-    "TRAFFIC_STEPS",
-    "event_stage_columns",
-    "traffic_columns",
+    "FIND_KNOWN",
+    "FRESH_COLUMNS",
+    "LEDGER_STEPS",
+    "NOTE_PROGRESS",
+    "RAW_COLUMNS",
+    "REJECT_COLUMNS",
+    "REJECT_STEPS",
+    "SHARED_STEPS",
+    "STORE_OFFSETS",
+    "upsert",
 ]
 
-_EVENTS = tuple(field.name for field in EVENT_FIELDS)
-_COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
-_LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
 SESSION_GAP = "30 minutes"
 """After so long without an event a visit is over, as in web analytics generally."""
 
+_NOT_FRESH = {
+    "event_id", "sent_at", "schema_version", "shard_seq", "referrer", "user_agent", "search_term",
+    "quantity", "currency", "shipping_tier", "payment_type",
+}  # fmt: skip
+_LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
+_TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
 
-def event_stage_columns() -> tuple[str, ...]:
-    """Return the columns in which a batch of records is handed over."""
-    return ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail",
-            "key", "payload", "ledger", *_EVENTS)  # fmt: skip
+RAW_COLUMNS = (*_TYPES, "flags", "kafka_partition", "kafka_offset")
+"""What ``raw.events`` gets of an event."""
+FRESH_COLUMNS = (*(name for name in _TYPES if name not in _NOT_FRESH), "flags")
+"""What the marts need of it."""
+REJECT_COLUMNS = (
+    "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
+    "payload",
+)  # fmt: skip
+"""What is kept of a record that is no event."""
 
-
-def traffic_columns() -> tuple[str, ...]:
-    """Return the columns in which minutes are handed over."""
-    return ("minute", *TRAFFIC_DIMENSIONS, "events", *_COUNTS, "revenue_minor")
+_MOVED = (
+    "session_id", "simulation", "user_id", "persona", "country", "city", "language", "device",
+    "os", "browser", "channel", "started_at", "last_event_at", "entry_page", "exit_page",
+    "events", "view_item_events", "add_to_cart_events", "begin_checkout_events",
+    "purchase_events", "pages", "left_minor", "revenue_minor",
+)  # fmt: skip
 
 
 def _list(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(prefix + name for name in names)
 
 
-_TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
-
-CREATE_EVENTS_STAGE = f"""
-CREATE TEMPORARY TABLE IF NOT EXISTS stage (
-    topic text, kafka_partition integer, kafka_offset bigint, kafka_timestamp timestamptz,
-    reason text, detail text, key bytea, payload bytea, ledger jsonb,
-    {", ".join(f"{name} {kind}" for name, kind in _TYPES.items())}
+CREATE_STAGES = f"""
+CREATE TEMPORARY TABLE IF NOT EXISTS arrived (
+    event_id uuid, event_time timestamptz, number integer
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS fresh (LIKE stage) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh (
+    {", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in FRESH_COLUMNS)}
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS moved ON COMMIT DELETE ROWS AS
+    SELECT {_list(_MOVED)}, 1 AS weight, true AS begins FROM mart.visits WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS seen (
+    day date, simulation text, user_id text, hours integer
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS minutes (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS rejected (
+    topic text, kafka_partition integer, kafka_offset bigint, kafka_timestamp timestamptz,
+    reason text, detail text, key bytea, payload bytea
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS told (ledger jsonb) ON COMMIT DELETE ROWS;
 """
 
-PARTITIONS_NEEDED = """
-SELECT ops.ensure_event_partitions(
-    (min(event_time) AT TIME ZONE 'UTC')::date, (max(event_time) AT TIME ZONE 'UTC')::date
-)
-FROM stage HAVING count(event_time) > 0
+# One look into the index for each: joined as a whole, the planner would read all of a day.
+FIND_KNOWN = """
+SELECT number FROM arrived, LATERAL (
+    SELECT FROM raw.events AS stored
+    WHERE stored.event_id = arrived.event_id AND stored.event_time = arrived.event_time
+    LIMIT 1
+) AS known
 """
+"""Numbers of the records whose events are stored already."""
 
-# Of two records with the same id the one that Kafka got first counts, always and everywhere.
-_STORE_EVENTS = f"""
-WITH stored AS (
-    INSERT INTO raw.events ({_list(_EVENTS)}, kafka_partition, kafka_offset)
-    SELECT {_list(_EVENTS)}, kafka_partition, kafka_offset
-    FROM stage
-    WHERE event_id IS NOT NULL
-    ORDER BY kafka_partition, kafka_offset
-    ON CONFLICT (event_id, event_time) DO NOTHING
-    RETURNING {_list(_EVENTS)}
-)
-INSERT INTO fresh ({_list(_EVENTS)}) SELECT {_list(_EVENTS)} FROM stored
-"""  # noqa: S608  names from the contract
 
-_STORE_REJECTS = """
-INSERT INTO ops.rejected_events
-    (topic, kafka_partition, kafka_offset, kafka_timestamp, reason, detail, key, payload)
-SELECT topic, kafka_partition, kafka_offset, kafka_timestamp, reason, detail, key, payload
-FROM stage WHERE reason IS NOT NULL
-ON CONFLICT DO NOTHING
-"""
+def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
+    """Return a statement that puts rows into a mart.
 
-_COUNTS_BY_NAME = ", ".join(
-    f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
-)
-
-_MERGE_SESSIONS = f"""
-INSERT INTO mart.fact_sessions AS known (
-    session_id, simulation, run_id, user_id, persona, country, city, device, browser, channel,
-    campaign, visit_number, started_at, last_event_at, first_seq, last_seq, entry_page,
-    exit_page, events, {_list(_COUNTS)}, added_minor, removed_minor, revenue_minor
-)
-SELECT
-    session_id, min(simulation), min(run_id::text)::uuid, min(user_id), min(persona),
-    min(country), min(city), min(device), min(browser), min(channel), min(campaign),
-    min(visit_number), min(event_time), max(event_time), min(session_seq), max(session_seq),
-    (array_agg(page ORDER BY session_seq))[1], (array_agg(page ORDER BY session_seq DESC))[1],
-    count(*), {_COUNTS_BY_NAME},
-    coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0),
-    coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0),
-    coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)
-FROM fresh
-GROUP BY session_id
-ORDER BY session_id
-ON CONFLICT (session_id) DO UPDATE SET
-    campaign = coalesce(known.campaign, excluded.campaign),
-    visit_number = coalesce(known.visit_number, excluded.visit_number),
-    started_at = least(known.started_at, excluded.started_at),
-    last_event_at = greatest(known.last_event_at, excluded.last_event_at),
-    entry_page = CASE WHEN excluded.first_seq < known.first_seq
-        THEN excluded.entry_page ELSE known.entry_page END,
-    exit_page = CASE WHEN excluded.last_seq > known.last_seq
-        THEN excluded.exit_page ELSE known.exit_page END,
-    first_seq = least(known.first_seq, excluded.first_seq),
-    last_seq = greatest(known.last_seq, excluded.last_seq),
-    events = known.events + excluded.events,
-    {", ".join(f"{name} = known.{name} + excluded.{name}" for name in _COUNTS)},
-    added_minor = known.added_minor + excluded.added_minor,
-    removed_minor = known.removed_minor + excluded.removed_minor,
-    revenue_minor = known.revenue_minor + excluded.revenue_minor
-"""  # noqa: S608  names from the contract
-
-_STORE_ORDERS = """
-INSERT INTO mart.fact_orders (order_id, simulation, run_id, session_id, user_id, country,
-    device, channel, ordered_at, pieces, value_minor)
-SELECT order_id, simulation, run_id, session_id, user_id, country, device, channel, event_time,
-    cart_quantity, value_minor
-FROM fresh WHERE event_name = 'purchase'
-ON CONFLICT DO NOTHING
-"""
-
-_STORE_ITEMS = """
-INSERT INTO mart.fact_order_items (order_id, product_id, category, quantity, price_minor)
-SELECT fresh.order_id, line.product_id, line.category, line.quantity, line.price_minor
-FROM fresh, jsonb_to_recordset(fresh.items) AS line
-    (product_id text, category text, quantity integer, price_minor bigint)
-WHERE fresh.event_name = 'purchase'
-ON CONFLICT DO NOTHING
-"""
-
-_MERGE_PRODUCTS = """
-INSERT INTO mart.product_hour AS known (hour, simulation, product_id, product_name, brand,
-    category, view_item_events, add_to_cart_events, remove_from_cart_events)
-SELECT date_trunc('hour', event_time, 'UTC'), simulation, product_id, min(product_name),
-    min(brand), min(category),
-    count(*) FILTER (WHERE event_name = 'view_item'),
-    count(*) FILTER (WHERE event_name = 'add_to_cart'),
-    count(*) FILTER (WHERE event_name = 'remove_from_cart')
-FROM fresh WHERE product_id IS NOT NULL
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
-ON CONFLICT (hour, simulation, product_id) DO UPDATE SET
-    view_item_events = known.view_item_events + excluded.view_item_events,
-    add_to_cart_events = known.add_to_cart_events + excluded.add_to_cart_events,
-    remove_from_cart_events = known.remove_from_cart_events + excluded.remove_from_cart_events
-"""
-
-_STORE_LEDGER = f"""
-INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
-SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
-FROM stage, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
-WHERE ledger ->> 'kind' = 'minute'
-ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC
-ON CONFLICT (run_id, shard, minute) DO UPDATE SET
-    {
-    ", ".join(
-        f"{name} = excluded.{name}" for name in _LEDGER if name not in {"run_id", "shard", "minute"}
+    Args:
+        mart: The mart.
+        rows: A query for its columns, by their names.
+        values: What becomes of values that are there, as SQL; those of the rows if absent.
+        condition: When it does; always if empty.
+    """
+    values = values or {name: f"excluded.{name}" for name in mart.values}
+    changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+    return (
+        f"INSERT INTO {mart.table} AS known ({_list(mart.columns)})\n"
+        f"SELECT {_list(mart.columns)} FROM ({rows}) AS given ORDER BY {_list(mart.key)}\n"
+        f"ON CONFLICT ({_list(mart.key)}) DO UPDATE SET {changes}"
+        + (f"\nWHERE {condition}" if condition else "")
     )
-}
-WHERE excluded.records_acknowledged >= known.records_acknowledged
-"""  # noqa: S608  names from the contract
+
+
+def _add(mart: Mart, source: str, select: str = "") -> str:
+    """Add sums; rows that change nothing are left out."""
+    rows = select or mart.select.format(source=source)
+    changed = " OR ".join(f"{name} <> 0" for name in mart.values)
+    return upsert(
+        mart,
+        f"SELECT * FROM ({rows}) AS sums WHERE {changed}",
+        {name: f"known.{name} + excluded.{name}" for name in mart.values},
+    )
+
+
+def _merge_visits() -> str:
+    """Merge visits; their former and their present state go to ``moved``."""
+    kept = {
+        "campaign": "coalesce(known.campaign, excluded.campaign)",
+        "visit_number": "coalesce(known.visit_number, excluded.visit_number)",
+        "started_at": "least(known.started_at, excluded.started_at)",
+        "last_event_at": "greatest(known.last_event_at, excluded.last_event_at)",
+        "entry_page": "CASE WHEN excluded.first_seq < known.first_seq"
+        " THEN excluded.entry_page ELSE known.entry_page END",
+        "exit_page": "CASE WHEN excluded.last_seq > known.last_seq"
+        " THEN excluded.exit_page ELSE known.exit_page END",
+        "first_seq": "least(known.first_seq, excluded.first_seq)",
+        "last_seq": "greatest(known.last_seq, excluded.last_seq)",
+    }
+    summed = ("events", *COUNTS, "added_minor", "removed_minor", "revenue_minor")
+    kept |= {name: f"known.{name} + excluded.{name}" for name in summed}
+    changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
+    old = ", ".join(f"old.{name} AS old_{name}" for name in _MOVED)
+    begins = "old_started_at IS NULL OR old_started_at <> started_at"
+    return f"""
+WITH merged AS (
+    INSERT INTO {VISITS.table} AS known ({_list(VISITS.columns)})
+    SELECT {_list(VISITS.columns)} FROM ({VISITS.select.format(source="fresh")}) AS given
+    ORDER BY session_id
+    ON CONFLICT (session_id) DO UPDATE SET {changes}
+    RETURNING {_list(_MOVED, "new.")}, {old}
+)
+INSERT INTO moved
+SELECT {_list(_MOVED)}, 1, {begins} FROM merged
+UNION ALL
+SELECT {_list(_MOVED, "old_")}, -1, false FROM merged WHERE old_session_id IS NOT NULL
+"""
+
+
+_MEET_USERS = upsert(
+    DIM_USER,
+    DIM_USER.select.format(source="(SELECT * FROM moved WHERE begins) AS begun"),
+    condition="excluded.first_seen_at < known.first_seen_at",
+)
+
+# A visit within one hour was there in that hour, and nothing more need be known of it; only one
+# that crosses hours is looked at event by event.
+_PRESENT = """(
+    SELECT simulation, user_id, started_at AS event_time FROM moved WHERE weight = 1
+        AND date_trunc('hour', started_at, 'UTC') = date_trunc('hour', last_event_at, 'UTC')
+        AND begins
+    UNION ALL
+    SELECT simulation, user_id, event_time FROM fresh WHERE session_id IN (
+        SELECT session_id FROM moved WHERE weight = 1
+            AND date_trunc('hour', started_at, 'UTC') <> date_trunc('hour', last_event_at, 'UTC'))
+) AS present"""
+
+_SEE_USERS = f"""
+WITH merged AS (
+    INSERT INTO {USER_DAY.table} AS known ({_list(USER_DAY.columns)})
+    SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source=_PRESENT)}) AS given
+    ORDER BY {_list(USER_DAY.key)}
+    ON CONFLICT ({_list(USER_DAY.key)}) DO UPDATE SET hours = known.hours | excluded.hours
+    WHERE known.hours | excluded.hours <> known.hours
+    RETURNING new.day, new.simulation, new.user_id, new.hours & ~coalesce(old.hours, 0) AS hours
+)
+INSERT INTO seen SELECT day, simulation, user_id, hours FROM merged
+"""
+
+
+def _insert(mart: Mart) -> str:
+    rows = mart.select.format(source="fresh")
+    return (
+        f"INSERT INTO {mart.table} ({_list(mart.columns)})\n"
+        f"SELECT {_list(mart.columns)} FROM ({rows}) AS given\nON CONFLICT DO NOTHING"
+    )
+
 
 _MEET_RUNS = """
 INSERT INTO ops.runs (run_id, simulation)
 SELECT DISTINCT run_id, simulation FROM fresh
 UNION
-SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation'
-FROM stage WHERE ledger IS NOT NULL
+SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation' FROM told
+ORDER BY 1
 ON CONFLICT DO NOTHING
 """
+
+EVENT_STEPS = (
+    _MEET_RUNS, _merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS),
+)  # fmt: skip
+"""What follows from new events, before they are stored themselves."""
 
 _COUNT_SHARDS = """
 INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events)
@@ -195,12 +232,88 @@ ON CONFLICT (run_id, shard) DO UPDATE SET
     stored_events = known.stored_events + excluded.stored_events
 """
 
+_SEE_PRODUCTS = upsert(
+    PRODUCT_VERSIONS,
+    PRODUCT_VERSIONS.select.format(source="fresh"),
+    {
+        "first_seen_at": "least(known.first_seen_at, excluded.first_seen_at)",
+        "last_seen_at": "greatest(known.last_seen_at, excluded.last_seen_at)",
+    },
+    "excluded.first_seen_at < known.first_seen_at OR excluded.last_seen_at > known.last_seen_at",
+)
+
+_SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
+_ADD_TRAFFIC = (
+    f"INSERT INTO minutes {TRAFFIC[0].select.format(source='fresh')}",
+    *(
+        _add(
+            mart,
+            "minutes",
+            f"SELECT date_trunc('{mart.key[0]}', minute, 'UTC') AS {mart.key[0]},"
+            f" {_list(mart.key[1:])}, {_SUMS} FROM minutes GROUP BY 1, {_list(mart.key[1:])}",
+        )
+        for mart in TRAFFIC
+    ),
+)
+"""Minutes are counted once; hours and days are added up from a batch's minutes."""
+
+_COUNT_QUALITY = """
+INSERT INTO ops.quality_minute AS known (minute, rule, records)
+SELECT date_trunc('minute', event_time, 'UTC'), rule, count(*)
+FROM fresh, string_to_table(flags, ',') AS rule
+GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
+"""
+
+SHARED_STEPS = (
+    _MEET_USERS,
+    _SEE_USERS,
+    _COUNT_SHARDS,
+    _SEE_PRODUCTS,
+    *(_add(mart, "fresh") for mart in EVENT_MARTS),
+    *_ADD_TRAFFIC,
+    *(_add(mart, "moved") for mart in VISIT_MARTS),
+    _add(VISITORS_HOUR, "seen"),
+    _COUNT_QUALITY,
+)
+"""What all writers add to the same rows: last, and in the order of the keys."""
+
+REJECT_STEPS = (
+    f"""
+WITH stored AS (
+    INSERT INTO ops.rejected_events ({_list(REJECT_COLUMNS)})
+    SELECT {_list(REJECT_COLUMNS)} FROM rejected
+    ON CONFLICT DO NOTHING
+    RETURNING date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule
+)
+INSERT INTO ops.quality_minute AS known (minute, rule, records)
+SELECT minute, rule, count(*) FROM stored GROUP BY minute, rule ORDER BY minute, rule
+ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
+""",
+)
+"""What becomes of records that are no events."""
+
+_STORE_LEDGER = f"""
+INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
+SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
+FROM told, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
+WHERE ledger ->> 'kind' = 'minute'
+ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC
+ON CONFLICT (run_id, shard, minute) DO UPDATE SET
+    {
+    ", ".join(
+        f"{name} = excluded.{name}" for name in _LEDGER if name not in {"run_id", "shard", "minute"}
+    )
+}
+WHERE excluded.records_acknowledged >= known.records_acknowledged
+"""
+
 _END_SHARDS = """
 INSERT INTO ops.shards AS known
     (run_id, shard, simulation, shards, end_shard_seq, records_sent, records_acknowledged)
 SELECT row.run_id, row.shard, row.simulation, row.shards, row.shard_seq, row.records_sent,
     row.records_acknowledged
-FROM stage, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
+FROM told, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
     shards integer, shard_seq bigint, records_sent bigint, records_acknowledged bigint)
 WHERE ledger ->> 'kind' = 'shard_end'
 ORDER BY row.run_id, row.shard
@@ -211,29 +324,27 @@ ON CONFLICT (run_id, shard) DO UPDATE SET
     records_acknowledged = excluded.records_acknowledged
 """
 
-_NOTE_PROGRESS = """
-INSERT INTO ops.progress AS known (query, max_event_time)
-SELECT 'events', max(event_time) FROM fresh HAVING count(*) > 0
-ON CONFLICT (query) DO UPDATE SET
-    max_event_time = greatest(known.max_event_time, excluded.max_event_time)
+LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
+"""What becomes of ledger records."""
+
+STORE_OFFSETS = """
+INSERT INTO ops.batches
+    (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset, until_offset)
+VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
+    %(until_offset)s)
 """
+"""Once per partition and batch: the same again is an error, which fences off a second writer."""
 
-EVENT_STEPS = (
-    _STORE_EVENTS, _STORE_REJECTS, _MERGE_SESSIONS, _STORE_ORDERS, _STORE_ITEMS,
-    _MERGE_PRODUCTS, _STORE_LEDGER, _MEET_RUNS, _COUNT_SHARDS, _END_SHARDS, _NOTE_PROGRESS,
-)  # fmt: skip
-"""What happens to a batch of records, in order; the first decides what is new."""
-
-FINISH_SESSIONS = f"""
-WITH line AS (
-    SELECT max_event_time - %(watermark_seconds)s * interval '1 second'
-        - interval '{SESSION_GAP}' AS passed
-    FROM ops.progress WHERE query = 'events'
-)
-UPDATE mart.fact_sessions AS visit SET is_final = true
-FROM line
-WHERE NOT visit.is_final AND visit.started_at < line.passed AND visit.last_event_at < line.passed
-"""  # noqa: S608  a constant
+NOTE_PROGRESS = f"""
+INSERT INTO ops.progress AS known (query, max_event_time, late_events, final_before)
+VALUES ('events', %(max_event_time)s, %(late_events)s,
+    %(max_event_time)s - (%(watermark_seconds)s * interval '1 second')
+        - interval '{SESSION_GAP}')
+ON CONFLICT (query) DO UPDATE SET
+    max_event_time = greatest(known.max_event_time, excluded.max_event_time),
+    late_events = known.late_events + excluded.late_events,
+    final_before = greatest(known.final_before, excluded.final_before)
+"""
 
 CLOSE_RUNS = """
 WITH lost AS (
@@ -248,48 +359,8 @@ WITH lost AS (
     HAVING count(*) = max(shards.shards)
         AND bool_and(shards.end_shard_seq IS NOT DISTINCT FROM
             shards.stored_events + coalesce(lost.events, 0))
-), closed AS (
-    UPDATE ops.runs SET closed_at = clock_timestamp()
-    FROM drained WHERE runs.run_id = drained.run_id
-    RETURNING runs.run_id
 )
-UPDATE mart.fact_sessions AS visit SET is_final = true
-FROM closed WHERE NOT visit.is_final AND visit.run_id = closed.run_id
+UPDATE ops.runs SET closed_at = clock_timestamp()
+FROM drained WHERE runs.run_id = drained.run_id
+RETURNING runs.run_id
 """
-
-BATCH_OFFSETS = """
-INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, until_offset)
-VALUES %s
-ON CONFLICT (query, checkpoint_id, batch_id, topic, kafka_partition) DO UPDATE SET
-    until_offset = excluded.until_offset, committed_at = clock_timestamp()
-"""
-
-CREATE_TRAFFIC_STAGE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS stage (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS
-"""
-
-_SET_MINUTES = f"""
-INSERT INTO mart.traffic_minute ({_list(traffic_columns())})
-SELECT {_list(traffic_columns())} FROM stage
-WHERE minute >= %(trusted_from)s
-ORDER BY minute, {_list(TRAFFIC_DIMENSIONS)}
-ON CONFLICT (minute, {_list(TRAFFIC_DIMENSIONS)}) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in ("events", *_COUNTS, "revenue_minor"))}
-"""  # noqa: S608  names from the contract
-
-_SET_HOURS = f"""
-INSERT INTO mart.traffic_hour (hour, {_list(traffic_columns()[1:])})
-SELECT date_trunc('hour', minute, 'UTC') AS hour, {_list(TRAFFIC_DIMENSIONS)},
-    {", ".join(f"sum({name})" for name in ("events", *_COUNTS, "revenue_minor"))}
-FROM mart.traffic_minute
-WHERE minute >= (SELECT date_trunc('hour', min(minute), 'UTC') FROM stage)
-    AND date_trunc('hour', minute, 'UTC') IN (
-        SELECT date_trunc('hour', minute, 'UTC') FROM stage)
-GROUP BY 1, {_list(TRAFFIC_DIMENSIONS)}
-ORDER BY 1, {_list(TRAFFIC_DIMENSIONS)}
-ON CONFLICT (hour, {_list(TRAFFIC_DIMENSIONS)}) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in ("events", *_COUNTS, "revenue_minor"))}
-"""  # noqa: S608  names from the contract
-
-TRAFFIC_STEPS = (_SET_MINUTES, _SET_HOURS)
-"""What happens to a batch of minutes: whole values, so a second time changes nothing."""

@@ -1,25 +1,20 @@
-"""PostgreSQL: one connection per writer, one transaction per batch.
+"""PostgreSQL: connecting, handing rows over, and what it knows of the stream.
 
-Owns connecting, the hand-over of Arrow tables by COPY, and the offsets that are written with
-each batch. A lost connection is taken up again and the batch repeated: every statement is
-safe to run twice. It does not know what the statements do.
+Owns the connection's settings, the hand-over of Arrow tables by COPY, and the offsets that were
+written with each batch. It does not know what becomes of the rows.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import time
 from io import BytesIO
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pyarrow.csv as pacsv
+from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from clickstream_streaming.core.statements import BATCH_OFFSETS
 from clickstream_streaming.errors import (
     DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
@@ -27,8 +22,6 @@ from clickstream_streaming.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -37,22 +30,22 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.checkpoint import Checkpoint, Offsets
 
 __all__ = [
-    "Writer",
     "check_tables",
     "committed_offsets",
     "connect",
     "copy_table",
     "max_event_time",
     "refuse_if_behind",
+    "store_rules",
 ]
 
-_LOG = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
-
 _CONNECT_SECONDS = 10
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
-_TABLES = ("raw.events", "ops.batches", "ops.progress", "mart.fact_sessions", "mart.product_hour")
+_COPY_BYTES = 1 << 20
+_STORE_RULES = """
+INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s
+ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.doc
+"""
+_TABLES = ("raw.events", "ops.batches", "ops.boards", "mart.visits", "mart.product_pairs")
 
 
 def connect(settings: Settings) -> Connection:
@@ -82,81 +75,24 @@ def connect(settings: Settings) -> Connection:
         raise DatabaseUnreachable(address, str(error)) from error
 
 
-class Writer:
-    """Writes the batches of one query.
+def copy_table(cursor: Cursor, table: str, rows: pa.Table) -> None:
+    """Hand rows over by COPY; the columns' names are the table's.
 
     Args:
-        settings: Where the database is.
-        query: The query's name.
-        checkpoint: Its checkpoint.
-        stage: Statement that makes the tables batches are handed over in.
+        cursor: Where to.
+        table: The table, with its schema unless it is a temporary one.
+        rows: The rows; texts in them are not empty.
     """
-
-    def __init__(self, settings: Settings, query: str, checkpoint: Checkpoint, stage: str) -> None:
-        self._settings = settings
-        self._query = query
-        self._checkpoint = checkpoint
-        self._stage = stage
-        self._connection: Connection | None = None
-
-    def write(self, batch_id: int, work: Callable[[Cursor], _Result]) -> _Result:
-        """Do ``work`` and write the batch's offsets, in one transaction.
-
-        While the database is away it is tried again, for five minutes.
-
-        Raises:
-            DatabaseUnreachable: It stays away.
-        """
-        deadline = time.monotonic() + _GIVE_UP_SECONDS
-        while True:
-            try:
-                return self._transaction(batch_id, work)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
-                self._forget_connection()
-                if time.monotonic() > deadline:
-                    raise
-                _LOG.warning("batch %d of %s is tried again: %s", batch_id, self._query, e)
-                time.sleep(_RETRY_SECONDS)
-
-    def _transaction(self, batch_id: int, work: Callable[[Cursor], _Result]) -> _Result:
-        if self._connection is None:
-            self._connection = connect(self._settings)
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(self._stage)
-            result = work(cursor)
-            identity = self._checkpoint.identity()
-            rows = [
-                (self._query, identity, batch_id, topic, partition, until)
-                for topic, partitions in self._checkpoint.offsets_until(batch_id).items()
-                for partition, until in partitions.items()
-            ]
-            execute_values(cursor, BATCH_OFFSETS, rows)
-            self._fail("before_sink_commit", batch_id)
-        self._fail("after_sink_commit", batch_id)
-        return result
-
-    def _fail(self, place: str, batch_id: int) -> None:
-        """Die here, if a test wants that."""
-        wanted = self._settings
-        if wanted.failpoint == place and batch_id >= wanted.failpoint_batch:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def _forget_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def copy_table(cursor: Cursor, table: str, rows: pa.Table) -> None:
-    """Hand rows over by COPY; the columns' names are the table's."""
     buffer = BytesIO()
-    options = pacsv.WriteOptions(include_header=False, quoting_style="all_valid")
+    # Quotes around every text that there is: an empty field means null.
+    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
     pacsv.write_csv(rows, buffer, options)
     buffer.seek(0)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
+        sql.Identifier(*table.split(".")),
+        sql.SQL(", ").join(map(sql.Identifier, rows.column_names)),
     )
-    cursor.copy_expert(statement, buffer)
+    cursor.copy_expert(statement, buffer, size=_COPY_BYTES)
 
 
 def committed_offsets(connection: Connection, query: str) -> Offsets:
@@ -194,6 +130,16 @@ def check_tables(connection: Connection) -> None:
                 raise DatabaseNotMigrated(table)
 
 
+def store_rules(connection: Connection) -> None:
+    """Let ``ops.quality_rules`` say what this version asks of a record."""
+    rows = [
+        (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
+        for rule in QUALITY_RULES
+    ]
+    with connection, connection.cursor() as cursor:
+        execute_values(cursor, _STORE_RULES, rows)
+
+
 def refuse_if_behind(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
     """Compare the checkpoint's last batch with what the database holds.
 
@@ -205,10 +151,11 @@ def refuse_if_behind(connection: Connection, query: str, checkpoint: Checkpoint)
         return
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM ops.batches"
-            " WHERE query = %s AND checkpoint_id = %s AND batch_id >= %s",
+            "SELECT topic, kafka_partition FROM ops.batches"
+            " WHERE query = %s AND checkpoint_id = %s AND batch_id = %s",
             (query, checkpoint.identity(), batch_id),
         )
-        row = cursor.fetchone()
-    if row is None or not row[0]:
+        there = set(cursor.fetchall())
+    ends = checkpoint.offsets_until(batch_id)
+    if not {(topic, number) for topic, numbers in ends.items() for number in numbers} <= there:
         raise DatabaseBehindCheckpoint(checkpoint.folder, batch_id)

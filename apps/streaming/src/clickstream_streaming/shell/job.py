@@ -1,30 +1,27 @@
-"""The job: one Spark session, both queries, watched until told to stop.
+"""The job: one Spark session and its query, watched until told to stop.
 
-Owns Spark's configuration and the job's life. It does not know what the queries do.
+Owns Spark's configuration and the job's life. It does not know what the query does.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
+import sys
 import threading
 from contextlib import closing
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clickstream_contract.topics import TOPICS
+from clickstream_contract.topics import EVENTS
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from clickstream_streaming.errors import QueryFailed, TopicMissing
-from clickstream_streaming.shell.database import check_tables, connect
-from clickstream_streaming.shell.queries import (
-    SHUFFLE_PARTITIONS,
-    STATE_STORE,
-    start_events,
-    start_traffic,
-    warm_up,
-)
+from clickstream_streaming.errors import QueryFailed, TopicMissing, TopicUnfit
+from clickstream_streaming.shell.database import check_tables, connect, store_rules
+from clickstream_streaming.shell.query import QUERY, start_query, warm_up
 
 if TYPE_CHECKING:
     from pyspark.sql.streaming.query import StreamingQuery
@@ -37,14 +34,17 @@ __all__ = ["Job", "spark_session"]
 _LOG = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.5
+_KAFKA_MILLISECONDS = 20_000
 _NO_LATEST_OFFSETS = 'Cannot invoke "scala.collection.IterableOps.map(scala.Function1)"'
-_STARTERS = {"events": start_events, "traffic": start_traffic}
+# Plans of so many rules are deep, and Spark walks them by recursion.
+_JVM = "-Xss8m -XX:+UseParallelGC"
 _KEPT_OUT = ("PushDownPredicates", "PushPredicateThroughNonJoin", "CollapseProject")
 
 
 def spark_session(settings: Settings) -> SparkSession:
     """Start Spark, or return the session that this process has."""
-    rocksdb = "spark.sql.streaming.stateStore.rocksdb"
+    # Tasks run this very Python, with what is installed in it.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     optimizer = "org.apache.spark.sql.catalyst.optimizer"
     values = {
         # Moving the filter below the projection would parse each record once per rule.
@@ -54,19 +54,11 @@ def spark_session(settings: Settings) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.extraClassPath": settings.jars.replace(",", ":"),
-        # Plans of so many rules are deep; Spark walks them by recursion.
-        "spark.driver.extraJavaOptions": f"-Xss8m {settings.driver_java_options}".strip(),
+        "spark.driver.extraJavaOptions": f"{_JVM} {settings.driver_java_options}".strip(),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": str(SHUFFLE_PARTITIONS),
-        "spark.sql.streaming.stateStore.providerClass": STATE_STORE,
-        f"{rocksdb}.changelogCheckpointing.enabled": "true",
-        f"{rocksdb}.boundedMemoryUsage": "true",
-        f"{rocksdb}.maxMemoryUsageMB": "256",
         "spark.sql.streaming.minBatchesToRetain": "20",
-        # A batch without data would only move the watermark; the rows are out already.
-        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.ansi.enabled": "true",
@@ -104,46 +96,61 @@ class Job:
         """
         with closing(connect(self._settings)) as connection:
             check_tables(connection)
+            store_rules(connection)
         spark = spark_session(self._settings)
-        queries: dict[str, StreamingQuery] = {}
+        query: StreamingQuery | None = None
         try:
+            _check_topic(spark, self._settings)
             warm_up(spark)
-            queries |= {name: self._start(spark, name) for name in _STARTERS}
+            query = start_query(spark, self._settings, self._telemetry)
             while not self._stopping.wait(_WATCH_SECONDS):
-                for name, query in queries.items():
-                    if _failed_to_report(query):
-                        _LOG.warning("%s is started again after a batch it recovered", name)
-                        queries[name] = self._start(spark, name)
-                    else:
-                        self._watch(name, query)
+                if _failed_to_report(query):
+                    _LOG.warning("%s is started again after a batch it recovered", QUERY)
+                    query = start_query(spark, self._settings, self._telemetry)
+                else:
+                    self._watch(query)
         except PySparkException as error:
-            raise TopicMissing(", ".join(topic.name for topic in TOPICS), str(error)) from error
+            raise QueryFailed(QUERY, _cause(str(error))) from error
         finally:
-            for query in queries.values():
+            if query is not None:
                 query.stop()
             spark.stop()
 
-    def _start(self, spark: SparkSession, name: str) -> StreamingQuery:
-        with closing(connect(self._settings)) as connection:
-            return _STARTERS[name](spark, self._settings, connection, self._telemetry)
-
-    def _watch(self, name: str, query: StreamingQuery) -> None:
-        """Show a query's progress, and notice its end."""
+    def _watch(self, query: StreamingQuery) -> None:
+        """Show the query's progress, and notice its end."""
         error = query.exception()
         if error is not None or not query.isActive:
-            raise QueryFailed(name, _cause(str(error)) if error else "it was stopped from outside")
+            raise QueryFailed(QUERY, _cause(str(error)) if error else "it was stopped from outside")
         if query.status["message"].startswith("Waiting"):
-            self._telemetry.note_ready(name)
+            self._telemetry.is_ready = True
         progress = query.lastProgress
-        if progress is None:
-            return
-        if "watermark" in progress.eventTime:
-            moment = datetime.fromisoformat(progress.eventTime["watermark"])
-            self._telemetry.watermark.labels(name).set(moment.timestamp())
-        states = progress.stateOperators
-        if states:
-            self._telemetry.state_rows.labels(name).set(sum(s.numRowsTotal for s in states))
-            self._telemetry.state_bytes.labels(name).set(sum(s.memoryUsedBytes for s in states))
+        if progress is not None:
+            for source in json.loads(progress.json)["sources"]:
+                self._telemetry.show_lag(source["endOffset"] or {}, source["latestOffset"] or {})
+
+
+def _check_topic(spark: SparkSession, settings: Settings) -> None:
+    """Look at the events' topic before anything is read.
+
+    Raises:
+        TopicMissing: It is not there, or Kafka is not.
+        TopicUnfit: It has another number of partitions than expected.
+    """
+    try:
+        found = (
+            spark.read.format("kafka")
+            .option("kafka.bootstrap.servers", settings.bootstrap_servers)
+            .option("kafka.default.api.timeout.ms", _KAFKA_MILLISECONDS)
+            .option("subscribe", EVENTS.name)
+            # The last record of each partition at most: only their number is wanted.
+            .option("startingOffsets", "latest")
+            .load()
+            .rdd.getNumPartitions()
+        )
+    except (PySparkException, Py4JJavaError) as error:
+        raise TopicMissing(EVENTS.name, _cause(str(error))) from error
+    if settings.events_partitions and found != settings.events_partitions:
+        raise TopicUnfit(EVENTS.name, found, settings.events_partitions)
 
 
 def _failed_to_report(query: StreamingQuery) -> bool:

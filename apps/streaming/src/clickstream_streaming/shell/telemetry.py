@@ -6,21 +6,30 @@ Owns the metrics' registry and the endpoints. It does not know how the figures c
 from __future__ import annotations
 
 import threading
+import time
+from itertools import accumulate
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from clickstream_contract.metrics import metric
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from clickstream_streaming.shell.partition import LATENCY_BOUNDS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["LATENCY_BOUNDS_SECONDS", "Telemetry"]
+    from clickstream_streaming.shell.partition import Outcome
 
-LATENCY_BOUNDS_SECONDS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+__all__ = ["Telemetry"]
+
+
+_Reported = dict[str, dict[str, int]]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -32,30 +41,48 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: a scrape every few seconds is no news."""
 
 
+class _Latencies(Collector):
+    """The histogram of latencies: counted by the tasks, a thousand events at a time."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(LATENCY_BOUNDS_SECONDS) + 1)
+        self._sum = 0.0
+
+    def add(self, buckets: Iterable[tuple[int, float]]) -> None:
+        for at, (count, seconds) in enumerate(buckets):
+            self._counts[at] += count
+            self._sum += seconds
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        row = metric("clickstream_streaming_event_latency_seconds")
+        bounds = [*map(str, LATENCY_BOUNDS_SECONDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(self._counts), strict=True))
+        yield HistogramMetricFamily(row.name, row.help, buckets=buckets, sum_value=self._sum)
+
+
 class Telemetry:
     """The stream's figures; :meth:`serve` shows them until :meth:`close`.
 
-    Args:
-        queries: Names of the queries; when each waits for data, ``/readyz`` says yes.
+    Attributes:
+        is_ready: Whether ``/readyz`` says yes: the query has caught up once.
     """
 
-    def __init__(self, *queries: str) -> None:
-        self._waiting = set(queries)
+    def __init__(self) -> None:
+        self.is_ready = False
+        self._arrived_at: dict[tuple[str, int], float] = {}
         self.registry = CollectorRegistry()
-        self.input_rows = self._make(Counter, "input_rows_total")
-        self.stored = self._make(Counter, "stored_events_total")
-        self.rejected = self._make(Counter, "rejected_events_total")
-        self.duplicates = self._make(Counter, "duplicate_events_total")
-        self.late = self._make(Counter, "late_events_total")
-        self.batch_seconds = self._make(Histogram, "batch_duration_seconds")
-        row = metric("clickstream_streaming_event_latency_seconds")
-        self.latency = Histogram(
-            row.name, row.help, buckets=LATENCY_BOUNDS_SECONDS, registry=self.registry
-        )
-        self.watermark = self._make(Gauge, "watermark_timestamp_seconds")
-        self.state_rows = self._make(Gauge, "state_rows")
-        self.state_bytes = self._make(Gauge, "state_bytes")
-        self.last_batch = self._make(Gauge, "last_batch_timestamp_seconds")
+        self._input_rows = self._make(Counter, "input_rows_total")
+        self._stored = self._make(Counter, "stored_events_total")
+        self._rejected = self._make(Counter, "rejected_events_total")
+        self._duplicates = self._make(Counter, "duplicate_events_total")
+        self._late = self._make(Counter, "late_events_total")
+        self._batch_seconds = self._make(Histogram, "batch_duration_seconds")
+        self._event_time = self._make(Gauge, "event_time_timestamp_seconds")
+        self._lag_records = self._make(Gauge, "lag_records")
+        self._lag_seconds = self._make(Gauge, "lag_seconds")
+        self._last_batch = self._make(Gauge, "last_batch_timestamp_seconds")
+        self._latencies = _Latencies()
+        self.registry.register(self._latencies)
         self._metrics_app = make_wsgi_app(self.registry)
 
     def serve(self, host: str, port: int) -> None:
@@ -64,9 +91,40 @@ class Telemetry:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def note_ready(self, query: str) -> None:
-        """Note that a query has caught up once, and waits for data."""
-        self._waiting.discard(query)
+    def show_batch(self, outcomes: Iterable[Outcome], seconds: float) -> None:
+        """Count what a batch has brought; what it only repeated was counted before."""
+        for row in outcomes:
+            self._arrived_at[row.topic, row.partition] = row.arrived_at
+            self._batch_seconds.labels("read").observe(row.read_seconds)
+            self._batch_seconds.labels("write").observe(row.write_seconds)
+            if row.is_repeated:
+                continue
+            self._input_rows.labels(row.topic).inc(row.rows)
+            self._stored.inc(row.stored)
+            self._duplicates.inc(row.duplicates)
+            self._late.inc(row.late)
+            for reason, count in row.rejects.items():
+                self._rejected.labels(reason).inc(count)
+            self._latencies.add(row.latencies)
+            if row.max_event_time is not None:
+                self._event_time.set(row.max_event_time)
+        self._batch_seconds.labels("all").observe(seconds)
+        self._last_batch.set_to_current_time()
+
+    def show_lag(self, done: _Reported, ends: _Reported) -> None:
+        """Show how far each partition is behind.
+
+        Args:
+            done: Where the last batch ended, by topic and partition, as Spark reports it.
+            ends: The same, of the last records that Kafka has.
+        """
+        for topic, partitions in ends.items():
+            for number, end in partitions.items():
+                behind = max(0, end - done.get(topic, {}).get(number, 0))
+                self._lag_records.labels(topic, number).set(behind)
+                arrived_at = self._arrived_at.get((topic, int(number)))
+                seconds = time.time() - arrived_at if behind and arrived_at is not None else 0.0
+                self._lag_seconds.labels(topic, number).set(seconds)
 
     def close(self) -> None:
         """Stop answering and give the port back."""
@@ -80,7 +138,7 @@ class Telemetry:
             answer: Iterable[bytes] = self._metrics_app(request, start)
             return answer
         status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and not self._waiting):
+        if path == "/healthz" or (path == "/readyz" and self.is_ready):
             status = "200 OK"
         elif path == "/readyz":
             status = "503 Service Unavailable"

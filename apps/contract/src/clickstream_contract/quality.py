@@ -1,0 +1,143 @@
+"""Rules of data quality: what is asked of a record, and what happens to one that fails.
+
+Owns the one table of rules; ``ops.quality_rules`` and the documentation are made from it, and
+the stream has a condition for each. It does not know how a rule is checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.topics import RejectReason
+
+__all__ = [
+    "HUGE_ORDER_MINOR",
+    "LARGE_QUANTITY",
+    "LATE_SECONDS",
+    "QUALITY_RULES",
+    "RECORD",
+    "TOLERATED_SECONDS",
+    "FlagReason",
+    "QualityRule",
+    "Severity",
+]
+
+RECORD = "record"
+"""Stands for the field where a rule is about the whole record."""
+TOLERATED_SECONDS = 5
+"""Clocks differ a little: only more than this counts as ahead."""
+LATE_SECONDS = 600
+LARGE_QUANTITY = 100
+HUGE_ORDER_MINOR = 10_000_000
+
+
+class Severity(Enum):
+    """What happens to a record that breaks a rule."""
+
+    REJECT = "reject"
+    """It is no event: it goes to ``ops.rejected_events``."""
+    FLAG = "flag"
+    """It is stored, and marked with the rule's name."""
+
+
+class FlagReason(Enum):
+    """What can be odd about an event."""
+
+    LATE = "late"
+    CLOCK_AHEAD = "clock_ahead"
+    LARGE = "large"
+    ZERO = "zero"
+
+
+@dataclass(frozen=True)
+class QualityRule:
+    """One rule.
+
+    Attributes:
+        field: The field that it is about, or :data:`RECORD`.
+        severity: What happens to a record that breaks it.
+        reason: What is wrong then; a :class:`RejectReason` or a :class:`FlagReason`.
+        doc: The rule in words.
+    """
+
+    field: str
+    severity: Severity
+    reason: RejectReason | FlagReason
+    doc: str
+
+    @property
+    def name(self) -> str:
+        """Return the rule's name, as tables give it."""
+        return f"{self.field}.{self.reason.value}"
+
+
+def _reject(field: str, reason: RejectReason, doc: str) -> QualityRule:
+    return QualityRule(field, Severity.REJECT, reason, doc)
+
+
+def _flag(field: str, reason: FlagReason, doc: str) -> QualityRule:
+    return QualityRule(field, Severity.FLAG, reason, doc)
+
+
+def _of_field(field: Field) -> list[QualityRule]:
+    """Return what the contract asks of a field."""
+    rules = []
+    if field.required:
+        where = f"in {', '.join(field.events)}" if field.events else "in every event"
+        rules.append(_reject(field.name, RejectReason.MISSING_FIELD, f"It is there {where}."))
+    if field.type is FieldType.UUID:
+        rules.append(_reject(field.name, RejectReason.WRONG_TYPE, "A UUID in lower case."))
+    elif field.type is FieldType.TIMESTAMP:
+        doc = "A time such as 2026-01-31T12:00:00.000Z."
+        rules.append(_reject(field.name, RejectReason.WRONG_TYPE, doc))
+        rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, "Not before the year 2000."))
+    elif field.values:
+        is_version = field.name == "schema_version"
+        reason = RejectReason.UNKNOWN_VERSION if is_version else RejectReason.UNKNOWN_VALUE
+        rules.append(_reject(field.name, reason, f"One of {', '.join(field.values)}."))
+    elif field.type is FieldType.TEXT:
+        doc = f"From 1 to {field.max_length} characters."
+        rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
+    elif field.minimum is not None:
+        doc = f"At least {field.minimum}."
+        rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
+    return rules
+
+
+QUALITY_RULES: tuple[QualityRule, ...] = (
+    _reject(RECORD, RejectReason.NO_VALUE, "It has a value."),
+    _reject(RECORD, RejectReason.OVERSIZED, f"At most {MAX_EVENT_BYTES} bytes."),
+    _reject(RECORD, RejectReason.BAD_ENCODING, "UTF-8, without the character NUL."),
+    _reject(RECORD, RejectReason.NOT_JSON, "One JSON object."),
+    _reject(RECORD, RejectReason.WRONG_TYPE, "Each field is of its type."),
+    _reject(RECORD, RejectReason.MISSING_FIELD, "A ledger record is complete."),
+    _reject("minute", RejectReason.WRONG_TYPE, "A ledger record's minute is a time."),
+    *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
+    _reject(
+        "event_time",
+        RejectReason.FUTURE_TIME,
+        f"Not more than {TOLERATED_SECONDS} s after Kafka got the record.",
+    ),
+    _flag(
+        "event_time",
+        FlagReason.LATE,
+        f"Not more than {LATE_SECONDS} s before Kafka got the record.",
+    ),
+    _flag(
+        "sent_at",
+        FlagReason.CLOCK_AHEAD,
+        f"Not more than {TOLERATED_SECONDS} s after Kafka got the record.",
+    ),
+    _flag("quantity", FlagReason.LARGE, f"At most {LARGE_QUANTITY} pieces at once."),
+    _flag("price_minor", FlagReason.ZERO, "More than nothing."),
+    _flag(
+        "value_minor",
+        FlagReason.LARGE,
+        f"An order is worth at most {HUGE_ORDER_MINOR // 100} euros.",
+    ),
+    _flag("value_minor", FlagReason.ZERO, "An order is worth more than nothing."),
+)
+"""Every rule."""

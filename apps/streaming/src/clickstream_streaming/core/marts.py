@@ -1,0 +1,351 @@
+"""What each mart is: how its rows follow from events or visits.
+
+Owns one definition per table, as SQL over a named source, so that a batch (the source is what
+it has newly stored), a rebuild and the verification (the source is all of ``raw.events``) can
+never mean different things. It does not know when any of them runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from clickstream_contract.events import EVENT_NAMES
+
+__all__ = [
+    "COUNTS",
+    "DIMENSIONS",
+    "DIM_USER",
+    "EVENT_MARTS",
+    "MARTS",
+    "ORDERS",
+    "ORDER_ITEMS",
+    "PRODUCT_VERSIONS",
+    "TRAFFIC",
+    "USER_DAY",
+    "VISITORS_HOUR",
+    "VISITS",
+    "VISIT_MARTS",
+    "Mart",
+    "source_of",
+]
+
+DIMENSIONS = ("simulation", "country", "device", "channel")
+COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
+_COUNTED = ", ".join(
+    f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
+)
+_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+_LINE = "(product_id text, category text, quantity integer, price_minor bigint)"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """One table of ``mart``.
+
+    Attributes:
+        table: Its name.
+        key: Its primary key.
+        values: Its other columns that the definition gives.
+        source: Which rows it follows from: events, visits, or days of visitors.
+        select: Its rows; ``{source}`` stands for the relation that they follow from.
+        time: The moment that decides whether a row of it lies in a range, as an expression of
+            the columns of a row called ``one``; empty if its rows follow from all times.
+        is_sum: Whether its values are sums, to which batches add.
+        kept_by: The moment before which a row can no longer be worked out, once the days of
+            its events are dropped; empty if it follows from what is kept for good.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    source: Literal["events", "visits", "user_day"]
+    select: str
+    time: str
+    is_sum: bool = False
+    kept_by: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Key and values."""
+        return self.key + self.values
+
+
+def _traffic(unit: str) -> Mart:
+    key = (unit, *DIMENSIONS)
+    return Mart(
+        f"mart.traffic_{unit}",
+        key,
+        ("events", *COUNTS, "revenue_minor"),
+        "events",
+        f"""
+SELECT date_trunc('{unit}', event_time, 'UTC') AS {unit}, {", ".join(DIMENSIONS)},
+    count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
+FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}
+""",
+        unit,
+        is_sum=True,
+        kept_by=unit,
+    )
+
+
+_PRODUCT_HOUR = Mart(
+    "mart.product_hour",
+    ("hour", "simulation", "product_id"),
+    (
+        "view_item_events", "add_to_cart_events", "remove_from_cart_events", "orders", "pieces",
+        "revenue_minor",
+    ),
+    "events",
+    f"""
+SELECT hour, simulation, product_id, sum(viewed) AS view_item_events,
+    sum(added) AS add_to_cart_events, sum(removed) AS remove_from_cart_events,
+    sum(orders) AS orders, sum(pieces) AS pieces, sum(value_minor) AS revenue_minor
+FROM (
+    SELECT date_trunc('hour', event_time, 'UTC') AS hour, simulation, product_id,
+        (event_name = 'view_item')::integer AS viewed,
+        (event_name = 'add_to_cart')::integer AS added,
+        (event_name = 'remove_from_cart')::integer AS removed,
+        0 AS orders, 0 AS pieces, 0::bigint AS value_minor
+    FROM {{source}} WHERE product_id IS NOT NULL
+    UNION ALL
+    SELECT date_trunc('hour', event_time, 'UTC'), simulation, line.product_id, 0, 0, 0, 1,
+        line.quantity, line.quantity * line.price_minor
+    FROM {{source}}, jsonb_to_recordset(items) AS line {_LINE}
+    WHERE event_name = 'purchase'
+) AS steps
+GROUP BY hour, simulation, product_id
+""",
+    "hour",
+    is_sum=True,
+    kept_by="hour",
+)  # fmt: skip
+
+_PRODUCT_PAIRS = Mart(
+    "mart.product_pairs",
+    ("simulation", "product_a", "product_b"),
+    ("orders",),
+    "events",
+    f"""
+SELECT simulation, one.product_id AS product_a, other.product_id AS product_b, count(*) AS orders
+FROM {{source}}, jsonb_to_recordset(items) AS one {_LINE},
+    jsonb_to_recordset(items) AS other {_LINE}
+WHERE event_name = 'purchase' AND one.product_id < other.product_id
+GROUP BY simulation, one.product_id, other.product_id
+""",
+    "",
+    is_sum=True,
+)
+
+PRODUCT_VERSIONS = Mart(
+    "mart.dim_product_versions",
+    ("simulation", "product_id", "product_name", "brand", "category", "price_minor"),
+    ("first_seen_at", "last_seen_at"),
+    "events",
+    """
+SELECT simulation, product_id, product_name, brand, category, price_minor,
+    min(event_time) AS first_seen_at, max(event_time) AS last_seen_at
+FROM {source} WHERE product_id IS NOT NULL
+GROUP BY simulation, product_id, product_name, brand, category, price_minor
+""",
+    "",
+    kept_by="first_seen_at",
+)
+
+ORDERS = Mart(
+    "mart.fact_orders",
+    ("order_id",),
+    (
+        "simulation", "run_id", "session_id", "user_id", "country", "device", "channel",
+        "ordered_at", "pieces", "value_minor",
+    ),
+    "events",
+    """
+SELECT order_id, simulation, run_id, session_id, user_id, country, device, channel,
+    event_time AS ordered_at, cart_quantity AS pieces, value_minor
+FROM {source} WHERE event_name = 'purchase'
+""",
+    "ordered_at",
+    kept_by="ordered_at",
+)  # fmt: skip
+
+_ORDERED_AT = (
+    "(SELECT known.ordered_at FROM mart.fact_orders AS known WHERE known.order_id = one.order_id)"
+)
+ORDER_ITEMS = Mart(
+    "mart.fact_order_items",
+    ("order_id", "product_id"),
+    ("category", "quantity", "price_minor"),
+    "events",
+    f"""
+SELECT bought.order_id, line.product_id, line.category, line.quantity, line.price_minor
+FROM {{source}} AS bought, jsonb_to_recordset(bought.items) AS line {_LINE}
+WHERE bought.event_name = 'purchase'
+""",
+    _ORDERED_AT,
+    kept_by=_ORDERED_AT,
+)
+
+VISITS = Mart(
+    "mart.visits",
+    ("session_id",),
+    (
+        "simulation", "run_id", "user_id", "persona", "country", "city", "language", "device",
+        "os", "browser", "channel", "campaign", "visit_number", "started_at", "last_event_at",
+        "first_seq", "last_seq", "entry_page", "exit_page", "events", *COUNTS, "added_minor",
+        "removed_minor", "revenue_minor",
+    ),
+    "events",
+    f"""
+SELECT session_id, min(simulation) AS simulation, (array_agg(run_id))[1] AS run_id,
+    min(user_id) AS user_id, min(persona) AS persona, min(country) AS country,
+    min(city) AS city, min(language) AS language, min(device) AS device, min(os) AS os,
+    min(browser) AS browser, min(channel) AS channel, min(campaign) AS campaign,
+    min(visit_number) AS visit_number, min(event_time) AS started_at,
+    max(event_time) AS last_event_at, min(session_seq) AS first_seq,
+    max(session_seq) AS last_seq, (array_agg(page ORDER BY session_seq))[1] AS entry_page,
+    (array_agg(page ORDER BY session_seq DESC))[1] AS exit_page,
+    count(*)::integer AS events, {_COUNTED.replace(" AS", "::integer AS")},
+    coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0)::bigint AS added_minor,
+    coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0)::bigint
+        AS removed_minor,
+    {_REVENUE}::bigint AS revenue_minor
+FROM {{source}} GROUP BY session_id
+""",
+    "started_at",
+    kept_by="started_at",
+)  # fmt: skip
+
+USER_DAY = Mart(
+    "mart.user_day",
+    ("day", "simulation", "user_id"),
+    ("hours",),
+    "events",
+    """
+SELECT (event_time AT TIME ZONE 'UTC')::date AS day, simulation, user_id,
+    bit_or(1 << extract(hour FROM event_time AT TIME ZONE 'UTC')::integer) AS hours
+FROM {source} GROUP BY 1, simulation, user_id
+""",
+    "day",
+    kept_by="day",
+)
+
+DIM_USER = Mart(
+    "mart.dim_user",
+    ("simulation", "user_id"),
+    (
+        "persona", "country", "city", "language", "device", "os", "browser", "channel",
+        "first_seen_at",
+    ),
+    "visits",
+    """
+SELECT DISTINCT ON (simulation, user_id) simulation, user_id, persona, country, city, language,
+    device, os, browser, channel, started_at AS first_seen_at
+FROM {source} WHERE weight = 1
+ORDER BY simulation, user_id, started_at, session_id
+""",
+    "",
+)  # fmt: skip
+
+_SESSIONS_HOUR = Mart(
+    "mart.sessions_hour",
+    ("hour", *DIMENSIONS),
+    (
+        "sessions", "bounced_sessions", "view_sessions", "cart_sessions", "checkout_sessions",
+        "converted_sessions", "abandoned_sessions", "left_minor", "events", "pages",
+        "duration_milliseconds", "orders", "revenue_minor",
+    ),
+    "visits",
+    f"""
+SELECT date_trunc('hour', started_at, 'UTC') AS hour, {", ".join(DIMENSIONS)},
+    sum(weight) AS sessions, sum(weight * (events <= 2)::integer) AS bounced_sessions,
+    sum(weight * (view_item_events > 0)::integer) AS view_sessions,
+    sum(weight * (add_to_cart_events > 0)::integer) AS cart_sessions,
+    sum(weight * (begin_checkout_events > 0)::integer) AS checkout_sessions,
+    sum(weight * (purchase_events > 0)::integer) AS converted_sessions,
+    sum(weight * (add_to_cart_events > 0 AND purchase_events = 0)::integer)
+        AS abandoned_sessions,
+    sum(weight * left_minor) AS left_minor, sum(weight * events) AS events,
+    sum(weight * pages) AS pages,
+    sum(weight * (extract(epoch FROM last_event_at - started_at) * 1000)::bigint)
+        AS duration_milliseconds,
+    sum(weight * purchase_events) AS orders, sum(weight * revenue_minor) AS revenue_minor
+FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}
+""",
+    "hour",
+    is_sum=True,
+)  # fmt: skip
+
+_PAGES_DAY = Mart(
+    "mart.pages_day",
+    ("day", "simulation", "page"),
+    ("entries", "exits", "bounces"),
+    "visits",
+    """
+SELECT day, simulation, page, sum(entry) AS entries, sum(leaving) AS exits, sum(bounce) AS bounces
+FROM (
+    SELECT (started_at AT TIME ZONE 'UTC')::date AS day, simulation, entry_page AS page,
+        weight AS entry, 0 AS leaving, weight * (events <= 2)::integer AS bounce
+    FROM {source}
+    UNION ALL
+    SELECT (started_at AT TIME ZONE 'UTC')::date, simulation, exit_page, 0, weight, 0
+    FROM {source}
+) AS ends
+GROUP BY day, simulation, page
+""",
+    "day",
+    is_sum=True,
+)
+
+VISITORS_HOUR = Mart(
+    "mart.visitors_hour",
+    ("hour", "simulation"),
+    ("visitors",),
+    "user_day",
+    """
+SELECT day::timestamp AT TIME ZONE 'UTC' + number * interval '1 hour' AS hour, simulation,
+    count(*) AS visitors
+FROM {source}, generate_series(0, 23) AS number
+WHERE hours & (1 << number) <> 0
+GROUP BY 1, simulation
+""",
+    "hour",
+    is_sum=True,
+)
+
+TRAFFIC = (_traffic("minute"), _traffic("hour"), _traffic("day"))
+"""The same counts by minute, hour and day."""
+
+EVENT_MARTS = (_PRODUCT_HOUR, _PRODUCT_PAIRS)
+"""Other sums over events: what a batch stores is added."""
+
+VISIT_MARTS = (_SESSIONS_HOUR, _PAGES_DAY)
+"""Sums over visits: a visit's former state is taken away, its present state added."""
+
+MARTS = (
+    VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *TRAFFIC, DIM_USER,
+    *VISIT_MARTS, VISITORS_HOUR,
+)  # fmt: skip
+"""All of them; each follows from ``raw.events`` or from one that stands before it."""
+
+_SOLD = """(
+    SELECT bought.simulation, 'purchase' AS event_name, jsonb_agg(to_jsonb(line)) AS items
+    FROM mart.fact_orders AS bought INNER JOIN mart.fact_order_items AS line USING (order_id)
+    GROUP BY bought.order_id
+) AS sold"""
+
+
+def source_of(mart: Mart, events: str = "raw.events") -> str:
+    """Return the relation with all that a mart follows from.
+
+    Args:
+        mart: The mart.
+        events: The events, where it follows from them.
+    """
+    if mart is _PRODUCT_PAIRS:
+        return _SOLD  # it has no time: orders are kept longer than events
+    return {
+        "events": events,
+        "visits": "(SELECT *, 1 AS weight FROM mart.visits) AS every",
+        "user_day": "mart.user_day",
+    }[mart.source]

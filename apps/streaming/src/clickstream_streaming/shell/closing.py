@@ -1,0 +1,149 @@
+"""The close of a batch: what is done once, when all of its partitions are written.
+
+Owns how far the stream has come, the closing of runs, the offsets of partitions without
+records, and what is done now and then: boards computed as a whole, days made ahead of time
+and dropped. It does not know how events are written.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS
+from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.shell.database import connect, max_event_time
+from clickstream_streaming.shell.partition import offsets_row, timestamp
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.partition import BatchTask, Outcome
+    from clickstream_streaming.shell.telemetry import Telemetry
+
+__all__ = ["BatchCloser"]
+
+_LOG = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_GIVE_UP_SECONDS = 300.0
+_BOARDS_SECONDS = 60.0
+_BOARDS_SHARE = 0.02
+"""At most this share of the time goes into boards, however large they get."""
+_UPKEEP_SECONDS = 3_600.0
+_DAYS_AHEAD = 3
+_KEPT_BATCHES = 10_000
+
+_STORE_OFFSETS_TOO = """
+INSERT INTO ops.batches
+    (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset, until_offset)
+VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
+    %(until_offset)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+class BatchCloser:
+    """Closes the batches of one query, one after the other.
+
+    Args:
+        settings: Where the database is, and what is kept for how long.
+        telemetry: Where figures are shown.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._connection: Connection | None = None
+        self._reached: float | None = None
+        self._next_boards = 0.0
+        self._next_upkeep = 0.0
+
+    def late_before(self) -> float | None:
+        """Return the watermark, Unix seconds; ``None`` before the first event."""
+        if self._reached is None:
+            connection = connect(self._settings)
+            self._reached = max_event_time(connection, "events")
+            connection.close()
+        if self._reached is None:
+            return None
+        return self._reached - self._settings.watermark_delay_seconds
+
+    def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
+        """Close a batch; while the database is away it is tried again.
+
+        Raises:
+            DatabaseUnreachable: It stays away for five minutes.
+        """
+        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        while True:
+            try:
+                self._write(task, outcomes)
+                break
+            except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
+                self._forget_connection()
+                if time.monotonic() > deadline:
+                    raise
+                _LOG.warning("the close of batch %d is tried again: %s", task.batch_id, e)
+                time.sleep(_RETRY_SECONDS)
+        reached = [row.max_event_time for row in outcomes if row.max_event_time is not None]
+        self._reached = max([*reached, *([self._reached] if self._reached else [])], default=None)
+        self._telemetry.show_batch(outcomes, seconds)
+
+    def _write(self, task: BatchTask, outcomes: list[Outcome]) -> None:
+        if self._connection is None:
+            self._connection = connect(self._settings)
+        with self._connection, self._connection.cursor() as cursor:
+            for topic, partitions in task.offsets_until.items():
+                for partition in partitions:
+                    cursor.execute(_STORE_OFFSETS_TOO, offsets_row(task, topic, partition))
+            reached = [row.max_event_time for row in outcomes if row.max_event_time is not None]
+            if reached:
+                values = {
+                    "max_event_time": timestamp(max(reached)),
+                    "late_events": sum(row.late for row in outcomes),
+                    "watermark_seconds": self._settings.watermark_delay_seconds,
+                }
+                cursor.execute(NOTE_PROGRESS, values)
+            cursor.execute(CLOSE_RUNS)
+            self._compute_boards(cursor, is_due=cursor.rowcount > 0)
+        now = time.monotonic()
+        if now >= self._next_upkeep:
+            self._keep_up(self._connection)
+            self._next_upkeep = now + _UPKEEP_SECONDS
+
+    def _compute_boards(self, cursor: Cursor, *, is_due: bool) -> None:
+        """Compute boards when a run is closed, and now and then in between."""
+        began = time.monotonic()
+        if not is_due and began < self._next_boards:
+            return
+        cursor.execute("SELECT mart.compute_boards()")
+        taken = time.monotonic() - began
+        self._next_boards = began + max(_BOARDS_SECONDS, taken / _BOARDS_SHARE)
+
+    def _keep_up(self, connection: Connection) -> None:
+        """Make days ahead of time, drop those that are over, forget old batches."""
+        today = datetime.now(tz=UTC).date()
+        ahead = today + timedelta(days=_DAYS_AHEAD)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ops.ensure_event_partitions(%s, %s)", (today, ahead))
+        if self._settings.raw_retention_days:
+            before = today - timedelta(days=self._settings.raw_retention_days)
+            with connection, connection.cursor() as cursor:
+                cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
+                (dropped,) = cursor.fetchone() or (0,)
+            if dropped:
+                _LOG.info("%d days of raw.events before %s are dropped", dropped, before)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,162 @@
+"""The query: what it reads, how a batch is written, and where it starts.
+
+Owns the joint between Spark's batches and the database's transactions: each partition of a
+batch is written by the task that has read it, and the batch is closed when all are. It does
+not know what the rules and statements say.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from clickstream_contract.derive import spark_schema
+from clickstream_contract.events import EVENT_FIELDS
+from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.topics import EVENTS, LEDGER
+from pyspark.sql import functions as F
+
+from clickstream_streaming.core.parsing import checked_records, event_columns
+from clickstream_streaming.core.sample import sample_events
+from clickstream_streaming.shell.checkpoint import Checkpoint
+from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.database import committed_offsets, connect, refuse_if_behind
+from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+
+    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.checkpoint import Offsets
+    from clickstream_streaming.shell.telemetry import Telemetry
+
+__all__ = ["QUERY", "start_query", "warm_up"]
+
+QUERY = "events"
+_TOPICS = (EVENTS.name, LEDGER.name)
+_WARM_UP_ROWS = 1_000
+_WARM_UP_ROUNDS = 3
+
+
+def warm_up(spark: SparkSession) -> None:
+    """Let Spark compile what it will need, on samples, before the first record waits for it."""
+    values = spark.createDataFrame([(text,) for text in sample_events()], "value string")
+    kafka = values.crossJoin(spark.range(_WARM_UP_ROWS)).select(
+        F.col("value").cast("binary").alias("key"),
+        F.col("value").cast("binary").alias("value"),
+        F.lit(EVENTS.name).alias("topic"),
+        F.lit(0).alias("partition"),
+        F.col("id").alias("offset"),
+        F.current_timestamp().alias("timestamp"),
+    )
+    for _ in range(_WARM_UP_ROUNDS):
+        _stage(checked_records(kafka)).mapInArrow(_swallow, OUTCOME).collect()
+
+
+def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -> StreamingQuery:
+    """Start the query that stores events, rejects, marts and the ledger.
+
+    Raises:
+        CheckpointMismatch: The checkpoint is another job's.
+        DatabaseBehindCheckpoint: The database was wiped or restored.
+    """
+    checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
+    with closing(connect(settings)) as connection:
+        checkpoint.check_fingerprint(_fingerprint())
+        refuse_if_behind(connection, QUERY, checkpoint)
+        known = committed_offsets(connection, QUERY)
+    records = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.bootstrap_servers)
+        .option("subscribe", ",".join(_TOPICS))
+        .option("startingOffsets", _starting_offsets(known))
+        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+    closer = BatchCloser(settings, telemetry)
+
+    def write(batch: DataFrame, batch_id: int) -> None:
+        began = time.monotonic()
+        task = BatchTask(
+            settings=settings,
+            query=QUERY,
+            checkpoint_id=checkpoint.identity(),
+            batch_id=batch_id,
+            offsets_from=checkpoint.offsets_until(batch_id - 1) if batch_id else known,
+            offsets_until=checkpoint.offsets_until(batch_id),
+            late_before=closer.late_before(),
+            driver_pid=os.getpid(),
+        )
+        rows = batch.mapInArrow(partial(write_partition, task), OUTCOME).collect()
+        outcomes = [Outcome(**json.loads(row["outcome"])) for row in rows]
+        closer.close(task, outcomes, time.monotonic() - began)
+
+    return (
+        _stage(checked_records(records))
+        .writeStream.queryName(QUERY)
+        .outputMode("append")
+        .option("checkpointLocation", str(checkpoint.folder))
+        .trigger(processingTime=f"{settings.trigger_milliseconds} milliseconds")
+        .foreachBatch(write)
+        .start()
+    )
+
+
+def _stage(records: DataFrame) -> DataFrame:
+    """Return checked records as they are handed over."""
+    empty = F.lit(None).cast("string")
+    return records.select(
+        "topic",
+        F.col("partition").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
+        F.col("timestamp").alias("kafka_timestamp"),
+        "reason",
+        "detail",
+        "flags",
+        *(
+            F.when(F.col("reason").isNotNull(), F.concat(F.lit("\\x"), F.hex(source)))
+            .otherwise(empty)
+            .alias(name)
+            for name, source in (("key", "key"), ("payload", "value"))
+        ),
+        F.to_json("ledger").alias("ledger"),
+        *event_columns(),
+    )
+
+
+def _swallow(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Take records and answer nothing: what a worker process must load is loaded."""
+    for _ in batches:
+        yield from ()
+
+
+def _fingerprint() -> dict[str, str]:
+    """Return what a checkpoint must have been made with."""
+    schema = spark_schema(EVENT_FIELDS) + spark_schema(LEDGER_FIELDS)
+    return {
+        "query": QUERY,
+        "topics": ",".join(_TOPICS),
+        "schema": sha256(schema.encode()).hexdigest()[:16],
+    }
+
+
+def _starting_offsets(known: Offsets) -> str:
+    """Return where to start: where the database's batches ended, else at the beginning."""
+    if not known:
+        return "earliest"
+    return json.dumps(
+        {
+            topic: {str(number): until for number, until in partitions.items()}
+            for topic, partitions in known.items()
+        }
+    )

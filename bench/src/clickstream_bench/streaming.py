@@ -1,0 +1,257 @@
+"""How fast the stream is.
+
+Owns the comparison, all in one run on one machine with broker and database on it: Spark's own
+ceiling (read and parse to nothing), the same with the rules and the windows, the whole job
+into PostgreSQL, and how long an event takes to its row at steady rates.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from clickstream_contract.derive import spark_schema
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.events import EVENT_FIELDS
+from clickstream_contract.topics import EVENTS
+from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.figures import is_drained
+from clickstream_local.java import find_java_home
+from clickstream_local.kafka import Kafka, create_topics
+from clickstream_local.postgres import OWNER
+from clickstream_local.session import end_offsets
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+from clickstream_streaming.core.marts import DIMENSIONS
+from clickstream_streaming.core.parsing import checked_records
+from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.job import spark_session
+from clickstream_streaming.shell.verification import verify
+from pyspark.sql import functions as F
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickstream_local.processes import ServiceProcess
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["LATENCY_RATES", "measure_streaming"]
+
+LATENCY_RATES = (1_000, 5_000, 20_000)
+_EVENTS = 2_000_000
+_PACE_PER_SECOND = 5_000
+_SETTLE_SECONDS = 15
+_STEADY_SECONDS = 45
+_WAIT_SECONDS = 600.0
+_OFFSETS_PER_TRIGGER = 400_000
+_SIMULATION = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: bench}}
+spec:
+  seed: 42
+  rate: {{eventsPerSecond: {rate}}}
+  userMix:
+    - {{persona: Browser, weight: 400}}
+    - {{persona: Shopper, weight: 270}}
+    - {{persona: Researcher, weight: 100}}
+    - {{persona: Buyer, weight: 110}}
+    - {{persona: BargainHunter, weight: 70}}
+    - {{persona: Loyal, weight: 40}}
+    - {{persona: Bot, weight: 10}}
+  users: 200000
+  catalog: {{products: 1000, categories: 25}}
+  shards: 4
+  stopAfter: {{events: {events}}}
+"""
+
+
+def measure_streaming(events: int = _EVENTS) -> dict[str, float]:
+    """Return events per second of each way, their ratios, and latencies at steady rates."""
+    with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
+        bench = _Bench(Path(folder))
+        try:
+            bench.start_services()
+            bench.fill(events)
+            figures = bench.ceilings()
+            figures |= bench.drain(events)
+            for rate in LATENCY_RATES:
+                figures |= bench.steady(rate)
+        finally:
+            bench.stop()
+    for name in ("whole_job", "windows"):
+        figures[f"{name}_to_ceiling"] = (
+            figures[f"{name}_events_per_second"] / figures["ceiling_events_per_second"]
+        )
+    return figures
+
+
+class _Bench(Stack):
+    """The laptop's services, started as each measurement needs them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(StateFolder(folder), Console(stderr=True), lambda _text: None)
+
+    def start_services(self) -> None:
+        """Start broker and database."""
+        cache = ArtifactCache.of(os.environ)
+        kafka_jars = cache.provide(pinned_artifacts("kafka"), self.console)
+        self._jars = [str(jar) for jar in cache.provide(pinned_artifacts("spark"), self.console)]
+        self._java_home = find_java_home(os.environ, cache_folder(os.environ))
+        self.kafka = Kafka.start(self.state, self._java_home, kafka_jars)
+        self._running.append(self.kafka.process)
+        self.start_postgres()
+        self.kafka.wait_ready()
+        create_topics(self.kafka.bootstrap_servers)
+
+    def fill(self, events: int) -> None:
+        """Write the topic and its ledger, as the generator does when it must catch up."""
+        text = _SIMULATION.format(rate=_PACE_PER_SECOND, events=events)
+        started = datetime.fromtimestamp(time.time() - events / _PACE_PER_SECOND, tz=UTC)
+        self.run_id = uuid4()
+        os.environ["CLICKSTREAM_GENERATOR_START_TIME"] = started.isoformat()
+        try:
+            process = self._start_generator(parse_simulation(text))
+        finally:
+            del os.environ["CLICKSTREAM_GENERATOR_START_TIME"]
+        self._finish(process)
+
+    def ceilings(self) -> dict[str, float]:
+        """Measure what Spark alone can do, in a process of its own."""
+        os.environ["JAVA_HOME"] = str(self._java_home)
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            folder = self.state.folder("ceiling")
+            return pool.submit(
+                _ceilings, self.kafka.bootstrap_servers, ",".join(self._jars), folder
+            ).result()
+
+    def drain(self, events: int) -> dict[str, float]:
+        """Let the whole job take the topic into the tables, and prove it right."""
+        process = self.start_streaming(self._jars, str(self._java_home), java_options="")
+        connection = self.postgres.connect(OWNER)
+        ends = end_offsets(self.kafka.bootstrap_servers)
+        self._wait(lambda: is_drained(connection, self.run_id, ends), "the topic is drained")
+        with connection, connection.cursor() as cursor:
+            # From the end of the first batch: what comes before is Spark's start.
+            cursor.execute(
+                "WITH batch AS (SELECT batch_id, max(committed_at) AS at,"
+                " sum(until_offset) AS records FROM ops.batches WHERE topic = %s GROUP BY 1)"
+                " SELECT (max(records) - min(records)) /"
+                " extract(epoch FROM max(at) - min(at))::float8 FROM batch",
+                (EVENTS.name,),
+            )
+            (speed,) = cursor.fetchone() or (0.0,)
+        report = verify(connection)
+        connection.close()
+        if not report.is_clean() or report.events_stored != events:
+            raise RuntimeError(f"the tables are wrong, their speed means nothing: {report}")
+        self._streaming = process
+        return {"whole_job_events_per_second": speed}
+
+    def steady(self, rate: int) -> dict[str, float]:
+        """Hold a rate and return how long events took, once all have settled."""
+        self.run_id = uuid4()
+        seconds = _SETTLE_SECONDS + _STEADY_SECONDS
+        text = _SIMULATION.format(rate=rate, events=rate * seconds)
+        process = self._start_generator(parse_simulation(text))
+        self._finish(process)
+        ends = end_offsets(self.kafka.bootstrap_servers)
+        connection = self.postgres.connect(OWNER)
+        self._wait(lambda: is_drained(connection, self.run_id, ends), "the run is drained")
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch"
+                " FROM ingested_at - event_time)::float8) FROM raw.events WHERE run_id = %s"
+                " AND event_time > (SELECT min(event_time) FROM raw.events WHERE run_id = %s)"
+                " + %s * interval '1 second'",
+                (str(self.run_id), str(self.run_id), _SETTLE_SECONDS),
+            )
+            ((p50, p95),) = cursor.fetchone() or ((0.0, 0.0),)
+        connection.close()
+        return {f"latency_p50_seconds_at_{rate}": p50, f"latency_p95_seconds_at_{rate}": p95}
+
+    def _finish(self, generator: ServiceProcess) -> None:
+        if generator.process.wait(_WAIT_SECONDS):
+            generator.check()
+        self._running.remove(generator)
+
+    def _wait(self, holds: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not holds():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not in {_WAIT_SECONDS:.0f} s: {what}")
+            time.sleep(0.2)
+
+
+def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
+    """Read the whole topic in batches as large as the job's, to nothing."""
+    settings = Settings(servers, "", Path(), folder, jars=jars)
+    spark = spark_session(settings)
+    spark.conf.set("spark.sql.shuffle.partitions", "2")
+    parse: dict[str, Callable[[DataFrame], DataFrame]] = {
+        "ceiling": lambda kafka: kafka.select(
+            F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
+        ),
+        "rules": checked_records,
+        "windows": _windows,
+    }
+    figures: dict[str, float] = {}
+    for name, frame in parse.items():
+        figures[f"{name}_events_per_second"] = _speed(
+            spark, servers, folder / name, frame, "update" if name == "windows" else "append"
+        )
+    spark.stop()
+    return figures
+
+
+def _windows(kafka: DataFrame) -> DataFrame:
+    """Count per minute, as Spark does with a state of its own."""
+    events = checked_records(kafka).where(F.col("event").isNotNull()).select(
+        F.col("event.event_time").cast("timestamp").alias("event_time"),
+        *(f"event.{name}" for name in DIMENSIONS),
+    )  # fmt: skip
+    return (
+        events.withWatermark("event_time", "15 minutes")
+        .groupBy(F.window("event_time", "1 minute"), *DIMENSIONS)
+        .count()
+    )
+
+
+def _speed(
+    spark: SparkSession,
+    servers: str,
+    checkpoint: Path,
+    frame: Callable[[DataFrame], DataFrame],
+    mode: Any,  # noqa: ANN401  one of Spark's words
+) -> float:
+    """Return records per second of all batches but the first, which compiles."""
+    kafka = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", servers)
+        .option("subscribe", EVENTS.name)
+        .option("startingOffsets", "earliest")
+        .option("maxOffsetsPerTrigger", _OFFSETS_PER_TRIGGER)
+        .load()
+    )
+    query = (
+        frame(kafka)
+        .writeStream.format("noop")
+        .outputMode(mode)
+        .option("checkpointLocation", str(checkpoint))
+        .trigger(availableNow=True)
+        .start()
+    )
+    query.awaitTermination()
+    batches = [row for row in query.recentProgress if row.numInputRows]
+    milliseconds = sum(row.durationMs["triggerExecution"] for row in batches[1:])
+    return 1000 * sum(row.numInputRows for row in batches[1:]) / milliseconds
