@@ -45,6 +45,11 @@ COMMENT ON COLUMN ops.batches.from_offset IS 'The offset from which the partitio
 ALTER TABLE ops.shards ADD COLUMN dropped_events bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN ops.shards.dropped_events IS 'Events that were stored and whose days were dropped since.';
 
+-- A rebuild that takes an order away takes its lines along.
+ALTER TABLE mart.fact_order_items DROP CONSTRAINT fact_order_items_order_id_fkey;
+ALTER TABLE mart.fact_order_items ADD CONSTRAINT fact_order_items_order_id_fkey
+    FOREIGN KEY (order_id) REFERENCES mart.fact_orders ON DELETE CASCADE;
+
 ALTER TABLE mart.product_hour DROP COLUMN product_name;
 ALTER TABLE mart.product_hour DROP COLUMN brand;
 ALTER TABLE mart.product_hour DROP COLUMN category;
@@ -1047,6 +1052,9 @@ ALTER TABLE ops.rejected_events DROP COLUMN replayed_at, DROP COLUMN rule;
 ALTER TABLE mart.product_hour DROP COLUMN revenue_minor, DROP COLUMN pieces, DROP COLUMN orders;
 ALTER TABLE mart.product_hour ADD COLUMN product_name text NOT NULL DEFAULT '',
     ADD COLUMN brand text NOT NULL DEFAULT '', ADD COLUMN category text NOT NULL DEFAULT '';
+ALTER TABLE mart.fact_order_items DROP CONSTRAINT fact_order_items_order_id_fkey;
+ALTER TABLE mart.fact_order_items ADD CONSTRAINT fact_order_items_order_id_fkey
+    FOREIGN KEY (order_id) REFERENCES mart.fact_orders;
 ALTER TABLE ops.shards DROP COLUMN dropped_events;
 ALTER TABLE ops.batches DROP COLUMN from_offset;
 ALTER TABLE ops.progress DROP COLUMN final_before;

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from datetime import date
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,15 +22,18 @@ from clickstream_contract.document import parse_simulation
 from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.simulation import MAX_EVENTS_PER_SECOND
+from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import verify as verify_tables
 from rich.console import Console
 
+from clickstream_local.backup import back_up, check_restorable
 from clickstream_local.display import live_line, show_verification
 from clickstream_local.doctor import examine
 from clickstream_local.errors import LocalError, NotRunning
 from clickstream_local.figures import read_live
 from clickstream_local.postgres import DATABASE, OWNER, READER, Postgres, binary
 from clickstream_local.processes import stop_remembered
+from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
@@ -43,6 +47,8 @@ __all__ = ["main"]
 
 _STOP_SECONDS = 240.0
 _WIDE_CELLS = 200
+_SHOWN_BYTES = 80
+_REPLAYED_AT_ONCE = 100_000
 
 app = typer.Typer(
     help="A shop's visitors through Kafka, Spark and PostgreSQL, on this machine.",
@@ -52,6 +58,9 @@ app = typer.Typer(
 )
 for _point in entry_points(group="clickstream.commands"):
     app.add_typer(_point.load(), name=_point.name)
+
+rejects_app = typer.Typer(help="Records that are no events.", no_args_is_help=True)
+app.add_typer(rejects_app, name="rejects")
 
 _StateDir = Annotated[Path, typer.Option(help="Folder that everything is kept in.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -148,6 +157,109 @@ def psql(
     raise typer.Exit(child)
 
 
+@app.command("rebuild")
+def rebuild_marts(
+    since: Annotated[
+        str | None, typer.Option("--from", help="First day, such as 2026-01-31, UTC.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Day before which it ends, UTC.")
+    ] = None,
+    *,
+    as_json: _Json = False,
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Work the marts out anew from the stored events; the stream may run meanwhile."""
+    days = _day("--from", since), _day("--to", until)
+    with _database(StateFolder(state_dir.absolute())) as postgres:
+        connection = postgres.connect(OWNER)
+        changed = rebuild(connection, *days)
+        connection.close()
+    if as_json:
+        typer.echo(json.dumps(changed))
+        return
+    for table, rows in changed.items():
+        typer.echo(f"{table:<28} {rows:>10,} rows changed")
+
+
+@rejects_app.command("list")
+def rejects_list(
+    reason: Annotated[str | None, typer.Option(help="Only those with this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
+    *,
+    as_json: _Json = False,
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Show records that are no events; with --json one per line, to be mended and replayed."""
+    with _database(StateFolder(state_dir.absolute())) as postgres:
+        connection = postgres.connect(READER)
+        found = list_rejects(connection, reason, limit)
+        connection.close()
+    for row in found:
+        if as_json:
+            typer.echo(json.dumps(row.to_json()))
+        else:
+            start = repr((row.payload or b"")[:_SHOWN_BYTES])[2:-1]
+            place = f"{row.topic}/{row.partition}@{row.offset}"
+            typer.echo(f"{row.arrived_at}  {place}  {row.rule:<28} {start}")
+
+
+@rejects_app.command("replay")
+def rejects_replay(
+    file: Annotated[
+        Path | None, typer.Argument(help="Mended rejects, as `list --json` writes them.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Without a file: all with this reason, as they are.")
+    ] = None,
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Send rejects again while `clickstream up` runs; the stream judges them anew."""
+    if (file is None) == (reason is None):
+        raise SimulationInvalid("rejects replay", None, "it must be given a FILE or a --reason")
+    state = StateFolder(state_dir.absolute())
+    running = state.recall()
+    if running is None or not psutil.pid_exists(running["pid"]):
+        raise NotRunning(state_dir)
+    connection = _running_postgres(state, running["ports"]["postgres"]).connect(OWNER)
+    if file is None:
+        chosen = list_rejects(connection, reason, _REPLAYED_AT_ONCE)
+    else:
+        chosen = mended_from(file.read_text(encoding="utf-8").splitlines())
+    count = replay(connection, f"127.0.0.1:{running['ports']['kafka']}", chosen)
+    connection.close()
+    typer.echo(f"{count} records sent again")
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to; it must not be there.")],
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Write the tables, with the offsets that belong to them, into a folder."""
+    with _database(StateFolder(state_dir.absolute())) as postgres:
+        manifest = back_up(postgres, folder.absolute())
+    typer.echo(f"{folder}: {manifest['bytes']:,} bytes, taken at {manifest['taken_at']}")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `clickstream backup` has written.")],
+    state_dir: _StateDir = _STATE_DIR,
+) -> None:
+    """Put a backup back where no database is; `clickstream up` then goes on from there."""
+    state = StateFolder(state_dir.absolute())
+    manifest = check_restorable(folder.absolute(), state)
+    with state.lock():
+        stack = Stack(state, Console(stderr=True), lambda _text: None)
+        try:
+            is_same = stack.restore_postgres(folder.absolute(), manifest)
+        finally:
+            stack.stop()
+    goes_on = "from the backup's offsets" if is_same else "at the beginning of what Kafka has"
+    typer.echo(f"restored as of {manifest['taken_at']}; reading goes on {goes_on}")
+
+
 @app.command()
 def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
     """Look at this machine and say what is missing."""
@@ -156,6 +268,14 @@ def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
         is_fine &= finding.is_fine
         typer.echo(f"{'ok ' if finding.is_fine else 'BAD'}  {finding.what}: {finding.says}")
     raise typer.Exit(0 if is_fine else 1)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    """Read a day from the command line."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise SimulationInvalid(name, text, "it must be a day such as 2026-01-31") from None
 
 
 def _console() -> Console:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyRunning",
+    "BackupUnfit",
     "DownloadFailed",
     "DrainFailed",
     "JavaMissing",
     "LocalError",
     "NoSpace",
     "NotRunning",
+    "RejectUnknown",
     "ServiceFailed",
 ]
 
@@ -137,6 +139,34 @@ class DrainFailed(LocalError):
             f"the stream had not stored all events after {seconds:.0f} s; the rest is in Kafka"
             " and is stored when `clickstream up` runs again"
         )
+
+
+class BackupUnfit(LocalError):
+    """A backup cannot be written or put back.
+
+    Attributes:
+        folder: The backup.
+        reason: Why.
+    """
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        """Keep the fields and build the text."""
+        self.folder, self.reason = folder, reason
+        super().__init__(f"the backup {folder}: {reason}")
+
+
+class RejectUnknown(LocalError):
+    """A reject cannot be sent again; none of the others was noted as sent.
+
+    Attributes:
+        which: The reject.
+        reason: Why.
+    """
+
+    def __init__(self, which: str, reason: str) -> None:
+        """Keep the fields and build the text."""
+        self.which, self.reason = which, reason
+        super().__init__(f"{which} {reason}; see `clickstream rejects list`")
 
 
 def _last_line(log_file: Path) -> str:

@@ -19,6 +19,7 @@ import psutil
 from clickstream_contract.document import dump_simulation
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.backup import put_back
 from clickstream_local.errors import NoSpace
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, announce_run, create_topics
@@ -29,6 +30,7 @@ from clickstream_local.processes import ServiceProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from uuid import UUID
 
     from clickstream_contract.simulation import Simulation
@@ -101,12 +103,27 @@ class Stack:
 
     def start_postgres(self) -> None:
         """Start the database alone, with its tables."""
+        self._start_database()
+        migrate(self.postgres)
+        self.postgres.see_to_logins()
+
+    def restore_postgres(self, source: Path, manifest: dict[str, Any]) -> bool:
+        """Start an empty database and put a backup into it.
+
+        Returns:
+            Whether the backup's offsets belong to the Kafka that is there.
+        """
+        self._start_database()
+        is_same = put_back(self.postgres, source, manifest)
+        migrate(self.postgres)
+        self.postgres.see_to_logins()
+        return is_same
+
+    def _start_database(self) -> None:
         self.postgres = Postgres.start(self.state, self._ports.get("postgres"))
         if self.postgres.process is not None:
             self._running.append(self.postgres.process)
         self.postgres.wait_ready()
-        migrate(self.postgres)
-        self.postgres.see_to_logins()
 
     def start_streaming(
         self, jars: list[str], java_home: str, java_options: str = _SPARK_JVM

@@ -332,7 +332,7 @@ _SOLD = """(
     SELECT bought.simulation, 'purchase' AS event_name, jsonb_agg(to_jsonb(line)) AS items
     FROM mart.fact_orders AS bought INNER JOIN mart.fact_order_items AS line USING (order_id)
     GROUP BY bought.order_id
-) AS sold"""
+)"""
 
 
 def source_of(mart: Mart, events: str = "raw.events") -> str:
@@ -346,6 +346,6 @@ def source_of(mart: Mart, events: str = "raw.events") -> str:
         return _SOLD  # it has no time: orders are kept longer than events
     return {
         "events": events,
-        "visits": "(SELECT *, 1 AS weight FROM mart.visits) AS every",
+        "visits": "(SELECT *, 1 AS weight FROM mart.visits)",
         "user_day": "mart.user_day",
     }[mart.source]

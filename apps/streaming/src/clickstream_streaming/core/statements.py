@@ -173,7 +173,7 @@ SELECT {_list(_MOVED, "old_")}, -1, false FROM merged WHERE old_session_id IS NO
 
 _MEET_USERS = upsert(
     DIM_USER,
-    DIM_USER.select.format(source="(SELECT * FROM moved WHERE begins) AS begun"),
+    DIM_USER.select.format(source="(SELECT * FROM moved WHERE begins)"),
     condition="excluded.first_seen_at < known.first_seen_at",
 )
 
@@ -187,7 +187,7 @@ _PRESENT = """(
     SELECT simulation, user_id, event_time FROM fresh WHERE session_id IN (
         SELECT session_id FROM moved WHERE weight = 1
             AND date_trunc('hour', started_at, 'UTC') <> date_trunc('hour', last_event_at, 'UTC'))
-) AS present"""
+)"""
 
 _SEE_USERS = f"""
 WITH merged AS (

@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS
 from py4j.protocol import Py4JJavaError
@@ -136,19 +136,21 @@ def _check_topic(spark: SparkSession, settings: Settings) -> None:
         TopicMissing: It is not there, or Kafka is not.
         TopicUnfit: It has another number of partitions than expected.
     """
+    jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
+    client = jvm.org.apache.kafka.clients.admin.Admin.create(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "default.api.timeout.ms": str(_KAFKA_MILLISECONDS),
+            "request.timeout.ms": str(_KAFKA_MILLISECONDS),
+        }
+    )
     try:
-        found = (
-            spark.read.format("kafka")
-            .option("kafka.bootstrap.servers", settings.bootstrap_servers)
-            .option("kafka.default.api.timeout.ms", _KAFKA_MILLISECONDS)
-            .option("subscribe", EVENTS.name)
-            # The last record of each partition at most: only their number is wanted.
-            .option("startingOffsets", "latest")
-            .load()
-            .rdd.getNumPartitions()
-        )
-    except (PySparkException, Py4JJavaError) as error:
-        raise TopicMissing(EVENTS.name, _cause(str(error))) from error
+        topics = client.describeTopics([EVENTS.name]).allTopicNames().get()
+        found = topics[EVENTS.name].partitions().size()
+    except Py4JJavaError as error:
+        raise TopicMissing(EVENTS.name, _cause(str(error.java_exception))) from error
+    finally:
+        client.close()
     if settings.events_partitions and found != settings.events_partitions:
         raise TopicUnfit(EVENTS.name, found, settings.events_partitions)
 

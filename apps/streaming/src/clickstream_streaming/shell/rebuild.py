@@ -13,7 +13,6 @@ from clickstream_streaming.core.marts import MARTS, VISITS, Mart, source_of
 from clickstream_streaming.core.statements import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from psycopg2.extensions import connection as Connection
@@ -48,52 +47,46 @@ def rebuild(
         dropped = cursor.fetchone()
         since = max(filter(None, [since, dropped[0] if dropped else None]), default=None)
         values = {"since": since or "-infinity", "until": until or "infinity"}
-        for source in ("events", "visits", "user_day"):
-            marts = [mart for mart in MARTS if mart.source == source]
-            if dropped:
-                marts = [mart for mart in marts if mart.time or not mart.kept_by]
-            changed |= _rebuild(cursor, marts, values)
+        for mart in MARTS:
+            if not dropped or mart.time or not mart.kept_by:
+                changed[mart.table] = _rebuild(cursor, mart, values)
         cursor.execute("SELECT mart.compute_boards()")
     return changed
 
 
-def _rebuild(cursor: Cursor, marts: Iterable[Mart], values: dict[str, object]) -> dict[str, int]:
-    """Rebuild marts that do not follow from each other."""
-    rows = {mart: f"wanted_{mart.table.removeprefix('mart.')}" for mart in marts}
-    changed = {}
-    for mart, wanted in rows.items():
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE {wanted} ON COMMIT DROP AS SELECT * FROM"
-            f" ({mart.select.format(source=_source(mart))}) AS one WHERE {_in_range(mart)}",
-            values,
-        )
-    # Lines before their orders.
-    for mart, wanted in reversed(rows.items()):
-        same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)
-        cursor.execute(
-            f"DELETE FROM {mart.table} AS one WHERE {_in_range(mart)}"
-            f" AND NOT EXISTS (SELECT FROM {wanted} AS wanted WHERE {same})",
-            values,
-        )
-        changed[mart.table] = cursor.rowcount
-    for mart, wanted in rows.items():
-        known, given = (
-            ", ".join(f"{side}.{name}" for name in mart.values) for side in ("known", "excluded")
-        )
-        condition = f"({known}) IS DISTINCT FROM ({given})"
-        cursor.execute(upsert(mart, f"TABLE {wanted}", condition=condition))
-        changed[mart.table] += cursor.rowcount
+def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
+    """Rebuild one mart; those that it follows from are right by then."""
+    cursor.execute(
+        "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM"
+        f" ({mart.select.format(source=_source(mart))}) AS one WHERE {_in_range(mart)}",
+        values,
+    )
+    same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)
+    # A sum that has come back to nothing is as good as no row.
+    counts = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
+    cursor.execute(
+        f"DELETE FROM {mart.table} AS one WHERE {_in_range(mart)} AND ({counts})"
+        f" AND NOT EXISTS (SELECT FROM wanted WHERE {same})",
+        values,
+    )
+    changed = cursor.rowcount
+    known, given = (
+        ", ".join(f"{side}.{name}" for name in mart.values) for side in ("known", "excluded")
+    )
+    cursor.execute(upsert(mart, "TABLE wanted", condition=f"({known}) IS DISTINCT FROM ({given})"))
+    changed += cursor.rowcount
+    cursor.execute("DROP TABLE wanted")
     return changed
 
 
 def _source(mart: Mart) -> str:
     """Return what a mart follows from, no more of it than the range asks for."""
     in_range = f"event_time >= {_DAY} AND event_time < {_NEXT}"
-    events = f"(SELECT * FROM raw.events WHERE {in_range}) AS every"
+    events = f"(SELECT * FROM raw.events WHERE {in_range})"
     if mart is VISITS:
         # A visit is worked out from all of its events, whatever their day.
         visits = f"SELECT session_id FROM raw.events WHERE {in_range}"
-        events = f"(SELECT * FROM raw.events WHERE session_id IN ({visits})) AS every"
+        events = f"(SELECT * FROM raw.events WHERE session_id IN ({visits}))"
     return source_of(mart, events if mart.time else "raw.events")
 
 

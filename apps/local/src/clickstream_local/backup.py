@@ -1,0 +1,127 @@
+"""Backup and restore: the database and, in it, the offsets that belong to its rows.
+
+Owns the form of a backup (a folder with ``pg_dump``'s archive and a manifest) and the order in
+which it is put back. Truth is kept in the database alone: offsets are written in the
+transactions of the rows, so one consistent dump has both. It does not know any table but the
+offsets'.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clickstream_local.errors import BackupUnfit, ServiceFailed
+from clickstream_local.postgres import DATABASE, LOGINS, OWNER, binary
+
+if TYPE_CHECKING:
+    from clickstream_local.postgres import Postgres
+    from clickstream_local.state import StateFolder
+
+__all__ = ["back_up", "check_restorable", "put_back"]
+
+_FORMAT = 1
+_DUMP = "database.dump"
+_MANIFEST = "manifest.json"
+
+
+def back_up(postgres: Postgres, target: Path) -> dict[str, Any]:
+    """Write a backup of this moment; the stream may run meanwhile. Return its manifest.
+
+    Raises:
+        BackupUnfit: The folder is there and not empty.
+        ServiceFailed: ``pg_dump`` failed.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise BackupUnfit(target, "it is there already and not empty; name another folder")
+    draft = target.with_name(target.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True, mode=0o700)
+    dump = ["--format=custom", "--no-owner", f"--file={draft / _DUMP}", DATABASE]
+    _run(postgres, "pg_dump", dump)
+    manifest = {
+        "format": _FORMAT,
+        "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "kafka_cluster_id": _cluster_id(postgres.state),
+        "bytes": (draft / _DUMP).stat().st_size,
+    }
+    (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    if target.exists():
+        target.rmdir()
+    draft.rename(target)
+    return manifest
+
+
+def check_restorable(source: Path, state: StateFolder) -> dict[str, Any]:
+    """Look at a backup and at where it is to go, before anything is touched.
+
+    Raises:
+        BackupUnfit: It is none, or there is a database already.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((source / _MANIFEST).read_text(encoding="utf-8"))
+        size = (source / _DUMP).stat().st_size
+    except (OSError, ValueError) as error:
+        raise BackupUnfit(source, f"it is no backup: {error}") from None
+    if manifest.get("format") != _FORMAT or size != manifest.get("bytes"):
+        raise BackupUnfit(source, "it is incomplete or of another version")
+    if (state.root / "postgres").exists():
+        there = state.root / "postgres"
+        raise BackupUnfit(source, f"there is a database in {there}; move that folder away first")
+    return manifest
+
+
+def put_back(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool:
+    """Fill an empty database; say whether its offsets belong to the Kafka that is there.
+
+    If they do, the stream goes on from them and reads again what came after the backup. With
+    another Kafka it begins at the beginning.
+
+    Raises:
+        ServiceFailed: ``pg_restore`` failed.
+    """
+    with postgres.connect(OWNER) as connection, connection.cursor() as cursor:
+        for role in sorted(set(LOGINS.values())):
+            cursor.execute(f'CREATE ROLE "{role}" NOLOGIN')
+    connection.close()
+    restore = ["--no-owner", "--exit-on-error", f"--dbname={DATABASE}", str(source / _DUMP)]
+    _run(postgres, "pg_restore", restore)
+    shutil.rmtree(postgres.state.root / "checkpoints", ignore_errors=True)
+    ours = _cluster_id(postgres.state)
+    is_same = ours is not None and ours == manifest.get("kafka_cluster_id")
+    if not is_same:
+        with postgres.connect(OWNER) as connection, connection.cursor() as cursor:
+            cursor.execute("DELETE FROM ops.batches")
+        connection.close()
+    return is_same
+
+
+def _cluster_id(state: StateFolder) -> str | None:
+    """Return which Kafka is there: the id that it was formatted with."""
+    try:
+        text = (state.root / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return values.get("cluster.id")
+
+
+def _run(postgres: Postgres, program: str, arguments: list[str]) -> None:
+    log_file = postgres.state.log_file("backup")
+    password = postgres.state.secret(OWNER).read_text(encoding="utf-8")
+    address = [f"--host={postgres.host}", f"--port={postgres.port}", f"--username={OWNER}"]
+    with log_file.open("ab") as log:
+        done = subprocess.run(
+            [str(binary(program)), *address, *arguments],
+            env={**os.environ, "PGPASSWORD": password},
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    if done.returncode:
+        raise ServiceFailed(program, "failed", log_file)

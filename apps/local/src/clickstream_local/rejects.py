@@ -1,0 +1,118 @@
+"""Rejects: looked at, and sent again once they are mended.
+
+Owns the form in which rejects are listed and read back, one JSON object per line. A record is
+sent again under its own key to its own topic; whether it is an event now is the stream's to
+say. It does not know the rules.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clickstream_contract.topics import EVENTS, LEDGER
+from confluent_kafka import Producer
+
+from clickstream_local.errors import RejectUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg2.extensions import connection as Connection
+
+__all__ = ["Reject", "list_rejects", "mended_from", "replay"]
+
+_FLUSH_SECONDS = 30
+_CLIENT = {"acks": "all", "partitioner": "murmur2_random", "message.max.bytes": 2_097_152}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that is no event, with where it stands in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    rule: str
+    arrived_at: str
+    payload: bytes | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's values; bytes that are no UTF-8 as base64."""
+        shown: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("topic", "partition", "offset", "rule", "arrived_at")
+        }
+        try:
+            text = None if self.payload is None else self.payload.decode()
+        except UnicodeDecodeError:
+            return shown | {"payload_base64": b64encode(self.payload or b"").decode()}
+        return shown | {"payload": text}
+
+
+def list_rejects(connection: Connection, reason: str | None, limit: int) -> list[Reject]:
+    """Return the last rejects that were not sent again, the latest first."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT topic, kafka_partition, kafka_offset, rule,"
+            " to_char(kafka_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+            " payload FROM ops.rejected_events WHERE replayed_at IS NULL"
+            " AND (%(reason)s IS NULL OR reason = %(reason)s)"
+            " ORDER BY kafka_timestamp DESC, kafka_partition, kafka_offset DESC LIMIT %(limit)s",
+            {"reason": reason, "limit": limit},
+        )
+        return [
+            Reject(*row, None if payload is None else bytes(payload))
+            for *row, payload in cursor.fetchall()
+        ]
+
+
+def mended_from(lines: Iterable[str]) -> list[Reject]:
+    """Read rejects as :meth:`Reject.to_json` writes them, one per line.
+
+    Raises:
+        RejectUnknown: A line is not such a one.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text, coded = row.get("payload"), row.get("payload_base64")
+            payload = b64decode(coded, validate=True) if coded else text and text.encode()
+            at = (str(row["topic"]), int(row["partition"]), int(row["offset"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RejectUnknown(f"line {number}", f"cannot be read: {error!r}") from None
+        found.append(Reject(*at, "", "", payload))
+    return found
+
+
+def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]) -> int:
+    """Send rejects again, and note that; return how many.
+
+    Raises:
+        RejectUnknown: One is not among the rejects, or was sent again before.
+    """
+    producer = Producer({"bootstrap.servers": bootstrap_servers, **_CLIENT})
+    with connection, connection.cursor() as cursor:
+        for row in rejects:
+            where = f"{row.topic}/{row.partition}@{row.offset}"
+            cursor.execute(
+                "UPDATE ops.rejected_events SET replayed_at = clock_timestamp()"
+                " WHERE topic = %s AND kafka_partition = %s AND kafka_offset = %s"
+                " AND replayed_at IS NULL RETURNING key",
+                (row.topic, row.partition, row.offset),
+            )
+            known = cursor.fetchone()
+            if known is None or row.topic not in {EVENTS.name, LEDGER.name}:
+                raise RejectUnknown(where, "is not among the rejects, or was sent again before")
+            key = None if known[0] is None else bytes(known[0])
+            producer.produce(row.topic, value=row.payload, key=key)
+        # Noted only if all have arrived: what was sent nevertheless is known by its id.
+        left = producer.flush(_FLUSH_SECONDS)
+        if left:
+            raise RejectUnknown(f"{left} records", "were not taken by Kafka; try again")
+    return len(rejects)
