@@ -852,6 +852,34 @@ COMMENT ON COLUMN mart.ga4_events.traffic_source IS 'What led to the shop.';
 COMMENT ON COLUMN mart.ga4_events.items IS 'The items that the event is about. Money in euros.';
 COMMENT ON COLUMN mart.ga4_events.event_time IS 'Time of the event: the column by which the days are partitioned.';
 
+-- A day is made beside the table and then attached: that waits for nobody who reads or writes,
+-- while PARTITION OF would wait for every reader, and everybody else for it.
+CREATE OR REPLACE FUNCTION ops.ensure_event_partitions(first_day date, last_day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    day date := first_day;
+    name text;
+BEGIN
+    IF last_day - first_day > 800 THEN
+        RAISE EXCEPTION 'from % to % are more days than one call may add', first_day, last_day;
+    END IF;
+    WHILE day <= last_day LOOP
+        name := 'events_' || to_char(day, 'YYYYMMDD');
+        IF to_regclass('raw.' || name) IS NULL THEN
+            PERFORM pg_advisory_xact_lock(hashtext('raw.events'));
+            IF to_regclass('raw.' || name) IS NULL THEN
+                EXECUTE format('CREATE TABLE raw.%I (LIKE raw.events INCLUDING DEFAULTS)', name);
+                EXECUTE format(
+                    'ALTER TABLE raw.events ATTACH PARTITION raw.%I FOR VALUES FROM (%L) TO (%L)',
+                    name, day::text || ' 00:00+00', (day + 1)::text || ' 00:00+00'
+                );
+            END IF;
+        END IF;
+        day := day + 1;
+    END LOOP;
+END
+$$;
+
 -- Whole tables from tables, not from batches: small results that would cost more to keep up to
 -- date with every batch than to compute now and then. The writer may run this and no more of it.
 CREATE FUNCTION mart.compute_boards() RETURNS void
@@ -961,6 +989,8 @@ DECLARE
     part record;
     dropped integer := 0;
 BEGIN
+    -- Who reads for long must not make the stream wait for long: it is tried again later.
+    SET LOCAL lock_timeout = '3s';
     IF before_day > (clock_timestamp() AT TIME ZONE 'UTC')::date THEN
         RAISE EXCEPTION 'days from % on are not over yet', before_day;
     END IF;
@@ -1065,6 +1095,30 @@ ALTER INDEX mart.visits_pkey RENAME TO fact_sessions_pkey;
 ALTER TABLE mart.visits RENAME TO fact_sessions;
 CREATE INDEX fact_sessions_open ON mart.fact_sessions (started_at) WHERE NOT is_final;
 ALTER TABLE raw.events DROP COLUMN flags;
+
+CREATE OR REPLACE FUNCTION ops.ensure_event_partitions(first_day date, last_day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    day date := first_day;
+    name text;
+BEGIN
+    IF last_day - first_day > 800 THEN
+        RAISE EXCEPTION 'from % to % are more days than one call may add', first_day, last_day;
+    END IF;
+    WHILE day <= last_day LOOP
+        name := 'events_' || to_char(day, 'YYYYMMDD');
+        IF to_regclass('raw.' || name) IS NULL THEN
+            PERFORM pg_advisory_xact_lock(hashtext('raw.' || name));
+            EXECUTE format(
+                'CREATE TABLE IF NOT EXISTS raw.%I PARTITION OF raw.events'
+                ' FOR VALUES FROM (%L) TO (%L)',
+                name, day::text || ' 00:00+00', (day + 1)::text || ' 00:00+00'
+            );
+        END IF;
+        day := day + 1;
+    END LOOP;
+END
+$$;
 
 CREATE VIEW mart.kpis AS
 SELECT

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 
-def _are_clean(pipeline: Pipeline) -> bool:
+def _stored_and_clean(pipeline: Pipeline) -> int:
     report = pipeline.verify()
     assert {name: getattr(report, name) for name in DEFECTS} == dict.fromkeys(DEFECTS, 0)
-    return report.events_stored > 0
+    return report.events_stored
 
 
 def _restore(folder: Path, source: Path) -> bool:
@@ -58,8 +58,7 @@ def test_what_is_destroyed_comes_back(tmp_path: Path) -> None:
     assert _restore(folder, backup)
     with Pipeline(folder) as after:
         after.drain(before.run_id)  # what came after the backup is still in Kafka
-        assert _are_clean(after)
-        assert after.verify().events_stored == stored
+        assert _stored_and_clean(after) == stored
 
     shutil.rmtree(folder)
     assert not _restore(folder, backup)
@@ -113,6 +112,7 @@ def test_a_mended_reject_becomes_an_event(pipeline: Pipeline) -> None:
     with pytest.raises(RejectUnknown, match="line 1"):
         mended_from(["{}"])
 
+    # A reader that sits in a transaction: a day that is new must not have to wait for it.
     with connection, connection.cursor() as cursor:
         query = "SELECT price_minor FROM raw.events WHERE event_id = %s"
 
@@ -125,4 +125,4 @@ def test_a_mended_reject_becomes_an_event(pipeline: Pipeline) -> None:
     pipeline.forget(good["run_id"])
     connection.close()
     reader.close()
-    assert _are_clean(pipeline)
+    _stored_and_clean(pipeline)

@@ -13,13 +13,14 @@ import os
 import shutil
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clickstream_local.errors import BackupUnfit, ServiceFailed
 from clickstream_local.postgres import DATABASE, LOGINS, OWNER, binary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clickstream_local.postgres import Postgres
     from clickstream_local.state import StateFolder
 

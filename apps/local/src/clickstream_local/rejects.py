@@ -64,8 +64,8 @@ def list_rejects(connection: Connection, reason: str | None, limit: int) -> list
             {"reason": reason, "limit": limit},
         )
         return [
-            Reject(*row, None if payload is None else bytes(payload))
-            for *row, payload in cursor.fetchall()
+            Reject(topic, partition, offset, rule, at, None if payload is None else bytes(payload))
+            for topic, partition, offset, rule, at, payload in cursor.fetchall()
         ]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg2
+from psycopg2 import errors
 
 from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS
 from clickstream_streaming.errors import DatabaseUnreachable
@@ -134,14 +135,20 @@ class BatchCloser:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT ops.ensure_event_partitions(%s, %s)", (today, ahead))
         if self._settings.raw_retention_days:
-            before = today - timedelta(days=self._settings.raw_retention_days)
+            self._drop_days(connection, today - timedelta(days=self._settings.raw_retention_days))
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
+
+    def _drop_days(self, connection: Connection, before: date) -> None:
+        try:
             with connection, connection.cursor() as cursor:
                 cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
                 (dropped,) = cursor.fetchone() or (0,)
-            if dropped:
-                _LOG.info("%d days of raw.events before %s are dropped", dropped, before)
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
+        except errors.LockNotAvailable:
+            _LOG.warning("days before %s are dropped later: somebody reads them", before)
+            return
+        if dropped:
+            _LOG.info("%d days of raw.events before %s are dropped", dropped, before)
 
     def _forget_connection(self) -> None:
         if self._connection is not None:
