@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the fault tests go on for longer than every run of all tests can."""
     parser.addoption("--kills", type=int, default=6, help="kills in each test that kills")
+    parser.addoption("--results", default="", help="file to which fault scenarios add figures")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,17 @@ def test_fixed_dimensions_are_the_contracts(pipeline: Pipeline) -> None:
         cursor.execute("SELECT device FROM mart.dim_device")
         assert {device for (device,) in cursor.fetchall()} == set(DEVICES)
     connection.close()
+
+
+def test_every_table_and_view_is_documented(pipeline: Pipeline) -> None:
+    """``docs/tables.md`` names each of them, and none that is not there."""
+    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    connection = pipeline.connect()
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+            " WHERE table_schema IN ('raw', 'ops', 'mart') AND table_name !~ '^events_[0-9]+$'"
+        )
+        there = {name for (name,) in cursor.fetchall()}
+    connection.close()
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z0-9_]+)` \|", text, re.MULTILINE)) == there

@@ -491,6 +491,55 @@ def test_an_odd_event_is_stored_flagged_and_counted(pipeline: Pipeline) -> None:
     assert _figures(pipeline.verify()) == NOTHING
 
 
+def test_events_with_a_field_more_or_less_are_read(pipeline: Pipeline) -> None:
+    """What a newer generator adds is passed over; what an older one leaves out is null."""
+    run_id = str(uuid4())
+    start = sample_event("session_start") | {"run_id": run_id}
+    more = start | {"event_id": str(uuid4()), "loyalty_tier": "gold", "loyalty_points": 7}
+    less = start | {"event_id": str(uuid4())}
+    del less["referrer"], less["campaign"]
+    pipeline.produce(json.dumps(more).encode(), json.dumps(less).encode())
+    connection = pipeline.connect()
+    connection.autocommit = True
+    query = "SELECT count(referrer) FROM raw.events WHERE run_id = %s HAVING count(*) = 2"
+
+    def both_are_stored() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(query, (run_id,))
+            return cursor.rowcount > 0
+
+    wait_until(both_are_stored, "both are stored")
+    assert _one(connection, query, run_id) == 1
+    connection.close()
+    pipeline.forget(run_id)
+
+
+def test_the_tables_change_while_the_stream_runs(pipeline: Pipeline) -> None:
+    """A column is added, filled and taken away again under load, and nothing is lost."""
+    pipeline.begin()
+    connection = pipeline.connect()
+    connection.autocommit = True
+    seen = "SELECT count(*) FROM raw.events WHERE run_id = %s"
+    wait_until(lambda: int(str(_one(connection, seen, str(pipeline.run_id)))) > 0, "first rows")
+    with connection.cursor() as cursor:
+        for statement in (
+            "ALTER TABLE mart.visits ADD COLUMN margin_minor bigint",
+            "UPDATE mart.visits SET margin_minor = revenue_minor / 2",
+            "ALTER TABLE raw.events ADD COLUMN margin_minor bigint",
+        ):
+            cursor.execute(statement)
+        before = pipeline.last_batch()
+        wait_until(lambda: pipeline.last_batch() > before, "a batch with the new columns")
+        cursor.execute("ALTER TABLE raw.events DROP COLUMN margin_minor")
+        cursor.execute("ALTER TABLE mart.visits DROP COLUMN margin_minor")
+    connection.close()
+    assert pipeline.generator.process.wait(60) == 0
+    pipeline._running.remove(pipeline.generator)
+    pipeline.drain()
+
+    assert _figures(pipeline.verify()) == NOTHING
+
+
 def test_columns_and_comments_are_the_contracts(connection: Connection) -> None:
     """``raw.events`` and ``ops.ledger`` have the contract's columns, types and comments."""
     for schema, table, fields in (

@@ -11,13 +11,14 @@ import urllib.request
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
+import psutil
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
 from clickstream_local.figures import is_drained
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, announce_run, create_topics
-from clickstream_local.postgres import OWNER
+from clickstream_local.postgres import OWNER, Postgres
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
@@ -84,10 +85,10 @@ class Pipeline(Stack):
     def _start_services(self) -> None:
         cache = ArtifactCache.of(os.environ)
         console = Console()
-        kafka_jars = cache.provide(pinned_artifacts("kafka"), console)
+        self.kafka_jars = cache.provide(pinned_artifacts("kafka"), console)
         self.spark_jars = [str(jar) for jar in cache.provide(pinned_artifacts("spark"), console)]
         self.java_home = find_java_home(os.environ, cache_folder(os.environ))
-        self.kafka = Kafka.start(self.state, self.java_home, kafka_jars)
+        self.kafka = Kafka.start(self.state, self.java_home, self.kafka_jars)
         self._running.append(self.kafka.process)
         self.start_postgres()
         self.kafka.wait_ready()
@@ -127,6 +128,45 @@ class Pipeline(Stack):
         self.streaming.process.kill()
         self.streaming.process.wait()
         self._running.remove(self.streaming)
+
+    def kill_kafka(self) -> None:
+        """Kill the broker without a word."""
+        self.kafka.process.process.kill()
+        self.kafka.process.process.wait()
+        self._running.remove(self.kafka.process)
+
+    def restart_kafka(self) -> None:
+        """Start the broker where it was."""
+        port = int(self.kafka.bootstrap_servers.rsplit(":", 1)[1])
+        self.kafka = Kafka.start(self.state, self.java_home, self.kafka_jars, port)
+        self._running.insert(0, self.kafka.process)
+        self.kafka.wait_ready()
+
+    def kill_postgres(self) -> None:
+        """Kill the database without a word, its other processes too."""
+        assert self.postgres.process is not None
+        server = psutil.Process(self.postgres.process.process.pid)
+        children = server.children(recursive=True)
+        self.postgres.process.process.kill()
+        self.postgres.process.process.wait()
+        psutil.wait_procs(children, timeout=30)  # they see that the first is gone, and end
+        self._running.remove(self.postgres.process)
+
+    def restart_postgres(self) -> None:
+        """Start the database where it was."""
+        self.postgres = Postgres.start(self.state, self.postgres.port)
+        assert self.postgres.process is not None
+        self._running.insert(1, self.postgres.process)
+        self.postgres.wait_ready()
+
+    def last_batch(self) -> int:
+        """Return how many batches have been committed, whatever the checkpoint."""
+        connection = self.connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(DISTINCT (checkpoint_id, batch_id)) FROM ops.batches")
+            (count,) = cursor.fetchone() or (0,)
+        connection.close()
+        return int(count)
 
     def generate(self, text: str = SIMULATION) -> UUID:
         """Run a simulation to its end and return the run."""

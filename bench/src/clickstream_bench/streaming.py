@@ -25,7 +25,7 @@ from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_arti
 from clickstream_local.figures import is_drained
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, create_topics
-from clickstream_local.postgres import OWNER
+from clickstream_local.postgres import OWNER, READER
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
@@ -34,6 +34,7 @@ from clickstream_streaming.core.parsing import checked_records
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell.job import spark_session
 from clickstream_streaming.shell.verification import verify
+from psycopg2 import sql
 from pyspark.sql import functions as F
 from rich.console import Console
 
@@ -51,6 +52,7 @@ _PACE_PER_SECOND = 5_000
 _SETTLE_SECONDS = 15
 _STEADY_SECONDS = 45
 _WAIT_SECONDS = 600.0
+_PAGE_ROWS = 10_000
 _OFFSETS_PER_TRIGGER = 400_000
 _SIMULATION = """
 apiVersion: clickstream.dev/v1alpha1
@@ -136,7 +138,7 @@ class _Bench(Stack):
 
     def drain(self, events: int) -> dict[str, float]:
         """Let the whole job take the topic into the tables, and prove it right."""
-        process = self.start_streaming(self._jars, str(self._java_home), java_options="")
+        self.start_streaming(self._jars, str(self._java_home), java_options="")
         connection = self.postgres.connect(OWNER)
         ends = end_offsets(self.kafka.bootstrap_servers)
         self._wait(lambda: is_drained(connection, self.run_id, ends), "the topic is drained")
@@ -154,8 +156,27 @@ class _Bench(Stack):
         connection.close()
         if not report.is_clean() or report.events_stored != events:
             raise RuntimeError(f"the tables are wrong, their speed means nothing: {report}")
-        self._streaming = process
-        return {"whole_job_events_per_second": speed}
+        return {"whole_job_events_per_second": speed, **self._views()}
+
+    def _views(self) -> dict[str, float]:
+        """Time every view of the marts; of those with a row per event or visit, a page."""
+        taken: dict[str, float] = {}
+        connection = self.postgres.connect(READER)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name FROM information_schema.views WHERE table_schema = 'mart'"
+            )
+            for (view,) in cursor.fetchall():
+                name = sql.Identifier("mart", view)
+                for _ in range(2):  # the second time, as a dashboard that is open finds it
+                    began = time.perf_counter()
+                    cursor.execute(sql.SQL("SELECT * FROM {} LIMIT %s").format(name), (_PAGE_ROWS,))
+                    cursor.fetchall()
+                    taken[view] = time.perf_counter() - began
+        connection.close()
+        slowest = max(taken, key=lambda view: taken[view])
+        self.console.print(f"slowest view: mart.{slowest}")
+        return {"slowest_view_milliseconds": 1000 * taken[slowest]}
 
     def steady(self, rate: int) -> dict[str, float]:
         """Hold a rate and return how long events took, once all have settled."""
