@@ -25,6 +25,7 @@ lint: .venv/ready ## check style, types and the direction of imports
 bench: .venv/ready ## measure speed and pacing on this machine
 	$(RUN)/clickstream bench generator
 	$(RUN)/clickstream bench pacing
+	$(RUN)/clickstream bench streaming
 
 e2e: .venv/ready ## run against the cluster that KUBECONFIG names
 	@echo "NOT RUN: there is nothing to install on a cluster yet, so there is nothing to prove there." >&2

@@ -37,6 +37,7 @@ CREATE INDEX visits_user ON mart.visits (user_id, started_at);
 
 ALTER TABLE ops.progress ADD COLUMN final_before timestamptz;
 COMMENT ON COLUMN ops.progress.final_before IS 'Visits whose last event lies before this are over: watermark less 30 minutes.';
+COMMENT ON COLUMN ops.progress.query IS 'The streaming query; or retention, for the first day that raw.events still has.';
 COMMENT ON COLUMN ops.progress.late_events IS 'Events that came behind the watermark; they are stored and counted all the same.';
 
 ALTER TABLE ops.batches ADD COLUMN from_offset bigint;

@@ -82,8 +82,13 @@ class Wait:
 
     def do(self, pipeline: Pipeline, _figures: Figures) -> None:
         """Wait for them, while the simulation runs."""
-        before = pipeline.last_batch()
-        wait_until(lambda: pipeline.last_batch() >= before + self.batches, "batches are committed")
+        wanted = pipeline.last_batch() + self.batches
+        wait_until(
+            lambda: (
+                pipeline.last_batch() >= wanted or pipeline.generator.process.poll() is not None
+            ),
+            "batches are committed",
+        )
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Session:
         stack.check()
 
     def _drain(self, stack: Stack, connection: Connection) -> None:
-        """Wait until both queries have written all that Kafka has.
+        """Wait until the stream has written all that Kafka has.
 
         Raises:
             DrainFailed: They have not in time.

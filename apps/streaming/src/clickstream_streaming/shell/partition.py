@@ -46,7 +46,15 @@ if TYPE_CHECKING:
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.checkpoint import Offsets
 
-__all__ = ["LATENCY_BOUNDS_SECONDS", "OUTCOME", "BatchTask", "Outcome", "write_partition"]
+__all__ = [
+    "LATENCY_BOUNDS_SECONDS",
+    "OUTCOME",
+    "BatchTask",
+    "Outcome",
+    "offsets_row",
+    "timestamp",
+    "write_partition",
+]
 
 _LOG = logging.getLogger(__name__)
 
