@@ -171,7 +171,17 @@ def test_one_worker_or_four_make_the_same_bytes() -> None:
 
 
 _DIGEST = """
+import datetime
 import hashlib
+import os
+import faker.providers.date_time
+
+class LaterDay(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(days=int(os.environ["DAYS_LATER"]))
+
+faker.providers.date_time.datetime = LaterDay
 from simulations import START_SECONDS, simulator
 source = simulator()
 digest = hashlib.sha256()
@@ -183,7 +193,7 @@ print(digest.hexdigest())
 
 
 def test_the_same_seed_makes_the_same_bytes_anywhere() -> None:
-    """Another process, another time zone, another hash seed: the same million events."""
+    """Another process, time zone, hash seed or day: the same million events."""
     support = str(Path(__file__).parents[2] / "support")
     found = {
         subprocess.run(
@@ -193,7 +203,7 @@ def test_the_same_seed_makes_the_same_bytes_anywhere() -> None:
             capture_output=True,
             text=True,
         ).stdout
-        for zone, seed in (("UTC", "0"), ("Asia/Tokyo", "1"))
+        for zone, seed, days in (("UTC", "0", "0"), ("Asia/Tokyo", "1", "4000"))
     }
 
     assert len(found) == 1

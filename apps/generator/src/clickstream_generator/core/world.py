@@ -26,6 +26,7 @@ __all__ = ["CHANNELS", "Arrival", "City", "World", "build_world", "remix_world"]
 
 _CITIES_PER_COUNTRY = 40
 _CAMPAIGNS = 12
+_SEASONS = ("spring", "summer", "autumn", "winter", "holiday", "clearance")
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _city_names(locale: str, seed: int) -> list[str]:
 def _arrivals(seed: int) -> tuple[tuple[Arrival, ...], np.ndarray]:
     """List the ways in, channel by channel, and where each channel's begin."""
     faker = _faker("en_US", seed)
-    campaigns = [f"{faker.month_name().lower()}-{faker.word()}" for _ in range(_CAMPAIGNS)]
+    # Not Faker's month_name: it draws a moment before now, so its answer changes with the day.
+    campaigns = [f"{faker.random_element(_SEASONS)}-{faker.word()}" for _ in range(_CAMPAIGNS)]
     arrivals: list[Arrival] = []
     first = [0]
     for _, referrer, has_campaign in CHANNELS.values():
