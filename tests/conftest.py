@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the fault tests go on for longer than every run of all tests can."""
     parser.addoption("--kills", type=int, default=6, help="kills in each test that kills")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write committed files that are derived anew"
+    )
     parser.addoption("--results", default="", help="file to which fault scenarios add figures")
 
 

@@ -146,11 +146,18 @@ class Produce:
 
 @dataclass(frozen=True)
 class Drain:
-    """Wait until the simulation is over and everything is stored."""
+    """Wait until the simulation is over and everything is stored.
+
+    Attributes:
+        within_seconds: How long the load may go on after the last fault; it was made to
+            outlast all of them, and many together can be over sooner than was reckoned with.
+    """
+
+    within_seconds: float = 1_800
 
     def do(self, pipeline: Pipeline, _figures: Figures) -> None:
         """Wait for it."""
-        assert pipeline.generator.process.wait(300) == 0
+        assert pipeline.generator.process.wait(self.within_seconds) == 0
         pipeline._running.remove(pipeline.generator)
         pipeline.drain()
 

@@ -223,7 +223,12 @@ class PersonaDefinition(_Part):
     """A kind of visitor of one's own, made from a preset."""
 
     name: Annotated[
-        str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$", description="Its name; may be a preset's.")
+        str,
+        Field(
+            pattern=r"^[A-Z][A-Za-z0-9]{0,62}$",
+            max_length=63,
+            description="Its name; may be a preset's.",
+        ),
     ]
     based_on: Annotated[str, Field(max_length=63, description="The preset it is made from.")]
     transitions: Annotated[

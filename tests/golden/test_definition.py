@@ -1,0 +1,93 @@
+"""The committed definition of the resource is the contract's; ``--update-golden`` writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clickstream_contract.resource import resource_definition
+from clickstream_contract.simulation import SimulationSpec
+
+ROOT = Path(__file__).parents[2]
+DEFINITION = ROOT / "k8s" / "definition.yaml"
+_HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it anew.\n"
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: what is the same twice is written twice."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  PyYAML's signature
+        """Say that nothing is shared."""
+        return True
+
+
+def _spec(definition: dict[str, Any]) -> dict[str, Any]:
+    version = definition["spec"]["versions"][0]
+    found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return found
+
+
+def _nodes(node: dict[str, Any], path: str = "spec") -> list[tuple[str, dict[str, Any]]]:
+    rows = [(path, node)]
+    for name, child in node.get("properties", {}).items():
+        rows += _nodes(child, f"{path}.{name}")
+    if "items" in node:
+        rows += _nodes(node["items"], f"{path}[]")
+    return rows
+
+
+def test_the_committed_definition_is_the_contracts(request: pytest.FixtureRequest) -> None:
+    """What people apply to a cluster is what the models say."""
+    text = _HEAD + yaml.dump(resource_definition(), Dumper=_Plain, sort_keys=False, width=100)
+    if request.config.getoption("--update-golden"):
+        DEFINITION.write_text(text, encoding="utf-8")
+
+    assert DEFINITION.read_text(encoding="utf-8") == text
+
+
+def test_everything_has_bounds() -> None:
+    """Each text has a length or a list of values, each number two bounds, each list a length."""
+    open_ended = [
+        path
+        for path, node in _nodes(_spec(resource_definition()))
+        if (node["type"] == "string" and not {"enum", "maxLength"} & node.keys())
+        or (node["type"] == "integer" and not {"minimum", "maximum"} <= node.keys())
+        or (node["type"] == "array" and "maxItems" not in node)
+    ]
+
+    assert open_ended == []
+
+
+def test_it_has_the_models_fields() -> None:
+    """Each field of the specification is there with its meaning, and no other."""
+    schema = _spec(resource_definition())
+
+    assert set(schema["properties"]) == {
+        field.alias or name for name, field in SimulationSpec.model_fields.items()
+    }
+    silent = [path for path, node in _nodes(schema) if not node.get("description")]
+    assert [path for path in silent if not path.endswith("[]")] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "k8s" / "simulations").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_examples_name_only_fields_that_exist(path: Path) -> None:
+    """No example has a field that an API server would drop or refuse."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    assert _unknown(document["spec"], _spec(resource_definition())) == []
+
+
+def _unknown(value: object, schema: dict[str, Any], path: str = "spec") -> list[str]:
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        found = [f"{path}.{key}" for key in value if key not in known]
+        for key in value.keys() & known.keys():
+            found += _unknown(value[key], known[key], f"{path}.{key}")
+        return found
+    if isinstance(value, list):
+        return [row for item in value for row in _unknown(item, schema["items"], f"{path}[]")]
+    return []
