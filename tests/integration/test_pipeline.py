@@ -484,8 +484,13 @@ def test_an_odd_event_is_stored_flagged_and_counted(pipeline: Pipeline) -> None:
             (event["event_time"],),
         )
         assert cursor.fetchall() == [("event_time.late", 1), ("price_minor.zero", 1)]
-        cursor.execute("SELECT late_events FROM ops.progress WHERE query = 'events'")
-        assert (cursor.fetchone() or (0,))[0] >= 1
+
+        def is_counted() -> bool:
+            cursor.execute("SELECT late_events FROM ops.progress WHERE query = 'events'")
+            return int((cursor.fetchone() or (0,))[0]) >= 1
+
+        # The row is there with its task's commit, the count with the batch's close after it.
+        wait_until(is_counted, "the late event is counted")
     connection.close()
     pipeline.forget(str(event["run_id"]))
     assert _figures(pipeline.verify()) == NOTHING
