@@ -38,10 +38,15 @@ def _row(figures: dict[str, object]) -> str:
     )
 
 
+def _number(figures: dict[str, object]) -> int:
+    """Return the fault's number, as in ``F10 an event of the far future``."""
+    return int(str(figures["scenario"]).split()[0].removeprefix("F"))
+
+
 def main() -> None:
     """Write the page."""
     lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-    rows = sorted(_row(json.loads(line)) for line in lines)
+    rows = map(_row, sorted(map(json.loads, lines), key=_number))
     _PAGE.write_text(_HEAD + "\n".join(rows) + "\n", encoding="utf-8")
 
 

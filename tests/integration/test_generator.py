@@ -14,7 +14,7 @@ import clickstream_local.kafka
 import psutil
 import pytest
 from clickstream_contract.document import parse_simulation
-from clickstream_contract.simulation import OnOverload
+from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_local.ports import free_port

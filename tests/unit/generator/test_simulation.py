@@ -198,7 +198,13 @@ def test_the_same_seed_makes_the_same_bytes_anywhere() -> None:
     found = {
         subprocess.run(
             [sys.executable, "-c", _DIGEST],
-            env={**os.environ, "PYTHONPATH": support, "TZ": zone, "PYTHONHASHSEED": seed},
+            env={
+                **os.environ,
+                "PYTHONPATH": support,
+                "TZ": zone,
+                "PYTHONHASHSEED": seed,
+                "DAYS_LATER": days,
+            },
             check=True,
             capture_output=True,
             text=True,

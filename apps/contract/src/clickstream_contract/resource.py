@@ -2,8 +2,9 @@
 
 Owns what Kubernetes is told of a simulation: the structural schema derived from
 :class:`~clickstream_contract.simulation.SimulationSpec`, the rules in CEL for what a schema
-cannot say, the status and what ``kubectl get`` shows. So the API server refuses at apply time
-what the laptop's parser refuses. It does not know what an operator does with it.
+cannot say, the status and what ``kubectl get`` shows. The API server refuses at apply time what
+the laptop's parser refuses, but for bursts that overlap and visits that can never end, which
+CEL cannot work out. It does not know what an operator does with it.
 
 Format: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/
 and https://kubernetes.io/docs/reference/using-api/cel/.
@@ -19,13 +20,13 @@ from clickstream_contract.document import API_VERSION, KIND
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
 from clickstream_contract.personas import PERSONAS
-from clickstream_contract.simulation import SimulationSpec
+from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
 
-__all__ = ["GROUP", "PLURAL", "SHORT_NAME", "VERSION", "resource_definition"]
+__all__ = ["resource_definition"]
 
-GROUP, VERSION = API_VERSION.split("/")
-PLURAL = "clickstreamsimulations"
-SHORT_NAME = "css"
+_GROUP, _VERSION = API_VERSION.split("/")
+_PLURAL = "clickstreamsimulations"
+_SHORT_NAME = "css"
 _INT32_MAX = 2**31 - 1
 _KEPT = ("type", "description", "default", "enum", "minimum", "maximum", "pattern")
 _SIZES = {"string": "Length", "array": "Items", "object": "Properties"}
@@ -39,21 +40,21 @@ def resource_definition() -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{_PLURAL}.{_GROUP}"},
         "spec": {
-            "group": GROUP,
+            "group": _GROUP,
             "scope": "Namespaced",
             "names": {
                 "kind": KIND,
                 "listKind": f"{KIND}List",
-                "plural": PLURAL,
+                "plural": _PLURAL,
                 "singular": KIND.lower(),
-                "shortNames": [SHORT_NAME],
+                "shortNames": [_SHORT_NAME],
                 "categories": ["clickstream"],
             },
             "versions": [
                 {
-                    "name": VERSION,
+                    "name": _VERSION,
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": _root()},
@@ -199,18 +200,7 @@ _SUM_OF_FAULTS = " + ".join(
 _EXTRAS: dict[tuple[str, ...], Schema] = {
     (): {
         "rules": [
-            *(
-                _fixed(name)
-                for name in (
-                    "seed",
-                    "shards",
-                    "users",
-                    "catalog",
-                    "countries",
-                    "devices",
-                    "backfill",
-                )
-            ),
+            *map(_fixed, FIXED_FIELDS),
             ("self.users >= self.shards", "users: at least one user per shard"),
             (
                 (
@@ -283,7 +273,6 @@ What is ``None`` is taken away from what the models say.
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "format": "int64", "minimum": 0}
 
-
 _CONDITION: Schema = {
     "type": "object",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
@@ -302,7 +291,11 @@ _REVISION: Schema = {
     "properties": {
         "generation": _told(_COUNT, "metadata.generation of the specification."),
         "effectiveFrom": _told(_TIME, "From which moment on it holds."),
-        "spec": {"type": "string", "description": "The specification, as JSON."},
+        "spec": {
+            "type": "string",
+            "maxLength": 262_144,
+            "description": "The specification, as JSON.",
+        },
     },
 }
 _STATUS: Schema = {
@@ -313,6 +306,7 @@ _STATUS: Schema = {
         "conditions": {
             "type": "array",
             "description": "Ready, Progressing and Degraded.",
+            "maxItems": 8,
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["type"],
             "items": _CONDITION,
@@ -321,7 +315,9 @@ _STATUS: Schema = {
         "resumeTime": _told(_TIME, "When it went on after it was suspended."),
         "workers": _told(_COUNT, "Workers wanted."),
         "readyWorkers": _told(_COUNT, "Workers that are ready."),
-        "selector": _told({"type": "string"}, "Label selector of the workers' pods."),
+        "selector": _told(
+            {"type": "string", "maxLength": 256}, "Label selector of the workers' pods."
+        ),
         "targetEventsPerSecond": _told(_COUNT, "Rate wanted at present, over all workers."),
         "achievedEventsPerSecond": _told(_COUNT, "Rate acknowledged in the last seconds."),
         "deliveredEvents": _told(_COUNT, "Records acknowledged since the run began."),

@@ -7,219 +7,56 @@ a document is read: that is :mod:`clickstream_contract.document`.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
 from clickstream_contract.countries import COUNTRIES
-from clickstream_contract.duration import DURATION_PATTERN, duration_seconds, format_duration
+from clickstream_contract.duration import format_duration
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, is_legal
+from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
 from clickstream_contract.personas import PERSONAS
+from clickstream_contract.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "FIXED_FIELDS",
     "Backfill",
-    "Burst",
     "Catalog",
     "CountryShare",
-    "Curve",
     "Devices",
     "Faults",
     "KafkaTarget",
-    "OnOverload",
     "PersonaDefinition",
     "PersonaShare",
-    "Rate",
     "Simulation",
     "SimulationSpec",
-    "Step",
     "StopAfter",
     "Workers",
-    "refuse",
 ]
 
-MAX_EVENTS_PER_SECOND = 1_000_000
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _SERVERS = r"^[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}$"
 _WEEK_SECONDS = 604_800
 
 
-def refuse(path: str, value: object, allowed: str) -> PydanticCustomError:
-    """Return the error of a rule that concerns several fields.
-
-    Args:
-        path: The field to name, relative to where the rule stands; may be empty.
-        value: What stands there.
-        allowed: What may stand there.
-    """
-    return PydanticCustomError(
-        "refused", "{allowed}", {"path": path, "value": value, "allowed": allowed}
-    )
-
-
-def _read_duration(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return duration_seconds(value)
-        except ValueError:
-            pass
-    raise refuse("", value, "a duration such as 90s, 10m or 1h30m")
-
-
-Duration = Annotated[
-    int,
-    BeforeValidator(
-        _read_duration,
-        json_schema_input_type=Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)],
-    ),
-    PlainSerializer(format_duration, return_type=str),
-]
-Permille = Annotated[int, Field(ge=0, le=1_000)]
-Weight = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
-class _Part(BaseModel):
-    """A part of the resource: closed, unchangeable, and taken literally."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        populate_by_name=False,
-        hide_input_in_errors=True,
-    )
-
-
-class Curve(StrEnum):
-    """How the rate changes over time."""
-
-    CONSTANT = "Constant"
-    DIURNAL = "Diurnal"
-    WEEKLY = "Weekly"
-    STEPS = "Steps"
-
-
-class OnOverload(StrEnum):
-    """What to do with events that could not be sent in time."""
-
-    CATCH_UP = "CatchUp"
-    SHED = "Shed"
-
-
-def _member(kind: type[StrEnum]) -> BeforeValidator:
-    """Read an enum's member from its text, which strict models do not do by themselves."""
-
-    def read(value: object) -> object:
-        try:
-            return kind(str(value))
-        except ValueError:
-            raise refuse(
-                "", value, "one of " + ", ".join(member.value for member in kind)
-            ) from None
-
-    return BeforeValidator(read)
-
-
-def _tuple(value: object) -> object:
-    """Take a YAML list where the model has a tuple."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-class Step(_Part):
-    """One level of a stepped rate."""
-
-    for_seconds: Annotated[Duration, Field(alias="for", description="How long it holds.")]
-    multiplier_permille: Annotated[
-        int, Field(ge=0, le=100_000, description="Against the rate given, in permille.")
-    ]
-
-
-class Burst(_Part):
-    """A stretch of time with more, or less, than usual."""
-
-    at_seconds: Annotated[Duration, Field(alias="at", description="When, after the start.")]
-    for_seconds: Annotated[Duration, Field(alias="for", description="How long.")]
-    multiplier_permille: Annotated[
-        int, Field(ge=0, le=100_000, description="Against the rate of the moment, in permille.")
-    ]
-
-
-class Rate(_Part):
-    """How much traffic, over all shards."""
-
-    events_per_second: Annotated[
-        int | None, Field(ge=1, le=MAX_EVENTS_PER_SECOND, description="Events per second.")
-    ] = None
-    events_per_minute: Annotated[
-        int | None,
-        Field(ge=1, le=60 * MAX_EVENTS_PER_SECOND, description="Instead, for a slow shop."),
-    ] = None
-    curve: Annotated[
-        Curve, _member(Curve), Field(description="How the rate changes over time.")
-    ] = Curve.CONSTANT
-    steps: Annotated[
-        tuple[Step, ...],
-        BeforeValidator(_tuple),
-        Field(max_length=100, description="The levels of the curve Steps; the last one stays."),
-    ] = ()
-    bursts: Annotated[
-        tuple[Burst, ...],
-        BeforeValidator(_tuple),
-        Field(max_length=100, description="Stretches of time that differ; not overlapping."),
-    ] = ()
-    on_overload: Annotated[
-        OnOverload,
-        _member(OnOverload),
-        Field(description="Send late what could not be sent in time, or leave it out."),
-    ] = OnOverload.CATCH_UP
-
-    @property
-    def per_second(self) -> float:
-        """The rate in events per second."""
-        if self.events_per_second is not None:
-            return float(self.events_per_second)
-        return (self.events_per_minute or 0) / 60
-
-    @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
-        if (self.events_per_second is None) == (self.events_per_minute is None):
-            raise refuse("", None, "exactly one of eventsPerSecond and eventsPerMinute")
-        if (self.curve is Curve.STEPS) != bool(self.steps):
-            raise refuse("steps", len(self.steps), "at least one step with the curve Steps only")
-        ordered = sorted(self.bursts, key=lambda burst: burst.at_seconds)
-        for before, after in pairwise(ordered):
-            if before.at_seconds + before.for_seconds > after.at_seconds:
-                raise refuse(
-                    "bursts", format_duration(after.at_seconds), "bursts that do not overlap"
-                )
-        return self
-
-
-class PersonaShare(_Part):
+class PersonaShare(Part):
     """A kind of visitor and its share of the visits."""
 
     persona: Annotated[str, Field(max_length=63, description="A preset, or one of spec.personas.")]
     weight: Annotated[Weight, Field(description="Share against the other weights.")]
 
 
-class PersonaDefinition(_Part):
+class PersonaDefinition(Part):
     """A kind of visitor of one's own, made from a preset."""
 
     name: Annotated[
@@ -252,7 +89,7 @@ class PersonaDefinition(_Part):
     ] = None
     hourly: Annotated[
         tuple[Weight, ...] | None,
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(min_length=24, max_length=24, description="Traffic in each local hour."),
     ] = None
 
@@ -271,7 +108,7 @@ class PersonaDefinition(_Part):
         return self
 
 
-class Catalog(_Part):
+class Catalog(Part):
     """What the shop sells."""
 
     products: Annotated[int, Field(ge=1, le=200_000, description="How many products.")] = 1_000
@@ -290,7 +127,7 @@ def _known_country(code: str) -> str:
     return code
 
 
-class CountryShare(_Part):
+class CountryShare(Part):
     """A country and its share of the visitors."""
 
     code: Annotated[
@@ -301,7 +138,7 @@ class CountryShare(_Part):
     weight: Annotated[Weight, Field(description="Share against the other weights.")]
 
 
-class Devices(_Part):
+class Devices(Part):
     """Shares of the devices."""
 
     mobile: Annotated[Weight, Field(description="Phones.")] = 600
@@ -315,13 +152,13 @@ class Devices(_Part):
         return self
 
 
-class Backfill(_Part):
+class Backfill(Part):
     """History before the live stream."""
 
     days: Annotated[int, Field(ge=1, le=400, description="How many days of it.")]
 
 
-class StopAfter(_Part):
+class StopAfter(Part):
     """When the run ends."""
 
     duration_seconds: Annotated[
@@ -338,7 +175,7 @@ class StopAfter(_Part):
         return self
 
 
-class Faults(_Part):
+class Faults(Part):
     """What is planted into the stream on purpose, in permille of the events."""
 
     duplicate_permille: Annotated[Permille, Field(description="Sent twice.")] = 0
@@ -368,13 +205,13 @@ class Faults(_Part):
         return self
 
 
-class NameReference(_Part):
+class NameReference(Part):
     """Something in the same namespace, by its name."""
 
     name: Annotated[str, Field(pattern=_DNS_NAME, max_length=253, description="Its name.")]
 
 
-class KafkaTarget(_Part):
+class KafkaTarget(Part):
     """Which Kafka the events go to."""
 
     cluster_ref: Annotated[
@@ -398,7 +235,7 @@ class KafkaTarget(_Part):
         return self
 
 
-class Workers(_Part):
+class Workers(Part):
     """How many pods carry the shards."""
 
     count: Annotated[int | None, Field(ge=1, le=1_024, description="Exactly so many.")] = None
@@ -425,19 +262,23 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
         seen.add(name)
 
 
-class SimulationSpec(_Part):
+FIXED_FIELDS = ("seed", "users", "catalog", "countries", "devices", "backfill", "shards")
+"""What stays as it is in a run: all that its visitors and their world are made from."""
+
+
+class SimulationSpec(Part):
     """What is simulated."""
 
     seed: Annotated[int, Field(ge=0, le=2**53 - 1, description="The same seed, the same visitors.")]
     rate: Annotated[Rate, Field(description="How much traffic.")]
     user_mix: Annotated[
         tuple[PersonaShare, ...],
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(min_length=1, max_length=50, description="Who comes."),
     ]
     personas: Annotated[
         tuple[PersonaDefinition, ...],
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(max_length=50, description="Kinds of visitors of one's own."),
     ] = ()
     users: Annotated[
@@ -446,7 +287,7 @@ class SimulationSpec(_Part):
     catalog: Annotated[Catalog, Field(description="What is sold.")] = Catalog()
     countries: Annotated[
         tuple[CountryShare, ...],
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(min_length=1, max_length=22, description="Where visitors come from."),
     ] = (CountryShare(code="DE", weight=400), CountryShare(code="US", weight=600))
     devices: Annotated[Devices, Field(description="What they come with.")] = Devices()
@@ -479,7 +320,7 @@ class SimulationSpec(_Part):
         return self
 
 
-class Simulation(_Part):
+class Simulation(Part):
     """A simulation by its name."""
 
     name: Annotated[str, Field(pattern=_DNS_LABEL, max_length=63)]

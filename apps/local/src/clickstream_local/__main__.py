@@ -21,7 +21,7 @@ import typer
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.simulation import MAX_EVENTS_PER_SECOND
+from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import verify as verify_tables
 from rich.console import Console

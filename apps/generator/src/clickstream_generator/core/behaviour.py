@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import dump_simulation, parse_simulation, resolve_personas
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.simulation import FIXED_FIELDS
 
 from clickstream_generator.core.journeys import Journeys, compile_journeys
 from clickstream_generator.core.rhythm import Rhythm, build_rhythm
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation, SimulationSpec
 
 __all__ = ["Behaviour", "Behaviours", "Revision", "check_change"]
-
-_FIXED = ("seed", "users", "catalog", "countries", "devices", "backfill", "shards")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def check_change(running: Simulation, wanted: Simulation) -> None:
     """
     if wanted.name != running.name:
         raise SimulationInvalid("metadata.name", wanted.name, f"it stays {running.name} in a run")
-    for name in _FIXED:
+    for name in FIXED_FIELDS:
         before, after = getattr(running.spec, name), getattr(wanted.spec, name)
         if before != after:
             raise SimulationInvalid(f"spec.{name}", after, "it stays as it is in a run")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_contract.simulation import Curve
+from clickstream_contract.rate import Curve
 
 if TYPE_CHECKING:
-    from clickstream_contract.simulation import Rate
+    from clickstream_contract.rate import Rate
 
     from clickstream_generator.core.journeys import Journeys
     from clickstream_generator.core.world import World

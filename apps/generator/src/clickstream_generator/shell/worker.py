@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import EVENT_NAMES
-from clickstream_contract.simulation import OnOverload
+from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import LEDGER, SHARDS
 
 from clickstream_generator.core.accounts import MINUTE_MS, Account

@@ -1,0 +1,86 @@
+"""What the parts of a simulation's models are made of.
+
+Owns how strictly a part is read, durations, shares and weights, and the error of a rule that
+concerns several fields. It does not know any part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from clickstream_contract.duration import DURATION_PATTERN, duration_seconds, format_duration
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+__all__ = ["Duration", "Part", "Permille", "Weight", "as_tuple", "member", "refuse"]
+
+
+def refuse(path: str, value: object, allowed: str) -> PydanticCustomError:
+    """Return the error of a rule that concerns several fields.
+
+    Args:
+        path: The field to name, relative to where the rule stands; may be empty.
+        value: What stands there.
+        allowed: What may stand there.
+    """
+    return PydanticCustomError(
+        "refused", "{allowed}", {"path": path, "value": value, "allowed": allowed}
+    )
+
+
+def _read_duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return duration_seconds(value)
+        except ValueError:
+            pass
+    raise refuse("", value, "a duration such as 90s, 10m or 1h30m")
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(
+        _read_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)],
+    ),
+    PlainSerializer(format_duration, return_type=str),
+]
+Permille = Annotated[int, Field(ge=0, le=1_000)]
+Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Part(BaseModel):
+    """A part of the resource: closed, unchangeable, and taken literally."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=False,
+        hide_input_in_errors=True,
+    )
+
+
+def member(kind: type[StrEnum]) -> BeforeValidator:
+    """Read an enum's member from its text, which strict models do not do by themselves."""
+
+    def read(value: object) -> object:
+        try:
+            return kind(str(value))
+        except ValueError:
+            raise refuse(
+                "", value, "one of " + ", ".join(member.value for member in kind)
+            ) from None
+
+    return BeforeValidator(read)
+
+
+def as_tuple(value: object) -> object:
+    """Take a YAML list where the model has a tuple."""
+    return tuple(value) if isinstance(value, list) else value
