@@ -188,13 +188,16 @@ class Pipeline(Stack):
 
     def acknowledged(self) -> float:
         """Return how many records the broker has taken from the generator's process."""
+        return self.metric("generator", "clickstream_generator_records_acknowledged_total")
+
+    def metric(self, service: str, name: str) -> float:
+        """Return what a process shows under a name; 0 while it does not answer."""
         try:
-            with urllib.request.urlopen(self.metrics_url("generator"), timeout=2) as answer:  # noqa: S310  our own port
-                text = answer.read().decode()
+            with urllib.request.urlopen(self.metrics_url(service), timeout=2) as answer:  # noqa: S310  our own port
+                lines = answer.read().decode().splitlines()
         except OSError:
             return 0.0
-        name = "clickstream_generator_records_acknowledged_total "
-        return float(next(line for line in text.splitlines() if line.startswith(name))[len(name) :])
+        return float(next(row for row in lines if row.startswith(f"{name} ")).split()[1])
 
     def drain(self, run_id: UUID | None = None) -> None:
         """Wait until the run, and everything in Kafka, is in the tables."""
