@@ -7,13 +7,14 @@ import random
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import clickstream_local.kafka
 import psutil
 import pytest
-from clickstream_contract.document import parse_simulation
+from clickstream_contract.document import RESUMED_AT, parse_simulation
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
@@ -131,6 +132,45 @@ def test_four_workers_that_become_two_make_the_same_events(
     assert again.process.process.wait(60) == 0, "a run that is over ends at once"
 
 
+def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorRun]) -> None:
+    """A suspended run goes on in the present when its file says so: no gap in the numbers."""
+    simulation = _simulation(2_000, 20_000)
+    run = begin(simulation, on_stop="pause")
+    first = run.start()
+    wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
+    first.process.process.terminate()
+    assert first.process.process.wait(60) == 0
+    time.sleep(3)  # the pause itself
+    resumed = datetime.now(UTC)
+    run.write(simulation, {RESUMED_AT: resumed.isoformat()})
+    second = run.start()
+    wait_until(lambda: second.metrics().get("shed_events_total", 0) > 2_000, "the pause is shed")
+    assert second.process.process.wait(60) == 0
+
+    rows = [_parsed(value) for value in run.events()]
+    assert {(row["shard"], row["shard_seq"]) for row in rows} == {
+        (shard, seq) for shard in range(4) for seq in range(1, 5_001)
+    }
+    moments = sorted(datetime.fromisoformat(str(row["event_time"])) for row in rows)
+    gap = max((after - before, before) for before, after in pairwise(moments))
+    assert gap[0].total_seconds() >= 3
+    assert gap[1] + gap[0] >= resumed
+
+
+def test_a_worker_whose_shards_are_over_waits_to_be_told(
+    begin: Callable[..., GeneratorRun],
+) -> None:
+    """It shows how much was delivered until it is stopped, also when it starts after the end."""
+    run = begin(_simulation(2_000, 3_000), on_end="wait", on_stop="pause")
+    for _ in range(2):
+        worker = run.start()
+        wait_until(lambda: worker.metrics().get("shards_over") == 4, "all shards are over")  # noqa: B023
+        assert worker.metrics()["delivered_records"] == 3_000
+        worker.process.process.terminate()
+        assert worker.process.process.wait(60) == 0
+    assert len(run.events()) == 3_000
+
+
 def test_a_broker_that_goes_away_costs_nothing(
     begin: Callable[..., GeneratorRun], broker: Broker
 ) -> None:
@@ -207,7 +247,7 @@ def test_a_broker_that_is_not_there_is_named(
     run = begin(_simulation(100, 1_000), bootstrap_servers="127.0.0.1:9")
     worker = run.start()
 
-    assert worker.process.process.wait(90) == 1
+    assert worker.process.process.wait(90) == 3
     log = (tmp_path / "generator.log").read_text(encoding="utf-8")
     assert "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS" in log
     assert "Traceback" not in log
@@ -220,7 +260,7 @@ def test_a_record_that_the_topic_does_not_take_is_named(
     run = begin(_simulation(500, 10_000))
     broker.limit_events(300)
     try:
-        assert run.start().process.process.wait(90) == 1
+        assert run.start().process.process.wait(90) == 3
     finally:
         broker.limit_events(2_097_152)
 
@@ -349,7 +389,7 @@ def test_a_wrong_password_is_named_and_the_right_one_is_taken(
     )
     try:
         password.write_text("wrong\n", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 1
+        assert run.start().process.process.wait(90) == 3
         log = (tmp_path / "generator.log").read_text(encoding="utf-8")
         assert "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE" in log
         assert "Traceback" not in log

@@ -13,6 +13,7 @@ import urllib.request
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.simulator import Simulator
@@ -31,6 +32,7 @@ from confluent_kafka.admin import (
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from uuid import UUID
 
@@ -110,10 +112,12 @@ class GeneratorRun:
         self._processes: list[ServiceProcess] = []
         self.write(simulation)
 
-    def write(self, simulation: Simulation) -> None:
+    def write(self, simulation: Simulation, annotations: Mapping[str, str] | None = None) -> None:
         """Put the simulation's file in place, all at once."""
         fresh = self.file.with_suffix(".new")
-        fresh.write_text(dump_simulation(simulation), encoding="utf-8")
+        document = yaml.safe_load(dump_simulation(simulation))
+        document["metadata"]["annotations"] = dict(annotations or {})
+        fresh.write_text(yaml.safe_dump(document), encoding="utf-8")
         fresh.rename(self.file)
 
     def start(self, shards: str | None = None, **settings: object) -> Worker:

@@ -130,3 +130,16 @@ def test_the_command_line_overrides_rate_and_end() -> None:
     assert simulation.spec.rate.per_second == 7
     assert simulation.spec.stop_after is not None
     assert simulation.spec.stop_after.duration_seconds == 90
+
+
+def test_annotations_say_when_a_change_holds_and_when_a_run_went_on() -> None:
+    """Both are moments with their zone; anything else is refused by the annotation's name."""
+    said = "{clickstream.dev/effective-from: 2026-11-27T08:00:00Z, "
+    said += "clickstream.dev/resumed-at: '2026-11-27T09:00:00+01:00', other: 7}"
+    text = GOOD.replace("{name: shop}", f"{{name: shop, annotations: {said}}}")
+
+    simulation = parse_simulation(text)
+
+    assert simulation.effective_from_seconds == simulation.resumed_at_seconds == 1_795_766_400
+    with pytest.raises(SimulationInvalid, match="metadata.annotations.clickstream.dev/resumed-at"):
+        parse_simulation(text.replace("'2026-11-27T09:00:00+01:00'", "soon"))

@@ -30,6 +30,7 @@ __all__ = [
     "API_VERSION",
     "EFFECTIVE_FROM",
     "KIND",
+    "RESUMED_AT",
     "dump_simulation",
     "parse_simulation",
     "resolve_personas",
@@ -40,6 +41,8 @@ API_VERSION = "clickstream.dev/v1alpha1"
 KIND = "ClickstreamSimulation"
 EFFECTIVE_FROM = "clickstream.dev/effective-from"
 """Annotation: from which moment on a change of the specification holds, for every worker."""
+RESUMED_AT = "clickstream.dev/resumed-at"
+"""Annotation: when a suspended simulation went on; what was due until then is left out."""
 _MAX_BYTES = 262_144
 _MAX_ALIASES = 64
 _TOP = {"apiVersion", "kind", "metadata", "spec", "status"}
@@ -119,7 +122,8 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
         "labels": {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()},
     }
     if annotations := metadata.get("annotations"):
-        content["effective_from_seconds"] = _effective_from(annotations)
+        content["effectiveFromSeconds"] = _moment(annotations, EFFECTIVE_FROM)
+        content["resumedAtSeconds"] = _moment(annotations, RESUMED_AT)
     try:
         simulation = Simulation.model_validate(content)
     except ValidationError as error:
@@ -133,11 +137,11 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
     return simulation
 
 
-def _effective_from(annotations: object) -> float | None:
-    """Read since when a change holds."""
+def _moment(annotations: object, name: str) -> float | None:
+    """Read an annotation that says when, in Unix seconds."""
     if not isinstance(annotations, dict):
         raise SimulationInvalid("metadata.annotations", annotations, "it must be a mapping")
-    value = annotations.get(EFFECTIVE_FROM)
+    value = annotations.get(name)
     if value is None:
         return None
     try:
@@ -147,7 +151,7 @@ def _effective_from(annotations: object) -> float | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise SimulationInvalid(
-            f"metadata.annotations.{EFFECTIVE_FROM}",
+            f"metadata.annotations.{name}",
             value,
             "a time with its zone, such as 2026-11-27T08:00:00Z",
         )

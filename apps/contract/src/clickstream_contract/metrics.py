@@ -54,6 +54,9 @@ METRICS: tuple[Metric, ...] = (
         ("spec_changes_total", _COUNTER, "Changes of the simulation's file.", ("outcome",)),
         ("snapshot_bytes", _GAUGE, "Size of the last snapshot of each shard, summed.", ()),
         ("resumed_shards", _GAUGE, "Shards that went on from a stored state.", ()),
+        ("shards_over", _GAUGE, "Shards whose last event is acknowledged.", ()),
+        ("delivered_records", _GAUGE, "Records acknowledged since the run began.", ()),
+        ("busy_seconds_total", _COUNTER, "Time at work, not waiting for the next event.", ()),
     ),
     *_named(
         "streaming",
@@ -73,6 +76,14 @@ METRICS: tuple[Metric, ...] = (
             ("topic", "partition"),
         ),
         ("last_batch_timestamp_seconds", _GAUGE, "Last committed batch, Unix time.", ()),
+    ),
+    *_named(
+        "operator",
+        ("reconciles_total", _COUNTER, "Looks at simulations.", ("outcome",)),
+        ("reconcile_duration_seconds", _HISTOGRAM, "Time of a look.", ()),
+        ("api_writes_total", _COUNTER, "Writes to the API server.", ("verb",)),
+        ("simulations", _GAUGE, "Simulations by condition.", ("type", "status")),
+        ("last_reconcile_timestamp_seconds", _GAUGE, "Last look, Unix time.", ()),
     ),
 )
 """Every metric of every component."""

@@ -328,6 +328,8 @@ class Simulation(Part):
     labels: dict[str, str] = Field(default_factory=dict)
     effective_from_seconds: float | None = None
     """From which moment on a change holds, Unix seconds; at once if absent."""
+    resumed_at_seconds: float | None = None
+    """When it went on after it was suspended, Unix seconds."""
 
     def with_overrides(
         self, *, duration_seconds: int | None = None, events_per_second: int | None = None

@@ -9,19 +9,26 @@ import logging
 import os
 import signal
 import sys
+from threading import Event
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
 
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import GeneratorError, SettingsInvalid
+from clickstream_generator.errors import BrokerRefused, GeneratorError, SettingsInvalid
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import read_shards
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Clock, Worker
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from clickstream_generator.shell.shard_log import StoredShard
 
 __all__ = ["main"]
 
@@ -38,6 +45,9 @@ def main() -> int:
     except (SettingsInvalid, SimulationInvalid) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    except BrokerRefused as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 3
     except (GeneratorError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -48,6 +58,9 @@ def _run(settings: Settings) -> None:
     """Run one simulation to its end, or on from where it stood."""
     file = SimulationFile(settings.simulation_file)
     run_id = settings.run_id or uuid4()
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     clock = Clock()
     numbers = settings.shards or tuple(range(file.simulation.spec.shards))
     if max(numbers) >= file.simulation.spec.shards:
@@ -59,21 +72,39 @@ def _run(settings: Settings) -> None:
     with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
         stored = read_shards(settings, run_id, numbers) if settings.run_id else {}
         going = tuple(n for n in numbers if n not in stored or not stored[n].position.is_over)
-        if not going:
+        if going:
+            _carry(settings, file, run_id, going, stored, clock, telemetry, stop)
+        else:
             _LOG.info("run %s is over already", run_id)
-            return
-        snapshots = {
-            number: found.snapshot for number, found in stored.items() if found.snapshot is not None
-        }
-        first = next((row.first for row in snapshots.values()), file.simulation)
-        simulator = Simulator(first, going, run_id)
-        simulator.begin(settings.start_time or clock.now(), snapshots)
-        sink = KafkaSink(settings, EVENTS.name)
-        worker = Worker(run_id, simulator, sink, telemetry, clock, file, settings)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
-        worker.resume(stored)
-        worker.run()
+            telemetry.shards_over.set(len(numbers))
+            telemetry.delivered.set(sum(row.position.records for row in stored.values()))
+        if settings.on_end == "wait":
+            telemetry.is_ready = True
+            stop.wait()
+
+
+def _carry(
+    settings: Settings,
+    file: SimulationFile,
+    run_id: UUID,
+    numbers: tuple[int, ...],
+    stored: dict[int, StoredShard],
+    clock: Clock,
+    telemetry: Telemetry,
+    stop: Event,
+) -> None:
+    """Carry the shards that are not over yet to their end, or until told to stop."""
+    snapshots = {
+        number: found.snapshot for number, found in stored.items() if found.snapshot is not None
+    }
+    first = next((row.first for row in snapshots.values()), file.simulation)
+    simulator = Simulator(first, numbers, run_id)
+    simulator.begin(settings.start_time or clock.now(), snapshots)
+    sink = KafkaSink(settings, EVENTS.name)
+    worker = Worker(run_id, simulator, sink, telemetry, clock, file, settings)
+    worker.resume(stored)
+    if not stop.is_set() or settings.on_stop == "end":
+        worker.run(stop)
 
 
 if __name__ == "__main__":

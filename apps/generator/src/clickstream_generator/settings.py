@@ -41,6 +41,8 @@ class Settings:
     metrics_port: int = 9401
     on_stop: str = "end"
     """What SIGTERM means: ``end`` the run, or ``pause`` it, to be gone on with."""
+    on_end: str = "exit"
+    """What follows a run that is over: ``exit``, or ``wait`` and show the figures until told."""
     snapshot_seconds: float = 10.0
     """How often each shard's state is kept, at least; what is sent since is worked out anew."""
     drain_seconds: float = 25.0
@@ -53,6 +55,8 @@ class Settings:
     """Certificates that the broker's is checked against."""
     username: str | None = None
     """User for SASL/SCRAM."""
+    username_file: Path | None = None
+    """File with the user's name; where it is missing, ``username`` holds."""
     password_file: Path | None = None
     """File with that user's password."""
     sasl_mechanism: str = "SCRAM-SHA-512"
@@ -60,6 +64,7 @@ class Settings:
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _ON_STOP = ("end", "pause")
+_ON_END = ("exit", "wait")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 
 
@@ -125,6 +130,10 @@ def _file(name: str, value: str) -> Path:
     return path
 
 
+def _path(_name: str, value: str) -> Path:
+    return Path(value)
+
+
 def _text(_name: str, value: str) -> str:
     return value
 
@@ -168,12 +177,14 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "metrics_host": _text,
     "metrics_port": _whole(1, 65_535),
     "on_stop": _one_of(_ON_STOP),
+    "on_end": _one_of(_ON_END),
     "snapshot_seconds": _number(1, 3_600),
     "drain_seconds": _number(0.1, 3_600),
     "queue_records": _whole(1_000, 10_000_000),
     "security_protocol": _one_of(_PROTOCOLS),
     "ca_file": _file,
     "username": _text,
+    "username_file": _path,
     "password_file": _file,
     "sasl_mechanism": _one_of(_MECHANISMS),
 }

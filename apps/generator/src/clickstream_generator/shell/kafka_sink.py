@@ -223,9 +223,12 @@ def client_settings(settings: Settings) -> dict[str, Any]:
     }
     if settings.ca_file is not None:
         values["ssl.ca.location"] = str(settings.ca_file)
-    if settings.username is not None:
+    username = settings.username
+    if settings.username_file is not None and settings.username_file.is_file():
+        username = settings.username_file.read_text(encoding="utf-8").strip()
+    if username is not None:
         values["sasl.mechanism"] = settings.sasl_mechanism
-        values["sasl.username"] = settings.username
+        values["sasl.username"] = username
     if settings.password_file is not None:
         values["sasl.password"] = settings.password_file.read_text(encoding="utf-8").strip()
     return values

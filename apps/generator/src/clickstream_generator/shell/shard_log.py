@@ -56,11 +56,13 @@ class Position:
         shard_seq: This event and all before it are acknowledged.
         is_over: The shard has ended; nothing is to go on from.
         revisions: Announced, and possibly not in the last snapshot.
+        records: Acknowledged in all, once the shard is over.
     """
 
     shard_seq: int
     is_over: bool = False
     revisions: tuple[Revision, ...] = ()
+    records: int = 0
 
     def to_row(self, run_id: UUID, shard: int) -> Row:
         """Return its record."""
@@ -68,6 +70,7 @@ class Position:
             "shard_seq": self.shard_seq,
             "is_over": self.is_over,
             "revisions": [revision.to_json() for revision in self.revisions],
+            "records": self.records,
         }
         return f"{run_id}/{shard}/position".encode(), json.dumps(content).encode()
 
@@ -76,7 +79,7 @@ class Position:
         """Read what :meth:`to_row` made."""
         content = json.loads(value)
         revisions = tuple(Revision.from_json(row) for row in content["revisions"])
-        return cls(content["shard_seq"], content["is_over"], revisions)
+        return cls(content["shard_seq"], content["is_over"], revisions, content.get("records", 0))
 
 
 @dataclass

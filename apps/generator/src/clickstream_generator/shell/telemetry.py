@@ -51,6 +51,9 @@ class Telemetry:
         self.lag = self._gauge("clickstream_generator_event_lag_seconds")
         self.spec_changes = self._counter("clickstream_generator_spec_changes_total")
         self.snapshot_bytes = self._gauge("clickstream_generator_snapshot_bytes")
+        self.busy = self._counter("clickstream_generator_busy_seconds_total")
+        self.delivered = self._gauge("clickstream_generator_delivered_records")
+        self.shards_over = self._gauge("clickstream_generator_shards_over")
         self.resumed_shards = self._gauge("clickstream_generator_resumed_shards")
         telemetry = self
 

@@ -1,0 +1,50 @@
+"""Records that are held back, to be sent late.
+
+Owns which of them is due next and which are still to be accounted for. It does not know why a
+record comes late nor how it is sent.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clickstream_generator.core.faults import LateRecord
+
+__all__ = ["LateRecords"]
+
+
+class LateRecords:
+    """The records held back by some shards.
+
+    Args:
+        shards: Whose records there may be.
+    """
+
+    def __init__(self, shards: Iterable[int]) -> None:
+        self._queue: list[tuple[float, int, LateRecord]] = []
+        self._count = 0
+        self._open: dict[int, dict[int, LateRecord]] = {number: {} for number in shards}
+
+    def hold(self, late: LateRecord) -> None:
+        """Keep a record until its time has come."""
+        self._count += 1
+        self._open[late.shard][late.shard_seq] = late
+        heapq.heappush(self._queue, (late.due_seconds, self._count, late))
+
+    def take_due(self, reached_seconds: float) -> LateRecord | None:
+        """Hand out the first record that is due by the moment; it stays open."""
+        if self._queue and self._queue[0][0] <= reached_seconds:
+            return heapq.heappop(self._queue)[2]
+        return None
+
+    def close(self, late: LateRecord) -> None:
+        """Forget a record: the broker has it."""
+        del self._open[late.shard][late.shard_seq]
+
+    def open_up_to(self, shard: int, shard_seq: int) -> list[LateRecord]:
+        """Return a shard's records without acknowledgement, of events up to a number."""
+        return [late for seq, late in self._open[shard].items() if seq <= shard_seq]
