@@ -1,0 +1,47 @@
+"""The kinds of objects that the operator reads and writes, and where the API has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CHILD_KINDS", "POD", "POD_MONITOR", "SIMULATION", "Kind"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object.
+
+    Attributes:
+        group: Its API group; empty for the core's.
+        version: Of the group.
+        plural: Its name in paths.
+        kind: Its name in objects.
+    """
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
+        """Return the path of one object, or of all in a namespace."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [root, self.version, "namespaces", namespace, self.plural, name, subresource]
+        return "/".join(part for part in parts if part)
+
+
+SIMULATION = Kind("clickstream.dev", "v1alpha1", "clickstreamsimulations", "ClickstreamSimulation")
+POD = Kind("", "v1", "pods", "Pod")
+POD_MONITOR = Kind("monitoring.coreos.com", "v1", "podmonitors", "PodMonitor")
+CHILD_KINDS = {
+    row.kind: row
+    for row in (
+        Kind("", "v1", "configmaps", "ConfigMap"),
+        Kind("", "v1", "services", "Service"),
+        Kind("apps", "v1", "deployments", "Deployment"),
+        Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+        Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+        POD_MONITOR,
+    )
+}
+"""What a simulation is made of, by the kind's name."""

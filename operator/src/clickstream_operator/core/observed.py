@@ -1,0 +1,182 @@
+"""What is seen of a simulation in the cluster: its children, its pods, its workers' figures.
+
+Owns reading them from what the API server and a scrape give. It does not know what is wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from clickstream_operator.core.shards import parse_shards
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "SHARDS_ANNOTATION",
+    "SIMULATION_LABEL",
+    "WORKER_LABEL",
+    "Observed",
+    "Pod",
+    "Scrape",
+    "pod_from",
+    "scrape_from",
+]
+
+SIMULATION_LABEL = "clickstream.dev/simulation"
+WORKER_LABEL = "clickstream.dev/worker"
+SHARDS_ANNOTATION = "clickstream.dev/shards"
+_OVER = ("Succeeded", "Failed")
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+_MESSAGE_LENGTH = 300
+_PREFIX = "clickstream_generator_"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A worker's pod.
+
+    Attributes:
+        worker: Which worker's.
+        shards: What it carries.
+        address: Its IP, if it has one yet.
+        is_over: Whether its process has ended for good.
+        is_leaving: Whether it has been told to go.
+        image_message: Why its image cannot be had.
+        unscheduled_message: Why no node takes it.
+        exit_code: How its process ended the last time.
+        exit_message: What that process said last.
+        read: Which version of the simulation it has been nudged to read.
+    """
+
+    name: str
+    worker: int
+    shards: frozenset[int]
+    address: str = ""
+    is_ready: bool = False
+    is_over: bool = False
+    is_leaving: bool = False
+    image_message: str = ""
+    unscheduled_message: str = ""
+    exit_code: int | None = None
+    exit_message: str = ""
+    read: str = ""
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """A worker's figures at one moment.
+
+    Attributes:
+        busy_seconds: Time it has worked since it started.
+        delivered: Records acknowledged since the run began, of the shards carried.
+        shards_over: Shards whose last event is acknowledged.
+        refused_changes: Changes of the specification that it would not take.
+    """
+
+    target: float
+    achieved: float
+    queue_records: float
+    lag_seconds: float
+    busy_seconds: float
+    delivered: float
+    shards_over: int
+    refused_changes: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything seen of a simulation.
+
+    Attributes:
+        children: What carries its label, but for pods.
+        pods: Its workers' pods.
+        scrapes: Figures by pod; a pod that gave none is missing.
+        has_pod_monitors: Whether the cluster knows that kind.
+    """
+
+    children: tuple[Mapping[str, Any], ...] = ()
+    pods: tuple[Pod, ...] = ()
+    scrapes: Mapping[str, Scrape] | None = None
+    has_pod_monitors: bool = False
+
+    def figures(self) -> dict[int, Scrape]:
+        """Return the figures of the workers whose pod stays, by worker."""
+        scrapes = self.scrapes or {}
+        return {
+            pod.worker: scrapes[pod.name]
+            for pod in self.pods
+            if pod.name in scrapes and not pod.is_leaving
+        }
+
+
+def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
+    """Read a pod as the API server gives it."""
+    metadata, status = body["metadata"], body.get("status", {})
+    annotations = metadata.get("annotations", {})
+    worker = metadata.get("labels", {}).get(WORKER_LABEL, "")
+    container: Mapping[str, Any] = next(iter(status.get("containerStatuses", [])), {})
+    waiting = container.get("state", {}).get("waiting", {})
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get(
+        "terminated", {}
+    )
+    conditions = {row["type"]: row for row in status.get("conditions", [])}
+    scheduled = conditions.get("PodScheduled", {})
+    return Pod(
+        name=metadata["name"],
+        worker=int(worker) if worker.isdecimal() else -1,
+        shards=parse_shards(annotations.get(SHARDS_ANNOTATION, "")),
+        address=status.get("podIP", ""),
+        is_ready=conditions.get("Ready", {}).get("status") == "True",
+        is_over=status.get("phase") in _OVER,
+        is_leaving="deletionTimestamp" in metadata,
+        image_message=_short(waiting.get("message", waiting["reason"]))
+        if waiting.get("reason") in _NO_IMAGE
+        else "",
+        unscheduled_message=_short(scheduled.get("message", ""))
+        if scheduled.get("reason") == "Unschedulable"
+        else "",
+        exit_code=ended.get("exitCode"),
+        exit_message=_last_line(ended.get("message", "")),
+        read=annotations.get(read_annotation, ""),
+    )
+
+
+def scrape_from(text: str) -> Scrape:
+    """Read a worker's metrics.
+
+    Raises:
+        ValueError: They are not in Prometheus' text format, or some are missing.
+    """
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = sample.name.removeprefix(_PREFIX)
+            if name == "spec_changes_total":
+                name = f"{sample.labels.get('outcome')}_changes"
+            found[name] = found.get(name, 0.0) + sample.value
+    try:
+        return Scrape(
+            target=found["target_events_per_second"],
+            achieved=found["achieved_events_per_second"],
+            queue_records=found["queue_messages"],
+            lag_seconds=found["event_lag_seconds"],
+            busy_seconds=found["busy_seconds_total"],
+            delivered=found["delivered_records"],
+            shards_over=int(found["shards_over"]),
+            refused_changes=found.get("refused_changes", 0.0),
+        )
+    except KeyError as error:
+        raise ValueError(f"the metric {_PREFIX}{error.args[0]} is missing") from None
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_MESSAGE_LENGTH]
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _short(lines[-1].removeprefix("error: ")) if lines else ""

@@ -1,0 +1,373 @@
+"""One look at a simulation: from the resource and what is seen to what is to be done.
+
+Owns the run's course - begin, change, suspend, resume, complete - and the status that tells
+of it. Pure: what to write comes out as data. All that must outlive the operator is in the
+status; what is only remembered in :class:`Memory` may be lost at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clickstream_contract.document import simulation_from_resource
+from clickstream_contract.errors import SimulationInvalid
+
+from clickstream_operator.core.conditions import (
+    COMPLETED,
+    SUSPENDED,
+    Finding,
+    Verdict,
+    reason_of,
+    stamped,
+    verdict,
+)
+from clickstream_operator.core.desired import (
+    WANTED_ANNOTATION,
+    Owner,
+    Run,
+    children,
+    document_digest,
+    iso,
+    traffic_spec,
+)
+from clickstream_operator.core.drift import holds
+from clickstream_operator.core.observed import SIMULATION_LABEL
+from clickstream_operator.core.scaling import Trend, first_workers, next_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clickstream_contract.simulation import Simulation
+
+    from clickstream_operator.core.observed import Observed
+    from clickstream_operator.settings import Settings
+
+__all__ = ["Memory", "Notice", "Plan", "make_plan"]
+
+_REVISIONS = 20
+_REVISIONS_BYTES = 200_000
+_RATE_STEP = 0.02
+"""Of the target: smaller changes of the achieved rate are not written."""
+_DELIVERED_SECONDS = 60.0
+"""How old the count of what was delivered may get while all else stays as it is."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the operator remembers of a simulation between two looks.
+
+    Attributes:
+        trend: For the decision how many workers there shall be.
+        written_at: When the status was written last, Unix seconds.
+    """
+
+    trend: Trend = field(default_factory=Trend)
+    written_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to tell, as a Kubernetes event."""
+
+    kind: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, in this order.
+
+    Attributes:
+        status: The new status, or ``None`` if the present one is right.
+        delete: Children that are no longer wanted.
+        apply: Children that are missing or not as wanted, as they shall be.
+        nudge: Pods whose annotation is to change so that their node looks at the file again.
+        digest: What that annotation shall say.
+        notices: What to tell.
+        memory: What to remember.
+        is_under_way: Whether to look again soon, without being told.
+    """
+
+    status: dict[str, Any] | None
+    delete: tuple[Mapping[str, Any], ...] = ()
+    apply: tuple[dict[str, Any], ...] = ()
+    nudge: tuple[str, ...] = ()
+    digest: str = ""
+    notices: tuple[Notice, ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    is_under_way: bool = False
+
+
+def make_plan(
+    resource: Mapping[str, Any],
+    observed: Observed,
+    memory: Memory,
+    now: float,
+    settings: Settings,
+    failure: Finding | None = None,
+) -> Plan:
+    """Work out what is to be done about a simulation.
+
+    Args:
+        resource: As the API server gives it.
+        observed: What is seen in the cluster.
+        memory: What was remembered the last time.
+        now: Unix seconds.
+        settings: The operator's.
+        failure: What the API server would not do the last time.
+    """
+    metadata = resource["metadata"]
+    owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
+    try:
+        simulation = simulation_from_resource(
+            {key: value for key, value in resource.items() if key != "status"}
+        )
+    except SimulationInvalid as error:
+        # What runs goes on as it was: nothing is applied and nothing taken away.
+        invalid = Finding("InvalidSpec", str(error))
+        judged = Verdict(invalid.reason, invalid.message, degraded=invalid)
+        return _told(resource, judged, {}, observed, memory, now)
+    if not simulation.spec.kafka.bootstrap_servers and not (
+        simulation.spec.kafka.cluster_ref or settings.bootstrap_servers
+    ):
+        missing = Finding(
+            "NoBroker",
+            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
+        )
+        judged = Verdict(missing.reason, missing.message, degraded=missing)
+        return _told(resource, judged, {}, observed, memory, now)
+    status = resource.get("status", {})
+    if reason_of(status) == COMPLETED or _is_complete(simulation, status, observed):
+        return _completed(resource, owner, observed, memory, now)
+    if simulation.spec.suspend:
+        judged = Verdict(
+            SUSPENDED,
+            "spec.suspend is true; workers have kept where they stood",
+            progressing=bool(observed.pods),
+        )
+        decided = {"workers": 0, **_figures(status, observed, 0)}
+        plan = _told(resource, judged, decided, observed, memory, now)
+        return _pruned(plan, owner, observed, set())
+    return _running(resource, simulation, owner, observed, memory, now, settings, failure)
+
+
+def _running(
+    resource: Mapping[str, Any],
+    simulation: Simulation,
+    owner: Owner,
+    observed: Observed,
+    memory: Memory,
+    now: float,
+    settings: Settings,
+    failure: Finding | None,
+) -> Plan:
+    status = resource.get("status", {})
+    before = int(status.get("workers", 0)) or first_workers(simulation.spec, settings)
+    figures = observed.figures()
+    workers, trend = next_workers(simulation.spec, before, figures, memory.trend, now, settings)
+    since = trend.below_since
+    judged = verdict(
+        workers,
+        observed,
+        settings,
+        is_missed=since is not None and (now - since >= settings.below_seconds or workers > before),
+        failure=failure,
+    )
+    started = status.get("startTime") or iso(now)
+    resumed = iso(now) if reason_of(status) == SUSPENDED and "startTime" in status else None
+    resumed = resumed or status.get("resumeTime")
+    revisions = _revisions(
+        status.get("revisions", []),
+        simulation,
+        int(resource["metadata"].get("generation", 0)),
+        iso(now + settings.revision_delay_seconds) if "startTime" in status else started,
+    )
+    run = Run(
+        workers,
+        _seconds(started),
+        _seconds(revisions[-1]["effectiveFrom"]) if len(revisions) > 1 else None,
+        _seconds(resumed) if resumed else None,
+    )
+    decided = {
+        "startTime": started,
+        **({"resumeTime": resumed} if resumed else {}),
+        "workers": workers,
+        "revisions": revisions,
+        **_figures(status, observed, round(simulation.spec.rate.per_second)),
+    }
+    plan = _told(resource, judged, decided, observed, replace(memory, trend=trend), now)
+    wanted = children(
+        simulation,
+        owner,
+        run,
+        settings,
+        observed,
+    )
+    plan = _pruned(
+        plan, owner, observed, {(row["kind"], row["metadata"]["name"]) for row in wanted}
+    )
+    there = {(row["kind"], row["metadata"]["name"]): row for row in observed.children}
+    digest = document_digest(simulation, run)
+    differing = tuple(
+        row for row in wanted if not holds(there.get((row["kind"], row["metadata"]["name"])), row)
+    )
+    return replace(
+        plan,
+        apply=differing,
+        digest=digest,
+        # A node looks at a changed file within a minute, or at once when the pod changes.
+        nudge=tuple(
+            pod.name
+            for pod in observed.pods
+            if pod.read != digest and not pod.is_leaving and not pod.is_over
+        ),
+        notices=(*plan.notices, *_notices(status, workers, there, differing)),
+        is_under_way=True,
+    )
+
+
+def _is_complete(simulation: Simulation, status: Mapping[str, Any], observed: Observed) -> bool:
+    """Say whether every shard's last event is acknowledged."""
+    if simulation.spec.stop_after is None:
+        return False
+    figures = observed.figures()
+    over = sum(row.shards_over for row in figures.values())
+    return len(figures) == status.get("workers") and over >= simulation.spec.shards
+
+
+def _completed(
+    resource: Mapping[str, Any], owner: Owner, observed: Observed, memory: Memory, now: float
+) -> Plan:
+    judged = Verdict(
+        COMPLETED,
+        "spec.stopAfter is reached and every event acknowledged",
+        progressing=bool(observed.pods),
+    )
+    status = resource.get("status", {})
+    decided = {"workers": 0, **_figures(status, observed, 0)}
+    return _pruned(_told(resource, judged, decided, observed, memory, now), owner, observed, set())
+
+
+def _told(
+    resource: Mapping[str, Any],
+    judged: Verdict,
+    decided: dict[str, Any],
+    observed: Observed,
+    memory: Memory,
+    now: float,
+) -> Plan:
+    """Return the plan that only brings the status up to date."""
+    metadata, before = resource["metadata"], resource.get("status", {})
+    generation = int(metadata.get("generation", 0))
+    after = {
+        **before,
+        **decided,
+        "observedGeneration": generation,
+        "conditions": stamped(judged, before.get("conditions", []), generation, iso(now)),
+        "readyWorkers": len({pod.worker for pod in observed.pods if pod.is_ready}),
+        "selector": f"{SIMULATION_LABEL}={metadata['name']}",
+    }
+    if not _is_worth_writing(before, after, now - memory.written_at):
+        return Plan(None, memory=memory)
+    notices = []
+    if reason_of(before) != judged.reason:
+        kind = "Warning" if judged.degraded else "Normal"
+        notices.append(Notice(kind, judged.reason, judged.message))
+    return Plan(after, notices=tuple(notices), memory=replace(memory, written_at=now))
+
+
+def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str, str]]) -> Plan:
+    """Take away what is ours and no longer wanted; what only carries our label stays."""
+    unwanted = [
+        row
+        for row in observed.children
+        if (row["kind"], row["metadata"]["name"]) not in wanted
+        and any(ref["uid"] == owner.uid for ref in row["metadata"].get("ownerReferences", ()))
+    ]
+    return replace(plan, delete=tuple(unwanted), is_under_way=bool(observed.pods))
+
+
+def _figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:
+    """Return the rates, and how much was delivered: never less than before."""
+    figures = list(observed.figures().values())
+    delivered = int(sum(row.delivered for row in figures))
+    return {
+        "targetEventsPerSecond": round(sum(row.target for row in figures))
+        if figures and target and len(figures) == status.get("workers")
+        else target,
+        "achievedEventsPerSecond": round(sum(row.achieved for row in figures)) if target else 0,
+        "deliveredEvents": max(int(status.get("deliveredEvents", 0)), delivered),
+    }
+
+
+def _is_worth_writing(
+    before: Mapping[str, Any], after: Mapping[str, Any], age_seconds: float
+) -> bool:
+    """Say whether the status has changed by more than what changes all the time."""
+    moving = {"achievedEventsPerSecond", "deliveredEvents", "targetEventsPerSecond"}
+    if {key: row for key, row in before.items() if key not in moving} != {
+        key: row for key, row in after.items() if key not in moving
+    }:
+        return True
+    for key in ("achievedEventsPerSecond", "targetEventsPerSecond"):
+        if key in after:
+            step = _RATE_STEP * max(after.get("targetEventsPerSecond", 0), 1)
+            if abs(after[key] - before.get(key, 0)) > step:
+                return True
+    return age_seconds >= _DELIVERED_SECONDS and any(
+        after.get(key) != before.get(key) for key in moving
+    )
+
+
+def _revisions(
+    before: list[dict[str, Any]], simulation: Simulation, generation: int, effective: str
+) -> list[dict[str, Any]]:
+    """Add the specification if it is another one than the last; the oldest may have to go."""
+    text = json.dumps(traffic_spec(simulation), sort_keys=True, separators=(",", ":"))
+    if before and before[-1]["spec"] == text:
+        return before
+    rows = [*before, {"generation": generation, "effectiveFrom": effective, "spec": text}]
+    while len(rows) > 1 and (
+        len(rows) > _REVISIONS or sum(len(row["spec"]) for row in rows) > _REVISIONS_BYTES
+    ):
+        del rows[0]
+    return rows
+
+
+def _notices(
+    status: Mapping[str, Any],
+    workers: int,
+    there: Mapping[tuple[str, str], Mapping[str, Any]],
+    differing: tuple[dict[str, Any], ...],
+) -> list[Notice]:
+    """Tell of workers added and taken away, and of changes that restart some."""
+    rows = []
+    before = int(status.get("workers", 0))
+    if before and before != workers:
+        rows.append(Notice("Normal", "Scaled", f"from {before} to {workers} workers"))
+    restarted = [
+        row["metadata"]["name"]
+        for row in differing
+        if row["kind"] == "Deployment"
+        and (found := there.get(("Deployment", row["metadata"]["name"]))) is not None
+        and found["metadata"].get("annotations", {}).get(WANTED_ANNOTATION)
+        != row["metadata"]["annotations"][WANTED_ANNOTATION]
+        and not holds(found["spec"]["template"], row["spec"]["template"])
+    ]
+    if restarted and before == workers:
+        rows.append(
+            Notice(
+                "Normal",
+                "WorkersRestarted",
+                f"the change needs a restart of {len(restarted)} workers; nothing is lost",
+            )
+        )
+    return rows
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

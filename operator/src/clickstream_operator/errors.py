@@ -1,0 +1,51 @@
+"""Errors of the operator.
+
+``OperatorError`` is the root; ``SettingsInvalid`` says which environment variable is wrong,
+``ApiRefused`` what the API server would not do.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ApiRefused", "OperatorError", "SettingsInvalid"]
+
+
+class OperatorError(Exception):
+    """Root of the operator's errors."""
+
+
+class SettingsInvalid(OperatorError):
+    """An environment variable cannot be used.
+
+    Attributes:
+        name: The variable.
+        value: What it holds.
+        allowed: What it may hold.
+    """
+
+    def __init__(self, name: str, value: str | None, allowed: str) -> None:
+        """Keep the fields and build the text."""
+        self.name, self.value, self.allowed = name, value, allowed
+        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
+        super().__init__(f"{name} {shown}; it must be {allowed}")
+
+
+class ApiRefused(OperatorError):
+    """The API server did not do what it was asked for.
+
+    Attributes:
+        method: What was asked for, such as ``PATCH``.
+        path: Of which object.
+        status: HTTP status; 0 if there was no answer.
+        message: The API server's own words.
+    """
+
+    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+        """Keep the fields and build the text."""
+        self.method, self.path, self.status, self.message = method, path, status, message
+        answer = f"answers {status}" if status else "does not answer"
+        super().__init__(f"the API server {answer} to {method} {path}: {message[:300]}")
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether a ResourceQuota is in the way."""
+        return "exceeded quota" in self.message

@@ -1,0 +1,154 @@
+"""Settings of the operator's process, from the environment.
+
+Owns their names, defaults and bounds. Everything that a pod may do is in here and not in the
+resource: whoever may write a simulation decides about traffic, never about images, commands
+or rights. A variable that begins like ours and is unknown is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from clickstream_operator.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["PREFIX", "Settings", "settings_from"]
+
+PREFIX = "CLICKSTREAM_OPERATOR_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one operator."""
+
+    image: str
+    """The generator's image, with a tag or a digest."""
+    image_pull_policy: str = "IfNotPresent"
+    """When nodes fetch it."""
+    image_pull_secret: str = ""
+    """Secret in the simulation's namespace with which nodes fetch it."""
+    namespaces: tuple[str, ...] = ()
+    """The namespaces to work in; the whole cluster if there is none."""
+    bootstrap_servers: str = ""
+    """Kafka for simulations that name none, ``host:port`` separated by commas."""
+    credentials_secret: str = ""
+    """Secret with ``password``, and ``username`` if that is not the secret's own name."""
+    ca_secret: str = ""
+    """Secret with ``ca.crt``, against which that Kafka's certificate is checked."""
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    """How workers prove who they are."""
+    worker_cpu_request: str = "250m"
+    """Of each worker."""
+    worker_cpu_limit: str = "2"
+    """Of each worker."""
+    worker_memory_request: str = "512Mi"
+    """Of each worker."""
+    worker_memory_limit: str = "1Gi"
+    """Of each worker; one million users take 600 MB."""
+    worker_events_per_second: int = 50_000
+    """What one worker is taken to send before it is measured."""
+    max_workers: int = 8
+    """Workers of a simulation that says nothing about them."""
+    queue_records: int = 200_000
+    """Records that a worker may have sent without acknowledgement."""
+    drain_seconds: int = 25
+    """How long a worker that is to stop waits for acknowledgements."""
+    resync_seconds: int = 5
+    """How often a simulation under way is looked at."""
+    revision_delay_seconds: int = 4
+    """From when a change holds: later than every worker has read it."""
+    below_seconds: int = 60
+    """How long the rate must be missed before a worker is added."""
+    calm_seconds: int = 600
+    """How long a worker must be too many before one is taken away."""
+    metrics_port: int = 9403
+    """Where the operator shows its own metrics and health."""
+    metrics_host: str = "127.0.0.1"
+    """On which address."""
+
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_SERVERS = re.compile(r"[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
+_CPU = re.compile(r"[0-9]{1,4}|[0-9]{1,6}m")
+_MEMORY = re.compile(r"[0-9]{1,6}(Mi|Gi)")
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty variable counts as absent.
+
+    Raises:
+        SettingsInvalid: A variable is missing, unknown or out of bounds.
+    """
+    values: dict[str, object] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or not value:
+            continue
+        read = _READERS.get(variable.removeprefix(PREFIX).lower())
+        if read is None:
+            known = ", ".join(PREFIX + row.name.upper() for row in fields(Settings))
+            raise SettingsInvalid(variable, value, f"one of the known ones: {known}")
+        values[variable.removeprefix(PREFIX).lower()] = read(variable, value)
+    if "image" not in values:
+        raise SettingsInvalid(PREFIX + "IMAGE", None, "the generator's image")
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _like(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise SettingsInvalid(name, value, allowed)
+        return value
+
+    return read
+
+
+def _one_of(*allowed: str) -> Callable[[str, str], str]:
+    return _like(re.compile("|".join(allowed)), "one of " + ", ".join(allowed))
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], int]:
+    def read(name: str, value: str) -> int:
+        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+            raise SettingsInvalid(name, value, f"a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def _names(name: str, value: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in value.split(","))
+    if not all(_NAME.fullmatch(part) for part in parts):
+        raise SettingsInvalid(name, value, "names of namespaces, separated by commas")
+    return parts
+
+
+_SECRET = _like(_NAME, "the name of a secret")
+_READERS: dict[str, Callable[[str, str], object]] = {
+    "image": _like(_IMAGE, "an image with a tag or a digest"),
+    "image_pull_policy": _one_of("Always", "IfNotPresent", "Never"),
+    "image_pull_secret": _SECRET,
+    "namespaces": _names,
+    "bootstrap_servers": _like(_SERVERS, "addresses host:port, separated by commas"),
+    "credentials_secret": _SECRET,
+    "ca_secret": _SECRET,
+    "sasl_mechanism": _one_of("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"),
+    "worker_cpu_request": _like(_CPU, "a CPU quantity such as 250m or 2"),
+    "worker_cpu_limit": _like(_CPU, "a CPU quantity such as 250m or 2"),
+    "worker_memory_request": _like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "worker_memory_limit": _like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "worker_events_per_second": _whole(1, 1_000_000),
+    "max_workers": _whole(1, 1_024),
+    "queue_records": _whole(1_000, 10_000_000),
+    "drain_seconds": _whole(1, 3_600),
+    "resync_seconds": _whole(1, 300),
+    "revision_delay_seconds": _whole(0, 300),
+    "below_seconds": _whole(1, 3_600),
+    "calm_seconds": _whole(1, 86_400),
+    "metrics_port": _whole(1, 65_535),
+    "metrics_host": _like(re.compile(r"[0-9a-fA-F.:]{2,45}"), "an IP address"),
+}

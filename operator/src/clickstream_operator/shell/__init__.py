@@ -1,0 +1,1 @@
+"""The Kubernetes API, the workers' metrics, and the clock."""

@@ -1,0 +1,141 @@
+"""The Kubernetes API: the few calls that the operator makes.
+
+Owns how a call is sent and what a refusal is called. Objects go in and come out as plain
+mappings; which are wanted is not known here. Blocking: callers run it in threads.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import kubernetes
+import urllib3
+
+from clickstream_operator.core.kinds import CHILD_KINDS, POD, SIMULATION
+from clickstream_operator.errors import ApiRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from clickstream_operator.core.desired import Object
+
+__all__ = ["Api"]
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_CONNECT_SECONDS, _ANSWER_SECONDS = 5, 20
+_NOT_FOUND, _REFUSED = 404, 400
+
+
+class Api:
+    """Calls to one API server.
+
+    Args:
+        configuration: Where it is and who we are.
+        field_manager: Under which name fields are owned.
+        connections: Calls at a time.
+    """
+
+    def __init__(
+        self, configuration: kubernetes.client.Configuration, field_manager: str, connections: int
+    ) -> None:
+        configuration.connection_pool_maxsize = connections
+        configuration.retries = False
+        self._client = kubernetes.client.ApiClient(configuration)
+        self._field_manager = field_manager
+
+    @classmethod
+    def connect(cls, field_manager: str, connections: int) -> Self:
+        """Connect as the pod's service account, or as the kubeconfig says.
+
+        Raises:
+            kubernetes.config.ConfigException: There is neither.
+        """
+        configuration = kubernetes.client.Configuration()
+        try:
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
+        except kubernetes.config.ConfigException:
+            kubernetes.config.load_kube_config(client_configuration=configuration)
+        return cls(configuration, field_manager, connections)
+
+    def apply(self, wanted: Object) -> Object:
+        """Bring one child to what is wanted of it, by server-side apply; return what it is now."""
+        metadata = wanted["metadata"]
+        path = CHILD_KINDS[wanted["kind"]].path(metadata["namespace"], metadata["name"])
+        query = f"?fieldManager={quote(self._field_manager)}&force=true"
+        return self._call("PATCH", path + query, wanted, _APPLY)
+
+    def delete(self, kind: str, metadata: Mapping[str, Any]) -> None:
+        """Delete exactly this child; one that is gone already is no error."""
+        path = CHILD_KINDS[kind].path(metadata["namespace"], metadata["name"])
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": metadata["uid"]},
+        }
+        try:
+            self._call("DELETE", path, body)
+        except ApiRefused as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    def write_status(self, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> Object:
+        """Replace a simulation's status, if nobody has changed the simulation meanwhile."""
+        path = SIMULATION.path(metadata["namespace"], metadata["name"], "status")
+        body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
+        return self._call("PATCH", path, body, _MERGE)
+
+    def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str]) -> Object:
+        """Set annotations of a pod."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        return self._call("PATCH", POD.path(namespace, name), body, _MERGE)
+
+    def post_event(self, event: Object) -> None:
+        """Tell something about an object."""
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
+        self._call("POST", path, event)
+
+    def has_group_version(self, group: str, version: str) -> bool:
+        """Say whether the API server knows a version of a group."""
+        try:
+            self._call("GET", f"/apis/{group}/{version}")
+        except ApiRefused as error:
+            if error.status == _NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        route = self._client.param_serialize(
+            method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        try:
+            answer = self._client.call_api(
+                *route[:4], _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS)
+            )
+            content = answer.read()
+        except (urllib3.exceptions.HTTPError, kubernetes.client.ApiException) as error:
+            raise ApiRefused(method, path, 0, str(error)) from None
+        if answer.status >= _REFUSED:
+            raise ApiRefused(method, path, answer.status, _message(content))
+        found: Object = json.loads(content)
+        return found
+
+
+def _message(content: bytes) -> str:
+    """Return the API server's own words, which are in a Status object."""
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content.decode(errors="replace")

@@ -1,0 +1,261 @@
+"""One look at a simulation: see, plan, do.
+
+Owns the order of the writes - the status first, which all that follows relies on, then
+children - and what is remembered between two looks. What to do is the plan's decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clickstream_operator.core.conditions import Finding
+from clickstream_operator.core.desired import FIELD_MANAGER, READ_ANNOTATION, WANTED_ANNOTATION, iso
+from clickstream_operator.core.drift import holds
+from clickstream_operator.core.kinds import POD, POD_MONITOR, SIMULATION
+from clickstream_operator.core.observed import Observed, pod_from
+from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
+from clickstream_operator.errors import ApiRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+
+    from clickstream_operator.core.seen import Key, Seen
+    from clickstream_operator.settings import Settings
+    from clickstream_operator.shell.api import Api
+    from clickstream_operator.shell.scraper import Scraper
+    from clickstream_operator.shell.telemetry import Telemetry
+
+__all__ = ["Reconciler"]
+
+_LOG = logging.getLogger(__name__)
+_REST_SECONDS = 300.0
+"""How often what is at rest is looked at without being told."""
+_KINDS_SECONDS = 60.0
+_CONFLICT_SECONDS = 0.2
+_NOT_FOUND, _CONFLICT = 404, 409
+
+
+@dataclass
+class _Remembered:
+    """What is kept of a simulation between two looks; all of it may be lost.
+
+    Attributes:
+        failure: What the API server would not do the last time.
+        tried: By kind and name of a child: what was wanted, and the version that came of it.
+            Where somebody else changes what we write, writing it again would never end.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    failure: Finding | None = None
+    tried: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    conditions: tuple[tuple[str, str], ...] = ()
+
+
+class Reconciler:
+    """Brings simulations to what is wanted of them.
+
+    Args:
+        seen: What is in the cluster.
+        api: To change it.
+        scraper: To ask workers.
+        telemetry: Where figures are shown.
+        settings: The operator's.
+        clock: Unix seconds.
+        executor: Where blocking calls run.
+    """
+
+    def __init__(
+        self,
+        seen: Seen,
+        api: Api,
+        scraper: Scraper,
+        telemetry: Telemetry,
+        settings: Settings,
+        clock: Callable[[], float],
+        executor: Executor,
+    ) -> None:
+        self._seen = seen
+        self._api = api
+        self._scraper = scraper
+        self._telemetry = telemetry
+        self._settings = settings
+        self._clock = clock
+        self._executor = executor
+        self._remembered: dict[Key, _Remembered] = {}
+        self._has_pod_monitors = False
+        self._kinds_asked = float("-inf")
+
+    async def look(self, key: Key) -> float | None:
+        """Look at one simulation; return after how many seconds to look again.
+
+        Raises:
+            ApiRefused: The API server would not do something that has to be done.
+        """
+        started = self._clock()
+        outcome = "error"
+        try:
+            again = await self._look(key)
+            outcome = "done"
+        except ApiRefused as error:
+            if error.status in {_CONFLICT, _NOT_FOUND}:
+                # Somebody was faster; what they did is on its way to us.
+                outcome = "outdated"
+                return _CONFLICT_SECONDS
+            _LOG.warning("%s/%s: %s", *key, error)
+            raise
+        except Exception:
+            _LOG.exception("%s/%s: an error that nobody expected", *key)
+            raise
+        else:
+            return again
+        finally:
+            now = self._clock()
+            self._telemetry.reconciles.labels(outcome).inc()
+            self._telemetry.duration.observe(max(0.0, now - started))
+            self._telemetry.last_reconcile.set(now)
+
+    async def _look(self, key: Key) -> float | None:
+        rows = self._seen.of(key)
+        resource = next((row for row in rows if row["kind"] == SIMULATION.kind), None)
+        if resource is None or "deletionTimestamp" in resource["metadata"]:
+            self._forget(key)
+            return None
+        kept = self._remembered.setdefault(key, _Remembered())
+        observed = await self._observe(rows)
+        plan = make_plan(
+            resource, observed, kept.memory, self._clock(), self._settings, kept.failure
+        )
+        self._count(kept, plan.status or resource.get("status", {}))
+        if plan.status is not None:
+            written = await self._call(
+                "status", self._api.write_status, resource["metadata"], plan.status
+            )
+            self._seen.put(key, SIMULATION.kind, written)
+        kept.memory = plan.memory
+        for notice in plan.notices:
+            await self._tell(resource, notice)
+        await self._change(key, kept, plan)
+        return self._settings.resync_seconds if plan.is_under_way else _REST_SECONDS
+
+    async def _observe(self, rows: list[Mapping[str, Any]]) -> Observed:
+        pods = tuple(pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
+        return Observed(
+            children=tuple(row for row in rows if row["kind"] not in {POD.kind, SIMULATION.kind}),
+            pods=pods,
+            scrapes=await self._scraper.ask(pods),
+            has_pod_monitors=await self._knows_pod_monitors(),
+        )
+
+    async def _knows_pod_monitors(self) -> bool:
+        now = self._clock()
+        if now - self._kinds_asked > _KINDS_SECONDS:
+            self._kinds_asked = now
+            self._has_pod_monitors = await self._in_thread(
+                self._api.has_group_version, POD_MONITOR.group, POD_MONITOR.version
+            )
+        return self._has_pod_monitors
+
+    async def _change(self, key: Key, kept: _Remembered, plan: Plan) -> None:
+        """Delete, apply and nudge; what is refused is kept for the next look to tell."""
+        try:
+            for child in plan.delete:
+                await self._call("delete", self._api.delete, child["kind"], child["metadata"])
+                self._seen.drop(key, child["kind"], child)
+            there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
+            for wanted in plan.apply:
+                await self._apply(key, kept, wanted, there)
+        except ApiRefused as error:
+            if error.status not in {_CONFLICT, _NOT_FOUND}:
+                reason = "QuotaExceeded" if error.is_quota else "ChildRefused"
+                kept.failure = Finding(reason, str(error))
+            raise
+        kept.failure = None
+        for name in plan.nudge:
+            annotations = {READ_ANNOTATION: plan.digest}
+            pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
+            self._seen.put(key, POD.kind, pod)
+
+    async def _apply(
+        self,
+        key: Key,
+        kept: _Remembered,
+        wanted: dict[str, Any],
+        there: Mapping[tuple[str, str], Mapping[str, Any]],
+    ) -> None:
+        place = wanted["kind"], wanted["metadata"]["name"]
+        digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
+        version = there[place]["metadata"]["resourceVersion"] if place in there else ""
+        if kept.tried.get(place) == (digest, version):
+            return
+        applied = await self._call("apply", self._api.apply, wanted)
+        self._seen.put(key, wanted["kind"], applied)
+        if holds(applied, wanted):
+            kept.tried.pop(place, None)
+        else:
+            _LOG.warning("%s/%s: somebody changes %s %s as it is written", *key, *place)
+            kept.tried[place] = digest, applied["metadata"]["resourceVersion"]
+
+    async def _tell(self, resource: Mapping[str, Any], notice: Notice) -> None:
+        """Post an event about the simulation; one that is refused is no reason to stop."""
+        metadata, now = resource["metadata"], iso(self._clock())
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "generateName": f"{metadata['name']}-",
+                "namespace": metadata["namespace"],
+            },
+            "involvedObject": {
+                "apiVersion": resource.get(
+                    "apiVersion", f"{SIMULATION.group}/{SIMULATION.version}"
+                ),
+                "kind": SIMULATION.kind,
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "type": notice.kind,
+            "reason": notice.reason,
+            "message": notice.message[:1_024],
+            "source": {"component": FIELD_MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        _LOG.info("%s/%s: %s", metadata["namespace"], metadata["name"], notice.message)
+        try:
+            await self._call("event", self._api.post_event, event)
+        except ApiRefused as error:
+            _LOG.warning("an event cannot be posted: %s", error)
+
+    async def _call(self, verb: str, call: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401
+        """Make one write and count it."""
+        result = await self._in_thread(call, *args)
+        self._telemetry.writes.labels(verb).inc()
+        return result
+
+    async def _in_thread(self, call: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, call, *args)
+
+    def _forget(self, key: Key) -> None:
+        if self._remembered.pop(key, None) is not None:
+            self._show_conditions()
+
+    def _count(self, kept: _Remembered, status: Mapping[str, Any]) -> None:
+        conditions = tuple((row["type"], row["status"]) for row in status.get("conditions", []))
+        if conditions != kept.conditions:
+            kept.conditions = conditions
+            self._show_conditions()
+
+    def _show_conditions(self) -> None:
+        counts = Counter(row for kept in self._remembered.values() for row in kept.conditions)
+        self._telemetry.simulations.clear()
+        for labels, count in counts.items():
+            self._telemetry.simulations.labels(*labels).set(count)

@@ -1,0 +1,68 @@
+"""The workers' metrics, asked for over HTTP.
+
+Owns who is asked, and that an answer is bounded in time and size. It does not know what the
+figures are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from clickstream_operator.core.desired import METRICS_PORT
+from clickstream_operator.core.observed import scrape_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from clickstream_operator.core.observed import Pod, Scrape
+
+__all__ = ["Scraper"]
+
+_SECONDS = 2.0
+_BYTES = 1_000_000
+_AT_A_TIME = 64
+
+
+class Scraper:
+    """Asks workers, many at a time, while the context is open."""
+
+    async def __aenter__(self) -> Self:
+        """Open the connections' pool."""
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_SECONDS),
+            connector=aiohttp.TCPConnector(limit=_AT_A_TIME),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        await self._session.close()
+
+    async def ask(self, pods: Iterable[Pod]) -> dict[str, Scrape]:
+        """Return the figures of those that answer, by pod."""
+        asked = [pod for pod in pods if pod.address and not pod.is_over]
+        found = await asyncio.gather(*(self._one(pod.address) for pod in asked))
+        return {
+            pod.name: scrape for pod, scrape in zip(asked, found, strict=True) if scrape is not None
+        }
+
+    async def _one(self, address: str) -> Scrape | None:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with self._session.get(f"http://{host}:{METRICS_PORT}/metrics") as answer:
+                answer.raise_for_status()
+                content = await answer.content.read(_BYTES)
+            return scrape_from(content.decode())
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            # A worker that starts or ends does not answer; the next look asks again.
+            return None
