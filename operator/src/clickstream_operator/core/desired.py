@@ -15,14 +15,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import API_VERSION, EFFECTIVE_FROM, KIND, RESUMED_AT
-from clickstream_contract.simulation import KafkaTarget, Workers
 
 from clickstream_operator.core.handover import may_carry
 from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
 from clickstream_operator.core.shards import dealt, format_shards
 
 if TYPE_CHECKING:
-    from clickstream_contract.simulation import Simulation
+    from clickstream_contract.simulation import KafkaTarget, Simulation
 
     from clickstream_operator.core.observed import Observed
     from clickstream_operator.settings import Settings
@@ -52,6 +51,7 @@ _USER_ID = 65_532
 _GRACE_SECONDS = 5
 _NAME_LENGTH = 63
 _KAFKA_TLS_PORT = 9093
+_NOT_TRAFFIC = ("kafka", "workers", "suspend")
 
 Object = dict[str, Any]
 
@@ -88,11 +88,8 @@ def traffic_spec(simulation: Simulation) -> Object:
     Who carries it and where it goes are none of their file's business: a change of those is
     no change of the traffic.
     """
-    spec = simulation.spec.model_copy(
-        update={"kafka": KafkaTarget(), "workers": Workers(), "suspend": False}
-    )
-    content = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {key: value for key, value in content.items() if value not in ({}, False)}
+    content: Object = simulation.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {key: value for key, value in content.items() if key not in _NOT_TRAFFIC}
 
 
 def children(

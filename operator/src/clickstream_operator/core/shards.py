@@ -5,9 +5,12 @@ Owns the dealing and the text form of a set of shards. It does not know any pod.
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 __all__ = ["dealt", "format_shards", "parse_shards"]
+
+_SHARDS = re.compile(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*", re.ASCII)
 
 
 def dealt(shards: int, workers: int) -> tuple[tuple[int, ...], ...]:
@@ -27,10 +30,10 @@ def format_shards(numbers: tuple[int, ...]) -> str:
 
 def parse_shards(text: str) -> frozenset[int]:
     """Read what :func:`format_shards` wrote; anything else is an empty set."""
+    if not _SHARDS.fullmatch(text):
+        return frozenset()
     numbers: set[int] = set()
     for part in text.split(","):
         low, _, high = part.partition("-")
-        if not low.isdecimal() or not (high or low).isdecimal() or len(part) > 9:
-            return frozenset()
         numbers.update(range(int(low), int(high or low) + 1))
     return frozenset(numbers)
