@@ -1,0 +1,300 @@
+"""The operator against a real API server: what it writes, how often, and that it heals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from control_plane import ControlPlane, OperatorProcess
+from pipeline import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_MANY = 200
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server for all tests of this module."""
+    started = ControlPlane(tmp_path_factory.mktemp("plane"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def namespace(plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, empty again afterwards."""
+    name = f"t{abs(hash(request.node.name)) % 10**9}"
+    plane.kubectl("create", "namespace", name)
+    yield name
+    plane.kubectl("delete", "css", "--all", "-n", name, "--wait=true", "--timeout=60s")
+    wait_until(lambda: not _children(plane, name), "everything is gone")
+
+
+@pytest.fixture
+def operate(plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., OperatorProcess]]:
+    """Start operators that end with the test."""
+    running: list[OperatorProcess] = []
+
+    def start(**settings: object) -> OperatorProcess:
+        running.append(OperatorProcess(plane, tmp_path, **settings))
+        return running[-1]
+
+    yield start
+    for operator in running:
+        operator.process.stop()
+
+
+def _simulation(name: str = "shop", **spec: object) -> dict[str, Any]:
+    return {
+        "apiVersion": "clickstream.dev/v1alpha1",
+        "kind": "ClickstreamSimulation",
+        "metadata": {"name": name},
+        "spec": {
+            "seed": 1,
+            "rate": {"eventsPerSecond": 10},
+            "userMix": [{"persona": "Buyer", "weight": 1}],
+            **spec,
+        },
+    }
+
+
+def _children(plane: ControlPlane, namespace: str) -> list[str]:
+    kinds = "configmaps,deployments,services,networkpolicies,poddisruptionbudgets,pods"
+    selector = "app.kubernetes.io/managed-by=clickstream-operator"
+    found = plane.kubectl("get", kinds, "-n", namespace, "-l", selector, "-o", "name")
+    return sorted(found.split())
+
+
+def _ready(plane: ControlPlane, namespace: str, name: str = "shop") -> tuple[str, str]:
+    status = plane.get("css", name, "-n", namespace).get("status", {})
+    rows = [row for row in status.get("conditions", []) if row["type"] == "Ready"]
+    return (rows[0]["reason"], rows[0]["message"]) if rows else ("", "")
+
+
+def _apply(plane: ControlPlane, namespace: str, *simulations: dict[str, Any]) -> None:
+    rows = {"apiVersion": "v1", "kind": "List", "items": list(simulations)}
+    plane.kubectl("apply", "-n", namespace, "-f", "-", given=rows)
+
+
+def test_many_at_once_and_then_silence(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """Two hundred are made, though the operator is killed amidst; then it only looks."""
+    first = operate()
+    _apply(plane, namespace, *(_simulation(f"s{number}") for number in range(_MANY)))
+    wait_until(lambda: first.metric("api_writes_total") > _MANY, "it is in the midst of it")
+    first.kill()
+    second = operate()
+    expected = 4 * _MANY  # a file, a worker, a service and a policy each
+    wait_until(
+        lambda: sum("pod/" not in row for row in _children(plane, namespace)) == expected,
+        "all are made",
+    )
+    wait_until(lambda: _at_rest(plane, second, 1), "it comes to rest")
+
+    assert _at_rest(plane, second, 3), "three looks at each write nothing"
+    assert second.metric("simulations") == 3 * _MANY
+    stored = plane.get("css", "-n", namespace)["items"]
+    assert all("finalizers" not in row["metadata"] for row in stored)
+    assert all("annotations" in row["metadata"] for row in stored)  # kubectl's own, and no other
+    assert {key for row in stored for key in row["metadata"]["annotations"]} == {
+        "kubectl.kubernetes.io/last-applied-configuration"
+    }
+    assert second.stop() == 0
+
+
+def _at_rest(plane: ControlPlane, operator: OperatorProcess, rounds: int) -> bool:
+    """Say whether so many looks at each simulation pass without a write."""
+    before = plane.writes()
+    looks = operator.metric("reconciles_total")
+    wait_until(
+        lambda: operator.metric("reconciles_total") > looks + rounds * _MANY,
+        "it has looked at each",
+        180,
+    )
+    return plane.writes() == before
+
+
+def test_what_is_deleted_goes_also_while_the_operator_is_away(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """Owner references clear up; nothing waits for anybody."""
+    operator = operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made, with its pod")
+    operator.kill()
+    plane.kubectl("delete", "css", "shop", "-n", namespace, "--timeout=30s")
+
+    wait_until(lambda: not _children(plane, namespace), "everything is gone")
+
+
+def test_drift_is_repaired(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """A child that is deleted or edited comes back; what others add stays."""
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made")
+    plane.kubectl("delete", "service", "shop-workers", "-n", namespace)
+    plane.kubectl("label", "deployment", "shop-worker-0", "-n", namespace, "team=blue")
+    patch = json.dumps({"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}})
+    plane.kubectl("patch", "deployment", "shop-worker-0", "-n", namespace, "-p", patch)
+
+    def is_mended() -> bool:
+        deployment = plane.get("deployment", "shop-worker-0", "-n", namespace)
+        spec = deployment["spec"]["template"]["spec"]
+        return (
+            spec["automountServiceAccountToken"] is False
+            and deployment["metadata"]["labels"]["team"] == "blue"
+            and "service/shop-workers" in _children(plane, namespace)
+        )
+
+    wait_until(is_mended, "both are as wanted")
+
+
+def test_scaling_suspending_and_changing_by_kubectl(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """The usual commands do what they say."""
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made")
+    plane.kubectl("scale", "css", "shop", "-n", namespace, "--replicas=3")
+    wait_until(
+        lambda: "deployment.apps/shop-worker-2" in _children(plane, namespace), "it is scaled"
+    )
+    columns = plane.kubectl("get", "css", "-n", namespace).splitlines()
+    assert columns[0].split() == ["NAME", "READY", "RATE", "ACHIEVED", "WORKERS", "AGE"]
+    assert columns[1].split()[:5] == ["shop", "False", "10", "0", "3"]
+
+    rate = '{"spec":{"rate":{"eventsPerSecond":20}}}'
+    plane.kubectl("patch", "css", "shop", "-n", namespace, "--type=merge", "-p", rate)
+    wait_until(
+        lambda: len(plane.get("css", "shop", "-n", namespace)["status"]["revisions"]) == 2,
+        "the revision is kept",
+    )
+    suspend = '{"spec":{"suspend":true}}'
+    plane.kubectl("patch", "css", "shop", "-n", namespace, "--type=merge", "-p", suspend)
+    wait_until(lambda: not _children(plane, namespace), "the workers are gone")
+    assert _ready(plane, namespace)[0] == "Suspended"
+    reasons = [row["reason"] for row in plane.get("events", "-n", namespace)["items"]]
+    assert {"WorkersStarting", "Scaled", "Suspended"} <= set(reasons)
+
+
+def test_a_quota_in_the_way_is_named_and_it_heals(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """Whether pods or other children are refused: the reason is there, and goes with its cause."""
+    plane.kubectl("create", "quota", "small", "-n", namespace, "--hard=pods=0,count/services=0")
+    wait_until(
+        lambda: "hard" in plane.get("quota", "small", "-n", namespace).get("status", {}),
+        "the quota holds",
+    )
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: _ready(plane, namespace)[0] == "QuotaExceeded", "it is named")
+    assert "small" in _ready(plane, namespace)[1]
+    plane.kubectl("delete", "quota", "small", "-n", namespace)
+
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "all is made")
+    wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
+
+
+def test_the_operator_may_do_what_it_needs_and_no_more(plane: ControlPlane) -> None:
+    """No secrets, no wildcards, nothing that would let it become somebody else."""
+    rules = plane.get("clusterrole", "clickstream-operator")["rules"]
+    assert all(
+        "*" not in rule[part] for rule in rules for part in ("apiGroups", "resources", "verbs")
+    )
+    assert plane.kubectl("auth", "can-i", "patch", "deployments", "-A", user="operator") == "yes\n"
+    for verb, kind in (
+        ("get", "secrets"), ("create", "pods"), ("create", "pods/exec"), ("patch", "clusterroles"),
+        ("create", "serviceaccounts/token"), ("patch", "clickstreamsimulations"),
+        ("delete", "clickstreamsimulations"),
+    ):  # fmt: skip
+        with pytest.raises(subprocess.CalledProcessError):
+            plane.kubectl("auth", "can-i", verb, kind, "-A", user="operator")
+
+
+_LINES = 'a"b\nc: {d}'
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("seed", {"seed": -1}),
+    ("seed", {"seed": "1"}),
+    ("seed", {"seed": 2**53}),
+    ("seed", {"seed": None}),
+    ("rate", {"rate": {}}),
+    ("eventsPerSecond", {"rate": {"eventsPerSecond": 1.5}}),
+    ("eventsPerSecond", {"rate": {"eventsPerSecond": 0}}),
+    ("eventsPerSecond", {"rate": {"eventsPerSecond": 10, "eventsPerMinute": 5}}),
+    ("steps", {"rate": {"eventsPerSecond": 10, "curve": "Steps"}}),
+    ("curve", {"rate": {"eventsPerSecond": 10, "curve": _LINES}}),
+    ("onOverload", {"rate": {"eventsPerSecond": 10, "onOverload": "Explode"}}),
+    ("at", {"rate": {"eventsPerSecond": 10, "bursts": [
+        {"at": _LINES, "for": "1m", "multiplierPermille": 1}]}}),
+    ("multiplierPermille", {"rate": {"eventsPerSecond": 10, "bursts": [
+        {"at": "1m", "for": "1m", "multiplierPermille": -1}]}}),
+    ("userMix", {"userMix": []}),
+    ("userMix", {"userMix": [{"persona": "Buyer", "weight": 0}]}),
+    ("userMix", {"userMix": [{"persona": "Nobody", "weight": 1}]}),
+    ("userMix", {"userMix": [{"persona": _LINES, "weight": 1}]}),
+    ("userMix", {"userMix": 2 * [{"persona": "Buyer", "weight": 1}]}),
+    ("weight", {"userMix": [{"persona": "Buyer", "weight": "1"}]}),
+    ("name", {"personas": [{"name": "x y", "basedOn": "Buyer"}]}),
+    ("name", {"personas": [{"name": _LINES, "basedOn": "Buyer"}]}),
+    ("basedOn", {"personas": [{"name": "Mine", "basedOn": "Nobody"}]}),
+    ("transitions", {"personas": [
+        {"name": "Mine", "basedOn": "Buyer", "transitions": {"search": {"purchase": 1}}}]}),
+    ("hourly", {"personas": [{"name": "Mine", "basedOn": "Buyer", "hourly": [1, 2]}]}),
+    ("users", {"users": 3}),
+    ("categories", {"catalog": {"products": 2, "categories": 5}}),
+    ("code", {"countries": [{"code": "XX", "weight": 1}]}),
+    ("code", {"countries": [{"code": _LINES, "weight": 1}]}),
+    ("devices", {"devices": {"mobile": 0, "desktop": 0, "tablet": 0}}),
+    ("days", {"backfill": {"days": 5_000}}),
+    ("stopAfter", {"stopAfter": {"duration": "1m", "events": 5}}),
+    ("duration", {"stopAfter": {"duration": "0s"}}),
+    ("duration", {"stopAfter": {"duration": _LINES}}),
+    ("faults", {"faults": {"latePermille": 600, "lossPermille": 600}}),
+    ("kafka", {"kafka": {"clusterRef": {"name": "a"}, "bootstrapServers": "a:1"}}),
+    ("bootstrapServers", {"kafka": {"bootstrapServers": _LINES}}),
+    ("name", {"kafka": {"clusterRef": {"name": _LINES}}}),
+    ("name", {"kafka": {"bootstrapServers": "a:1", "credentialsSecretRef": {"name": "../x"}}}),
+    ("workers", {"workers": {"count": 1, "max": 2}}),
+    ("shards", {"shards": 2_000}),
+    ("suspend", {"suspend": "yes"}),
+    ("image", {"image": "evil"}),
+    ("colour", {"colour": "red"}),
+]  # fmt: skip
+
+
+def test_bad_resources_are_refused_and_none_reaches_the_operator(
+    plane: ControlPlane, namespace: str
+) -> None:
+    """Each is refused when it is applied, with the field's name."""
+    for field, spec in BAD:
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            plane.kubectl("create", "-n", namespace, "-f", "-", given=_simulation(**spec))
+        assert field in refused.value.stderr, spec
+    for name in ("a.b", "x" * 64, "A"):
+        with pytest.raises(subprocess.CalledProcessError, match=r"returned non-zero"):
+            plane.kubectl("create", "-n", namespace, "-f", "-", given=_simulation(name))
+
+    assert plane.get("css", "-n", namespace)["items"] == []
+    assert len(BAD) >= 40
+
+
+def test_what_a_run_is_made_from_cannot_change(plane: ControlPlane, namespace: str) -> None:
+    """Another seed, other users or shards: make another simulation."""
+    _apply(plane, namespace, _simulation())
+    for spec in ({"seed": 2}, {"users": 7_000}, {"shards": 2}, {"backfill": {"days": 1}}):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            plane.kubectl(
+                "patch", "css", "shop", "-n", namespace, "--type=merge",
+                "-p", json.dumps({"spec": spec}),
+            )  # fmt: skip
+        assert next(iter(spec)) in refused.value.stderr

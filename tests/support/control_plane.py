@@ -1,0 +1,243 @@
+"""A real API server with its controllers, on loopback, for as long as the tests need it.
+
+Owns where the programs come from - ``KUBEBUILDER_ASSETS``, as envtest has them, or the
+``shared/lab`` folder beside the project - and starting and ending them. There is no node: pods
+stay pending. It does not know what a test wants to see.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clickstream_local.ports import free_port
+from clickstream_local.processes import ServiceProcess
+from pipeline import wait_until
+
+__all__ = ["ControlPlane", "OperatorProcess", "find_programs"]
+
+ROOT = Path(__file__).parents[2]
+_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+_OPERATOR = "system:serviceaccount:clickstream-system:clickstream-operator"
+
+
+def find_programs(folder: Path) -> Path:
+    """Return the folder with the programs; skip, loudly, where there are none."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS", "")
+    if assets and all((Path(assets) / name).is_file() for name in _PROGRAMS):
+        return Path(assets)
+    packed = ROOT.parent / "shared" / "lab" / "bin"
+    if not packed.is_dir():
+        pytest.skip(
+            "NOT RUN: no API server to test the operator against; KUBEBUILDER_ASSETS names no "
+            f"folder with {', '.join(_PROGRAMS)}"
+        )
+    for name in ("etcd", "kube"):
+        with lzma.open(packed / f"{name}.xz") as source, (folder / name).open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 24)
+        (folder / name).chmod(0o755)
+    for name in _PROGRAMS[1:]:
+        (folder / name).symlink_to("kube")
+    return folder
+
+
+class ControlPlane:
+    """etcd, API server and controllers."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start them and wait until they serve."""
+        self._folder = folder
+        self._programs = find_programs(folder)
+        self._port = free_port()
+        self._processes: list[ServiceProcess] = []
+        self._tokens = {"admin": "admin-token", "operator": "operator-token"}
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        key = self._folder / "accounts.key"
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(key), "2048"],  # noqa: S607
+            check=True,
+            capture_output=True,
+        )
+        tokens = self._folder / "tokens.csv"
+        tokens.write_text(
+            f"{self._tokens['admin']},admin,1,system:masters\n"
+            f"{self._tokens['operator']},{_OPERATOR},2,system:serviceaccounts\n",
+            encoding="utf-8",
+        )
+        client, peer = free_port(), free_port()
+        self._run(
+            "etcd", "--data-dir", str(self._folder / "etcd-data"), "--unsafe-no-fsync",
+            "--listen-client-urls", f"http://127.0.0.1:{client}",
+            "--advertise-client-urls", f"http://127.0.0.1:{client}",
+            "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--log-level", "warn",
+        )  # fmt: skip
+        self._run(
+            "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}",
+            "--bind-address=127.0.0.1", f"--secure-port={self._port}",
+            f"--cert-dir={self._folder / 'certificates'}", f"--token-auth-file={tokens}",
+            "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
+            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://tests", "--service-cluster-ip-range=10.0.0.0/24",
+            "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+            "--shutdown-delay-duration=0s",
+        )  # fmt: skip
+        wait_until(lambda: self._get("/readyz") == "ok", "the API server is ready")
+        self._run(
+            "kube-controller-manager", f"--kubeconfig={self.kubeconfig('admin')}",
+            "--leader-elect=false", f"--secure-port={free_port()}", "--bind-address=127.0.0.1",
+            f"--cert-dir={self._folder / 'controllers'}",
+            "--concurrent-deployment-syncs=10", "--kube-api-qps=200", "--kube-api-burst=400",
+        )  # fmt: skip
+        self.kubectl("apply", "--server-side", "-k", str(ROOT / "k8s"))
+        self.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        self._processes.append(
+            ServiceProcess.start(
+                program,
+                [str(self._programs / program), *arguments],
+                self._folder / f"{program}.log",
+                dict(os.environ),
+            )
+        )
+
+    def stop(self) -> None:
+        """Leave no process behind."""
+        for process in reversed(self._processes):
+            process.stop()
+
+    def kubeconfig(self, user: str) -> Path:
+        """Return a configuration file for ``admin`` or for the ``operator``'s account."""
+        path = self._folder / f"{user}.kubeconfig"
+        cluster = {"server": f"https://127.0.0.1:{self._port}", "insecure-skip-tls-verify": True}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": self._tokens[user]}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "current-context": "test",
+        }
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    def kubectl(self, *arguments: str, given: object = None, user: str = "admin") -> str:
+        """Run kubectl, with an object as its input; return what it prints.
+
+        Raises:
+            subprocess.CalledProcessError: It failed; ``stderr`` says why.
+        """
+        return subprocess.run(
+            [
+                str(self._programs / "kubectl"),
+                f"--kubeconfig={self.kubeconfig(user)}",
+                f"--cache-dir={self._folder / 'cache'}",
+                *arguments,
+            ],
+            input=None if given is None else json.dumps(given),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return what ``kubectl get`` finds."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def writes(self) -> dict[str, float]:
+        """Return how many writes the API server has taken, by kind, of what the operator writes."""
+        counts: dict[str, float] = {}
+        for line in self._get("/metrics").splitlines():
+            if line.startswith("apiserver_request_total{") and any(
+                f'verb="{verb}"' in line for verb in ("APPLY", "PATCH", "POST", "PUT", "DELETE")
+            ):
+                kind = line.partition('resource="')[2].partition('"')[0]
+                counts[kind] = counts.get(kind, 0.0) + float(line.rpartition(" ")[2])
+        # What the cluster's own controllers go on writing is no concern of ours.
+        ours = (
+            "clickstreamsimulations", "configmaps", "deployments", "events", "networkpolicies",
+            "poddisruptionbudgets", "pods", "services",
+        )  # fmt: skip
+        return {kind: counts.get(kind, 0.0) for kind in ours}
+
+    def _get(self, path: str) -> str:
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self._port}{path}",
+            headers={"Authorization": f"Bearer {self._tokens['admin']}"},
+        )
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
+                text: str = answer.read().decode()
+                return text
+        except OSError:
+            return ""
+
+
+class OperatorProcess:
+    """The operator, as a process with its own account's rights."""
+
+    def __init__(self, plane: ControlPlane, folder: Path, **settings: object) -> None:
+        """Start it."""
+        self._port = free_port()
+        named = {
+            "image": "registry.example/generator:1.0",
+            "bootstrap_servers": "kafka:9092",
+            "metrics_port": self._port,
+            "resync_seconds": 1,
+            **settings,
+        }
+        self.log = folder / "operator.log"
+        self.process = ServiceProcess.start(
+            "operator",
+            [sys.executable, "-m", "clickstream_operator"],
+            self.log,
+            {
+                **os.environ,
+                "KUBECONFIG": str(plane.kubeconfig("operator")),
+                **{f"CLICKSTREAM_OPERATOR_{name.upper()}": str(row) for name, row in named.items()},
+            },
+        )
+
+    def metric(self, name: str) -> float:
+        """Return a metric, summed over its labels; 0 while there is none."""
+        try:
+            url = f"http://127.0.0.1:{self._port}/metrics"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return 0.0
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith((f"clickstream_operator_{name}{{", f"clickstream_operator_{name} "))
+        )
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        self.process.process.kill()
+        self.process.process.wait()
+
+    def stop(self) -> int:
+        """Let it end, and return its exit code."""
+        self.process.process.terminate()
+        return self.process.process.wait(60)
