@@ -36,7 +36,6 @@ def _reason(pod: Pod, *children: dict[str, object], **figures: float) -> str:
         (_pod(is_ready=False, exit_code=1, exit_message="no"), {}, "WorkerCrashed"),
         (_pod(is_ready=False, exit_code=137), {}, "WorkersStarting"),
         (_pod(exit_code=1), {}, "Running"),
-        (_pod(), {"queue_records": 9.0, "achieved": 0.0, "lag_seconds": 5.0}, "BrokerUnreachable"),
         (_pod(), {"queue_records": 190_000.0}, "BrokerSlow"),
         (_pod(), {"refused_changes": 1.0}, "ChangeRefused"),
     ],

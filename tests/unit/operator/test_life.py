@@ -217,6 +217,23 @@ def test_a_refusal_of_the_api_server_is_a_condition() -> None:
     assert plan.notices[0].kind == "Warning"
 
 
+def test_a_broker_that_falls_silent_is_named_after_a_while() -> None:
+    """A worker that has just begun has nothing acknowledged either; ten seconds tell."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    (name,) = cluster.pods
+    cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
+    cluster.look()
+    assert cluster.condition("Ready")[0] == "True"
+    cluster.now += 10
+    cluster.look()
+    assert cluster.condition("Degraded") == ("True", "BrokerUnreachable")
+    cluster.scrapes[name] = scrape()
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
 def test_events_are_told_at_transitions_only() -> None:
     """The same state, looked at again, is no news."""
     cluster = Cluster(resource())

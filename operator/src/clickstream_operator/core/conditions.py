@@ -66,6 +66,7 @@ def verdict(
     settings: Settings,
     *,
     is_missed: bool,
+    is_silent: bool = False,
     failure: Finding | None = None,
 ) -> Verdict:
     """Judge a simulation that is to run.
@@ -75,11 +76,12 @@ def verdict(
         observed: What is seen.
         settings: The operator's.
         is_missed: Whether the rate has been missed for as long as it takes to add a worker.
+        is_silent: Whether the broker has acknowledged nothing for a while.
         failure: What the API server would not do.
     """
     staying = [pod for pod in observed.pods if not pod.is_leaving and 0 <= pod.worker < workers]
     ready = {pod.worker for pod in staying if pod.is_ready}
-    found = failure or _finding(observed, settings)
+    found = failure or _finding(observed, settings, is_silent=is_silent)
     if found is None and len(ready) == workers and is_missed:
         found = Finding(
             "RateNotReached",
@@ -95,7 +97,7 @@ def verdict(
     return Verdict("Running", "all workers run and send", ready=True)
 
 
-def _finding(observed: Observed, settings: Settings) -> Finding | None:
+def _finding(observed: Observed, settings: Settings, *, is_silent: bool) -> Finding | None:
     """Return the first thing that is wrong, the most fundamental first."""
     refused = _refused_pods(observed.children)
     if refused is not None:
@@ -112,7 +114,11 @@ def _finding(observed: Observed, settings: Settings) -> Finding | None:
     for pod in observed.pods:
         if not pod.is_ready and pod.exit_code and pod.exit_code not in _KILLED:
             return Finding(_reason_of_exit(pod.exit_code), pod.exit_message or "it says nothing")
-    return _broker(observed.figures(), settings)
+    if is_silent:
+        return Finding(
+            "BrokerUnreachable", "the broker acknowledges nothing; what is due waits in the workers"
+        )
+    return _figures(observed.figures(), settings)
 
 
 def _reason_of_exit(code: int) -> str:
@@ -133,17 +139,12 @@ def _refused_pods(children: Sequence[Mapping[str, Any]]) -> Finding | None:
     return None
 
 
-def _broker(figures: Mapping[int, Scrape], settings: Settings) -> Finding | None:
+def _figures(figures: Mapping[int, Scrape], settings: Settings) -> Finding | None:
     if any(row.refused_changes for row in figures.values()):
         return Finding(
             "ChangeRefused",
             "a worker does not take the changed specification and keeps to the one before; "
             "its log says which field",
-        )
-    silent = [row for row in figures.values() if row.queue_records and not row.achieved]
-    if silent and all(row.lag_seconds > 1 or row.queue_records > 1 for row in silent):
-        return Finding(
-            "BrokerUnreachable", "the broker acknowledges nothing; what is due waits in the workers"
         )
     if is_pushed_back(figures, settings):
         return Finding(

@@ -35,7 +35,7 @@ from clickstream_operator.core.desired import (
 )
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.observed import SIMULATION_LABEL
-from clickstream_operator.core.scaling import Trend, first_workers, next_workers
+from clickstream_operator.core.scaling import Trend, first_workers, is_silent, next_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,8 @@ _REVISIONS = 20
 _REVISIONS_BYTES = 200_000
 _RATE_STEP = 0.02
 """Of the target: smaller changes of the achieved rate are not written."""
+_SILENT_SECONDS = 10.0
+"""How long nothing must be acknowledged; a worker that has just begun is silent for a moment."""
 _DELIVERED_SECONDS = 60.0
 """How old the count of what was delivered may get while all else stays as it is."""
 
@@ -61,10 +63,12 @@ class Memory:
 
     Attributes:
         trend: For the decision how many workers there shall be.
+        silent_since: Since when nothing has been acknowledged without a break, Unix seconds.
         written_at: When the status was written last, Unix seconds.
     """
 
     trend: Trend = field(default_factory=Trend)
+    silent_since: float | None = None
     written_at: float = 0.0
 
 
@@ -170,11 +174,13 @@ def _running(
     figures = observed.figures()
     workers, trend = next_workers(simulation.spec, before, figures, memory.trend, now, settings)
     since = trend.below_since
+    silent_since = (memory.silent_since or now) if is_silent(figures) else None
     judged = verdict(
         workers,
         observed,
         settings,
         is_missed=since is not None and (now - since >= settings.below_seconds or workers > before),
+        is_silent=silent_since is not None and now - silent_since >= _SILENT_SECONDS,
         failure=failure,
     )
     started = status.get("startTime") or iso(now)
@@ -199,7 +205,14 @@ def _running(
         "revisions": revisions,
         **_figures(status, observed, round(simulation.spec.rate.per_second)),
     }
-    plan = _told(resource, judged, decided, observed, replace(memory, trend=trend), now)
+    plan = _told(
+        resource,
+        judged,
+        decided,
+        observed,
+        replace(memory, trend=trend, silent_since=silent_since),
+        now,
+    )
     wanted = children(
         simulation,
         owner,

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from clickstream_operator.core.observed import Scrape
     from clickstream_operator.settings import Settings
 
-__all__ = ["Trend", "first_workers", "is_below", "is_pushed_back", "most_workers", "next_workers"]
+__all__ = [
+    "Trend",
+    "first_workers",
+    "is_below",
+    "is_pushed_back",
+    "is_silent",
+    "most_workers",
+    "next_workers",
+]
 
 _REACHED = 0.95
 """Of the target; below it the rate is missed."""
@@ -68,6 +76,11 @@ def is_below(figures: Mapping[int, Scrape]) -> bool:
     """Say whether all workers together miss the rate."""
     target = sum(row.target for row in figures.values())
     return sum(row.achieved for row in figures.values()) < _REACHED * target
+
+
+def is_silent(figures: Mapping[int, Scrape]) -> bool:
+    """Say whether something waits in every worker and nothing is acknowledged."""
+    return bool(figures) and all(row.queue_records and not row.achieved for row in figures.values())
 
 
 def next_workers(
