@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from control_plane import ControlPlane, OperatorProcess
 from pipeline import wait_until
 
@@ -203,6 +204,30 @@ def test_a_quota_in_the_way_is_named_and_it_heals(
 
     wait_until(lambda: len(_children(plane, namespace)) == 5, "all is made")
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
+
+
+def test_the_chart_is_accepted_and_its_operator_can_keep_to_namespaces(
+    plane: ControlPlane,
+    namespace: str,
+    operate: Callable[..., OperatorProcess],
+    helm: Callable[..., str],
+) -> None:
+    """With rights in one namespace only it works there, and is asked to nowhere else."""
+    plane.kubectl("create", "namespace", "charts")
+    for options in ((), ("--set", f"operator.namespaces={{{namespace}}}")):
+        rendered = helm("template", "shop", "--namespace", "charts", *options)
+        plane.kubectl("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", "-",
+                      text=rendered)  # fmt: skip
+    rights = [row for row in yaml.safe_load_all(rendered) if row and "Role" in row["kind"]]
+    assert {row["kind"] for row in rights} == {"Role", "RoleBinding"}
+    plane.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(rights))
+    operate(user="namespaced", namespaces=namespace)
+    _apply(plane, namespace, _simulation())
+    _apply(plane, "charts", _simulation())
+
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made")
+    assert not _children(plane, "charts")
+    plane.kubectl("delete", "namespace", "charts", "--timeout=60s")
 
 
 def test_the_operator_may_do_what_it_needs_and_no_more(plane: ControlPlane) -> None:

@@ -24,11 +24,12 @@ from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from pipeline import wait_until
 
-__all__ = ["ControlPlane", "OperatorProcess", "find_programs"]
+__all__ = ["ControlPlane", "OperatorProcess", "find_programs", "unpacked"]
 
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 _OPERATOR = "system:serviceaccount:clickstream-system:clickstream-operator"
+_NAMESPACED = "system:serviceaccount:charts:shop-operator"
 
 
 def find_programs(folder: Path) -> Path:
@@ -36,19 +37,23 @@ def find_programs(folder: Path) -> Path:
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     if assets and all((Path(assets) / name).is_file() for name in _PROGRAMS):
         return Path(assets)
-    packed = ROOT.parent / "shared" / "lab" / "bin"
-    if not packed.is_dir():
-        pytest.skip(
-            "NOT RUN: no API server to test the operator against; KUBEBUILDER_ASSETS names no "
-            f"folder with {', '.join(_PROGRAMS)}"
-        )
     for name in ("etcd", "kube"):
-        with lzma.open(packed / f"{name}.xz") as source, (folder / name).open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 24)
-        (folder / name).chmod(0o755)
+        unpacked(name, folder, f"KUBEBUILDER_ASSETS names no folder with {', '.join(_PROGRAMS)}")
     for name in _PROGRAMS[1:]:
         (folder / name).symlink_to("kube")
     return folder
+
+
+def unpacked(name: str, folder: Path, otherwise: str) -> Path:
+    """Return a program of the lab beside the project; skip, loudly, where there is none."""
+    packed = ROOT.parent / "shared" / "lab" / "bin" / f"{name}.xz"
+    if not packed.is_file():
+        pytest.skip(f"NOT RUN: there is no {name}: {otherwise}")
+    path = folder / name
+    with lzma.open(packed) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 24)
+    path.chmod(0o755)
+    return path
 
 
 class ControlPlane:
@@ -60,7 +65,11 @@ class ControlPlane:
         self._programs = find_programs(folder)
         self._port = free_port()
         self._processes: list[ServiceProcess] = []
-        self._tokens = {"admin": "admin-token", "operator": "operator-token"}
+        self._tokens = {
+            "admin": "admin-token",
+            "operator": "operator-token",
+            "namespaced": "namespaced-token",
+        }
         try:
             self._start()
         except BaseException:
@@ -77,7 +86,8 @@ class ControlPlane:
         tokens = self._folder / "tokens.csv"
         tokens.write_text(
             f"{self._tokens['admin']},admin,1,system:masters\n"
-            f"{self._tokens['operator']},{_OPERATOR},2,system:serviceaccounts\n",
+            f"{self._tokens['operator']},{_OPERATOR},2,system:serviceaccounts\n"
+            f"{self._tokens['namespaced']},{_NAMESPACED},3,system:serviceaccounts\n",
             encoding="utf-8",
         )
         client, peer = free_port(), free_port()
@@ -123,7 +133,7 @@ class ControlPlane:
             process.stop()
 
     def kubeconfig(self, user: str) -> Path:
-        """Return a configuration file for ``admin`` or for the ``operator``'s account."""
+        """Return a configuration file for ``admin``, the ``operator`` or a ``namespaced`` one."""
         path = self._folder / f"{user}.kubeconfig"
         cluster = {"server": f"https://127.0.0.1:{self._port}", "insecure-skip-tls-verify": True}
         content = {
@@ -137,8 +147,10 @@ class ControlPlane:
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
-    def kubectl(self, *arguments: str, given: object = None, user: str = "admin") -> str:
-        """Run kubectl, with an object as its input; return what it prints.
+    def kubectl(
+        self, *arguments: str, given: object = None, text: str = "", user: str = "admin"
+    ) -> str:
+        """Run kubectl, with an object or a text as its input; return what it prints.
 
         Raises:
             subprocess.CalledProcessError: It failed; ``stderr`` says why.
@@ -150,7 +162,7 @@ class ControlPlane:
                 f"--cache-dir={self._folder / 'cache'}",
                 *arguments,
             ],
-            input=None if given is None else json.dumps(given),
+            input=text if given is None else json.dumps(given),
             check=True,
             capture_output=True,
             text=True,
@@ -196,8 +208,10 @@ class ControlPlane:
 class OperatorProcess:
     """The operator, as a process with its own account's rights."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, **settings: object) -> None:
-        """Start it."""
+    def __init__(
+        self, plane: ControlPlane, folder: Path, user: str = "operator", **settings: object
+    ) -> None:
+        """Start it as one of the plane's users."""
         self._port = free_port()
         named = {
             "image": "registry.example/generator:1.0",
@@ -213,7 +227,7 @@ class OperatorProcess:
             self.log,
             {
                 **os.environ,
-                "KUBECONFIG": str(plane.kubeconfig("operator")),
+                "KUBECONFIG": str(plane.kubeconfig(user)),
                 **{f"CLICKSTREAM_OPERATOR_{name.upper()}": str(row) for name, row in named.items()},
             },
         )

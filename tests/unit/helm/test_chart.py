@@ -1,0 +1,122 @@
+"""The chart: what it renders is restricted, pinned and understood; wrong values are refused."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from clickstream_operator.settings import settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[3]
+DIGEST = "sha256:" + 64 * "a"
+VALUES = {
+    "defaults": (),
+    "namespaced": ("--set", "operator.namespaces={a,b}"),
+    "pinned": ("--set", f"generator.image.digest={DIGEST},operator.image.tag=1.2.3"),
+    "kafka": (
+        "--set-string", r"kafka.external.bootstrapServers=one:9092\,two:9093",
+        "--set", "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
+    ),
+}  # fmt: skip
+
+
+def _rendered(helm: Callable[..., str], *options: str) -> list[dict[str, Any]]:
+    text = helm("template", "shop", "--namespace", "charts", *options)
+    return [row for row in yaml.safe_load_all(text) if row]
+
+
+def _operator(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    (found,) = (row["spec"]["template"]["spec"] for row in rows if row["kind"] == "Deployment")
+    spec: dict[str, Any] = found
+    return spec
+
+
+def _environment(rows: list[dict[str, Any]]) -> dict[str, str]:
+    (container,) = _operator(rows)["containers"]
+    return {row["name"]: row["value"] for row in container["env"]}
+
+
+def test_it_has_no_finding(helm: Callable[..., str]) -> None:
+    """``helm lint --strict`` finds nothing."""
+    assert "0 chart(s) failed" in helm("lint", "--strict")
+
+
+@pytest.mark.parametrize("profile", VALUES)
+def test_the_operator_understands_what_the_chart_sets(
+    helm: Callable[..., str], profile: str
+) -> None:
+    """Each variable is one of the operator's and within its bounds."""
+    settings = settings_from(_environment(_rendered(helm, *VALUES[profile])))
+
+    assert settings.namespaces == (("a", "b") if profile == "namespaced" else ())
+    assert settings.image == (
+        f"ghcr.io/clickstream-dev/generator@{DIGEST}"
+        if profile == "pinned"
+        else "ghcr.io/clickstream-dev/generator:0.1.0"
+    )
+    if profile == "kafka":
+        assert settings.bootstrap_servers == "one:9092,two:9093"
+        assert (settings.credentials_secret, settings.ca_secret) == ("user", "ca")
+
+
+@pytest.mark.parametrize("profile", VALUES)
+def test_what_it_renders_is_restricted_and_pinned(helm: Callable[..., str], profile: str) -> None:
+    """No privilege, no writable root, no wildcard, no secret, no image without a version."""
+    rows = _rendered(helm, *VALUES[profile])
+    spec = _operator(rows)
+    (container,) = spec["containers"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "@sha256:" in container["image"] or container["image"].rpartition(":")[2][0].isdigit()
+    for row in rows:
+        for rule in row.get("rules", []):
+            assert "*" not in rule["apiGroups"] + rule["resources"] + rule["verbs"]
+            assert "secrets" not in rule["resources"]
+
+
+def test_both_ways_to_install_give_the_same_rights(helm: Callable[..., str]) -> None:
+    """The chart's rules are those of ``kubectl apply -k``, and so is the definition."""
+    rows = _rendered(helm)
+    text = (ROOT / "k8s" / "operator" / "rbac.yaml").read_text(encoding="utf-8")
+    (plain,) = (row["rules"] for row in yaml.safe_load_all(text) if row["kind"] == "ClusterRole")
+    (charted,) = (row["rules"] for row in rows if row["kind"] == "ClusterRole")
+    assert charted == plain
+    (definition,) = (row for row in rows if row["kind"] == "CustomResourceDefinition")
+    committed = yaml.safe_load((ROOT / "k8s" / "definition.yaml").read_text(encoding="utf-8"))
+    assert definition["spec"] == committed["spec"]
+    assert definition["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("operator.resyncSeconds=soon", "/operator/resyncSeconds"),
+        ("operator.namespaces={A}", "/operator/namespaces"),
+        ("operator.image.tag=a b", "/operator/image/tag"),
+        ("generator.maxWorkers=0", "/generator/maxWorkers"),
+        ("generator.resources.limits.memory=1e9", "/generator/resources/limits/memory"),
+        ("kafka.external.bootstrapServers=kafka", "/kafka/external/bootstrapServers"),
+        ("kafka.external.saslMechanism=NONE", "/kafka/external/saslMechanism"),
+        ("colour=red", "colour"),
+        ("podMonitor.enabled=true", "install them with"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_path(
+    helm: Callable[..., str], value: str, says: str
+) -> None:
+    """The schema names where; a kind that is missing comes with the command that installs it."""
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm("template", "shop", "--set", value)
+
+    assert says in refused.value.stderr
