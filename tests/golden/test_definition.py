@@ -9,9 +9,11 @@ import pytest
 import yaml
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import SimulationSpec
+from clickstream_contract.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "k8s" / "definition.yaml"
+TOPICS_FILE = ROOT / "k8s" / "kafka" / "topics.yaml"
 _HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it anew.\n"
 
 
@@ -45,6 +47,25 @@ def test_the_committed_definition_is_the_contracts(request: pytest.FixtureReques
         DEFINITION.write_text(text, encoding="utf-8")
 
     assert DEFINITION.read_text(encoding="utf-8") == text
+
+
+def test_the_committed_topics_are_the_contracts(request: pytest.FixtureRequest) -> None:
+    """What Strimzi is asked for is what the laptop creates."""
+    rows = [
+        {
+            "apiVersion": "kafka.strimzi.io/v1",
+            "kind": "KafkaTopic",
+            "metadata": {"name": topic.name, "labels": {"strimzi.io/cluster": "clickstream"}},
+            # Without a number of replicas the cluster's own default holds.
+            "spec": {"partitions": topic.partitions, "config": dict(topic.settings)},
+        }
+        for topic in TOPICS
+    ]
+    text = _HEAD + yaml.dump_all(rows, Dumper=_Plain, sort_keys=False, width=100)
+    if request.config.getoption("--update-golden"):
+        TOPICS_FILE.write_text(text, encoding="utf-8")
+
+    assert TOPICS_FILE.read_text(encoding="utf-8") == text
 
 
 def test_everything_has_bounds() -> None:

@@ -155,6 +155,7 @@ def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorR
     gap = max((after - before, before) for before, after in pairwise(moments))
     assert gap[0].total_seconds() >= 3
     assert gap[1] + gap[0] >= resumed
+    assert sum(row["events"] for row in run.ledger().values()) == 20_000
 
 
 def test_a_worker_whose_shards_are_over_waits_to_be_told(

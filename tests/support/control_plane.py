@@ -24,7 +24,7 @@ from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from pipeline import wait_until
 
-__all__ = ["ControlPlane", "OperatorProcess", "find_programs", "unpacked"]
+__all__ = ["ROOT", "ControlPlane", "OperatorProcess", "find_programs", "unpacked"]
 
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
