@@ -132,6 +132,27 @@ def test_four_workers_that_become_two_make_the_same_events(
     assert again.process.process.wait(60) == 0, "a run that is over ends at once"
 
 
+def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> None:
+    """Who comes too early waits until the other lets go, and then goes on from exactly there."""
+    start_seconds, start_time = _now()
+    run = begin(_simulation(4_000, 60_000), start_time=start_time, on_stop="pause")
+    first = run.start("0-3")
+    wait_until(lambda: first.acknowledged() > 8_000, "the generator sends")
+    second = run.start("0-1")
+    third = run.start("2-3")
+    wait_until(lambda: second.metrics() and third.metrics(), "two others are there")
+    before = first.acknowledged()
+    wait_until(lambda: first.acknowledged() > before + 20_000, "the first goes on for a while")
+    assert second.acknowledged() == third.acknowledged() == 0
+    first.process.process.terminate()
+    assert first.process.process.wait(60) == 0
+
+    assert [worker.process.process.wait(120) for worker in (second, third)] == [0, 0]
+    _is_whole(run, start_seconds)
+    copies = Counter(map(timeless, run.events()))
+    assert max(copies.values()) == 1
+
+
 def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorRun]) -> None:
     """A suspended run goes on in the present when its file says so: no gap in the numbers."""
     simulation = _simulation(2_000, 20_000)

@@ -22,6 +22,7 @@ from clickstream_contract.fields import FieldType
 from clickstream_contract.topics import EVENTS
 from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.kafka_sink import Batch, KafkaSink, producer_settings
 from confluent_kafka import Producer
@@ -148,8 +149,11 @@ def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, d
         seconds["encode"] += third - second
         seconds["produce"] += time.perf_counter() - third
         sent += len(events)
-    if sink is not None:
-        sink.drain(_DRAIN_SECONDS, time.monotonic)
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    while sink is not None and not sink.is_idle():
+        if time.monotonic() > deadline:
+            raise DrainTimeout(sink.in_flight(), _DRAIN_SECONDS)
+        sink.poll(0.01)
     total = time.perf_counter() - began
     return sent / total, {f"{name}_share": value / total for name, value in seconds.items()}
 

@@ -70,7 +70,11 @@ def _run(settings: Settings) -> None:
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
     with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
-        stored = read_shards(settings, run_id, numbers) if settings.run_id else {}
+        stored = (
+            read_shards(settings, run_id, numbers, file.simulation.spec.shards)
+            if settings.run_id
+            else {}
+        )
         going = tuple(n for n in numbers if n not in stored or not stored[n].position.is_over)
         if going:
             _carry(settings, file, run_id, going, stored, clock, telemetry, stop)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from clickstream_generator.core.partitions import partitions_of
-from clickstream_generator.errors import BrokerRefused, DrainTimeout
+from clickstream_generator.errors import BrokerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ __all__ = ["Batch", "KafkaSink", "client_settings", "is_hopeless", "producer_set
 _QUEUE_KIBIBYTES = 393_216
 _QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
 """Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
-_POLL_SECONDS = 0.05
 _METADATA_SECONDS = 15.0
 _SETTING_TO_LOOK_AT = {
     "MSG_SIZE_TOO_LARGE": "the topic's max.message.bytes",
@@ -173,20 +172,6 @@ class KafkaSink:
         while self._flying and not self._flying[0].waiting:
             complete.append(self._flying.popleft())
             self._flying_bytes -= complete[-1].size_bytes
-        return complete
-
-    def drain(self, seconds: float, clock: Callable[[], float]) -> list[Batch]:
-        """Wait until all is acknowledged and return the batches completed.
-
-        Raises:
-            DrainTimeout: It was not within ``seconds``.
-        """
-        deadline = clock() + seconds
-        complete = self.poll(0)
-        while self._flying:
-            if clock() > deadline:
-                raise DrainTimeout(self.in_flight(), seconds)
-            complete += self.poll(_POLL_SECONDS)
         return complete
 
     def _noticed(self, error: KafkaError) -> None:

@@ -16,7 +16,12 @@ from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.faults import held_arrays
 from clickstream_generator.core.snapshot import Snapshot, capture_shard, dump_snapshot
 from clickstream_generator.shell.kafka_sink import Batch
-from clickstream_generator.shell.shard_log import Position, forgotten_records, snapshot_records
+from clickstream_generator.shell.shard_log import (
+    Position,
+    forgotten_records,
+    position_seconds,
+    snapshot_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +38,6 @@ __all__ = ["ShardKeeper"]
 
 _STATE_BYTES_PER_SECOND = 1_000_000
 """Snapshots grow with the users; taken so often that they cost this much at most."""
-_POSITION_SECONDS = 1.0
-_SHARDS_PER_POSITION_SECOND = 100
 
 
 class ShardKeeper:
@@ -97,14 +100,14 @@ class ShardKeeper:
         for number in self._simulator.shards:
             self._capture(number)
 
-    def keep_in_turn(self, now: float) -> None:
-        """Take the snapshot of the next shard, and say how far all have got, if it is time."""
+    def be_heard(self, now: float) -> None:
+        """Say how far the shards have got, if it is time: whoever wants them waits for that."""
         if now >= self._next_positions:
             self.publish_positions()
-            shards = len(self._accounts)
-            self._next_positions = now + max(
-                _POSITION_SECONDS, shards / _SHARDS_PER_POSITION_SECOND
-            )
+            self._next_positions = now + position_seconds(len(self._accounts))
+
+    def keep_in_turn(self, now: float) -> None:
+        """Take the snapshot of the next shard, if it is time."""
         if now < self._next_capture:
             return
         number = self._turns[0]
@@ -122,12 +125,19 @@ class ShardKeeper:
             revisions.append(revision)
         self.publish_positions(done=partial(self._take_over, revision))
 
-    def publish_positions(self, *, done: Callable[[], None] | None = None) -> None:
+    def leave(self) -> None:
+        """Say how far the shards have got, and that whoever wants them may have them."""
+        self.publish_positions(is_left=True)
+
+    def publish_positions(
+        self, *, is_left: bool = False, done: Callable[[], None] | None = None
+    ) -> None:
         """Say how far the shards have got; all of them if somebody waits for it."""
         rows = []
         for number, account in self._accounts.items():
-            if done is not None or account.shard_seq != self._published_seq[number]:
-                position = Position(account.shard_seq, revisions=tuple(self._revisions[number]))
+            if is_left or done is not None or account.shard_seq != self._published_seq[number]:
+                revisions = tuple(self._revisions[number])
+                position = Position(account.shard_seq, revisions=revisions, is_left=is_left)
                 rows.append(position.to_row(self._run_id, number))
                 self._published_seq[number] = account.shard_seq
         if rows:

@@ -10,12 +10,21 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import SHARDS
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.snapshot import Snapshot, load_snapshot
@@ -23,7 +32,7 @@ from clickstream_generator.errors import BrokerRefused, SnapshotUnusable
 from clickstream_generator.shell.kafka_sink import client_settings, is_hopeless, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from uuid import UUID
 
     from clickstream_generator.settings import Settings
@@ -32,6 +41,7 @@ __all__ = [
     "Position",
     "StoredShard",
     "forgotten_records",
+    "position_seconds",
     "read_shards",
     "snapshot_records",
 ]
@@ -46,6 +56,11 @@ _PART = struct.Struct(">QHH")
 """Before each part: the snapshot's generation, the part's number, and how many there are."""
 _METADATA_SECONDS = 15.0
 _SILENCE_SECONDS = 30.0
+_LISTEN_SECONDS = 0.2
+_POSITION_SECONDS = 1.0
+_SHARDS_PER_POSITION_SECOND = 100
+_QUIET_POSITIONS = 3
+"""Positions that must fail to come before whoever wrote them is taken for gone."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +72,14 @@ class Position:
         is_over: The shard has ended; nothing is to go on from.
         revisions: Announced, and possibly not in the last snapshot.
         records: Acknowledged in all, once the shard is over.
+        is_left: Whoever carried the shard has let go of it.
     """
 
     shard_seq: int
     is_over: bool = False
     revisions: tuple[Revision, ...] = ()
     records: int = 0
+    is_left: bool = False
 
     def to_row(self, run_id: UUID, shard: int) -> Row:
         """Return its record."""
@@ -71,6 +88,7 @@ class Position:
             "is_over": self.is_over,
             "revisions": [revision.to_json() for revision in self.revisions],
             "records": self.records,
+            "is_left": self.is_left,
         }
         return f"{run_id}/{shard}/position".encode(), json.dumps(content).encode()
 
@@ -79,7 +97,13 @@ class Position:
         """Read what :meth:`to_row` made."""
         content = json.loads(value)
         revisions = tuple(Revision.from_json(row) for row in content["revisions"])
-        return cls(content["shard_seq"], content["is_over"], revisions, content.get("records", 0))
+        return cls(
+            content["shard_seq"],
+            content["is_over"],
+            revisions,
+            content.get("records", 0),
+            content.get("is_left", False),
+        )
 
 
 @dataclass
@@ -120,55 +144,87 @@ def forgotten_records(run_id: UUID, shard: int, parts: int) -> list[Row]:
 
 
 def read_shards(
-    settings: Settings, run_id: UUID, numbers: tuple[int, ...]
+    settings: Settings, run_id: UUID, numbers: tuple[int, ...], shards: int
 ) -> dict[int, StoredShard]:
     """Read what the topic holds of some shards; those that never ran are left out.
+
+    Waits while somebody else is heard who carries one of them: two that write a shard's state
+    side by side would leave one that nobody can read.
+
+    Args:
+        settings: Where the broker is.
+        run_id: The run.
+        numbers: The shards.
+        shards: How many the run has.
 
     Raises:
         BrokerRefused: The topic is not there or cannot be read.
         SnapshotUnusable: A snapshot is there and cannot be understood.
     """
+    records = _Records(run_id, numbers)
     try:
-        return _gathered(_rows(settings), run_id, numbers)
+        with _consumer(settings) as consumer:
+            _read_to_end(consumer, records)
+            _wait_until_left(consumer, records, _QUIET_POSITIONS * position_seconds(shards))
+        return records.found()
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise SnapshotUnusable(f"a record of it is not one of ours ({error!r})") from None
 
 
-def _gathered(
-    rows: Iterable[tuple[str, bytes]], run_id: UUID, numbers: tuple[int, ...]
-) -> dict[int, StoredShard]:
-    """Put the records of each shard together; the newest snapshot that is whole counts."""
-    positions: dict[int, Position] = {}
-    parts: dict[int, dict[int, dict[int, tuple[int, bytes]]]] = defaultdict(dict)
-    for key, value in rows:
+def position_seconds(shards: int) -> float:
+    """Return how often whoever carries so many shards says how far each has got."""
+    return max(_POSITION_SECONDS, shards / _SHARDS_PER_POSITION_SECOND)
+
+
+class _Records:
+    """The records of some shards, put together; the newest snapshot that is whole counts."""
+
+    def __init__(self, run_id: UUID, numbers: tuple[int, ...]) -> None:
+        self._run, self._numbers = str(run_id), frozenset(numbers)
+        self._positions: dict[int, Position] = {}
+        self._parts: dict[int, dict[int, dict[int, tuple[int, bytes]]]] = defaultdict(dict)
+
+    def take(self, key: str, value: bytes) -> bool:
+        """Take a record; say whether it is about one of the shards."""
         run, _, rest = key.partition("/")
         shard, _, what = rest.partition("/")
-        if run != str(run_id) or not shard.isdecimal() or int(shard) not in numbers:
-            continue
+        if run != self._run or not shard.isdecimal() or int(shard) not in self._numbers:
+            return False
         if what == "position":
-            positions[int(shard)] = Position.from_value(value)
-            continue
+            self._positions[int(shard)] = Position.from_value(value)
+            return True
         generation, part, count = _PART.unpack_from(value)
-        kept = parts[int(shard)]
+        kept = self._parts[int(shard)]
         kept.setdefault(generation, {})[part] = (count, value[_PART.size :])
         for old in [known for known in kept if known <= max(kept) - _SLOTS]:
             del kept[old]
-    found = {shard: StoredShard(position) for shard, position in positions.items()}
-    for number, kept in parts.items():
-        whole = [
-            number for number, pieces in kept.items() if 0 in pieces and len(pieces) == pieces[0][0]
-        ]
-        if whole and not found.get(number, StoredShard()).position.is_over:
-            stored = found.setdefault(number, StoredShard())
-            stored.generation = max(whole)
-            pieces = kept[stored.generation]
-            content = b"".join(pieces[part][1] for part in sorted(pieces))
-            stored.snapshot = load_snapshot(content)
-    return found
+        return True
+
+    def are_left(self) -> bool:
+        """Say whether whoever carried the shards has let go of all of them."""
+        return all(row.is_left or row.is_over for row in self._positions.values())
+
+    def found(self) -> dict[int, StoredShard]:
+        """Return what there is of each shard."""
+        found = {shard: StoredShard(position) for shard, position in self._positions.items()}
+        for number, kept in self._parts.items():
+            whole = [
+                generation
+                for generation, pieces in kept.items()
+                if 0 in pieces and len(pieces) == pieces[0][0]
+            ]
+            if whole and not found.get(number, StoredShard()).position.is_over:
+                stored = found.setdefault(number, StoredShard())
+                stored.generation = max(whole)
+                pieces = kept[stored.generation]
+                content = b"".join(pieces[part][1] for part in sorted(pieces))
+                stored.snapshot = load_snapshot(content)
+        return found
 
 
-def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Read the topic from its beginning to where it ends now."""
+@contextmanager
+def _consumer(settings: Settings) -> Iterator[Consumer]:
+    """Open a consumer, and name what the broker refuses."""
     hopeless: list[KafkaError] = []
 
     def noticed(error: KafkaError) -> None:
@@ -186,7 +242,7 @@ def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
         }
     )
     try:
-        yield from _read_to_end(consumer)
+        yield consumer
     except KafkaException as failure:
         consumer.poll(0)  # lets the client say what it has noticed
         if hopeless:
@@ -199,7 +255,8 @@ def _rows(settings: Settings) -> Iterator[tuple[str, bytes]]:
         consumer.close()
 
 
-def _read_to_end(consumer: Consumer) -> Iterator[tuple[str, bytes]]:
+def _read_to_end(consumer: Consumer, records: _Records) -> None:
+    """Read the topic from its beginning to where it ends now."""
     topic = consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS).topics[SHARDS.name]
     if topic.error is not None:
         raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
@@ -209,12 +266,32 @@ def _read_to_end(consumer: Consumer) -> Iterator[tuple[str, bytes]]:
         message = consumer.poll(_SILENCE_SECONDS)
         if message is None:
             raise BrokerRefused("_TIMED_OUT", "the topic cannot be read", f"topic {SHARDS.name}")
-        error = message.error()
-        if error is None:
-            key, value = message.key(), message.value()
-            if key is not None and value is not None:
-                yield key.decode(errors="replace"), value
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
+        if _is_end(message):
             open_partitions.discard(message.partition())
         else:
-            raise KafkaException(error)
+            _take(message, records)
+
+
+def _wait_until_left(consumer: Consumer, records: _Records, quiet_seconds: float) -> None:
+    """Follow the topic until whoever carries the shards has left them or fallen silent."""
+    heard = time.monotonic()
+    while not records.are_left() and time.monotonic() - heard < quiet_seconds:
+        message = consumer.poll(_LISTEN_SECONDS)
+        if message is not None and not _is_end(message) and _take(message, records):
+            heard = time.monotonic()
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
+        return True
+    raise KafkaException(error)
+
+
+def _take(message: Message, records: _Records) -> bool:
+    key, value = message.key(), message.value()
+    return (
+        key is not None and value is not None and records.take(key.decode(errors="replace"), value)
+    )

@@ -24,6 +24,7 @@ from clickstream_generator.core.accounts import MINUTE_MS, Account
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
 from clickstream_generator.core.waiting import LateRecords
+from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 
@@ -181,6 +182,7 @@ class Worker:
                 self._publish_ledger()
                 self._show(now)
                 next_ledger = now + _LEDGER_SECONDS
+            self._keeper.be_heard(now)
             self._keeper.keep_in_turn(now)
             # Full ticks follow each other at once; a light one waits for the next moment.
             wait = 0.0 if sent >= self._bite // 2 else _TICK_SECONDS
@@ -369,7 +371,7 @@ class Worker:
         """Keep the state of every shard, for whoever goes on."""
         self._keeper.keep_all()
         self._drain()
-        self._keeper.publish_positions()
+        self._keeper.leave()
         self._publish_ledger()
         self._drain()
         self._telemetry.is_ready = False
@@ -393,9 +395,18 @@ class Worker:
         )
 
     def _drain(self) -> None:
-        """Wait until everything is acknowledged, also what that brings about."""
+        """Wait until everything is acknowledged, also what that brings about.
+
+        Raises:
+            DrainTimeout: It was not in time.
+        """
+        deadline = self._clock.now() + self._settings.drain_seconds
         while not self._sink.is_idle():
-            self._acknowledge(self._sink.drain(self._settings.drain_seconds, self._clock.now))
+            now = self._clock.now()
+            if now > deadline:
+                raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
+            self._acknowledge(self._sink.poll(_TICK_SECONDS))
+            self._keeper.be_heard(now)
 
 
 def _last_seq(rows: np.ndarray) -> dict[int, int]:
