@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
@@ -78,11 +79,7 @@ class ControlPlane:
 
     def _start(self) -> None:
         key = self._folder / "accounts.key"
-        subprocess.run(
-            ["openssl", "genrsa", "-out", str(key), "2048"],  # noqa: S607
-            check=True,
-            capture_output=True,
-        )
+        trustme.CA(key_type=trustme.KeyType.RSA).private_key_pem.write_to_path(str(key))
         tokens = self._folder / "tokens.csv"
         tokens.write_text(
             f"{self._tokens['admin']},admin,1,system:masters\n"

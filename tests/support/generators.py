@@ -28,6 +28,9 @@ from confluent_kafka.admin import (
     ConfigEntry,
     ConfigResource,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 from rich.console import Console
 
@@ -61,6 +64,14 @@ class Broker:
     def stop(self) -> None:
         """Stop the broker."""
         self.kafka.process.stop()
+
+    def add_user(self, name: str, password: str) -> None:
+        """Let somebody in who proves to be whom they say by SCRAM-SHA-512."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096)
+        change = UserScramCredentialUpsertion(name, info, password.encode())
+        for done in admin.alter_user_scram_credentials([change]).values():
+            done.result()
 
     def limit_events(self, max_bytes: int) -> None:
         """Let the events' topic take records up to this size only."""
