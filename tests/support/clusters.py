@@ -7,6 +7,7 @@ at it. It is no Kubernetes: the tests in ``integration`` run against a real API 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +56,9 @@ def scrape(**figures: float) -> Scrape:
     return Scrape(**{**usual, **figures})
 
 
+_DRAIN_MOVES = 3
+
+
 @dataclass
 class Cluster:
     """A simulation and all that belongs to it; pods run as soon as they may."""
@@ -66,6 +70,7 @@ class Cluster:
     children: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     scrapes: dict[str, Scrape] = field(default_factory=dict)
+    draining: Counter[str] = field(default_factory=Counter)
     writes: int = 0
     count: int = 1
 
@@ -108,30 +113,37 @@ class Cluster:
         raise AssertionError("it never comes to rest")
 
     def move_pods(self) -> bool:
-        """End the pods that their Deployments do not want; start one where none is left."""
-        wanted: dict[str, Pod] = {}
+        """Let each Deployment act once: its old pod drains, then ends, then the new one starts."""
+        wanted: dict[int, Pod] = {}
         for (kind, name), row in self.children.items():
             if kind != "Deployment":
                 continue
             row["status"] = {"observedGeneration": row["metadata"]["generation"]}
             if row["spec"]["replicas"]:
                 template = row["spec"]["template"]["metadata"]
-                wanted[name] = Pod(
+                worker = int(row["metadata"]["labels"]["clickstream.dev/worker"])
+                wanted[worker] = Pod(
                     name=f"{name}-{row['metadata']['generation']}",
-                    worker=int(row["metadata"]["labels"]["clickstream.dev/worker"]),
+                    worker=worker,
                     shards=parse_shards(template["annotations"]["clickstream.dev/shards"]),
                     address="10.0.0.1",
                     is_ready=True,
                 )
         keep = {pod.name for pod in wanted.values()}
-        gone = [name for name in self.pods if name not in keep]
-        for name in gone:
-            del self.pods[name]
-        fresh = [] if gone else [pod for pod in wanted.values() if pod.name not in self.pods]
-        for pod in fresh:
-            self.pods[pod.name] = pod
-            self.scrapes.setdefault(pod.name, scrape())
-        return bool(gone or fresh)
+        has_moved = False
+        for pod in [pod for pod in self.pods.values() if pod.name not in keep]:
+            has_moved = True
+            self.pods[pod.name] = replace(pod, is_leaving=True)
+            self.draining[pod.name] += 1
+            if self.draining[pod.name] == _DRAIN_MOVES:
+                del self.pods[pod.name]
+        there = {pod.worker for pod in self.pods.values()}
+        for pod in wanted.values():
+            if pod.worker not in there:
+                has_moved = True
+                self.pods[pod.name] = pod
+                self.scrapes.setdefault(pod.name, scrape())
+        return has_moved
 
     def _apply(self, wanted: dict[str, Any]) -> None:
         place = wanted["kind"], wanted["metadata"]["name"]
