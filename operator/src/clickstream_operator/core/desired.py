@@ -1,9 +1,9 @@
 """What a simulation wants to be in the cluster: the objects, complete.
 
-Owns every field of every child. The same arguments give the same objects, in the same order;
-whether they are there is not asked here. Nothing of the resource reaches image, command,
-security context or a name but by way of what the contract has checked; texts go into files
-and values, never into a shell.
+Owns every field of every child but the pod's, and their names. The same arguments give the same
+objects, in the same order; whether they are there is not asked here. Nothing of the resource
+reaches a name but by way of what the contract has checked; texts go into files and values,
+never into a shell.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clickstream_contract.document import API_VERSION, EFFECTIVE_FROM, KIND, RESUMED_AT
 
+from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.handover import may_carry
 from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
+from clickstream_operator.core.pod import METRICS_PORT, pod_spec
 from clickstream_operator.core.shards import dealt, format_shards
 
 if TYPE_CHECKING:
-    from clickstream_contract.simulation import KafkaTarget, Simulation
+    from clickstream_contract.simulation import Simulation
 
+    from clickstream_operator.core.kinds import Object
     from clickstream_operator.core.observed import Observed
     from clickstream_operator.settings import Settings
 
 __all__ = [
     "FIELD_MANAGER",
     "MANAGED_BY",
-    "METRICS_PORT",
     "READ_ANNOTATION",
     "WANTED_ANNOTATION",
     "Owner",
@@ -46,14 +48,8 @@ WANTED_ANNOTATION = "clickstream.dev/wanted"
 """On each child: a digest of all that is wanted of it, so that what no longer is gets noticed."""
 READ_ANNOTATION = "clickstream.dev/simulation-digest"
 """On each pod: which version of the file it was nudged to read."""
-METRICS_PORT = 9401
-_USER_ID = 65_532
-_GRACE_SECONDS = 5
 _NAME_LENGTH = 63
-_KAFKA_TLS_PORT = 9093
 _NOT_TRAFFIC = ("kafka", "workers", "suspend")
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -249,166 +245,16 @@ def _deployment(
                     "labels": pod_labels,
                     "annotations": {SHARDS_ANNOTATION: format_shards(shards)},
                 },
-                "spec": _pod_spec(simulation, owner, run, settings, shards),
+                "spec": pod_spec(
+                    owner.uid,
+                    iso(run.start_seconds),
+                    _child_name(owner, "simulation"),
+                    shards,
+                    Broker(simulation.spec.kafka, settings),
+                    settings,
+                ),
             },
         },
-    }
-
-
-def _pod_spec(
-    simulation: Simulation,
-    owner: Owner,
-    run: Run,
-    settings: Settings,
-    shards: tuple[int, ...],
-) -> Object:
-    kafka = _Kafka(simulation.spec.kafka, settings)
-    spec: Object = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": settings.drain_seconds + _GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER_ID,
-            "runAsGroup": _USER_ID,
-            "fsGroup": _USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "generator",
-                "image": settings.image,
-                "imagePullPolicy": settings.image_pull_policy,
-                "env": _environment(owner, run, settings, shards, kafka),
-                "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-                "resources": {
-                    "requests": {
-                        "cpu": settings.worker_cpu_request,
-                        "memory": settings.worker_memory_request,
-                    },
-                    "limits": {
-                        "cpu": settings.worker_cpu_limit,
-                        "memory": settings.worker_memory_limit,
-                    },
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                # Working out where the shards stand takes a while; being alive does not.
-                "startupProbe": _probe("/healthz", 2, 60),
-                "livenessProbe": _probe("/healthz", 10, 6),
-                "readinessProbe": _probe("/readyz", 2, 3),
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "volumeMounts": [
-                    {"name": "simulation", "mountPath": "/etc/clickstream", "readOnly": True},
-                    *kafka.mounts(),
-                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
-                ],
-            }
-        ],
-        "volumes": [
-            {"name": "simulation", "configMap": {"name": _child_name(owner, "simulation")}},
-            *kafka.volumes(),
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        ],
-    }
-    if settings.image_pull_secret:
-        spec["imagePullSecrets"] = [{"name": settings.image_pull_secret}]
-    return spec
-
-
-def _environment(
-    owner: Owner, run: Run, settings: Settings, shards: tuple[int, ...], kafka: _Kafka
-) -> list[Object]:
-    values = {
-        "SIMULATION_FILE": "/etc/clickstream/simulation.yaml",
-        "BOOTSTRAP_SERVERS": kafka.servers,
-        "RUN_ID": owner.uid,
-        "START_TIME": iso(run.start_seconds),
-        "SHARDS": format_shards(shards),
-        "METRICS_HOST": "0.0.0.0",  # noqa: S104  the pod's own address is not known before
-        "METRICS_PORT": str(METRICS_PORT),
-        "ON_STOP": "pause",
-        "ON_END": "wait",
-        "QUEUE_RECORDS": str(settings.queue_records),
-        "DRAIN_SECONDS": str(settings.drain_seconds),
-        **kafka.environment(settings.sasl_mechanism),
-    }
-    return [
-        {"name": f"CLICKSTREAM_GENERATOR_{name}", "value": value} for name, value in values.items()
-    ]
-
-
-class _Kafka:
-    """Which Kafka a simulation's events go to, and with what.
-
-    A secret that is missing keeps no pod from starting: the worker says what it misses, which
-    the operator, who may not look at secrets, could not.
-    """
-
-    def __init__(self, target: KafkaTarget, settings: Settings) -> None:
-        credentials, authority = target.credentials_secret_ref, target.ca_secret_ref
-        self.credentials = credentials.name if credentials else ""
-        self.authority = authority.name if authority else ""
-        self.cluster = target.cluster_ref.name if target.cluster_ref else ""
-        if self.cluster:
-            self.servers = f"{self.cluster}-kafka-bootstrap:{_KAFKA_TLS_PORT}"
-            self.authority = self.authority or f"{self.cluster}-cluster-ca-cert"
-            self.credentials = self.credentials or settings.credentials_secret
-        elif target.bootstrap_servers:
-            self.servers = target.bootstrap_servers
-        else:
-            self.servers = settings.bootstrap_servers
-            self.credentials = self.credentials or settings.credentials_secret
-            self.authority = self.authority or settings.ca_secret
-
-    def ports(self) -> list[int]:
-        return sorted({int(server.rpartition(":")[2]) for server in self.servers.split(",")})
-
-    def environment(self, mechanism: str) -> dict[str, str]:
-        protocol = {
-            (False, False): "PLAINTEXT",
-            (False, True): "SSL",
-            (True, False): "SASL_PLAINTEXT",
-            (True, True): "SASL_SSL",
-        }[bool(self.credentials), bool(self.authority)]
-        values = {"SECURITY_PROTOCOL": protocol}
-        if self.authority:
-            values["CA_FILE"] = "/etc/kafka-ca/ca.crt"
-        if self.credentials:
-            # A Strimzi user's secret holds no username: it is the secret's own name.
-            values["USERNAME"] = self.credentials
-            values["USERNAME_FILE"] = "/etc/kafka-user/username"
-            values["PASSWORD_FILE"] = "/etc/kafka-user/password"  # noqa: S105  a path
-            values["SASL_MECHANISM"] = mechanism
-        return values
-
-    def mounts(self) -> list[Object]:
-        return [
-            {"name": name, "mountPath": f"/etc/{name}", "readOnly": True}
-            for name, secret in self._secrets()
-            if secret
-        ]
-
-    def volumes(self) -> list[Object]:
-        return [
-            {"name": name, "secret": {"secretName": secret, "optional": True}}
-            for name, secret in self._secrets()
-            if secret
-        ]
-
-    def _secrets(self) -> tuple[tuple[str, str], ...]:
-        return (("kafka-ca", self.authority), ("kafka-user", self.credentials))
-
-
-def _probe(path: str, period_seconds: int, failures: int) -> Object:
-    return {
-        "httpGet": {"path": path, "port": "metrics"},
-        "periodSeconds": period_seconds,
-        "timeoutSeconds": 2,
-        "failureThreshold": failures,
     }
 
 
@@ -434,7 +280,7 @@ def _service(owner: Owner) -> Object:
 
 def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) -> Object:
     """Let scrapes in, and names and Kafka out; a policy cannot name a host, but its port."""
-    kafka = _Kafka(simulation.spec.kafka, settings)
+    kafka = Broker(simulation.spec.kafka, settings)
     broker: Object = {"ports": [{"protocol": "TCP", "port": port} for port in kafka.ports()]}
     if kafka.cluster:
         broker["to"] = [{"podSelector": {"matchLabels": {"strimzi.io/cluster": kafka.cluster}}}]

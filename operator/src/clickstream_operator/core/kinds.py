@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["CHILD_KINDS", "POD", "POD_MONITOR", "SIMULATION", "Kind"]
+__all__ = ["CHILD_KINDS", "POD", "POD_MONITOR", "SIMULATION", "Kind", "Object"]
+
+Object = dict[str, Any]
+"""An object or a part of one, as JSON has it."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream_contract.document import simulation_from_resource
 from clickstream_contract.errors import SimulationInvalid
 
+from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.conditions import (
     COMPLETED,
     SUSPENDED,
@@ -135,9 +136,7 @@ def make_plan(
         invalid = Finding("InvalidSpec", str(error))
         judged = Verdict(invalid.reason, invalid.message, degraded=invalid)
         return _told(resource, judged, {}, observed, memory, now)
-    if not simulation.spec.kafka.bootstrap_servers and not (
-        simulation.spec.kafka.cluster_ref or settings.bootstrap_servers
-    ):
+    if not Broker(simulation.spec.kafka, settings).servers:
         missing = Finding(
             "NoBroker",
             "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from clickstream_operator.core.desired import Object
+    from clickstream_operator.core.kinds import Object
 
 __all__ = ["Api"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from clickstream_operator.core.desired import METRICS_PORT
 from clickstream_operator.core.observed import scrape_from
+from clickstream_operator.core.pod import METRICS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

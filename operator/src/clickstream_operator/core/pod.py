@@ -1,0 +1,128 @@
+"""The pod of a worker: restricted, bounded, probed, and the same for every simulation.
+
+Owns what a pod may do, all of which comes from the operator's settings. Of the resource only
+its identity, its shards and its Kafka's address get in here, as values and never as a command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_operator.core.shards import format_shards
+
+if TYPE_CHECKING:
+    from clickstream_operator.core.broker import Broker
+    from clickstream_operator.core.kinds import Object
+    from clickstream_operator.settings import Settings
+
+__all__ = ["METRICS_PORT", "pod_spec"]
+
+METRICS_PORT = 9401
+_USER_ID = 65_532
+_GRACE_SECONDS = 5
+"""For the process to end, once it has waited for acknowledgements."""
+
+
+def pod_spec(
+    run_id: str,
+    start_time: str,
+    config_map: str,
+    shards: tuple[int, ...],
+    broker: Broker,
+    settings: Settings,
+) -> Object:
+    """Return a pod's specification.
+
+    Args:
+        run_id: The run, a UUID.
+        start_time: When its live part begins, RFC 3339.
+        config_map: Where the simulation's file is.
+        shards: What the pod carries.
+        broker: Where it sends to.
+        settings: All that it may do.
+    """
+    spec: Object = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": settings.drain_seconds + _GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER_ID,
+            "runAsGroup": _USER_ID,
+            "fsGroup": _USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "generator",
+                "image": settings.image,
+                "imagePullPolicy": settings.image_pull_policy,
+                "env": _environment(run_id, start_time, shards, broker, settings),
+                "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+                "resources": {
+                    "requests": {
+                        "cpu": settings.worker_cpu_request,
+                        "memory": settings.worker_memory_request,
+                    },
+                    "limits": {
+                        "cpu": settings.worker_cpu_limit,
+                        "memory": settings.worker_memory_limit,
+                    },
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                # Working out where the shards stand takes a while; being alive does not.
+                "startupProbe": _probe("/healthz", 2, 60),
+                "livenessProbe": _probe("/healthz", 10, 6),
+                "readinessProbe": _probe("/readyz", 2, 3),
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "volumeMounts": [
+                    {"name": "simulation", "mountPath": "/etc/clickstream", "readOnly": True},
+                    *broker.mounts(),
+                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "simulation", "configMap": {"name": config_map}},
+            *broker.volumes(),
+            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        ],
+    }
+    if settings.image_pull_secret:
+        spec["imagePullSecrets"] = [{"name": settings.image_pull_secret}]
+    return spec
+
+
+def _environment(
+    run_id: str, start_time: str, shards: tuple[int, ...], broker: Broker, settings: Settings
+) -> list[Object]:
+    values = {
+        "SIMULATION_FILE": "/etc/clickstream/simulation.yaml",
+        "BOOTSTRAP_SERVERS": broker.servers,
+        "RUN_ID": run_id,
+        "START_TIME": start_time,
+        "SHARDS": format_shards(shards),
+        "METRICS_HOST": "0.0.0.0",  # noqa: S104  the pod's own address is not known before
+        "METRICS_PORT": str(METRICS_PORT),
+        "ON_STOP": "pause",
+        "ON_END": "wait",
+        "QUEUE_RECORDS": str(settings.queue_records),
+        "DRAIN_SECONDS": str(settings.drain_seconds),
+        **broker.environment(settings.sasl_mechanism),
+    }
+    return [
+        {"name": f"CLICKSTREAM_GENERATOR_{name}", "value": value} for name, value in values.items()
+    ]
+
+
+def _probe(path: str, period_seconds: int, failures: int) -> Object:
+    return {
+        "httpGet": {"path": path, "port": "metrics"},
+        "periodSeconds": period_seconds,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }
