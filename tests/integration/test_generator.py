@@ -142,7 +142,7 @@ def test_four_workers_that_become_two_make_the_same_events(
 def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> None:
     """Who comes too early waits until the other lets go, and then goes on from exactly there."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(4_000, 60_000), start_time=start_time, on_stop="pause")
+    run = begin(_simulation(4_000, 120_000), start_time=start_time, on_stop="pause")
     first = run.start("0-3")
     wait_until(lambda: first.acknowledged() > 8_000, "the generator sends")
     second = run.start("0-1")
