@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from clickstream_operator.core.conditions import Finding
@@ -79,6 +80,24 @@ def test_suspending_takes_the_workers_away_and_resuming_leaves_the_pause_out() -
     assert cluster.condition("Ready") == ("True", "Running")
     file = cluster.children["ConfigMap", "shop-simulation"]["data"]["simulation.yaml"]
     assert f'"clickstream.dev/resumed-at": "{cluster.resource["status"]["resumeTime"]}"' in file
+
+
+def test_a_pause_is_left_out_whatever_was_said_in_it() -> None:
+    """A specification that was refused meanwhile does not make it forgotten."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    cluster.resource["spec"]["suspend"] = True
+    cluster.settle()
+    mix = cluster.resource["spec"].pop("userMix")
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "InvalidSpec")
+    cluster.now += 3_600
+    cluster.resource["spec"] |= {"userMix": mix, "suspend": False}
+    before = cluster.now
+    cluster.look()
+
+    resumed = datetime.fromisoformat(cluster.resource["status"]["resumeTime"])
+    assert resumed.timestamp() == before
 
 
 def test_a_simulation_that_begins_suspended_begins_when_it_is_let() -> None:

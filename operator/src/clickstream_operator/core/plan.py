@@ -182,28 +182,8 @@ def _running(
         is_silent=silent_since is not None and now - silent_since >= _SILENT_SECONDS,
         failure=failure,
     )
-    started = status.get("startTime") or iso(now)
-    resumed = iso(now) if reason_of(status) == SUSPENDED and "startTime" in status else None
-    resumed = resumed or status.get("resumeTime")
-    revisions = _revisions(
-        status.get("revisions", []),
-        simulation,
-        int(resource["metadata"].get("generation", 0)),
-        iso(now + settings.revision_delay_seconds) if "startTime" in status else started,
-    )
-    run = Run(
-        workers,
-        _seconds(started),
-        _seconds(revisions[-1]["effectiveFrom"]) if len(revisions) > 1 else None,
-        _seconds(resumed) if resumed else None,
-    )
-    decided = {
-        "startTime": started,
-        **({"resumeTime": resumed} if resumed else {}),
-        "workers": workers,
-        "revisions": revisions,
-        **_figures(status, observed, round(simulation.spec.rate.per_second)),
-    }
+    run, course = _course(resource, simulation, workers, now, settings)
+    decided = {**course, **_figures(status, observed, round(simulation.spec.rate.per_second))}
     plan = _told(
         resource,
         judged,
@@ -212,13 +192,7 @@ def _running(
         replace(memory, trend=trend, silent_since=silent_since),
         now,
     )
-    wanted = children(
-        simulation,
-        owner,
-        run,
-        settings,
-        observed,
-    )
+    wanted = children(simulation, owner, run, settings, observed)
     plan = _pruned(
         plan, owner, observed, {(row["kind"], row["metadata"]["name"]) for row in wanted}
     )
@@ -240,6 +214,35 @@ def _running(
         notices=(*plan.notices, *_notices(status, workers, there, differing)),
         is_under_way=True,
     )
+
+
+def _course(
+    resource: Mapping[str, Any],
+    simulation: Simulation,
+    workers: int,
+    now: float,
+    settings: Settings,
+) -> tuple[Run, dict[str, Any]]:
+    """Decide how the run goes on, and what the status keeps of that."""
+    status = resource.get("status", {})
+    has_begun = "startTime" in status
+    started = status.get("startTime") or iso(now)
+    # A run that has begun and has no workers was suspended, whatever was said of it since.
+    resumed = iso(now) if has_begun and not status.get("workers") else status.get("resumeTime")
+    revisions = _revisions(
+        status.get("revisions", []),
+        simulation,
+        int(resource["metadata"].get("generation", 0)),
+        iso(now + settings.revision_delay_seconds) if has_begun else started,
+    )
+    run = Run(
+        workers,
+        _seconds(started),
+        _seconds(revisions[-1]["effectiveFrom"]) if len(revisions) > 1 else None,
+        _seconds(resumed) if resumed else None,
+    )
+    kept = {"startTime": started, "workers": workers, "revisions": revisions}
+    return run, kept | ({"resumeTime": resumed} if resumed else {})
 
 
 def _is_complete(simulation: Simulation, status: Mapping[str, Any], observed: Observed) -> bool:
