@@ -32,6 +32,7 @@ _QUEUE_KIBIBYTES = 393_216
 _QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
 """Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
 _METADATA_SECONDS = 15.0
+_CAUSE_SECONDS = 1.0
 _SETTING_TO_LOOK_AT = {
     "MSG_SIZE_TOO_LARGE": "the topic's max.message.bytes",
     "UNKNOWN_TOPIC_OR_PART": "the topic's name and whether it has been created",
@@ -134,7 +135,7 @@ class KafkaSink:
         queued = self._producer.produce_batch(self._topic, messages)
         if queued != len(messages):
             refused = next(message["_error"] for message in messages if "_error" in message)
-            raise refusal(refused)
+            raise self._cause_of(refused)
 
     def _look_up(self) -> int:
         """Find out how many partitions the topic has."""
@@ -148,13 +149,27 @@ class KafkaSink:
         self._partitions = len(topic.partitions)
         return self._partitions
 
+    def _cause_of(self, error: KafkaError) -> BrokerRefused:
+        """Name why a record was not taken: a producer that has given up says only that."""
+        if error.name() == _AFTERMATH and self.refusal is None:
+            # The cause is on its way to the callbacks.
+            self._producer.poll(_CAUSE_SECONDS)
+        return refusal(self.refusal or error)
+
     def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
-        """Queue keys and values for another topic."""
+        """Queue keys and values for another topic.
+
+        Raises:
+            BrokerRefused: The client will not take a record.
+        """
         batch.sink = self
         batch.waiting = len(rows)
         self._flying.append(batch)
         for key, value in rows:
-            self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
+            try:
+                self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
+            except KafkaException as failure:
+                raise self._cause_of(failure.args[0]) from None
 
     def poll(self, seconds: float) -> list[Batch]:
         """Serve the client for a while and return the batches that are now complete, in order.
