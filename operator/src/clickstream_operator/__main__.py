@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import kopf
 import kubernetes
+from clickstream_contract.environment import SettingsInvalid
 
 from clickstream_operator.core.desired import FIELD_MANAGER
 from clickstream_operator.core.seen import Key, Seen
@@ -41,7 +42,7 @@ def main() -> int:
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     try:
         asyncio.run(_serve(settings_from(os.environ)))
-    except (OperatorError, OSError, kubernetes.config.ConfigException) as error:
+    except (SettingsInvalid, OperatorError, OSError, kubernetes.config.ConfigException) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0

@@ -1,32 +1,15 @@
 """Errors of the operator.
 
-``OperatorError`` is the root; ``SettingsInvalid`` says which environment variable is wrong,
-``ApiRefused`` what the API server would not do.
+``OperatorError`` is the root; ``ApiRefused`` says what the API server would not do.
 """
 
 from __future__ import annotations
 
-__all__ = ["ApiRefused", "OperatorError", "SettingsInvalid"]
+__all__ = ["ApiRefused", "OperatorError"]
 
 
 class OperatorError(Exception):
     """Root of the operator's errors."""
-
-
-class SettingsInvalid(OperatorError):
-    """An environment variable cannot be used.
-
-    Attributes:
-        name: The variable.
-        value: What it holds.
-        allowed: What it may hold.
-    """
-
-    def __init__(self, name: str, value: str | None, allowed: str) -> None:
-        """Keep the fields and build the text."""
-        self.name, self.value, self.allowed = name, value, allowed
-        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
-        super().__init__(f"{name} {shown}; it must be {allowed}")
 
 
 class ApiRefused(OperatorError):

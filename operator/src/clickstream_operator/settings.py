@@ -8,13 +8,21 @@ or rights. A variable that begins like ours and is unknown is an error.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickstream_operator.errors import SettingsInvalid
+from clickstream_contract.environment import (
+    SettingsInvalid,
+    like,
+    one_of,
+    settings_values,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from clickstream_contract.environment import Reader
 
 __all__ = ["PREFIX", "Settings", "settings_from"]
 
@@ -84,40 +92,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
-    values: dict[str, object] = {}
-    for variable, value in environment.items():
-        if not variable.startswith(PREFIX) or not value:
-            continue
-        read = _READERS.get(variable.removeprefix(PREFIX).lower())
-        if read is None:
-            known = ", ".join(PREFIX + row.name.upper() for row in fields(Settings))
-            raise SettingsInvalid(variable, value, f"one of the known ones: {known}")
-        values[variable.removeprefix(PREFIX).lower()] = read(variable, value)
-    if "image" not in values:
-        raise SettingsInvalid(PREFIX + "IMAGE", None, "the generator's image")
-    return Settings(**values)  # type: ignore[arg-type]
-
-
-def _like(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], str]:
-    def read(name: str, value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise SettingsInvalid(name, value, allowed)
-        return value
-
-    return read
-
-
-def _one_of(*allowed: str) -> Callable[[str, str], str]:
-    return _like(re.compile("|".join(allowed)), "one of " + ", ".join(allowed))
-
-
-def _whole(low: int, high: int) -> Callable[[str, str], int]:
-    def read(name: str, value: str) -> int:
-        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
-            raise SettingsInvalid(name, value, f"a whole number from {low} to {high}")
-        return int(value)
-
-    return read
+    return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
 
 
 def _names(name: str, value: str) -> tuple[str, ...]:
@@ -127,28 +102,29 @@ def _names(name: str, value: str) -> tuple[str, ...]:
     return parts
 
 
-_SECRET = _like(_NAME, "the name of a secret")
-_READERS: dict[str, Callable[[str, str], object]] = {
-    "image": _like(_IMAGE, "an image with a tag or a digest"),
-    "image_pull_policy": _one_of("Always", "IfNotPresent", "Never"),
+_REQUIRED = ("image",)
+_SECRET = like(_NAME, "the name of a secret")
+_READERS: dict[str, Reader] = {
+    "image": like(_IMAGE, "an image with a tag or a digest"),
+    "image_pull_policy": one_of("Always", "IfNotPresent", "Never"),
     "image_pull_secret": _SECRET,
     "namespaces": _names,
-    "bootstrap_servers": _like(_SERVERS, "addresses host:port, separated by commas"),
+    "bootstrap_servers": like(_SERVERS, "addresses host:port, separated by commas"),
     "credentials_secret": _SECRET,
     "ca_secret": _SECRET,
-    "sasl_mechanism": _one_of("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"),
-    "worker_cpu_request": _like(_CPU, "a CPU quantity such as 250m or 2"),
-    "worker_cpu_limit": _like(_CPU, "a CPU quantity such as 250m or 2"),
-    "worker_memory_request": _like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
-    "worker_memory_limit": _like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
-    "worker_events_per_second": _whole(1, 1_000_000),
-    "max_workers": _whole(1, 1_024),
-    "queue_records": _whole(1_000, 10_000_000),
-    "drain_seconds": _whole(1, 3_600),
-    "resync_seconds": _whole(1, 300),
-    "revision_delay_seconds": _whole(0, 300),
-    "below_seconds": _whole(1, 3_600),
-    "calm_seconds": _whole(1, 86_400),
-    "metrics_port": _whole(1, 65_535),
-    "metrics_host": _like(re.compile(r"[0-9a-fA-F.:]{2,45}"), "an IP address"),
+    "sasl_mechanism": one_of("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"),
+    "worker_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),
+    "worker_cpu_limit": like(_CPU, "a CPU quantity such as 250m or 2"),
+    "worker_memory_request": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "worker_memory_limit": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "worker_events_per_second": whole(1, 1_000_000),
+    "max_workers": whole(1, 1_024),
+    "queue_records": whole(1_000, 10_000_000),
+    "drain_seconds": whole(1, 3_600),
+    "resync_seconds": whole(1, 300),
+    "revision_delay_seconds": whole(0, 300),
+    "below_seconds": whole(1, 3_600),
+    "calm_seconds": whole(1, 86_400),
+    "metrics_port": whole(1, 65_535),
+    "metrics_host": like(re.compile(r"[0-9a-fA-F.:]{2,45}"), "an IP address"),
 }

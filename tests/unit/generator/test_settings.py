@@ -6,8 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.metrics import METRICS
-from clickstream_generator.errors import SettingsInvalid
 from clickstream_generator.settings import Settings, settings_from
 
 PREFIX = "CLICKSTREAM_GENERATOR_"

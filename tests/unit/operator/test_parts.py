@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.metrics import METRICS
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.handover import may_carry
 from clickstream_operator.core.observed import Observed, Pod
 from clickstream_operator.core.seen import Seen
 from clickstream_operator.core.shards import dealt, format_shards, parse_shards
-from clickstream_operator.errors import ApiRefused, SettingsInvalid
+from clickstream_operator.errors import ApiRefused
 from clickstream_operator.settings import PREFIX, Settings, settings_from
 from clickstream_operator.shell.work_queue import WorkQueue
 from hypothesis import given

@@ -7,10 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.metrics import METRICS
 from clickstream_contract.quality import QUALITY_RULES, FlagReason
 from clickstream_contract.topics import RejectReason
-from clickstream_streaming.errors import CheckpointMismatch, SettingsInvalid
+from clickstream_streaming.errors import CheckpointMismatch
 from clickstream_streaming.settings import Settings, settings_from
 from clickstream_streaming.shell.checkpoint import Checkpoint
 

@@ -13,11 +13,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
 
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import BrokerRefused, GeneratorError, SettingsInvalid
+from clickstream_generator.errors import BrokerRefused, GeneratorError
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import read_shards

@@ -1,8 +1,8 @@
 """Errors of the generator.
 
-``GeneratorError`` is the root; ``SettingsInvalid`` says which environment variable is wrong,
-``BrokerRefused`` what Kafka would not take, ``DrainTimeout`` that not all was acknowledged
-before the end, ``SnapshotUnusable`` why a shard cannot go on.
+``GeneratorError`` is the root; ``BrokerRefused`` says what Kafka would not take,
+``DrainTimeout`` that not all was acknowledged before the end, ``SnapshotUnusable`` why a shard
+cannot go on.
 """
 
 from __future__ import annotations
@@ -11,29 +11,12 @@ __all__ = [
     "BrokerRefused",
     "DrainTimeout",
     "GeneratorError",
-    "SettingsInvalid",
     "SnapshotUnusable",
 ]
 
 
 class GeneratorError(Exception):
     """Root of the generator's errors."""
-
-
-class SettingsInvalid(GeneratorError):
-    """An environment variable cannot be used.
-
-    Attributes:
-        name: The variable.
-        value: What it holds.
-        allowed: What it may hold.
-    """
-
-    def __init__(self, name: str, value: str | None, allowed: str) -> None:
-        """Keep the fields and build the text."""
-        self.name, self.value, self.allowed = name, value, allowed
-        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
-        super().__init__(f"{name} {shown}; it must be {allowed}")
 
 
 class BrokerRefused(GeneratorError):

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from clickstream_generator.errors import SettingsInvalid
+from clickstream_contract.environment import (
+    SettingsInvalid,
+    existing_file,
+    number,
+    one_of,
+    path,
+    settings_values,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from clickstream_contract.environment import Reader
 
 __all__ = ["PREFIX", "Settings", "settings_from"]
 
@@ -63,6 +74,7 @@ class Settings:
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_REQUIRED = ("simulation_file", "bootstrap_servers")
 _ON_STOP = ("end", "pause")
 _ON_END = ("exit", "wait")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
@@ -74,68 +86,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
-    given = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and value
-    }
-    values: dict[str, object] = {}
-    for name, value in given.items():
-        read = _READERS.get(name)
-        if read is None:
-            known = ", ".join(PREFIX + key.upper() for key in sorted(_READERS))
-            raise SettingsInvalid(PREFIX + name.upper(), value, f"one of the known ones: {known}")
-        values[name] = read(PREFIX + name.upper(), value)
-    for name in ("simulation_file", "bootstrap_servers"):
-        if name not in values:
-            raise SettingsInvalid(PREFIX + name.upper(), None, "set")
-    return Settings(**values)  # type: ignore[arg-type]
-
-
-def _number(low: float, high: float) -> Callable[[str, str], float]:
-    def read(name: str, value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if not low <= number <= high:
-            raise SettingsInvalid(name, value, f"a number from {low:g} to {high:g}")
-        return number
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str, str], int]:
-    def read(name: str, value: str) -> int:
-        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
-            raise SettingsInvalid(name, value, f"a whole number from {low} to {high}")
-        return int(value)
-
-    return read
-
-
-def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
-    def read(name: str, value: str) -> str:
-        if value not in allowed:
-            raise SettingsInvalid(name, value, "one of " + ", ".join(allowed))
-        return value
-
-    return read
-
-
-def _file(name: str, value: str) -> Path:
-    path = Path(value)
-    if not path.is_file():
-        raise SettingsInvalid(name, value, "a file that exists")
-    return path
-
-
-def _path(_name: str, value: str) -> Path:
-    return Path(value)
-
-
-def _text(_name: str, value: str) -> str:
-    return value
+    return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
 
 
 def _uuid(name: str, value: str) -> UUID:
@@ -168,23 +119,23 @@ def _shards(name: str, value: str) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-_READERS: dict[str, Callable[[str, str], object]] = {
-    "simulation_file": _file,
-    "bootstrap_servers": _text,
+_READERS: dict[str, Reader] = {
+    "simulation_file": existing_file,
+    "bootstrap_servers": text,
     "run_id": _uuid,
     "start_time": _moment,
     "shards": _shards,
-    "metrics_host": _text,
-    "metrics_port": _whole(1, 65_535),
-    "on_stop": _one_of(_ON_STOP),
-    "on_end": _one_of(_ON_END),
-    "snapshot_seconds": _number(1, 3_600),
-    "drain_seconds": _number(0.1, 3_600),
-    "queue_records": _whole(1_000, 10_000_000),
-    "security_protocol": _one_of(_PROTOCOLS),
-    "ca_file": _file,
-    "username": _text,
-    "username_file": _path,
-    "password_file": _file,
-    "sasl_mechanism": _one_of(_MECHANISMS),
+    "metrics_host": text,
+    "metrics_port": whole(1, 65_535),
+    "on_stop": one_of(*_ON_STOP),
+    "on_end": one_of(*_ON_END),
+    "snapshot_seconds": number(1, 3_600),
+    "drain_seconds": number(0.1, 3_600),
+    "queue_records": whole(1_000, 10_000_000),
+    "security_protocol": one_of(*_PROTOCOLS),
+    "ca_file": existing_file,
+    "username": text,
+    "username_file": path,
+    "password_file": existing_file,
+    "sasl_mechanism": one_of(*_MECHANISMS),
 }

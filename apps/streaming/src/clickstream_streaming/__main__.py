@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 
-from clickstream_streaming.errors import SettingsInvalid, StreamingError
+from clickstream_contract.environment import SettingsInvalid
+
+from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import settings_from
 from clickstream_streaming.shell.job import Job
 from clickstream_streaming.shell.telemetry import Telemetry

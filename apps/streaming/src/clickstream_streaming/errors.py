@@ -1,7 +1,6 @@
 """Errors of the stream.
 
-``StreamingError`` is the root. ``SettingsInvalid`` names a wrong environment variable; the
-others are refusals at the start, by name and with what to do: ``CheckpointMismatch``,
+``StreamingError`` is the root. Refusals at the start say what to do: ``CheckpointMismatch``,
 ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``, ``DatabaseUnreachable``,
 ``TopicMissing``, ``TopicUnfit``; ``QueryFailed`` ends a running stream.
 """
@@ -19,7 +18,6 @@ __all__ = [
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
     "QueryFailed",
-    "SettingsInvalid",
     "StreamingError",
     "TopicMissing",
     "TopicUnfit",
@@ -28,22 +26,6 @@ __all__ = [
 
 class StreamingError(Exception):
     """Root of the stream's errors."""
-
-
-class SettingsInvalid(StreamingError):
-    """An environment variable cannot be used.
-
-    Attributes:
-        name: The variable.
-        value: What it holds.
-        allowed: What it may hold.
-    """
-
-    def __init__(self, name: str, value: str | None, allowed: str) -> None:
-        """Keep the fields and build the text."""
-        self.name, self.value, self.allowed = name, value, allowed
-        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
-        super().__init__(f"{name} {shown}; it must be {allowed}")
 
 
 class CheckpointMismatch(StreamingError):

@@ -7,20 +7,29 @@ error. It does not know what they are used for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickstream_contract.environment import (
+    existing_file,
+    one_of,
+    path,
+    settings_values,
+    text,
+    whole,
+)
 from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.errors import SettingsInvalid
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from clickstream_contract.environment import Reader
 
 __all__ = ["PREFIX", "Settings", "settings_from"]
 
 PREFIX = "CLICKSTREAM_STREAMING_"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_REQUIRED = ("bootstrap_servers", "postgres_host", "postgres_password_file", "checkpoint_dir")
 _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 
@@ -68,76 +77,29 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
-    given = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and value
-    }
-    values: dict[str, object] = {}
-    for name, value in given.items():
-        read = _READERS.get(name)
-        if read is None:
-            known = ", ".join(PREFIX + key.upper() for key in sorted(_READERS))
-            raise SettingsInvalid(PREFIX + name.upper(), value, f"one of the known ones: {known}")
-        values[name] = read(PREFIX + name.upper(), value)
-    for name in ("bootstrap_servers", "postgres_host", "postgres_password_file", "checkpoint_dir"):
-        if name not in values:
-            raise SettingsInvalid(PREFIX + name.upper(), None, "set")
-    return Settings(**values)  # type: ignore[arg-type]
+    return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
 
 
-def _whole(low: int, high: int) -> Callable[[str, str], int]:
-    def read(name: str, value: str) -> int:
-        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
-            raise SettingsInvalid(name, value, f"a whole number from {low} to {high}")
-        return int(value)
-
-    return read
-
-
-def _one_of(*allowed: str) -> Callable[[str, str], str]:
-    def read(name: str, value: str) -> str:
-        if value not in allowed:
-            raise SettingsInvalid(name, value, "one of " + ", ".join(allowed))
-        return value
-
-    return read
-
-
-def _file(name: str, value: str) -> Path:
-    if not Path(value).is_file():
-        raise SettingsInvalid(name, value, "a file that exists")
-    return Path(value)
-
-
-def _path(_name: str, value: str) -> Path:
-    return Path(value).absolute()
-
-
-def _text(_name: str, value: str) -> str:
-    return value
-
-
-_READERS: dict[str, Callable[[str, str], object]] = {
-    "bootstrap_servers": _text,
-    "postgres_host": _text,
-    "postgres_port": _whole(1, 65_535),
-    "postgres_database": _text,
-    "postgres_user": _text,
-    "postgres_password_file": _file,
-    "postgres_sslmode": _one_of(*_SSL_MODES),
-    "checkpoint_dir": _path,
-    "jars": _text,
-    "metrics_host": _text,
-    "metrics_port": _whole(1, 65_535),
-    "events_partitions": _whole(0, 10_000),
-    "trigger_milliseconds": _whole(50, 600_000),
-    "max_offsets_per_trigger": _whole(100, 10_000_000),
-    "master": _text,
-    "driver_memory": _text,
-    "driver_java_options": _text,
-    "watermark_delay_seconds": _whole(1, 604_800),
-    "raw_retention_days": _whole(0, 36_500),
-    "failpoint": _one_of(*_FAILPOINTS),
-    "failpoint_batch": _whole(0, 1_000_000_000),
+_READERS: dict[str, Reader] = {
+    "bootstrap_servers": text,
+    "postgres_host": text,
+    "postgres_port": whole(1, 65_535),
+    "postgres_database": text,
+    "postgres_user": text,
+    "postgres_password_file": existing_file,
+    "postgres_sslmode": one_of(*_SSL_MODES),
+    "checkpoint_dir": path,
+    "jars": text,
+    "metrics_host": text,
+    "metrics_port": whole(1, 65_535),
+    "events_partitions": whole(0, 10_000),
+    "trigger_milliseconds": whole(50, 600_000),
+    "max_offsets_per_trigger": whole(100, 10_000_000),
+    "master": text,
+    "driver_memory": text,
+    "driver_java_options": text,
+    "watermark_delay_seconds": whole(1, 604_800),
+    "raw_retention_days": whole(0, 36_500),
+    "failpoint": one_of(*_FAILPOINTS),
+    "failpoint_batch": whole(0, 1_000_000_000),
 }
