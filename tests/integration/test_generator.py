@@ -11,22 +11,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import clickstream_local.kafka
 import psutil
 import pytest
-import trustme
 from clickstream_contract.document import RESUMED_AT, parse_simulation
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
-from clickstream_local.ports import free_port
 from confluent_kafka import Producer
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 from generators import Broker, GeneratorRun, reference, timeless
 from pipeline import wait_until
 
@@ -382,121 +373,3 @@ def test_what_a_stall_leaves_behind_is_shed_and_counted(
     rows = {(row["shard"], row["shard_seq"]) for row in map(_parsed, run.events())}
     assert rows == {(shard, seq) for shard in range(4) for seq in range(1, 15_001)}
     assert sum(row["events"] for row in run.ledger().values()) == 60_000
-
-
-def _add_listener(
-    monkeypatch: pytest.MonkeyPatch, port: int, protocol: str, more: dict[str, str]
-) -> None:
-    """Let brokers that start from now on have one more listener."""
-    plain = clickstream_local.kafka._properties
-
-    def with_listener(folder: Path, *ports: int) -> str:
-        lines = dict(line.split("=", 1) for line in plain(folder, *ports).splitlines())
-        lines["listeners"] += f",SECURE://127.0.0.1:{port}"
-        lines["advertised.listeners"] += f",SECURE://127.0.0.1:{port}"
-        lines["listener.security.protocol.map"] += f",SECURE:{protocol}"
-        return "".join(f"{name}={value}\n" for name, value in (lines | more).items())
-
-    monkeypatch.setattr(clickstream_local.kafka, "_properties", with_listener)
-
-
-def test_tls_and_scram_are_what_they_say(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A certificate of somebody else's and a wrong password are named; the right ones are taken."""
-    folder, port = tmp_path_factory.mktemp("tls"), free_port()
-    ours, others = trustme.CA(), trustme.CA()
-    certificate = ours.issue_cert("127.0.0.1")
-    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
-    content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    content += b"".join(row.bytes() for row in certificate.cert_chain_pems)
-    (folder / "broker.pem").write_bytes(content)
-    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    _add_listener(
-        monkeypatch,
-        port,
-        "SASL_SSL",
-        {
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{module} required;",
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(folder / "broker.pem"),
-        },
-    )
-    secure = Broker(folder)
-    user, password, authority = (tmp_path / name for name in ("username", "password", "ca.crt"))
-    user.write_text("load\n", encoding="utf-8")
-    run = GeneratorRun(
-        secure,
-        tmp_path,
-        _simulation(500, 1_000),
-        uuid4(),
-        bootstrap_servers=f"127.0.0.1:{port}",
-        security_protocol="SASL_SSL",
-        username="nobody",
-        username_file=user,
-        password_file=password,
-        ca_file=authority,
-    )
-    try:
-        secure.add_user("load", "right")
-        for secret, trusted, named in (
-            ("right", others, "CLICKSTREAM_GENERATOR_CA_FILE"),
-            ("wrong", ours, "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE"),
-        ):
-            password.write_text(secret, encoding="utf-8")
-            trusted.cert_pem.write_to_path(str(authority))
-            assert run.start().process.process.wait(90) == 3
-            log = (tmp_path / "generator.log").read_text(encoding="utf-8")
-            assert named in log.splitlines()[-1]
-            assert "Traceback" not in log
-        password.write_text("right", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 0
-        assert len(run.events()) == 1_000
-    finally:
-        run.stop()
-        secure.stop()
-
-
-def test_a_wrong_password_is_named_and_the_right_one_is_taken(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SASL works with a password from a file; a wrong one ends the process by name."""
-    port = free_port()
-    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-    _add_listener(
-        monkeypatch,
-        port,
-        "SASL_PLAINTEXT",
-        {
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.secure.plain.sasl.jaas.config": f'{login} user_generator="right";',
-        },
-    )
-    secure = Broker(tmp_path_factory.mktemp("secure"))
-    password = tmp_path / "password"
-    run = GeneratorRun(
-        secure,
-        tmp_path,
-        _simulation(500, 1_000),
-        uuid4(),
-        bootstrap_servers=f"127.0.0.1:{port}",
-        security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="PLAIN",
-        username="generator",
-        password_file=password,
-    )
-    try:
-        password.write_text("wrong\n", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 3
-        log = (tmp_path / "generator.log").read_text(encoding="utf-8")
-        assert "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE" in log
-        assert "Traceback" not in log
-        assert "wrong" not in log
-
-        password.write_text("right\n", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 0
-        assert len(run.events()) == 1_000
-    finally:
-        run.stop()
-        secure.stop()

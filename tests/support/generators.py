@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from clickstream_contract.simulation import Simulation
+    from clickstream_local.kafka import Kafka
 
 __all__ = ["Broker", "GeneratorRun", "reference"]
 
@@ -53,6 +54,13 @@ class Broker:
         self._port: int | None = None
         self.start()
         create_topics(self.servers)
+
+    @classmethod
+    def of(cls, kafka: Kafka) -> Broker:
+        """Take one that runs already, and that somebody else ends."""
+        broker = cls.__new__(cls)
+        broker.kafka, broker.servers = kafka, kafka.bootstrap_servers
+        return broker
 
     def start(self) -> None:
         """Start the broker, after a stop at the same address."""

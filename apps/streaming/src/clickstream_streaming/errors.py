@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+_SERVERS = "CLICKSTREAM_STREAMING_BOOTSTRAP_SERVERS"
+
+
 class StreamingError(Exception):
     """Root of the stream's errors."""
 
@@ -99,15 +102,14 @@ class TopicMissing(StreamingError):
     Attributes:
         topic: The topic.
         reason: What Kafka says.
+        setting: The setting that this points at; ``None`` if it may be the topic itself.
     """
 
-    def __init__(self, topic: str, reason: str) -> None:
+    def __init__(self, topic: str, reason: str, setting: str | None = None) -> None:
         """Keep the fields and build the text."""
-        self.topic, self.reason = topic, reason
-        super().__init__(
-            f"cannot read the topic {topic}: {reason}; create it, or check"
-            " CLICKSTREAM_STREAMING_BOOTSTRAP_SERVERS"
-        )
+        self.topic, self.reason, self.setting = topic, reason, setting
+        advice = f"check {setting}" if setting else "create it, or check " + _SERVERS
+        super().__init__(f"cannot read the topic {topic}: {reason}; {advice}")
 
 
 class TopicUnfit(StreamingError):

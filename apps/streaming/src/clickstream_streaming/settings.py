@@ -30,6 +30,8 @@ __all__ = ["PREFIX", "Settings", "settings_from"]
 PREFIX = "CLICKSTREAM_STREAMING_"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _REQUIRED = ("bootstrap_servers", "postgres_host", "postgres_password_file", "checkpoint_dir")
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 
@@ -47,6 +49,17 @@ class Settings:
     postgres_database: str = "clickstream"
     postgres_user: str = "clickstream_stream"
     postgres_sslmode: str = "prefer"
+    postgres_ca_file: Path | None = None
+    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
+    security_protocol: str = "PLAINTEXT"
+    """Kafka's ``security.protocol``."""
+    ca_file: Path | None = None
+    """Certificates that the broker's is checked against."""
+    username_file: Path | None = None
+    """File with the user's name for SASL, and nothing else."""
+    password_file: Path | None = None
+    """File with that user's password, and nothing else."""
+    sasl_mechanism: str = "SCRAM-SHA-512"
     jars: str = ""
     """Class path of the Kafka connector, separated by commas; empty if Spark has it."""
     metrics_host: str = "127.0.0.1"
@@ -88,6 +101,12 @@ _READERS: dict[str, Reader] = {
     "postgres_user": text,
     "postgres_password_file": existing_file,
     "postgres_sslmode": one_of(*_SSL_MODES),
+    "postgres_ca_file": existing_file,
+    "security_protocol": one_of(*_PROTOCOLS),
+    "ca_file": existing_file,
+    "username_file": existing_file,
+    "password_file": existing_file,
+    "sasl_mechanism": one_of(*_MECHANISMS),
     "checkpoint_dir": path,
     "jars": text,
     "metrics_host": text,

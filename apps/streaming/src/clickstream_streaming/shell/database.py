@@ -63,6 +63,7 @@ def connect(settings: Settings) -> Connection:
             user=settings.postgres_user,
             password=settings.postgres_password_file.read_text(encoding="utf-8").strip(),
             sslmode=settings.postgres_sslmode,
+            sslrootcert=settings.postgres_ca_file and str(settings.postgres_ca_file),
             connect_timeout=_CONNECT_SECONDS,
             application_name="clickstream-streaming",
             # A peer that is gone without a word is noticed within half a minute.

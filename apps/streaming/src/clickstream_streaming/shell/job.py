@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from clickstream_streaming.errors import QueryFailed, TopicMissing, TopicUnfit
 from clickstream_streaming.shell.database import check_tables, connect, store_rules
+from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings
 from clickstream_streaming.shell.query import QUERY, start_query, warm_up
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _check_topic(spark: SparkSession, settings: Settings) -> None:
     jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
     client = jvm.org.apache.kafka.clients.admin.Admin.create(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **client_settings(settings),
             "default.api.timeout.ms": str(_KAFKA_MILLISECONDS),
             "request.timeout.ms": str(_KAFKA_MILLISECONDS),
         }
@@ -148,7 +149,8 @@ def _check_topic(spark: SparkSession, settings: Settings) -> None:
         topics = client.describeTopics([EVENTS.name]).allTopicNames().get()
         found = topics[EVENTS.name].partitions().size()
     except Py4JJavaError as error:
-        raise TopicMissing(EVENTS.name, _cause(str(error.java_exception))) from error
+        cause = str(error.java_exception)
+        raise TopicMissing(EVENTS.name, _cause(cause), blamed_setting(cause)) from error
     finally:
         client.close()
     if settings.events_partitions and found != settings.events_partitions:

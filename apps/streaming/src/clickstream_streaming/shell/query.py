@@ -26,6 +26,7 @@ from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import committed_offsets, connect, refuse_if_behind
+from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -
         known = committed_offsets(connection, QUERY)
     records = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.bootstrap_servers)
+        .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
         .option("subscribe", ",".join(_TOPICS))
         .option("startingOffsets", _starting_offsets(known))
         .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)

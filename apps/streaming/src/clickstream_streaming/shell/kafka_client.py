@@ -1,0 +1,79 @@
+"""Kafka's Java client, as Spark uses it: how it reaches the broker.
+
+Owns the client's settings (https://kafka.apache.org/documentation/#configuration) and which of
+ours is to blame when the broker does not let us in. Name and password are read by the client
+itself, from their files, wherever it runs: neither ever stands in a setting, a plan or a log.
+It does not know what is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_contract.environment import SettingsInvalid
+
+from clickstream_streaming.settings import PREFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_streaming.settings import Settings
+
+__all__ = ["blamed_setting", "client_settings"]
+
+_PROVIDER = "org.apache.kafka.common.config.provider.DirectoryConfigProvider"
+_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+_BLAMED = {
+    "SaslAuthenticationException": "USERNAME_FILE and _PASSWORD_FILE",
+    "SslAuthenticationException": "CA_FILE",
+    "SSLHandshakeException": "CA_FILE",
+    "TopicAuthorizationException": "USERNAME_FILE: the user's ACLs",
+}
+
+
+def client_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that every client of ours needs.
+
+    Raises:
+        SettingsInvalid: A user without a name, or a name or password that is not one line.
+    """
+    values = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+    }
+    if settings.ca_file is not None:
+        values |= {
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(settings.ca_file),
+        }
+    if settings.security_protocol.startswith("SASL"):
+        name = _named_in(settings.username_file, "USERNAME_FILE")
+        password = _named_in(settings.password_file, "PASSWORD_FILE")
+        module = _MODULES[settings.sasl_mechanism]
+        values |= {
+            "sasl.mechanism": settings.sasl_mechanism,
+            "config.providers": "files",
+            "config.providers.files.class": _PROVIDER,
+            "sasl.jaas.config": f'{module} required username="{name}" password="{password}";',
+        }
+    return values
+
+
+def blamed_setting(cause: str) -> str | None:
+    """Return the setting that an error of Kafka's client points at, or ``None``."""
+    return next((PREFIX + name for sign, name in _BLAMED.items() if sign in cause), None)
+
+
+def _named_in(file: Path | None, setting: str) -> str:
+    """Return the reference that the client replaces by what the file holds."""
+    if file is None:
+        raise SettingsInvalid(PREFIX + setting, None, "set, since the protocol is one with SASL")
+    # The client takes a file as it is: a line's end in it would be part of the name.
+    if {'"', "\\", "\n", "\r"} & set(file.read_text(encoding="utf-8")):
+        allowed = "a file without quotes, backslashes and line ends, the last one's included"
+        raise SettingsInvalid(PREFIX + setting, str(file), allowed)
+    return f"${{files:{file.parent}:{file.name}}}"
