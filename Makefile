@@ -5,15 +5,27 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench e2e clean
+.PHONY: help demo notebook analysis docs test lint bench screenshots e2e kind clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## run a shop for a minute, verify every table, print what it sold
 	$(RUN)/clickstream up k8s/simulations/storefront.yaml --for 60s --rate 2000
 
+notebook: .venv/ready ## open the notebook on the tables of the last run
+	$(UV) sync --quiet --frozen --all-packages --group notebook
+	$(RUN)/jupyter lab notebooks/clickstream_analysis.ipynb
+
+analysis: .venv/ready ## run the notebook's shop, then the notebook; write its figures
+	$(RUN)/clickstream up k8s/simulations/analysis.yaml
+	$(RUN)/python notebooks/execute.py
+
+docs: .venv/ready ## write the parts of docs/ that are derived from the code
+	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
+
 test: .venv/ready ## run all tests that need no cluster
+	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
 	$(RUN)/pytest
 
 lint: .venv/ready ## check style, types and the direction of imports
@@ -26,9 +38,32 @@ bench: .venv/ready ## measure speed and pacing on this machine
 	$(RUN)/clickstream bench generator
 	$(RUN)/clickstream bench pacing
 	$(RUN)/clickstream bench streaming
+	$(RUN)/clickstream bench console
+
+screenshots: .venv/ready ## take the documentation's pictures of the console
+	PYTHONPATH=tests/support $(RUN)/python apps/console/screenshots.py
 
 e2e: .venv/ready ## run against the cluster that KUBECONFIG names
-	@echo "NOT RUN: there is nothing to install on a cluster yet, so there is nothing to prove there." >&2
+	@if test -z "$$KUBECONFIG"; then \
+	  echo "NOT RUN: make e2e needs a cluster, and KUBECONFIG names none." >&2; \
+	else $(RUN)/pytest tests/e2e --capture=no; fi
+
+# The version that the chart's images have by default.
+VERSION = $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/clickstream/Chart.yaml)
+IMAGES := operator apps/console apps/generator apps/migrations apps/streaming
+
+kind: ## bring everything up on a cluster of kind's, without Tilt
+	kind get clusters | grep -qx clickstream || kind create cluster --config kind-config.yaml
+	set -e; for folder in $(IMAGES); do \
+	  image=ghcr.io/clickstream-dev/$$(basename $$folder):$(VERSION); \
+	  docker build --tag $$image --file $$folder/Dockerfile .; \
+	  kind load docker-image --name clickstream $$image; done
+	kubectl --context kind-clickstream apply -f k8s/namespace.yaml
+	helm dependency build helm/clickstream-operators
+	helm --kube-context kind-clickstream upgrade --install clickstream-operators helm/clickstream-operators \
+	  --namespace clickstream-operators --create-namespace --wait --timeout 15m
+	helm --kube-context kind-clickstream upgrade --install clickstream helm/clickstream \
+	  --namespace clickstream --values helm/clickstream/values-dev.yaml
 
 clean: ## remove the environment, caches and the state of the last run
 	-test ! -x $(RUN)/clickstream || $(RUN)/clickstream down

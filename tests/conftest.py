@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from control_plane import unpacked
+from charts import WAYS, rendered
+from go_programs import go_program
+from hypothesis import settings
 from pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# How long an example takes is the machine's affair.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
+
 CHART = Path(__file__).parents[1] / "helm" / "clickstream"
+KINDS = (
+    "kafka.strimzi.io/v1",
+    "monitoring.coreos.com/v1",
+    "postgresql.cnpg.io/v1",
+    "sparkoperator.k8s.io/v1beta2",
+)
+"""What a cluster with the operators knows."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,16 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run Helm on our chart; return what it prints, or raise with what it says."""
-    found = shutil.which("helm")
-    program = found or str(unpacked("helm", tmp_path_factory.mktemp("helm"), "it is not on PATH"))
+def helm() -> Callable[..., str]:
+    """Run Helm on one of our charts; return what it prints, or raise with what it says."""
+    program = str(go_program("helm"))
 
-    def run(verb: str, *arguments: str) -> str:
+    def run(verb: str, *arguments: str, chart: Path = CHART, kinds: tuple[str, ...] = KINDS) -> str:
         release = arguments[:1] if verb == "template" else ()
         version = ("--kube-version", "1.34.0") if verb == "template" else ()
+        known = [word for kind in kinds if release for word in ("--api-versions", kind)]
         return subprocess.run(
-            [program, verb, *release, str(CHART), *arguments[len(release) :], *version],
+            [program, verb, *release, str(chart), *arguments[len(release) :], *version, *known],
             check=True,
             capture_output=True,
             text=True,
@@ -46,8 +58,14 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def ways(helm: Callable[..., str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what every way to install our chart renders; not to be changed."""
+    return {name: rendered(helm, name) for name in WAYS}
+
+
+@pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Kafka, PostgreSQL with its tables, and the running stream."""
     folder: Path = tmp_path_factory.mktemp("pipeline")
-    with Pipeline(folder) as running:
+    with Pipeline(folder, has_disks=True) as running:
         yield running

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from clickstream_contract.access import USERS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import SimulationSpec
 from clickstream_contract.topics import TOPICS
@@ -14,6 +15,7 @@ from clickstream_contract.topics import TOPICS
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "k8s" / "definition.yaml"
 TOPICS_FILE = ROOT / "k8s" / "kafka" / "topics.yaml"
+USERS_FILE = ROOT / "k8s" / "kafka" / "users.yaml"
 _HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it anew.\n"
 
 
@@ -66,6 +68,41 @@ def test_the_committed_topics_are_the_contracts(request: pytest.FixtureRequest) 
         TOPICS_FILE.write_text(text, encoding="utf-8")
 
     assert TOPICS_FILE.read_text(encoding="utf-8") == text
+
+
+def test_the_committed_users_are_the_contracts(request: pytest.FixtureRequest) -> None:
+    """Strimzi lets each process do what the contract says, and no more."""
+    rows = [
+        {
+            "apiVersion": "kafka.strimzi.io/v1",
+            "kind": "KafkaUser",
+            "metadata": {"name": user.name, "labels": {"strimzi.io/cluster": "clickstream"}},
+            "spec": {
+                "authentication": {"type": "scram-sha-512"},
+                "authorization": {
+                    "type": "simple",
+                    "acls": [
+                        {
+                            "type": "allow",
+                            "resource": {
+                                "type": right.kind,
+                                "name": right.name,
+                                "patternType": "prefix" if right.is_prefix else "literal",
+                            },
+                            "operations": list(right.operations),
+                        }
+                        for right in user.rights
+                    ],
+                },
+            },
+        }
+        for user in USERS
+    ]
+    text = _HEAD + yaml.dump_all(rows, Dumper=_Plain, sort_keys=False, width=100)
+    if request.config.getoption("--update-golden"):
+        USERS_FILE.write_text(text, encoding="utf-8")
+
+    assert USERS_FILE.read_text(encoding="utf-8") == text
 
 
 def test_everything_has_bounds() -> None:

@@ -32,6 +32,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     },
     "own-broker-in-plain-text": {"kafka": {"bootstrapServers": "one:9092,two:9093"}},
     "suspended": {"suspend": True},
+    "with-pod-monitors": {},
 }
 
 
@@ -56,7 +57,11 @@ def test_the_first_look_writes_what_is_committed(
     scenario: str, request: pytest.FixtureRequest
 ) -> None:
     """A change of anything the operator writes is seen in review."""
-    cluster = Cluster(resource(**SCENARIOS[scenario]), settings=_SETTINGS)
+    cluster = Cluster(
+        resource(**SCENARIOS[scenario]),
+        settings=_SETTINGS,
+        has_pod_monitors=scenario == "with-pod-monitors",
+    )
     plan = cluster.look()
     text = _HEAD + yaml.dump_all(
         [

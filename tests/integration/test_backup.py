@@ -12,6 +12,7 @@ from clickstream_local.backup import back_up, check_restorable
 from clickstream_local.errors import BackupUnfit, RejectUnknown
 from clickstream_local.postgres import READER
 from clickstream_local.rejects import list_rejects, mended_from, replay
+from clickstream_local.state import StateFolder
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.verification import DEFECTS
 from pipeline import Pipeline, wait_until
@@ -80,7 +81,7 @@ def test_what_is_destroyed_comes_back(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_backup_is_refused(tmp_path: Path) -> None:
     """Nothing is touched."""
-    state = Pipeline(tmp_path / "shop").state
+    state = StateFolder(tmp_path / "shop")
     with pytest.raises(BackupUnfit, match="no backup"):
         check_restorable(tmp_path, state)
     assert not (tmp_path / "shop").exists()

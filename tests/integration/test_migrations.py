@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
 from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.events import DEVICES
-from clickstream_local.migrations import migrate, migrations_folder
+from clickstream_local.migrations import migrate
 from clickstream_local.postgres import OWNER
+from clickstream_migrations.database import migrations_folder
+from pipeline import wait_until
 from psycopg2 import sql
 
 if TYPE_CHECKING:
@@ -36,8 +34,6 @@ def test_each_migration_can_be_undone_and_done_again(pipeline: Pipeline) -> None
     admin.autocommit = True
     with admin.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    password = quote(postgres.state.secret(OWNER).read_text(encoding="utf-8"))
-    url = f"postgres://{OWNER}:{password}@{postgres.host}:{postgres.port}/{name}?sslmode=disable"
 
     def shape() -> list[tuple[object, ...]]:
         connection = postgres.connect(OWNER, name)
@@ -51,15 +47,7 @@ def test_each_migration_can_be_undone_and_done_again(pipeline: Pipeline) -> None
         migrate(postgres, name)
         wanted = shape()
         for _ in migrations_folder().glob("*.sql"):
-            subprocess.run(
-                [
-                    str(Path(sys.executable).with_name("dbmate")), "--no-dump-schema",
-                    "--migrations-dir", str(migrations_folder()), "rollback",
-                ],
-                env={"DATABASE_URL": url},
-                check=True,
-                capture_output=True,
-            )  # fmt: skip
+            migrate(postgres, name, "rollback")
         assert shape() == []
         migrate(postgres, name)
         assert shape() == wanted
@@ -82,15 +70,28 @@ def test_fixed_dimensions_are_the_contracts(pipeline: Pipeline) -> None:
     connection.close()
 
 
-def test_every_table_and_view_is_documented(pipeline: Pipeline) -> None:
-    """``docs/tables.md`` names each of them, and none that is not there."""
-    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
-    connection = pipeline.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
-            " WHERE table_schema IN ('raw', 'ops', 'mart') AND table_name !~ '^events_[0-9]+$'"
-        )
-        there = {name for (name,) in cursor.fetchall()}
-    connection.close()
-    assert set(re.findall(r"^\| `([a-z]+\.[a-z0-9_]+)` \|", text, re.MULTILINE)) == there
+def test_two_writers_may_make_the_same_day_at_once(pipeline: Pipeline) -> None:
+    """Who has waited for another's day finds it, and makes no second one."""
+    first, second, watch = pipeline.connect(), pipeline.connect(), pipeline.connect()
+    watch.autocommit = True
+    # A day of this test's own: one that is there already makes nobody wait.
+    make = "SELECT ops.ensure_event_partitions('1999-09-09', '1999-09-09')"
+    with first.cursor() as one, second.cursor() as two, watch.cursor() as look:
+        one.execute(make)
+        waiting = Thread(target=two.execute, args=(make,))
+        waiting.start()
+        asked = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+
+        def is_waiting() -> bool:
+            look.execute(asked, (second.info.backend_pid,))
+            return bool(look.rowcount)
+
+        wait_until(is_waiting, "the second writer waits")
+        first.commit()
+        waiting.join()
+        second.commit()
+        look.execute("SELECT to_regclass('raw.events_19990909') IS NOT NULL")
+        assert look.fetchone() == (True,)
+        look.execute("DROP TABLE raw.events_19990909")
+    for connection in (first, second, watch):
+        connection.close()

@@ -71,6 +71,7 @@ class Cluster:
     pods: dict[str, Pod] = field(default_factory=dict)
     scrapes: dict[str, Scrape] = field(default_factory=dict)
     draining: Counter[str] = field(default_factory=Counter)
+    has_pod_monitors: bool = False
     writes: int = 0
     count: int = 1
 
@@ -80,6 +81,7 @@ class Cluster:
             children=tuple(copy.deepcopy(list(self.children.values()))),
             pods=tuple(self.pods.values()),
             scrapes={name: row for name, row in self.scrapes.items() if name in self.pods},
+            has_pod_monitors=self.has_pod_monitors,
         )
 
     def look(self) -> Plan:

@@ -1,16 +1,14 @@
 """A real API server with its controllers, on loopback, for as long as the tests need it.
 
-Owns where the programs come from - ``KUBEBUILDER_ASSETS``, as envtest has them, or the
-``shared/lab`` folder beside the project - and starting and ending them. There is no node: pods
-stay pending. It does not know what a test wants to see.
+Owns starting and ending them. The programs are those of ``KUBEBUILDER_ASSETS``, if the controllers
+are among them, else :mod:`go_programs` has them. There is no node: pods stay pending. It does not
+know what a test wants to see.
 """
 
 from __future__ import annotations
 
 import json
-import lzma
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -18,14 +16,14 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trustme
 import yaml
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
+from go_programs import go_program
 from pipeline import wait_until
 
-__all__ = ["ROOT", "ControlPlane", "OperatorProcess", "find_programs", "unpacked"]
+__all__ = ["ROOT", "ControlPlane", "OperatorProcess", "find_programs"]
 
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -34,27 +32,14 @@ _NAMESPACED = "system:serviceaccount:charts:shop-operator"
 
 
 def find_programs(folder: Path) -> Path:
-    """Return the folder with the programs; skip, loudly, where there are none."""
+    """Return a folder with the programs; where nobody has them they are built."""
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     if assets and all((Path(assets) / name).is_file() for name in _PROGRAMS):
         return Path(assets)
-    for name in ("etcd", "kube"):
-        unpacked(name, folder, f"KUBEBUILDER_ASSETS names no folder with {', '.join(_PROGRAMS)}")
+    (folder / "etcd").symlink_to(go_program("etcd"))
     for name in _PROGRAMS[1:]:
-        (folder / name).symlink_to("kube")
+        (folder / name).symlink_to(go_program("kube"))
     return folder
-
-
-def unpacked(name: str, folder: Path, otherwise: str) -> Path:
-    """Return a program of the lab beside the project; skip, loudly, where there is none."""
-    packed = ROOT.parent / "shared" / "lab" / "bin" / f"{name}.xz"
-    if not packed.is_file():
-        pytest.skip(f"NOT RUN: there is no {name}: {otherwise}")
-    path = folder / name
-    with lzma.open(packed) as source, path.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 24)
-    path.chmod(0o755)
-    return path
 
 
 class ControlPlane:

@@ -23,15 +23,20 @@ from clickstream_local.processes import ServiceProcess
 from clickstream_local.state import StateFolder
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from pipeline import wait_until
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from clickstream_contract.access import User
     from clickstream_contract.simulation import Simulation
     from clickstream_local.kafka import Kafka
 
@@ -79,6 +85,25 @@ class Broker:
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096)
         change = UserScramCredentialUpsertion(name, info, password.encode())
         for done in admin.alter_user_scram_credentials([change]).values():
+            done.result()
+
+    def let(self, user: User) -> None:
+        """Let a user do what it needs."""
+        rows = [
+            AclBinding(
+                ResourceType[right.kind.upper()],
+                right.name,
+                ResourcePatternType.PREFIXED if right.is_prefix else ResourcePatternType.LITERAL,
+                f"User:{user.name}",
+                "*",
+                AclOperation[operation.upper()],
+                AclPermissionType.ALLOW,
+            )
+            for right in user.rights
+            for operation in right.operations
+        ]
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        for done in admin.create_acls(rows).values():
             done.result()
 
     def limit_events(self, max_bytes: int) -> None:
@@ -201,18 +226,29 @@ class Worker:
         self.process, self._port = process, port
 
     def metrics(self) -> dict[str, float]:
-        """Return what it shows; nothing while it does not answer."""
+        """Return what it shows; nothing, and so 0 of everything, while it does not answer."""
+        found: dict[str, float] = defaultdict(float)
         try:
             url = f"http://127.0.0.1:{self._port}/metrics"
             with urllib.request.urlopen(url, timeout=2) as answer:
                 text = answer.read().decode()
         except OSError:
-            return {}
-        found: dict[str, float] = defaultdict(float)
+            return found
         for line in text.splitlines():
             if not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
                 found[name.removeprefix("clickstream_generator_")] = float(value)
+        return found
+
+    def answered(self) -> dict[str, float]:
+        """Return what it shows, once it answers."""
+        found: dict[str, float] = {}
+
+        def answers() -> bool:
+            found.update(self.metrics())
+            return bool(found)
+
+        wait_until(answers, "it answers")
         return found
 
     def acknowledged(self) -> float:

@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 import time
 import urllib.request
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
 import psutil
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS
+from clickstream_local import stack
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
 from clickstream_local.figures import is_drained
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, announce_run, create_topics
+from clickstream_local.ports import LOOPBACK, free_port
 from clickstream_local.postgres import OWNER, Postgres
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
@@ -25,10 +29,12 @@ from clickstream_local.state import StateFolder
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import VerificationReport, verify
 from confluent_kafka import Producer
+from disks import Disk
+from network import TcpProxy, one_more_listener
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -54,7 +60,10 @@ spec:
   shards: 2
   stopAfter: {events: 3000}
 """
-_WAIT_SECONDS = 120.0
+_WAIT_SECONDS = 180.0
+_SPARK_SECONDS = 300.0
+"""How long Spark may take to start on a machine that does much else."""
+_DISKS = ("kafka", "postgres", "checkpoints")
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECONDS) -> None:
@@ -66,12 +75,31 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECO
 
 
 class Pipeline(Stack):
-    """Services without a generator; tests start generators as they need them."""
+    """Services without a generator; tests start generators as they need them.
 
-    def __init__(self, folder: Path) -> None:
+    The stream reaches broker and database through proxies, which can break; everybody else
+    reaches them directly.
+
+    Attributes:
+        kafka_proxy, postgres_proxy: What is between the stream and each of them.
+        is_kafka_proxied: Whether the stream takes that way to Kafka; the proxy leads to a listener
+            that asks nobody who is there.
+        failpoint: Where the running job is to kill itself; empty: nowhere.
+        disks: What each of them, and the checkpoint, stands on, by the folder's name; none
+            where what is in the folder is to outlast the pipeline.
+    """
+
+    def __init__(self, folder: Path, *, has_disks: bool = False) -> None:
         """Keep everything in ``folder``."""
         super().__init__(StateFolder(folder), Console(quiet=True), lambda _text: None)
         self.simulation = parse_simulation(SIMULATION)
+        self.failpoint = ""
+        self.is_kafka_proxied = True
+        names = _DISKS if has_disks else ()
+        self.disks = {name: Disk(self.state.folder(name)) for name in names}
+        self._proxied_port, self._ports["postgres"] = free_port(), free_port()
+        self.kafka_proxy = TcpProxy(self._proxied_port)
+        self.postgres_proxy = TcpProxy(self._ports["postgres"])
 
     def __enter__(self) -> Self:
         """Start Kafka, PostgreSQL and the stream."""
@@ -88,8 +116,7 @@ class Pipeline(Stack):
         self.kafka_jars = cache.provide(pinned_artifacts("kafka"), console)
         self.spark_jars = [str(jar) for jar in cache.provide(pinned_artifacts("spark"), console)]
         self.java_home = find_java_home(os.environ, cache_folder(os.environ))
-        self.kafka = Kafka.start(self.state, self.java_home, self.kafka_jars)
-        self._running.append(self.kafka.process)
+        self._start_kafka()
         self.start_postgres()
         self.kafka.wait_ready()
         create_topics(self.kafka.bootstrap_servers)
@@ -105,18 +132,42 @@ class Pipeline(Stack):
         """Stop everything."""
         self.stop()
 
+    def stop(self) -> None:
+        """Stop everything, and take away what it stood on."""
+        super().stop()
+        for proxy in (self.kafka_proxy, self.postgres_proxy):
+            proxy.close()
+        for disk in self.disks.values():
+            disk.unmount()
+
     def resume(self, **settings: str) -> ServiceProcess:
         """Start the stream, and wait until it works unless it is to die."""
-        names = {f"CLICKSTREAM_STREAMING_{name}": value for name, value in settings.items()}
-        os.environ.update(names)
-        try:
-            self.streaming = self.start_streaming(self.spark_jars, str(self.java_home))
-        finally:
-            for name in names:
-                del os.environ[name]
+        self.launch(settings)
+        self.failpoint = ""
         if not settings:
-            self._wait_for(self.streaming, "streaming", "readyz")
+            self.wait_ready()
         return self.streaming
+
+    def launch(
+        self, settings: Mapping[str, str], environment: Mapping[str, str] | None = None
+    ) -> ServiceProcess:
+        """Start the stream with settings of its own, and more in its environment."""
+        names = {f"CLICKSTREAM_STREAMING_{name}": value for name, value in settings.items()}
+        direct = self.kafka, self.postgres
+        if self.is_kafka_proxied:
+            proxied = f"{LOOPBACK}:{self.kafka_proxy.port}"
+            self.kafka = replace(self.kafka, bootstrap_servers=proxied)
+        self.postgres = replace(self.postgres, port=self.postgres_proxy.port)
+        try:
+            with _environment(names | dict(environment or {})):
+                self.streaming = self.start_streaming(self.spark_jars, str(self.java_home))
+        finally:
+            self.kafka, self.postgres = direct
+        return self.streaming
+
+    def wait_ready(self) -> None:
+        """Wait until the stream works."""
+        self.streaming.wait_until(self.is_ready, _SPARK_SECONDS)
 
     def halt(self) -> None:
         """Stop the stream."""
@@ -137,10 +188,14 @@ class Pipeline(Stack):
 
     def restart_kafka(self) -> None:
         """Start the broker where it was."""
-        port = int(self.kafka.bootstrap_servers.rsplit(":", 1)[1])
-        self.kafka = Kafka.start(self.state, self.java_home, self.kafka_jars, port)
-        self._running.insert(0, self.kafka.process)
+        self._start_kafka(int(self.kafka.bootstrap_servers.rsplit(":", 1)[1]))
         self.kafka.wait_ready()
+
+    def _start_kafka(self, port: int | None = None) -> None:
+        proxied = "PROXIED", self._proxied_port, self.kafka_proxy.port
+        with one_more_listener(*proxied):
+            self.kafka = Kafka.start(self.state, self.java_home, self.kafka_jars, port)
+        self._running.insert(0, self.kafka.process)
 
     def kill_postgres(self) -> None:
         """Kill the database without a word, its other processes too."""
@@ -175,11 +230,13 @@ class Pipeline(Stack):
         self._running.remove(self.generator)
         return self.run_id
 
-    def begin(self, text: str = SIMULATION) -> None:
-        """Start a simulation."""
+    def begin(self, text: str = SIMULATION, start_time: str = "") -> None:
+        """Start a simulation, now or as if it had been started then."""
         self.run_id = uuid4()
+        self.begun_text = text
         self._begun = parse_simulation(text)
-        self.generator = self._start_generator(self._begun)
+        with _environment({"CLICKSTREAM_GENERATOR_START_TIME": start_time} if start_time else {}):
+            self.generator = self._start_generator(self._begun)
 
     def restart_generator(self) -> None:
         """Start a process that goes on with the same run after the last one was killed."""
@@ -191,13 +248,19 @@ class Pipeline(Stack):
         return self.metric("generator", "clickstream_generator_records_acknowledged_total")
 
     def metric(self, service: str, name: str) -> float:
-        """Return what a process shows under a name; 0 while it does not answer."""
+        """Return the sum of what a process shows under a name; 0 while it does not answer."""
         try:
             with urllib.request.urlopen(self.metrics_url(service), timeout=2) as answer:  # noqa: S310  our own port
                 lines = answer.read().decode().splitlines()
         except OSError:
             return 0.0
-        return float(next(row for row in lines if row.startswith(f"{name} ")).split()[1])
+        rows = [row for row in lines if row.startswith((f"{name} ", f"{name}{{"))]
+        assert rows, f"{service} shows no {name}"
+        return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
+
+    def is_ready(self) -> bool:
+        """Say whether the stream says that it works."""
+        return stack._answers(self.metrics_url("streaming").replace("/metrics", "/readyz"))
 
     def drain(self, run_id: UUID | None = None) -> None:
         """Wait until the run, and everything in Kafka, is in the tables."""
@@ -233,7 +296,7 @@ class Pipeline(Stack):
                 " AND rule IN (SELECT rule FROM ops.quality_rules WHERE severity = 'flag')",
                 (run_id,),
             )
-            for table in ("raw.events", "ops.runs", "ops.shards"):
+            for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets"):
                 cursor.execute(f"DELETE FROM {table} WHERE run_id = %s", (run_id,))  # noqa: S608
         rebuild(connection)
         connection.close()
@@ -246,3 +309,14 @@ class Pipeline(Stack):
         for value in values:
             producer.produce(EVENTS.name, value=value, key=key)
         assert producer.flush(20) == 0
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Let processes that start meanwhile see these variables."""
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            del os.environ[name]

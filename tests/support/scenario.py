@@ -1,19 +1,23 @@
 """Fault scenarios: lists of actions on a running pipeline, and what they came to.
 
-Owns the actions and the figures of a scenario. What must hold afterwards is the verification's
-to say, and that of a rebuild: they are the same for every scenario.
+Owns how a scenario is played, what is measured of it, and the actions that break nothing. What
+must hold afterwards is the verification's to say, that of a rebuild and of the invariants: they
+are the same for every scenario.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import signal
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import DEFECTS
+from invariants import CAPS_MEBIBYTES, Noise, Watch, offset_gaps, unaccounted_records
 from pipeline import wait_until
 
 if TYPE_CHECKING:
@@ -23,15 +27,15 @@ if TYPE_CHECKING:
     from pipeline import Pipeline
 
 __all__ = [
+    "Action",
     "Drain",
     "Figures",
-    "KillKafka",
-    "KillPostgres",
-    "KillStreaming",
     "Load",
     "Produce",
     "Wait",
+    "is_right",
     "play",
+    "recover",
     "shuffled",
 ]
 
@@ -43,35 +47,66 @@ class Figures:
     Attributes:
         scenario: Its name.
         faults: How many faults it had.
+        stored: Events in the tables at its end.
         defects: The verification's figures.
         rebuilt_rows: Rows that a rebuild changed afterwards.
-        recovery_seconds: From each fault to the next committed batch.
+        unaccounted: Records that are neither stored, nor rejected, nor known.
+        offset_gaps: Batches that did not begin where the one before had ended.
+        alarms: Lines of alarm in the logs that no fault explains.
+        secrets: Passwords in the logs.
+        peak_mebibytes: The most memory that a component took.
+        detect_seconds: From each fault to the first word about it, where one is asked for.
+        recovery_seconds: From each fault's end to the next committed batch.
+        shown: What else it has shown, in a few words.
+        strangers: Runs that a scenario sent itself, which no ledger knows.
     """
 
     scenario: str
     faults: int = 0
+    stored: int = 0
     defects: dict[str, int] = field(default_factory=dict)
     rebuilt_rows: int = 0
+    unaccounted: int = 0
+    offset_gaps: int = 0
+    alarms: list[str] = field(default_factory=list)
+    secrets: int = 0
+    peak_mebibytes: dict[str, float] = field(default_factory=dict)
+    detect_seconds: list[float] = field(default_factory=list)
     recovery_seconds: list[float] = field(default_factory=list)
-    stored: int = 0
+    shown: str = ""
+    strangers: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Stage:
+    """What an action acts on."""
+
+    pipeline: Pipeline
+    figures: Figures
+    watch: Watch
 
 
 class Action(Protocol):
-    """Something that is done to the pipeline."""
+    """Something that is done to the pipeline; ``noise`` is what logs may say of it."""
 
-    def do(self, pipeline: Pipeline, figures: Figures) -> None:
+    noise: ClassVar[Noise]
+
+    def do(self, stage: Stage) -> None:
         """Do it."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """Start a simulation."""
+    """Start a simulation, now or as if it had been started some time ago."""
 
     text: str
+    started_ago: timedelta = timedelta()
+    noise: ClassVar[Noise] = {}
 
-    def do(self, pipeline: Pipeline, _figures: Figures) -> None:
+    def do(self, stage: Stage) -> None:
         """Start it; it runs on its own."""
-        pipeline.begin(self.text)
+        began = datetime.now(tz=UTC) - self.started_ago
+        stage.pipeline.begin(self.text, began.isoformat() if self.started_ago else "")
 
 
 @dataclass(frozen=True)
@@ -79,57 +114,12 @@ class Wait:
     """Let some batches be committed."""
 
     batches: int
+    noise: ClassVar[Noise] = {}
 
-    def do(self, pipeline: Pipeline, _figures: Figures) -> None:
+    def do(self, stage: Stage) -> None:
         """Wait for them, while the simulation runs."""
-        wanted = pipeline.last_batch() + self.batches
-        wait_until(
-            lambda: (
-                pipeline.last_batch() >= wanted or pipeline.generator.process.poll() is not None
-            ),
-            "batches are committed",
-        )
-
-
-@dataclass(frozen=True)
-class KillStreaming:
-    """``kill -9`` of the job, at a fail point or at once, and a new start."""
-
-    failpoint: str = ""
-
-    def do(self, pipeline: Pipeline, figures: Figures) -> None:
-        """Kill it and start it again."""
-        before = pipeline.last_batch()
-        if self.failpoint:
-            pipeline.halt()
-            dying = pipeline.resume(FAILPOINT=self.failpoint)
-            wait_until(lambda: dying.process.poll() is not None, "the job kills itself")
-            pipeline._running.remove(dying)
-        else:
-            pipeline.kill()
-        _recover(pipeline, figures, before, pipeline.resume)
-
-
-@dataclass(frozen=True)
-class KillKafka:
-    """``kill -9`` of the broker, and a new start."""
-
-    def do(self, pipeline: Pipeline, figures: Figures) -> None:
-        """Kill it and start it again."""
-        before = pipeline.last_batch()
-        pipeline.kill_kafka()
-        _recover(pipeline, figures, before, pipeline.restart_kafka)
-
-
-@dataclass(frozen=True)
-class KillPostgres:
-    """``kill -9`` of the database, and a new start."""
-
-    def do(self, pipeline: Pipeline, figures: Figures) -> None:
-        """Kill it and start it again."""
-        before = pipeline.last_batch()
-        pipeline.kill_postgres()
-        _recover(pipeline, figures, before, pipeline.restart_postgres)
+        wanted = stage.pipeline.last_batch() + self.batches
+        wait_until(lambda: stage.pipeline.last_batch() >= wanted, "batches are committed")
 
 
 @dataclass(frozen=True)
@@ -137,26 +127,27 @@ class Produce:
     """Records as they are."""
 
     values: tuple[bytes | None, ...]
+    key: bytes | None = b"k"
+    noise: ClassVar[Noise] = {}
 
-    def do(self, pipeline: Pipeline, figures: Figures) -> None:
+    def do(self, stage: Stage) -> None:
         """Send them."""
-        pipeline.produce(*self.values)
-        figures.faults += len(self.values)
+        stage.pipeline.produce(*self.values, key=self.key)
+        stage.figures.faults += len(self.values)
 
 
 @dataclass(frozen=True)
 class Drain:
-    """Wait until the simulation is over and everything is stored.
+    """Wait until everything is stored; a simulation that has no end is asked to end."""
 
-    Attributes:
-        within_seconds: How long the load may go on after the last fault; it was made to
-            outlast all of them, and many together can be over sooner than was reckoned with.
-    """
+    within_seconds: float = 300
+    noise: ClassVar[Noise] = {}
 
-    within_seconds: float = 1_800
-
-    def do(self, pipeline: Pipeline, _figures: Figures) -> None:
+    def do(self, stage: Stage) -> None:
         """Wait for it."""
+        pipeline = stage.pipeline
+        if "stopAfter" not in pipeline.begun_text:
+            pipeline.generator.process.send_signal(signal.SIGTERM)
         assert pipeline.generator.process.wait(self.within_seconds) == 0
         pipeline._running.remove(pipeline.generator)
         pipeline.drain()
@@ -165,17 +156,80 @@ class Drain:
 def play(pipeline: Pipeline, name: str, actions: Sequence[Action], results: Path) -> Figures:
     """Do what a scenario says, check the tables, and write down what it came to."""
     figures = Figures(name)
-    for action in actions:
-        action.do(pipeline, figures)
-    report = pipeline.verify()
-    figures.defects = {defect: getattr(report, defect) for defect in DEFECTS}
-    figures.stored = report.events_stored
-    connection = pipeline.connect()
-    figures.rebuilt_rows = sum(rebuild(connection).values())
-    connection.close()
+    watch = Watch(pipeline)
+    noise: dict[str, tuple[str, ...]] = {}
+    try:
+        for action in actions:
+            for component, patterns in action.noise.items():
+                noise[component] = (*noise.get(component, ()), *patterns)
+            action.do(Stage(pipeline, figures, watch))
+    except BaseException:
+        _leave(pipeline)
+        raise
+    finally:
+        watch.memory.stop()
+    _look_at(pipeline, figures, watch)
+    figures.alarms = watch.alarms(noise)
+    figures.secrets = watch.secrets()
+    figures.peak_mebibytes = {name: round(peak) for name, peak in watch.memory.peaks.items()}
     with results.open("a", encoding="utf-8") as file:
         file.write(json.dumps(vars(figures)) + "\n")
     return figures
+
+
+def _leave(pipeline: Pipeline) -> None:
+    """After a scenario that broke off: nothing of it must break the tests that come after."""
+    for proxy in (pipeline.kafka_proxy, pipeline.postgres_proxy):
+        proxy.heal()
+    for disk in pipeline.disks.values():
+        if disk.is_mounted:
+            disk.free()
+    generator = getattr(pipeline, "generator", None)
+    if generator in pipeline._running:
+        generator.stop()
+        pipeline._running.remove(generator)
+    if pipeline.streaming.process.poll() is not None:
+        if pipeline.streaming in pipeline._running:
+            pipeline._running.remove(pipeline.streaming)
+        pipeline.resume()
+
+
+def _look_at(pipeline: Pipeline, figures: Figures, watch: Watch) -> None:
+    """Check the tables, offsets and records."""
+    connection = pipeline.connect()
+    servers = pipeline.kafka.bootstrap_servers
+    figures.unaccounted = unaccounted_records(servers, connection, watch.begins)
+    figures.offset_gaps = offset_gaps(connection)
+    if figures.strangers:  # while they are there the marts must be right with them
+        figures.rebuilt_rows = sum(rebuild(connection).values())
+        for run_id in figures.strangers:
+            pipeline.forget(run_id)
+    report = pipeline.verify()
+    figures.defects = {defect: getattr(report, defect) for defect in DEFECTS}
+    figures.stored = report.events_stored
+    figures.rebuilt_rows += sum(rebuild(connection).values())
+    connection.close()
+
+
+def is_right(figures: Figures, within_seconds: float | None = None) -> bool:
+    """Say whether every invariant held; what did not is named.
+
+    Args:
+        figures: What a scenario came to.
+        within_seconds: How long a recovery may take.
+    """
+    assert figures.faults > 0
+    assert figures.defects == dict.fromkeys(DEFECTS, 0)
+    assert figures.rebuilt_rows == 0
+    assert figures.unaccounted == 0
+    assert figures.offset_gaps == 0
+    assert figures.alarms == []
+    assert figures.secrets == 0
+    for name, cap in CAPS_MEBIBYTES.items():
+        assert figures.peak_mebibytes[name] <= cap, name
+    if within_seconds is not None:
+        assert max(figures.recovery_seconds) <= within_seconds
+    return True
 
 
 def shuffled(actions: Sequence[Action], seed: int) -> list[Action]:
@@ -185,13 +239,10 @@ def shuffled(actions: Sequence[Action], seed: int) -> list[Action]:
     return [step for action in order for step in (Wait(2), action)]
 
 
-def _recover(
-    pipeline: Pipeline, figures: Figures, before: int, start: Callable[[], object]
-) -> None:
-    """Start what was killed, and measure until the next batch is committed."""
+def recover(stage: Stage, before: int, start: Callable[[], object]) -> None:
+    """End a fault, and measure until the next batch is committed."""
     began = time.monotonic()
-    figures.faults += 1
+    stage.figures.faults += 1
     start()
-    if pipeline.generator.process.poll() is None:
-        wait_until(lambda: pipeline.last_batch() > before, "a batch after the fault")
-        figures.recovery_seconds.append(round(time.monotonic() - began, 1))
+    wait_until(lambda: stage.pipeline.last_batch() > before, "a batch after the fault")
+    stage.figures.recovery_seconds.append(round(time.monotonic() - began, 1))

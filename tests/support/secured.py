@@ -49,7 +49,10 @@ def add_listener(
 def add_tls_listener(
     monkeypatch: pytest.MonkeyPatch, port: int, authority: trustme.CA, folder: Path
 ) -> None:
-    """Let brokers that start from now on take TLS and SCRAM-SHA-512 at the port."""
+    """Let brokers that start from now on take TLS and SCRAM-SHA-512 at the port.
+
+    Who comes there may do nothing unless told so; who comes to the plain port may do all.
+    """
     certificate = authority.issue_cert("127.0.0.1")
     key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
     content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -63,6 +66,8 @@ def add_tls_listener(
         {
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{module} required;",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(folder / "broker.pem"),
         },

@@ -6,18 +6,24 @@ Owns the command's arguments. It does not know how anything is measured.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from clickstream_bench.console import measure_console
 from clickstream_bench.generator import measure_generator
 from clickstream_bench.pacing import measure_pacing
+from clickstream_bench.soak import measure_soak
 from clickstream_bench.streaming import measure_streaming
+from clickstream_bench.views import measure_views
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Measure the components on this machine.", no_args_is_help=True)
 _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+_Latencies = Annotated[bool, typer.Option(help="Hold steady rates as well, a minute each.")]
 
 
 @app.command()
@@ -27,15 +33,47 @@ def generator(*, as_json: _Json = False) -> None:
 
 
 @app.command()
+def console(*, as_json: _Json = False) -> None:
+    """Ask the console 200 times a second while events come in."""
+    _show(measure_console(), as_json=as_json)
+
+
+@app.command()
 def pacing(*, as_json: _Json = False) -> None:
     """Hold 50, 5,000 and 100,000 events/s for a minute each."""
     _show(measure_pacing(), as_json=as_json)
 
 
 @app.command()
-def streaming(*, as_json: _Json = False) -> None:
+def streaming(*, latencies: _Latencies = True, as_json: _Json = False) -> None:
     """Drain a filled topic, against Spark's own ceiling; then hold steady rates."""
-    _show(measure_streaming(), as_json=as_json)
+    _show(measure_streaming(latencies=latencies), as_json=as_json)
+
+
+@app.command()
+def views(
+    *,
+    events: Annotated[int, typer.Option(help="How many events there are.", min=100_000)] = (
+        10_000_000
+    ),
+    dashboards: Annotated[Path, typer.Option(help="Folder of dashboards, as JSON.")] = Path(
+        "dashboards"
+    ),
+    as_json: _Json = False,
+) -> None:
+    """Time every view, and every query of the dashboards, in milliseconds."""
+    _show(measure_views(events, dashboards), as_json=as_json)
+
+
+@app.command()
+def soak(
+    *,
+    minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 20,
+    rate: Annotated[int, typer.Option(help="Events per second.", min=1)] = 5_000,
+    as_json: _Json = False,
+) -> None:
+    """Hold a rate, and watch memory and latency."""
+    _show(measure_soak(minutes, rate), as_json=as_json)
 
 
 def _show(figures: dict[str, float], *, as_json: bool) -> None:
@@ -43,4 +81,4 @@ def _show(figures: dict[str, float], *, as_json: bool) -> None:
         print(json.dumps(figures))
         return
     for name, value in figures.items():
-        print(f"{name:<42} {value:>14,.3f}")
+        print(f"{name:<60} {value:>14,.3f}")

@@ -1,8 +1,8 @@
 """How exactly the generator keeps its rate.
 
 Owns the measurement: the real process against a real broker, counted by the broker's own
-offsets at the end of every window. The first seconds, in which process and broker warm up, do not
-count.
+offsets and cut into windows by the moment at which it appended each record. The first seconds, in
+which process and broker warm up, do not count.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ RATES = (50, 5_000, 100_000)
 _WINDOW_SECONDS = 10
 _WINDOWS = 6
 _SETTLE_SECONDS = 15.0
+_AFTERWARDS_SECONDS = 2.0
 _SIMULATION = """
 apiVersion: clickstream.dev/v1alpha1
 kind: ClickstreamSimulation
@@ -52,7 +53,7 @@ def measure_pacing() -> dict[str, float]:
     return figures
 
 
-def _counts(servers: str, rate: int) -> list[float]:
+def _counts(servers: str, rate: int) -> list[int]:
     """Run the generator and return how many events arrived in each window."""
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         file = Path(folder) / "simulation.yaml"
@@ -68,33 +69,37 @@ def _counts(servers: str, rate: int) -> list[float]:
         try:
             while not _has_begun(consumer):
                 time.sleep(0.05)
-            time.sleep(_SETTLE_SECONDS)
-            edges = [(time.monotonic(), _arrived(consumer))]
-            for number in range(1, _WINDOWS + 1):
-                time.sleep(edges[0][0] + number * _WINDOW_SECONDS - time.monotonic())
-                edges.append((time.monotonic(), _arrived(consumer)))
+            first = time.time() + _SETTLE_SECONDS
+            edges = [first + number * _WINDOW_SECONDS for number in range(_WINDOWS + 1)]
+            # What was appended by the last edge is told only once something came after it.
+            time.sleep(edges[-1] + _AFTERWARDS_SECONDS - time.time())
+            arrived = [_arrived_by(consumer, edge) for edge in edges]
         finally:
             process.terminate()
             process.wait()
             consumer.close()
-    # A window that was read late by a moment is judged by how long it really was.
-    return [
-        (after - before) * _WINDOW_SECONDS / (stop - start)
-        for (start, before), (stop, after) in itertools.pairwise(edges)
-    ]
+    return [after - before for before, after in itertools.pairwise(arrived)]
 
 
 def _has_begun(consumer: Consumer) -> bool:
     """Say whether events arrive; a topic that is being made has no leader yet."""
     try:
-        return bool(_arrived(consumer))
+        return any(
+            consumer.get_watermark_offsets(TopicPartition(EVENTS.name, partition), timeout=5)[1]
+            for partition in range(EVENTS.partitions)
+        )
     except KafkaException:
         return False
 
 
-def _arrived(consumer: Consumer) -> int:
-    """Return how many records the broker has of the events' topic."""
-    return sum(
-        consumer.get_watermark_offsets(TopicPartition(EVENTS.name, partition), timeout=5)[1]
-        for partition in range(EVENTS.partitions)
-    )
+def _arrived_by(consumer: Consumer, unix_seconds: float) -> int:
+    """Return how many events the broker had appended by the moment, as its own clock tells."""
+    moment = round(unix_seconds * 1_000)
+    wanted = [
+        TopicPartition(EVENTS.name, partition, moment) for partition in range(EVENTS.partitions)
+    ]
+    found = consumer.offsets_for_times(wanted, timeout=10)
+    if any(row.error or row.offset < 0 for row in found):
+        message = "the generator sent nothing for a while: some partition has no later record"
+        raise RuntimeError(message)
+    return sum(row.offset for row in found)

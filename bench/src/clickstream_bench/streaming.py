@@ -1,8 +1,8 @@
 """How fast the stream is.
 
 Owns the comparison, all in one run on one machine with broker and database on it: Spark's own
-ceiling (read and parse to nothing), the same with the rules and the windows, the whole job
-into PostgreSQL, and how long an event takes to its row at steady rates.
+ceiling (read and parse to nothing), the same with windows, reading and judging as the job
+does, the whole job into PostgreSQL, and how long an event takes to its row at steady rates.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from clickstream_local.postgres import OWNER, READER
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
+from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.marts import DIMENSIONS
-from clickstream_streaming.core.parsing import checked_records
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell.job import spark_session
 from clickstream_streaming.shell.verification import verify
@@ -38,9 +38,12 @@ from psycopg2 import sql
 from pyspark.sql import functions as F
 from rich.console import Console
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from clickstream_bench.panels import panel_milliseconds
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pyarrow as pa
     from clickstream_local.processes import ServiceProcess
     from pyspark.sql import DataFrame, SparkSession
 
@@ -76,8 +79,13 @@ spec:
 """
 
 
-def measure_streaming(events: int = _EVENTS) -> dict[str, float]:
-    """Return events per second of each way, their ratios, and latencies at steady rates."""
+def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[str, float]:
+    """Return events per second of each way, their ratios, and latencies at steady rates.
+
+    Args:
+        events: How many events the topic is filled with.
+        latencies: Whether rates are held as well, for a minute each.
+    """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         bench = _Bench(Path(folder))
         try:
@@ -85,7 +93,7 @@ def measure_streaming(events: int = _EVENTS) -> dict[str, float]:
             bench.fill(events)
             figures = bench.ceilings()
             figures |= bench.drain(events)
-            for rate in LATENCY_RATES:
+            for rate in LATENCY_RATES if latencies else ():
                 figures |= bench.steady(rate)
         finally:
             bench.stop()
@@ -173,10 +181,15 @@ class _Bench(Stack):
                     cursor.execute(sql.SQL("SELECT * FROM {} LIMIT %s").format(name), (_PAGE_ROWS,))
                     cursor.fetchall()
                     taken[view] = time.perf_counter() - began
+        panels = panel_milliseconds(connection)
         connection.close()
         slowest = max(taken, key=lambda view: taken[view])
-        self.console.print(f"slowest view: mart.{slowest}")
-        return {"slowest_view_milliseconds": 1000 * taken[slowest]}
+        panel = max(panels, key=lambda name: panels[name])
+        self.console.print(f"slowest view: mart.{slowest}; slowest panel: {panel}")
+        return {
+            "slowest_view_milliseconds": 1000 * taken[slowest],
+            "slowest_panel_milliseconds": panels[panel],
+        }
 
     def steady(self, rate: int) -> dict[str, float]:
         """Hold a rate and return how long events took, once all have settled."""
@@ -216,14 +229,22 @@ class _Bench(Stack):
 
 def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
     """Read the whole topic in batches as large as the job's, to nothing."""
-    settings = Settings(servers, "", Path(), folder, jars=jars)
+    settings = Settings(
+        bootstrap_servers=servers,
+        postgres_host="",
+        postgres_password_file=Path(),
+        checkpoint_dir=folder,
+        jars=jars,
+        master="local[2]",
+        driver_memory="2g",
+    )
     spark = spark_session(settings)
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     parse: dict[str, Callable[[DataFrame], DataFrame]] = {
         "ceiling": lambda kafka: kafka.select(
             F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
         ),
-        "rules": checked_records,
+        "rules": lambda kafka: kafka.mapInArrow(_judge_only, "nothing int"),
         "windows": _windows,
     }
     figures: dict[str, float] = {}
@@ -235,12 +256,19 @@ def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
     return figures
 
 
+def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    for batch in batches:
+        judge(batch)
+        yield from ()
+
+
 def _windows(kafka: DataFrame) -> DataFrame:
-    """Count per minute, as Spark does with a state of its own."""
-    events = checked_records(kafka).where(F.col("event").isNotNull()).select(
+    """Parse, and count per minute, as Spark does with a state of its own."""
+    parsed = F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS))
+    events = kafka.select(parsed.alias("event")).select(
         F.col("event.event_time").cast("timestamp").alias("event_time"),
         *(f"event.{name}" for name in DIMENSIONS),
-    )  # fmt: skip
+    )
     return (
         events.withWatermark("event_time", "15 minutes")
         .groupBy(F.window("event_time", "1 minute"), *DIMENSIONS)

@@ -1,18 +1,33 @@
+{{- /* Of a component: (dict "root" $ "component" "streaming"). */ -}}
+{{- define "clickstream.name" -}}
+{{- printf "%s-%s" .root.Release.Name .component | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "clickstream.selectorOf" -}}
+app.kubernetes.io/name: clickstream-{{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end -}}
+
+{{- /* Labels of objects; not of anything whose change would restart a stream. */ -}}
+{{- define "clickstream.labelsOf" -}}
+{{ include "clickstream.selectorOf" . }}
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/part-of: clickstream
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
 {{- define "clickstream.operator" -}}
-{{- printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- include "clickstream.name" (dict "root" . "component" "operator") -}}
 {{- end -}}
 
 {{- define "clickstream.selector" -}}
-app.kubernetes.io/name: clickstream-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- include "clickstream.selectorOf" (dict "root" . "component" "operator") -}}
 {{- end -}}
 
 {{- define "clickstream.labels" -}}
-{{ include "clickstream.selector" . }}
-app.kubernetes.io/part-of: clickstream
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- include "clickstream.labelsOf" (dict "root" . "component" "operator") -}}
 {{- end -}}
 
 {{- /* An image with its digest, its tag, or the chart's version. */ -}}

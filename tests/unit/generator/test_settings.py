@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from clickstream_contract.environment import SettingsInvalid
-from clickstream_contract.metrics import METRICS
-from clickstream_generator.settings import Settings, settings_from
+from clickstream_generator.settings import settings_from
 
 PREFIX = "CLICKSTREAM_GENERATOR_"
 
@@ -42,15 +40,3 @@ def test_a_wrong_variable_is_refused_by_name(name: str, value: str) -> None:
 def test_shards_are_numbers_and_ranges() -> None:
     """``0-2,7`` is four shards."""
     assert settings_from(_environment(SHARDS="0-2,7")).shards == (0, 1, 2, 7)
-
-
-def test_every_setting_and_metric_is_documented() -> None:
-    """docs/generator.md names each variable and each metric as they are."""
-    page = (Path(__file__).parents[3] / "docs" / "generator.md").read_text(encoding="utf-8")
-
-    for entry in fields(Settings):
-        assert f"`{entry.name.upper()}`" in page, entry.name
-    for row in METRICS:
-        if row.name.startswith("clickstream_generator_"):
-            labels = ", ".join(row.labels)
-            assert f"| `{row.name}` | {row.kind.value} | {labels} | {row.help} |" in page

@@ -9,7 +9,7 @@ import pytest
 from clickstream_contract.document import simulation_from_resource
 from clickstream_operator.core.conditions import verdict
 from clickstream_operator.core.observed import Observed, Pod, pod_from, scrape_from
-from clickstream_operator.core.scaling import Trend, first_workers, next_workers
+from clickstream_operator.core.scaling import Trend, first_workers, is_below, next_workers
 from clusters import SETTINGS, resource, scrape
 
 
@@ -147,6 +147,15 @@ def test_a_rate_that_is_missed_for_a_minute_gets_another_worker() -> None:
     assert _scaled({0: 0.90}, 60) == 2
     assert _scaled({0: 0.96}, 3_600) == 1
     assert _scaled(dict.fromkeys(range(4), 0.5), 3_600, workers=4) == 4
+
+
+def test_a_slow_shop_is_judged_by_how_late_it_is() -> None:
+    """Between two of its events a whole look-back is empty; history is never too late."""
+    slow = {"target": 0.02, "achieved": 0.0}
+    assert not is_below({0: scrape(**slow, lag_seconds=0.1)})
+    assert is_below({0: scrape(**slow, lag_seconds=30.0)})
+    assert not is_below({0: scrape(target=0.02, achieved=900.0, lag_seconds=86_400.0)})
+    assert is_below({0: scrape(target=3.0, achieved=2.0), 1: scrape(target=3.0, achieved=2.0)})
 
 
 def test_a_broker_that_cannot_keep_up_gets_no_more_workers() -> None:

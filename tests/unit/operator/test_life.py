@@ -253,6 +253,76 @@ def test_a_broker_that_falls_silent_is_named_after_a_while() -> None:
     assert cluster.condition("Ready") == ("True", "Running")
 
 
+@pytest.mark.parametrize(("workers", "most"), [({"count": 2}, 2), ({"max": 2}, 2), ({"max": 1}, 1)])
+def test_a_rate_that_no_more_workers_may_reach_is_said_to_be_missed(
+    workers: dict[str, int], most: int
+) -> None:
+    """Not for a short dip, then for as long as it lasts, whoever decided about the workers."""
+    cluster = Cluster(resource(workers=workers))
+    cluster.settle()
+
+    def hold(seconds: int, achieved: float) -> set[tuple[str, str]]:
+        said = set()
+        for _ in range(seconds // 5):
+            cluster.now += 5
+            for name in cluster.pods:
+                cluster.scrapes[name] = scrape(achieved=achieved)
+            cluster.look()
+            cluster.move_pods()
+            said.add(cluster.condition("Ready"))
+        return said
+
+    assert hold(50, 100.0) == {("True", "Running")}
+    assert hold(10, 500.0) == {("True", "Running")}
+    hold(180, 100.0)
+    assert len(cluster.pods) == most
+    for _ in range(10):
+        assert hold(60, 100.0) == {("False", "RateNotReached")}
+    assert cluster.condition("Degraded") == ("True", "RateNotReached")
+    assert hold(5, 500.0) == {("True", "Running")}
+
+
+def test_a_worker_that_cannot_be_asked_is_not_said_to_send() -> None:
+    """One lost answer is nothing; none for half a minute means that nobody knows."""
+    cluster = Cluster(resource(workers={"count": 2}))
+    cluster.settle()
+    name = min(cluster.pods)
+    known = cluster.scrapes.pop(name)
+    cluster.look()
+    cluster.now += 25
+    cluster.look()
+    assert cluster.condition("Ready") == ("True", "Running")
+    cluster.now += 5
+    cluster.look()
+    assert cluster.condition("Ready") == ("False", "WorkersUnseen")
+    assert cluster.condition("Degraded") == ("True", "WorkersUnseen")
+    cluster.scrapes[name] = known
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
+def test_a_secret_that_is_missing_is_named() -> None:
+    """The worker knows a path, the operator whose it is; once it is there, all is well."""
+    kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "load"}}
+    cluster = Cluster(resource(kafka=kafka))
+    cluster.settle()
+    (name,) = cluster.pods
+    well = cluster.pods[name]
+    says = "CLICKSTREAM_GENERATOR_CA_FILE has the value '/etc/kafka-ca/ca.crt'"
+    cluster.pods[name] = replace(well, is_ready=False, exit_code=2, exit_message=says)
+    cluster.look()
+    assert cluster.condition("Degraded") == ("True", "WorkerMisconfigured")
+    message = cluster.resource["status"]["conditions"][0]["message"]
+    assert says in message
+    assert "/etc/kafka-ca is the secret clicks-cluster-ca-cert" in message
+    assert "/etc/kafka-user is the secret load" in message
+    cluster.pods[name] = well
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
 def test_events_are_told_at_transitions_only() -> None:
     """The same state, looked at again, is no news."""
     cluster = Cluster(resource())

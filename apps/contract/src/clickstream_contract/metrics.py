@@ -47,9 +47,10 @@ METRICS: tuple[Metric, ...] = (
         ("records_acknowledged_total", _COUNTER, "Records the broker has acknowledged.", ()),
         ("shed_events_total", _COUNTER, "Events left out because of overload.", ()),
         ("target_events_per_second", _GAUGE, "Rate wanted at this moment.", ()),
-        ("achieved_events_per_second", _GAUGE, "Rate acknowledged in the last 10 s.", ()),
+        ("achieved_events_per_second", _GAUGE, "Events acknowledged per second, lately: 10 s.", ()),
         ("active_sessions", _GAUGE, "Visits under way.", ()),
         ("queue_messages", _GAUGE, "Records sent and not yet acknowledged.", ()),
+        ("queue_limit_messages", _GAUGE, "Records that may be sent and not acknowledged.", ()),
         ("event_lag_seconds", _GAUGE, "How far the next event lies behind the clock.", ()),
         ("spec_changes_total", _COUNTER, "Changes of the simulation's file.", ("outcome",)),
         ("snapshot_bytes", _GAUGE, "Size of the last snapshot of each shard, summed.", ()),
@@ -57,6 +58,7 @@ METRICS: tuple[Metric, ...] = (
         ("shards_over", _GAUGE, "Shards whose last event is acknowledged.", ()),
         ("delivered_records", _GAUGE, "Records acknowledged since the run began.", ()),
         ("busy_seconds_total", _COUNTER, "Time at work, not waiting for the next event.", ()),
+        ("simulation_info", _GAUGE, "Always 1: which simulation this is.", ("simulation",)),
     ),
     *_named(
         "streaming",
@@ -76,6 +78,14 @@ METRICS: tuple[Metric, ...] = (
             ("topic", "partition"),
         ),
         ("last_batch_timestamp_seconds", _GAUGE, "Last committed batch, Unix time.", ()),
+        (
+            "integrity_defects",
+            _GAUGE,
+            "Events on which ledger and tables disagree at this moment.",
+            ("simulation", "defect"),
+        ),
+        ("verified_defects", _GAUGE, "Defects that the last verification found.", ("defect",)),
+        ("last_verification_timestamp_seconds", _GAUGE, "Last verification, Unix time.", ()),
     ),
     *_named(
         "operator",
@@ -84,6 +94,17 @@ METRICS: tuple[Metric, ...] = (
         ("api_writes_total", _COUNTER, "Writes to the API server.", ("verb",)),
         ("simulations", _GAUGE, "Simulations by condition.", ("type", "status")),
         ("last_reconcile_timestamp_seconds", _GAUGE, "Last look, Unix time.", ()),
+    ),
+    *_named(
+        "console",
+        (
+            "request_duration_seconds",
+            _HISTOGRAM,
+            "Time until an answer begins.",
+            ("route", "status"),
+        ),
+        ("live_streams", _GAUGE, "Live streams that are open.", ()),
+        ("database_failures_total", _COUNTER, "Questions that the database did not answer.", ()),
     ),
 )
 """Every metric of every component."""

@@ -277,12 +277,14 @@ _CONDITION: Schema = {
     "type": "object",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
     "properties": {
-        "type": {"type": "string", "maxLength": 64},
-        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-        "observedGeneration": _COUNT,
-        "lastTransitionTime": _TIME,
-        "reason": {"type": "string", "maxLength": 64},
-        "message": {"type": "string", "maxLength": 1024},
+        "type": _told({"type": "string", "maxLength": 64}, "Ready, Progressing or Degraded."),
+        "status": _told(
+            {"type": "string", "enum": ["True", "False", "Unknown"]}, "Whether it holds."
+        ),
+        "observedGeneration": _told(_COUNT, "The specification that it is about."),
+        "lastTransitionTime": _told(_TIME, "Since when it is so."),
+        "reason": _told({"type": "string", "maxLength": 64}, "Why, in one word."),
+        "message": _told({"type": "string", "maxLength": 1024}, "Why, in a sentence."),
     },
 }
 _REVISION: Schema = {

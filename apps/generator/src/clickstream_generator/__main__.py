@@ -5,6 +5,7 @@ Owns exit codes and signals. It does not know anything else.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -71,6 +72,8 @@ def _run(settings: Settings) -> None:
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
     with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
+        telemetry.simulation.labels(file.simulation.name).set(1)
+        telemetry.queue_limit.set(settings.queue_records)
         stored = (
             read_shards(settings, run_id, numbers, file.simulation.spec.shards)
             if settings.run_id
@@ -108,6 +111,9 @@ def _carry(
     sink = KafkaSink(settings, EVENTS.name)
     worker = Worker(run_id, simulator, sink, telemetry, clock, file, settings)
     worker.resume(stored)
+    # What is there now stays: looking through it again and again would hold up events.
+    gc.collect()
+    gc.freeze()
     if not stop.is_set() or settings.on_stop == "end":
         worker.run(stop)
 

@@ -50,6 +50,7 @@ class Settings:
     metrics_host: str = "127.0.0.1"
     """Where metrics and health are served."""
     metrics_port: int = 9401
+    """At which port."""
     on_stop: str = "end"
     """What SIGTERM means: ``end`` the run, or ``pause`` it, to be gone on with."""
     on_end: str = "exit"
@@ -71,6 +72,7 @@ class Settings:
     password_file: Path | None = None
     """File with that user's password."""
     sasl_mechanism: str = "SCRAM-SHA-512"
+    """How the user proves who it is."""
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")

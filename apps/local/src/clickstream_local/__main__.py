@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,6 +22,7 @@ from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
 from clickstream_streaming.shell.rebuild import rebuild
+from clickstream_streaming.shell.verification import note
 from clickstream_streaming.shell.verification import verify as verify_tables
 from rich.console import Console
 
@@ -31,24 +31,23 @@ from clickstream_local.display import live_line, show_verification
 from clickstream_local.doctor import examine
 from clickstream_local.errors import LocalError, NotRunning
 from clickstream_local.figures import read_live
-from clickstream_local.postgres import DATABASE, OWNER, READER, Postgres, binary
+from clickstream_local.postgres import DATABASE, OWNER, READER, binary
 from clickstream_local.processes import stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
+from clickstream_local.tables import database, running_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clickstream_contract.simulation import Simulation
 
 __all__ = ["main"]
 
 _STOP_SECONDS = 240.0
 _WIDE_CELLS = 200
+_SHOWN_REJECTS, _MOST_REJECTS = 20, 100_000
 _SHOWN_BYTES = 80
-_REPLAYED_AT_ONCE = 100_000
 
 app = typer.Typer(
     help="A shop's visitors through Kafka, Spark and PostgreSQL, on this machine.",
@@ -98,7 +97,7 @@ def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None
     running = state.recall()
     if running is None or not psutil.pid_exists(running["pid"]):
         raise NotRunning(state_dir)
-    postgres = _running_postgres(state, running["ports"]["postgres"])
+    postgres = running_postgres(state, running["ports"]["postgres"])
     connection = postgres.connect(READER)
     url = f"http://127.0.0.1:{running['ports'].get('generator', 0)}/metrics"
     figures = read_live(connection, running["simulation"], url)
@@ -114,9 +113,10 @@ def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None
 @app.command()
 def verify(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None:
     """Set every table against the ledger; exit 0 only if nothing is wrong."""
-    with _database(StateFolder(state_dir.absolute())) as postgres:
+    with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(OWNER)
         report = verify_tables(connection)
+        note(connection, report)
         connection.close()
     if as_json:
         typer.echo(json.dumps(report.to_json()))
@@ -147,7 +147,7 @@ def psql(
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Open PostgreSQL's own shell on the tables, as the reader."""
-    with _database(StateFolder(state_dir.absolute())) as postgres:
+    with database(StateFolder(state_dir.absolute())) as postgres:
         arguments = [str(binary("psql")), "-h", postgres.host, "-p", str(postgres.port)]
         arguments += ["-U", READER, "-d", DATABASE, *(["-c", command] if command else [])]
         password = postgres.state.secret(READER).read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ def rebuild_marts(
 ) -> None:
     """Work the marts out anew from the stored events; the stream may run meanwhile."""
     days = _day("--from", since), _day("--to", until)
-    with _database(StateFolder(state_dir.absolute())) as postgres:
+    with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(OWNER)
         changed = rebuild(connection, *days)
         connection.close()
@@ -185,15 +185,24 @@ def rebuild_marts(
 @rejects_app.command("list")
 def rejects_list(
     reason: Annotated[str | None, typer.Option(help="Only those with this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST_REJECTS,
+            help="At most so many, the latest; 20 or, with --json, 100000.",
+        ),
+    ] = None,
     *,
     as_json: _Json = False,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Show records that are no events; with --json one per line, to be mended and replayed."""
-    with _database(StateFolder(state_dir.absolute())) as postgres:
+    with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(READER)
-        found = list_rejects(connection, reason, limit)
+        found = list_rejects(
+            connection, reason, limit or (_MOST_REJECTS if as_json else _SHOWN_REJECTS)
+        )
         connection.close()
     for row in found:
         if as_json:
@@ -221,9 +230,9 @@ def rejects_replay(
     running = state.recall()
     if running is None or not psutil.pid_exists(running["pid"]):
         raise NotRunning(state_dir)
-    connection = _running_postgres(state, running["ports"]["postgres"]).connect(OWNER)
+    connection = running_postgres(state, running["ports"]["postgres"]).connect(OWNER)
     if file is None:
-        chosen = list_rejects(connection, reason, _REPLAYED_AT_ONCE)
+        chosen = list_rejects(connection, reason, _MOST_REJECTS)
     else:
         chosen = mended_from(file.read_text(encoding="utf-8").splitlines())
     count = replay(connection, f"127.0.0.1:{running['ports']['kafka']}", chosen)
@@ -237,7 +246,7 @@ def backup(
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Write the tables, with the offsets that belong to them, into a folder."""
-    with _database(StateFolder(state_dir.absolute())) as postgres:
+    with database(StateFolder(state_dir.absolute())) as postgres:
         manifest = back_up(postgres, folder.absolute())
     typer.echo(f"{folder}: {manifest['bytes']:,} bytes, taken at {manifest['taken_at']}")
 
@@ -304,28 +313,6 @@ def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
         allowed = f"it must be from 1 to {MAX_EVENTS_PER_SECOND}"
         raise SimulationInvalid("--rate", rate, allowed)
     return simulation.with_overrides(duration_seconds=seconds, events_per_second=rate)
-
-
-@contextmanager
-def _database(state: StateFolder) -> Iterator[Postgres]:
-    """Give the running database, or start it for the time being."""
-    running = state.recall()
-    if running is not None and psutil.pid_exists(running["pid"]):
-        yield _running_postgres(state, running["ports"]["postgres"])
-        return
-    if not (state.root / "postgres").is_dir():
-        raise NotRunning(state.root)
-    with state.lock():
-        stack = Stack(state, Console(stderr=True), lambda _text: None)
-        try:
-            stack.start_postgres()
-            yield stack.postgres
-        finally:
-            stack.stop()
-
-
-def _running_postgres(state: StateFolder, port: int) -> Postgres:
-    return Postgres("127.0.0.1", port, None, state)
 
 
 def main() -> None:

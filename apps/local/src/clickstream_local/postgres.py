@@ -11,12 +11,20 @@ import pwd
 import signal
 import stat
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
+from clickstream_migrations.logins import (
+    OWNER_ROLE,
+    READER_ROLE,
+    WRITER_ROLE,
+    Login,
+    see_to_logins,
+)
 from psycopg2 import sql
 
 from clickstream_local.errors import ServiceFailed
@@ -32,7 +40,7 @@ __all__ = ["DATABASE", "LOGINS", "OWNER", "READER", "WRITER", "Postgres", "binar
 
 DATABASE = "clickstream"
 OWNER, WRITER, READER = "clickstream", "clickstream_stream", "clickstream_read"
-LOGINS = {OWNER: "clickstream_owner", WRITER: "clickstream_writer", READER: "clickstream_reader"}
+LOGINS = {OWNER: OWNER_ROLE, WRITER: WRITER_ROLE, READER: READER_ROLE}
 """Login roles and the role of the migrations that each is a member of."""
 
 _READY_SECONDS = 30.0
@@ -136,18 +144,12 @@ class Postgres:
 
     def see_to_logins(self) -> None:
         """Make the login roles, members of the roles that the migrations made."""
-        with self.connect(OWNER) as connection, connection.cursor() as cursor:
-            for login, role in LOGINS.items():
-                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,))
-                if cursor.fetchone() is None:
-                    cursor.execute(
-                        sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(login)),
-                        (self.state.secret(login).read_text(encoding="utf-8"),),
-                    )
-                cursor.execute(
-                    sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(login))
-                )
-        connection.close()
+        logins = [
+            Login(name, self.state.secret(name).read_text(encoding="utf-8"), role)
+            for name, role in LOGINS.items()
+        ]
+        with closing(self.connect(OWNER)) as connection, connection, connection.cursor() as cursor:
+            see_to_logins(cursor, logins)
 
 
 def _server_user_id() -> int | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.shell.verification import verify
+from clickstream_streaming.shell.verification import note, verify
 from confluent_kafka import Consumer, TopicPartition
 from rich.live import Live
 
@@ -139,6 +139,7 @@ class Session:
         """Verify, print and write the report; say whether all is right."""
         owner = stack.postgres.connect(OWNER)
         report = verify(owner)
+        note(owner, report)
         owner.close()
         run = read_run(connection, self.simulation.name, stack.run_id)
         target = self.simulation.spec.rate.per_second

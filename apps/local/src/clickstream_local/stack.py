@@ -25,7 +25,7 @@ from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, announce_run, create_topics
 from clickstream_local.migrations import migrate
 from clickstream_local.ports import LOOPBACK, free_port
-from clickstream_local.postgres import DATABASE, WRITER, Postgres
+from clickstream_local.postgres import DATABASE, READER, WRITER, Postgres
 from clickstream_local.processes import ServiceProcess
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Stack:
     generator: ServiceProcess = field(init=False)
 
     def start(self, simulation: Simulation) -> None:
-        """Start everything; the generator comes last.
+        """Start everything; the generator and who looks at it come last.
 
         Raises:
             LocalError: Something is missing or did not start.
@@ -98,8 +98,10 @@ class Stack:
         self.said("Spark has begun to read")
         self.generator = self._start_generator(simulation)
         self._wait_for(self.generator, "generator", "healthz")
+        self.start_console()
         self._remember(simulation)
         self.said(f"simulation {simulation.name}, run {self.run_id}")
+        self.said(f"console at {self.console_url}")
 
     def start_postgres(self) -> None:
         """Start the database alone, with its tables."""
@@ -140,6 +142,8 @@ class Stack:
             "POSTGRES_SSLMODE": "disable",
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
+            "MASTER": "local[2]",
+            "DRIVER_MEMORY": "2g",
             "METRICS_PORT": port,
             "DRIVER_JAVA_OPTIONS": java_options,
         }
@@ -155,6 +159,36 @@ class Stack:
         process = ServiceProcess.start("streaming", command, log_file, environment)
         self._running.append(process)
         return process
+
+    def start_console(self, postgres_port: int | None = None) -> ServiceProcess:
+        """Start the page and its API, and wait until they answer.
+
+        Args:
+            postgres_port: Where the database is asked; its own port if there is none.
+        """
+        port = self._ports["console"] = free_port(self._ports.get("console"))
+        settings = {
+            "POSTGRES_HOST": self.postgres.host,
+            "POSTGRES_PORT": postgres_port or self.postgres.port,
+            "POSTGRES_DATABASE": DATABASE,
+            "POSTGRES_USER": READER,
+            "POSTGRES_PASSWORD_FILE": self.state.secret(READER),
+            "POSTGRES_SSLMODE": "disable",
+            "HOST": LOOPBACK,
+            "PORT": port,
+        }
+        environment = {**os.environ, **_named("CLICKSTREAM_CONSOLE_", settings)}
+        command = [sys.executable, "-m", "clickstream_console"]
+        log_file = self.state.log_file("console")
+        process = ServiceProcess.start("console", command, log_file, environment)
+        self._running.append(process)
+        self._wait_for(process, "console", "healthz")
+        return process
+
+    @property
+    def console_url(self) -> str:
+        """Where a browser finds the console."""
+        return f"http://{LOOPBACK}:{self._ports['console']}/"
 
     def check(self) -> None:
         """Raise :class:`ServiceFailed` if a service has died; the generator may have ended."""

@@ -1,6 +1,7 @@
-"""The stream's process: settings from the environment, then the job until it is stopped.
+"""The stream's process: settings from the environment, then what the command line asks for.
 
-Owns exit codes and signals. It does not know anything else.
+Owns the words of the command line, exit codes and signals. Without a word it runs the job until
+it is stopped. It does not know anything else.
 """
 
 from __future__ import annotations
@@ -9,31 +10,50 @@ import logging
 import os
 import signal
 import sys
+from uuid import UUID
 
 from clickstream_contract.environment import SettingsInvalid
 
 from clickstream_streaming.errors import StreamingError
-from clickstream_streaming.settings import settings_from
+from clickstream_streaming.settings import database_settings_from, settings_from
+from clickstream_streaming.shell.inspection import (
+    read_back,
+    show_rebuild,
+    show_verification,
+)
 from clickstream_streaming.shell.job import Job
 from clickstream_streaming.shell.telemetry import Telemetry
 
 __all__ = ["main"]
 
 
+_USAGE = """\
+usage: python -m clickstream_streaming                  run the stream
+       python -m clickstream_streaming verify           check every table; 1 if a figure is not 0
+       python -m clickstream_streaming rebuild          work every mart out anew, as the owner
+       python -m clickstream_streaming read-back RUN    wait until a run is stored and closed
+"""
+
+
 def main() -> int:
-    """Run the stream and return the process's exit code."""
+    """Do what the command line asks for and return the process's exit code."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    telemetry = Telemetry()
     try:
-        settings = settings_from(os.environ)
-        telemetry.serve(settings.metrics_host, settings.metrics_port)
-        job = Job(settings, telemetry)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: job.stop())
-        job.run()
+        match sys.argv[1:]:
+            case []:
+                _run()
+            case ["verify"]:
+                return show_verification(database_settings_from(os.environ), sys.stdout)
+            case ["rebuild"]:
+                show_rebuild(database_settings_from(os.environ), sys.stdout)
+            case ["read-back", run]:
+                return read_back(database_settings_from(os.environ), UUID(run), sys.stdout)
+            case _:
+                sys.stderr.write(_USAGE)
+                return 2
     except SettingsInvalid as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -41,6 +61,16 @@ def main() -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _run() -> None:
+    settings = settings_from(os.environ)
+    telemetry = Telemetry()
+    telemetry.serve(settings.metrics_host, settings.metrics_port)
+    job = Job(settings, telemetry)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: job.stop())
+    job.run()
 
 
 if __name__ == "__main__":

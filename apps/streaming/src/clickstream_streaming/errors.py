@@ -1,8 +1,9 @@
 """Errors of the stream.
 
 ``StreamingError`` is the root. Refusals at the start say what to do: ``CheckpointMismatch``,
-``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``, ``DatabaseUnreachable``,
-``TopicMissing``, ``TopicUnfit``; ``QueryFailed`` ends a running stream.
+``CheckpointBehindDatabase``, ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``,
+``DatabaseUnreachable``, ``RecordsGone``, ``TopicMissing``, ``TopicUnfit``; ``QueryFailed`` ends a
+running stream, as does what turns out to be its cause.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "CheckpointBehindDatabase",
     "CheckpointMismatch",
     "DatabaseBehindCheckpoint",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
     "QueryFailed",
+    "RecordsGone",
     "StreamingError",
     "TopicMissing",
     "TopicUnfit",
@@ -46,6 +49,24 @@ class CheckpointMismatch(StreamingError):
             f"the checkpoint {folder} does not fit this job ({'; '.join(differences)}); run the"
             " version that made it, or remove the folder: reading then goes on where the"
             " database says"
+        )
+
+
+class CheckpointBehindDatabase(StreamingError):
+    """The database holds a batch that the checkpoint does not know, or knows with other ends.
+
+    Attributes:
+        folder: The checkpoint.
+        batch_id: The first such batch.
+    """
+
+    def __init__(self, folder: Path, batch_id: int) -> None:
+        """Keep the fields and build the text."""
+        self.folder, self.batch_id = folder, batch_id
+        super().__init__(
+            f"the database holds batch {batch_id} of the checkpoint {folder} otherwise than it"
+            " was planned there: the checkpoint was put back to an older state, or has lost what"
+            " it wrote last; remove the folder, and reading goes on where the database says"
         )
 
 
@@ -93,6 +114,38 @@ class DatabaseUnreachable(StreamingError):
         super().__init__(
             f"cannot connect to PostgreSQL at {address}: {' '.join(reason.split())}; check"
             " CLICKSTREAM_STREAMING_POSTGRES_* and the password file"
+        )
+
+
+class RecordsGone(StreamingError):
+    """Kafka no longer has the records that come next.
+
+    Attributes:
+        topic, partition: Where.
+        wanted: The offset that comes next.
+        has: The first offset that Kafka has, and the one after its last.
+        folder: The checkpoint.
+    """
+
+    def __init__(
+        self, topic: str, partition: int, wanted: int, has: tuple[int, int], folder: Path
+    ) -> None:
+        """Keep the fields and build the text."""
+        self.topic, self.partition, self.wanted = topic, partition, wanted
+        self.has, self.folder = has, folder
+        first, end = has
+        gone = (
+            f"its retention or somebody has deleted the {first - wanted} records before {first}"
+            if wanted < first
+            else f"it ends before {end}: it was made anew, or its broker was restored"
+        )
+        super().__init__(
+            f"partition {partition} of the topic {topic} does not have offset {wanted}, which"
+            f" comes next; {gone}. Bring the records back and start again. To go on without them"
+            f" remove {folder} and, as the owner of the database, empty ops.batches: reading"
+            " then begins with the oldest record there is, and clickstream verify says what is"
+            " lost. What is stored is not stored twice; but days that were dropped from raw.events"
+            " are known no more, so let Kafka keep no records of them"
         )
 
 

@@ -25,32 +25,47 @@ if TYPE_CHECKING:
 
     from clickstream_contract.environment import Reader
 
-__all__ = ["PREFIX", "Settings", "settings_from"]
+__all__ = ["PREFIX", "DatabaseSettings", "Settings", "database_settings_from", "settings_from"]
 
 PREFIX = "CLICKSTREAM_STREAMING_"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_REQUIRED = ("bootstrap_servers", "postgres_host", "postgres_password_file", "checkpoint_dir")
+_DATABASE_REQUIRED = ("postgres_host", "postgres_password_file")
+_REQUIRED = (*_DATABASE_REQUIRED, "bootstrap_servers", "checkpoint_dir")
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """Where the database is, and who we are there."""
+
+    postgres_host: str
+    """PostgreSQL's host."""
+    postgres_password_file: Path
+    """File with the writer's password."""
+    postgres_port: int = 5432
+    """PostgreSQL's port."""
+    postgres_database: str = "clickstream"
+    """The database with the tables."""
+    postgres_user: str = "clickstream_stream"
+    """Who writes; a member of ``clickstream_writer``."""
+    postgres_user_file: Path | None = None
+    """File with the user's name, which counts more than ``postgres_user``."""
+    postgres_sslmode: str = "prefer"
+    """libpq's ``sslmode``."""
+    postgres_ca_file: Path | None = None
+    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(DatabaseSettings):
     """Settings of one process."""
 
     bootstrap_servers: str
     """Kafka's addresses, ``host:port`` separated by commas."""
-    postgres_host: str
-    postgres_password_file: Path
     checkpoint_dir: Path
     """A folder for the query is made in it."""
-    postgres_port: int = 5432
-    postgres_database: str = "clickstream"
-    postgres_user: str = "clickstream_stream"
-    postgres_sslmode: str = "prefer"
-    postgres_ca_file: Path | None = None
-    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
     security_protocol: str = "PLAINTEXT"
     """Kafka's ``security.protocol``."""
     ca_file: Path | None = None
@@ -60,18 +75,23 @@ class Settings:
     password_file: Path | None = None
     """File with that user's password, and nothing else."""
     sasl_mechanism: str = "SCRAM-SHA-512"
+    """How the user proves who it is."""
     jars: str = ""
     """Class path of the Kafka connector, separated by commas; empty if Spark has it."""
     metrics_host: str = "127.0.0.1"
+    """Where metrics and health are served."""
     metrics_port: int = 9402
+    """At which port."""
     events_partitions: int = EVENTS.partitions
     """How many partitions the events' topic must have; 0 takes any number."""
     trigger_milliseconds: int = 500
     """Least time between two batches."""
     max_offsets_per_trigger: int = 400_000
     """Bounds a batch, and so the memory it takes."""
-    master: str = "local[2]"
-    driver_memory: str = "2g"
+    master: str | None = None
+    """Spark's master; what ``spark-submit`` or ``spark-defaults.conf`` says if absent."""
+    driver_memory: str | None = None
+    """The heap of Spark's JVM; as the master, if absent."""
     driver_java_options: str = ""
     """Options for Spark's JVM."""
     watermark_delay_seconds: int = 900
@@ -93,15 +113,25 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
 
 
-_READERS: dict[str, Reader] = {
-    "bootstrap_servers": text,
+def database_settings_from(environment: Mapping[str, str]) -> DatabaseSettings:
+    """Read the database's settings alone; as :func:`settings_from`."""
+    values = settings_values(environment, PREFIX, _DATABASE_READERS, _DATABASE_REQUIRED)
+    return DatabaseSettings(**values)  # type: ignore[arg-type]
+
+
+_DATABASE_READERS: dict[str, Reader] = {
     "postgres_host": text,
     "postgres_port": whole(1, 65_535),
     "postgres_database": text,
     "postgres_user": text,
+    "postgres_user_file": existing_file,
     "postgres_password_file": existing_file,
     "postgres_sslmode": one_of(*_SSL_MODES),
     "postgres_ca_file": existing_file,
+}
+_READERS: dict[str, Reader] = {
+    **_DATABASE_READERS,
+    "bootstrap_servers": text,
     "security_protocol": one_of(*_PROTOCOLS),
     "ca_file": existing_file,
     "username_file": existing_file,

@@ -92,5 +92,11 @@ class Broker:
             if secret
         ]
 
+    def files(self) -> str:
+        """Say in words which secrets the worker's files come from; empty if from none."""
+        return ", ".join(
+            f"/etc/{name} is the secret {secret}" for name, secret in self._secrets() if secret
+        )
+
     def _secrets(self) -> tuple[tuple[str, str], ...]:
         return (("kafka-ca", self.authority), ("kafka-user", self.credentials))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clickstream_operator.core.pod import METRICS_PORT
 from clickstream_operator.core.scaling import is_pushed_back
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def verdict(
     *,
     is_missed: bool,
     is_silent: bool = False,
+    is_unseen: bool = False,
+    files: str = "",
     failure: Finding | None = None,
 ) -> Verdict:
     """Judge a simulation that is to run.
@@ -77,15 +80,23 @@ def verdict(
         settings: The operator's.
         is_missed: Whether the rate has been missed for as long as it takes to add a worker.
         is_silent: Whether the broker has acknowledged nothing for a while.
+        is_unseen: Whether a worker that is ready has given no figures for a while.
+        files: Which secrets the workers' files come from, in words.
         failure: What the API server would not do.
     """
     staying = [pod for pod in observed.pods if not pod.is_leaving and 0 <= pod.worker < workers]
     ready = {pod.worker for pod in staying if pod.is_ready}
-    found = failure or _finding(observed, settings, is_silent=is_silent)
-    if found is None and len(ready) == workers and is_missed:
+    found = failure or _finding(observed, settings, is_silent=is_silent, files=files)
+    if found is None and is_unseen:
+        found = Finding(
+            "WorkersUnseen",
+            f"no figures come from port {METRICS_PORT} of a worker that is ready, so nothing is "
+            "known of its rate: look for a NetworkPolicy or a mesh between the operator and it",
+        )
+    if found is None and is_missed:
         found = Finding(
             "RateNotReached",
-            "the workers send less than 95 % of the rate: allow more of them (spec.workers.max), "
+            "the workers send less than 95 % of the rate: allow more of them (spec.workers), "
             "give them more CPU, or lower the rate",
         )
     if len(ready) < workers:
@@ -97,7 +108,9 @@ def verdict(
     return Verdict("Running", "all workers run and send", ready=True)
 
 
-def _finding(observed: Observed, settings: Settings, *, is_silent: bool) -> Finding | None:
+def _finding(
+    observed: Observed, settings: Settings, *, is_silent: bool, files: str
+) -> Finding | None:
     """Return the first thing that is wrong, the most fundamental first."""
     refused = _refused_pods(observed.children)
     if refused is not None:
@@ -113,7 +126,11 @@ def _finding(observed: Observed, settings: Settings, *, is_silent: bool) -> Find
             return Finding("Unschedulable", f"no node takes a worker: {pod.unscheduled_message}")
     for pod in observed.pods:
         if not pod.is_ready and pod.exit_code and pod.exit_code not in _KILLED:
-            return Finding(_reason_of_exit(pod.exit_code), pod.exit_message or "it says nothing")
+            message = pod.exit_message or "it says nothing"
+            if pod.exit_code in {_EXIT_SETTINGS, _EXIT_BROKER} and files:
+                # The worker names a path; whoever wrote the simulation named a secret.
+                message = f"{message} ({files}; see spec.kafka)"
+            return Finding(_reason_of_exit(pod.exit_code), message)
     if is_silent:
         return Finding(
             "BrokerUnreachable", "the broker acknowledges nothing; what is due waits in the workers"

@@ -112,6 +112,11 @@ class Observed:
             if pod.name in scrapes and not pod.is_leaving
         }
 
+    def unseen(self) -> frozenset[int]:
+        """Return the workers that are ready and gave no figures."""
+        ready = {pod.worker for pod in self.pods if pod.is_ready and not pod.is_leaving}
+        return frozenset(ready - self.figures().keys())
+
 
 def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
     """Read a pod as the API server gives it."""

@@ -36,7 +36,13 @@ from clickstream_operator.core.desired import (
 )
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.observed import SIMULATION_LABEL
-from clickstream_operator.core.scaling import Trend, first_workers, is_silent, next_workers
+from clickstream_operator.core.scaling import (
+    Trend,
+    first_workers,
+    is_missed,
+    is_silent,
+    next_workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +58,8 @@ _REVISIONS = 20
 _REVISIONS_BYTES = 200_000
 _RATE_STEP = 0.02
 """Of the target: smaller changes of the achieved rate are not written."""
+_UNSEEN_SECONDS = 30.0
+"""How long a worker that is ready may give no figures; an answer may be lost on the way."""
 _SILENT_SECONDS = 10.0
 """How long nothing must be acknowledged; a worker that has just begun is silent for a moment."""
 _DELIVERED_SECONDS = 60.0
@@ -65,11 +73,13 @@ class Memory:
     Attributes:
         trend: For the decision how many workers there shall be.
         silent_since: Since when nothing has been acknowledged without a break, Unix seconds.
+        unseen_since: Since when a worker that is ready has given no figures, Unix seconds.
         written_at: When the status was written last, Unix seconds.
     """
 
     trend: Trend = field(default_factory=Trend)
     silent_since: float | None = None
+    unseen_since: float | None = None
     written_at: float = 0.0
 
 
@@ -172,14 +182,16 @@ def _running(
     before = int(status.get("workers", 0)) or first_workers(simulation.spec, settings)
     figures = observed.figures()
     workers, trend = next_workers(simulation.spec, before, figures, memory.trend, now, settings)
-    since = trend.below_since
     silent_since = (memory.silent_since or now) if is_silent(figures) else None
+    unseen_since = (memory.unseen_since or now) if observed.unseen() else None
     judged = verdict(
         workers,
         observed,
         settings,
-        is_missed=since is not None and (now - since >= settings.below_seconds or workers > before),
+        is_missed=is_missed(trend, now, settings),
         is_silent=silent_since is not None and now - silent_since >= _SILENT_SECONDS,
+        is_unseen=unseen_since is not None and now - unseen_since >= _UNSEEN_SECONDS,
+        files=Broker(simulation.spec.kafka, settings).files(),
         failure=failure,
     )
     run, course = _course(resource, simulation, workers, now, settings)
@@ -189,7 +201,7 @@ def _running(
         judged,
         decided,
         observed,
-        replace(memory, trend=trend, silent_since=silent_since),
+        replace(memory, trend=trend, silent_since=silent_since, unseen_since=unseen_since),
         now,
     )
     wanted = children(simulation, owner, run, settings, observed)

@@ -23,6 +23,7 @@ __all__ = [
     "Trend",
     "first_workers",
     "is_below",
+    "is_missed",
     "is_pushed_back",
     "is_silent",
     "most_workers",
@@ -31,6 +32,10 @@ __all__ = [
 
 _REACHED = 0.95
 """Of the target; below it the rate is missed."""
+_COUNTABLE_PER_SECOND = 4.0
+"""From so many events a worker's last ten seconds hold enough of them to tell 95 % from all."""
+_LATE_SECONDS = 10.0
+"""How late the next event of a slower shop must be for the rate to be missed."""
 _BUSY_ENOUGH = 0.6
 """What the workers that stay may be busy after one has gone."""
 _QUEUE_FULL = 0.8
@@ -75,7 +80,16 @@ def is_pushed_back(figures: Mapping[int, Scrape], settings: Settings) -> bool:
 def is_below(figures: Mapping[int, Scrape]) -> bool:
     """Say whether all workers together miss the rate."""
     target = sum(row.target for row in figures.values())
-    return sum(row.achieved for row in figures.values()) < _REACHED * target
+    if sum(row.achieved for row in figures.values()) >= _REACHED * target:
+        return False
+    return target >= _COUNTABLE_PER_SECOND or any(
+        row.lag_seconds > _LATE_SECONDS for row in figures.values()
+    )
+
+
+def is_missed(trend: Trend, now: float, settings: Settings) -> bool:
+    """Say whether the rate has been missed for as long as it takes to add a worker."""
+    return trend.below_since is not None and now - trend.below_since >= settings.below_seconds
 
 
 def is_silent(figures: Mapping[int, Scrape]) -> bool:
@@ -101,15 +115,15 @@ def next_workers(
         now: Unix seconds.
         settings: How long to wait for what.
     """
-    most = most_workers(spec, settings)
-    if spec.workers.count is not None or workers > most:
+    most, is_fixed = most_workers(spec, settings), spec.workers.count is not None
+    if workers > most or (is_fixed and workers < most):
         return most, Trend()
     if len(figures) < workers:
         # Some are starting or away: nothing can be said, and nothing is to be done.
         return workers, Trend()
     busy = tuple(sorted((number, row.busy_seconds, now) for number, row in figures.items()))
     below = is_below(figures) and not is_pushed_back(figures, settings)
-    calm = workers > 1 and not below and _is_calm(trend.busy, busy, workers)
+    calm = workers > 1 and not is_fixed and not below and _is_calm(trend.busy, busy, workers)
     seen = replace(
         trend,
         busy=busy,
@@ -118,8 +132,8 @@ def next_workers(
         else None,
         calm_since=(trend.calm_since if trend.calm_since is not None else now) if calm else None,
     )
-    if seen.below_since is not None and now - seen.below_since >= settings.below_seconds:
-        return min(workers + 1, most), replace(seen, below_since=now)
+    if workers < most and is_missed(seen, now, settings):
+        return workers + 1, Trend()
     if seen.calm_since is not None and now - seen.calm_since >= settings.calm_seconds:
         return workers - 1, Trend()
     return workers, seen

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import LateRecord
 
 __all__ = ["LateRecords"]
@@ -44,6 +45,10 @@ class LateRecords:
     def close(self, late: LateRecord) -> None:
         """Forget a record: the broker has it."""
         del self._open[late.shard][late.shard_seq]
+
+    def tallies(self) -> list[Tally]:
+        """Return the figures of all records without acknowledgement."""
+        return [late.tally for known in self._open.values() for late in known.values()]
 
     def open_up_to(self, shard: int, shard_seq: int) -> list[LateRecord]:
         """Return a shard's records without acknowledgement, of events up to a number."""

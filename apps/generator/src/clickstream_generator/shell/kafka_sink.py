@@ -38,6 +38,7 @@ _SETTING_TO_LOOK_AT = {
     "UNKNOWN_TOPIC_OR_PART": "the topic's name and whether it has been created",
     "_UNKNOWN_TOPIC": "the topic's name and whether it has been created",
     "TOPIC_AUTHORIZATION_FAILED": "the user's ACLs",
+    "GROUP_AUTHORIZATION_FAILED": "the user's ACLs",
     "_AUTHENTICATION": "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE",
     "SASL_AUTHENTICATION_FAILED": "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE",
     "_SSL": "CLICKSTREAM_GENERATOR_CA_FILE",
@@ -55,6 +56,8 @@ class Batch:
         tally: Figures by shard and minute.
         sent_by_shard: Records by shard.
         last_seq: Highest ``shard_seq`` by shard.
+        events: Events that the visitors made: planted copies do not count, and what is planted as
+            lost or held back does.
         done: What is to happen when this batch and all before it are acknowledged.
         waiting: Reports that have not come yet.
         size_bytes: Length of the values.
@@ -63,6 +66,7 @@ class Batch:
     tally: Tally = field(default_factory=dict)
     sent_by_shard: dict[int, int] = field(default_factory=dict)
     last_seq: dict[int, int] = field(default_factory=dict)
+    events: int = 0
     done: Callable[[], None] | None = None
     waiting: int = 0
     size_bytes: int = 0
@@ -103,6 +107,10 @@ class KafkaSink:
     def in_flight(self) -> int:
         """Return how many records have no acknowledgement yet."""
         return len(self._producer)
+
+    def tallies(self) -> list[Tally]:
+        """Return the figures of what has no acknowledgement yet."""
+        return [batch.tally for batch in self._flying]
 
     def has_room(self, records: int) -> bool:
         """Say whether so many more may be sent without passing the limit."""
@@ -200,13 +208,13 @@ def is_hopeless(error: KafkaError) -> bool:
     return bool(error.fatal() or error.name() in _HOPELESS)
 
 
-def refusal(error: KafkaError) -> BrokerRefused:
+def refusal(error: KafkaError, otherwise: str = "the broker's log") -> BrokerRefused:
     """Name the setting to look at; a fatal error tells its cause in its text only."""
     cause = error.name()
     if error.fatal():
         known = {name: KafkaError(getattr(KafkaError, name)).str() for name in _SETTING_TO_LOOK_AT}
         cause = next((name for name, text in known.items() if text in error.str()), cause)
-    look_at = _SETTING_TO_LOOK_AT.get(cause, "the broker's log")
+    look_at = _SETTING_TO_LOOK_AT.get(cause, otherwise)
     return BrokerRefused(cause, error.str(), look_at)
 
 

@@ -1,13 +1,15 @@
 """Keeping each shard's state in Kafka, so that whoever carries it next goes on where it was.
 
 Owns the order in which state is kept: a snapshot is published once everything before it is
-acknowledged, and a revision takes over once its announcement is. It does not know how events
-are sent nor when they are due.
+acknowledged, and a revision takes over once its announcement is. Snapshots are packed beside the
+events' way: one takes a tenth of a second, for which no event is to wait. It does not know how
+events are sent nor when they are due.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from clickstream_generator.shell.shard_log import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from uuid import UUID
 
     from clickstream_generator.core.accounts import Account
@@ -83,6 +86,12 @@ class ShardKeeper:
         self._turns = deque(simulator.shards)
         self._next_capture = 0.0
         self._next_positions = 0.0
+        self._packer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshots")
+        self._packing: deque[tuple[int, Snapshot, Future[bytes]]] = deque()
+
+    def is_idle(self) -> bool:
+        """Say whether every snapshot that was taken is on its way."""
+        return not self._packing
 
     def resume(self, number: int, generation: int, revisions: tuple[Revision, ...]) -> None:
         """Go on after a shard's stored snapshot.
@@ -127,6 +136,7 @@ class ShardKeeper:
 
     def leave(self) -> None:
         """Say how far the shards have got, and that whoever wants them may have them."""
+        self._packer.shutdown()
         self.publish_positions(is_left=True)
 
     def publish_positions(
@@ -145,6 +155,7 @@ class ShardKeeper:
 
     def close(self) -> None:
         """Say that every shard is over, and let go of what was kept."""
+        self._packer.shutdown()
         rows = [
             row
             for number, account in self._accounts.items()
@@ -169,10 +180,19 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, [], Batch(done=partial(self._keep, number, snapshot)))
 
     def _keep(self, number: int, snapshot: Snapshot) -> None:
-        """Publish a snapshot, with the account as it is now: of exactly the events before it."""
+        """Have a snapshot packed, with the account as it is: of exactly the events before it."""
         held = self._late.open_up_to(number, snapshot.shard_seq)
         snapshot.arrays.update(self._accounts[number].to_arrays(), **held_arrays(held))
-        content = dump_snapshot(snapshot)
+        packed = self._packer.submit(dump_snapshot, snapshot)
+        self._packing.append((number, snapshot, packed))
+
+    def publish_packed(self) -> None:
+        """Publish the snapshots that are packed by now, in the order in which they were taken."""
+        while self._packing and self._packing[0][2].done():
+            number, snapshot, packed = self._packing.popleft()
+            self._publish(number, snapshot, packed.result())
+
+    def _publish(self, number: int, snapshot: Snapshot, content: bytes) -> None:
         self._generation[number] += 1
         self.snapshot_bytes[number] = len(content)
         rows = snapshot_records(self._run_id, number, self._generation[number], content)

@@ -247,10 +247,7 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
         consumer.poll(0)  # lets the client say what it has noticed
         if hopeless:
             raise refusal(hopeless[0]) from None
-        error = failure.args[0]
-        raise BrokerRefused(
-            error.name(), error.str(), "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"
-        ) from None
+        raise refusal(failure.args[0], "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS") from None
     finally:
         consumer.close()
 

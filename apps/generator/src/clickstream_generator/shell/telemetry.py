@@ -48,6 +48,8 @@ class Telemetry:
         self.achieved = self._gauge("clickstream_generator_achieved_events_per_second")
         self.active_sessions = self._gauge("clickstream_generator_active_sessions")
         self.queue = self._gauge("clickstream_generator_queue_messages")
+        self.queue_limit = self._gauge("clickstream_generator_queue_limit_messages")
+        self.simulation = self._gauge("clickstream_generator_simulation_info")
         self.lag = self._gauge("clickstream_generator_event_lag_seconds")
         self.spec_changes = self._counter("clickstream_generator_spec_changes_total")
         self.snapshot_bytes = self._gauge("clickstream_generator_snapshot_bytes")

@@ -115,6 +115,7 @@ class Worker:
             settings.snapshot_seconds,
         )
         self._recent: deque[tuple[float, int]] = deque()
+        self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
 
@@ -168,11 +169,11 @@ class Worker:
         """
         # Before the first event: where the run began must be known to whoever goes on.
         self._keeper.keep_all()
-        while not stop.is_set() and not self._sink.is_idle():
-            self._acknowledge(self._sink.poll(_TICK_SECONDS))
+        while not stop.is_set() and not self._is_settled():
+            self._settle()
         self._telemetry.is_ready = True
         self._leave_out_the_pause()
-        next_ledger = working_since = self._clock.now()
+        next_ledger = working_since = self._began = self._clock.now()
         while not stop.is_set() and not self._simulator.is_over():
             now = self._clock.now()
             self._look_for_change(now)
@@ -184,6 +185,7 @@ class Worker:
                 next_ledger = now + _LEDGER_SECONDS
             self._keeper.be_heard(now)
             self._keeper.keep_in_turn(now)
+            self._keeper.publish_packed()
             # Full ticks follow each other at once; a light one waits for the next moment.
             wait = 0.0 if sent >= self._bite // 2 else _TICK_SECONDS
             idle_from = self._clock.now()
@@ -210,7 +212,8 @@ class Worker:
         planted = self._plant(events, int(now * 1000))
         self._count_sent(planted.sent_by_shard)
         self._sink.send(
-            planted.records, Batch(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
+            planted.records,
+            Batch(planted.tally, planted.sent_by_shard, _last_seq(events.rows), len(events)),
         )
         counts = np.bincount(events.rows["code"], minlength=len(EVENT_NAMES))
         for code, count in enumerate(counts.tolist()):
@@ -248,16 +251,19 @@ class Worker:
 
     def _acknowledge(self, batches: list[Batch]) -> None:
         """Write what the broker has acknowledged into the accounts."""
-        acknowledged = 0
+        acknowledged = events = 0
         for batch in batches:
             self._account_for(batch.tally, batch.sent_by_shard, batch.last_seq)
             acknowledged += sum(batch.sent_by_shard.values())
+            events += batch.events
             if batch.done is not None:
                 batch.done()
         if acknowledged:
             self._delivered += acknowledged
-            self._recent.append((self._clock.now(), acknowledged))
             self._telemetry.acknowledged.inc(acknowledged)
+        if events:
+            # Events, as the target counts them: faults make records of them, more or fewer.
+            self._recent.append((self._clock.now(), events))
 
     def _account_for(
         self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
@@ -333,6 +339,9 @@ class Worker:
         lateness_minutes = self._simulation.spec.faults.max_lateness_seconds // 60 + 2
         reached_ms = int(self._simulator.reached_seconds(now) * 1000)
         oldest_ms = reached_ms - max(_KEEP_MINUTES, lateness_minutes) * MINUTE_MS
+        # History runs days ahead of its acknowledgements: what is open keeps its minutes.
+        tallies = (*self._sink.tallies(), *self._late.tallies())
+        oldest_ms = min([oldest_ms, *(minute_ms for row in tallies for _, minute_ms in row)])
         rows: list[tuple[bytes, bytes | None]] = []
         for number, account in self._accounts.items():
             key = f"{self._run_id}/{number}".encode()
@@ -350,7 +359,8 @@ class Worker:
         """Bring the metrics up to date."""
         while self._recent and self._recent[0][0] < now - _ACHIEVED_SECONDS:
             self._recent.popleft()
-        span = now - self._recent[0][0] if self._recent else 0.0
+        # The time looked back upon, not that since the oldest batch: one batch makes no rate.
+        span = min(_ACHIEVED_SECONDS, now - self._began)
         counted = sum(count for _, count in self._recent)
         shown = self._telemetry
         shown.achieved.set(counted / span if span else 0.0)
@@ -401,12 +411,21 @@ class Worker:
             DrainTimeout: It was not in time.
         """
         deadline = self._clock.now() + self._settings.drain_seconds
-        while not self._sink.is_idle():
+        while not self._is_settled():
             now = self._clock.now()
             if now > deadline:
                 raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
-            self._acknowledge(self._sink.poll(_TICK_SECONDS))
+            self._settle()
             self._keeper.be_heard(now)
+
+    def _is_settled(self) -> bool:
+        """Say whether everything is acknowledged, and every snapshot too."""
+        return self._sink.is_idle() and self._keeper.is_idle()
+
+    def _settle(self) -> None:
+        """Wait a moment for acknowledgements, and do what they bring about."""
+        self._acknowledge(self._sink.poll(_TICK_SECONDS))
+        self._keeper.publish_packed()
 
 
 def _last_seq(rows: np.ndarray) -> dict[int, int]:

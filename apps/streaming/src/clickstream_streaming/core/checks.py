@@ -15,7 +15,7 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.ledger import FAULT_REASONS
 
-from clickstream_streaming.core.marts import COUNTS, MARTS, Mart, source_of
+from clickstream_streaming.core.marts import COUNTS, MARTS, Mart, is_kept, is_whole, source_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -140,26 +140,19 @@ WHERE runs.run_id IS NULL
 """
 
 
-_SINCE = "(SELECT max_event_time FROM ops.progress WHERE query = 'retention')"
-_IS_KEPT = f"coalesce({{time}} >= {_SINCE}, true)"
-"""Days that were dropped can be judged no more; a day's table goes as a whole."""
-
-
 def _mart(mart: Mart) -> str:
     """Compare a mart with its definition over all that is stored, row by row."""
     columns = ", ".join(mart.columns)
     key = ", ".join(mart.key)
-    kept = _IS_KEPT.format(time=mart.kept_by) if mart.kept_by else "true"
+    kept = is_kept(mart.kept_by) if mart.kept_by else "true"
     # A sum may have come back to nothing; its row is as good as none.
     sums = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
-    # What began before the first kept day is there only in part.
-    begun = f" AND ({key}) NOT IN (SELECT {key} FROM {mart.table} AS one WHERE NOT {kept})"
     return f"""
 WITH found AS (
     SELECT {columns} FROM {mart.table} AS one WHERE {kept} AND ({sums})
 ), wanted AS (
     SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
-    WHERE {kept}{begun if mart.kept_by else ""}
+    WHERE {is_whole(mart)}
 )
 SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
@@ -181,7 +174,7 @@ WITH ended AS (
 ), wanted AS (
     SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
     FROM ops.ledger INNER JOIN ended USING (run_id, shard)
-    WHERE events > 0 AND {_IS_KEPT.format(time="minute")}
+    WHERE events > 0 AND {is_kept("minute")}
 )
 SELECT format('ledger run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)

@@ -27,6 +27,8 @@ __all__ = [
     "VISITS",
     "VISIT_MARTS",
     "Mart",
+    "is_kept",
+    "is_whole",
     "source_of",
 ]
 
@@ -197,14 +199,15 @@ VISITS = Mart(
     ),
     "events",
     f"""
-SELECT session_id, min(simulation) AS simulation, (array_agg(run_id))[1] AS run_id,
-    min(user_id) AS user_id, min(persona) AS persona, min(country) AS country,
-    min(city) AS city, min(language) AS language, min(device) AS device, min(os) AS os,
-    min(browser) AS browser, min(channel) AS channel, min(campaign) AS campaign,
-    min(visit_number) AS visit_number, min(event_time) AS started_at,
+SELECT session_id, any_value(simulation) AS simulation, any_value(run_id) AS run_id,
+    any_value(user_id) AS user_id, any_value(persona) AS persona, any_value(country) AS country,
+    any_value(city) AS city, any_value(language) AS language, any_value(device) AS device,
+    any_value(os) AS os, any_value(browser) AS browser, any_value(channel) AS channel,
+    any_value(campaign) AS campaign,
+    any_value(visit_number) AS visit_number, min(event_time) AS started_at,
     max(event_time) AS last_event_at, min(session_seq) AS first_seq,
     max(session_seq) AS last_seq, (array_agg(page ORDER BY session_seq))[1] AS entry_page,
-    (array_agg(page ORDER BY session_seq DESC))[1] AS exit_page,
+    (array_agg(page ORDER BY session_seq))[count(*)] AS exit_page,
     count(*)::integer AS events, {_COUNTED.replace(" AS", "::integer AS")},
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0)::bigint AS added_minor,
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0)::bigint
@@ -327,6 +330,28 @@ MARTS = (
     *VISIT_MARTS, VISITORS_HOUR,
 )  # fmt: skip
 """All of them; each follows from ``raw.events`` or from one that stands before it."""
+
+_KEPT_SINCE = "(SELECT max_event_time FROM ops.progress WHERE query = 'retention')"
+
+
+def is_kept(moment: str) -> str:
+    """Return whether what happened then can still be worked out, as SQL.
+
+    Days that were dropped cannot; a day's table goes as a whole.
+    """
+    return f"coalesce({moment} >= {_KEPT_SINCE}, true)"
+
+
+def is_whole(mart: Mart) -> str:
+    """Return whether a row ``one`` that was worked out follows from all of its events, as SQL.
+
+    What began before the first kept day is there only in part; the mart's own row says so.
+    """
+    if not mart.kept_by:
+        return "true"
+    key, kept = ", ".join(mart.key), is_kept(mart.kept_by)
+    return f"{kept} AND ({key}) NOT IN (SELECT {key} FROM {mart.table} AS one WHERE NOT {kept})"
+
 
 _SOLD = """(
     SELECT bought.simulation, 'purchase' AS event_name, jsonb_agg(to_jsonb(line)) AS items

@@ -1,167 +1,212 @@
-"""Kafka records to events, ledger records and rejects.
+"""Bytes to columns: many records at a time, and with care those that cannot go that way.
 
-Owns the way from bytes to checked columns: every record comes out exactly once, as what it
-is, or with the reason why it is nothing. It does not know what becomes of them.
+Owns how the records' texts are read. Arrow reads a whole chunk as if it were a file of JSON lines,
+which is strict: it takes nothing that :mod:`clickstream_streaming.core.careful` would not, and
+if it takes a chunk, each record of it is one row. What it refuses is read in smaller parts, at last
+one by one. It does not know what values are allowed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cache
 
-from clickstream_contract.derive import spark_schema
-from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
-from clickstream_contract.fields import FieldType
-from clickstream_contract.ledger import LEDGER_FIELDS
-from clickstream_contract.topics import LEDGER, RejectReason
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pajson
+from clickstream_contract.events import ITEM_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.topics import RejectReason
 
-from clickstream_streaming.core.rules import Rule, event_rules, flag_rules, ledger_rules
+from clickstream_streaming.core.careful import Row, read_carefully
+from clickstream_streaming.core.forms import containing, start_and_end_bytes, truths
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+__all__ = ["Parsed", "parse", "parse_carefully"]
 
-    from clickstream_contract.fields import Field
-    from pyspark.sql import Column, DataFrame
+_TYPES = {
+    FieldType.TEXT: pa.string(),
+    FieldType.UUID: pa.string(),
+    FieldType.TIMESTAMP: pa.string(),
+    FieldType.INTEGER: pa.int32(),
+    FieldType.BIGINT: pa.int64(),
+}
+_FEW = 256
+"""So many records are read one by one if one among them cannot be read with the others."""
+_PARTS = 8
+_DEEP_BYTES = 1_000
+"""A shorter text cannot be nested so deeply that reading it one by one would not end well."""
+_DEEP = 400
+_NO_NUMBERS = (b"NaN", b"Inf")
+"""No JSON, but Arrow takes them for numbers in fields that nobody wants."""
 
-__all__ = ["checked_records", "event_columns"]
 
-_CORRUPT = "_corrupt"
-_MARK = "|"
-_AS_TEXT = (FieldType.TEXT, FieldType.UUID, FieldType.TIMESTAMP)
-_WRITTEN_AS_TEXT = [field.name for field in EVENT_FIELDS if field.type in _AS_TEXT]
-_ITEM_TEXTS = sum(field.type in _AS_TEXT for field in ITEM_FIELDS)
-_TEXT_FIELDS = [field.name for field in EVENT_FIELDS if field.type is FieldType.TEXT]
-# A field that must be text and holds something else: Spark would take its JSON for the text.
-_TEXT_IS_NO_TEXT = f'"({"|".join(_TEXT_FIELDS)})"\\s*:\\s*[^"\\sn]'
+@dataclass(frozen=True)
+class Parsed:
+    """What some records hold.
+
+    Attributes:
+        rows: Which of the records are objects of the schema, ascending; shape (objects,).
+        objects: These, a column for each field.
+        wrong_texts: Mask over ``objects``: a field that should be text is not.
+        reasons: Of all other records, by their number, why they are none.
+    """
+
+    rows: np.ndarray
+    objects: pa.RecordBatch
+    wrong_texts: np.ndarray
+    reasons: dict[int, RejectReason]
 
 
-def checked_records(kafka: DataFrame) -> DataFrame:
-    """Check records of the events' and the ledger's topic.
+def parse(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
+    """Read records.
 
     Args:
-        kafka: What Spark's Kafka source gives: key, value, topic, partition, offset, timestamp.
-
-    Returns:
-        topic, partition, offset, timestamp, key, value; ``event`` and ``ledger``, of which at
-        most one is set; ``reason`` and ``detail``, set where neither is; ``flags``, what is odd
-        about an event.
+        values: Their bytes; some thousands, so that a processor's cache holds them.
+        fields: The fields that are wanted; others are passed over.
     """
-    text = F.col("value").cast("string")
-    size = F.length("value")
-    fit = (size <= MAX_EVENT_BYTES) & F.is_valid_utf8(text)
-    is_ledger = F.col("topic") == LEDGER.name
-    parsed = kafka.select(
-        "topic", "partition", "offset", "timestamp", "key", "value",
-        F.when(fit, text).alias("text"),
-        is_ledger.alias("is_ledger"),
-    ).select(
-        "*",
-        F.when(~is_ledger, _from_json(EVENT_FIELDS)).alias("event"),
-        F.when(is_ledger, _from_json(LEDGER_FIELDS)).alias("ledger"),
-    )  # fmt: skip
-    corrupt = F.coalesce(F.col(f"event.{_CORRUPT}"), F.col(f"ledger.{_CORRUPT}")).isNotNull()
-    text_column = F.col("text")
-    # Trimming copies the text: only what does not look like an object as it stands needs it.
-    is_object = (text_column.startswith("{") & text_column.endswith("}")) | (
-        F.trim(text_column).startswith("{") & F.trim(text_column).endswith("}")
+    reader = _Reader(values, fields)
+    readable = reader.refuse_unreadable()
+    together = _are_plain(values)[readable]
+    reader.read_together(readable[together])
+    reader.read_one_by_one(readable[~together])
+    return reader.result()
+
+
+def parse_carefully(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
+    """Read records one by one: the same as :func:`parse`, and many times slower."""
+    reader = _Reader(values, fields)
+    reader.read_one_by_one(reader.refuse_unreadable())
+    return reader.result()
+
+
+class _Reader:
+    """Some records on their way to a table."""
+
+    def __init__(self, values: pa.BinaryArray, fields: tuple[Field, ...]) -> None:
+        self._values = values
+        self._fields = fields
+        self._reasons: dict[int, RejectReason] = {}
+        self._parts: list[tuple[np.ndarray, pa.RecordBatch]] = []
+        self._wrong_texts: list[int] = []
+
+    def refuse_unreadable(self) -> np.ndarray:
+        """Refuse what is no text, and return the numbers of the others."""
+        sizes = pc.fill_null(pc.binary_length(self._values), 0).to_numpy()
+        readable = sizes <= MAX_EVENT_BYTES
+        self._refuse(np.flatnonzero(~readable), RejectReason.OVERSIZED)
+        if self._values.null_count:
+            missing = truths(pc.is_null(self._values))
+            self._refuse(np.flatnonzero(missing), RejectReason.NO_VALUE)
+            readable &= ~missing
+        rows = np.flatnonzero(readable)
+        chosen = self._take(rows)
+        try:
+            chosen.cast(pa.string())
+        except (pa.ArrowInvalid, UnicodeDecodeError):
+            fine = np.array([_is_utf8(value) for value in chosen.to_pylist()], dtype=bool)
+            self._refuse(rows[~fine], RejectReason.BAD_ENCODING)
+            rows = rows[fine]
+        return rows
+
+    def read_together(self, rows: np.ndarray) -> None:
+        """Read records at once; if one of them cannot be read so, in parts, at last one by one."""
+        if not len(rows):
+            return
+        objects = _read_lines(self._take(rows), _schema(self._fields))
+        if objects is not None:
+            self._parts.append((rows, objects))
+        elif len(rows) <= _FEW:
+            self.read_one_by_one(rows)
+        else:
+            for part in np.array_split(rows, _PARTS):
+                self.read_together(part)
+
+    def read_one_by_one(self, rows: np.ndarray) -> None:
+        """Read each record for itself."""
+        found, kept = [], []
+        for number in rows.tolist():
+            row = read_carefully(self._values[number].as_py(), self._fields)
+            if isinstance(row, Row):
+                found.append(row.values)
+                kept.append(number)
+                if row.is_text_wrong:
+                    self._wrong_texts.append(number)
+            else:
+                self._reasons[number] = row
+        if kept:
+            schema = _schema(self._fields)
+            part = pa.RecordBatch.from_pylist(found, schema)
+            self._parts.append((np.array(kept), part))
+
+    def result(self) -> Parsed:
+        """Return all that was read, in the records' order."""
+        if not self._parts:
+            empty = _schema(self._fields).empty_table().to_batches()
+            objects = empty[0] if empty else pa.RecordBatch.from_pylist([], _schema(self._fields))
+            return Parsed(np.zeros(0, int), objects, np.zeros(0, bool), self._reasons)
+        rows = np.concatenate([numbers for numbers, _ in self._parts])
+        objects = pa.concat_batches([part for _, part in self._parts])
+        if len(self._parts) > 1:
+            order = np.argsort(rows)
+            rows, objects = rows[order], objects.take(pa.array(order))
+        return Parsed(rows, objects, np.isin(rows, self._wrong_texts), self._reasons)
+
+    def _refuse(self, rows: np.ndarray, reason: RejectReason) -> None:
+        self._reasons |= dict.fromkeys(rows.tolist(), reason)
+
+    def _take(self, rows: np.ndarray) -> pa.BinaryArray:
+        """Return some records; all of them without copying."""
+        return self._values if len(rows) == len(self._values) else self._values.take(pa.array(rows))
+
+
+def _read_lines(values: pa.BinaryArray, schema: pa.Schema) -> pa.RecordBatch | None:
+    """Read records as lines of JSON, or return nothing if that is not what they are."""
+    lines = pc.binary_join_element_wise(values, b"", b"\n")
+    text = pa.py_buffer(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
+    try:
+        table = pajson.read_json(
+            pa.BufferReader(text),
+            read_options=pajson.ReadOptions(use_threads=False, block_size=text.size + 1),
+            parse_options=pajson.ParseOptions(
+                explicit_schema=schema, unexpected_field_behavior="ignore"
+            ),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    # Each begins with a brace, so each is one object at least: none of them is two.
+    return table.combine_chunks().to_batches()[0] if table.num_rows == len(values) else None
+
+
+def _are_plain(values: pa.BinaryArray) -> np.ndarray:
+    """Say which records look like one object that Arrow and a careful reader see alike."""
+    first, last = start_and_end_bytes(values)
+    plain = (first == ord("{")) & (last == ord("}"))
+    for mark in _NO_NUMBERS:
+        found = containing(values, mark)
+        if found is not None:
+            plain &= ~found
+    long = np.flatnonzero(
+        plain & (pc.fill_null(pc.binary_length(values), 0).to_numpy() > _DEEP_BYTES)
     )
-    is_json = F.try_parse_json(text_column).isNotNull()
-    no_text = ~F.col("is_ledger") & _is_unusual() & text_column.rlike(_TEXT_IS_NO_TEXT)
-    rules = [
-        Rule("", RejectReason.NO_VALUE, F.col("value").isNull()),
-        Rule("", RejectReason.OVERSIZED, size > MAX_EVENT_BYTES),
-        Rule("", RejectReason.BAD_ENCODING, text_column.isNull()),
-        Rule("", RejectReason.NOT_JSON, ~is_object | (corrupt & ~is_json)),
-        Rule("", RejectReason.WRONG_TYPE, corrupt),
-        *ledger_rules("ledger", F.col("is_ledger")),
-        # What follows is about events; a ledger record is done with here.
-        Rule("", None, F.col("is_ledger")),
-        _nul_rule(),
-        *event_rules("event", F.col("timestamp")),
-        Rule("", RejectReason.WRONG_TYPE, no_text),
-    ]
-    judged = parsed.withColumn("verdict", _verdict(rules))
-    fine = F.col("verdict").isNull()
-    return judged.select(
-        "topic", "partition", "offset", "timestamp", "key", "value",
-        F.split_part("verdict", F.lit(_MARK), F.lit(1)).alias("reason"),
-        F.split_part("verdict", F.lit(_MARK), F.lit(2)).alias("detail"),
-        F.when(fine, F.col("event")).alias("event"),
-        F.when(fine, F.col("ledger")).alias("ledger"),
-        _flags(flag_rules("event", F.col("timestamp"))).alias("flags"),
-    )  # fmt: skip
+    if len(long):
+        chosen = values.take(pa.array(long))
+        opened = pc.add(pc.count_substring(chosen, b"["), pc.count_substring(chosen, b"{"))
+        plain[long] = opened.to_numpy() < _DEEP
+    return plain
 
 
-def event_columns() -> list[Column]:
-    """Return the event's fields in the types of its table, from the column ``event``."""
-    columns = []
-    for field in EVENT_FIELDS:
-        value = F.col(f"event.{field.name}")
-        if field.type is FieldType.TIMESTAMP:
-            value = value.cast("timestamp")
-        elif field.type is FieldType.ITEMS:
-            value = F.to_json(value)
-        columns.append(value.alias(field.name))
-    return columns
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _from_json(fields: Sequence[Field]) -> Column:
-    """Parse the column ``text``; what does not fit leaves a mark in ``_corrupt``."""
-    schema = f"{spark_schema(fields)}, `{_CORRUPT}` string"
-    return F.from_json(
-        F.col("text"), schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _CORRUPT}
-    )
-
-
-def _is_unusual() -> Column:
-    """Say whether a text is worth a second look: whether a field that should be text is not.
-
-    The plain form of a text field is ``"name":"value"``. If its middle mark is there as often
-    as there are parsed texts, every text was one; if not, something may be wrong, or is merely
-    written in another way. Counting costs a tenth of the regular expression's search.
-    """
-    texts = F.coalesce(F.size("event.items"), F.lit(0)) * _ITEM_TEXTS
-    for name in _WRITTEN_AS_TEXT:
-        texts += F.col(f"event.{name}").isNotNull().cast("int")
-    return _count('":"') != texts
-
-
-def _count(mark: str) -> Column:
-    """Count how often a mark stands in the text."""
-    text = F.col("text")
-    without = F.replace(text, F.lit(mark), F.lit(""))
-    return (F.octet_length(text) - F.octet_length(without)) / len(mark)
-
-
-def _nul_rule() -> Rule:
-    """Return the rule that no text holds the character NUL, which JSON can write."""
-    texts = F.concat_ws("", *(F.col(f"event.{name}") for name in _TEXT_FIELDS))
-    # Looking for the escape first spares nearly all records the second look.
-    broken = F.col("text").contains("\\u0000") & texts.contains("\0")
-    return Rule("", RejectReason.BAD_ENCODING, broken)
-
-
-def _verdict(rules: list[Rule]) -> Column:
-    """Return reason and field of the first rule that is broken, or null.
-
-    One chain of cases, in which a condition that is unknown counts as not met: this is
-    evaluated for every record, so there is nothing in it twice.
-    """
-    first, *others = rules
-    chain = F.when(first.broken, _name(first))
-    for rule in others:
-        chain = chain.when(rule.broken, _name(rule))
-    return chain
-
-
-def _flags(rules: list[Rule]) -> Column:
-    """Return the names of the rules that find an event odd, or null."""
-    odd = [F.when(rule.broken, F.lit(rule.name)) for rule in rules]
-    # Most events break none: only the others pay for the list.
-    return F.when(F.coalesce(*odd).isNotNull(), F.concat_ws(",", *odd))
-
-
-def _name(rule: Rule) -> Column:
-    """Return what stands for a rule's verdict."""
-    text = None if rule.reason is None else f"{rule.reason.value}{_MARK}{rule.field}"
-    return F.lit(text).cast("string")
+@cache
+def _schema(fields: tuple[Field, ...]) -> pa.Schema:
+    """Return the columns for some fields; ids and times are text, a rule looks at them."""
+    lines = pa.list_(pa.struct([(item.name, _TYPES[item.type]) for item in ITEM_FIELDS]))
+    types = _TYPES | {FieldType.ITEMS: lines}
+    return pa.schema([(field.name, types[field.type]) for field in fields])

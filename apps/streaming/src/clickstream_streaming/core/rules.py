@@ -1,18 +1,20 @@
-"""Rules that a record must keep to be an event.
+"""Rules that a record must keep to be an event, or a record of the ledger.
 
-Owns a condition for each rule of the contract's table. Of the rules that reject, the first broken
-one counts, in the order of :data:`_REASONS`; of those that flag, all do. It does not know where
-records come from or go.
+Owns a condition for each rule of the contract's table, over columns. Of the rules that reject, the
+first broken one counts, in the order of :data:`_REASONS`; of those that flag, all do. It does
+not know where records come from or go.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.quality import (
@@ -24,17 +26,17 @@ from clickstream_contract.quality import (
     FlagReason,
 )
 from clickstream_contract.topics import RejectReason
-from pyspark.sql import functions as F
+
+from clickstream_streaming.core.forms import are_uuids, moments, truths
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Rule", "event_rules", "flag_rules", "ledger_rules"]
+__all__ = ["EVENT_RULES", "FLAG_RULES", "LEDGER_RULES", "Columns", "Rule"]
 
-_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-_TIME_LENGTH = len("2026-01-31T12:00:00.000Z")
-_EARLIEST = "2000-01-01T00:00:00Z"
-
+_EARLIEST = np.datetime64("2000-01-01T00:00:00", "us")
+_SECOND = np.timedelta64(1, "s")
+_PURCHASE = EVENT_NAMES.index("purchase")
 _REASONS = (
     RejectReason.BAD_ENCODING,
     RejectReason.MISSING_FIELD,
@@ -47,127 +49,247 @@ _REASONS = (
 """Reasons that fields can give, the one that is named first wins."""
 
 
+class Columns:
+    """Records of one kind, by column, with what several rules want to know of them.
+
+    Args:
+        objects: The records, a column for each field.
+        arrived: When Kafka got each, ``datetime64[us]``; what lies ahead of it is in the future.
+            Not the wall clock of the batch: a record read again must meet the same verdict.
+        wrong_texts: Mask: a field that should be text is not.
+        may_hold_nul: Whether the character NUL may stand in a text.
+    """
+
+    def __init__(
+        self,
+        objects: pa.RecordBatch,
+        arrived: np.ndarray,
+        wrong_texts: np.ndarray,
+        *,
+        may_hold_nul: bool,
+    ) -> None:
+        self.objects = objects
+        self.arrived = arrived
+        self.wrong_texts = wrong_texts
+        self.may_hold_nul = may_hold_nul
+        self._moments: dict[str, pa.TimestampArray] = {}
+
+    def __getitem__(self, name: str) -> pa.Array:
+        return self.objects.column(name)
+
+    def missing(self, name: str) -> np.ndarray | None:
+        """Say which records have no value in a field; nothing if all have one."""
+        column = self[name]
+        return truths(pc.is_null(column)) if column.null_count else None
+
+    def moments(self, name: str) -> pa.TimestampArray:
+        """Return a field's times; null where it holds none."""
+        if name not in self._moments:
+            self._moments[name] = moments(self[name])
+        return self._moments[name]
+
+    def times(self, name: str) -> np.ndarray:
+        """Return a field's times as ``datetime64[us]``; NaT compares as false with all."""
+        return np.asarray(self.moments(name).to_numpy(zero_copy_only=False), "datetime64[us]")
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """Return each event's name as its place in ``EVENT_NAMES``; one behind if it has none."""
+        found = pc.index_in(self["event_name"], pa.array(EVENT_NAMES))
+        return np.asarray(pc.fill_null(found, len(EVENT_NAMES)).to_numpy())
+
+    @cached_property
+    def is_purchase(self) -> np.ndarray:
+        """Say which events are orders."""
+        return np.asarray(self.names == _PURCHASE)
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One rule; ``broken`` is true for a record that breaks it."""
+    """One rule."""
 
     field: str
     """The field it is about; empty if it is about the whole record."""
-    reason: RejectReason | FlagReason | None
-    """What is wrong; ``None`` if the record is fine and no later rule applies."""
-    broken: Column
+    reason: RejectReason | FlagReason
+    """What is wrong with a record that breaks it."""
+    broken: Callable[[Columns], np.ndarray | None]
+    """Says which records break it; nothing if none does."""
 
     @property
     def name(self) -> str:
         """Return the rule's name in the contract's table."""
-        return f"{self.field or RECORD}.{self.reason.value if self.reason else ''}"
+        return f"{self.field or RECORD}.{self.reason.value}"
 
 
-def event_rules(event: str, arrived: Column) -> list[Rule]:
-    """Return the rules of an event.
-
-    Args:
-        event: Name of the column with the parsed event.
-        arrived: When Kafka got the record; what lies ahead of it is in the future. Not the
-            wall clock of the batch: a record read again must meet the same verdict, and a
-            constant that changes with each batch would make Spark compile each one anew.
-    """
-    rules = [rule for field in EVENT_FIELDS for rule in _field_rules(event, field)]
-    latest = arrived + F.expr(f"interval {TOLERATED_SECONDS} seconds")
-    moment = F.col(f"{event}.event_time").try_cast("timestamp")
-    rules.append(Rule("event_time", RejectReason.FUTURE_TIME, moment > latest))
-    items = F.col(f"{event}.items")
-    bad_line = F.exists(items, lambda line: reduce(or_, _line_breaks(line)))
-    no_line = (F.col(f"{event}.event_name") == "purchase") & (F.size(items) == 0)
-    rules.append(Rule("items", RejectReason.MISSING_FIELD, bad_line | no_line))
-    return sorted(rules, key=_rank)
-
-
-def _rank(rule: Rule) -> int:
-    return _REASONS.index(rule.reason) if rule.reason in _REASONS else -1
-
-
-def flag_rules(event: str, arrived: Column) -> list[Rule]:
-    """Return the rules by which a stored event can be odd.
-
-    Args:
-        event: Name of the column with the parsed event; null for what is no event.
-        arrived: When Kafka got the record.
-    """
-    moment = F.col(f"{event}.event_time").try_cast("timestamp")
-    sent_at = F.col(f"{event}.sent_at").try_cast("timestamp")
-    price, value = F.col(f"{event}.price_minor"), F.col(f"{event}.value_minor")
-    is_order = F.col(f"{event}.event_name") == "purchase"
-    late = arrived - F.expr(f"interval {LATE_SECONDS} seconds")
-    ahead = arrived + F.expr(f"interval {TOLERATED_SECONDS} seconds")
-    return [
-        Rule("event_time", FlagReason.LATE, moment < late),
-        Rule("sent_at", FlagReason.CLOCK_AHEAD, sent_at > ahead),
-        Rule("quantity", FlagReason.LARGE, F.col(f"{event}.quantity") > LARGE_QUANTITY),
-        Rule("price_minor", FlagReason.ZERO, price == 0),
-        Rule("value_minor", FlagReason.LARGE, is_order & (value > HUGE_ORDER_MINOR)),
-        Rule("value_minor", FlagReason.ZERO, is_order & (value == 0)),
-    ]
-
-
-def ledger_rules(record: str, is_ledger: Column) -> list[Rule]:
-    """Return the rules of a ledger record: it is all there, and ids and times are such.
-
-    Args:
-        record: Name of the column with the parsed record.
-        is_ledger: Whether the record is from the ledger's topic.
-    """
-    missing = [F.col(f"{record}.{field.name}").isNull() for field in LEDGER_FIELDS]
-    return [
-        Rule("", RejectReason.MISSING_FIELD, is_ledger & reduce(or_, missing)),
-        Rule("run_id", RejectReason.WRONG_TYPE, ~F.col(f"{record}.run_id").rlike(_UUID)),
-        Rule(
-            "minute",
-            RejectReason.WRONG_TYPE,
-            is_ledger & F.col(f"{record}.minute").try_cast("timestamp").isNull(),
-        ),
-    ]
-
-
-def _field_rules(record: str, field: Field) -> list[Rule]:
+def _of_field(field: Field) -> Iterable[Rule]:
     """Return what the contract asks of one field."""
-    value = F.col(f"{record}.{field.name}")
-    rules = []
-    if field.required and field.events:
-        needed = F.col(f"{record}.event_name").isin(list(field.events))
-        rules.append(Rule(field.name, RejectReason.MISSING_FIELD, needed & value.isNull()))
-    elif field.required:
-        rules.append(Rule(field.name, RejectReason.MISSING_FIELD, value.isNull()))
+    if field.required:
+        yield Rule(field.name, RejectReason.MISSING_FIELD, partial(_missing, field))
     if field.type is FieldType.UUID:
-        rules.append(Rule(field.name, RejectReason.WRONG_TYPE, ~value.rlike(_UUID)))
+        yield Rule(field.name, RejectReason.WRONG_TYPE, partial(_no_uuid, field.name))
     elif field.type is FieldType.TIMESTAMP:
-        moment = value.try_cast("timestamp")
-        formed = (F.length(value) == _TIME_LENGTH) & value.endswith("Z")
-        rules.append(Rule(field.name, RejectReason.WRONG_TYPE, moment.isNull() | ~formed))
-        early = moment < F.lit(_EARLIEST).cast("timestamp")
-        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, early))
+        yield Rule(field.name, RejectReason.WRONG_TYPE, partial(_no_time, field.name))
+        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_early, field.name))
     elif field.values:
-        known = value.cast("string").isin(list(field.values))
-        reason = (
-            RejectReason.UNKNOWN_VERSION
-            if field.name == "schema_version"
-            else RejectReason.UNKNOWN_VALUE
-        )
-        rules.append(Rule(field.name, reason, ~known))
+        is_version = field.name == "schema_version"
+        reason = RejectReason.UNKNOWN_VERSION if is_version else RejectReason.UNKNOWN_VALUE
+        yield Rule(field.name, reason, partial(_unknown, field))
     elif field.type is FieldType.TEXT:
-        long = (F.length(value) > field.max_length) | (F.length(value) == 0)
-        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, long))
+        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_empty_or_long, field))
     elif field.minimum is not None:
-        rules.append(Rule(field.name, RejectReason.OUT_OF_RANGE, value < field.minimum))
-    return rules
+        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_below, field))
 
 
-def _line_breaks(line: Column) -> list[Column]:
-    """Return what can be wrong with an order's line."""
-    breaks = [line.isNull()]
-    for field in ITEM_FIELDS:
-        value = line[field.name]
-        breaks.append(value.isNull())
+def _missing(field: Field, columns: Columns) -> np.ndarray | None:
+    missing = columns.missing(field.name)
+    if missing is None or not field.events:
+        return missing
+    needed = np.zeros(len(EVENT_NAMES) + 1, dtype=bool)
+    needed[[EVENT_NAMES.index(name) for name in field.events]] = True
+    return missing & needed[columns.names]
+
+
+def _no_uuid(name: str, columns: Columns) -> np.ndarray:
+    return ~are_uuids(columns[name]) & truths(pc.is_valid(columns[name]))
+
+
+def _no_time(name: str, columns: Columns) -> np.ndarray | None:
+    if not columns.moments(name).null_count:
+        return None
+    return truths(pc.is_null(columns.moments(name))) & truths(pc.is_valid(columns[name]))
+
+
+def _early(name: str, columns: Columns) -> np.ndarray:
+    return columns.times(name) < _EARLIEST
+
+
+def _unknown(field: Field, columns: Columns) -> np.ndarray:
+    column = columns[field.name]
+    known = pc.is_in(column, pa.array(field.values).cast(column.type))
+    return ~truths(known) & truths(pc.is_valid(column))
+
+
+def _empty_or_long(field: Field, columns: Columns) -> np.ndarray | None:
+    column = columns[field.name]
+    size = pc.min_max(pc.binary_length(column))
+    if size["max"].as_py() is None:
+        return None
+    if size["min"].as_py() > 0 and size["max"].as_py() <= field.max_length:
+        return None  # a character is a byte at least, so none of them is too long
+    length = pc.utf8_length(column)
+    return truths(pc.or_(pc.greater(length, field.max_length), pc.equal(length, 0)))
+
+
+def _below(field: Field, columns: Columns) -> np.ndarray | None:
+    least = pc.min(columns[field.name]).as_py()
+    if least is None or least >= field.minimum:
+        return None
+    return truths(pc.less(columns[field.name], field.minimum))
+
+
+def _future(columns: Columns) -> np.ndarray:
+    return columns.times("event_time") > columns.arrived + TOLERATED_SECONDS * _SECOND
+
+
+def _bad_lines(columns: Columns) -> np.ndarray | None:
+    """Say which orders have a line that is not all there, or none."""
+    items = columns["items"]
+    if items.null_count == len(items):
+        return None
+    lines = pc.list_flatten(items)
+    broken = truths(pc.is_null(lines))
+    for place, field in enumerate(ITEM_FIELDS):
+        column = pc.struct_field(lines, place)
+        broken |= truths(pc.is_null(column))
         if field.minimum is not None:
-            breaks.append(value < field.minimum)
-    return breaks
+            broken |= truths(pc.less(column, field.minimum))
+    hit = np.zeros(len(items), dtype=bool)
+    hit[pc.list_parent_indices(items).to_numpy()[broken]] = True
+    return hit | (columns.is_purchase & truths(pc.equal(pc.list_value_length(items), 0)))
+
+
+def _holds_nul(columns: Columns) -> np.ndarray | None:
+    """Say which records have the character NUL in a text, which PostgreSQL refuses."""
+    if not columns.may_hold_nul:
+        return None
+    found = np.zeros(columns.objects.num_rows, dtype=bool)
+    for column in columns.objects.columns:
+        if pa.types.is_string(column.type):
+            found |= truths(pc.match_substring(column, "\0"))
+        elif pa.types.is_list(column.type):
+            lines, order = pc.list_flatten(column), pc.list_parent_indices(column).to_numpy()
+            for text in lines.flatten():
+                if pa.types.is_string(text.type):
+                    found[order[truths(pc.match_substring(text, "\0"))]] = True
+    return found
+
+
+def _wrong_text(columns: Columns) -> np.ndarray:
+    return columns.wrong_texts
+
+
+def _incomplete(columns: Columns) -> np.ndarray | None:
+    masks = [columns.missing(field.name) for field in LEDGER_FIELDS]
+    found = [mask for mask in masks if mask is not None]
+    return np.logical_or.reduce(found) if found else None
+
+
+def _late(columns: Columns) -> np.ndarray:
+    return columns.times("event_time") < columns.arrived - LATE_SECONDS * _SECOND
+
+
+def _ahead(columns: Columns) -> np.ndarray:
+    return columns.times("sent_at") > columns.arrived + TOLERATED_SECONDS * _SECOND
+
+
+def _huge_order(columns: Columns) -> np.ndarray:
+    return columns.is_purchase & truths(pc.greater(columns["value_minor"], HUGE_ORDER_MINOR))
+
+
+def _worthless_order(columns: Columns) -> np.ndarray:
+    return columns.is_purchase & truths(pc.equal(columns["value_minor"], 0))
+
+
+_NUL = Rule("", RejectReason.BAD_ENCODING, _holds_nul)
+_NO_TEXT = Rule("", RejectReason.WRONG_TYPE, _wrong_text)
+
+EVENT_RULES: tuple[Rule, ...] = (
+    _NUL,
+    *sorted(
+        (
+            *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
+            Rule("event_time", RejectReason.FUTURE_TIME, _future),
+            Rule("items", RejectReason.MISSING_FIELD, _bad_lines),
+        ),
+        key=lambda rule: _REASONS.index(rule.reason),
+    ),
+    _NO_TEXT,
+)
+"""What rejects an event."""
+
+LEDGER_RULES: tuple[Rule, ...] = (
+    _NUL,
+    Rule("", RejectReason.MISSING_FIELD, _incomplete),
+    Rule("run_id", RejectReason.WRONG_TYPE, partial(_no_uuid, "run_id")),
+    Rule("minute", RejectReason.WRONG_TYPE, partial(_no_time, "minute")),
+    _NO_TEXT,
+)
+"""What rejects a record of the ledger: it is all there, and ids and times are such."""
+
+FLAG_RULES: tuple[Rule, ...] = (
+    Rule("event_time", FlagReason.LATE, _late),
+    Rule("sent_at", FlagReason.CLOCK_AHEAD, _ahead),
+    Rule(
+        "quantity",
+        FlagReason.LARGE,
+        lambda columns: truths(pc.greater(columns["quantity"], LARGE_QUANTITY)),
+    ),
+    Rule(
+        "price_minor",
+        FlagReason.ZERO,
+        lambda columns: truths(pc.equal(columns["price_minor"], 0)),
+    ),
+    Rule("value_minor", FlagReason.LARGE, _huge_order),
+    Rule("value_minor", FlagReason.ZERO, _worthless_order),
+)
+"""By what a stored event can be odd."""

@@ -30,9 +30,12 @@ from clickstream_streaming.core.marts import (
 
 __all__ = [
     "CLOSE_RUNS",
+    "COLUMN_TYPES",
+    "COUNT_LATE",
     "CREATE_STAGES",
     "EVENT_STEPS",
     "FIND_KNOWN",
+    "FORGET_KNOWN",
     "FRESH_COLUMNS",
     "LEDGER_STEPS",
     "NOTE_PROGRESS",
@@ -40,6 +43,7 @@ __all__ = [
     "REJECT_COLUMNS",
     "REJECT_STEPS",
     "SHARED_STEPS",
+    "STORED_END",
     "STORE_OFFSETS",
     "upsert",
 ]
@@ -48,7 +52,7 @@ SESSION_GAP = "30 minutes"
 """After so long without an event a visit is over, as in web analytics generally."""
 
 _NOT_FRESH = {
-    "event_id", "sent_at", "schema_version", "shard_seq", "referrer", "user_agent", "search_term",
+    "sent_at", "schema_version", "shard_seq", "referrer", "user_agent", "search_term",
     "quantity", "currency", "shipping_tier", "payment_type",
 }  # fmt: skip
 _LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
@@ -56,13 +60,27 @@ _TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
 
 RAW_COLUMNS = (*_TYPES, "flags", "kafka_partition", "kafka_offset")
 """What ``raw.events`` gets of an event."""
-FRESH_COLUMNS = (*(name for name in _TYPES if name not in _NOT_FRESH), "flags")
-"""What the marts need of it."""
+FRESH_COLUMNS = (*(name for name in _TYPES if name not in _NOT_FRESH), "flags", "number")
+"""What the marts need of it, and its number in the batch."""
 REJECT_COLUMNS = (
     "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
     "payload",
 )  # fmt: skip
 """What is kept of a record that is no event."""
+COLUMN_TYPES = _TYPES | {
+    "flags": "text",
+    "number": "integer",
+    "kafka_partition": "integer",
+    "kafka_offset": "bigint",
+    "topic": "text",
+    "kafka_timestamp": "timestamp with time zone",
+    "reason": "text",
+    "detail": "text",
+    "key": "bytea",
+    "payload": "bytea",
+    "ledger": "jsonb",
+}
+"""The types of all columns that are handed over."""
 
 _MOVED = (
     "session_id", "simulation", "user_id", "persona", "country", "city", "language", "device",
@@ -76,35 +94,32 @@ def _list(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(prefix + name for name in names)
 
 
+def _columns(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {COLUMN_TYPES[name]}" for name in names)
+
+
 CREATE_STAGES = f"""
-CREATE TEMPORARY TABLE IF NOT EXISTS arrived (
-    event_id uuid, event_time timestamptz, number integer
-) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS fresh (
-    {", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in FRESH_COLUMNS)}
-) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fresh ({_columns(FRESH_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS moved ON COMMIT DELETE ROWS AS
     SELECT {_list(_MOVED)}, 1 AS weight, true AS begins FROM mart.visits WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS seen (
     day date, simulation text, user_id text, hours integer
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS minutes (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS rejected (
-    topic text, kafka_partition integer, kafka_offset bigint, kafka_timestamp timestamptz,
-    reason text, detail text, key bytea, payload bytea
-) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS rejected ({_columns(REJECT_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS told (ledger jsonb) ON COMMIT DELETE ROWS;
 """
 
 # One look into the index for each: joined as a whole, the planner would read all of a day.
 FIND_KNOWN = """
-SELECT number FROM arrived, LATERAL (
+SELECT number FROM fresh, LATERAL (
     SELECT FROM raw.events AS stored
-    WHERE stored.event_id = arrived.event_id AND stored.event_time = arrived.event_time
+    WHERE stored.event_id = fresh.event_id AND stored.event_time = fresh.event_time
     LIMIT 1
 ) AS known
 """
-"""Numbers of the records whose events are stored already."""
+"""Numbers of the events that are stored already."""
+FORGET_KNOWN = "DELETE FROM fresh WHERE number = ANY(%s)"
 
 
 def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
@@ -257,6 +272,17 @@ _ADD_TRAFFIC = (
 )
 """Minutes are counted once; hours and days are added up from a batch's minutes."""
 
+_COUNT_LATENCIES = """
+INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
+SELECT min(simulation), run_id,
+    round(50 * ln(greatest(extract(epoch FROM statement_timestamp() - event_time)::float8, 0.001)))
+        ::integer AS bucket,
+    count(*)
+FROM fresh GROUP BY run_id, bucket ORDER BY run_id, bucket
+ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.events
+"""
+"""Nearly at the commit: but for the other marts, the rows are written."""
+
 _COUNT_QUALITY = """
 INSERT INTO ops.quality_minute AS known (minute, rule, records)
 SELECT date_trunc('minute', event_time, 'UTC'), rule, count(*)
@@ -275,6 +301,7 @@ SHARED_STEPS = (
     *(_add(mart, "moved") for mart in VISIT_MARTS),
     _add(VISITORS_HOUR, "seen"),
     _COUNT_QUALITY,
+    _COUNT_LATENCIES,
 )
 """What all writers add to the same rows: last, and in the order of the keys."""
 
@@ -335,16 +362,25 @@ VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(
 """
 """Once per partition and batch: the same again is an error, which fences off a second writer."""
 
+STORED_END = """
+SELECT until_offset FROM ops.batches
+WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
+    AND topic = %(topic)s AND kafka_partition = %(partition)s
+"""
+"""Where a partition's share of a batch ends that was written before."""
+
 NOTE_PROGRESS = f"""
-INSERT INTO ops.progress AS known (query, max_event_time, late_events, final_before)
-VALUES ('events', %(max_event_time)s, %(late_events)s,
+INSERT INTO ops.progress AS known (query, max_event_time, final_before)
+VALUES ('events', %(max_event_time)s,
     %(max_event_time)s - (%(watermark_seconds)s * interval '1 second')
         - interval '{SESSION_GAP}')
 ON CONFLICT (query) DO UPDATE SET
     max_event_time = greatest(known.max_event_time, excluded.max_event_time),
-    late_events = known.late_events + excluded.late_events,
     final_before = greatest(known.final_before, excluded.final_before)
 """
+
+COUNT_LATE = "UPDATE ops.progress SET late_events = late_events + %s WHERE query = 'events'"
+"""In the transaction of the events themselves: the batch's close may never come."""
 
 CLOSE_RUNS = """
 WITH lost AS (

@@ -108,7 +108,6 @@ class BatchCloser:
             if reached:
                 values = {
                     "max_event_time": timestamp(max(reached)),
-                    "late_events": sum(row.late for row in outcomes),
                     "watermark_seconds": self._settings.watermark_delay_seconds,
                 }
                 cursor.execute(NOTE_PROGRESS, values)

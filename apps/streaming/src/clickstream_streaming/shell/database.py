@@ -10,12 +10,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import psycopg2
-import pyarrow.csv as pacsv
 from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from clickstream_streaming.core.binary_rows import binary_rows
+from clickstream_streaming.core.statements import COLUMN_TYPES
 from clickstream_streaming.errors import (
+    CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
     DatabaseUnreachable,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.settings import DatabaseSettings
     from clickstream_streaming.shell.checkpoint import Checkpoint, Offsets
 
 __all__ = [
@@ -35,42 +37,57 @@ __all__ = [
     "connect",
     "copy_table",
     "max_event_time",
-    "refuse_if_behind",
+    "refuse_if_apart",
     "store_rules",
 ]
 
 _CONNECT_SECONDS = 10
+# A peer that is gone without a word is noticed in a quarter of a minute, and at both ends: until
+# the server knows that we are gone, its transaction keeps the offsets that we want to note again.
+_IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 5, 3, 3
+_SILENT_SECONDS = _IDLE_SECONDS + _PROBE_SECONDS * _PROBES
+_SESSION = (
+    f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_SECONDS}"
+    f" -c tcp_keepalives_interval={_PROBE_SECONDS} -c tcp_keepalives_count={_PROBES}"
+    f" -c tcp_user_timeout={_SILENT_SECONDS}s"
+)
 _COPY_BYTES = 1 << 20
 _STORE_RULES = """
 INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s
 ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.doc
 """
-_TABLES = ("raw.events", "ops.batches", "ops.boards", "mart.visits", "mart.product_pairs")
+_TABLES = (
+    "raw.events", "ops.batches", "ops.boards", "mart.visits", "mart.product_pairs",
+    "ops.account", "ops.verifications", "ops.latency_buckets",
+)  # fmt: skip
 
 
-def connect(settings: Settings) -> Connection:
-    """Connect as the writer.
+def connect(settings: DatabaseSettings) -> Connection:
+    """Connect as the user that the settings name.
 
     Raises:
         DatabaseUnreachable: PostgreSQL does not let us in.
     """
     address = f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_database}"
+    user = settings.postgres_user
+    if settings.postgres_user_file is not None:
+        user = settings.postgres_user_file.read_text(encoding="utf-8").strip()
     try:
         return psycopg2.connect(
             host=settings.postgres_host,
             port=settings.postgres_port,
             dbname=settings.postgres_database,
-            user=settings.postgres_user,
+            user=user,
             password=settings.postgres_password_file.read_text(encoding="utf-8").strip(),
             sslmode=settings.postgres_sslmode,
             sslrootcert=settings.postgres_ca_file and str(settings.postgres_ca_file),
             connect_timeout=_CONNECT_SECONDS,
             application_name="clickstream-streaming",
-            # A peer that is gone without a word is noticed within half a minute.
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=4,
-            options="-c timezone=UTC",
+            keepalives_idle=_IDLE_SECONDS,
+            keepalives_interval=_PROBE_SECONDS,
+            keepalives_count=_PROBES,
+            tcp_user_timeout=1_000 * _SILENT_SECONDS,
+            options=_SESSION,
         )
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachable(address, str(error)) from error
@@ -82,18 +99,14 @@ def copy_table(cursor: Cursor, table: str, rows: pa.Table) -> None:
     Args:
         cursor: Where to.
         table: The table, with its schema unless it is a temporary one.
-        rows: The rows; texts in them are not empty.
+        rows: The rows.
     """
-    buffer = BytesIO()
-    # Quotes around every text that there is: an empty field means null.
-    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
-    pacsv.write_csv(rows, buffer, options)
-    buffer.seek(0)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(*table.split(".")),
         sql.SQL(", ").join(map(sql.Identifier, rows.column_names)),
     )
-    cursor.copy_expert(statement, buffer, size=_COPY_BYTES)
+    written = BytesIO(b"".join(binary_rows(rows, COLUMN_TYPES)))
+    cursor.copy_expert(statement, written, size=_COPY_BYTES)
 
 
 def committed_offsets(connection: Connection, query: str) -> Offsets:
@@ -141,22 +154,41 @@ def store_rules(connection: Connection) -> None:
         execute_values(cursor, _STORE_RULES, rows)
 
 
-def refuse_if_behind(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
-    """Compare the checkpoint's last batch with what the database holds.
+def refuse_if_apart(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
+    """Compare the checkpoint's last batches with what the database holds of them.
 
     Raises:
         DatabaseBehindCheckpoint: The database was wiped or restored under the checkpoint.
+        CheckpointBehindDatabase: The checkpoint was put back, or has lost its last batch's plan.
     """
-    batch_id = checkpoint.committed_batch()
-    if batch_id is None:
+    planned = checkpoint.planned_batch()
+    if planned is None:
         return
+    committed = checkpoint.committed_batch()
+    if committed is not None:
+        there = _stored_ends(connection, query, checkpoint, committed)
+        if not _flat(checkpoint.offsets_until(committed)).keys() <= there.keys():
+            raise DatabaseBehindCheckpoint(checkpoint.folder, committed)
+    if _stored_ends(connection, query, checkpoint, planned + 1):
+        raise CheckpointBehindDatabase(checkpoint.folder, planned + 1)
+    # A batch that was under way may be there in part; what is there must end where it was to.
+    there = _stored_ends(connection, query, checkpoint, planned)
+    if not there.items() <= _flat(checkpoint.offsets_until(planned)).items():
+        raise CheckpointBehindDatabase(checkpoint.folder, planned)
+
+
+def _flat(offsets: Offsets) -> dict[tuple[str, int], int]:
+    return {(topic, number): end for topic, ends in offsets.items() for number, end in ends.items()}
+
+
+def _stored_ends(
+    connection: Connection, query: str, checkpoint: Checkpoint, batch_id: int
+) -> dict[tuple[str, int], int]:
+    """Return where the database has a batch of the checkpoint end, by topic and partition."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT topic, kafka_partition FROM ops.batches"
+            "SELECT topic, kafka_partition, until_offset FROM ops.batches"
             " WHERE query = %s AND checkpoint_id = %s AND batch_id = %s",
             (query, checkpoint.identity(), batch_id),
         )
-        there = set(cursor.fetchall())
-    ends = checkpoint.offsets_until(batch_id)
-    if not {(topic, number) for topic, numbers in ends.items() for number in numbers} <= there:
-        raise DatabaseBehindCheckpoint(checkpoint.folder, batch_id)
+        return {(topic, number): until for topic, number, until in cursor.fetchall()}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["blamed_setting", "client_settings"]
 
+_REQUEST_MILLISECONDS = 15_000
 _PROVIDER = "org.apache.kafka.common.config.provider.DirectoryConfigProvider"
 _MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -44,6 +45,8 @@ def client_settings(settings: Settings) -> dict[str, str]:
     values = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
+        # A broker that is gone without a word: the default would wait for half a minute.
+        "request.timeout.ms": str(_REQUEST_MILLISECONDS),
     }
     if settings.ca_file is not None:
         values |= {

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import errors
 
+from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
+    COUNT_LATE,
     CREATE_STAGES,
     EVENT_STEPS,
     FIND_KNOWN,
+    FORGET_KNOWN,
     FRESH_COLUMNS,
     LEDGER_STEPS,
     RAW_COLUMNS,
@@ -33,8 +36,9 @@ from clickstream_streaming.core.statements import (
     REJECT_STEPS,
     SHARED_STEPS,
     STORE_OFFSETS,
+    STORED_END,
 )
-from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.errors import CheckpointBehindDatabase, DatabaseUnreachable
 from clickstream_streaming.shell.database import connect, copy_table
 
 if TYPE_CHECKING:
@@ -145,15 +149,16 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
         DatabaseUnreachable: It stays away for five minutes.
     """
     began = time.monotonic()
-    parts = list(batches)
-    if not sum(part.num_rows for part in parts):
+    # One worker for each core is what Spark gives; threads of Arrow's would only be in their way.
+    pa.set_cpu_count(1)
+    read = _read(batches)
+    if read is None:
         return
-    records = pa.Table.from_batches(parts)
     read_seconds = time.monotonic() - began
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     while True:
         try:
-            outcome = _write(task, records)
+            outcome = _write(task, read)
             break
         except _WRITE_AGAIN as error:
             _forget_connection()
@@ -167,27 +172,58 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     yield pa.RecordBatch.from_pydict({"outcome": [json.dumps(vars(outcome))]})
 
 
-def _write(task: BatchTask, records: pa.Table) -> Outcome:
+@dataclass(frozen=True)
+class _Read:
+    """What a task has got from Kafka.
+
+    Attributes:
+        topic, partition: Where from.
+        rows: Records.
+        arrived_at: When Kafka got the last record, Unix seconds.
+        judged: What the records are.
+    """
+
+    topic: str
+    partition: int
+    rows: int
+    arrived_at: float
+    judged: Judged
+
+
+def _read(batches: Iterable[pa.RecordBatch]) -> _Read | None:
+    """Judge records as they come; only what they are is kept, not their bytes."""
+    parts, rows, arrived_at = [], 0, 0.0
+    topic, partition = "", 0
+    for batch in batches:
+        if batch.num_rows:
+            topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
+            rows += batch.num_rows
+            arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
+            parts.append(judge(batch))
+    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts)) if parts else None
+
+
+def _write(task: BatchTask, read: _Read) -> Outcome:
     """Write everything in one transaction."""
-    topic, partition = records["topic"][0].as_py(), records["kafka_partition"][0].as_py()
+    topic, partition = read.topic, read.partition
     outcome = Outcome(
         topic=topic,
         partition=partition,
-        rows=records.num_rows,
+        rows=read.rows,
         stored=0,
         duplicates=0,
         late=0,
         rejects={},
         latencies=[],
         max_event_time=None,
-        arrived_at=pc.max(records["kafka_timestamp"]).as_py().timestamp(),
+        arrived_at=read.arrived_at,
         read_seconds=0.0,
         write_seconds=0.0,
     )
     if _Connections.open is None:
         _Connections.open = connect(task.settings)
     connection = _Connections.open
-    events = _where_valid(records, "event_id")
+    events = read.judged.events
     _see_to_days(connection, events)
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
@@ -197,43 +233,49 @@ def _write(task: BatchTask, records: pa.Table) -> Outcome:
         fresh = _fresh(cursor, events)
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
-        _write_rest(cursor, records, outcome)
+        _write_rest(cursor, read.judged, outcome)
         if fresh.num_rows:
             _write_events(cursor, fresh)
+            outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
         _fail(task, "before_sink_commit")
     if fresh.num_rows:
-        _measure(outcome, fresh["event_time"], task.late_before)
+        _measure(outcome, fresh["event_time"])
     return outcome
-
-
-def _where_valid(records: pa.Table, column: str) -> pa.Table:
-    """Return the rows that have a value in a column; all of them without copying."""
-    missing = records[column].null_count
-    if missing == records.num_rows:
-        return records.slice(0, 0)
-    return records.filter(pc.is_valid(records[column])) if missing else records
 
 
 def _see_to_days(connection: Connection, events: pa.Table) -> None:
     """Make the days' tables that are missing, in a transaction of its own: it waits for all."""
     if not events.num_rows:
         return
-    bounds = pc.min_max(events["event_time"])
-    first, last = bounds["min"].as_py().date(), bounds["max"].as_py().date()
-    days = frozenset(first + timedelta(days=at) for at in range((last - first).days + 1))
-    if not days <= _Connections.days:
+    # Only those that occur: one event of long ago does not ask for all the years since.
+    days = frozenset(pc.unique(events["event_time"].cast(pa.date32())).to_pylist())
+    missing = sorted(days - _Connections.days)
+    if missing:
         with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT ops.ensure_event_partitions(%s, %s)", (first, last))
+            cursor.execute(
+                "SELECT ops.ensure_event_partitions(day, day) FROM unnest(%s::date[]) AS day",
+                (missing,),
+            )
         _Connections.days |= days
 
 
 def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
-    """Note the offsets, before all else; say whether nobody has done so before."""
+    """Note the offsets, before all else; say whether nobody has done so before.
+
+    Raises:
+        CheckpointBehindDatabase: Somebody has, and with another end: what lies between is not ours
+            to pass over.
+    """
     cursor.execute("SAVEPOINT claim")
+    row = offsets_row(task, topic, partition)
     try:
-        cursor.execute(STORE_OFFSETS, offsets_row(task, topic, partition))
+        cursor.execute(STORE_OFFSETS, row)
     except errors.UniqueViolation:
         cursor.execute("ROLLBACK TO SAVEPOINT claim")
+        cursor.execute(STORED_END, row)
+        (end,) = cursor.fetchone() or (None,)
+        if end != row["until_offset"]:
+            raise CheckpointBehindDatabase(task.settings.checkpoint_dir, task.batch_id) from None
         return False
     return True
 
@@ -252,41 +294,38 @@ def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
 
 
 def _fresh(cursor: Cursor, events: pa.Table) -> pa.Table:
-    """Return the events that are new; of two with the same id the first counts."""
+    """Put the events that are new into ``fresh``; of two with the same id the first counts."""
     if not events.num_rows:
         return events
-    keys = events.select(["event_id", "event_time"])
-    numbered = keys.append_column("number", pa.array(np.arange(events.num_rows, dtype=np.int32)))
-    first = numbered
+    numbers = np.arange(events.num_rows, dtype=np.int32)
+    events = events.append_column("number", pa.array(numbers))
     if pc.count_distinct(events["event_id"]).as_py() < events.num_rows:
-        grouped = numbered.group_by(["event_id", "event_time"]).aggregate([("number", "min")])
-        first = grouped.rename_columns({"number_min": "number"})
-    copy_table(cursor, "arrived", first.select(["event_id", "event_time", "number"]))
+        grouped = events.group_by(["event_id", "event_time"]).aggregate([("number", "min")])
+        events = events.take(np.sort(grouped["number_min"].to_numpy()))
+    copy_table(cursor, "fresh", events.select(list(FRESH_COLUMNS)))
     cursor.execute(FIND_KNOWN)
-    is_new = np.zeros(events.num_rows, dtype=bool)
-    is_new[first["number"].to_numpy()] = True
-    is_new[[number for (number,) in cursor.fetchall()]] = False
-    return events if is_new.all() else events.filter(pa.array(is_new))
+    known = [number for (number,) in cursor.fetchall()]
+    if not known:
+        return events
+    cursor.execute(FORGET_KNOWN, (known,))
+    return events.filter(pc.invert(pc.is_in(events["number"], pa.array(known, pa.int32()))))
 
 
-def _write_rest(cursor: Cursor, records: pa.Table, outcome: Outcome) -> None:
+def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
     """Write what is no event: rejects and the ledger."""
-    rejected = _where_valid(records, "reason")
-    if rejected.num_rows:
-        counts = pc.value_counts(rejected["reason"]).to_pylist()
+    if judged.rejects.num_rows:
+        counts = pc.value_counts(judged.rejects["reason"]).to_pylist()
         outcome.rejects = {row["values"]: row["counts"] for row in counts}
-        copy_table(cursor, "rejected", rejected.select(list(REJECT_COLUMNS)))
+        copy_table(cursor, "rejected", judged.rejects.select(list(REJECT_COLUMNS)))
         for step in REJECT_STEPS:
             cursor.execute(step)
-    told = _where_valid(records, "ledger")
-    if told.num_rows:
-        copy_table(cursor, "told", told.select(["ledger"]))
+    if judged.ledger.num_rows:
+        copy_table(cursor, "told", judged.ledger)
         for step in LEDGER_STEPS:
             cursor.execute(step)
 
 
 def _write_events(cursor: Cursor, fresh: pa.Table) -> None:
-    copy_table(cursor, "fresh", fresh.select(list(FRESH_COLUMNS)))
     for step in EVENT_STEPS:
         cursor.execute(step)
     copy_table(cursor, "raw.events", fresh.select(list(RAW_COLUMNS)))
@@ -294,9 +333,24 @@ def _write_events(cursor: Cursor, fresh: pa.Table) -> None:
         cursor.execute(step)
 
 
-def _measure(outcome: Outcome, event_time: pa.ChunkedArray, late_before: float | None) -> None:
+def _count_late(cursor: Cursor, event_time: pa.ChunkedArray, late_before: float | None) -> int:
+    """Count the events that came behind the watermark: last, since all writers want that row."""
+    late = 0 if late_before is None else int((_unix_seconds(event_time) < late_before).sum())
+    if late:
+        cursor.execute(COUNT_LATE, (late,))
+    return late
+
+
+def _unix_seconds(event_time: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    seconds: np.ndarray[Any, np.dtype[np.float64]] = (
+        pc.cast(event_time, pa.int64()).to_numpy() / 1e6
+    )
+    return seconds
+
+
+def _measure(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
     """Measure how long events took until now, when they are committed."""
-    seconds = pc.cast(event_time, pa.int64()).to_numpy() / 1e6
+    seconds = _unix_seconds(event_time)
     taken = time.time() - seconds
     bucket = np.searchsorted(LATENCY_BOUNDS_SECONDS, taken)
     size = len(LATENCY_BOUNDS_SECONDS) + 1
@@ -304,7 +358,6 @@ def _measure(outcome: Outcome, event_time: pa.ChunkedArray, late_before: float |
     sums = np.bincount(bucket, weights=taken, minlength=size)
     outcome.latencies = list(zip(counts.tolist(), sums.tolist(), strict=True))
     outcome.max_event_time = float(seconds.max())
-    outcome.late = 0 if late_before is None else int((seconds < late_before).sum())
 
 
 def _forget_connection() -> None:

@@ -21,11 +21,11 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
-from clickstream_streaming.core.parsing import checked_records, event_columns
+from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
-from clickstream_streaming.shell.database import committed_offsets, connect, refuse_if_behind
+from clickstream_streaming.shell.database import committed_offsets, connect, refuse_if_apart
 from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.checkpoint import Offsets
     from clickstream_streaming.shell.telemetry import Telemetry
 
-__all__ = ["QUERY", "start_query", "warm_up"]
+__all__ = ["QUERY", "fingerprint", "start_query", "warm_up"]
 
 QUERY = "events"
 _TOPICS = (EVENTS.name, LEDGER.name)
@@ -49,7 +49,7 @@ _WARM_UP_ROUNDS = 3
 
 
 def warm_up(spark: SparkSession) -> None:
-    """Let Spark compile what it will need, on samples, before the first record waits for it."""
+    """Let workers load what they will need, on samples, before the first record waits for it."""
     values = spark.createDataFrame([(text,) for text in sample_events()], "value string")
     kafka = values.crossJoin(spark.range(_WARM_UP_ROWS)).select(
         F.col("value").cast("binary").alias("key"),
@@ -60,7 +60,7 @@ def warm_up(spark: SparkSession) -> None:
         F.current_timestamp().alias("timestamp"),
     )
     for _ in range(_WARM_UP_ROUNDS):
-        _stage(checked_records(kafka)).mapInArrow(_swallow, OUTCOME).collect()
+        kafka.mapInArrow(_judge_only, OUTCOME).collect()
 
 
 def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -> StreamingQuery:
@@ -69,11 +69,12 @@ def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -
     Raises:
         CheckpointMismatch: The checkpoint is another job's.
         DatabaseBehindCheckpoint: The database was wiped or restored.
+        CheckpointBehindDatabase: The checkpoint was put back to an older state.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
     with closing(connect(settings)) as connection:
-        checkpoint.check_fingerprint(_fingerprint())
-        refuse_if_behind(connection, QUERY, checkpoint)
+        checkpoint.check_fingerprint(fingerprint())
+        refuse_if_apart(connection, QUERY, checkpoint)
         known = committed_offsets(connection, QUERY)
     records = (
         spark.readStream.format("kafka")
@@ -103,7 +104,7 @@ def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -
         closer.close(task, outcomes, time.monotonic() - began)
 
     return (
-        _stage(checked_records(records))
+        records.select("topic", "partition", "offset", "timestamp", "key", "value")
         .writeStream.queryName(QUERY)
         .outputMode("append")
         .option("checkpointLocation", str(checkpoint.folder))
@@ -113,35 +114,14 @@ def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -
     )
 
 
-def _stage(records: DataFrame) -> DataFrame:
-    """Return checked records as they are handed over."""
-    empty = F.lit(None).cast("string")
-    return records.select(
-        "topic",
-        F.col("partition").alias("kafka_partition"),
-        F.col("offset").alias("kafka_offset"),
-        F.col("timestamp").alias("kafka_timestamp"),
-        "reason",
-        "detail",
-        "flags",
-        *(
-            F.when(F.col("reason").isNotNull(), F.concat(F.lit("\\x"), F.hex(source)))
-            .otherwise(empty)
-            .alias(name)
-            for name, source in (("key", "key"), ("payload", "value"))
-        ),
-        F.to_json("ledger").alias("ledger"),
-        *event_columns(),
-    )
-
-
-def _swallow(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-    """Take records and answer nothing: what a worker process must load is loaded."""
-    for _ in batches:
+def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Judge records and answer nothing: what a worker process must load is loaded."""
+    for batch in batches:
+        judge(batch)
         yield from ()
 
 
-def _fingerprint() -> dict[str, str]:
+def fingerprint() -> dict[str, str]:
     """Return what a checkpoint must have been made with."""
     schema = spark_schema(EVENT_FIELDS) + spark_schema(LEDGER_FIELDS)
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.marts import MARTS, VISITS, Mart, source_of
+from clickstream_streaming.core.marts import MARTS, VISITS, Mart, is_whole, source_of
 from clickstream_streaming.core.statements import upsert
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def rebuild(
     Args:
         connection: The owner's.
         since: First day, UTC; all if absent. Days that were dropped from ``raw.events`` are
-            left as they are.
+            left as they are, and so is what began on one of them.
         until: Day before which it ends; all if absent.
 
     Returns:
@@ -58,7 +58,8 @@ def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
     """Rebuild one mart; those that it follows from are right by then."""
     cursor.execute(
         "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM"
-        f" ({mart.select.format(source=_source(mart))}) AS one WHERE {_in_range(mart)}",
+        f" ({mart.select.format(source=_source(mart))}) AS one"
+        f" WHERE {_in_range(mart)} AND {is_whole(mart)}",
         values,
     )
     same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from clickstream_streaming.shell.checkpoint import Offsets
     from clickstream_streaming.shell.partition import Outcome
 
 __all__ = ["Telemetry"]
-
-
-_Reported = dict[str, dict[str, int]]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -64,11 +62,14 @@ class Telemetry:
     """The stream's figures; :meth:`serve` shows them until :meth:`close`.
 
     Attributes:
-        is_ready: Whether ``/readyz`` says yes: a batch is committed, or the query waits for data.
+        is_ready: Whether a batch is committed, or the query waits for data; ``/readyz`` says yes
+            then, unless Kafka or PostgreSQL is away.
     """
 
     def __init__(self) -> None:
         self.is_ready = False
+        self._began = time.time()
+        self._away: set[str] = set()
         self._arrived_at: dict[tuple[str, int], float] = {}
         self.registry = CollectorRegistry()
         self._input_rows = self._make(Counter, "input_rows_total")
@@ -81,6 +82,9 @@ class Telemetry:
         self._lag_records = self._make(Gauge, "lag_records")
         self._lag_seconds = self._make(Gauge, "lag_seconds")
         self._last_batch = self._make(Gauge, "last_batch_timestamp_seconds")
+        self._integrity = self._make(Gauge, "integrity_defects")
+        self._verified = self._make(Gauge, "verified_defects")
+        self._last_verification = self._make(Gauge, "last_verification_timestamp_seconds")
         self._latencies = _Latencies()
         self.registry.register(self._latencies)
         self._metrics_app = make_wsgi_app(self.registry)
@@ -113,20 +117,38 @@ class Telemetry:
         # Under load the query may never be seen to wait.
         self.is_ready = True
 
-    def show_lag(self, done: _Reported, ends: _Reported) -> None:
+    def show_away(self, what: str, *, is_away: bool) -> None:
+        """Note that somebody without whom no batch can be written does, or does not, answer."""
+        (self._away.add if is_away else self._away.discard)(what)
+
+    def show_lag(self, done: Offsets, ends: Offsets) -> None:
         """Show how far each partition is behind.
 
         Args:
-            done: Where the last batch ended, by topic and partition, as Spark reports it.
-            ends: The same, of the last records that Kafka has.
+            done: Where the last batch ended.
+            ends: Where the partitions end.
         """
         for topic, partitions in ends.items():
             for number, end in partitions.items():
                 behind = max(0, end - done.get(topic, {}).get(number, 0))
                 self._lag_records.labels(topic, number).set(behind)
-                arrived_at = self._arrived_at.get((topic, int(number)))
-                seconds = time.time() - arrived_at if behind and arrived_at is not None else 0.0
+                # Before the first batch of this process it is no less than that.
+                arrived_at = self._arrived_at.get((topic, number), self._began)
+                seconds = time.time() - arrived_at if behind else 0.0
                 self._lag_seconds.labels(topic, number).set(seconds)
+
+    def show_account(self, events: dict[str, dict[str, int]]) -> None:
+        """Show on how many events ledger and tables disagree, by simulation and kind of defect."""
+        self._integrity.clear()  # a simulation that is gone is no longer broken
+        for simulation, counts in events.items():
+            for defect, count in counts.items():
+                self._integrity.labels(simulation, defect).set(count)
+
+    def show_verification(self, at: float, defects: dict[str, int]) -> None:
+        """Show what the last verification found, and when it ended, Unix seconds."""
+        for defect, count in defects.items():
+            self._verified.labels(defect).set(count)
+        self._last_verification.set(at)
 
     def close(self) -> None:
         """Stop answering and give the port back."""
@@ -140,7 +162,7 @@ class Telemetry:
             answer: Iterable[bytes] = self._metrics_app(request, start)
             return answer
         status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and self.is_ready):
+        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._away):
             status = "200 OK"
         elif path == "/readyz":
             status = "503 Service Unavailable"

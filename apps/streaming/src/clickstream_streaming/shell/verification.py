@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["DEFECTS", "RejectScore", "VerificationReport", "figures_of", "verify"]
+__all__ = ["DEFECTS", "RejectScore", "VerificationReport", "figures_of", "note", "verify"]
 
 DEFECTS = (
     "lost",
@@ -27,6 +27,14 @@ DEFECTS = (
     "illegal_transitions",
 )
 _SHOWN = 20
+_NOTED = (
+    "events_sent", "events_acknowledged", "events_stored", "events_rejected", "planted_losses",
+    *DEFECTS,
+)  # fmt: skip
+_NOTE = (
+    f"INSERT INTO ops.verifications ({', '.join(_NOTED)}, examples)"  # noqa: S608  names of our own
+    f" VALUES ({', '.join(f'%({name})s' for name in _NOTED)}, %(examples)s)"
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,13 @@ def verify(connection: Connection) -> VerificationReport:
             return figures_of(cursor)
     finally:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def note(connection: Connection, report: VerificationReport) -> None:
+    """Keep what a verification found, for dashboards and alerts."""
+    values = {name: getattr(report, name) for name in _NOTED}
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_NOTE, values | {"examples": list(report.examples)})
 
 
 def figures_of(cursor: Cursor) -> VerificationReport:

@@ -1,0 +1,238 @@
+"""The form of the answers.
+
+Owns names, types, units and meaning of every field; they are the views' own where there is a
+view. Money is exact and written as text, such as ``"33429.79"``. It does not know where the
+figures come from.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  pydantic reads the fields' types
+from decimal import Decimal
+from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID  # noqa: TC003  same
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Account",
+    "Hour",
+    "Integrity",
+    "Kpis",
+    "Latency",
+    "Page",
+    "Problem",
+    "Product",
+    "Pulse",
+    "Segment",
+    "Session",
+    "SessionPage",
+    "ShardIntegrity",
+    "SimulationRow",
+    "Step",
+    "TrafficMinute",
+]
+
+Euros = Annotated[Decimal, Field(description="Unit: euros.", examples=["33429.79"])]
+Percent = Annotated[float | None, Field(description="Unit: percent; null of nothing.")]
+Seconds = Annotated[float | None, Field(description="Unit: seconds; null of nothing.")]
+
+
+class Record(BaseModel):
+    """One row."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+Row = TypeVar("Row", bound=Record)
+
+
+class Page(BaseModel, Generic[Row]):
+    """Rows, and where the next page begins; null if this is the last."""
+
+    items: list[Row]
+    next_offset: int | None
+
+
+class Problem(BaseModel):
+    """What was wrong."""
+
+    detail: str
+
+
+class SimulationRow(Record):
+    """A simulation with its latest run."""
+
+    simulation: str
+    runs: int
+    run_id: Annotated[UUID, Field(description="The latest run.")]
+    first_seen_at: Annotated[datetime, Field(description="When its first record was stored.")]
+    closed_at: Annotated[
+        datetime | None, Field(description="When all of it was stored; null while it runs.")
+    ]
+
+
+class Kpis(Record):
+    """The shop in one row: `mart.kpis`."""
+
+    simulation: str
+    visitors: int | None
+    sessions: int
+    converted_sessions: int
+    conversion_percent: Percent
+    orders: int
+    revenue: Euros
+    average_order_value: Euros | None
+    bounce_percent: Percent
+    abandonment_percent: Percent
+    events_per_session: float | None
+    average_duration_seconds: Seconds
+
+
+class Hour(Kpis):
+    """The shop in an hour in which visits began: `mart.kpis_hour`."""
+
+    hour: datetime
+
+
+class Step(Record):
+    """A step on the way to an order: `mart.funnel`."""
+
+    step: int
+    name: str
+    sessions: int
+    percent_of_all: Percent
+    percent_of_previous: Percent
+
+
+class TrafficMinute(Record):
+    """A minute of event time: `mart.traffic_minute`, summed."""
+
+    minute: datetime
+    events: int
+    sessions: Annotated[int, Field(description="Visits begun.")]
+    orders: int
+    revenue: Euros
+
+
+class Product(Record):
+    """A product and what became of it: `mart.top_products`."""
+
+    product_id: str
+    product_name: str | None
+    category: str | None
+    views: int
+    carts: int
+    orders: int
+    pieces: int
+    revenue: Euros
+    view_to_cart_percent: Percent
+    cart_to_purchase_percent: Percent
+
+
+class Segment(Record):
+    """Visits of one country, device or channel: `mart.sessions_hour`, summed."""
+
+    key: Annotated[str, Field(description="The country's code, the device or the channel.")]
+    name: Annotated[str, Field(description="As people say it.")]
+    sessions: int
+    converted_sessions: int
+    conversion_percent: Percent
+    orders: int
+    revenue: Euros
+
+
+class Session(Record):
+    """A visit: `mart.fact_sessions`."""
+
+    session_id: UUID
+    user_id: str
+    persona: str
+    country: str
+    city: str
+    device: str
+    browser: str
+    channel: str
+    started_at: datetime
+    last_event_at: datetime
+    entry_page: str
+    exit_page: str
+    events: int
+    pages: int
+    orders: int
+    revenue: Euros
+    value_left: Annotated[Euros, Field(description="Left in the cart. Unit: euros.")]
+    duration_seconds: float
+    is_bounce: bool
+    is_converted: bool
+    is_abandoned: bool
+    is_final: bool
+
+
+class SessionPage(BaseModel):
+    """Visits, and the cursor of the next page; null if this is the last."""
+
+    items: list[Session]
+    next_cursor: str | None
+
+
+class Latency(Record):
+    """From event time to the row in `raw.events`, per run: `ops.latency`."""
+
+    run_id: UUID
+    events: int
+    p50_seconds: float
+    p95_seconds: float
+    p99_seconds: float
+
+
+class ShardIntegrity(Record):
+    """A shard: `ops.integrity`."""
+
+    run_id: UUID
+    shard: int
+    sent_events: int
+    planted_losses: int
+    stored_events: int | None
+    missing_events: Annotated[int, Field(description="Not stored yet; 0 after the end.")]
+
+
+class Account(Record):
+    """One figure as three accounts of the same events give it."""
+
+    figure: Literal["events", "orders", "revenue"]
+    ledger: Annotated[Decimal, Field(description="As the generators say: `ops.ledger`.")]
+    traffic: Annotated[Decimal, Field(description="Event by event: `mart.traffic_day`.")]
+    visits: Annotated[Decimal, Field(description="Visit by visit: `mart.sessions_hour`.")]
+
+
+class Integrity(Record):
+    """What was sent, set against what is stored."""
+
+    sent_events: int
+    planted_losses: int
+    stored_events: int
+    missing_events: int
+    rejected_records: Annotated[int, Field(description="Of all simulations.")]
+    accounts: list[Account]
+    shards: list[ShardIntegrity]
+
+
+class Pulse(Record):
+    """A moment of a simulation: what the live stream says every second."""
+
+    at: datetime
+    run_id: UUID
+    closed_at: datetime | None
+    target_per_second: Annotated[
+        float | None, Field(description="Events per second wanted; null before the ledger's word.")
+    ]
+    stored_per_second: Annotated[
+        float | None, Field(description="Events stored per second lately; null at the beginning.")
+    ]
+    stored_events: Annotated[int, Field(description="Of this run.")]
+    waiting_events: Annotated[int, Field(description="Sent, and not stored yet.")]
+    rejected_records: Annotated[int, Field(description="Of all simulations.")]
+    p50_seconds: Seconds
+    p95_seconds: Seconds
+    kpis: Kpis | None

@@ -1,0 +1,101 @@
+"""Settings of the console's process, from the environment.
+
+Owns their names, defaults and bounds. A variable that begins like ours and is unknown is an
+error. It does not know what they are used for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clickstream_contract.environment import (
+    existing_file,
+    like,
+    one_of,
+    settings_values,
+    text,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from clickstream_contract.environment import Reader
+
+__all__ = ["PREFIX", "Settings", "settings_from"]
+
+PREFIX = "CLICKSTREAM_CONSOLE_"
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_REQUIRED = ("postgres_host", "postgres_password_file")
+_HOST = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_HOSTS = re.compile(rf"{_HOST}(,{_HOST}){{0,15}}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process."""
+
+    postgres_host: str
+    """PostgreSQL's host."""
+    postgres_password_file: Path
+    """File with the reader's password; read at each connect, so that it may change."""
+    postgres_port: int = 5432
+    """PostgreSQL's port."""
+    postgres_database: str = "clickstream"
+    """The database with the tables."""
+    postgres_user: str = "clickstream_read"
+    """Who reads; a member of ``clickstream_reader``."""
+    postgres_user_file: Path | None = None
+    """File with the user's name, instead of it."""
+    postgres_sslmode: str = "prefer"
+    """libpq's ``sslmode``."""
+    postgres_ca_file: Path | None = None
+    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 9404
+    """Port to listen on."""
+    allowed_hosts: str = "127.0.0.1,localhost"
+    """Names by which the console may be called, separated by commas: a page elsewhere that lets
+    its own name point here is refused."""
+    pool_connections: int = 4
+    """Most connections to PostgreSQL."""
+    statement_timeout_milliseconds: int = 5_000
+    """How long a question to PostgreSQL may take."""
+    max_live_streams: int = 32
+    """Live streams at a time; one too many is told to come back."""
+
+    @property
+    def hosts(self) -> list[str]:
+        """The allowed hosts, one by one."""
+        return self.allowed_hosts.split(",")
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty variable counts as absent.
+
+    Raises:
+        SettingsInvalid: A variable is missing, unknown or out of bounds.
+    """
+    return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
+
+
+_READERS: dict[str, Reader] = {
+    "postgres_host": text,
+    "postgres_port": whole(1, 65_535),
+    "postgres_database": text,
+    "postgres_user": text,
+    "postgres_user_file": existing_file,
+    "postgres_password_file": existing_file,
+    "postgres_sslmode": one_of(*_SSL_MODES),
+    "postgres_ca_file": existing_file,
+    "host": text,
+    "port": whole(1, 65_535),
+    "allowed_hosts": like(_HOSTS, "host names separated by commas, at most 16"),
+    "pool_connections": whole(1, 64),
+    "statement_timeout_milliseconds": whole(50, 60_000),
+    "max_live_streams": whole(1, 1_000),
+}

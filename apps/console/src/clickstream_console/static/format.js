@@ -1,0 +1,11 @@
+// How figures are written. Money comes as exact text and is never made a number that is summed.
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const exact = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
+export const euros = (text) => (text === null || text === undefined ? "–" : `€${exact.format(text)}`);
+export const percent = (value) =>
+  value === null || value === undefined ? "–" : `${exact.format(value)} %`;
+export const seconds = (value) =>
+  value === null || value === undefined ? "–" : `${exact.format(value)} s`;
+export const minute = (iso) => `${iso.slice(5, 10)} ${iso.slice(11, 16)}`;

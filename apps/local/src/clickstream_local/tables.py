@@ -1,0 +1,73 @@
+"""The tables of a state folder, for whoever wants to read or mend them.
+
+Owns how its database is found: the one that runs, or one that is started for the time being. It
+does not know what is asked of it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+from rich.console import Console
+
+from clickstream_local.errors import NotRunning
+from clickstream_local.ports import LOOPBACK
+from clickstream_local.postgres import READER, Postgres
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from psycopg2.extensions import connection as Connection
+
+__all__ = ["database", "reader", "running_postgres"]
+
+
+@contextmanager
+def database(state: StateFolder) -> Iterator[Postgres]:
+    """Give the running database, or start it for the time being.
+
+    Raises:
+        NotRunning: Nothing has run in the folder yet.
+    """
+    running = state.recall()
+    if running is not None and psutil.pid_exists(running["pid"]):
+        yield running_postgres(state, running["ports"]["postgres"])
+        return
+    if not (state.root / "postgres").is_dir():
+        raise NotRunning(state.root)
+    with state.lock():
+        stack = Stack(state, Console(stderr=True), lambda _text: None)
+        try:
+            stack.start_postgres()
+            yield stack.postgres
+        finally:
+            stack.stop()
+
+
+@contextmanager
+def reader(folder: Path) -> Iterator[Connection]:
+    """Give a connection that can only read, as ``clickstream psql`` has it.
+
+    Args:
+        folder: The state folder, such as ``.clickstream``; the password is in it.
+
+    Raises:
+        NotRunning: Nothing has run in the folder yet.
+    """
+    with database(StateFolder(folder.absolute())) as postgres:
+        connection = postgres.connect(READER)
+        connection.set_session(readonly=True, autocommit=True)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def running_postgres(state: StateFolder, port: int) -> Postgres:
+    """Return the database that somebody else has started."""
+    return Postgres(LOOPBACK, port, None, state)

@@ -1,0 +1,83 @@
+"""The migrations' process: tables first, then logins, then it ends.
+
+Owns exit codes. It may run any number of times: what is there already stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psycopg2
+from clickstream_contract.environment import SettingsInvalid
+
+from clickstream_migrations.database import Database, migrate
+from clickstream_migrations.errors import DatabaseRefused, MigrationError
+from clickstream_migrations.logins import (
+    OWNER_ROLE,
+    READER_ROLE,
+    WRITER_ROLE,
+    Login,
+    see_to_logins,
+)
+from clickstream_migrations.settings import settings_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_migrations.settings import Settings
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Bring the database to this version and return the process's exit code."""
+    try:
+        _run(settings_from(os.environ))
+    except SettingsInvalid as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except MigrationError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    database = Database(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        name=settings.postgres_database,
+        user=_line(settings.postgres_user_file),
+        password_file=settings.postgres_password_file,
+        sslmode=settings.postgres_sslmode,
+        ca_file=settings.postgres_ca_file,
+    )
+    # A server that is not up yet is better named than dbmate would.
+    database.connect().close()
+    migrate(database)
+    logins = []
+    if settings.writer_user_file and settings.writer_password_file:
+        # Only who makes logins may make himself a member of a role.
+        logins.append(Login(database.user, database.password, OWNER_ROLE))
+        name, password = _line(settings.writer_user_file), _line(settings.writer_password_file)
+        logins.append(Login(name, password, WRITER_ROLE))
+    if settings.reader_user_file and settings.reader_password_file:
+        name, password = _line(settings.reader_user_file), _line(settings.reader_password_file)
+        logins.append(Login(name, password, READER_ROLE))
+    with closing(database.connect()) as connection:
+        try:
+            with connection, connection.cursor() as cursor:
+                see_to_logins(cursor, logins)
+        except psycopg2.Error as error:
+            raise DatabaseRefused(database.address, str(error).strip()) from error
+
+
+def _line(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""What a SparkApplication names as its main file: the stream, inside Spark's driver."""
+
+import sys
+
+from clickstream_streaming.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())

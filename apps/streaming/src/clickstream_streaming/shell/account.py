@@ -1,0 +1,94 @@
+"""The account that is always open: what ledger and tables disagree on, shown as metrics.
+
+Owns when it is looked at. The queries read roll-ups only; what raw.events itself holds is the
+verification's to judge, whose last result is shown beside it. It does not know a batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.shell.database import connect
+from clickstream_streaming.shell.verification import DEFECTS
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.telemetry import Telemetry
+
+__all__ = ["Account"]
+
+_LOG = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 15.0
+_SHARE = 0.02
+"""At most this share of the time goes into it, however large the ledger gets."""
+_ACCOUNT = """
+SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
+    session_difference_events
+FROM ops.account
+"""
+_KINDS = ("missing", "surplus", "aggregates", "sessions")
+_LAST_VERIFICATION = f"""
+SELECT extract(epoch FROM verified_at)::float8, {", ".join(DEFECTS)}
+FROM ops.verifications ORDER BY verified_at DESC LIMIT 1
+"""  # noqa: S608  names of our own
+
+
+class Account:
+    """Looks at the account now and then.
+
+    Args:
+        settings: Where the database is.
+        telemetry: Where figures are shown.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._connection: Connection | None = None
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Show the figures if it is time; while the database is away, those before stay."""
+        began = time.monotonic()
+        if began < self._next:
+            return
+        try:
+            self._show()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as error:
+            _LOG.warning("the account is looked at later: %s", error)
+            self.close()
+            self._telemetry.show_away("PostgreSQL", is_away=True)
+            self._next = time.monotonic() + _EVERY_SECONDS
+            return
+        self._telemetry.show_away("PostgreSQL", is_away=False)
+        self._next = began + max(_EVERY_SECONDS, (time.monotonic() - began) / _SHARE)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _show(self) -> None:
+        if self._connection is None:
+            self._connection = connect(self._settings)
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute(_ACCOUNT)
+            self._telemetry.show_account(
+                {
+                    simulation: dict(zip(_KINDS, counts, strict=True))
+                    for simulation, *counts in cursor.fetchall()
+                }
+            )
+            cursor.execute(_LAST_VERIFICATION)
+            last = cursor.fetchone()
+        if last is not None:
+            self._telemetry.show_verification(last[0], dict(zip(DEFECTS, last[1:], strict=True)))

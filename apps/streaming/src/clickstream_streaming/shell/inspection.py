@@ -1,0 +1,72 @@
+"""What people and a cluster's Jobs ask of the tables: the account, a rebuild, one run.
+
+Owns the words of the answers and their exit codes. It does not know what a check compares.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from clickstream_streaming.shell.database import connect
+from clickstream_streaming.shell.rebuild import rebuild
+from clickstream_streaming.shell.verification import DEFECTS, note, verify
+
+if TYPE_CHECKING:
+    from typing import TextIO
+    from uuid import UUID
+
+    from clickstream_streaming.settings import DatabaseSettings
+
+__all__ = ["read_back", "show_rebuild", "show_verification"]
+
+_COUNTS = ("events_sent", "events_acknowledged", "events_stored", "events_rejected")
+_LOOK_SECONDS = 1.0
+_GIVE_UP_SECONDS = 120.0
+_FIND = """
+SELECT runs.simulation, runs.closed_at IS NOT NULL,
+    (SELECT count(*) FROM raw.events AS events WHERE events.run_id = runs.run_id)
+FROM ops.runs AS runs WHERE runs.run_id = %s
+"""
+
+
+def show_verification(settings: DatabaseSettings, output: TextIO) -> int:
+    """Print the account, the last line as JSON, and keep it; 0 if it closes."""
+    with closing(connect(settings)) as connection:
+        report = verify(connection)
+        note(connection, report)
+    names = (*_COUNTS, *DEFECTS)
+    output.writelines(f"{name} {getattr(report, name)}\n" for name in names)
+    output.writelines(f"  {example}\n" for example in report.examples)
+    output.write(json.dumps(report.to_json()) + "\n")
+    return 0 if report.is_clean() else 1
+
+
+def show_rebuild(settings: DatabaseSettings, output: TextIO) -> None:
+    """Work the marts out anew; print how many rows were changed, the last line as JSON."""
+    with closing(connect(settings)) as connection:
+        changed = rebuild(connection)
+    output.writelines(f"{table} {rows} rows changed\n" for table, rows in changed.items())
+    output.write(json.dumps(changed) + "\n")
+
+
+def read_back(settings: DatabaseSettings, run_id: UUID, output: TextIO) -> int:
+    """Wait until a run's events are stored and its account is closed; 0 if they are."""
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    state = "unknown"
+    with closing(connect(settings)) as connection:
+        while time.monotonic() < deadline:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(_FIND, (str(run_id),))
+                row = cursor.fetchone()
+            if row is not None:
+                simulation, is_closed, events = row
+                state = f"of {simulation}: {events} stored, {'closed' if is_closed else 'open'}"
+                if is_closed and events:
+                    output.write(f"run {run_id} {state}\n")
+                    return 0
+            time.sleep(_LOOK_SECONDS)
+    output.write(f"run {run_id} {state} after {_GIVE_UP_SECONDS:.0f} s\n")
+    return 1

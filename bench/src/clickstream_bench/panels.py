@@ -1,0 +1,66 @@
+"""How soon dashboards have their rows.
+
+Owns timing the SQL of every panel, with all chosen over all that is stored. It does not know how
+the tables were filled.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from clickstream_dashboards.build import DASHBOARDS, dashboard_json
+from clickstream_dashboards.filled import fill_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+__all__ = ["panel_milliseconds"]
+
+_ROUNDS = 3
+
+
+def panel_milliseconds(connection: Connection) -> dict[str, float]:
+    """Return the time of each panel's slowest query, the best of three as with an open dashboard.
+
+    Args:
+        connection: The reader's.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT min(hour), max(hour) + interval '1 hour' FROM mart.sessions_hour")
+        since, until = cursor.fetchone() or (None, None)
+        chosen = {"interval": ["1h"]} | dict(_choices(cursor))
+        return {
+            f"{name} / {panel['title']}": max(
+                _milliseconds(cursor, target["rawSql"], chosen, since, until)
+                for target in panel["targets"]
+            )
+            for name in DASHBOARDS
+            for panel in dashboard_json(name)["panels"]
+            if panel["type"] != "row" and "rawSql" in panel["targets"][0]
+        }
+
+
+def _choices(cursor: Cursor) -> Iterator[tuple[str, list[str]]]:
+    for name in DASHBOARDS:
+        for row in dashboard_json(name)["templating"]["list"]:
+            if row["type"] == "query" and "postgres" in row["datasource"]["uid"]:
+                cursor.execute(row["query"])
+                yield row["name"], [values[-1] for values in cursor.fetchall()]
+
+
+def _milliseconds(
+    cursor: Cursor, text: str, chosen: dict[str, Any], since: datetime, until: datetime
+) -> float:
+    query = fill_sql(text, chosen, since, until)
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        cursor.execute(query)
+        cursor.fetchall()
+        best = min(best, 1000 * (time.perf_counter() - began))
+    return best

@@ -1,0 +1,174 @@
+"""How fast the views are over many events.
+
+Owns the filling: events of the generator's core, handed to the stream's own tasks without Kafka
+and Spark between them, so that every table is what the stream would have made. It does not know
+how a query is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import pyarrow as pa
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.topics import EVENTS
+from clickstream_generator.core.simulator import Simulator
+from clickstream_local.postgres import DATABASE, OWNER, READER, WRITER
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.telemetry import Telemetry
+from rich.console import Console
+
+from clickstream_bench.queries import time_dashboards, time_views
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.encoding import Encoded
+    from clickstream_generator.core.events import Events
+
+__all__ = ["measure_views"]
+
+_DAYS = 3
+"""The visitors are simulated round by round: the longer it takes them, the longer the filling."""
+_BITE = 20_000
+_BATCH_EVENTS = 400_000
+_HORIZON_SECONDS = 1.2 * _DAYS * 86_400
+"""Until when events may be asked for: the schedule is worked out that far with each bite."""
+_HALVES = ((0, 1), (2, 3))
+_SIMULATION = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: bench}}
+spec:
+  seed: 42
+  rate: {{eventsPerMinute: {per_minute}}}
+  userMix:
+    - {{persona: Browser, weight: 400}}
+    - {{persona: Shopper, weight: 270}}
+    - {{persona: Researcher, weight: 100}}
+    - {{persona: Buyer, weight: 110}}
+    - {{persona: BargainHunter, weight: 70}}
+    - {{persona: Loyal, weight: 40}}
+    - {{persona: Bot, weight: 10}}
+  users: 200000
+  catalog: {{products: 1000, categories: 25}}
+  shards: 4
+"""
+
+
+def measure_views(events: int, dashboards: Path) -> dict[str, float]:
+    """Return the milliseconds of every view and every dashboard's query.
+
+    Args:
+        events: How many there are, spread over three days.
+        dashboards: A folder of dashboards; those of the last day are asked for.
+    """
+    with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
+        stack = Stack(StateFolder(Path(folder)), Console(stderr=True), lambda _text: None)
+        try:
+            stack.start_postgres()
+            began = time.monotonic()
+            last = _fill(_settings(stack), events)
+            figures = {"fill_seconds": time.monotonic() - began}
+            owner = stack.postgres.connect(OWNER)
+            owner.autocommit = True
+            with owner.cursor() as cursor:
+                # As autovacuum does in an hour: index-only scans need to know what is visible.
+                cursor.execute("VACUUM ANALYZE")
+            owner.close()
+            reader = stack.postgres.connect(READER)
+            figures |= time_views(reader)
+            figures |= time_dashboards(reader, dashboards, last - timedelta(days=1), last)
+            reader.close()
+        finally:
+            stack.stop()
+    return figures
+
+
+def _settings(stack: Stack) -> Settings:
+    return Settings(
+        bootstrap_servers="",
+        postgres_host=stack.postgres.host,
+        postgres_port=stack.postgres.port,
+        postgres_database=DATABASE,
+        postgres_user=WRITER,
+        postgres_password_file=stack.state.secret(WRITER),
+        postgres_sslmode="disable",
+        checkpoint_dir=stack.state.folder("checkpoints"),
+    )
+
+
+def _fill(settings: Settings, events: int) -> datetime:
+    """Fill the tables with two processes, close the batch, and return the last event's time."""
+    run_id, start = uuid4(), time.time() - _DAYS * 86_400
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        halves = [
+            pool.submit(_fill_half, settings, events, run_id, start, half)
+            for half in range(len(_HALVES))
+        ]
+        outcomes = [half.result() for half in halves]
+    # The close notes how far the stream has come, and computes the boards.
+    BatchCloser(settings, Telemetry()).close(_task(settings, len(_HALVES), 0), outcomes, 0.0)
+    last = max(outcome.max_event_time or start for outcome in outcomes)
+    return datetime.fromtimestamp(last, tz=UTC)
+
+
+def _task(settings: Settings, partition: int, batch_id: int) -> BatchTask:
+    return BatchTask(
+        settings=settings,
+        query="events",
+        checkpoint_id=str(UUID(int=1)),
+        batch_id=batch_id,
+        offsets_from={},
+        offsets_until={EVENTS.name: {partition: (batch_id + 1) * _BATCH_EVENTS}},
+        late_before=None,
+        driver_pid=os.getpid(),
+    )
+
+
+def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half: int) -> Outcome:
+    """Write half of the shards, batch by batch, and return what became of the last."""
+    per_minute = math.ceil(events / (_DAYS * 1_440))
+    simulation = parse_simulation(_SIMULATION.format(per_minute=per_minute))
+    simulator = Simulator(simulation, _HALVES[half], run_id)
+    simulator.begin(start)
+    wanted, offset, batch_id = events // len(_HALVES), 0, 0
+    answer: list[pa.RecordBatch] = []
+    while offset < wanted:
+        parts: list[pa.RecordBatch] = []
+        end = min(offset + _BATCH_EVENTS, wanted)
+        while offset < end:
+            taken = simulator.take_due(start + _HORIZON_SECONDS, _BITE)
+            encoded = simulator.encoder.encode(taken, int(taken.rows["event_time_ms"][-1]))
+            parts.append(_records(taken, encoded, half, offset))
+            offset += len(taken)
+        answer = list(write_partition(_task(settings, half, batch_id), parts))
+        batch_id += 1
+    return Outcome(**json.loads(answer[-1]["outcome"][0].as_py()))
+
+
+def _records(events: Events, encoded: Encoded, partition: int, offset: int) -> pa.RecordBatch:
+    """Return events as Spark would hand them over; Kafka gets each when it happens."""
+    count = len(events)
+    return pa.RecordBatch.from_pydict(
+        {
+            "topic": pa.array([EVENTS.name] * count),
+            "partition": pa.array([partition] * count, pa.int32()),
+            "offset": pa.array(range(offset, offset + count), pa.int64()),
+            "timestamp": pa.array(1000 * events.rows["event_time_ms"], pa.timestamp("us", "UTC")),
+            "key": pa.array(encoded.keys, pa.binary()),
+            "value": pa.array(encoded.values, pa.binary()),
+        }
+    )

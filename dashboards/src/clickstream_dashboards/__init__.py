@@ -1,0 +1,1 @@
+"""Dashboards, rules and alerts, built from the contract."""

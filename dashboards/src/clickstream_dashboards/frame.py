@@ -1,0 +1,129 @@
+"""The frame of a dashboard: variables, links, rows.
+
+Owns what all four share. It does not know any panel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models import dashboard as model
+
+from clickstream_dashboards.queries import POSTGRES, PROMETHEUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from grafana_foundation_sdk.cog.builder import Builder
+
+__all__ = ["TAG", "begin", "row", "with_postgres", "with_prometheus", "with_shop"]
+
+TAG = "clickstream"
+_ALL = model.VariableOption(text=["All"], value=["$__all"], selected=True)
+
+
+def begin(uid: str, title: str, description: str, since: str) -> dashboard.Dashboard:
+    """Return an empty dashboard that links to the others."""
+    return (
+        dashboard.Dashboard(title)
+        .uid(f"clickstream-{uid}")
+        .description(description)
+        .tags([TAG])
+        .readonly()
+        .timezone("utc")
+        .time(since, "now")
+        .refresh("30s")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .link(
+            dashboard.DashboardLink("Clickstream")
+            .type(model.DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .include_vars(include_vars=True)
+            .keep_time(keep_time=True)
+        )
+    )
+
+
+def row(
+    built: dashboard.Dashboard, title: str, panels: Iterable[Builder[model.Panel]]
+) -> dashboard.Dashboard:
+    """Add a row of panels."""
+    built = built.with_row(dashboard.Row(title))
+    for panel in panels:
+        built = built.with_panel(panel)
+    return built
+
+
+def with_prometheus(built: dashboard.Dashboard) -> dashboard.Dashboard:
+    """Let people choose a Prometheus, and what it scrapes."""
+    return (
+        built.with_variable(
+            dashboard.DatasourceVariable("prometheus_datasource")
+            .label("Prometheus data source")
+            .type("prometheus")
+        )
+        .with_variable(_scraped("job", 'label_values({__name__=~"clickstream_.+"}, job)'))
+        .with_variable(
+            _scraped(
+                "instance", 'label_values({__name__=~"clickstream_.+", job=~"$job"}, instance)'
+            )
+        )
+    )
+
+
+def with_postgres(built: dashboard.Dashboard) -> dashboard.Dashboard:
+    """Let people choose a database, and simulations in it."""
+    return built.with_variable(
+        dashboard.DatasourceVariable("postgres_datasource")
+        .label("Postgres data source")
+        .type("postgres")  # the name under which Grafana has known it in every version
+    ).with_variable(
+        _stored(
+            "simulation",
+            "Simulation",
+            "SELECT DISTINCT simulation FROM ops.runs ORDER BY simulation",
+        )
+    )
+
+
+def with_shop(built: dashboard.Dashboard) -> dashboard.Dashboard:
+    """Let people choose visitors, and how wide a point is."""
+    return (
+        built.with_variable(
+            _stored(
+                "country",
+                "Country",
+                "SELECT name AS __text, country AS __value FROM mart.dim_country ORDER BY name",
+            )
+        )
+        .with_variable(
+            _stored("device", "Device", "SELECT device FROM mart.dim_device ORDER BY device")
+        )
+        .with_variable(
+            dashboard.IntervalVariable("interval")
+            .label("Interval")
+            .values("1h,3h,6h,12h,1d,7d")
+            .current(model.VariableOption(text="1h", value="1h", selected=True))
+        )
+    )
+
+
+def _stored(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    return _choice(name, label, query).datasource(POSTGRES)
+
+
+def _scraped(name: str, query: str) -> dashboard.QueryVariable:
+    return _choice(name, name.title(), query).datasource(PROMETHEUS).all_value(".+")
+
+
+def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .query(query)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .multi(multi=True)
+        .include_all(include_all=True)
+        .current(_ALL)
+    )

@@ -1,0 +1,176 @@
+"""The dashboard Integrity: the ledger against the tables, which must come to six zeros.
+
+Owns its panels. The six zeros are those of the last verification; beside them stands what can
+be told at every moment without reading all events. It does not know how either is counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_contract.ledger import FAULT_REASONS
+
+from clickstream_dashboards.frame import begin, row, with_postgres, with_prometheus
+from clickstream_dashboards.panels import figure, listing, series
+from clickstream_dashboards.queries import PromQuery, SqlQuery, of
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+__all__ = ["integrity"]
+
+_DEFECTS = (
+    ("lost", "Lost", "Events that the ledger knows and raw.events lacks, planted losses aside."),
+    ("duplicated", "Duplicated", "Rows more than one of the same event."),
+    ("phantom", "Phantom", "Rows that no ledger knows."),
+    (
+        "aggregate_mismatches",
+        "Wrong aggregates",
+        "Rows of marts, ledger and counts that events contradict.",
+    ),
+    ("session_mismatches", "Wrong visits", "Visits that their events contradict."),
+    (
+        "illegal_transitions",
+        "Illegal steps",
+        "Steps that the journey does not know, and orders that are not their lines' sum.",
+    ),
+)
+_LAST = "FROM ops.verifications ORDER BY verified_at DESC LIMIT 1"
+_CHOSEN = "simulation IN (${simulation:sqlstring})"
+
+
+def integrity() -> Dashboard:
+    """Return the dashboard."""
+    built = begin(
+        "integrity",
+        "Clickstream / Integrity",
+        "What was sent against what is stored: six zeros, and where they are not.",
+        "now-6h",
+    )
+    built = with_postgres(with_prometheus(built))
+    built = row(built, "Six zeros: the last verification", _zeros())
+    built = row(built, "The account at this moment", _account())
+    return row(built, "Rejects against planted faults", _rejects())
+
+
+def _zeros() -> list[Builder[Panel]]:
+    panels = [
+        figure(title, text, SqlQuery(f"SELECT {name} AS value {_LAST}"), "short", red_from=1)
+        for name, title, text in _DEFECTS
+    ]
+    history = SqlQuery(
+        f"SELECT verified_at AS time, {', '.join(name for name, _, _ in _DEFECTS)}\n"
+        "FROM ops.verifications WHERE $__timeFilter(verified_at) ORDER BY 1",
+        is_series=True,
+    )
+    examples = SqlQuery(
+        "SELECT verified_at AS verified, defect FROM (\n"
+        f"    SELECT verified_at, examples {_LAST}\n"
+        ") AS last, unnest(CASE WHEN examples = '{}' THEN ARRAY['none'] ELSE examples END) AS defect"
+    )
+    numbers = SqlQuery(
+        'SELECT verified_at AS verified, events_sent AS sent, planted_losses AS "never sent",\n'
+        "    events_acknowledged AS acknowledged, events_stored AS stored, events_rejected AS rejected\n"
+        "FROM ops.verifications ORDER BY verified_at DESC LIMIT 25"
+    )
+    when = {"verified": "dateTimeAsIso"}
+    return [
+        *panels,
+        series(
+            "Verifications",
+            "What each verification of the time range found. `clickstream verify` makes one.",
+            [history],
+            "short",
+            width=8,
+        ),
+        listing(
+            "Stage by stage",
+            "What each verification counted: sent, of these never sent on purpose, acknowledged, stored; rejects are records more.",
+            numbers,
+            when,
+            width=8,
+            height=8,
+        ),
+        listing(
+            "Defects, in words",
+            "The first defects of the last verification.",
+            examples,
+            when,
+            width=8,
+            height=8,
+        ),
+    ]
+
+
+def _account() -> list[Builder[Panel]]:
+    account = SqlQuery(
+        'SELECT simulation, sent_events AS sent, planted_losses AS "never sent", stored_events AS stored,\n'
+        "    missing_events AS missing, surplus_events AS surplus,\n"
+        '    aggregate_difference_events AS "traffic off by", session_difference_events AS "visits off by"\n'
+        f"FROM ops.account WHERE {_CHOSEN} ORDER BY simulation"
+    )
+    shards = SqlQuery(
+        'SELECT simulation, run_id, shard, sent_events AS sent, planted_losses AS "never sent",\n'
+        f"    stored_events AS stored, missing_events AS missing\nFROM ops.integrity WHERE {_CHOSEN}\n"
+        "ORDER BY abs(missing_events) DESC, simulation, run_id, shard LIMIT 50"
+    )
+    open_defects = f"sum by (simulation, defect) ({of('streaming_integrity_defects', simulation='$simulation')})"
+    twice = f"sum(rate({of('streaming_duplicate_events_total')}[$__rate_interval]))"
+    return [
+        listing(
+            "Account by simulation",
+            "Ledger, stored events and roll-ups against each other. Missing events may be under way; all else is 0 at any moment.",
+            account,
+        ),
+        series(
+            "Disagreement",
+            "The same over time, as the stream shows it every 15 seconds.",
+            [PromQuery(open_defects, "{{simulation}}: {{defect}}")],
+            "short",
+        ),
+        listing(
+            "Account by shard",
+            "Shards with most events missing first. Below 0: stored before the ledger told of it.",
+            shards,
+        ),
+        series(
+            "Came twice, stored once",
+            "Events per second that were stored before and were dropped.",
+            [PromQuery(twice, "dropped")],
+            "cps",
+        ),
+    ]
+
+
+def _rejects() -> list[Builder[Panel]]:
+    # First the sums, then one row per kind: far fewer rows to turn.
+    sums = ", ".join(f"sum({name}_faults) AS {name}" for name in FAULT_REASONS)
+    faults = ", ".join(f"('{reason.value}', {name})" for name, reason in FAULT_REASONS.items())
+    scored = SqlQuery(
+        "SELECT reason, coalesce(planted, 0) AS planted, coalesce(rejected, 0) AS rejected\n"
+        "FROM (\n    SELECT reason, sum(faults)::bigint AS planted\n"
+        f"    FROM (SELECT {sums} FROM ops.ledger WHERE {_CHOSEN}) AS summed,\n"
+        f"        LATERAL (VALUES {faults}) AS fault (reason, faults)\n"
+        "    WHERE faults > 0 GROUP BY reason\n"
+        ") AS ledger FULL JOIN (\n"
+        "    SELECT rules.reason, sum(counted.records)::bigint AS rejected\n"
+        "    FROM ops.quality_minute AS counted INNER JOIN ops.quality_rules AS rules USING (rule)\n"
+        "    WHERE rules.severity = 'reject' GROUP BY rules.reason\n"
+        ") AS found USING (reason)\nORDER BY reason"
+    )
+    totals = SqlQuery(
+        "SELECT sum(records) AS value FROM ops.quality_minute INNER JOIN ops.quality_rules USING (rule)\n"
+        "WHERE severity = 'reject'"
+    )
+    return [
+        listing(
+            "Planted and rejected",
+            "Faults that call for a reject, and rejects, by reason; over all time. A reject that nobody planted shows here.",
+            scored,
+            width=16,
+            height=8,
+        ),
+        figure("Rejects", "Records rejected, over all time.", totals, "short", width=8),
+    ]

@@ -1,0 +1,23 @@
+{{- /* What every pod of ours has: no privilege, no token unless it asks, a root that stays as built. */ -}}
+{{- define "clickstream.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "clickstream.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- /* Settings as YAML into environment variables: (dict "prefix" "CLICKSTREAM_X_" "settings" TEXT). */ -}}
+{{- define "clickstream.environment" -}}
+{{- $prefix := .prefix -}}
+{{- range $name, $value := fromYaml .settings }}
+- {name: {{ $prefix }}{{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,128 @@
+{{- define "clickstream.streaming" -}}
+{{- include "clickstream.name" (dict "root" . "component" "streaming") -}}
+{{- end -}}
+
+{{- define "clickstream.streaming.image" -}}
+{{- include "clickstream.image" (dict "image" .Values.streaming.image "version" .Chart.AppVersion) -}}
+{{- end -}}
+
+{{- define "clickstream.streaming.claim" -}}
+{{- default (printf "%s-checkpoint" (include "clickstream.streaming" .)) .Values.streaming.checkpoint.existingClaim -}}
+{{- end -}}
+
+{{- /* Settings of the process with Spark's driver, by name, as YAML. */ -}}
+{{- define "clickstream.streaming.settings" -}}
+{{- $streaming := .Values.streaming -}}
+{{ include "clickstream.kafka.settings" (dict "root" . "client" "streaming") }}
+{{ include "clickstream.postgres.settings" (dict "root" . "role" "writer") }}
+CHECKPOINT_DIR: /var/lib/clickstream/checkpoints
+METRICS_HOST: 0.0.0.0
+EVENTS_PARTITIONS: {{ $streaming.eventsPartitions | int }}
+TRIGGER_MILLISECONDS: {{ $streaming.triggerMilliseconds | int }}
+MAX_OFFSETS_PER_TRIGGER: {{ $streaming.maxOffsetsPerTrigger | int }}
+WATERMARK_DELAY_SECONDS: {{ $streaming.watermarkDelaySeconds | int }}
+RAW_RETENTION_DAYS: {{ $streaming.rawRetentionDays | int }}
+{{- end -}}
+
+{{- /* Spark's configuration that is the same whoever starts the driver, by name, as YAML. */ -}}
+{{- define "clickstream.streaming.sparkConf" -}}
+{{- /* Executors are the driver's own and go with it; what else Spark could make, it need not. */ -}}
+spark.kubernetes.executor.disableConfigMap: "true"
+spark.kubernetes.driver.ownPersistentVolumeClaim: "false"
+spark.kubernetes.driver.reusePersistentVolumeClaim: "false"
+{{- /* A task that is done again writes nothing twice; a broker or database that restarts takes a while. */}}
+spark.task.maxFailures: "16"
+{{- end -}}
+
+{{- define "clickstream.streaming.executorJava" -}}
+-Xss8m -XX:+UseParallelGC
+{{- end -}}
+
+{{- /* Labels that select executors and nothing else. */ -}}
+{{- define "clickstream.streaming.executorLabels" -}}
+{{ include "clickstream.selectorOf" (dict "root" . "component" "streaming-executor") }}
+app.kubernetes.io/part-of: clickstream
+{{- end -}}
+
+{{- define "clickstream.streaming.secretMounts" -}}
+{{ include "clickstream.kafka.mounts" (dict "root" . "client" "streaming") }}
+{{ include "clickstream.postgres.mounts" (dict "root" . "role" "writer") }}
+{{- include "clickstream.postgres.caMount" . }}
+{{- end -}}
+
+{{- define "clickstream.streaming.secretVolumes" -}}
+{{ include "clickstream.kafka.volumes" (dict "root" . "client" "streaming") }}
+{{ include "clickstream.postgres.volumes" (dict "root" . "role" "writer") }}
+{{- include "clickstream.postgres.caVolume" . }}
+{{- end -}}
+
+{{- /* Placement and pull secrets of driver and executors. */ -}}
+{{- define "clickstream.streaming.placement" -}}
+{{- with .Values.streaming.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.streaming.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.streaming.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+An executor's pod: its tasks read Kafka and write PostgreSQL, so it has the same secrets as the
+driver; it asks nothing of the API server. (dict "root" $ "container" NAME)
+*/ -}}
+{{- define "clickstream.streaming.executorPod" -}}
+metadata:
+  labels:
+    {{- include "clickstream.streaming.executorLabels" .root | nindent 4 }}
+  {{- with include "clickstream.kafka.annotations" (dict "root" .root "client" "streaming") }}
+  annotations:
+    {{- . | nindent 4 }}
+  {{- end }}
+spec:
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  securityContext:
+    {{- include "clickstream.podSecurity" .root | nindent 4 }}
+  {{- include "clickstream.streaming.placement" .root | nindent 2 }}
+  containers:
+    - name: {{ .container }}
+      securityContext:
+        {{- include "clickstream.containerSecurity" .root | nindent 8 }}
+      volumeMounts:
+        {{- include "clickstream.streaming.secretMounts" .root | nindent 8 }}
+        - {name: tmp, mountPath: /tmp}
+  volumes:
+    {{- include "clickstream.streaming.secretVolumes" .root | nindent 4 }}
+    - name: tmp
+      emptyDir: {sizeLimit: 1Gi}
+{{- end -}}
+
+{{- /* The driver's container, without its image and size, which a Spark operator sets. */ -}}
+{{- define "clickstream.streaming.driverContainer" -}}
+env:
+  {{- include "clickstream.environment" (dict "prefix" "CLICKSTREAM_STREAMING_" "settings" (include "clickstream.streaming.settings" .)) | nindent 2 }}
+# Readiness takes a JVM's start; being alive does not.
+startupProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: metrics}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 3
+terminationMessagePolicy: FallbackToLogsOnError
+securityContext:
+  {{- include "clickstream.containerSecurity" . | nindent 2 }}
+{{- end -}}

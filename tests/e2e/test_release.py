@@ -1,0 +1,276 @@
+"""The whole on a real cluster: installed, under load, killed piece by piece, upgraded, removed.
+
+One story, told in order, since each part of it needs what the one before has made.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pipeline import wait_until
+from release import NAMESPACE, RELEASE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release import Figures, Release
+
+DEFECTS = ("lost", "duplicated", "phantom", "aggregate_mismatches", "session_mismatches",
+           "illegal_transitions")  # fmt: skip
+FAULTS = {"duplicatePermille": 2, "latePermille": 2, "maxLatenessSeconds": 60, "corruptPermille": 1}
+DRIVER = "app.kubernetes.io/name=clickstream-streaming"
+EXECUTOR = "app.kubernetes.io/name=clickstream-streaming-executor"
+OPERATOR = "app.kubernetes.io/name=clickstream-operator"
+WORKER = "app.kubernetes.io/managed-by=clickstream-operator"
+VICTIMS = {
+    "executor": EXECUTOR, "driver": DRIVER, "broker": "app=kafka", "database": "app=postgres",
+}  # fmt: skip
+
+
+@pytest.mark.timeout(2_400)
+def test_a_release_keeps_its_account_whatever_dies(
+    release: Release, figures: Figures, tmp_path: Path
+) -> None:
+    """Every event is in the tables once, through each death; what is left at the end are claims."""
+    _an_upgrade_loses_nothing(release, figures, tmp_path)
+    _one_event_comes_back(release, figures)
+    _load_is_accounted_for(release, figures)
+    _a_simulation_is_steered(release, figures)
+    _each_death_changes_nothing(release, figures)
+    _the_operator_holds_its_word(release, figures)
+    _nothing_secret_is_seen(release, figures)
+    _what_is_left_are_claims(release, figures)
+
+
+def _an_upgrade_loses_nothing(release: Release, figures: Figures, folder: Path) -> None:
+    """From the chart before this one, under load: the same workers, every event stored."""
+    name = "upgraded"
+    if not release.has_previous():
+        figures.note("NOT RUN: the upgrade from chart 0.1.0", "git's history here begins after it")
+        release.install()
+        return
+    release.install_previous(folder)
+    release.apply(name, rate={"eventsPerSecond": 1_000}, stopAfter={"duration": "90s"})
+    release.wait_ready(name, 60)
+    pods = {row["metadata"]["uid"] for row in release.cluster.pods(WORKER)}
+    took = release.timed_call(release.install)
+    figures.note("upgraded from chart 0.1.0 under load; all ready, s", f"{took:.0f}")
+    assert {row["metadata"]["uid"] for row in release.cluster.pods(WORKER)} <= pods
+    release.wait_closed(name)
+    _zeros(release, figures, "after the upgrade", "verify-upgrade")
+
+
+def _one_event_comes_back(release: Release, figures: Figures) -> None:
+    began = time.monotonic()
+    release.cluster.helm("test", RELEASE, "--timeout", "3m")
+    figures.note("helm test, s", f"{time.monotonic() - began:.0f}")
+
+
+def _load_is_accounted_for(release: Release, figures: Figures) -> None:
+    """2,000 events/s for two minutes, with faults: rows, sessions, zeros."""
+    name = "storefront"
+    stop = {"duration": "2m"}
+    release.apply(name, rate={"eventsPerSecond": 2_000}, stopAfter=stop, faults=FAULTS)
+    figures.note("2,000 events/s Ready, s", f"{release.wait_ready(name, 60):.1f}")
+    for label, what in ((WORKER, "generator"), (DRIVER, "driver"), (EXECUTOR, "executor")):
+        rows = release.cluster.pods(label)
+        assert rows, f"no {what} runs"
+        for row in rows:
+            _is_restricted(row)
+            assert row["status"]["phase"] == "Running"
+        figures.note(f"{what} pods, restricted and running", len(rows))
+    _a_missing_secret_is_named_and_heals(release, figures)
+    late = release.wait_closed(name)
+    figures.note("all stored after the run's end, s", f"{late:.1f}")
+    report = _zeros(release, figures, "after the load", "verify-load")
+    assert report["events_stored"] > 200_000
+    ((sessions,),) = release.sql("SELECT count(*) FROM mart.fact_sessions")
+    figures.note("sessions stored", sessions)
+    assert int(sessions) > 1_000
+
+
+def _a_missing_secret_is_named_and_heals(release: Release, figures: Figures) -> None:
+    """What only a worker can see is a condition, and goes away with its cause; meanwhile load."""
+    name, secret, cluster = "unlucky", "not-there-yet", release.cluster
+    kafka = {"bootstrapServers": "kafka:9092", "credentialsSecretRef": {"name": secret}}
+    release.apply(name, rate={"eventsPerSecond": 10}, stopAfter={"events": 50}, kafka=kafka)
+    reason = "WorkerMisconfigured"
+    wait_until(lambda: release.condition(name)[1] == reason, f"{name} is {reason}", 60)
+    rows = release.status(name)["conditions"]
+    assert all(
+        f"is the secret {secret}" in row["message"] for row in rows if row["reason"] == reason
+    )
+    copy = cluster.get("secret", "kafka-user")
+    copy["metadata"] = {"name": secret}
+    cluster.kubectl("apply", "-f", "-", given=json.dumps(copy))
+    took = release.timed(
+        lambda: release.condition(name)[1] in {"Running", "Completed"}, f"{name} heals", 240
+    )
+    figures.note(f"a secret that was missing is made: {reason} until, s", f"{took:.0f}")
+    release.wait_closed(name)
+
+
+def _a_simulation_is_steered(release: Release, figures: Figures) -> None:
+    """Scaled, suspended and resumed under load: each shard goes on where it was."""
+    name, cluster = "steered", release.cluster
+    release.apply(
+        name, rate={"eventsPerSecond": 2_000}, workers={"count": 2},
+        stopAfter={"duration": "75s"}, faults=FAULTS,
+    )  # fmt: skip
+    release.wait_ready(name, 60)
+    cluster.kubectl("scale", f"css/{name}", "--replicas=3")
+    took = release.timed(
+        lambda: len(cluster.pods(WORKER)) == 3 and release.condition(name)[0] == "True",
+        "three workers", 60,
+    )  # fmt: skip
+    figures.note("scaled from 2 to 3 workers, Ready, s", f"{took:.1f}")
+    cluster.kubectl("patch", "css", name, "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    wait_until(lambda: not cluster.pods(WORKER), "it is suspended", 60)
+    assert release.condition(name) == ("False", "Suspended")
+    cluster.kubectl("patch", "css", name, "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    figures.note("resumed, Ready, s", f"{release.wait_ready(name, 60):.1f}")
+    release.wait_closed(name)
+    _zeros(release, figures, "after scaling and a pause", "verify-steered")
+
+
+def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
+    """Executor, driver, broker and database are killed, each in the middle of a load of its own."""
+    for what in ("executor", "driver", "broker", "database"):
+        name = f"without-{what}"
+        load = {"rate": {"eventsPerSecond": 2_000}, "stopAfter": {"duration": "60s"}}
+        before = _stored(release)
+        release.apply(name, **load, faults=FAULTS)
+        release.wait_ready(name, 60)
+        wait_until(lambda b=before: _stored(release) > b, f"the load before {what}'s death", 240)
+        (pod,) = (row["metadata"]["name"] for row in release.cluster.pods(VICTIMS[what]))
+        release.kill(pod)
+        late = release.wait_closed(name)
+        figures.note(f"{what} killed under load; all stored after the run's end, s", f"{late:.0f}")
+    _zeros(release, figures, "after the deaths", "verify-deaths")
+    changed = release.rebuild("rebuild-deaths")
+    figures.note("rows that a rebuild changes then", changed)
+    assert changed == 0
+
+
+def _the_operator_holds_its_word(release: Release, figures: Figures) -> None:
+    """20,000 events/s, doubled, a worker lost, the operator killed meanwhile: rate and account."""
+    name, cluster = "fast", release.cluster
+    cluster.kubectl("scale", f"statefulset/{RELEASE}-streaming", "--replicas=0")
+    wait_until(lambda: not cluster.pods(DRIVER), "the stream rests", 90)
+    release.apply(
+        name, rate={"eventsPerSecond": 20_000}, shards=8, workers={"count": 2},
+        stopAfter={"duration": "100s"},
+    )  # fmt: skip
+    release.kill(cluster.pods(OPERATOR)[0]["metadata"]["name"])
+    ready = release.wait_ready(name, 60)
+    figures.note("20,000 events/s Ready, operator killed meanwhile, s", f"{ready:.1f}")
+    assert ready < 30
+    _achieved(release, figures, 20_000)
+
+    pods = {row["metadata"]["uid"] for row in cluster.pods(WORKER)}
+    patch = '{"spec":{"rate":{"eventsPerSecond":40000}}}'
+    cluster.kubectl("patch", "css", name, "--type=merge", "-p", patch)
+    patched = time.time()
+    release.kill(cluster.pods(OPERATOR)[0]["metadata"]["name"])
+    reached = release.timed(
+        lambda: release.status(name).get("achievedEventsPerSecond", 0) >= 0.98 * 40_000,
+        "40,000 events/s reached", 60,
+    )  # fmt: skip
+    figures.note("doubled by kubectl patch, operator killed meanwhile, s", f"{reached:.1f}")
+    assert {row["metadata"]["uid"] for row in cluster.pods(WORKER)} == pods, (
+        "a worker was restarted"
+    )
+    time.sleep(max(0.0, patched + 27 - time.time()))  # what is counted is time
+    counted = (release.offsets_at(patched + 25) - release.offsets_at(patched + 15)) / 10
+    figures.note("events/s 15 to 25 s after the patch, by Kafka's offsets", f"{counted:,.0f}")
+    assert abs(counted / 40_000 - 1) < 0.02
+
+    worker = cluster.pods(WORKER)[0]["metadata"]["name"]
+    release.kill(worker)
+    release.kill(cluster.pods(OPERATOR)[0]["metadata"]["name"])
+    back = release.timed(
+        lambda: len(rows := cluster.pods(WORKER)) == 2
+        and all(_is_ready(row) and row["metadata"]["name"] != worker for row in rows),
+        "the worker is back", 60,
+    )  # fmt: skip
+    figures.note("worker deleted, operator killed: back, s", f"{back:.1f}")
+    assert back < 20
+    cluster.kubectl("scale", f"statefulset/{RELEASE}-streaming", "--replicas=1")
+    figures.note("all stored, s", f"{release.wait_closed(name):.0f}")
+    _zeros(release, figures, "after the operator's proof", "verify-operator")
+
+
+def _achieved(release: Release, figures: Figures, target: int) -> None:
+    """Count with the broker's offsets over ten seconds, by the broker's own clock."""
+    began = time.time() + 2
+    time.sleep(13)  # what is counted is time
+    counted = (release.offsets_at(began + 10) - release.offsets_at(began)) / 10
+    figures.note(f"{target:,} events/s asked, by Kafka's offsets", f"{counted:,.0f}")
+    assert abs(counted / target - 1) < 0.02
+
+
+def _nothing_secret_is_seen(release: Release, figures: Figures) -> None:
+    """No password in any log, pod, ConfigMap or event of the namespace."""
+    cluster = release.cluster
+    texts = [cluster.kubectl("get", "pods,configmaps,events,jobs,statefulsets,css", "-o", "yaml")]
+    for row in cluster.get("pods")["items"]:
+        pod = row["metadata"]["name"]
+        texts.append(cluster.kubectl("logs", pod, "--all-containers", check=False))
+        texts.append(cluster.kubectl("logs", pod, "--all-containers", "--previous", check=False))
+    seen = [role for role, word in release.canaries.items() if any(word in text for text in texts)]
+    figures.note("passwords seen in logs, pods, ConfigMaps, events", len(seen))
+    assert not seen
+
+
+def _what_is_left_are_claims(release: Release, figures: Figures) -> None:
+    """Simulations first, then the release; claims stay, and what people brought themselves."""
+    cluster = release.cluster
+    cluster.kubectl("delete", "css", "--all", "--timeout=60s")
+    wait_until(lambda: not cluster.get("deployments", "-l", WORKER)["items"], "no workers", 60)
+    cluster.helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
+    ours = "app.kubernetes.io/part-of=clickstream"
+    names = cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
+    kinds = ",".join(set(names) - {"persistentvolumeclaims", "events", "events.events.k8s.io"})
+
+    def left() -> list[str]:
+        return cluster.kubectl("get", kinds, "-l", ours, "-o", "name").split()
+
+    # What goes with its owner goes a moment later.
+    wait_until(lambda: not left(), "nothing of ours but claims", 90)
+    claims = cluster.get("persistentvolumeclaims", "-l", ours)["items"]
+    figures.note("left after helm uninstall", f"{len(claims)} claim, nothing else")
+    assert len(claims) == 1
+
+
+def _zeros(release: Release, figures: Figures, when: str, job: str) -> dict[str, Any]:
+    report = release.verify(job)
+    text = ", ".join(f"{name} {report[name]}" for name in DEFECTS)
+    figures.note(f"verify {when}", f"{text}; {report['events_stored']:,} events stored")
+    assert {name: report[name] for name in DEFECTS} == dict.fromkeys(DEFECTS, 0), report["examples"]
+    assert report["exit"] == 1
+    return report
+
+
+def _stored(release: Release) -> int:
+    """Return how many events are stored; 0 while the database is away."""
+    try:
+        return int(release.sql("SELECT count(*) FROM raw.events")[0][0])
+    except AssertionError:
+        return 0
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    rows = pod["status"].get("conditions", [])
+    return any(row["type"] == "Ready" and row["status"] == "True" for row in rows)
+
+
+def _is_restricted(pod: dict[str, Any]) -> None:
+    """The namespace enforces it; our own pods also have a root that stays as built."""
+    assert pod["metadata"]["namespace"] == NAMESPACE
+    for container in pod["spec"]["containers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}

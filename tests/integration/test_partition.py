@@ -1,0 +1,139 @@
+"""A batch's task on a real PostgreSQL, without Kafka and Spark: what it does a second time."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from batches import refusal, write_batch, writer_settings
+from clickstream_local.postgres import OWNER
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.shell.rebuild import rebuild
+from clickstream_streaming.shell.verification import figures_of
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from clickstream_streaming.settings import Settings
+    from psycopg2.extensions import connection as Connection
+
+pytestmark = pytest.mark.services
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_events),
+    (SELECT sum(records) FROM ops.quality_minute), (SELECT sum(events) FROM mart.traffic_minute),
+    (SELECT count(*) FROM mart.visits), (SELECT count(*) FROM ops.batches)
+"""
+
+
+@dataclass(frozen=True)
+class _Database:
+    owner: Connection
+    settings: Settings
+
+    def ask(self, query: str) -> tuple[Any, ...]:
+        with self.owner, self.owner.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchone() or ()
+
+    def write(self, records: list[bytes]) -> dict[str, Any]:
+        """Run the only batch there is, as Spark does: in a process of its own."""
+        return self._run(write_batch, records)
+
+    def refusal(self, records: list[bytes]) -> str:
+        """Return with which words it is refused."""
+        return self._run(refusal, records)
+
+    def _run(self, what: Callable[..., Any], records: list[bytes]) -> Any:  # noqa: ANN401
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(what, self.settings, records).result()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[_Database]:
+    """A database of the test's own, with its tables."""
+    stack = Stack(StateFolder(tmp_path), Console(quiet=True), lambda _text: None)
+    try:
+        stack.start_postgres()
+        owner = stack.postgres.connect(OWNER)
+        yield _Database(owner, writer_settings(stack))
+        owner.close()
+    finally:
+        stack.stop()
+
+
+def _records() -> list[bytes]:
+    """Return an event of a day that is over, the same once more, and one that is none."""
+    event = sample_event("view_item") | {
+        "event_id": str(uuid4()),
+        "event_time": "2020-01-01T12:00:00.000Z",
+        "sent_at": "2020-01-01T12:00:00.000Z",
+        "price_minor": 0,  # odd: it is flagged, and counted
+    }
+    body = json.dumps(event).encode()
+    return [body, body, b'{"it\'s": "none"']
+
+
+def test_a_batch_that_runs_twice_changes_nothing(database: _Database) -> None:
+    """It says so, and every count stays."""
+    first = database.write(records := _records())
+    before = database.ask(_COUNTS)
+    second = database.write(records)
+
+    assert (first["stored"], first["duplicates"], first["is_repeated"]) == (1, 1, False)
+    assert sum(first["rejects"].values()) == 1
+    assert (second["stored"], second["rejects"], second["is_repeated"]) == (0, {}, True)
+    assert database.ask(_COUNTS) == before
+
+
+def test_days_that_are_dropped_do_not_come_back(database: _Database) -> None:
+    """What retention has taken away, no table knows: only the noted offsets keep it out."""
+    records = _records()
+    database.write(records)
+    assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
+    before = database.ask(_COUNTS)
+    database.write(records)
+
+    assert before[0] == 0
+    assert database.ask(_COUNTS) == before
+
+
+def test_a_batch_with_another_end_is_refused_by_name(database: _Database) -> None:
+    """A checkpoint that was put back plans it anew: what came since is not passed over."""
+    records = _records()
+    database.write(records)
+    before = database.ask(_COUNTS)
+    said = database.refusal([*records, records[0]])
+
+    assert said.startswith("CheckpointBehindDatabase: the database holds batch 0")
+    assert "put back to an older state" in said
+    assert database.ask(_COUNTS) == before
+
+
+def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: _Database) -> None:
+    """A visit across midnight is there only in part: it stays as the stream had made it."""
+    visit = sample_event("view_item") | {"session_id": str(uuid4()), "run_id": str(uuid4())}
+    moments = ("2020-01-01T23:59:00.000Z", "2020-01-02T00:01:00.000Z", "2020-01-02T00:02:00.000Z")
+    events = [
+        visit | {"event_id": str(uuid4()), "event_time": at, "sent_at": at, "session_seq": number}
+        for number, at in enumerate(moments, 1)
+    ]
+    database.write([json.dumps(event).encode() for event in events])
+    assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
+    before = database.ask("SELECT events, started_at, pages FROM mart.visits")
+
+    assert before[0] == 3
+    assert set(rebuild(database.owner).values()) == {0}
+    assert database.ask("SELECT events, started_at, pages FROM mart.visits") == before
+    with database.owner, database.owner.cursor() as cursor:
+        report = figures_of(cursor)
+    assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)

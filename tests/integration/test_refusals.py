@@ -1,0 +1,108 @@
+"""What the stream refuses at its start, by name, before it reads anything."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from batches import writer_settings
+from clickstream_local.postgres import OWNER
+from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable
+from clickstream_streaming.shell.database import check_tables, connect
+from pipeline import Pipeline, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.services
+
+_SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
+"""With a setting of its own a job is not waited for."""
+
+
+@contextmanager
+def _halted(pipeline: Pipeline) -> Iterator[None]:
+    """Keep the stream stopped; afterwards, whatever has happened, it works again."""
+    pipeline.halt()
+    try:
+        yield
+    finally:
+        pipeline.resume()
+
+
+def _refusal(pipeline: Pipeline, **settings: str) -> str:
+    """Start the stream, see it refuse, and return what it says."""
+    refused = pipeline.resume(**settings)
+    wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
+    pipeline._running.remove(refused)
+    assert refused.process.returncode == 1
+    return refused.log_file.read_text(encoding="utf-8")
+
+
+def test_a_wiped_database_is_refused_by_name(pipeline: Pipeline) -> None:
+    """A database without the checkpoint's batches stops the stream before its first read."""
+    connection = pipeline.connect()
+    with _halted(pipeline):
+        with connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE public.kept AS SELECT * FROM ops.batches")
+            cursor.execute("DELETE FROM ops.batches WHERE query = 'events'")
+        try:
+            said = _refusal(pipeline, **_SOME_SETTING)
+        finally:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO ops.batches SELECT * FROM public.kept WHERE query = 'events'"
+                )
+                cursor.execute("DROP TABLE public.kept")
+    connection.close()
+
+    assert "it was wiped or restored" in said
+
+
+def test_a_checkpoint_that_was_put_back_is_refused_by_name(pipeline: Pipeline) -> None:
+    """What the database has and the plan does not would be taken for written, whatever it is."""
+    pipeline.drain(pipeline.generate())
+    with _halted(pipeline):
+        folder = pipeline.state.folder("checkpoints") / "events"
+        last = max(int(path.name) for path in (folder / "offsets").iterdir() if path.name.isdigit())
+        later = [
+            folder / log / name
+            for log in ("offsets", "commits")
+            for name in (f"{last}", f".{last}.crc")
+        ]
+        kept = {path: path.read_bytes() for path in later if path.exists()}
+        for path in kept:
+            path.unlink()
+        try:
+            said = _refusal(pipeline, **_SOME_SETTING)
+        finally:
+            for path, content in kept.items():
+                path.write_bytes(content)
+
+    assert "put back to an older state" in said
+
+
+def test_a_topic_with_other_partitions_is_refused_by_name(pipeline: Pipeline) -> None:
+    """The topic has four partitions; a job that expects six says so, and reads nothing."""
+    with _halted(pipeline):
+        said = _refusal(pipeline, EVENTS_PARTITIONS="6")
+
+    assert "the topic clickstream.events.v1 has 4 partitions, not 6" in said
+
+
+def test_an_unmigrated_database_and_a_wrong_password_are_refused_by_name(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """What is missing, or what to check, stands in the words."""
+    settings = replace(writer_settings(pipeline), postgres_password_file=tmp_path / "password")
+    settings.postgres_password_file.write_text("wrong", encoding="utf-8")
+    with pytest.raises(DatabaseUnreachable, match="check CLICKSTREAM_STREAMING_POSTGRES_"):
+        connect(settings)
+
+    bare = pipeline.postgres.connect(OWNER, "postgres")
+    with pytest.raises(DatabaseNotMigrated, match=r"no raw.events; apply the migrations"):
+        check_tables(bare)
+    bare.close()

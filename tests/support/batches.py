@@ -1,0 +1,78 @@
+"""One batch of one partition, handed to the stream's own task without Kafka and Spark.
+
+Owns how records look as Spark hands them over. It does not know what becomes of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pyarrow as pa
+from clickstream_contract.topics import EVENTS
+from clickstream_local.postgres import DATABASE, WRITER
+from clickstream_streaming.errors import StreamingError
+from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.partition import BatchTask, write_partition
+
+if TYPE_CHECKING:
+    from clickstream_local.stack import Stack
+
+__all__ = ["refusal", "write_batch", "writer_settings"]
+
+
+def writer_settings(stack: Stack) -> Settings:
+    """Return the stream's settings for a laptop's database, and for no Kafka."""
+    return Settings(
+        bootstrap_servers="",
+        postgres_host=stack.postgres.host,
+        postgres_port=stack.postgres.port,
+        postgres_database=DATABASE,
+        postgres_user=WRITER,
+        postgres_password_file=stack.state.secret(WRITER),
+        postgres_sslmode="disable",
+        checkpoint_dir=stack.state.folder("checkpoints"),
+    )
+
+
+def write_batch(settings: Settings, records: list[bytes]) -> dict[str, Any]:
+    """Write records as batch 0, from offset 0; return the task's outcome.
+
+    The task keeps its connection: run it in a process that ends.
+    """
+    count = len(records)
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "topic": pa.array([EVENTS.name] * count),
+            "partition": pa.array([0] * count, pa.int32()),
+            "offset": pa.array(range(count), pa.int64()),
+            "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
+            "key": pa.array([None] * count, pa.binary()),
+            "value": pa.array(records, pa.binary()),
+        }
+    )
+    task = BatchTask(
+        settings=settings,
+        query="events",
+        checkpoint_id=str(UUID(int=1)),
+        batch_id=0,
+        offsets_from={},
+        offsets_until={EVENTS.name: {0: count}},
+        late_before=None,
+        driver_pid=os.getpid(),
+    )
+    (answer,) = write_partition(task, [batch])
+    outcome: dict[str, Any] = json.loads(answer["outcome"][0].as_py())
+    return outcome
+
+
+def refusal(settings: Settings, records: list[bytes]) -> str:
+    """Return in whose name, and with which words, records are refused; empty if they are not."""
+    try:
+        write_batch(settings, records)
+    except StreamingError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""

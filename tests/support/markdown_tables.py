@@ -1,0 +1,59 @@
+"""Tables in Markdown, and the texts that stand under attributes in the source.
+
+Owns how what is derived is written down. It does not know what any of it means.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Rows", "attribute_texts", "table"]
+
+Rows = list[tuple[str, ...]]
+
+
+def table(head: Sequence[str], rows: Rows) -> str:
+    """Return a table; a bar in a cell is no border."""
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join(
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+            for line in lines
+        )
+        .replace("| --- ", "|---")
+        .replace("---|---", "---|---")
+        .replace("--- |", "---|")
+    )
+
+
+def attribute_texts(owner: type) -> dict[str, str]:
+    """Return the texts that stand under a class' attributes, and under those it inherits."""
+    ours = [one for one in owner.__mro__ if one.__module__ == owner.__module__]
+    found: dict[str, str] = {}
+    for one in reversed(ours):
+        (made,) = ast.parse(inspect.getsource(one)).body
+        assert isinstance(made, ast.ClassDef)
+        found |= _texts_under(made.body)
+    return found
+
+
+def _texts_under(body: list[ast.stmt]) -> dict[str, str]:
+    found = {}
+    for before, after in pairwise(body):
+        target = before.target if isinstance(before, ast.AnnAssign) else None
+        if isinstance(before, ast.Assign):
+            (target,) = before.targets
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            found[target.id] = re.sub(r"\s+", " ", str(after.value.value)).replace("``", "`")
+    return found

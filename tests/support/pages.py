@@ -1,0 +1,156 @@
+"""The derived parts of the documentation, and where in a page each stands.
+
+A page marks a part by ``<!-- derived: NAME -->`` and ``<!-- end -->`` on lines of their own. Owns
+the list of parts that need no database, and how a page is renewed. It does not know what stands
+between the parts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import process_parts
+import resource_parts
+from clickstream_contract.derive import markdown_table
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.journey import mermaid
+from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.personas import PERSONAS
+from clickstream_contract.quality import QUALITY_RULES
+from clickstream_contract.topics import TOPICS, RejectReason
+from markdown_tables import Rows, attribute_texts, table
+from simulations import START_SECONDS, simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["DOCS", "PARTS", "ROOT", "renewed"]
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+_MARK = re.compile(r"^<!-- derived: ([a-z-]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+
+
+def renewed(page: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """Return the page with the named parts as they should be; others stay."""
+
+    def fresh(found: re.Match[str]) -> str:
+        make = parts.get(found[1])
+        if make is None:
+            return found[0]
+        return f"<!-- derived: {found[1]} -->\n{make()}\n<!-- end -->"
+
+    return _MARK.sub(fresh, page)
+
+
+def _topics() -> str:
+    rows = [
+        (
+            f"`{topic.name}`",
+            str(topic.partitions),
+            topic.doc,
+            ", ".join(f"`{name}={value}`" for name, value in topic.settings.items()),
+        )
+        for topic in TOPICS
+    ]
+    return table(("Topic", "Partitions", "What", "Settings"), rows)
+
+
+def _limits() -> str:
+    rows: Rows = []
+    for row in EVENT_FIELDS:
+        if row.values:
+            rows.append((f"`{row.name}`", "one of " + ", ".join(f"`{one}`" for one in row.values)))
+        elif row.minimum is not None:
+            rows.append((f"`{row.name}`", f"at least {row.minimum}"))
+        elif row.type.value == "text":
+            rows.append((f"`{row.name}`", f"1 to {row.max_length} characters"))
+    rows.append(("the record", f"at most {MAX_EVENT_BYTES:,} bytes"))
+    return table(("Field", "Values"), rows)
+
+
+def _rejects() -> str:
+    """Say when each reason applies, in the words that stand under it in the source."""
+    told = attribute_texts(RejectReason)
+    return table(("Reason", "When"), [(f"`{row.value}`", told[row.name]) for row in RejectReason])
+
+
+def _rules() -> str:
+    rows = [(f"`{rule.name}`", rule.severity.value, rule.doc) for rule in QUALITY_RULES]
+    return table(("Rule", "What happens", "The rule"), rows)
+
+
+def _personas() -> str:
+    rows = [
+        (
+            one.name,
+            one.doc,
+            f"{one.think_median_seconds:g} s",
+            str(one.return_permille),
+            str(one.price_sense_permille),
+            str(one.weekend_permille),
+        )
+        for one in PERSONAS.values()
+    ]
+    head = (
+        "Persona", "Who", "Median think time", "Returning, permille", "Price sense, permille",
+        "Weekend to weekday, permille",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def _sample() -> str:
+    """Make the first purchase of a shop that is always the same."""
+    source = simulator()
+    while True:
+        events = source.take_due(START_SECONDS + 600, 20_000)
+        bought = (events.rows["code"] == EVENT_NAMES.index("purchase")).nonzero()[0]
+        if len(bought):
+            encoded = source.encoder.encode(events, round(1_000 * (START_SECONDS + 600)))
+            event = json.loads(encoded.values[bought[0]])
+            return "```json\n" + json.dumps(event, indent=2) + "\n```"
+
+
+def _pages() -> str:
+    """List the pages by their titles; decisions by their numbers."""
+    pages = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("adr/*.md"))]
+    return _listed([page for page in pages if page.name != "README.md"])
+
+
+def _runbooks() -> str:
+    return _listed(sorted(DOCS.glob("runbooks/*.md")))
+
+
+def _listed(pages: list[Path]) -> str:
+    """Link each page by its title, the first line."""
+    titles = [page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in pages]
+    return "\n".join(
+        f"- [{title}]({page.relative_to(DOCS)})" for title, page in zip(titles, pages, strict=True)
+    )
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "topics": _topics,
+    "event": lambda: markdown_table(EVENT_FIELDS),
+    "items": lambda: markdown_table(ITEM_FIELDS),
+    "limits": _limits,
+    "ledger": lambda: markdown_table(LEDGER_FIELDS),
+    "sample": _sample,
+    "rejects": _rejects,
+    "quality-rules": _rules,
+    "journey": lambda: f"```mermaid\n{mermaid().strip()}\n```",
+    "personas": _personas,
+    "resource-spec": lambda: resource_parts.fields_of("spec"),
+    "resource-rules": resource_parts.rules,
+    "resource-status": lambda: resource_parts.fields_of("status"),
+    "resource-columns": resource_parts.columns,
+    "metrics": process_parts.metrics,
+    "environment": process_parts.environment,
+    "commands": process_parts.commands,
+    "pages": _pages,
+    "runbooks": _runbooks,
+}
+"""Each derived part that needs no database, by its name."""

@@ -1,0 +1,69 @@
+"""The console in the chart: off by default; restricted, and understood, where it is on."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from clickstream_console import settings
+from clickstream_console.settings import settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ON = ("--set", "console.enabled=true")
+KAFKA = ("--set", "kafka.mode=external", "--set", "kafka.external.bootstrapServers=kafka:9092")
+
+
+def _console(helm: Callable[..., str], *options: str) -> dict[str, dict[str, Any]]:
+    text = helm("template", "shop", "--namespace", "charts", *KAFKA, *options)
+    return {
+        row["kind"]: row
+        for row in yaml.safe_load_all(text)
+        if row and row["metadata"]["name"] == "shop-console"
+    }
+
+
+def test_it_is_off_unless_asked_for(helm: Callable[..., str]) -> None:
+    """Without the switch there is none of it; without a database it is refused."""
+    assert _console(helm) == {}
+    assert set(_console(helm, *ON)) == {"Deployment", "Service", "NetworkPolicy"}
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        _console(helm, *ON, "--set", "postgres.mode=none,spark.mode=none")
+    assert "console.enabled" in refused.value.stderr
+
+
+def test_the_console_understands_what_the_chart_sets(
+    helm: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each variable is one of its own and within its bounds; the password is a file."""
+    monkeypatch.setitem(settings._READERS, "postgres_password_file", settings.text)
+    for name in ("postgres_user_file", "postgres_ca_file"):
+        monkeypatch.setitem(settings._READERS, name, settings.text)
+    rows = _console(helm, *ON, "--set", "console.hosts={shop.example}")
+    (container,) = rows["Deployment"]["spec"]["template"]["spec"]["containers"]
+    environment = {row["name"]: row.get("value", "10.0.0.7") for row in container["env"]}
+    hosts = "CLICKSTREAM_CONSOLE_ALLOWED_HOSTS"
+    environment[hosts] = environment[hosts].replace("$(POD_IP)", environment["POD_IP"])
+
+    read = settings_from(environment)
+
+    assert {"localhost", "10.0.0.7", "shop-console.charts.svc", "shop.example"} <= set(read.hosts)
+    assert str(read.postgres_password_file) == "/etc/postgres-reader/password"
+    assert read.port == container["ports"][0]["containerPort"]
+
+
+def test_its_pod_is_restricted(helm: Callable[..., str]) -> None:
+    """No privilege, no token, no writable root, and only the reader's secret."""
+    spec = _console(helm, *ON)["Deployment"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {row["name"] for row in spec["volumes"]} == {"postgres-reader", "postgres-ca"}

@@ -1,0 +1,153 @@
+"""The chart's stream: its pods are restricted, its processes understand what they are told."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from clickstream_migrations import settings as migrations
+from clickstream_streaming import settings as streaming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EXTERNAL = (
+    "--set", "kafka.mode=external,kafka.external.bootstrapServers=kafka:9092",
+    "--set", "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
+    "--set", "postgres.mode=external,postgres.external.host=db",
+    "--set", "postgres.external.owner.existingSecret=o,postgres.external.writer.existingSecret=w",
+    "--set", "postgres.external.reader.existingSecret=r",
+)  # fmt: skip
+MODES = {
+    "external, driver": (*EXTERNAL, "--set", "spark.mode=driver"),
+    "external, operator": (*EXTERNAL, "--set", "spark.mode=operator"),
+    "own, driver": ("--set", "spark.mode=driver"),
+    "own, operator": (),
+}
+
+
+def _rendered(helm: Callable[..., str], mode: str, *options: str) -> list[dict[str, Any]]:
+    text = helm("template", "shop", "--namespace", "charts", *_apis(), *MODES[mode], *options)
+    return [row for row in yaml.safe_load_all(text) if row]
+
+
+def _apis() -> Iterator[str]:
+    """Let Helm believe that the operators' kinds are there."""
+    for name in (
+        "kafka.strimzi.io/v1", "postgresql.cnpg.io/v1", "sparkoperator.k8s.io/v1beta2",
+        "monitoring.coreos.com/v1",
+    ):  # fmt: skip
+        yield from ("--api-versions", name)
+
+
+def _pods(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return every pod's specification, wherever it is written down."""
+    for row in rows:
+        name = f"{row['kind']} {row['metadata']['name']}"
+        spec = row.get("spec", {})
+        if row["kind"] == "Pod":
+            yield name, spec
+        elif row["kind"] == "CronJob":
+            yield name, spec["jobTemplate"]["spec"]["template"]["spec"]
+        elif row["kind"] in {"Deployment", "StatefulSet", "Job"}:
+            yield name, spec["template"]["spec"]
+        elif row["kind"] == "SparkApplication":
+            for role in ("driver", "executor"):
+                yield f"{name} {role}", spec[role]["template"]["spec"]
+        elif "executor.yaml" in row.get("data", {}):
+            yield f"{name} executor", yaml.safe_load(row["data"]["executor.yaml"])["spec"]
+
+
+def _containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_pod_is_restricted(helm: Callable[..., str], mode: str) -> None:
+    """No pod of any mode asks for more than the restricted standard and a root that stays."""
+    found = dict(_pods(_rendered(helm, mode)))
+    assert any("executor" in name for name in found)
+    for name, spec in found.items():
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
+        allowed = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"}
+        assert all(row.keys() - {"name"} <= allowed for row in spec["volumes"]), name
+        for container in _containers(spec):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+            image = container.get("image", "as the SparkApplication says:1")
+            assert "@sha256:" in image or image.rpartition(":")[2][0].isdigit(), name
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_secret_is_in_an_environment(helm: Callable[..., str], mode: str) -> None:
+    """Secrets come as files: no variable is filled from one, and no failpoint can be set."""
+    for name, spec in _pods(_rendered(helm, mode)):
+        for container in _containers(spec):
+            assert "envFrom" not in container, name
+            for row in container.get("env", []):
+                assert "secretKeyRef" not in row.get("valueFrom", {}), name
+                assert "FAILPOINT" not in row["name"], name
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_processes_understand_what_the_chart_sets(helm: Callable[..., str], mode: str) -> None:
+    """Each variable is one of the process's own and within its bounds; each file is mounted."""
+    seen = set()
+    for _, spec in _pods(_rendered(helm, mode)):
+        for container in _containers(spec):
+            mounts = [row["mountPath"] for row in container.get("volumeMounts", [])]
+            values = {row["name"]: row.get("value", "") for row in container.get("env", [])}
+            for variable, value in values.items():
+                if variable.endswith("_FILE") and value:
+                    assert any(value.startswith(mount + "/") for mount in mounts), variable
+                    values[variable] = __file__
+            if migrations.PREFIX + "POSTGRES_HOST" in values:
+                migrations.settings_from(values)
+                seen.add("migrations")
+            elif streaming.PREFIX + "CHECKPOINT_DIR" in values:
+                streaming.settings_from(values)
+                seen.add("stream")
+            elif streaming.PREFIX + "POSTGRES_HOST" in values:
+                streaming.database_settings_from(values)
+                seen.add("reader")
+    assert seen == {"migrations", "stream", "reader"}
+
+
+def test_only_the_driver_may_ask_the_api_server(helm: Callable[..., str]) -> None:
+    """The driver's rights are pods in its namespace; executors have no token."""
+    rows = _rendered(helm, "external, driver")
+    (role,) = (r for r in rows if r["kind"] == "Role" and r["metadata"]["name"] == "shop-streaming")
+    assert [rule["resources"] for rule in role["rules"]] == [["pods"]]
+    for name, spec in _pods(rows):
+        is_ours = name in {"StatefulSet shop-streaming", "Deployment shop-operator"}
+        assert spec["automountServiceAccountToken"] is is_ours, name
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ("kafka.external.bootstrapServers=a:1", "say kafka.mode=external"),
+        ("kafka.mode=external", "needs kafka.external.bootstrapServers"),
+        ("postgres.external.host=db", "say postgres.mode=external"),
+        ("postgres.mode=none", "the stream needs a database"),
+        ("spark.mode=none", "goes with postgres.mode=none only"),
+        ("postgres.mode=external", "postgres.external.host must be set"),
+        ("postgres.mode=external,postgres.external.host=db", "external.owner.existingSecret"),
+    ],
+)  # fmt: skip
+def test_modes_that_contradict_are_refused(
+    helm: Callable[..., str], values: str, says: str
+) -> None:
+    """What cannot work together fails when it is rendered, with a sentence."""
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm("template", "shop", *_apis(), "--set", values)
+
+    assert says in refused.value.stderr
