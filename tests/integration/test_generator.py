@@ -104,7 +104,7 @@ def test_a_run_killed_many_times_equals_one_never_killed(
         time.sleep(moments.random() * 2)  # the moment is the point here, not a condition
         worker.kill()
     worker = run.start()
-    assert worker.process.process.wait(300) == 0
+    worker.must_end(300)
 
     _is_whole(run, start_seconds)
 
@@ -119,15 +119,17 @@ def test_four_workers_that_become_two_make_the_same_events(
     wait_until(lambda: all(worker.acknowledged() > 3_000 for worker in four), "all four send")
     for worker in four:
         worker.process.process.terminate()
-    assert [worker.process.process.wait(60) for worker in four] == [0, 0, 0, 0]
+    for worker in four:
+        worker.must_end(60)
     two = [run.start(shards) for shards in ("0,3", "1-2")]
 
-    assert [worker.process.process.wait(120) for worker in two] == [0, 0]
+    for worker in two:
+        worker.must_end(120)
     _is_whole(run, start_seconds)
     copies = Counter(map(timeless, run.events()))
     assert max(copies.values()) == 1, "a clean handover sends nothing twice"
     again = run.start()
-    assert again.process.process.wait(60) == 0, "a run that is over ends at once"
+    again.must_end(60)  # a run that is over ends at once
 
 
 def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> None:
@@ -143,9 +145,10 @@ def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> 
     wait_until(lambda: first.acknowledged() > before + 20_000, "the first goes on for a while")
     assert second.acknowledged() == third.acknowledged() == 0
     first.process.process.terminate()
-    assert first.process.process.wait(60) == 0
+    first.must_end(60)
 
-    assert [worker.process.process.wait(120) for worker in (second, third)] == [0, 0]
+    for worker in (second, third):
+        worker.must_end(120)
     _is_whole(run, start_seconds)
     copies = Counter(map(timeless, run.events()))
     assert max(copies.values()) == 1
@@ -158,13 +161,13 @@ def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorR
     first = run.start()
     wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
     first.process.process.terminate()
-    assert first.process.process.wait(60) == 0
+    first.must_end(60)
     time.sleep(3)  # the pause itself
     resumed = datetime.now(UTC)
     run.write(simulation, {RESUMED_AT: resumed.isoformat()})
     second = run.start()
     wait_until(lambda: second.metrics().get("shed_events_total", 0) > 2_000, "the pause is shed")
-    assert second.process.process.wait(60) == 0
+    second.must_end(60)
 
     rows = [_parsed(value) for value in run.events()]
     assert {(row["shard"], row["shard_seq"]) for row in rows} == {
@@ -188,7 +191,7 @@ def test_a_worker_whose_shards_are_over_waits_to_be_told(
         wait_until(lambda: worker.metrics().get("shards_over") == 4, "all shards are over")  # noqa: B023
         assert worker.answered()["delivered_records"] == 3_000
         worker.process.process.terminate()
-        assert worker.process.process.wait(60) == 0
+        worker.must_end(60)
     assert len(run.events()) == 3_000
 
 
@@ -210,7 +213,7 @@ def test_a_broker_that_goes_away_costs_nothing(
     finally:
         broker.start()
 
-    assert worker.process.process.wait(120) == 0
+    worker.must_end(120)
     _is_whole(run, start_seconds)
 
 
@@ -251,7 +254,7 @@ def test_a_change_of_the_file_takes_effect_in_seconds(
     wait_until(lambda: again.acknowledged() > 0, "it goes on at the new rate")
     assert again.answered()["target_events_per_second"] == 3_000
     again.process.process.terminate()
-    assert again.process.process.wait(60) == 0
+    again.must_end(60)
     numbers = sorted((row["shard"], row["shard_seq"]) for row in map(_parsed, run.events()))
     for shard in range(4):
         own = {seq for number, seq in numbers if number == shard}
@@ -280,7 +283,7 @@ def test_a_broker_that_is_not_there_is_named(
     run = begin(_simulation(100, 1_000), bootstrap_servers="127.0.0.1:9")
     worker = run.start()
 
-    assert worker.process.process.wait(90) == 3
+    worker.must_end(90, code=3)
     log = (tmp_path / "generator.log").read_text(encoding="utf-8")
     assert "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS" in log
     assert "Traceback" not in log
@@ -293,7 +296,7 @@ def test_a_record_that_the_topic_does_not_take_is_named(
     run = begin(_simulation(500, 10_000))
     broker.limit_events(300)
     try:
-        assert run.start().process.process.wait(90) == 3
+        run.start().must_end(90, code=3)
     finally:
         broker.limit_events(2_097_152)
 
@@ -308,7 +311,7 @@ def test_records_lie_where_java_would_put_them(
 ) -> None:
     """The client's own murmur2 partitioner, which is Java's, chooses the same partitions."""
     run = begin(_simulation(500, 500))
-    assert run.start().process.process.wait(90) == 0
+    run.start().must_end(90)
     keys = [key for key, value in broker.read(EVENTS.name) if value and run.owns(value)]
     ours = partitions_of(keys, EVENTS.partitions).tolist()
     found: list[int] = []
@@ -340,7 +343,7 @@ def test_large_records_are_bounded_by_their_bytes_too(
     finally:
         broker.start()
 
-    assert worker.process.process.wait(120) == 0
+    worker.must_end(120)
     # Of the broken copies, those cut in two no longer tell whose they are.
     found = set(map(timeless, run.events()))
     assert reference(run.simulation, run.run_id, start_seconds) <= found
@@ -357,7 +360,7 @@ def test_a_state_that_nobody_can_read_is_refused_by_name(
         producer = Producer({"bootstrap.servers": broker.servers})
         producer.produce(SHARDS.name, value, f"{run.run_id}/0/{what}")
         producer.flush()
-        assert run.start().process.process.wait(60) == 1
+        run.start().must_end(60, code=1)
         log = (tmp_path / "generator.log").read_text(encoding="utf-8")
         assert log.count("the stored state of a shard cannot be taken up") == number + 1
         assert "Traceback" not in log
@@ -380,7 +383,7 @@ def test_what_a_stall_leaves_behind_is_shed_and_counted(
         broker.start()
     wait_until(lambda: worker.metrics()["shed_events_total"] > 4_000, "it sheds")
     wait_until(lambda: worker.metrics().get("event_lag_seconds", 0.0) < 1, "it is in the present")
-    assert worker.process.process.wait(120) == 0
+    worker.must_end(120)
 
     rows = {(row["shard"], row["shard_seq"]) for row in map(_parsed, run.events())}
     assert rows == {(shard, seq) for shard in range(4) for seq in range(1, 15_001)}

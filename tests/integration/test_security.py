@@ -124,12 +124,12 @@ def test_the_generator_takes_tls_and_scram_at_their_word(
         ):
             password.write_text(secret, encoding="utf-8")
             trusted.cert_pem.write_to_path(str(authority))
-            assert run.start().process.process.wait(90) == 3
+            run.start().must_end(90, code=3)
             log = (tmp_path / "generator.log").read_text(encoding="utf-8")
             assert named in log.splitlines()[-1]
             assert "Traceback" not in log
         password.write_text("right", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 0
+        run.start().must_end(90)
         assert len(run.events()) == 1_000
         client = _client(port, GENERATOR.name, authority)
         assert _writable(client) == {EVENTS.name, LEDGER.name, SHARDS.name}
@@ -170,14 +170,14 @@ def test_the_generator_names_a_wrong_password_and_takes_the_right_one(
     )
     try:
         password.write_text("wrong\n", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 3
+        run.start().must_end(90, code=3)
         log = (tmp_path / "generator.log").read_text(encoding="utf-8")
         assert "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE" in log
         assert "Traceback" not in log
         assert "wrong" not in log
 
         password.write_text("right\n", encoding="utf-8")
-        assert run.start().process.process.wait(90) == 0
+        run.start().must_end(90)
         assert len(run.events()) == 1_000
     finally:
         run.stop()

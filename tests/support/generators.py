@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker", "GeneratorRun", "reference"]
 
+_TAIL_CHARACTERS = 4_000
+
 
 class Broker:
     """A real broker in a folder, which may go away and come back."""
@@ -254,6 +256,12 @@ class Worker:
     def acknowledged(self) -> float:
         """Return how many records the broker has taken from this process."""
         return self.metrics().get("records_acknowledged_total", 0.0)
+
+    def must_end(self, seconds: float, code: int = 0) -> None:
+        """Wait until it ends, and fail with what it said last if that is with another code."""
+        found = self.process.process.wait(seconds)
+        last = self.process.log_file.read_text(encoding="utf-8")[-_TAIL_CHARACTERS:]
+        assert found == code, f"the generator ended with code {found}, not {code}:\n{last}"
 
     def kill(self) -> None:
         """Kill it without a word."""

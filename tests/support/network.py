@@ -35,11 +35,17 @@ _NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 
 
 class TcpProxy:
-    """Listens on a loopback port and carries what comes to another one."""
+    """Listens on a loopback port and carries what comes to another one.
 
-    def __init__(self, target_port: int) -> None:
+    Attributes:
+        port: Where it listens.
+        target_port: Where it carries to; set before the first connection.
+        resets: How many connections were cut by what their clients said.
+    """
+
+    def __init__(self, target_port: int = 0) -> None:
         """Begin to listen."""
-        self._target = LOOPBACK, target_port
+        self.target_port = target_port
         self._server = socket.create_server((LOOPBACK, 0))
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
@@ -89,7 +95,7 @@ class TcpProxy:
             while True:
                 client, _ = self._server.accept()
                 try:
-                    server = socket.create_connection(self._target)
+                    server = socket.create_connection((LOOPBACK, self.target_port))
                 except OSError:  # nobody there: as if nobody were here
                     _close(client)
                     continue

@@ -97,9 +97,8 @@ class Pipeline(Stack):
         self.is_kafka_proxied = True
         names = _DISKS if has_disks else ()
         self.disks = {name: Disk(self.state.folder(name)) for name in names}
-        self._proxied_port, self._ports["postgres"] = free_port(), free_port()
-        self.kafka_proxy = TcpProxy(self._proxied_port)
-        self.postgres_proxy = TcpProxy(self._ports["postgres"])
+        self._proxied_port = free_port()
+        self.kafka_proxy, self.postgres_proxy = TcpProxy(self._proxied_port), TcpProxy()
 
     def __enter__(self) -> Self:
         """Start Kafka, PostgreSQL and the stream."""
@@ -157,6 +156,7 @@ class Pipeline(Stack):
         if self.is_kafka_proxied:
             proxied = f"{LOOPBACK}:{self.kafka_proxy.port}"
             self.kafka = replace(self.kafka, bootstrap_servers=proxied)
+        self.postgres_proxy.target_port = self.postgres.port
         self.postgres = replace(self.postgres, port=self.postgres_proxy.port)
         try:
             with _environment(names | dict(environment or {})):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from clickstream_local.errors import AlreadyRunning, JavaMissing
@@ -13,9 +14,6 @@ from clickstream_local.java import find_java_home
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess, stop_remembered
 from clickstream_local.state import StateFolder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """
 apiVersion: clickstream.dev/v1alpha1
@@ -145,3 +143,16 @@ def test_a_wanted_port_is_kept_if_it_is_free() -> None:
     port = free_port()
 
     assert free_port(port) == port
+
+
+def test_a_free_port_is_none_that_the_kernel_lends_and_none_twice() -> None:
+    """Until it is used, nobody else is given it by chance."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        lent = server.getsockname()[1]
+        assert free_port(lent) != lent
+    given = [free_port() for _ in range(500)]
+    lent_file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first_lent = int(lent_file.read_text().split()[0]) if lent_file.exists() else 49_152
+
+    assert len(set(given)) == 500
+    assert max(given) < first_lent
