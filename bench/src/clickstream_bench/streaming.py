@@ -146,7 +146,7 @@ class _Bench(Stack):
 
     def drain(self, events: int) -> dict[str, float]:
         """Let the whole job take the topic into the tables, and prove it right."""
-        self.start_streaming(self._jars, str(self._java_home), java_options="")
+        self.start_streaming(self._jars, str(self._java_home))
         connection = self.postgres.connect(OWNER)
         ends = end_offsets(self.kafka.bootstrap_servers)
         self._wait(lambda: is_drained(connection, self.run_id, ends), "the topic is drained")

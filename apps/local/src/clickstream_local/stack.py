@@ -127,9 +127,7 @@ class Stack:
             self._running.append(self.postgres.process)
         self.postgres.wait_ready()
 
-    def start_streaming(
-        self, jars: list[str], java_home: str, java_options: str = _SPARK_JVM
-    ) -> ServiceProcess:
+    def start_streaming(self, jars: list[str], java_home: str) -> ServiceProcess:
         """Start the stream on what runs already."""
         port = self._ports["streaming"] = free_port(self._ports.get("streaming"))
         settings = {
@@ -145,7 +143,7 @@ class Stack:
             "MASTER": "local[2]",
             "DRIVER_MEMORY": "2g",
             "METRICS_PORT": port,
-            "DRIVER_JAVA_OPTIONS": java_options,
+            "DRIVER_JAVA_OPTIONS": _SPARK_JVM,
         }
         environment = {
             **os.environ,

@@ -2,11 +2,13 @@
 
 Owns that form (https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format"), written for
 whole columns at once: so the server need not parse ids, times and numbers, nor look for quotes.
-It does not know a connection.
+A column is brought into its form once, however many tables it goes to. It does not know a
+connection.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +18,9 @@ import pyarrow.compute as pc
 from clickstream_streaming.core.forms import uuid_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["binary_rows"]
+__all__ = ["BinaryRows"]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -29,45 +31,76 @@ _JSONB_VERSION = b"\x01"
 _CHUNK = 4_096
 
 
-def binary_rows(rows: pa.Table, types: Mapping[str, str]) -> Iterator[bytes]:
-    """Return rows as COPY takes them, in pieces.
+@dataclass(frozen=True)
+class _Column:
+    """Some values of a column in their form.
+
+    Attributes:
+        sizes: How many bytes each has, -1 if it is null, as four bytes; shape (values, 4).
+        data: The bytes: a matrix where all values have as many; nothing if all are null.
+    """
+
+    sizes: np.ndarray
+    data: np.ndarray | pa.BinaryArray | None
+
+
+class BinaryRows:
+    """Rows as COPY takes them, whichever of their columns it is to take.
 
     Args:
         rows: The rows; ids are text.
         types: The columns' types by PostgreSQL's names: ``uuid``, ``text``, ``jsonb``, ``bytea``,
             ``integer``, ``bigint``, ``timestamp with time zone``.
     """
-    yield _HEADER
-    for at in range(0, rows.num_rows, _CHUNK):
-        part = rows.slice(at, _CHUNK).combine_chunks().to_batches()[0]
-        yield _chunk(part, [types[name] for name in rows.column_names])
-    yield _TRAILER
+
+    def __init__(self, rows: pa.Table, types: Mapping[str, str]) -> None:
+        self._types = types
+        self._chunks = [
+            (rows.slice(at, _CHUNK).combine_chunks().to_batches()[0], dict[str, _Column]())
+            for at in range(0, rows.num_rows, _CHUNK)
+        ]
+
+    def of(self, names: Sequence[str]) -> Iterator[bytes]:
+        """Return some columns of all rows, in pieces."""
+        yield _HEADER
+        for rows, known in self._chunks:
+            for name in names:
+                if name not in known:
+                    known[name] = _column(rows.column(name), self._types[name])
+            yield _joined([known[name] for name in names], rows.num_rows)
+        yield _TRAILER
 
 
-def _chunk(rows: pa.RecordBatch, types: list[str]) -> bytes:
-    """Return some rows: the number of fields, then of each its size (-1 if null) and its bytes."""
-    size = rows.num_rows
+def _joined(columns: list[_Column], size: int) -> bytes:
+    """Return some rows: the number of fields, then of each its size and its bytes."""
     # Sizes and numbers are as wide in every row: what stands side by side is joined beforehand.
-    even = [np.tile(_as_bytes(np.array([len(types)]), ">i2"), (size, 1))]
+    even = [np.tile(_as_bytes(np.array([len(columns)]), ">i2"), (size, 1))]
     parts: list[pa.BinaryArray] = []
-    for column, name in zip(rows.columns, types, strict=True):
-        width, field = _field(column, name)
-        if column.null_count:
-            width = np.where(pc.is_valid(column).to_numpy(zero_copy_only=False), width, -1)
-        even.append(_as_bytes(width, ">i4"))
-        if column.null_count == size:
-            continue
-        if isinstance(field, np.ndarray) and not column.null_count:
-            even.append(field)
-            continue
-        data = _as_array(field) if isinstance(field, np.ndarray) else field
-        parts += [_as_array(np.hstack(even)), pc.if_else(pc.is_valid(column), data, b"")]
-        even = []
+    for column in columns:
+        even.append(column.sizes)
+        if isinstance(column.data, np.ndarray):
+            even.append(column.data)
+        elif column.data is not None:
+            parts += [_as_array(np.hstack(even)), column.data]
+            even = []
     if even:
         parts.append(_as_array(np.hstack(even)))
     joined = pc.binary_join_element_wise(*parts, b"")
     length = pc.sum(pc.binary_length(joined)).as_py()
     return memoryview(joined.buffers()[2])[:length].tobytes()
+
+
+def _column(values: pa.Array, name: str) -> _Column:
+    """Bring a column's values into the form of a type."""
+    if values.null_count == len(values):
+        return _Column(_as_bytes(np.full(len(values), -1), ">i4"), None)
+    width, data = _field(values, name)
+    if not values.null_count:
+        return _Column(_as_bytes(width, ">i4"), data)
+    valid = pc.is_valid(values)
+    width = np.where(valid.to_numpy(zero_copy_only=False), width, -1)
+    data = _as_array(data) if isinstance(data, np.ndarray) else data
+    return _Column(_as_bytes(width, ">i4"), pc.if_else(valid, data, b""))
 
 
 def _field(column: pa.Array, name: str) -> tuple[np.ndarray, np.ndarray | pa.BinaryArray]:

@@ -1,6 +1,6 @@
 """PostgreSQL: connecting, handing rows over, and what it knows of the stream.
 
-Owns the connection's settings, the hand-over of Arrow tables by COPY, and the offsets that were
+Owns the connection's settings, the hand-over of rows by COPY, and the offsets that were
 written with each batch. It does not know what becomes of the rows.
 """
 
@@ -14,8 +14,6 @@ from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from clickstream_streaming.core.binary_rows import binary_rows
-from clickstream_streaming.core.statements import COLUMN_TYPES
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
@@ -24,10 +22,12 @@ from clickstream_streaming.errors import (
 )
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Sequence
+
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
+    from clickstream_streaming.core.binary_rows import BinaryRows
     from clickstream_streaming.settings import DatabaseSettings
     from clickstream_streaming.shell.checkpoint import Checkpoint, Offsets
 
@@ -35,7 +35,7 @@ __all__ = [
     "check_tables",
     "committed_offsets",
     "connect",
-    "copy_table",
+    "copy_rows",
     "max_event_time",
     "refuse_if_apart",
     "store_rules",
@@ -93,19 +93,20 @@ def connect(settings: DatabaseSettings) -> Connection:
         raise DatabaseUnreachable(address, str(error)) from error
 
 
-def copy_table(cursor: Cursor, table: str, rows: pa.Table) -> None:
+def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]) -> None:
     """Hand rows over by COPY; the columns' names are the table's.
 
     Args:
         cursor: Where to.
         table: The table, with its schema unless it is a temporary one.
         rows: The rows.
+        names: Which of their columns.
     """
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(*table.split(".")),
-        sql.SQL(", ").join(map(sql.Identifier, rows.column_names)),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
     )
-    written = BytesIO(b"".join(binary_rows(rows, COLUMN_TYPES)))
+    written = BytesIO(b"".join(rows.of(names)))
     cursor.copy_expert(statement, written, size=_COPY_BYTES)
 
 

@@ -22,8 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import errors
 
+from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
+    COLUMN_TYPES,
     COUNT_LATE,
     CREATE_STAGES,
     EVENT_STEPS,
@@ -39,7 +41,7 @@ from clickstream_streaming.core.statements import (
     STORED_END,
 )
 from clickstream_streaming.errors import CheckpointBehindDatabase, DatabaseUnreachable
-from clickstream_streaming.shell.database import connect, copy_table
+from clickstream_streaming.shell.database import connect, copy_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -230,12 +232,12 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         if not _claim(cursor, task, topic, partition):
             outcome.is_repeated = True
             return outcome
-        fresh = _fresh(cursor, events)
+        fresh, rows = _fresh(cursor, events)
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
         _write_rest(cursor, read.judged, outcome)
         if fresh.num_rows:
-            _write_events(cursor, fresh)
+            _write_events(cursor, rows)
             outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
         _fail(task, "before_sink_commit")
     if fresh.num_rows:
@@ -293,22 +295,28 @@ def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     }
 
 
-def _fresh(cursor: Cursor, events: pa.Table) -> pa.Table:
-    """Put the events that are new into ``fresh``; of two with the same id the first counts."""
+def _fresh(cursor: Cursor, events: pa.Table) -> tuple[pa.Table, BinaryRows]:
+    """Put the events that are new into ``fresh``; of two with the same id the first counts.
+
+    Returns:
+        Them, and their rows.
+    """
     if not events.num_rows:
-        return events
+        return events, BinaryRows(events, COLUMN_TYPES)
     numbers = np.arange(events.num_rows, dtype=np.int32)
     events = events.append_column("number", pa.array(numbers))
     if pc.count_distinct(events["event_id"]).as_py() < events.num_rows:
         grouped = events.group_by(["event_id", "event_time"]).aggregate([("number", "min")])
         events = events.take(np.sort(grouped["number_min"].to_numpy()))
-    copy_table(cursor, "fresh", events.select(list(FRESH_COLUMNS)))
+    rows = BinaryRows(events, COLUMN_TYPES)
+    copy_rows(cursor, "fresh", rows, FRESH_COLUMNS)
     cursor.execute(FIND_KNOWN)
     known = [number for (number,) in cursor.fetchall()]
     if not known:
-        return events
+        return events, rows
     cursor.execute(FORGET_KNOWN, (known,))
-    return events.filter(pc.invert(pc.is_in(events["number"], pa.array(known, pa.int32()))))
+    events = events.filter(pc.invert(pc.is_in(events["number"], pa.array(known, pa.int32()))))
+    return events, BinaryRows(events, COLUMN_TYPES)
 
 
 def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
@@ -316,19 +324,21 @@ def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
     if judged.rejects.num_rows:
         counts = pc.value_counts(judged.rejects["reason"]).to_pylist()
         outcome.rejects = {row["values"]: row["counts"] for row in counts}
-        copy_table(cursor, "rejected", judged.rejects.select(list(REJECT_COLUMNS)))
+        rejects = BinaryRows(judged.rejects, COLUMN_TYPES)
+        copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:
             cursor.execute(step)
     if judged.ledger.num_rows:
-        copy_table(cursor, "told", judged.ledger)
+        ledger = BinaryRows(judged.ledger, COLUMN_TYPES)
+        copy_rows(cursor, "told", ledger, judged.ledger.column_names)
         for step in LEDGER_STEPS:
             cursor.execute(step)
 
 
-def _write_events(cursor: Cursor, fresh: pa.Table) -> None:
+def _write_events(cursor: Cursor, rows: BinaryRows) -> None:
     for step in EVENT_STEPS:
         cursor.execute(step)
-    copy_table(cursor, "raw.events", fresh.select(list(RAW_COLUMNS)))
+    copy_rows(cursor, "raw.events", rows, RAW_COLUMNS)
     for step in SHARED_STEPS:
         cursor.execute(step)
 
