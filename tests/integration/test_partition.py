@@ -11,12 +11,15 @@ from uuid import uuid4
 
 import pytest
 from batches import refusal, write_batch, writer_settings
+from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of
+from psycopg2.extras import Json
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.settings import Settings
     from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
 
 pytestmark = pytest.mark.services
 
@@ -137,3 +141,43 @@ def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: _Databa
     with database.owner, database.owner.cursor() as cursor:
         report = figures_of(cursor)
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)
+
+
+def test_the_close_of_a_batch_reads_no_ledger_until_a_run_has_ended(database: _Database) -> None:
+    """A ledger grows for as long as its run goes on; what every batch does must not."""
+    with database.owner, database.owner.cursor() as cursor:
+        run = str(uuid4())
+        cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'shop')", (run,))
+        cursor.execute(
+            "INSERT INTO ops.shards (run_id, shard, simulation, shards, stored_events)"
+            " VALUES (%s, 0, 'shop', 1, 9)",
+            (run,),
+        )
+        cursor.execute(
+            "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, %s"
+            " || jsonb_build_object('minute', now() + number * interval '1 minute'))).*"
+            " FROM generate_series(1, 5000) AS number",
+            (Json(dict.fromkeys((row.name for row in LEDGER_FIELDS), 0) | {"run_id": run}),),
+        )
+        cursor.execute("ANALYZE ops.ledger, ops.shards, ops.runs")
+        assert _ledger_rows_read(cursor) == 0
+        cursor.execute(CLOSE_RUNS)
+        assert cursor.rowcount == 0
+
+        cursor.execute("UPDATE ops.shards SET end_shard_seq = 9 WHERE run_id = %s", (run,))
+        assert _ledger_rows_read(cursor) == 5000
+
+
+def _ledger_rows_read(cursor: Cursor) -> int:
+    cursor.execute("SAVEPOINT look")
+    cursor.execute(f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {CLOSE_RUNS}")
+    ((plan,),) = cursor.fetchall()
+    cursor.execute("ROLLBACK TO SAVEPOINT look")
+    return int(sum(_rows_of(plan[0]["Plan"], "ledger")))
+
+
+def _rows_of(node: dict[str, Any], relation: str) -> Iterator[float]:
+    if node.get("Relation Name") == relation:
+        yield node["Actual Rows"] * node["Actual Loops"]
+    for part in node.get("Plans", ()):
+        yield from _rows_of(part, relation)

@@ -1,16 +1,18 @@
-"""What the stream refuses at its start, by name, before it reads anything."""
+"""What the stream refuses at its start, by name, before it reads anything; and what it awaits."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 from batches import writer_settings
+from clickstream_local.ports import free_port
 from clickstream_local.postgres import OWNER
 from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable
-from clickstream_streaming.shell.database import check_tables, connect
+from clickstream_streaming.shell.database import check_tables, connect_patiently
 from pipeline import Pipeline, wait_until
 
 if TYPE_CHECKING:
@@ -99,10 +101,50 @@ def test_an_unmigrated_database_and_a_wrong_password_are_refused_by_name(
     """What is missing, or what to check, stands in the words."""
     settings = replace(writer_settings(pipeline), postgres_password_file=tmp_path / "password")
     settings.postgres_password_file.write_text("wrong", encoding="utf-8")
-    with pytest.raises(DatabaseUnreachable, match="check CLICKSTREAM_STREAMING_POSTGRES_"):
-        connect(settings)
+    said = "check CLICKSTREAM_STREAMING_POSTGRES_"
+    with pytest.raises(DatabaseUnreachable, match=said) as refused:
+        connect_patiently(settings, Event())
+    assert refused.value.is_refusal, "nothing would come of waiting"
 
     bare = pipeline.postgres.connect(OWNER, "postgres")
     with pytest.raises(DatabaseNotMigrated, match=r"no raw.events; apply the migrations"):
         check_tables(bare)
     bare.close()
+
+
+def test_a_database_that_does_not_answer_yet_is_waited_for(pipeline: Pipeline) -> None:
+    """A stream that is up before its database begins when that is there, and not before."""
+    pipeline.halt()
+    pipeline.postgres_proxy.part()
+    try:
+        stream = pipeline.launch({})
+        before = len(stream.log_file.read_text(encoding="utf-8"))
+        wait_until(
+            lambda: "PostgreSQL is waited for" in stream.log_file.read_text("utf-8")[before:],
+            "the stream waits",
+        )
+        assert not pipeline.is_ready()
+    finally:
+        pipeline.postgres_proxy.heal()
+    pipeline.wait_ready()
+
+
+def test_who_is_told_to_stop_waits_no_longer(pipeline: Pipeline) -> None:
+    """It is over with the first attempt."""
+    told = Event()
+    told.set()
+    settings = replace(writer_settings(pipeline), postgres_port=free_port())
+
+    with pytest.raises(DatabaseUnreachable, match="refused") as unreachable:
+        connect_patiently(settings, told)
+    assert not unreachable.value.is_refusal
+
+
+def test_a_server_that_is_only_starting_is_no_refusal() -> None:
+    """It says so with the same severity as if the password were wrong."""
+    address = "db:5432/clickstream"
+    starting = "connection failed: FATAL:  the database system is starting up"
+    wrong = 'connection failed: FATAL:  password authentication failed for user "stream"'
+
+    assert not DatabaseUnreachable(address, starting).is_refusal
+    assert DatabaseUnreachable(address, wrong).is_refusal

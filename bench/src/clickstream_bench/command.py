@@ -1,6 +1,7 @@
 """``clickstream bench``: what it can measure, and how figures are printed.
 
-Owns the command's arguments. It does not know how anything is measured.
+Owns the command's arguments. It does not know how anything is measured. What measures is imported
+when it is asked for: ``clickstream status`` is not to wait for Spark's and Faker's modules.
 """
 
 from __future__ import annotations
@@ -10,13 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from clickstream_bench.console import measure_console
-from clickstream_bench.generator import measure_generator
-from clickstream_bench.pacing import measure_pacing
-from clickstream_bench.soak import measure_soak
-from clickstream_bench.streaming import measure_streaming
-from clickstream_bench.views import measure_views
 
 __all__ = ["app"]
 
@@ -29,24 +23,32 @@ _Latencies = Annotated[bool, typer.Option(help="Hold steady rates as well, a min
 @app.command()
 def generator(*, as_json: _Json = False) -> None:
     """Compare the generator with the broker's ceiling and with Faker per event."""
+    from clickstream_bench.generator import measure_generator
+
     _show(measure_generator(), as_json=as_json)
 
 
 @app.command()
 def console(*, as_json: _Json = False) -> None:
     """Ask the console 200 times a second while events come in."""
+    from clickstream_bench.console import measure_console
+
     _show(measure_console(), as_json=as_json)
 
 
 @app.command()
 def pacing(*, as_json: _Json = False) -> None:
     """Hold 50, 5,000 and 100,000 events/s for a minute each."""
+    from clickstream_bench.pacing import measure_pacing
+
     _show(measure_pacing(), as_json=as_json)
 
 
 @app.command()
 def streaming(*, latencies: _Latencies = True, as_json: _Json = False) -> None:
     """Drain a filled topic, against Spark's own ceiling; then hold steady rates."""
+    from clickstream_bench.streaming import measure_streaming
+
     _show(measure_streaming(latencies=latencies), as_json=as_json)
 
 
@@ -62,6 +64,8 @@ def views(
     as_json: _Json = False,
 ) -> None:
     """Time every view, and every query of the dashboards, in milliseconds."""
+    from clickstream_bench.views import measure_views
+
     _show(measure_views(events, dashboards), as_json=as_json)
 
 
@@ -73,6 +77,8 @@ def soak(
     as_json: _Json = False,
 ) -> None:
     """Hold a rate, and watch memory and latency."""
+    from clickstream_bench.soak import measure_soak
+
     _show(measure_soak(minutes, rate), as_json=as_json)
 
 

@@ -106,11 +106,14 @@ class DatabaseUnreachable(StreamingError):
     Attributes:
         address: Where.
         reason: Its own words.
+        is_refusal: Whether it has answered, and will not say otherwise next time.
     """
 
     def __init__(self, address: str, reason: str) -> None:
         """Keep the fields and build the text."""
         self.address, self.reason = address, reason
+        # What it says before it lets anybody in carries no code that its library would pass on.
+        self.is_refusal = "FATAL" in reason and "the database system is " not in reason
         super().__init__(
             f"cannot connect to PostgreSQL at {address}: {' '.join(reason.split())}; check"
             " CLICKSTREAM_STREAMING_POSTGRES_* and the password file"

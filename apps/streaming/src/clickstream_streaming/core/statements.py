@@ -383,18 +383,21 @@ COUNT_LATE = "UPDATE ops.progress SET late_events = late_events + %s WHERE query
 """In the transaction of the events themselves: the batch's close may never come."""
 
 CLOSE_RUNS = """
-WITH lost AS (
-    SELECT run_id, shard, sum(lost_faults) AS events FROM ops.ledger GROUP BY run_id, shard
-), drained AS (
-    SELECT shards.run_id
-    FROM ops.shards AS shards
-    INNER JOIN ops.runs AS runs USING (run_id)
-    LEFT JOIN lost USING (run_id, shard)
+WITH ended AS (
+    SELECT run_id
+    FROM ops.shards AS shards INNER JOIN ops.runs AS runs USING (run_id)
     WHERE runs.closed_at IS NULL
-    GROUP BY shards.run_id
-    HAVING count(*) = max(shards.shards)
-        AND bool_and(shards.end_shard_seq IS NOT DISTINCT FROM
-            shards.stored_events + coalesce(lost.events, 0))
+    GROUP BY run_id
+    HAVING count(*) = max(shards.shards) AND bool_and(shards.end_shard_seq IS NOT NULL)
+), lost AS (
+    SELECT ledger.run_id, ledger.shard, sum(ledger.lost_faults) AS events
+    FROM ended INNER JOIN ops.ledger AS ledger USING (run_id)
+    GROUP BY ledger.run_id, ledger.shard
+), drained AS (
+    SELECT run_id
+    FROM ended INNER JOIN ops.shards AS shards USING (run_id) LEFT JOIN lost USING (run_id, shard)
+    GROUP BY run_id
+    HAVING bool_and(shards.end_shard_seq = shards.stored_events + coalesce(lost.events, 0))
 )
 UPDATE ops.runs SET closed_at = clock_timestamp()
 FROM drained WHERE runs.run_id = drained.run_id

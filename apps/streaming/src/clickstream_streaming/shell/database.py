@@ -6,6 +6,8 @@ written with each batch. It does not know what becomes of the rows.
 
 from __future__ import annotations
 
+import logging
+import time
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ from clickstream_streaming.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Event
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -35,13 +38,18 @@ __all__ = [
     "check_tables",
     "committed_offsets",
     "connect",
+    "connect_patiently",
     "copy_rows",
     "max_event_time",
     "refuse_if_apart",
     "store_rules",
 ]
 
+_LOG = logging.getLogger(__name__)
+
 _CONNECT_SECONDS = 10
+_PATIENCE_SECONDS = 60.0
+_RETRY_SECONDS = 1.0
 # A peer that is gone without a word is noticed in a quarter of a minute, and at both ends: until
 # the server knows that we are gone, its transaction keeps the offsets that we want to note again.
 _IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 5, 3, 3
@@ -91,6 +99,28 @@ def connect(settings: DatabaseSettings) -> Connection:
         )
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachable(address, str(error)) from error
+
+
+def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection:
+    """Connect; wait a minute for a server that does not answer yet, but not if it refuses us.
+
+    Args:
+        settings: Where, and as whom.
+        stopping: Ends the waiting.
+
+    Raises:
+        DatabaseUnreachable: PostgreSQL does not let us in.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return connect(settings)
+        except DatabaseUnreachable as error:
+            if error.is_refusal or time.monotonic() > deadline:
+                raise
+            _LOG.warning("PostgreSQL is waited for: %s", error)
+            if stopping.wait(_RETRY_SECONDS):
+                raise
 
 
 def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]) -> None:

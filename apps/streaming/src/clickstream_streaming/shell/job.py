@@ -16,14 +16,20 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from clickstream_streaming.errors import QueryFailed
+from clickstream_streaming.errors import DatabaseUnreachable, QueryFailed
 from clickstream_streaming.shell.account import Account
-from clickstream_streaming.shell.database import check_tables, connect, store_rules
+from clickstream_streaming.shell.database import (
+    check_tables,
+    connect,
+    connect_patiently,
+    store_rules,
+)
 from clickstream_streaming.shell.lag import Lag
 from clickstream_streaming.shell.position import check_topics, last_line, next_offsets
 from clickstream_streaming.shell.query import QUERY, start_query, warm_up
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
     from pyspark.sql.streaming.query import StreamingQuery
 
     from clickstream_streaming.settings import Settings
@@ -96,7 +102,13 @@ class Job:
         Raises:
             StreamingError: It cannot start, or a query has ended by itself.
         """
-        with closing(connect(self._settings)) as connection:
+        try:
+            connection = self._connect()
+        except DatabaseUnreachable:
+            if self._stopping.is_set():
+                return
+            raise
+        with closing(connection):
             check_tables(connection)
             store_rules(connection)
             wanted = next_offsets(connection, self._settings)
@@ -107,12 +119,12 @@ class Job:
         try:
             check_topics(spark, self._settings, wanted)
             warm_up(spark)
-            query = start_query(spark, self._settings, self._telemetry)
+            query = self._start_query(spark)
             lag = Lag(spark, self._settings, self._telemetry)
             while not self._stopping.wait(_WATCH_SECONDS):
                 if _failed_to_report(query):
                     _LOG.warning("%s is started again after a batch it recovered", QUERY)
-                    query = start_query(spark, self._settings, self._telemetry)
+                    query = self._start_query(spark)
                 else:
                     self._watch(query)
                 lag.look(_ends_of(query) or wanted)
@@ -129,6 +141,13 @@ class Job:
                 lag.close()
             spark.stop()
             account.close()
+
+    def _connect(self) -> Connection:
+        return connect_patiently(self._settings, self._stopping)
+
+    def _start_query(self, spark: SparkSession) -> StreamingQuery:
+        with closing(self._connect()) as connection:
+            return start_query(spark, self._settings, self._telemetry, connection)
 
     def _name_cause(self, spark: SparkSession) -> None:
         """Raise what says more than Spark does, if the topics are the cause."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
-from clickstream_streaming.shell.database import committed_offsets, connect, refuse_if_apart
+from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
 from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
+    from psycopg2.extensions import connection as Connection
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
@@ -63,8 +63,16 @@ def warm_up(spark: SparkSession) -> None:
         kafka.mapInArrow(_judge_only, OUTCOME).collect()
 
 
-def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -> StreamingQuery:
+def start_query(
+    spark: SparkSession, settings: Settings, telemetry: Telemetry, connection: Connection
+) -> StreamingQuery:
     """Start the query that stores events, rejects, marts and the ledger.
+
+    Args:
+        spark: The session.
+        settings: All settings.
+        telemetry: Where figures are shown.
+        connection: To the database, for what is asked before the start.
 
     Raises:
         CheckpointMismatch: The checkpoint is another job's.
@@ -72,10 +80,9 @@ def start_query(spark: SparkSession, settings: Settings, telemetry: Telemetry) -
         CheckpointBehindDatabase: The checkpoint was put back to an older state.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
-    with closing(connect(settings)) as connection:
-        checkpoint.check_fingerprint(fingerprint())
-        refuse_if_apart(connection, QUERY, checkpoint)
-        known = committed_offsets(connection, QUERY)
+    checkpoint.check_fingerprint(fingerprint())
+    refuse_if_apart(connection, QUERY, checkpoint)
+    known = committed_offsets(connection, QUERY)
     records = (
         spark.readStream.format("kafka")
         .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
