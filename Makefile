@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test test-services test-computed lint bench screenshots e2e kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -26,7 +26,16 @@ docs: .venv/ready ## write the parts of docs/ that are derived from the code
 
 test: .venv/ready ## run all tests that need no cluster
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
-	$(RUN)/pytest
+	$(MAKE) --jobs=2 --output-sync=target test-services test-computed
+
+# Side by side: who waits for services leaves the processors to who only computes. Each is told the
+# whole when it ends.
+COMPUTED := golden rules unit
+test-services: .venv/ready
+	$(RUN)/pytest $(COMPUTED:%=--ignore=tests/%)
+
+test-computed: .venv/ready
+	nice -n 19 $(RUN)/pytest $(COMPUTED:%=tests/%)
 
 lint: .venv/ready ## check style, types and the direction of imports
 	$(RUN)/ruff check .

@@ -27,7 +27,13 @@ _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
 
 @contextmanager
 def _halted(pipeline: Pipeline) -> Iterator[None]:
-    """Keep the stream stopped; afterwards, whatever has happened, it works again."""
+    """Keep the stream stopped, with batches and all of them committed; afterwards it works again.
+
+    Whatever has happened. Without a batch that is committed there is nothing to be put back to.
+    """
+    pipeline.drain(pipeline.generate())
+    log = pipeline.state.folder("checkpoints") / "events"
+    wait_until(lambda: _last(log / "offsets") == _last(log / "commits"), "all is committed")
     pipeline.halt()
     try:
         yield
@@ -35,11 +41,18 @@ def _halted(pipeline: Pipeline) -> Iterator[None]:
         pipeline.resume()
 
 
+def _last(log: Path) -> int:
+    return max(int(path.name) for path in log.iterdir() if path.name.isdigit())
+
+
 def _refusal(pipeline: Pipeline, **settings: str) -> str:
     """Start the stream, see it refuse, and return what it says."""
     refused = pipeline.resume(**settings)
-    wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
-    pipeline._running.remove(refused)
+    try:
+        wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
+    finally:
+        refused.stop()
+        pipeline._running.remove(refused)
     assert refused.process.returncode == 1
     return refused.log_file.read_text(encoding="utf-8")
 
@@ -66,10 +79,9 @@ def test_a_wiped_database_is_refused_by_name(pipeline: Pipeline) -> None:
 
 def test_a_checkpoint_that_was_put_back_is_refused_by_name(pipeline: Pipeline) -> None:
     """What the database has and the plan does not would be taken for written, whatever it is."""
-    pipeline.drain(pipeline.generate())
     with _halted(pipeline):
         folder = pipeline.state.folder("checkpoints") / "events"
-        last = max(int(path.name) for path in (folder / "offsets").iterdir() if path.name.isdigit())
+        last = _last(folder / "offsets")
         later = [
             folder / log / name
             for log in ("offsets", "commits")
