@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test test-services test-computed lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test faults lint bench screenshots e2e kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -24,18 +24,13 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
 	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
 
-test: .venv/ready ## run all tests that need no cluster
+test: .venv/ready ## run the tests that need no cluster, but for the longest faults
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
-	$(MAKE) --jobs=2 --output-sync=target test-services test-computed
+	@echo "LEFT OUT: the faults that wait minutes for time-outs and full disks; make faults plays all."
+	$(RUN)/pytest -m "not long"
 
-# Side by side: who waits for services leaves the processors to who only computes. Each is told the
-# whole when it ends.
-COMPUTED := golden rules unit
-test-services: .venv/ready
-	$(RUN)/pytest $(COMPUTED:%=--ignore=tests/%)
-
-test-computed: .venv/ready
-	nice -n 19 $(RUN)/pytest $(COMPUTED:%=tests/%)
+faults: .venv/ready ## play every fault scenario
+	$(RUN)/pytest tests/faults
 
 lint: .venv/ready ## check style, types and the direction of imports
 	$(RUN)/ruff check .

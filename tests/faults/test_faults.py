@@ -98,6 +98,7 @@ def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: 
     assert max(figures.detect_seconds) < 30
 
 
+@pytest.mark.long
 def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: the same towards Kafka; each partition's client notices by itself, in its turn."""
     steps = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
@@ -114,7 +115,11 @@ def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "component"),
-    [("postgres", "postgres"), ("kafka", "kafka"), ("checkpoints", "streaming")],
+    [
+        ("postgres", "postgres"),
+        pytest.param("kafka", "kafka", marks=pytest.mark.long),
+        pytest.param("checkpoints", "streaming", marks=pytest.mark.long),
+    ],
 )
 def test_a_disk_is_full(pipeline: Pipeline, results: Path, name: str, component: str) -> None:
     """F8: it is named, nothing is called done that is not stored, and it heals with room."""
@@ -218,6 +223,7 @@ def test_a_second_producer_sends_a_tenth_again(pipeline: Pipeline, results: Path
     assert is_right(play(pipeline, "F13 a tenth of the records again", steps, results))
 
 
+@pytest.mark.long
 def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -> None:
     """F14: beyond the watermark each counts once, though the job dies before it ends the batch."""
     before = {}
@@ -246,6 +252,7 @@ def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -
     assert is_right(play(pipeline, "F14 late events", steps, results))
 
 
+@pytest.mark.long
 def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) -> None:
     """F15: a broken or foreign one is refused by name, and one that is lost is not missed."""
     steps = [
@@ -264,6 +271,7 @@ def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) 
     assert is_right(play(pipeline, "F15 checkpoint foreign, broken, lost", steps, results), 120)
 
 
+@pytest.mark.long
 def test_records_expire_before_they_are_read(pipeline: Pipeline, results: Path) -> None:
     """F16: the stream ends by name, and begins anew only when somebody has said so."""
     steps = [Load(SIMULATION), Drain(), ExpireRecords(), Load(SIMULATION), Drain()]

@@ -96,7 +96,7 @@ def test_a_run_killed_many_times_equals_one_never_killed(
     kills = pytestconfig.getoption("--kills")
     start_seconds, start_time = _now()
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
-    run = begin(_simulation(4_000, 4_000 * 10 * kills, late), start_time=start_time)
+    run = begin(_simulation(4_000, 4_000 * 15 * kills, late), start_time=start_time)
     moments = random.Random(7)  # noqa: S311  moments to kill at, not secrets
     for _ in range(kills):
         worker = run.start()

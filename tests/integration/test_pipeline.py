@@ -194,7 +194,8 @@ def test_a_killed_generator_goes_on_and_every_table_agrees(
 ) -> None:
     """``kill -9`` of the generator, twice, with faults planted: what comes twice is stored once."""
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS", "1")
-    pipeline.begin(FAULTS.replace("events: 3000", "events: 6000"))
+    # So long that no worker, however late it starts, has caught up before it is killed.
+    pipeline.begin(FAULTS.replace("events: 3000", "events: 20000"))
     for _ in range(2):
         wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
         pipeline.generator.process.kill()
@@ -213,7 +214,7 @@ def test_a_killed_generator_goes_on_and_every_table_agrees(
         str(pipeline.run_id),
     )
     connection.close()
-    assert int(str(numbers)) == 6_000
+    assert int(str(numbers)) == 20_000
 
 
 def test_a_stopped_generator_has_sent_what_its_ledger_says(pipeline: Pipeline) -> None:
