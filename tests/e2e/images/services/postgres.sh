@@ -5,7 +5,8 @@ set -euo pipefail
 data=/var/lib/postgres/data
 if [ ! -f $data/PG_VERSION ]; then
   head -c 32 /dev/urandom | base64 >/tmp/superuser
-  initdb -D $data.new -U postgres --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust \
+  initdb -D $data.new -U postgres --encoding=UTF8 --locale=C.UTF-8 \
+    --locale-provider=builtin --builtin-locale=C.UTF-8 --auth-local=trust \
     --auth-host=scram-sha-256 --pwfile=/tmp/superuser --data-checksums >/dev/null
   pg_ctl -D $data.new -w -o "-k /tmp -c listen_addresses=''" start >/dev/null
   owner=$(cat /etc/postgres-owner/username)

@@ -70,10 +70,13 @@ def start_and_end_bytes(values: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]
 def containing(values: pa.BinaryArray, mark: bytes) -> np.ndarray | None:
     """Say which values have a mark in them; nothing if none has."""
     ends, data = _buffers(values)
-    # Seldom any has it, and all at once are looked through ten times faster than one by one.
-    if mark not in data[ends[0] : ends[-1]].tobytes():
-        return None
-    return truths(pc.match_substring(values, mark))
+    # Seldom any has it: all are looked through at once, where they are, for its first byte.
+    data = data[ends[0] : ends[-1]]
+    found = np.flatnonzero(data == mark[0])
+    for place, byte in enumerate(mark[1:], 1):
+        found = found[found < len(data) - place]
+        found = found[data[found + place] == byte]
+    return truths(pc.match_substring(values, mark)) if len(found) else None
 
 
 def truths(answers: pa.BooleanArray) -> np.ndarray:

@@ -227,16 +227,14 @@ def _insert(mart: Mart) -> str:
 
 _MEET_RUNS = """
 INSERT INTO ops.runs (run_id, simulation)
-SELECT DISTINCT run_id, simulation FROM fresh
+SELECT run_id, any_value(simulation) FROM fresh GROUP BY run_id
 UNION
 SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation' FROM told
 ORDER BY 1
 ON CONFLICT DO NOTHING
 """
 
-EVENT_STEPS = (
-    _MEET_RUNS, _merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS),
-)  # fmt: skip
+EVENT_STEPS = (_merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS))
 """What follows from new events, before they are stored themselves."""
 
 _COUNT_SHARDS = """
@@ -292,6 +290,7 @@ ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.reco
 """
 
 SHARED_STEPS = (
+    _MEET_RUNS,
     _MEET_USERS,
     _SEE_USERS,
     _COUNT_SHARDS,

@@ -7,6 +7,7 @@ it is told, nor what the statements mean.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import signal
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,8 +153,7 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
         DatabaseUnreachable: It stays away for five minutes.
     """
     began = time.monotonic()
-    # One worker for each core is what Spark gives; threads of Arrow's would only be in their way.
-    pa.set_cpu_count(1)
+    _settle_in()
     read = _read(batches)
     if read is None:
         return
@@ -172,6 +173,15 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     outcome.write_seconds = time.monotonic() - began - read_seconds
     _fail(task, "after_sink_commit")
     yield pa.RecordBatch.from_pydict({"outcome": [json.dumps(vars(outcome))]})
+
+
+@cache
+def _settle_in() -> None:
+    """Make this process fit for many batches, once."""
+    # One worker for each core is what Spark gives; threads of Arrow's would only be in their way.
+    pa.set_cpu_count(1)
+    # What is imported stays: the collector need not look through it again and again.
+    gc.freeze()
 
 
 @dataclass(frozen=True)
