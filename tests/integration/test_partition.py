@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of
+from pipeline import wait_until
 from psycopg2.extras import Json
 from rich.console import Console
 
@@ -97,6 +98,36 @@ def test_a_batch_that_runs_twice_changes_nothing(database: _Database) -> None:
     assert sum(first["rejects"].values()) == 1
     assert (second["stored"], second["rejects"], second["is_repeated"]) == (0, {}, True)
     assert database.ask(_COUNTS) == before
+
+
+def test_writers_of_a_new_run_wait_for_each_other_only_at_the_end(database: _Database) -> None:
+    """The run's row is one that all want: whoever has to wait for it has written its events."""
+    records = _records()
+    event = json.loads(records[0])
+    waits = """
+    SELECT count(*) > 0 FROM pg_locks AS wanted INNER JOIN pg_locks AS held USING (pid)
+    WHERE wanted.locktype = 'transactionid' AND NOT wanted.granted
+        AND held.mode = 'RowExclusiveLock' AND held.granted
+        AND held.relation IN (
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = 'raw.events'::regclass)
+    """
+    with ThreadPoolExecutor(1) as pool, database.owner.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ops.runs (run_id, simulation) VALUES (%s, %s)",
+            (event["run_id"], event["simulation"]),
+        )
+        writing = pool.submit(database.write, records)
+        try:
+            wait_until(lambda: _asked(cursor, waits), "the writer waits for the run's row", 60)
+        finally:
+            database.owner.rollback()
+        assert writing.result()["stored"] == 1
+
+
+def _asked(cursor: Cursor, query: str) -> bool:
+    cursor.execute(query)
+    (answer,) = cursor.fetchone() or (False,)
+    return bool(answer)
 
 
 def test_days_that_are_dropped_do_not_come_back(database: _Database) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "is_kept",
     "is_whole",
     "source_of",
+    "start_of",
 ]
 
 DIMENSIONS = ("simulation", "country", "device", "channel")
@@ -73,6 +74,14 @@ class Mart:
         return self.key + self.values
 
 
+def start_of(unit: str, moment: str) -> str:
+    """Return the minute, hour or day that a moment lies in, UTC, as SQL.
+
+    The same as ``date_trunc`` with a time zone, which looks the zone up for each moment.
+    """
+    return f"date_bin('1 {unit}', {moment}, timestamptz '2000-01-01 00:00:00+00')"
+
+
 def _traffic(unit: str) -> Mart:
     key = (unit, *DIMENSIONS)
     return Mart(
@@ -81,7 +90,7 @@ def _traffic(unit: str) -> Mart:
         ("events", *COUNTS, "revenue_minor"),
         "events",
         f"""
-SELECT date_trunc('{unit}', event_time, 'UTC') AS {unit}, {", ".join(DIMENSIONS)},
+SELECT {start_of(unit, "event_time")} AS {unit}, {", ".join(DIMENSIONS)},
     count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
 FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}
 """,
@@ -104,14 +113,14 @@ SELECT hour, simulation, product_id, sum(viewed) AS view_item_events,
     sum(added) AS add_to_cart_events, sum(removed) AS remove_from_cart_events,
     sum(orders) AS orders, sum(pieces) AS pieces, sum(value_minor) AS revenue_minor
 FROM (
-    SELECT date_trunc('hour', event_time, 'UTC') AS hour, simulation, product_id,
+    SELECT {start_of("hour", "event_time")} AS hour, simulation, product_id,
         (event_name = 'view_item')::integer AS viewed,
         (event_name = 'add_to_cart')::integer AS added,
         (event_name = 'remove_from_cart')::integer AS removed,
         0 AS orders, 0 AS pieces, 0::bigint AS value_minor
     FROM {{source}} WHERE product_id IS NOT NULL
     UNION ALL
-    SELECT date_trunc('hour', event_time, 'UTC'), simulation, line.product_id, 0, 0, 0, 1,
+    SELECT {start_of("hour", "event_time")}, simulation, line.product_id, 0, 0, 0, 1,
         line.quantity, line.quantity * line.price_minor
     FROM {{source}}, jsonb_to_recordset(items) AS line {_LINE}
     WHERE event_name = 'purchase'
@@ -226,7 +235,7 @@ USER_DAY = Mart(
     "events",
     """
 SELECT (event_time AT TIME ZONE 'UTC')::date AS day, simulation, user_id,
-    bit_or(1 << extract(hour FROM event_time AT TIME ZONE 'UTC')::integer) AS hours
+    bit_or(1 << date_part('hour', event_time AT TIME ZONE 'UTC')::integer) AS hours
 FROM {source} GROUP BY 1, simulation, user_id
 """,
     "day",
@@ -260,7 +269,7 @@ _SESSIONS_HOUR = Mart(
     ),
     "visits",
     f"""
-SELECT date_trunc('hour', started_at, 'UTC') AS hour, {", ".join(DIMENSIONS)},
+SELECT {start_of("hour", "started_at")} AS hour, {", ".join(DIMENSIONS)},
     sum(weight) AS sessions, sum(weight * (events <= 2)::integer) AS bounced_sessions,
     sum(weight * (view_item_events > 0)::integer) AS view_sessions,
     sum(weight * (add_to_cart_events > 0)::integer) AS cart_sessions,
@@ -270,7 +279,7 @@ SELECT date_trunc('hour', started_at, 'UTC') AS hour, {", ".join(DIMENSIONS)},
         AS abandoned_sessions,
     sum(weight * left_minor) AS left_minor, sum(weight * events) AS events,
     sum(weight * pages) AS pages,
-    sum(weight * (extract(epoch FROM last_event_at - started_at) * 1000)::bigint)
+    sum(weight * (date_part('epoch', last_event_at - started_at) * 1000)::bigint)
         AS duration_milliseconds,
     sum(weight * purchase_events) AS orders, sum(weight * revenue_minor) AS revenue_minor
 FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}

@@ -26,6 +26,7 @@ from clickstream_streaming.core.marts import (
     VISITORS_HOUR,
     VISITS,
     Mart,
+    start_of,
 )
 
 __all__ = [
@@ -194,14 +195,13 @@ _MEET_USERS = upsert(
 
 # A visit within one hour was there in that hour, and nothing more need be known of it; only one
 # that crosses hours is looked at event by event.
-_PRESENT = """(
+_STARTED_IN, _ENDED_IN = start_of("hour", "started_at"), start_of("hour", "last_event_at")
+_PRESENT = f"""(
     SELECT simulation, user_id, started_at AS event_time FROM moved WHERE weight = 1
-        AND date_trunc('hour', started_at, 'UTC') = date_trunc('hour', last_event_at, 'UTC')
-        AND begins
+        AND {_STARTED_IN} = {_ENDED_IN} AND begins
     UNION ALL
     SELECT simulation, user_id, event_time FROM fresh WHERE session_id IN (
-        SELECT session_id FROM moved WHERE weight = 1
-            AND date_trunc('hour', started_at, 'UTC') <> date_trunc('hour', last_event_at, 'UTC'))
+        SELECT session_id FROM moved WHERE weight = 1 AND {_STARTED_IN} <> {_ENDED_IN})
 )"""
 
 _SEE_USERS = f"""
@@ -262,7 +262,7 @@ _ADD_TRAFFIC = (
         _add(
             mart,
             "minutes",
-            f"SELECT date_trunc('{mart.key[0]}', minute, 'UTC') AS {mart.key[0]},"
+            f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]},"
             f" {_list(mart.key[1:])}, {_SUMS} FROM minutes GROUP BY 1, {_list(mart.key[1:])}",
         )
         for mart in TRAFFIC
@@ -273,7 +273,7 @@ _ADD_TRAFFIC = (
 _COUNT_LATENCIES = """
 INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
 SELECT min(simulation), run_id,
-    round(50 * ln(greatest(extract(epoch FROM statement_timestamp() - event_time)::float8, 0.001)))
+    round(50 * ln(greatest(date_part('epoch', statement_timestamp() - event_time), 0.001)))
         ::integer AS bucket,
     count(*)
 FROM fresh GROUP BY run_id, bucket ORDER BY run_id, bucket
@@ -281,10 +281,10 @@ ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.even
 """
 """Nearly at the commit: but for the other marts, the rows are written."""
 
-_COUNT_QUALITY = """
+_COUNT_QUALITY = f"""
 INSERT INTO ops.quality_minute AS known (minute, rule, records)
-SELECT date_trunc('minute', event_time, 'UTC'), rule, count(*)
-FROM fresh, string_to_table(flags, ',') AS rule
+SELECT {start_of("minute", "event_time")}, rule, count(*)
+FROM fresh, string_to_table(flags, ',') AS rule WHERE flags IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
 """
@@ -310,7 +310,7 @@ WITH stored AS (
     INSERT INTO ops.rejected_events ({_list(REJECT_COLUMNS)})
     SELECT {_list(REJECT_COLUMNS)} FROM rejected
     ON CONFLICT DO NOTHING
-    RETURNING date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule
+    RETURNING {start_of("minute", "kafka_timestamp")} AS minute, rule
 )
 INSERT INTO ops.quality_minute AS known (minute, rule, records)
 SELECT minute, rule, count(*) FROM stored GROUP BY minute, rule ORDER BY minute, rule

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from io import BytesIO
+from io import RawIOBase
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -24,7 +24,7 @@ from clickstream_streaming.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from threading import Event
 
     from psycopg2.extensions import connection as Connection
@@ -59,7 +59,6 @@ _SESSION = (
     f" -c tcp_keepalives_interval={_PROBE_SECONDS} -c tcp_keepalives_count={_PROBES}"
     f" -c tcp_user_timeout={_SILENT_SECONDS}s"
 )
-_COPY_BYTES = 1 << 20
 _STORE_RULES = """
 INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s
 ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.doc
@@ -123,6 +122,18 @@ def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection
                 raise
 
 
+class _Pieces(RawIOBase):
+    """A file that is made as it is read: piece by piece, however many bytes were asked for."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Return the next piece; nothing at the end."""
+        return next(self._pieces, b"")
+
+
 def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]) -> None:
     """Hand rows over by COPY; the columns' names are the table's.
 
@@ -136,8 +147,7 @@ def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]
         sql.Identifier(*table.split(".")),
         sql.SQL(", ").join(map(sql.Identifier, names)),
     )
-    written = BytesIO(b"".join(rows.of(names)))
-    cursor.copy_expert(statement, written, size=_COPY_BYTES)
+    cursor.copy_expert(statement, _Pieces(rows.of(names)))
 
 
 def committed_offsets(connection: Connection, query: str) -> Offsets:
