@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from clickstream_contract.document import parse_simulation
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.fields import FieldType
 from clickstream_contract.topics import EVENTS
@@ -29,6 +28,7 @@ from confluent_kafka import Producer
 from faker import Faker
 
 from clickstream_bench.broker import fresh_broker
+from clickstream_bench.shop import shop
 
 if TYPE_CHECKING:
     from clickstream_contract.fields import Field
@@ -36,26 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_generator"]
 
-_SIMULATION = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: bench}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 1000000, curve: Weekly}
-  userMix:
-    - {persona: Browser, weight: 400}
-    - {persona: Shopper, weight: 270}
-    - {persona: Researcher, weight: 100}
-    - {persona: Buyer, weight: 110}
-    - {persona: BargainHunter, weight: 70}
-    - {persona: Loyal, weight: 40}
-    - {persona: Bot, weight: 10}
-  users: 200000
-  catalog: {products: 1000, categories: 25}
-  faults: {duplicatePermille: 1, latePermille: 1, corruptPermille: 1}
-  shards: 4
-"""
+_RATE = {"eventsPerSecond": 1_000_000, "curve": "Weekly"}
+_FAULTS = {"duplicatePermille": 1, "latePermille": 1, "corruptPermille": 1}
 _EVENTS = 1_000_000
 _FAKER_EVENTS = 10_000
 _BITE = 20_000
@@ -93,7 +75,7 @@ def measure_generator() -> dict[str, float]:
 
 
 def _simulator(numbers: tuple[int, ...]) -> Simulator:
-    simulator = Simulator(parse_simulation(_SIMULATION), numbers, uuid4())
+    simulator = Simulator(shop(rate=_RATE, faults=_FAULTS), numbers, uuid4())
     simulator.begin(_START_SECONDS)
     return simulator
 

@@ -14,36 +14,19 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from clickstream_contract.document import parse_simulation
 from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from rich.console import Console
 
+from clickstream_bench.shop import shop
+
 __all__ = ["measure_soak"]
 
 _SAMPLE_SECONDS = 5.0
+_USERS = 1_000_000
 _SETTLE_SHARE = 0.25
 """Caches fill and the JVM's heap grows to its size in the beginning: that is no leak."""
-_SIMULATION = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {{name: soak}}
-spec:
-  seed: 42
-  rate: {{eventsPerSecond: {rate}}}
-  userMix:
-    - {{persona: Browser, weight: 400}}
-    - {{persona: Shopper, weight: 270}}
-    - {{persona: Researcher, weight: 100}}
-    - {{persona: Buyer, weight: 110}}
-    - {{persona: BargainHunter, weight: 70}}
-    - {{persona: Loyal, weight: 40}}
-    - {{persona: Bot, weight: 10}}
-  users: 1000000
-  catalog: {{products: 1000, categories: 25}}
-  shards: 4
-"""
 
 
 class _Soak(Stack):
@@ -64,7 +47,7 @@ def measure_soak(minutes: float, rate: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         soak = _Soak(StateFolder(Path(folder)), Console(stderr=True), lambda _text: None)
         try:
-            soak.start(parse_simulation(_SIMULATION.format(rate=rate)))
+            soak.start(shop(rate={"eventsPerSecond": rate}, users=_USERS))
             samples = _sample(soak, 60 * minutes)
             figures = _latency(soak, 60 * minutes * (1 - _SETTLE_SHARE))
         finally:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from clickstream_contract.derive import spark_schema
-from clickstream_contract.document import parse_simulation
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.topics import EVENTS
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
@@ -39,6 +38,7 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from clickstream_bench.panels import panel_milliseconds
+from clickstream_bench.shop import shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,26 +57,6 @@ _STEADY_SECONDS = 45
 _WAIT_SECONDS = 600.0
 _PAGE_ROWS = 10_000
 _OFFSETS_PER_TRIGGER = 400_000
-_SIMULATION = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {{name: bench}}
-spec:
-  seed: 42
-  rate: {{eventsPerSecond: {rate}}}
-  userMix:
-    - {{persona: Browser, weight: 400}}
-    - {{persona: Shopper, weight: 270}}
-    - {{persona: Researcher, weight: 100}}
-    - {{persona: Buyer, weight: 110}}
-    - {{persona: BargainHunter, weight: 70}}
-    - {{persona: Loyal, weight: 40}}
-    - {{persona: Bot, weight: 10}}
-  users: 200000
-  catalog: {{products: 1000, categories: 25}}
-  shards: 4
-  stopAfter: {{events: {events}}}
-"""
 
 
 def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[str, float]:
@@ -124,12 +104,12 @@ class _Bench(Stack):
 
     def fill(self, events: int) -> None:
         """Write the topic and its ledger, as the generator does when it must catch up."""
-        text = _SIMULATION.format(rate=_PACE_PER_SECOND, events=events)
+        simulation = shop(rate={"eventsPerSecond": _PACE_PER_SECOND}, stopAfter={"events": events})
         started = datetime.fromtimestamp(time.time() - events / _PACE_PER_SECOND, tz=UTC)
         self.run_id = uuid4()
         os.environ["CLICKSTREAM_GENERATOR_START_TIME"] = started.isoformat()
         try:
-            process = self._start_generator(parse_simulation(text))
+            process = self._start_generator(simulation)
         finally:
             del os.environ["CLICKSTREAM_GENERATOR_START_TIME"]
         self._finish(process)
@@ -195,9 +175,8 @@ class _Bench(Stack):
         """Hold a rate and return how long events took, once all have settled."""
         self.run_id = uuid4()
         seconds = _SETTLE_SECONDS + _STEADY_SECONDS
-        text = _SIMULATION.format(rate=rate, events=rate * seconds)
-        process = self._start_generator(parse_simulation(text))
-        self._finish(process)
+        stop = {"events": rate * seconds}
+        self._finish(self._start_generator(shop(rate={"eventsPerSecond": rate}, stopAfter=stop)))
         ends = end_offsets(self.kafka.bootstrap_servers)
         connection = self.postgres.connect(OWNER)
         self._wait(lambda: is_drained(connection, self.run_id, ends), "the run is drained")

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pyarrow as pa
-from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS
 from clickstream_generator.core.simulator import Simulator
 from clickstream_local.postgres import DATABASE, OWNER, READER, WRITER
@@ -33,6 +32,7 @@ from clickstream_streaming.shell.telemetry import Telemetry
 from rich.console import Console
 
 from clickstream_bench.queries import time_dashboards, time_views
+from clickstream_bench.shop import shop
 
 if TYPE_CHECKING:
     from clickstream_generator.core.encoding import Encoded
@@ -47,25 +47,6 @@ _BATCH_EVENTS = 400_000
 _HORIZON_SECONDS = 1.2 * _DAYS * 86_400
 """Until when events may be asked for: the schedule is worked out that far with each bite."""
 _HALVES = ((0, 1), (2, 3))
-_SIMULATION = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {{name: bench}}
-spec:
-  seed: 42
-  rate: {{eventsPerMinute: {per_minute}}}
-  userMix:
-    - {{persona: Browser, weight: 400}}
-    - {{persona: Shopper, weight: 270}}
-    - {{persona: Researcher, weight: 100}}
-    - {{persona: Buyer, weight: 110}}
-    - {{persona: BargainHunter, weight: 70}}
-    - {{persona: Loyal, weight: 40}}
-    - {{persona: Bot, weight: 10}}
-  users: 200000
-  catalog: {{products: 1000, categories: 25}}
-  shards: 4
-"""
 
 
 def measure_views(events: int, dashboards: Path) -> dict[str, float]:
@@ -141,7 +122,7 @@ def _task(settings: Settings, partition: int, batch_id: int) -> BatchTask:
 def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half: int) -> Outcome:
     """Write half of the shards, batch by batch, and return what became of the last."""
     per_minute = math.ceil(events / (_DAYS * 1_440))
-    simulation = parse_simulation(_SIMULATION.format(per_minute=per_minute))
+    simulation = shop(rate={"eventsPerMinute": per_minute})
     simulator = Simulator(simulation, _HALVES[half], run_id)
     simulator.begin(start)
     wanted, offset, batch_id = events // len(_HALVES), 0, 0
