@@ -56,7 +56,8 @@ class Settings:
     on_end: str = "exit"
     """What follows a run that is over: ``exit``, or ``wait`` and show the figures until told."""
     snapshot_seconds: float = 10.0
-    """How often each shard's state is kept, at least; what is sent since is worked out anew."""
+    """Least time between two snapshots of a shard; large ones are kept less often. What is sent
+    since is worked out anew."""
     drain_seconds: float = 25.0
     """How long to wait for acknowledgements at the end; under Kubernetes' 30 s of grace."""
     queue_records: int = 200_000

@@ -242,7 +242,7 @@ def rejects_replay(
 
 @app.command()
 def backup(
-    folder: Annotated[Path, typer.Argument(help="Where to; it must not be there.")],
+    folder: Annotated[Path, typer.Argument(help="Where to; it must not be there, or be empty.")],
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Write the tables, with the offsets that belong to them, into a folder."""
