@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,7 +12,10 @@ from uuid import uuid4
 
 import pytest
 from batches import refusal, write_batch, writer_settings
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
+from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from clickstream_contract.fields import Field
     from clickstream_streaming.settings import Settings
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -44,23 +49,28 @@ SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_eve
 class _Database:
     owner: Connection
     settings: Settings
+    connect: Callable[[], Connection]
 
     def ask(self, query: str) -> tuple[Any, ...]:
         with self.owner, self.owner.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchone() or ()
 
-    def write(self, records: list[bytes]) -> dict[str, Any]:
+    def write(self, records: list[bytes], topic: str = EVENTS.name) -> dict[str, Any]:
         """Run the only batch there is, as Spark does: in a process of its own."""
-        return self._run(write_batch, records)
+        return self._run(write_batch, records, 0, topic)
 
     def refusal(self, records: list[bytes]) -> str:
         """Return with which words it is refused."""
         return self._run(refusal, records)
 
-    def _run(self, what: Callable[..., Any], records: list[bytes]) -> Any:  # noqa: ANN401
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return pool.submit(what, self.settings, records).result()
+    def _run(self, what: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401
+        with _process() as pool:
+            return pool.submit(what, self.settings, *given).result()
+
+
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 @pytest.fixture
@@ -70,7 +80,7 @@ def database(tmp_path: Path) -> Iterator[_Database]:
     try:
         stack.start_postgres()
         owner = stack.postgres.connect(OWNER)
-        yield _Database(owner, writer_settings(stack))
+        yield _Database(owner, writer_settings(stack), lambda: stack.postgres.connect(OWNER))
         owner.close()
     finally:
         stack.stop()
@@ -97,13 +107,23 @@ def test_a_batch_that_runs_twice_changes_nothing(database: _Database) -> None:
     assert (first["stored"], first["duplicates"], first["is_repeated"]) == (1, 1, False)
     assert sum(first["rejects"].values()) == 1
     assert (second["stored"], second["rejects"], second["is_repeated"]) == (0, {}, True)
+    # The first may have died before the batch was closed: how far it came is still to be noted.
+    assert second["max_event_time"] == first["max_event_time"] is not None
     assert database.ask(_COUNTS) == before
 
 
-def test_writers_of_a_new_run_wait_for_each_other_only_at_the_end(database: _Database) -> None:
-    """The run's row is one that all want: whoever has to wait for it has written its events."""
+_MEET_RUN = "INSERT INTO ops.runs (run_id, simulation) VALUES (%(run_id)s, 'shop')"
+_COUNT_REJECTS = """
+INSERT INTO ops.quality_minute (minute, rule, records)
+SELECT date_trunc('minute', moment), 'record.not_json', 1
+FROM generate_series(now(), now() + interval '9 min', interval '1 min') AS moment
+"""
+
+
+@pytest.mark.parametrize("wanted", [_MEET_RUN, _COUNT_REJECTS], ids=["run", "rejects"])
+def test_writers_wait_for_what_they_share_only_at_the_end(database: _Database, wanted: str) -> None:
+    """Whoever has to wait for a row that all writers want has written its events by then."""
     records = _records()
-    event = json.loads(records[0])
     waits = """
     SELECT count(*) > 0 FROM pg_locks AS wanted INNER JOIN pg_locks AS held USING (pid)
     WHERE wanted.locktype = 'transactionid' AND NOT wanted.granted
@@ -112,13 +132,10 @@ def test_writers_of_a_new_run_wait_for_each_other_only_at_the_end(database: _Dat
             SELECT inhrelid FROM pg_inherits WHERE inhparent = 'raw.events'::regclass)
     """
     with ThreadPoolExecutor(1) as pool, database.owner.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ops.runs (run_id, simulation) VALUES (%s, %s)",
-            (event["run_id"], event["simulation"]),
-        )
+        cursor.execute(wanted, json.loads(records[0]))
         writing = pool.submit(database.write, records)
         try:
-            wait_until(lambda: _asked(cursor, waits), "the writer waits for the run's row", 60)
+            wait_until(lambda: _asked(cursor, waits), "the writer waits for a shared row", 60)
         finally:
             database.owner.rollback()
         assert writing.result()["stored"] == 1
@@ -172,6 +189,125 @@ def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: _Databa
     with database.owner, database.owner.cursor() as cursor:
         report = figures_of(cursor)
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)
+
+
+def test_a_rebuild_waits_for_days_that_are_being_dropped(database: _Database) -> None:
+    """It would take what is left of those days' visits for wrong, and away."""
+    database.write(_records())
+    watched, rebuilding = database.connect(), database.connect()
+    with ThreadPoolExecutor(1) as pool, database.owner.cursor() as cursor:
+        cursor.execute("SELECT ops.drop_event_partitions('2020-01-02')")
+        working = pool.submit(rebuild, rebuilding)
+        try:
+            with watched.cursor() as looking:
+                waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+                wait_until(lambda: _asked(looking, waiting), "the rebuild waits", 60)
+        finally:
+            database.owner.commit()
+        assert set(working.result().values()) == {0}
+    watched.close()
+    rebuilding.close()
+    assert database.ask("SELECT sum(events) FROM mart.visits") == (1,)
+
+
+def test_an_event_of_a_day_that_was_dropped_is_stored(database: _Database) -> None:
+    """A worker remembers which days have a table; one of them may be gone."""
+    records = _records()
+    late = json.dumps(json.loads(records[0]) | {"event_id": str(uuid4())}).encode()
+    with _process() as pool:
+        pool.submit(write_batch, database.settings, records).result()
+        assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
+        assert pool.submit(write_batch, database.settings, [late], 1).result()["stored"] == 1
+
+
+def test_boards_keep_the_days_that_were_dropped(database: _Database) -> None:
+    """A visit with a pause is two by the 30-minute rule, also when nobody can look any more."""
+    visit = sample_event("view_item") | {"session_id": str(uuid4())}
+    moments = ("2020-01-01T10:00:00.000Z", "2020-01-01T11:00:00.000Z")
+    database.write(
+        [
+            json.dumps(
+                visit
+                | {"event_id": str(uuid4()), "event_time": at, "sent_at": at, "session_seq": number}
+            ).encode()
+            for number, at in enumerate(moments, 1)
+        ]
+    )
+    board = (
+        "SELECT day, true_sessions, rule_sessions, split_boundaries FROM mart.sessionization_day"
+    )
+    database.ask("SELECT mart.compute_boards()")
+    before = database.ask(board)
+    database.ask("SELECT ops.drop_event_partitions('2020-01-02')")
+    database.ask("SELECT mart.compute_boards()")
+
+    assert before[1:] == (1, 2, 1)
+    assert database.ask(board) == before
+
+
+def test_every_table_can_hold_what_the_rules_let_pass(database: _Database) -> None:
+    """Each field as large as it may be, in every kind of event, whether it belongs there or not."""
+    events = [_largest(name) for name in EVENT_NAMES for _ in range(2)]
+    strange = sample_event("page_view") | {"event_id": str(uuid4()), "product_id": "alone"}
+    outcome = database.write([json.dumps(event).encode() for event in [*events, strange]])
+
+    assert (outcome["stored"], outcome["rejects"]) == (len(events) + 1, {})
+    changed = rebuild(database.owner)
+    assert changed == dict.fromkeys(changed, 0)
+
+
+def _largest(name: str) -> dict[str, Any]:
+    event = {field.name: _large(field) for field in EVENT_FIELDS}
+    lines = [{field.name: _large(field) for field in ITEM_FIELDS} for _ in range(3)]
+    return sample_event(name) | event | {"event_name": name, "items": lines}
+
+
+def _large(field: Field) -> Any:  # noqa: ANN401  a value of any field
+    if field.type is FieldType.UUID:
+        return str(uuid4())
+    if field.type is FieldType.TIMESTAMP:
+        return "2020-01-01T12:00:00.000Z"
+    if field.type in {FieldType.INTEGER, FieldType.BIGINT} and not field.values:
+        return field.maximum or 2 ** (31 if field.type is FieldType.INTEGER else 63) - 1
+    if field.values:
+        return int(field.values[-1]) if field.type is FieldType.INTEGER else field.values[-1]
+    # Four bytes each, and such that no compression makes them fit an index.
+    return "".join(chr(0x10000 + random.randrange(0xFFFF)) for _ in range(field.max_length))  # noqa: S311
+
+
+def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: _Database) -> None:
+    """With other ids and times they are two events; the first of them is the order."""
+    order = sample_event("purchase")
+    events = [
+        order | {"event_id": str(uuid4()), "event_time": f"2020-01-01T12:00:0{second}.000Z"}
+        for second in range(2)
+    ]
+    database.write([json.dumps(event).encode() for event in events])
+    rebuild(database.owner)
+
+    assert set(rebuild(database.owner).values()) == {0}
+    assert database.ask("SELECT extract(second FROM ordered_at)::int FROM mart.fact_orders") == (0,)
+
+
+def test_the_ledger_may_say_something_twice_in_one_batch(database: _Database) -> None:
+    """An end that is told again is the same end; of a minute's records the furthest counts."""
+    row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
+        "simulation": "shop", "run_id": str(uuid4()), "shards": 1,
+        "minute": "2020-01-01T12:00:00.000Z", "records_acknowledged": 5,
+    }  # fmt: skip
+    told = [
+        row | {"kind": "minute", "shard_seq": 6, "lost_faults": 1},
+        row | {"kind": "minute", "shard_seq": 5},
+        row | {"kind": "shard_end", "shard_seq": 6},
+        row | {"kind": "shard_end", "shard_seq": 6},
+    ]
+    for records in (told, told[::-1]):
+        outcome = database.write([json.dumps(record).encode() for record in records], LEDGER.name)
+        assert outcome["rejects"] == {}
+        assert database.ask("SELECT shard_seq, lost_faults FROM ops.ledger") == (6, 1)
+        assert database.ask("SELECT end_shard_seq FROM ops.shards") == (6,)
+        database.ask("WITH gone AS (DELETE FROM ops.ledger), old AS (DELETE FROM ops.batches)"
+                     " SELECT 1")  # fmt: skip
 
 
 def test_the_close_of_a_batch_reads_no_ledger_until_a_run_has_ended(database: _Database) -> None:

@@ -38,15 +38,17 @@ def writer_settings(stack: Stack) -> Settings:
     )
 
 
-def write_batch(settings: Settings, records: list[bytes]) -> dict[str, Any]:
-    """Write records as batch 0, from offset 0; return the task's outcome.
+def write_batch(
+    settings: Settings, records: list[bytes], batch_id: int = 0, topic: str = EVENTS.name
+) -> dict[str, Any]:
+    """Write records as a batch from offset 0; return the task's outcome.
 
     The task keeps its connection: run it in a process that ends.
     """
     count = len(records)
     batch = pa.RecordBatch.from_pydict(
         {
-            "topic": pa.array([EVENTS.name] * count),
+            "topic": pa.array([topic] * count),
             "partition": pa.array([0] * count, pa.int32()),
             "offset": pa.array(range(count), pa.int64()),
             "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
@@ -58,9 +60,9 @@ def write_batch(settings: Settings, records: list[bytes]) -> dict[str, Any]:
         settings=settings,
         query="events",
         checkpoint_id=str(UUID(int=1)),
-        batch_id=0,
+        batch_id=batch_id,
         offsets_from={},
-        offsets_until={EVENTS.name: {0: count}},
+        offsets_until={topic: {0: count}},
         late_before=None,
         driver_pid=os.getpid(),
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import struct
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pyarrow as pa
+from clickstream_streaming.core import binary_rows
 from clickstream_streaming.core.binary_rows import BinaryRows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    import pytest
 
 TYPES = {
     "id": "uuid",
@@ -117,3 +121,17 @@ def test_many_rows_in_pieces_are_the_same() -> None:
     assert _taken_apart(b"".join(BinaryRows(parts, TYPES).of(list(TYPES)))) == [
         _sent(row | {"bytes": b""}) for row in rows
     ]
+
+
+def test_rows_too_large_for_one_chunk_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large some of them are, none is left out."""
+    monkeypatch.setattr(binary_rows, "_CHUNK_BYTES", 10_000)
+    rows = [
+        {"id": None, "name": "x" * (at % 7) * 1_000, "at": None, "small": at, "large": -at}
+        | {"more": None, "bytes": b"y" * (at % 3) * 9_000}
+        for at in range(1_000)
+    ]
+    pieces = list(BinaryRows(pa.Table.from_pylist(rows, ARROW), TYPES).of(list(TYPES)))
+
+    assert max(map(len, pieces)) < 30_000  # a chunk, or a single row: Arrow cuts at 2 GiB
+    assert _taken_apart(b"".join(pieces)) == [_sent(row) for row in rows]

@@ -54,6 +54,11 @@ def changed(name: str = "view_item", **values: object) -> bytes:
     return json.dumps(sample_event(name) | values).encode()
 
 
+def line(**values: object) -> bytes:
+    """Return an order of one line with some of its fields changed."""
+    return changed("purchase", items=[PURCHASE["items"][0] | values])
+
+
 def same(one: Judged, other: Judged) -> bool:
     """Compare every table."""
     return (
@@ -228,10 +233,18 @@ VERDICTS = {
     "a wrong list": (changed("purchase", items={"a": 1}), ("wrong_type", "")),
     "no lines": (changed("purchase", items=[]), ("missing_field", "items")),
     "a line of nothing": (changed("purchase", items=[None]), ("missing_field", "items")),
-    "a line of no pieces": (
-        changed("purchase", items=[PURCHASE["items"][0] | {"quantity": 0}]),
+    "a line of no pieces": (line(quantity=0), ("missing_field", "items")),
+    "a line of too many": (line(quantity=10**6 + 1), ("missing_field", "items")),
+    "a line of many": (line(quantity=10**6), None),
+    "a line too dear": (line(price_minor=10**9 + 1), ("missing_field", "items")),
+    "a line of a long name": (line(product_id="é" * 33), ("missing_field", "items")),
+    "a line without a name": (line(product_id=""), ("missing_field", "items")),
+    "a line twice": (
+        changed("purchase", items=[PURCHASE["items"][0], PURCHASE["items"][0] | {"quantity": 9}]),
         ("missing_field", "items"),
     ),
+    "worth too much": (changed(value_minor=10**12 + 1), ("out_of_range", "value_minor")),
+    "worth much": (changed(value_minor=10**12), None),
     "NUL in a line": (
         changed("purchase", items=[PURCHASE["items"][0] | {"category": "a\x00"}]),
         ("bad_encoding", ""),
@@ -296,15 +309,18 @@ def test_all_that_is_odd_about_an_event_is_named() -> None:
         st.fixed_dictionaries(
             {
                 "product_id": st.text(
-                    st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+                    st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+                    min_size=1,
+                    max_size=32,
                 ),
                 "category": st.sampled_from(["a", '"', "\\", "é\n"]),
-                "quantity": st.integers(1, 2**31 - 1),
-                "price_minor": st.integers(0, 2**63 - 1),
+                "quantity": st.integers(1, 10**6),
+                "price_minor": st.integers(0, 10**9),
             }
         ),
         min_size=1,
         max_size=4,
+        unique_by=lambda line: line["product_id"],
     )
 )
 def test_the_lines_of_an_order_are_stored_as_they_were_sent(lines: list[dict[str, Any]]) -> None:

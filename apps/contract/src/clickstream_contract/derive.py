@@ -146,6 +146,8 @@ def _json_type(row: Field) -> dict[str, Any]:
         shape |= {"type": "integer", "maximum": 2**bits - 1}
         if row.minimum is not None:
             shape["minimum"] = row.minimum
+        if row.maximum is not None:
+            shape["maximum"] = row.maximum
         return shape | ({"enum": [int(value) for value in row.values]} if row.values else {})
     shape["type"] = "string"
     if row.type is FieldType.UUID:

@@ -28,6 +28,11 @@ SCHEMA_VERSION = 1
 CURRENCY = "EUR"
 """The shop has one currency, so that sums are sums. ISO 4217."""
 
+_MOST_PIECES = 1_000_000
+_HIGHEST_PRICE_MINOR = 1_000_000_000
+_HIGHEST_VALUE_MINOR = 1_000_000_000_000
+"""So that no product and no sum of a day's events is more than 64 bits hold."""
+
 MAX_EVENT_BYTES = 65_536
 """A larger record is rejected: the largest event the generator can make has under 4 KiB."""
 
@@ -69,8 +74,22 @@ _CATEGORY_EVENTS = ("view_item_list", *ITEM_EVENTS)
 ITEM_FIELDS: tuple[Field, ...] = (
     Field("product_id", FieldType.TEXT, "The product.", max_length=32),
     Field("category", FieldType.TEXT, "The product's category.", max_length=64),
-    Field("quantity", FieldType.INTEGER, "How many were bought.", unit="pieces", minimum=1),
-    Field("price_minor", FieldType.BIGINT, "Price of one.", unit="cents", minimum=0),
+    Field(
+        "quantity",
+        FieldType.INTEGER,
+        "How many were bought.",
+        unit="pieces",
+        minimum=1,
+        maximum=_MOST_PIECES,
+    ),
+    Field(
+        "price_minor",
+        FieldType.BIGINT,
+        "Price of one.",
+        unit="cents",
+        minimum=0,
+        maximum=_HIGHEST_PRICE_MINOR,
+    ),
 )
 """The lines of an order."""
 
@@ -164,6 +183,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         events=ITEM_EVENTS,
         unit="cents",
         minimum=0,
+        maximum=_HIGHEST_PRICE_MINOR,
     ),
     Field(
         "quantity",
@@ -172,6 +192,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         events=("add_to_cart", "remove_from_cart"),
         unit="pieces",
         minimum=1,
+        maximum=_MOST_PIECES,
     ),
     Field(
         "cart_quantity",
@@ -189,6 +210,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         events=_VALUE_EVENTS,
         unit="cents",
         minimum=0,
+        maximum=_HIGHEST_VALUE_MINOR,
     ),
     Field("currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)),
     Field(

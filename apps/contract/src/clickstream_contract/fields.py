@@ -44,5 +44,7 @@ class Field:
     values: tuple[str, ...] = ()
     """The values it may take; empty means any."""
     minimum: int | None = None
+    maximum: int | None = None
+    """Only with a minimum."""
     max_length: int = 256
     """In characters; only for text."""

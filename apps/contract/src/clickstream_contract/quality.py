@@ -102,7 +102,8 @@ def _of_field(field: Field) -> list[QualityRule]:
         doc = f"From 1 to {field.max_length} characters."
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
     elif field.minimum is not None:
-        doc = f"At least {field.minimum}."
+        most = field.maximum
+        doc = f"At least {field.minimum}" + ("." if most is None else f", at most {most}.")
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
     return rules
 

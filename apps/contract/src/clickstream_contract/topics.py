@@ -75,6 +75,6 @@ class RejectReason(Enum):
     UNKNOWN_VALUE = "unknown_value"
     """A field holds a value outside its list, such as an event name nobody knows."""
     OUT_OF_RANGE = "out_of_range"
-    """A number is below its minimum, a text too long, a time before the year 2000."""
+    """A number is too small or too large, a text too long, a time before the year 2000."""
     FUTURE_TIME = "future_time"
     """The event is dated in the future: it must not move the watermark."""

@@ -29,6 +29,8 @@ _EPOCH_MICROSECONDS = 946_684_800_000_000
 _NUMBERS = {"integer": ">i4", "bigint": ">i8", "timestamp with time zone": ">i8"}
 _JSONB_VERSION = b"\x01"
 _CHUNK = 4_096
+_CHUNK_BYTES = 256 << 20
+"""Arrow counts a chunk's bytes with 31 bits, and cuts what is larger where nobody would look."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class BinaryRows:
     def __init__(self, rows: pa.Table, types: Mapping[str, str]) -> None:
         self._types = types
         self._chunks = [
-            (rows.slice(at, _CHUNK).combine_chunks().to_batches()[0], dict[str, _Column]())
+            (chunk.combine_chunks().to_batches()[0], dict[str, _Column]())
             for at in range(0, rows.num_rows, _CHUNK)
+            for chunk in _of_bounded_size(rows.slice(at, _CHUNK))
         ]
 
     def of(self, names: Sequence[str]) -> Iterator[bytes]:
@@ -69,6 +72,16 @@ class BinaryRows:
                     known[name] = _column(rows.column(name), self._types[name])
             yield _joined([known[name] for name in names], rows.num_rows)
         yield _TRAILER
+
+
+def _of_bounded_size(rows: pa.Table) -> Iterator[pa.Table]:
+    """Return rows in parts that are not too large, as far as a single row is not."""
+    if rows.nbytes <= _CHUNK_BYTES or rows.num_rows == 1:
+        yield rows
+        return
+    half = rows.num_rows // 2
+    yield from _of_bounded_size(rows.slice(0, half))
+    yield from _of_bounded_size(rows.slice(half))
 
 
 def _joined(columns: list[_Column], size: int) -> bytes:

@@ -170,7 +170,8 @@ WITH ended AS (
     SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute,
         count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,
         count(*) FILTER (WHERE session_seq = 1) AS sessions_begun
-    FROM raw.events INNER JOIN ended USING (run_id, shard) GROUP BY 1, 2, 3
+    FROM raw.events INNER JOIN ended USING (run_id, shard)
+    WHERE {is_kept("event_time")} GROUP BY 1, 2, 3
 ), wanted AS (
     SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
     FROM ops.ledger INNER JOIN ended USING (run_id, shard)

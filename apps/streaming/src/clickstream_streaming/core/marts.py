@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.events import EVENT_NAMES, ITEM_EVENTS
 
 __all__ = [
     "COUNTS",
@@ -39,6 +39,7 @@ _COUNTED = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
 )
 _REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+_ITEM_EVENTS = ", ".join(f"'{name}'" for name in ITEM_EVENTS)
 _LINE = "(product_id text, category text, quantity integer, price_minor bigint)"
 
 
@@ -153,10 +154,10 @@ PRODUCT_VERSIONS = Mart(
     ("simulation", "product_id", "product_name", "brand", "category", "price_minor"),
     ("first_seen_at", "last_seen_at"),
     "events",
-    """
+    f"""
 SELECT simulation, product_id, product_name, brand, category, price_minor,
     min(event_time) AS first_seen_at, max(event_time) AS last_seen_at
-FROM {source} WHERE product_id IS NOT NULL
+FROM {{source}} WHERE event_name IN ({_ITEM_EVENTS})
 GROUP BY simulation, product_id, product_name, brand, category, price_minor
 """,
     "",
@@ -172,9 +173,9 @@ ORDERS = Mart(
     ),
     "events",
     """
-SELECT order_id, simulation, run_id, session_id, user_id, country, device, channel,
-    event_time AS ordered_at, cart_quantity AS pieces, value_minor
-FROM {source} WHERE event_name = 'purchase'
+SELECT DISTINCT ON (order_id) order_id, simulation, run_id, session_id, user_id, country, device,
+    channel, event_time AS ordered_at, cart_quantity AS pieces, value_minor
+FROM {source} WHERE event_name = 'purchase' ORDER BY order_id, event_time, event_id
 """,
     "ordered_at",
     kept_by="ordered_at",
@@ -190,8 +191,10 @@ ORDER_ITEMS = Mart(
     "events",
     f"""
 SELECT bought.order_id, line.product_id, line.category, line.quantity, line.price_minor
-FROM {{source}} AS bought, jsonb_to_recordset(bought.items) AS line {_LINE}
-WHERE bought.event_name = 'purchase'
+FROM (
+    SELECT DISTINCT ON (order_id) order_id, items FROM {{source}}
+    WHERE event_name = 'purchase' ORDER BY order_id, event_time, event_id
+) AS bought, jsonb_to_recordset(bought.items) AS line {_LINE}
 """,
     _ORDERED_AT,
     kept_by=_ORDERED_AT,

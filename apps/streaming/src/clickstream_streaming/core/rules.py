@@ -37,6 +37,7 @@ __all__ = ["EVENT_RULES", "FLAG_RULES", "LEDGER_RULES", "Columns", "Rule"]
 _EARLIEST = np.datetime64("2000-01-01T00:00:00", "us")
 _SECOND = np.timedelta64(1, "s")
 _PURCHASE = EVENT_NAMES.index("purchase")
+_PRODUCT = [field.name for field in ITEM_FIELDS].index("product_id")
 _REASONS = (
     RejectReason.BAD_ENCODING,
     RejectReason.MISSING_FIELD,
@@ -134,10 +135,8 @@ def _of_field(field: Field) -> Iterable[Rule]:
         is_version = field.name == "schema_version"
         reason = RejectReason.UNKNOWN_VERSION if is_version else RejectReason.UNKNOWN_VALUE
         yield Rule(field.name, reason, partial(_unknown, field))
-    elif field.type is FieldType.TEXT:
-        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_empty_or_long, field))
-    elif field.minimum is not None:
-        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_below, field))
+    elif field.type is FieldType.TEXT or field.minimum is not None:
+        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_out_of_range, field))
 
 
 def _missing(field: Field, columns: Columns) -> np.ndarray | None:
@@ -169,22 +168,25 @@ def _unknown(field: Field, columns: Columns) -> np.ndarray:
     return ~truths(known) & truths(pc.is_valid(column))
 
 
-def _empty_or_long(field: Field, columns: Columns) -> np.ndarray | None:
-    column = columns[field.name]
-    size = pc.min_max(pc.binary_length(column))
-    if size["max"].as_py() is None:
-        return None
-    if size["min"].as_py() > 0 and size["max"].as_py() <= field.max_length:
-        return None  # a character is a byte at least, so none of them is too long
-    length = pc.utf8_length(column)
-    return truths(pc.or_(pc.greater(length, field.max_length), pc.equal(length, 0)))
+def _out_of_range(field: Field, columns: Columns) -> np.ndarray | None:
+    return _unfit(field, columns[field.name])
 
 
-def _below(field: Field, columns: Columns) -> np.ndarray | None:
-    least = pc.min(columns[field.name]).as_py()
-    if least is None or least >= field.minimum:
+def _unfit(field: Field, column: pa.Array) -> np.ndarray | None:
+    """Say which texts are empty or too long, or which numbers too small or too large."""
+    is_text = field.type is FieldType.TEXT
+    least, most = (1, field.max_length) if is_text else (field.minimum, field.maximum)
+    ends = pc.min_max(pc.binary_length(column) if is_text else column)
+    if ends["min"].as_py() is None:
         return None
-    return truths(pc.less(columns[field.name], field.minimum))
+    # A character is a byte at least: where no text has too many bytes, none has too many of them.
+    if ends["min"].as_py() >= least and (most is None or ends["max"].as_py() <= most):
+        return None
+    size = pc.utf8_length(column) if is_text else column
+    beyond = pc.less(size, least)
+    if most is not None:
+        beyond = pc.or_(beyond, pc.greater(size, most))
+    return truths(beyond)
 
 
 def _future(columns: Columns) -> np.ndarray:
@@ -192,7 +194,7 @@ def _future(columns: Columns) -> np.ndarray:
 
 
 def _bad_lines(columns: Columns) -> np.ndarray | None:
-    """Say which orders have a line that is not all there, or none."""
+    """Say which orders have no line, one that is not all there or unfit, or a product twice."""
     items = columns["items"]
     if items.null_count == len(items):
         return None
@@ -201,10 +203,16 @@ def _bad_lines(columns: Columns) -> np.ndarray | None:
     for place, field in enumerate(ITEM_FIELDS):
         column = pc.struct_field(lines, place)
         broken |= truths(pc.is_null(column))
-        if field.minimum is not None:
-            broken |= truths(pc.less(column, field.minimum))
+        unfit = _unfit(field, column)
+        if unfit is not None:
+            broken |= unfit
+    order = pc.list_parent_indices(items).to_numpy()
+    products = pc.fill_null(pc.struct_field(lines, _PRODUCT), "").dictionary_encode()
+    pairs = order.astype(np.int64) * (len(products.dictionary) + 1) + products.indices.to_numpy()
+    is_repeated = np.ones(len(pairs), dtype=bool)
+    is_repeated[np.unique(pairs, return_index=True)[1]] = False
     hit = np.zeros(len(items), dtype=bool)
-    hit[pc.list_parent_indices(items).to_numpy()[broken]] = True
+    hit[order[broken | is_repeated]] = True
     return hit | (columns.is_purchase & truths(pc.equal(pc.list_value_length(items), 0)))
 
 

@@ -324,7 +324,7 @@ INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
 SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
 FROM told, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
 WHERE ledger ->> 'kind' = 'minute'
-ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC
+ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC, row.shard_seq DESC
 ON CONFLICT (run_id, shard, minute) DO UPDATE SET
     {
     ", ".join(
@@ -337,12 +337,12 @@ WHERE excluded.records_acknowledged >= known.records_acknowledged
 _END_SHARDS = """
 INSERT INTO ops.shards AS known
     (run_id, shard, simulation, shards, end_shard_seq, records_sent, records_acknowledged)
-SELECT row.run_id, row.shard, row.simulation, row.shards, row.shard_seq, row.records_sent,
-    row.records_acknowledged
+SELECT DISTINCT ON (row.run_id, row.shard) row.run_id, row.shard, row.simulation, row.shards,
+    row.shard_seq, row.records_sent, row.records_acknowledged
 FROM told, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
     shards integer, shard_seq bigint, records_sent bigint, records_acknowledged bigint)
 WHERE ledger ->> 'kind' = 'shard_end'
-ORDER BY row.run_id, row.shard
+ORDER BY row.run_id, row.shard, row.records_acknowledged DESC
 ON CONFLICT (run_id, shard) DO UPDATE SET
     shards = excluded.shards,
     end_shard_seq = excluded.end_shard_seq,

@@ -76,8 +76,10 @@ _WRITE_AGAIN = (
     psycopg2.InterfaceError,
     DatabaseUnreachable,
     errors.UniqueViolation,
+    errors.CheckViolation,
 )
-"""The database is away, two writers met in a circle, or another stored the same event first."""
+"""The database is away, two writers met in a circle, another stored the same event first, or a
+day's table is gone that was there before: retention has dropped it."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Outcome:
         rejects: Records that are no events, by reason.
         latencies: Count and sum of seconds from event to commit, per bucket of
             :data:`LATENCY_BOUNDS_SECONDS`.
-        max_event_time: The latest event time, Unix seconds.
+        max_event_time: The latest event time, of known events too, Unix seconds.
         arrived_at: When Kafka got the last record, Unix seconds.
         read_seconds, write_seconds: How long it took to get the records, and to write them.
         is_repeated: Whether all of this was in the tables already.
@@ -236,6 +238,9 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         _Connections.open = connect(task.settings)
     connection = _Connections.open
     events = read.judged.events
+    if events.num_rows:
+        # Of known ones too: who has stored them may have died before the batch was closed.
+        outcome.max_event_time = float(_unix_seconds(events["event_time"]).max())
     _see_to_days(connection, events)
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
@@ -245,9 +250,11 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         fresh, rows = _fresh(cursor, events)
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
-        _write_rest(cursor, read.judged, outcome)
         if fresh.num_rows:
             _write_events(cursor, rows)
+        # Counts of rejects are rows that all writers want, too.
+        _write_rest(cursor, read.judged, outcome)
+        if fresh.num_rows:
             outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
         _fail(task, "before_sink_commit")
     if fresh.num_rows:
@@ -377,13 +384,13 @@ def _measure(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
     counts = np.bincount(bucket, minlength=size)
     sums = np.bincount(bucket, weights=taken, minlength=size)
     outcome.latencies = list(zip(counts.tolist(), sums.tolist(), strict=True))
-    outcome.max_event_time = float(seconds.max())
 
 
 def _forget_connection() -> None:
     if _Connections.open is not None:
         _Connections.open.close()
         _Connections.open = None
+    _Connections.days = frozenset()
 
 
 def _fail(task: BatchTask, place: str) -> None:

@@ -43,6 +43,8 @@ def rebuild(
         cursor.execute("SET LOCAL work_mem = '256MB'")
         # Batches begin by noting their offsets: they wait here until all is done.
         cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")
+        # Days that are just being dropped are gone before we ask which are left; none goes after.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw.events.days'))")
         cursor.execute("SELECT max_event_time::date FROM ops.progress WHERE query = 'retention'")
         dropped = cursor.fetchone()
         since = max(filter(None, [since, dropped[0] if dropped else None]), default=None)
@@ -56,15 +58,15 @@ def rebuild(
 
 def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
     """Rebuild one mart; those that it follows from are right by then."""
+    # A sum that has come back to nothing is as good as no row.
+    counts = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
     cursor.execute(
         "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM"
         f" ({mart.select.format(source=_source(mart))}) AS one"
-        f" WHERE {_in_range(mart)} AND {is_whole(mart)}",
+        f" WHERE {_in_range(mart)} AND {is_whole(mart)} AND ({counts})",
         values,
     )
     same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)
-    # A sum that has come back to nothing is as good as no row.
-    counts = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
     cursor.execute(
         f"DELETE FROM {mart.table} AS one WHERE {_in_range(mart)} AND ({counts})"
         f" AND NOT EXISTS (SELECT FROM wanted WHERE {same})",
