@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import kopf
 import kubernetes
@@ -18,13 +19,13 @@ from clickstream_contract.environment import SettingsInvalid
 
 from clickstream_operator.core.desired import FIELD_MANAGER
 from clickstream_operator.core.seen import Key, Seen
-from clickstream_operator.errors import OperatorError
+from clickstream_operator.errors import ApiRefused, OperatorError
 from clickstream_operator.settings import Settings, settings_from
 from clickstream_operator.shell.api import Api
 from clickstream_operator.shell.reconciler import Reconciler
 from clickstream_operator.shell.scraper import Scraper
 from clickstream_operator.shell.telemetry import Telemetry
-from clickstream_operator.shell.watch import kopf_settings, registry_for
+from clickstream_operator.shell.watch import forget_vanished, kopf_settings, registry_for
 from clickstream_operator.shell.work_queue import WorkQueue
 
 __all__ = ["main"]
@@ -33,6 +34,9 @@ _AT_A_TIME = 8
 _SETTLE_SECONDS = 0.1
 """One change often brings several: they are looked at together."""
 _STUCK_SECONDS = 120.0
+_LIST_SECONDS = 60.0
+"""How often what is known is compared with what is there."""
+_LOG = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -63,16 +67,29 @@ async def _serve(settings: Settings) -> None:
         waiting = queue.overdue_seconds()
         return f"a simulation has waited for {waiting:.0f} s" if waiting > _STUCK_SECONDS else ""
 
+    def changed(key: Key) -> None:
+        queue.add(key, _SETTLE_SECONDS)
+
+    async def compare() -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LIST_SECONDS)
+                return
+            try:
+                await forget_vanished(api, seen, settings.namespaces, changed, executor)
+            except ApiRefused as error:
+                _LOG.warning("what is there cannot be listed: %s", error)
+
     with ThreadPoolExecutor(_AT_A_TIME) as executor:
         async with (
             Telemetry(settings.metrics_host, settings.metrics_port, complaint) as telemetry,
             Scraper() as scraper,
         ):
             reconciler = Reconciler(seen, api, scraper, telemetry, settings, time.time, executor)
-            working = asyncio.create_task(queue.run(stop))
+            working = asyncio.gather(queue.run(stop), compare())
             try:
                 await kopf.operator(
-                    registry=registry_for(seen, lambda key: queue.add(key, _SETTLE_SECONDS)),
+                    registry=registry_for(seen, changed),
                     settings=kopf_settings(settings.namespaces),
                     clusterwide=not settings.namespaces,
                     namespaces=settings.namespaces,

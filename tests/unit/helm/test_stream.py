@@ -151,3 +151,28 @@ def test_modes_that_contradict_are_refused(
         helm("template", "shop", *_apis(), "--set", values)
 
     assert says in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "migrations.resources.limits.memory=333Mi",
+        "migrations.image.pullPolicy=Always",
+        "postgres.external.owner.existingSecret=another",
+    ],
+)
+def test_a_migrations_job_that_differs_has_another_name(
+    helm: Callable[..., str], changed: str
+) -> None:
+    """A Job's pods cannot be changed: an upgrade that tries is refused."""
+    one, other = (
+        next(
+            row
+            for row in _rendered(helm, "external, driver", *options)
+            if row["kind"] == "Job" and "migrations" in row["metadata"]["name"]
+        )
+        for options in ((), ("--set", changed))
+    )
+
+    assert one["spec"]["template"] != other["spec"]["template"]
+    assert one["metadata"]["name"] != other["metadata"]["name"]

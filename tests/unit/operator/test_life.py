@@ -132,6 +132,36 @@ def test_a_run_that_is_over_stays_over_with_its_totals() -> None:
     assert not cluster.children
 
 
+def test_a_run_that_is_over_stays_over_also_when_nobody_names_a_broker() -> None:
+    """Nor does a specification that is no longer understood begin it anew."""
+    cluster = Cluster(resource(stopAfter={"events": 5_000}))
+    cluster.settle()
+    for name in cluster.pods:
+        cluster.scrapes[name] = scrape(delivered=5_000, shards_over=8)
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "Completed")
+    cluster.settings = replace(SETTINGS, bootstrap_servers="")
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "Completed")
+    cluster.settings = SETTINGS
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "Completed")
+    assert not cluster.children
+
+
+def test_a_simulation_without_a_broker_can_be_suspended() -> None:
+    """Who runs stops, whatever else is wrong."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    cluster.settings = replace(SETTINGS, bootstrap_servers="")
+    cluster.resource["spec"]["suspend"] = True
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "Suspended")
+    assert not cluster.pods
+
+
 def test_a_worker_that_is_over_while_others_go_on_completes_nothing() -> None:
     """All shards must be over, and every worker must have said so."""
     cluster = Cluster(resource(stopAfter={"events": 5_000}, workers={"count": 2}))

@@ -38,7 +38,9 @@ def test_shards_are_read_as_they_were_written(numbers: set[int]) -> None:
     assert parse_shards(format_shards(tuple(numbers))) == numbers
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "1,,2", "1-2-3", "99999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "-1", "1,,2", "1-2-3", "99999999999", "1024", "0-1023,0-1023", "3-1"]
+)
 def test_other_texts_are_no_shards(text: str) -> None:
     """Somebody else's annotation carries nothing."""
     assert parse_shards(text) == frozenset()
@@ -130,11 +132,34 @@ def test_the_newest_version_counts_whoever_told_of_it() -> None:
     assert [row["metadata"]["resourceVersion"] for row in seen.of(key)] == ["7"]
     assert "managedFields" not in seen.of(key)[0]["metadata"]
     seen.drop(key, "Pod", _body(8))
-    seen.put(key, "Pod", _body(9))
+    seen.put(key, "Pod", _body(7))
     assert seen.of(key) == []
     seen.put(key, "Pod", _body(10, "another"))
     seen.drop(key, "Pod", _body(8))
     assert len(seen.of(key)) == 1
+
+
+def test_an_object_whose_label_was_taken_off_and_put_back_is_there() -> None:
+    """A watch by label tells of its end, though it only went out of sight."""
+    seen, key = Seen(), ("n", "s")
+    seen.put(key, "Deployment", _body(7))
+    seen.drop(key, "Deployment", _body(8))
+    seen.put(key, "Deployment", _body(9))
+    assert len(seen.of(key)) == 1
+
+
+def test_what_a_list_does_not_have_is_gone_unless_it_is_newer() -> None:
+    """Of the list's kind and namespace only; whose it was is told."""
+    seen, key, other = Seen(), ("n", "s"), ("m", "s")
+    seen.put(key, "Pod", _body(7, "gone"))
+    seen.put(other, "Pod", _body(7, "elsewhere"))
+    seen.put(key, "Service", _body(7, "another kind"))
+
+    assert seen.keep("n", "Pod", 6, set()) == set()
+    assert seen.keep("n", "Pod", 9, {"gone"}) == set()
+    assert seen.keep("n", "Pod", 9, {"new"}) == {key}
+    assert [row["metadata"]["uid"] for row in seen.of(key)] == ["another kind"]
+    assert seen.keep("", "Pod", 9, set()) == {other}
 
 
 def test_the_queue_looks_at_a_key_once_at_a_time_and_again_if_it_failed() -> None:

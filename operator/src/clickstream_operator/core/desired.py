@@ -110,6 +110,8 @@ def children(
     hands = dealt(simulation.spec.shards, run.workers)
     objects = [
         _config_map(owner, content),
+        # Before the pods: none is to run without it.
+        _network_policy(simulation, owner, settings),
         *(
             _deployment(
                 simulation,
@@ -123,7 +125,6 @@ def children(
             for worker, shards in enumerate(hands)
         ),
         _service(owner),
-        _network_policy(simulation, owner, settings),
     ]
     if run.workers > 1:
         objects.append(_disruption_budget(owner))

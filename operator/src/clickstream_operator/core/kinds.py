@@ -28,9 +28,10 @@ class Kind:
     kind: str
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """Return the path of one object, or of all in a namespace."""
+        """Return the path of one object, or of all in a namespace, or in all of them."""
         root = f"/apis/{self.group}" if self.group else "/api"
-        parts = [root, self.version, "namespaces", namespace, self.plural, name, subresource]
+        place = ["namespaces", namespace] if namespace else []
+        parts = [root, self.version, *place, self.plural, name, subresource]
         return "/".join(part for part in parts if part)
 
 

@@ -137,6 +137,9 @@ def make_plan(
     """
     metadata = resource["metadata"]
     owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
+    status = resource.get("status", {})
+    if reason_of(status) == COMPLETED:
+        return _completed(resource, owner, observed, memory, now)
     try:
         simulation = simulation_from_resource(
             {key: value for key, value in resource.items() if key != "status"}
@@ -146,15 +149,7 @@ def make_plan(
         invalid = Finding("InvalidSpec", str(error))
         judged = Verdict(invalid.reason, invalid.message, degraded=invalid)
         return _told(resource, judged, {}, observed, memory, now)
-    if not Broker(simulation.spec.kafka, settings).servers:
-        missing = Finding(
-            "NoBroker",
-            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
-        )
-        judged = Verdict(missing.reason, missing.message, degraded=missing)
-        return _told(resource, judged, {}, observed, memory, now)
-    status = resource.get("status", {})
-    if reason_of(status) == COMPLETED or _is_complete(simulation, status, observed):
+    if _is_complete(simulation, status, observed):
         return _completed(resource, owner, observed, memory, now)
     if simulation.spec.suspend:
         judged = Verdict(
@@ -165,6 +160,13 @@ def make_plan(
         decided = {"workers": 0, **_figures(status, observed, 0)}
         plan = _told(resource, judged, decided, observed, memory, now)
         return _pruned(plan, owner, observed, set())
+    if not Broker(simulation.spec.kafka, settings).servers:
+        missing = Finding(
+            "NoBroker",
+            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
+        )
+        judged = Verdict(missing.reason, missing.message, degraded=missing)
+        return _told(resource, judged, {}, observed, memory, now)
     return _running(resource, simulation, owner, observed, memory, now, settings, failure)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream_operator.core.observed import SIMULATION_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 __all__ = ["Key", "Seen", "key_of"]
 
@@ -34,12 +34,13 @@ class Seen:
 
     def __init__(self) -> None:
         self._rows: dict[Key, dict[tuple[str, str], Mapping[str, Any]]] = {}
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[str, int] = OrderedDict()
 
     def put(self, key: Key, kind: str, body: Mapping[str, Any]) -> None:
         """Take a version of an object, unless a newer one is known or it has ended."""
         metadata = {name: row for name, row in body["metadata"].items() if name != "managedFields"}
-        if metadata["uid"] in self._ended:
+        # A watch tells of an end also where only a label was taken off: what comes later is there.
+        if _version(metadata) <= self._ended.get(metadata["uid"], -1):
             return
         rows = self._rows.setdefault(key, {})
         known = rows.get((kind, metadata["name"]))
@@ -49,7 +50,7 @@ class Seen:
     def drop(self, key: Key, kind: str, body: Mapping[str, Any]) -> None:
         """Forget an object that has ended; another of its name is another object."""
         uid, name = body["metadata"]["uid"], body["metadata"]["name"]
-        self._ended[uid] = None
+        self._ended[uid] = _version(body["metadata"])
         if len(self._ended) > _ENDED:
             self._ended.popitem(last=False)
         rows = self._rows.get(key, {})
@@ -58,6 +59,29 @@ class Seen:
             del rows[kind, name]
         if not rows:
             self._rows.pop(key, None)
+
+    def keep(self, namespace: str, kind: str, version: int, uids: Collection[str]) -> set[Key]:
+        """Forget what a list does not have: its end was never told.
+
+        Args:
+            namespace: Where the list is of; empty for all namespaces.
+            kind: The list's kind.
+            version: The list's resource version; what is newer may be there all the same.
+            uids: What it has.
+
+        Returns:
+            The simulations that something was forgotten of.
+        """
+        gone = [
+            (key, row)
+            for key, rows in self._rows.items()
+            for row in rows.values()
+            if namespace in {"", key[0]} and row["kind"] == kind
+            if row["metadata"]["uid"] not in uids and _version(row["metadata"]) <= version
+        ]
+        for key, row in gone:
+            self.drop(key, kind, row)
+        return {key for key, _ in gone}
 
     def of(self, key: Key) -> list[Mapping[str, Any]]:
         """Return all objects of a simulation, in an order of their own."""

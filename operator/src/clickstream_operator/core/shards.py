@@ -10,6 +10,8 @@ from itertools import groupby
 
 __all__ = ["dealt", "format_shards", "parse_shards"]
 
+_MOST = 1_024
+_LONGEST = 5 * _MOST
 _SHARDS = re.compile(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*", re.ASCII)
 
 
@@ -29,11 +31,19 @@ def format_shards(numbers: tuple[int, ...]) -> str:
 
 
 def parse_shards(text: str) -> frozenset[int]:
-    """Read what :func:`format_shards` wrote; anything else is an empty set."""
-    if not _SHARDS.fullmatch(text):
+    """Read what :func:`format_shards` wrote; anything else is an empty set.
+
+    Anybody who may make a pod may have written it: it takes no more time than a true one.
+    """
+    if len(text) > _LONGEST or not _SHARDS.fullmatch(text):
         return frozenset()
     numbers: set[int] = set()
+    least = 0
     for part in text.split(","):
         low, _, high = part.partition("-")
-        numbers.update(range(int(low), int(high or low) + 1))
+        first, last = int(low), int(high or low)
+        if not least <= first <= last < _MOST:
+            return frozenset()
+        numbers.update(range(first, last + 1))
+        least = last + 1
     return frozenset(numbers)

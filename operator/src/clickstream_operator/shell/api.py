@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from clickstream_operator.core.kinds import Object
+    from clickstream_operator.core.kinds import Kind, Object
 
 __all__ = ["Api"]
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 20
 _NOT_FOUND, _REFUSED = 404, 400
 
@@ -99,15 +100,28 @@ class Api:
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         self._call("POST", path, event)
 
-    def has_group_version(self, group: str, version: str) -> bool:
-        """Say whether the API server knows a version of a group."""
+    def has_kind(self, kind: Kind) -> bool:
+        """Say whether the API server knows a kind of object."""
         try:
-            self._call("GET", f"/apis/{group}/{version}")
+            found = self._call("GET", f"/apis/{kind.group}/{kind.version}")
         except ApiRefused as error:
             if error.status == _NOT_FOUND:
                 return False
             raise
-        return True
+        return any(row["name"] == kind.plural for row in found["resources"])
+
+    def list_uids(self, kind: Kind, namespace: str, selector: str) -> tuple[int, frozenset[str]]:
+        """Return a list's resource version, and who is in it.
+
+        Args:
+            kind: Which objects.
+            namespace: Where; empty for all namespaces.
+            selector: By which labels.
+        """
+        path = f"{kind.path(namespace)}?labelSelector={quote(selector)}"
+        found = self._call("GET", path, accept=_NAMES_ONLY)
+        uids = frozenset(row["metadata"]["uid"] for row in found["items"])
+        return int(found["metadata"]["resourceVersion"]), uids
 
     def _call(
         self,
@@ -115,8 +129,9 @@ class Api:
         path: str,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Object:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         route = self._client.param_serialize(
             method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
 from clickstream_operator.errors import ApiRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor
 
     from clickstream_operator.core.seen import Key, Seen
@@ -54,6 +55,19 @@ class _Remembered:
     failure: Finding | None = None
     tried: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     conditions: tuple[tuple[str, str], ...] = ()
+
+
+@contextmanager
+def _collected(refused: list[ApiRefused]) -> Iterator[None]:
+    try:
+        yield
+    except ApiRefused as error:
+        refused.append(error)
+
+
+def _is_outdated(error: ApiRefused) -> bool:
+    """Say whether somebody was faster; what they did is on its way to us."""
+    return error.status in {_CONFLICT, _NOT_FOUND}
 
 
 class Reconciler:
@@ -89,6 +103,7 @@ class Reconciler:
         self._remembered: dict[Key, _Remembered] = {}
         self._has_pod_monitors = False
         self._kinds_asked = float("-inf")
+        self._asking_kinds = asyncio.Lock()
 
     async def look(self, key: Key) -> float | None:
         """Look at one simulation; return after how many seconds to look again.
@@ -102,8 +117,7 @@ class Reconciler:
             again = await self._look(key)
             outcome = "done"
         except ApiRefused as error:
-            if error.status in {_CONFLICT, _NOT_FOUND}:
-                # Somebody was faster; what they did is on its way to us.
+            if _is_outdated(error):
                 outcome = "outdated"
                 return _CONFLICT_SECONDS
             _LOG.warning("%s/%s: %s", *key, error)
@@ -152,33 +166,39 @@ class Reconciler:
         )
 
     async def _knows_pod_monitors(self) -> bool:
-        now = self._clock()
-        if now - self._kinds_asked > _KINDS_SECONDS:
-            self._kinds_asked = now
-            self._has_pod_monitors = await self._in_thread(
-                self._api.has_group_version, POD_MONITOR.group, POD_MONITOR.version
-            )
-        return self._has_pod_monitors
+        # Looks beside the one that asks wait for the answer: without it they would take some away.
+        async with self._asking_kinds:
+            now = self._clock()
+            if now - self._kinds_asked > _KINDS_SECONDS:
+                self._has_pod_monitors = await self._in_thread(self._api.has_kind, POD_MONITOR)
+                self._kinds_asked = now
+            return self._has_pod_monitors
 
     async def _change(self, key: Key, kept: _Remembered, plan: Plan) -> None:
-        """Delete, apply and nudge; what is refused is kept for the next look to tell."""
-        try:
-            for child in plan.delete:
+        """Delete, apply and nudge; what is refused is kept for the next look to tell.
+
+        One child that is refused keeps no other back.
+        """
+        refused: list[ApiRefused] = []
+        for child in plan.delete:
+            with _collected(refused):
                 await self._call("delete", self._api.delete, child["kind"], child["metadata"])
                 self._seen.drop(key, child["kind"], child)
-            there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
-            for wanted in plan.apply:
+        there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
+        for wanted in plan.apply:
+            with _collected(refused):
                 await self._apply(key, kept, wanted, there)
-        except ApiRefused as error:
-            if error.status not in {_CONFLICT, _NOT_FOUND}:
+        for name in plan.nudge:
+            with _collected(refused):
+                annotations = {READ_ANNOTATION: plan.digest}
+                pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
+                self._seen.put(key, POD.kind, pod)
+        kept.failure = None
+        for error in sorted(refused, key=_is_outdated):
+            if not _is_outdated(error):
                 reason = "QuotaExceeded" if error.is_quota else "ChildRefused"
                 kept.failure = Finding(reason, str(error))
-            raise
-        kept.failure = None
-        for name in plan.nudge:
-            annotations = {READ_ANNOTATION: plan.digest}
-            pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
-            self._seen.put(key, POD.kind, pod)
+            raise error
 
     async def _apply(
         self,

@@ -7,6 +7,7 @@ figures are for.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -59,9 +60,16 @@ class Scraper:
     async def _one(self, address: str) -> Scrape | None:
         host = f"[{address}]" if ":" in address else address
         try:
-            async with self._session.get(f"http://{host}:{METRICS_PORT}/metrics") as answer:
-                answer.raise_for_status()
-                content = await answer.content.read(_BYTES)
+            url = f"http://{host}:{METRICS_PORT}/metrics"
+            # Whoever may make a pod must not send us elsewhere.
+            async with self._session.get(url, allow_redirects=False) as answer:
+                if answer.status != HTTPStatus.OK:
+                    return None
+                content = bytearray()
+                async for piece in answer.content.iter_any():
+                    content += piece
+                    if len(content) > _BYTES:
+                        return None
             return scrape_from(content.decode())
         except (aiohttp.ClientError, TimeoutError, ValueError):
             # A worker that starts or ends does not answer; the next look asks again.

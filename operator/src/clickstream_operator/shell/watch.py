@@ -6,6 +6,7 @@ that nothing waits for an operator that is away. It does not know what is done a
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import kopf
@@ -13,19 +14,24 @@ import kopf
 from clickstream_operator.core.desired import MANAGED_BY
 from clickstream_operator.core.kinds import CHILD_KINDS, POD, SIMULATION
 from clickstream_operator.core.seen import key_of
+from clickstream_operator.errors import ApiRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
 
     from clickstream_operator.core.kinds import Kind
     from clickstream_operator.core.seen import Key, Seen
+    from clickstream_operator.shell.api import Api
 
-__all__ = ["kopf_settings", "registry_for"]
+__all__ = ["forget_vanished", "kopf_settings", "registry_for"]
 
 _WATCH_SECONDS = 300
 _SILENCE_SECONDS = 70.0
 _REQUEST_SECONDS = 30.0
 _BACKOFFS_SECONDS = (0.5, 1.0, 2.0, 4.0)
+_NOT_FOUND = 404
+_OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 
 
 def registry_for(seen: Seen, changed: Callable[[Key], None]) -> kopf.OperatorRegistry:
@@ -80,10 +86,40 @@ def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     settings.networking.request_timeout = _REQUEST_SECONDS
     # An operator that cannot watch ends soon, and begins anew with fresh credentials.
     settings.networking.error_backoffs = _BACKOFFS_SECONDS
-    ours = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
     for kind in (POD, *CHILD_KINDS.values()):
-        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = ours
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = _OURS
     return settings
+
+
+async def forget_vanished(
+    api: Api,
+    seen: Seen,
+    namespaces: tuple[str, ...],
+    changed: Callable[[Key], None],
+    executor: Executor,
+) -> None:
+    """Compare what is known with what is there, kind by kind.
+
+    A watch that has lost its place begins anew with a list (410 Gone), and is then never told of
+    the end of what ended meanwhile.
+
+    Raises:
+        ApiRefused: A list cannot be had.
+    """
+    loop = asyncio.get_running_loop()
+    for kind in (SIMULATION, POD, *CHILD_KINDS.values()):
+        selector = "" if kind is SIMULATION else _OURS
+        for namespace in namespaces or ("",):
+            try:
+                version, uids = await loop.run_in_executor(
+                    executor, api.list_uids, kind, namespace, selector
+                )
+            except ApiRefused as error:
+                if error.status != _NOT_FOUND:
+                    raise
+                continue  # a kind that this cluster does not have
+            for key in seen.keep(namespace, kind.kind, version, uids):
+                changed(key)
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401  kopf's keywords
