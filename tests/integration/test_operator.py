@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import kubernetes
 import pytest
 import yaml
+from clickstream_operator.core.kinds import SIMULATION
+from clickstream_operator.shell.api import Api
 from control_plane import ControlPlane, OperatorProcess
 from pipeline import wait_until
 
@@ -167,6 +171,49 @@ def test_drift_is_repaired(
         )
 
     wait_until(is_mended, "both are as wanted")
+
+
+def test_a_label_that_is_taken_off_comes_back_and_the_worker_can_still_be_stopped(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """A watch by label tells of the end of what has only gone out of its sight."""
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made")
+    label = "app.kubernetes.io/managed-by"
+    plane.kubectl("label", "deployment", "shop-worker-0", "-n", namespace, f"{label}-")
+
+    def is_labelled() -> bool:
+        deployment = plane.get("deployment", "shop-worker-0", "-n", namespace)
+        return label in deployment["metadata"]["labels"]
+
+    wait_until(is_labelled, "the label is back")
+    plane.kubectl(
+        "patch", "css", "shop", "-n", namespace, "--type=merge", "-p", '{"spec":{"suspend":true}}'
+    )
+    wait_until(lambda: not _children(plane, namespace), "it is suspended")
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_what_is_there_is_listed_and_which_kinds_there_are(
+    plane: ControlPlane, namespace: str
+) -> None:
+    """The API server's own words, for what a watch may have missed."""
+    configuration = kubernetes.client.Configuration()
+    kubernetes.config.load_kube_config(
+        str(plane.kubeconfig("admin")), client_configuration=configuration
+    )
+    api = Api(configuration, "test", 1)
+    before, _ = api.list_uids(SIMULATION, namespace, "")
+    _apply(plane, namespace, _simulation())
+    version, uids = api.list_uids(SIMULATION, "", "")
+    made = plane.get("css", "shop", "-n", namespace)["metadata"]
+
+    assert before < int(made["resourceVersion"]) <= version
+    assert made["uid"] in uids
+    assert api.list_uids(SIMULATION, namespace, "team=nobody")[1] == frozenset()
+    assert api.has_kind(SIMULATION)
+    assert not api.has_kind(replace(SIMULATION, plural="nothings"))
 
 
 def test_scaling_suspending_and_changing_by_kubectl(

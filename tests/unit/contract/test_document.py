@@ -86,8 +86,10 @@ def test_a_mistake_is_named_with_its_path(old: str, new: str, says: str) -> None
 @pytest.mark.parametrize(
     "text",
     ["", "42", "a: b: c", "- x", "---\na: 1\n---\nb: 2", "\x00", "a: &x [*x]", "x" * 300_000,
-     "a: &a [1]\nb: [" + "*a," * 100 + "]", "!!python/object/apply:os.system [id]"],
-    ids=["empty", "number", "no yaml", "list", "two", "nul", "cycle", "huge", "bomb", "code"],
+     "a: &a [1]\nb: [" + "*a," * 100 + "]", "!!python/object/apply:os.system [id]",
+     GOOD.replace("metadata: {", "metadata: {labels: [a], "), GOOD + "? [a]\n: b\n"],
+    ids=["empty", "number", "no yaml", "list", "two", "nul", "cycle", "huge", "bomb", "code",
+         "labels", "key"],
 )  # fmt: skip
 def test_what_is_no_simulation_is_refused(text: str) -> None:
     """Whatever the text, it is a SimulationInvalid and nothing else."""

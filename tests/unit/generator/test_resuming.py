@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.personas import PERSONAS
 from clickstream_generator.core.accounts import Account, tally_events
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import capture_shard, dump_snapshot, load_snapshot
+from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.errors import SnapshotUnusable
+from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, snapshot_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +81,72 @@ def test_a_run_that_moved_equals_one_that_did_not(cuts: list[float], bite: int) 
         found += _lines(worker, 15, bite)
 
     assert sorted(found) == expected
+
+
+def test_a_small_shard_goes_on_as_if_it_had_not_moved() -> None:
+    """Also where a persona of the mix has nobody in it: nobody joins on the way."""
+
+    def begun() -> Simulator:
+        mix = "Browser: 900, Researcher: 40, Loyal: 30, Bot: 30"
+        built = Simulator(simulation("{eventsPerSecond: 200}", users=64, mix=mix), NUMBERS, RUN_ID)
+        built.begin(START_SECONDS)
+        return built
+
+    expected = _lines(begun(), 20, 10**9)
+    first = begun()
+    found = _lines(first, 7, 10**9)
+    (second,) = _moved(first, NUMBERS)
+    found += _lines(second, 20, 10**9)
+
+    assert sorted(found) == sorted(expected)
+
+
+def test_a_change_by_which_visits_could_go_on_for_ever_is_refused() -> None:
+    """By the numbers of a cart, which the way to the exit in the table does not tell."""
+    steps = dict.fromkeys(PERSONAS["Browser"].transitions["page_view"], 0)
+    steps |= {"page_view": 1, "view_cart": 1}
+    table = ", ".join(f"{name}: {weight}" for name, weight in steps.items())
+    own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"
+
+    with pytest.raises(SimulationInvalid, match="a way to the exit"):
+        simulator().check(simulation(more=f"  personas: [{own}]\n"))
+
+
+def test_a_shop_that_closes_for_good_costs_nothing_to_ask() -> None:
+    """Steps that end with none: looking far ahead for the next event is done once."""
+    steps = "[{for: 5s, multiplierPermille: 1000}, {for: 5s, multiplierPermille: 0}]"
+    source = simulator(f"{{eventsPerSecond: 10, curve: Steps, steps: {steps}}}")
+    assert len(source.take_due(START_SECONDS + 60, 10**9)) == 50
+    sizes = set()
+    for second in range(60, 70):
+        source.lag_seconds(START_SECONDS + second)
+        sizes.add(sum(len(shard.schedule._edges) for shard in source.shards.values()))
+
+    assert len(sizes) == 1
+
+
+class _SilentBroker:
+    """A sink that nobody acknowledges."""
+
+    def __init__(self) -> None:
+        self.published = 0
+
+    def publish(self, _topic: str, _rows: list[object], _batch: object) -> None:
+        """Count it."""
+        self.published += 1
+
+
+def test_snapshots_do_not_heap_up_while_the_broker_is_away() -> None:
+    """Each shard has one under way at most."""
+    source, broker = simulator(), _SilentBroker()
+    accounts = {number: Account(number, 4) for number in NUMBERS}
+    planter, late = FaultPlanter(42, NUMBERS), LateRecords(NUMBERS)
+    keeper = ShardKeeper(RUN_ID, source, accounts, planter, late, broker, 1.0)
+    for second in range(60):
+        keeper.keep_in_turn(START_SECONDS + second)
+    keeper.leave()
+
+    assert broker.published == len(NUMBERS) + 1  # and the last position
 
 
 def test_what_was_acknowledged_is_worked_out_again_and_not_sent() -> None:

@@ -65,6 +65,10 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  PyYAML's signature
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise SimulationInvalid(
+                    f"document, line {key.start_mark.line + 1}", "a key", "it must be a text"
+                )
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise SimulationInvalid(
                     f"document, line {key.start_mark.line + 1}", key.value, "each key once"
@@ -115,11 +119,14 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
         raise SimulationInvalid("metadata", metadata, "it must hold at least a name")
     if "spec" not in resource:
         raise SimulationInvalid("spec", None, "it must be there")
+    labels = metadata.get("labels") or {}
+    if not isinstance(labels, dict):
+        raise SimulationInvalid("metadata.labels", labels, "it must be a mapping")
     # YAML reads 12:30 as a number and 2026-01-01 as a date: names and labels are texts.
     content = {
         "name": metadata.get("name"),
         "spec": resource["spec"],
-        "labels": {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()},
+        "labels": {str(key): str(value) for key, value in labels.items()},
     }
     if annotations := metadata.get("annotations"):
         content["effectiveFromSeconds"] = _moment(annotations, EFFECTIVE_FROM)
@@ -132,8 +139,8 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
             error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden"
         )
         raise _invalid(details[0], content) from None
-    for share in simulation.spec.user_mix:
-        _check_ends(share.persona, resolve_personas(simulation.spec)[share.persona])
+    for name, persona in resolve_personas(simulation.spec).items():
+        _check_ends(name, persona)
     return simulation
 
 

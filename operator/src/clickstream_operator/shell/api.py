@@ -120,7 +120,7 @@ class Api:
         """
         path = f"{kind.path(namespace)}?labelSelector={quote(selector)}"
         found = self._call("GET", path, accept=_NAMES_ONLY)
-        uids = frozenset(row["metadata"]["uid"] for row in found["items"])
+        uids = frozenset(row["metadata"]["uid"] for row in found["items"] or ())
         return int(found["metadata"]["resourceVersion"]), uids
 
     def _call(

@@ -7,8 +7,10 @@ Owns what a change of the specification on the fly may touch. It does not know a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from clickstream_contract.document import dump_simulation, parse_simulation, resolve_personas
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.simulation import FIXED_FIELDS
@@ -53,8 +55,13 @@ class Revision:
         return {
             "until_seconds": self.until_seconds,
             "from_seconds": self.from_seconds,
-            "document": dump_simulation(self.simulation),
+            "document": self._document,
         }
+
+    @cached_property
+    def _document(self) -> str:
+        # Each shard's position tells it, again and again while it is new.
+        return dump_simulation(self.simulation)
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Revision:
@@ -77,11 +84,22 @@ class Behaviours:
         self._known: dict[str, Behaviour] = {}
 
     def of(self, spec: SimulationSpec) -> Behaviour:
-        """Return how visitors behave under the specification."""
+        """Return how visitors behave under the specification.
+
+        Raises:
+            SimulationInvalid: A visit could go on for ever.
+        """
         text = spec.model_dump_json()
         if text not in self._known:
             world = remix_world(self.world, spec)
-            journeys = compile_journeys(world.personas)
+            try:
+                journeys = compile_journeys(world.personas)
+            except np.linalg.LinAlgError:
+                raise SimulationInvalid(
+                    "spec.personas",
+                    [persona.name for persona in spec.personas],
+                    "with an empty, a filled and a full cart there must be a way to the exit",
+                ) from None
             rhythm = build_rhythm(world, journeys, spec.rate.curve)
             self._known[text] = Behaviour(spec, world, journeys, rhythm)
         return self._known[text]

@@ -104,9 +104,11 @@ class Schedule:
     ran_seconds: float = 0.0
     _edges: np.ndarray = field(init=False)
     _counts: np.ndarray = field(init=False)
+    _is_silent: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing worked out."""
+        self._is_silent = False
         self._edges = np.array([0.0])
         self._counts = np.array([self.first_index])
 
@@ -120,10 +122,14 @@ class Schedule:
     def elapsed_of(self, index: np.ndarray) -> np.ndarray:
         """Return when the events with these numbers are due, after the start; or infinity."""
         highest = float(index.max()) if index.size else 0.0
-        for _ in range(_FARTHEST_BLOCKS):
+        known = self._counts[-1]
+        for _ in range(0 if self._is_silent else _FARTHEST_BLOCKS):
             if self._counts[-1] > highest:
                 break
             self._extend()
+        else:
+            # Steps that end with none: looking as far again with every question finds no more.
+            self._is_silent = bool(self._counts[-1] == known)
         at = np.searchsorted(self._counts, index, side="right")
         never = at >= len(self._counts)
         at = np.minimum(at, len(self._counts) - 1)

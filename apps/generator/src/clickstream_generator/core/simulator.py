@@ -104,6 +104,14 @@ class Simulator:
         schedule = next(iter(self.shards.values())).schedule
         return schedule.start_seconds + schedule.origin_after_seconds
 
+    def check(self, simulation: Simulation) -> None:
+        """Work a specification out before anybody is told of it.
+
+        Raises:
+            SimulationInvalid: A visit could go on for ever.
+        """
+        self._behaviours.of(simulation.spec)
+
     def revise(self, revision: Revision, numbers: tuple[int, ...] | None = None) -> None:
         """Let a revision take over when its time has come.
 

@@ -119,7 +119,8 @@ def restore_shard(
         population.join(behaviour.world, persona, users)
     for name in _POPULATION:
         setattr(population, name, arrays[f"population_{name}"])
-    population.follow(behaviour.world)
+    # Nobody joins here: who did, at the beginning or with a revision, is in the snapshot.
+    population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
     columns = {name: arrays[f"visits_{name}"] for name in _columns()}

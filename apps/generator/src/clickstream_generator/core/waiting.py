@@ -42,6 +42,10 @@ class LateRecords:
             return heapq.heappop(self._queue)[2]
         return None
 
+    def is_waiting(self) -> bool:
+        """Say whether one is still to be sent."""
+        return bool(self._queue)
+
     def close(self, late: LateRecord) -> None:
         """Forget a record: the broker has it."""
         del self._open[late.shard][late.shard_seq]

@@ -84,6 +84,7 @@ class ShardKeeper:
         self._revisions: dict[int, list[Revision]] = {number: [] for number in simulator.shards}
         self._published_seq = dict.fromkeys(simulator.shards, -1)
         self._turns = deque(simulator.shards)
+        self._under_way: set[int] = set()
         self._next_capture = 0.0
         self._next_positions = 0.0
         self._packer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshots")
@@ -121,7 +122,9 @@ class ShardKeeper:
             return
         number = self._turns[0]
         self._turns.rotate(-1)
-        self._capture(number)
+        # While the broker is away they would only heap up.
+        if number not in self._under_way:
+            self._capture(number)
         self._next_capture = now + max(
             self._snapshot_seconds / len(self._turns),
             self.snapshot_bytes[number] / _STATE_BYTES_PER_SECOND,
@@ -177,6 +180,7 @@ class ShardKeeper:
         shard = self._simulator.shards[number]
         snapshot = capture_shard(shard, self._simulator.first)
         snapshot.header["fault_rng"] = self._planter.state(number)
+        self._under_way.add(number)
         self._sink.publish(SHARDS.name, [], Batch(done=partial(self._keep, number, snapshot)))
 
     def _keep(self, number: int, snapshot: Snapshot) -> None:
@@ -202,6 +206,7 @@ class ShardKeeper:
 
     def _forget(self, number: int, started_seconds: float) -> None:
         """Let go of revisions that the kept snapshot has behind it."""
+        self._under_way.discard(number)
         self._revisions[number] = [
             row for row in self._revisions[number] if row.from_seconds > started_seconds
         ]

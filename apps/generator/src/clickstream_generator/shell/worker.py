@@ -118,6 +118,7 @@ class Worker:
         self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
+        self._has_resumed = self._is_apart = False
 
     def resume(self, stored: dict[int, StoredShard]) -> None:
         """Take up what was acknowledged after the shards' snapshots, without sending it."""
@@ -154,7 +155,11 @@ class Worker:
             planted = self._plant(events, int(self._clock.now() * 1000))
             self._account_for(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
             self._count_sent(planted.sent_by_shard)
-        self._simulation = ahead[-1].simulation if ahead else snapshot.running
+        running = ahead[-1].simulation if ahead else snapshot.running
+        # Of several workers, or of one that was just telling them: not all may know the last word.
+        self._is_apart |= self._has_resumed and running.spec != self._simulation.spec
+        self._has_resumed = True
+        self._simulation = running
         _LOG.info("shard %d goes on after event %d", number, shard.made)
 
     def run(self, stop: Event) -> None:
@@ -282,9 +287,10 @@ class Worker:
         try:
             self._file.look(now)
             wanted = self._file.simulation
-            if wanted.spec == self._simulation.spec:
+            if wanted.spec == self._simulation.spec and not self._is_apart:
                 return
             check_change(self._simulator.first, wanted)
+            self._simulator.check(wanted)
         except SimulationInvalid as error:
             self._refuse(error)
             return
@@ -299,6 +305,7 @@ class Worker:
 
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
+        self._is_apart = False
         self._keeper.announce(revision)
         _LOG.info("another specification holds from %.3f", revision.from_seconds)
 
@@ -390,8 +397,7 @@ class Worker:
     def _finish(self) -> None:
         """Send what is held back, wait for every acknowledgement, and close the ledger."""
         self._simulator.stop()
-        self._send_late(float("inf"))
-        self._drain()
+        self._drain(until_seconds=float("inf"))
         self._publish_ledger(is_end=True)
         self._keeper.close()
         self._drain()
@@ -404,14 +410,23 @@ class Worker:
             self._simulator.shed_events,
         )
 
-    def _drain(self) -> None:
+    def _drain(self, until_seconds: float | None = None) -> None:
         """Wait until everything is acknowledged, also what that brings about.
+
+        Args:
+            until_seconds: Events that are to come late until then are sent first, as the queue
+                has room for them.
 
         Raises:
             DrainTimeout: It was not in time.
         """
         deadline = self._clock.now() + self._settings.drain_seconds
-        while not self._is_settled():
+        while True:
+            if until_seconds is not None:
+                self._send_late(until_seconds)
+            is_waiting = until_seconds is not None and self._late.is_waiting()
+            if self._is_settled() and not is_waiting:
+                return
             now = self._clock.now()
             if now > deadline:
                 raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
