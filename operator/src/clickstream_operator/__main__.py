@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import kopf
 import kubernetes
@@ -70,11 +69,11 @@ async def _serve(settings: Settings) -> None:
     def changed(key: Key) -> None:
         queue.add(key, _SETTLE_SECONDS)
 
+    # kopf cancels what has begun after it: this has begun before.
+    stopping = asyncio.create_task(stop.wait())
+
     async def compare() -> None:
-        while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LIST_SECONDS)
-                return
+        while not (await asyncio.wait([stopping], timeout=_LIST_SECONDS))[0]:
             try:
                 await forget_vanished(api, seen, settings.namespaces, changed, executor)
             except ApiRefused as error:
