@@ -1,0 +1,141 @@
+"""The operator's calls: what workers and an API server answer, and what is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from clickstream_operator.core.kinds import SIMULATION
+from clickstream_operator.core.observed import Pod
+from clickstream_operator.core.pod import METRICS_PORT
+from clickstream_operator.core.seen import Seen
+from clickstream_operator.errors import ApiRefused
+from clickstream_operator.shell.reconciler import Reconciler
+from clickstream_operator.shell.scraper import Scraper
+from clickstream_operator.shell.telemetry import Telemetry
+from clusters import NOW, SETTINGS, resource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from clickstream_operator.core.observed import Scrape
+
+_ADDRESS = "127.0.0.7"
+_NAMES = (
+    "target_events_per_second", "achieved_events_per_second", "queue_messages",
+    "event_lag_seconds", "busy_seconds_total", "delivered_records", "shards_over",
+)  # fmt: skip
+_METRICS = "".join(f"clickstream_generator_{name} 5\n" for name in _NAMES).encode()
+
+
+@asynccontextmanager
+async def _worker(pieces: list[bytes]) -> AsyncIterator[None]:
+    """Answer whoever asks for metrics, piece by piece."""
+    answered = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)  # so that they arrive one by one
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        answered.set()
+
+    async with await asyncio.start_server(answer, _ADDRESS, METRICS_PORT):
+        yield
+        await answered.wait()
+
+
+async def _asked(pieces: list[bytes]) -> dict[str, Scrape]:
+    async with _worker(pieces), Scraper() as scraper:
+        return await scraper.ask([Pod("w", 0, frozenset({0}), _ADDRESS)])
+
+
+def test_figures_that_come_in_pieces_are_read_whole() -> None:
+    """A network cuts where it likes."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(_METRICS)}\r\n\r\n".encode()
+    pieces = [head, *(_METRICS[at : at + 40] for at in range(0, len(_METRICS), 40))]
+
+    assert asyncio.run(_asked(pieces))["w"].target == 5
+
+
+def test_a_worker_cannot_send_the_operator_elsewhere() -> None:
+    """Anybody who may make a pod may answer for a worker."""
+    where = f"http://{_ADDRESS}:{METRICS_PORT}/elsewhere"
+    moved = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: {len(_METRICS)}\r\n\r\n"
+
+    assert asyncio.run(_asked([moved.encode() + _METRICS])) == {}
+
+
+class _Api:
+    """An API server that refuses Services."""
+
+    def __init__(self) -> None:
+        self.applied: list[str] = []
+        self.asked = 0
+
+    def has_kind(self, _kind: object) -> bool:
+        """Take its time, so that others ask meanwhile."""
+        self.asked += 1
+        time.sleep(0.05)
+        return True
+
+    def write_status(self, metadata: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        """Take it."""
+        return {**resource(), "metadata": dict(metadata), "status": status}
+
+    def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Take what is no Service."""
+        if wanted["kind"] == "Service":
+            raise ApiRefused("PATCH", "service", 422, "no such name")
+        self.applied.append(wanted["kind"])
+        metadata = {**wanted["metadata"], "uid": wanted["kind"], "resourceVersion": "2"}
+        return {**wanted, "metadata": metadata}
+
+    def post_event(self, _event: object) -> None:
+        """Take it."""
+
+
+def _looked(looks: int) -> tuple[_Api, list[object]]:
+    """Look at a new simulation so many times at once."""
+    api, seen = _Api(), Seen()
+    body = resource()
+    key = body["metadata"]["namespace"], body["metadata"]["name"]
+    seen.put(key, SIMULATION.kind, body)
+
+    async def look() -> list[object]:
+        telemetry = Telemetry("127.0.0.1", 0, str)
+        with ThreadPoolExecutor(8) as executor:
+            async with Scraper() as scraper:
+                reconciler = Reconciler(
+                    seen, api, scraper, telemetry, SETTINGS, lambda: NOW, executor
+                )
+                return await asyncio.gather(
+                    *(reconciler.look(key) for _ in range(looks)), return_exceptions=True
+                )
+
+    return api, asyncio.run(look())
+
+
+def test_a_child_that_is_refused_keeps_no_other_back() -> None:
+    """The policy comes before the pods, and what is refused is told all the same."""
+    api, (answer,) = _looked(1)
+
+    assert api.applied == ["ConfigMap", "NetworkPolicy", "Deployment", "PodMonitor"]
+    with pytest.raises(ApiRefused, match="no such name"):
+        raise answer  # type: ignore[misc]
+
+
+def test_looks_at_once_ask_for_kinds_once_and_all_know_the_answer() -> None:
+    """Who did not know of PodMonitors would take them away."""
+    api, _ = _looked(4)
+
+    assert api.asked == 1
+    assert api.applied.count("PodMonitor") == 4
