@@ -103,12 +103,12 @@ class _Api:
         """Take it."""
 
 
-def _looked(looks: int) -> tuple[_Api, list[object]]:
-    """Look at a new simulation so many times at once."""
+def _looked(simulations: int) -> tuple[_Api, list[object]]:
+    """Look at so many new simulations at once."""
     api, seen = _Api(), Seen()
-    body = resource()
-    key = body["metadata"]["namespace"], body["metadata"]["name"]
-    seen.put(key, SIMULATION.kind, body)
+    for number in range(simulations):
+        body = resource(f"s{number}")
+        seen.put(("load", f"s{number}"), SIMULATION.kind, body)
 
     async def look() -> list[object]:
         telemetry = Telemetry("127.0.0.1", 0, str)
@@ -118,7 +118,7 @@ def _looked(looks: int) -> tuple[_Api, list[object]]:
                     seen, api, scraper, telemetry, SETTINGS, lambda: NOW, executor
                 )
                 return await asyncio.gather(
-                    *(reconciler.look(key) for _ in range(looks)), return_exceptions=True
+                    *map(reconciler.look, seen.keys()), return_exceptions=True
                 )
 
     return api, asyncio.run(look())
