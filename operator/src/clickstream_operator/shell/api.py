@@ -108,7 +108,7 @@ class Api:
             if error.status == _NOT_FOUND:
                 return False
             raise
-        return any(row["name"] == kind.plural for row in found["resources"])
+        return any(row["name"] == kind.plural for row in found["resources"] or ())
 
     def list_uids(self, kind: Kind, namespace: str, selector: str) -> tuple[int, frozenset[str]]:
         """Return a list's resource version, and who is in it.

@@ -193,12 +193,14 @@ class Reconciler:
                 annotations = {READ_ANNOTATION: plan.digest}
                 pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
                 self._seen.put(key, POD.kind, pod)
-        kept.failure = None
-        for error in sorted(refused, key=_is_outdated):
-            if not _is_outdated(error):
-                reason = "QuotaExceeded" if error.is_quota else "ChildRefused"
-                kept.failure = Finding(reason, str(error))
-            raise error
+        if not refused:
+            kept.failure = None
+            return
+        error = min(refused, key=_is_outdated)
+        if not _is_outdated(error):
+            reason = "QuotaExceeded" if error.is_quota else "ChildRefused"
+            kept.failure = Finding(reason, str(error))
+        raise error
 
     async def _apply(
         self,

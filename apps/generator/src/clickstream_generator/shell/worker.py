@@ -397,7 +397,7 @@ class Worker:
     def _finish(self) -> None:
         """Send what is held back, wait for every acknowledgement, and close the ledger."""
         self._simulator.stop()
-        self._drain(until_seconds=float("inf"))
+        self._drain(with_late=True)
         self._publish_ledger(is_end=True)
         self._keeper.close()
         self._drain()
@@ -410,22 +410,20 @@ class Worker:
             self._simulator.shed_events,
         )
 
-    def _drain(self, until_seconds: float | None = None) -> None:
+    def _drain(self, *, with_late: bool = False) -> None:
         """Wait until everything is acknowledged, also what that brings about.
 
         Args:
-            until_seconds: Events that are to come late until then are sent first, as the queue
-                has room for them.
+            with_late: Whether events that are held back are sent first, as there is room for them.
 
         Raises:
             DrainTimeout: It was not in time.
         """
         deadline = self._clock.now() + self._settings.drain_seconds
         while True:
-            if until_seconds is not None:
-                self._send_late(until_seconds)
-            is_waiting = until_seconds is not None and self._late.is_waiting()
-            if self._is_settled() and not is_waiting:
+            if with_late:
+                self._send_late(float("inf"))
+            if self._is_settled() and not (with_late and self._late.is_waiting()):
                 return
             now = self._clock.now()
             if now > deadline:
