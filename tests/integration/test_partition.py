@@ -112,6 +112,66 @@ def test_a_batch_that_runs_twice_changes_nothing(database: _Database) -> None:
     assert database.ask(_COUNTS) == before
 
 
+def _numbered(*numbers: int) -> list[bytes]:
+    """Return events of one shard, each a visit of its own; the number tells the event."""
+    return [
+        json.dumps(
+            sample_event("view_item")
+            | {
+                "event_id": f"00000000-0000-8000-8000-{number:012d}",
+                "session_id": f"00000000-0000-8000-9000-{number:012d}",
+                "shard_seq": number,
+            }
+        ).encode()
+        for number in numbers
+    ]
+
+
+def test_what_another_process_has_stored_is_known_all_the_same(database: _Database) -> None:
+    """A process looks for what goes back behind what it has stored; the key tells the rest."""
+    with _process() as one, _process() as other:
+        for writer, batch_id, numbers, duplicates in (
+            (one, 0, (1, 2, 3), 0),
+            (other, 1, (4, 5, 6), 0),
+            (one, 2, (5, 7), 1),  # ahead of all that this process knows
+            (one, 3, (7, 8), 1),
+            (one, 4, (9, 2), 1),
+        ):
+            records = _numbered(*numbers)
+            outcome = writer.submit(write_batch, database.settings, records, batch_id).result()
+            assert (outcome["stored"], outcome["duplicates"]) == (
+                len(numbers) - duplicates, duplicates,
+            )  # fmt: skip
+
+    wanted = (9, 9, 9, 9)
+    assert wanted == database.ask(
+        "SELECT (SELECT count(*) FROM raw.events), (SELECT sum(events) FROM mart.traffic_day),"
+        " (SELECT sum(events) FROM mart.visits), (SELECT sum(stored_events) FROM ops.shards)"
+    )
+
+
+def test_two_writers_of_one_visit_become_one_after_the_other(database: _Database) -> None:
+    """A record under another key is in another partition: its visit is whole all the same."""
+    events = [
+        json.dumps(sample_event("page_view") | {"event_id": str(uuid4())}).encode()
+        for _ in range(2)
+    ]
+    waiting = "SELECT count(*) = %d FROM pg_locks WHERE NOT granted"
+    with _process() as one, _process() as other, database.owner.cursor() as cursor:
+        cursor.execute("LOCK TABLE mart.dim_user IN EXCLUSIVE MODE")
+        writing = []
+        try:
+            for count, writer in enumerate((one, other), 1):
+                record = events[count - 1]
+                writing.append(writer.submit(write_batch, database.settings, [record], count))
+                wait_until(lambda n=count: _asked(cursor, waiting % n), f"{count} wait", 60)
+        finally:
+            database.owner.rollback()
+        assert [task.result()["stored"] for task in writing] == [1, 1]
+
+    assert database.ask("SELECT count(*), sum(events) FROM mart.visits") == (1, 2)
+
+
 _MEET_RUN = "INSERT INTO ops.runs (run_id, simulation) VALUES (%(run_id)s, 'shop')"
 _COUNT_REJECTS = """
 INSERT INTO ops.quality_minute (minute, rule, records)

@@ -172,12 +172,16 @@ def _merge_visits() -> str:
     changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
     old = ", ".join(f"old.{name} AS old_{name}" for name in _MOVED)
     begins = "old_started_at IS NULL OR old_started_at <> started_at"
+    # No upsert, which locks each row that it meets and confirms each that it inserts: a visit has
+    # one partition, so one writer. Another one would break the key, and be tried again.
     return f"""
 WITH merged AS (
-    INSERT INTO {VISITS.table} AS known ({_list(VISITS.columns)})
-    SELECT {_list(VISITS.columns)} FROM ({VISITS.select.format(source="fresh")}) AS given
-    ORDER BY session_id
-    ON CONFLICT (session_id) DO UPDATE SET {changes}
+    MERGE INTO {VISITS.table} AS known
+    USING ({VISITS.select.format(source="fresh")}) AS excluded
+    ON known.session_id = excluded.session_id
+    WHEN MATCHED THEN UPDATE SET {changes}
+    WHEN NOT MATCHED THEN INSERT ({_list(VISITS.columns)})
+        VALUES ({_list(VISITS.columns, "excluded.")})
     RETURNING {_list(_MOVED, "new.")}, {old}
 )
 INSERT INTO moved

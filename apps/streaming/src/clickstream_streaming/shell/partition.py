@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import psycopg2
@@ -69,6 +69,7 @@ _LOG = logging.getLogger(__name__)
 LATENCY_BOUNDS_SECONDS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 OUTCOME = "outcome string"
 """What a task answers with, as Spark's DDL: one JSON text, see :class:`Outcome`."""
+_KNOWN_SOURCES = 100_000
 _RETRY_SECONDS = 1.0
 _GIVE_UP_SECONDS = 300.0
 _WRITE_AGAIN = (
@@ -142,10 +143,17 @@ class Outcome:
 
 
 class _Connections:
-    """The connection that this worker process keeps, and the days known to have a table."""
+    """The connection that this worker process keeps, and what it knows of the tables.
+
+    Attributes:
+        open: The connection.
+        days: Those known to have a table.
+        reached: The last number that this process has stored, by run, shard and partition.
+    """
 
     open: Connection | None = None
     days: frozenset[date] = frozenset()
+    reached: ClassVar[dict[tuple[str, int, int], int]] = {}
 
 
 def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
@@ -242,12 +250,13 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         # Of known ones too: who has stored them may have died before the batch was closed.
         outcome.max_event_time = float(_unix_seconds(events["event_time"]).max())
     _see_to_days(connection, events)
+    reached, may_be_known = _numbers(events, partition)
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
         if not _claim(cursor, task, topic, partition):
             outcome.is_repeated = True
             return outcome
-        fresh, rows = _fresh(cursor, events)
+        fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
         if fresh.num_rows:
@@ -257,9 +266,34 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         if fresh.num_rows:
             outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
         _fail(task, "before_sink_commit")
+    if len(_Connections.reached) > _KNOWN_SOURCES:
+        _Connections.reached.clear()
+    _Connections.reached |= reached
     if fresh.num_rows:
         _measure(outcome, fresh["event_time"])
     return outcome
+
+
+def _numbers(events: pa.Table, partition: int) -> tuple[dict[tuple[str, int, int], int], bool]:
+    """Look how the events' numbers go on from those that this process has stored.
+
+    A shard's events come in the order of their numbers, so one that comes again goes back. It is
+    no proof: what is stored already after all breaks the key of ``raw.events``, and the
+    transaction is tried again by a process that has forgotten what it knew.
+
+    Returns:
+        The last numbers of each run, shard and partition, and whether any may be stored already.
+    """
+    numbers = events.group_by(["run_id", "shard"]).aggregate(
+        [("shard_seq", "min"), ("shard_seq", "max")]
+    )
+    reached, goes_back = {}, False
+    for row in numbers.to_pylist():
+        source = (row["run_id"], row["shard"], partition)
+        known = _Connections.reached.get(source)
+        goes_back |= known is None or row["shard_seq_min"] <= known
+        reached[source] = max(row["shard_seq_max"], known or 0)
+    return reached, goes_back
 
 
 def _see_to_days(connection: Connection, events: pa.Table) -> None:
@@ -312,8 +346,13 @@ def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     }
 
 
-def _fresh(cursor: Cursor, events: pa.Table) -> tuple[pa.Table, BinaryRows]:
+def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.Table, BinaryRows]:
     """Put the events that are new into ``fresh``; of two with the same id the first counts.
+
+    Args:
+        cursor: Of the transaction.
+        events: What has come.
+        may_be_known: Whether some of it may be stored already.
 
     Returns:
         Them, and their rows.
@@ -327,6 +366,8 @@ def _fresh(cursor: Cursor, events: pa.Table) -> tuple[pa.Table, BinaryRows]:
         events = events.take(np.sort(grouped["number_min"].to_numpy()))
     rows = BinaryRows(events, COLUMN_TYPES)
     copy_rows(cursor, "fresh", rows, FRESH_COLUMNS)
+    if not may_be_known:
+        return events, rows
     cursor.execute(FIND_KNOWN)
     known = [number for (number,) in cursor.fetchall()]
     if not known:
@@ -391,6 +432,7 @@ def _forget_connection() -> None:
         _Connections.open.close()
         _Connections.open = None
     _Connections.days = frozenset()
+    _Connections.reached.clear()
 
 
 def _fail(task: BatchTask, place: str) -> None:
