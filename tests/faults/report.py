@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _HEAD = """# Faults, and what they came to
 
-Made by `tests/faults/report.py` from `pytest tests/faults --kills 30 --results FILE`; `make faults`
-plays the same with fewer kills, and `make test` all but the longest. Each scenario ends with the
-verification (the six figures of `clickstream verify`, summed here) and a rebuild, which on right
-tables changes no row. Detected is
-from the fault to the first word about it; recovery from its end to the next committed batch. A job
-that is started anew needs most of it to start Spark. The stream reaches Kafka and PostgreSQL
-through a proxy that can reset connections, and lose every packet as a pulled cable does; full
-disks are small file systems.
+Made by `tests/faults/report.py` from `pytest tests/faults --kills 30 --results FILE`, F3 with
+`--kills 150`; `make faults` plays the same with fewer kills, and `make test` all but the longest.
+Each scenario ends with the verification (the six figures of `clickstream verify`, summed here) and
+a rebuild, which on right tables changes no row. Detected is from the fault to the first word about
+it; recovery from its end to the next committed batch. A job that is started anew needs most of it
+to start Spark. The stream reaches Kafka and PostgreSQL through a proxy that can reset connections,
+and lose every packet as a pulled cable does; full disks are small file systems, and the stream's
+clock is set by libfaketime: ahead by a day, which may end it by name, back, and right again.
 
 | Scenario | Faults | Stored | Defects | Rebuilt | Detected | Recovery: median | slowest | Shown |
 |---|---|---|---|---|---|---|---|---|

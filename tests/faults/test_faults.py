@@ -21,6 +21,7 @@ from breakages import (
     KillPostgres,
     KillStreaming,
     Part,
+    SetClock,
 )
 from clickstream_streaming.core.sample import sample_event
 from deliveries import Alter, Check, DieOver, ExpireRecords, LoseCheckpoint, Refuse, Replay
@@ -145,8 +146,42 @@ _REJECTED = "SELECT count(*) FROM ops.rejected_events"
 _STORED = "SELECT count(*) FROM raw.events"
 
 
+def test_the_streams_clock_is_set(pipeline: Pipeline, results: Path) -> None:
+    """F9: ahead, back and right again; the broker's clock says what is late or to come."""
+    before = _count(pipeline, _LATE)
+
+    def none_is_late(stage: Stage) -> str:
+        assert _count(stage.pipeline, _LATE) == before
+        return "0 events late or dropped"
+
+    steps = [Load(_FAULTY), Wait(1), SetClock(("+1d", "-1h", "+0")), Drain(), Check(none_is_late)]
+
+    assert is_right(play(pipeline, "F9 the stream's clock is set", steps, results), 90)
+
+
+def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None:
+    """F9: what comes an hour late is stored and counted as late, and nobody else's is."""
+    before = {}
+
+    def note(stage: Stage) -> str:
+        before["late"] = _count(stage.pipeline, _LATE)
+        return ""
+
+    def all_are_late(stage: Stage) -> str:
+        late = _count(stage.pipeline, _LATE) - before["late"]
+        assert late == _count(stage.pipeline, f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
+        return f"{late} late by their clock, {late} stored"
+
+    steps = [
+        Load(SIMULATION), Drain(), Check(note),  # now there is a watermark to be behind of
+        Load(SIMULATION, clock_off_seconds=-3_600), Drain(), Check(all_are_late),
+    ]  # fmt: skip
+
+    assert is_right(play(pipeline, "F9 a generator's clock is an hour behind", steps, results))
+
+
 def test_one_event_of_the_far_future_drops_no_other(pipeline: Pipeline, results: Path) -> None:
-    """F9, F10: it is rejected before it can move the watermark."""
+    """F10: it is rejected before it can move the watermark."""
     far = json.dumps(sample_event("page_view") | {"event_time": "2199-01-01T00:00:00.000Z"})
     steps = [Load(_STEADY), Wait(1), Produce((far.encode(),)), Wait(1), Drain()]
 

@@ -264,6 +264,27 @@ def test_a_quota_in_the_way_is_named_and_it_heals(
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
 
 
+def test_what_has_a_childs_name_is_not_written_over(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """It is named, all else is made; once it is gone the simulation is whole."""
+    plane.kubectl(
+        "create", "configmap", "shop-simulation", "-n", namespace, "--from-literal=mine=yes"
+    )
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: _ready(plane, namespace)[0] == "ChildRefused", "it is named")
+    assert f"ConfigMap {namespace}/shop-simulation is there" in _ready(plane, namespace)[1]
+    found = plane.get("configmap", "shop-simulation", "-n", namespace)
+    assert found["data"] == {"mine": "yes"}
+    assert "ownerReferences" not in found["metadata"]
+    assert len(_children(plane, namespace)) == 3
+    plane.kubectl("delete", "configmap", "shop-simulation", "-n", namespace)
+
+    wait_until(lambda: len(_children(plane, namespace)) == 4, "all is made")
+    wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
+
+
 def test_the_chart_is_accepted_and_its_operator_can_keep_to_namespaces(
     plane: ControlPlane,
     namespace: str,

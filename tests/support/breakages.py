@@ -10,10 +10,12 @@ import re
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.database import committed_offsets
+from clocks import WrongClock
 from pipeline import wait_until
 from scenario import recover
 
@@ -34,6 +36,7 @@ __all__ = [
     "KillPostgres",
     "KillStreaming",
     "Part",
+    "SetClock",
     "end_of",
     "said",
 ]
@@ -281,6 +284,51 @@ class FillDisk:
             pipeline.restart_postgres()
         else:
             pipeline.resume()
+
+
+@dataclass(frozen=True)
+class SetClock:
+    """The stream's wall clock is wrong, and is set while the stream runs.
+
+    Kafka's client keeps time by it: a leap ahead in the middle of a call is a call that took too
+    long, and the stream may end by name. It is started anew then, as a cluster does.
+
+    Attributes:
+        offsets: By how much it is off, one after the other; with the first the stream begins.
+    """
+
+    offsets: tuple[str, ...]
+    noise: ClassVar[Noise] = {
+        **_DYING,
+        "streaming": (*_DYING["streaming"], r"^error: the query events has ended: .*start the "),
+    }
+
+    def do(self, stage: Stage) -> None:
+        """Start the stream with that clock, set it again and again, and put it right."""
+        pipeline = stage.pipeline
+        clock = WrongClock(pipeline.state.root / "clock")
+        clock.leap(self.offsets[0])
+        pipeline.halt()
+        pipeline.launch({}, clock.environment())
+        pipeline.wait_ready()
+        for offset in self.offsets:
+            # One batch may be under way by the clock as it was.
+            before = pipeline.last_batch() + 1
+            recover(stage, before, partial(self._set, pipeline, clock, offset, before))
+        pipeline.halt()
+        pipeline.resume()
+
+    def _set(self, pipeline: Pipeline, clock: WrongClock, offset: str, before: int) -> None:
+        clock.leap(offset)
+        process = pipeline.streaming.process
+        wait_until(
+            lambda: pipeline.last_batch() > before or process.poll() is not None,
+            "it goes on, or ends by name",
+        )
+        if process.poll() is not None:
+            pipeline._running.remove(pipeline.streaming)
+            pipeline.launch({}, clock.environment())
+            pipeline.wait_ready()
 
 
 def _proxy(pipeline: Pipeline, service: str) -> TcpProxy:

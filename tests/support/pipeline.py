@@ -230,12 +230,18 @@ class Pipeline(Stack):
         self._running.remove(self.generator)
         return self.run_id
 
-    def begin(self, text: str = SIMULATION, start_time: str = "") -> None:
-        """Start a simulation, now or as if it had been started then."""
+    def begin(
+        self,
+        text: str = SIMULATION,
+        start_time: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a simulation, now or as if it had been started then, with more around it."""
         self.run_id = uuid4()
         self.begun_text = text
         self._begun = parse_simulation(text)
-        with _environment({"CLICKSTREAM_GENERATOR_START_TIME": start_time} if start_time else {}):
+        start = {"CLICKSTREAM_GENERATOR_START_TIME": start_time} if start_time else {}
+        with _environment(start | dict(environment or {})):
             self.generator = self._start_generator(self._begun)
 
     def restart_generator(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import DEFECTS
+from clocks import wrong_in_python
 from invariants import CAPS_MEBIBYTES, Noise, Watch, offset_gaps, unaccounted_records
 from pipeline import wait_until
 
@@ -97,16 +98,28 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class Load:
-    """Start a simulation, now or as if it had been started some time ago."""
+    """Start a simulation, now or as if it had been started some time ago.
+
+    Attributes:
+        text: The simulation.
+        started_ago: How long ago.
+        clock_off_seconds: By how much the generator's clock is off.
+    """
 
     text: str
     started_ago: timedelta = timedelta()
+    clock_off_seconds: int = 0
     noise: ClassVar[Noise] = {}
 
     def do(self, stage: Stage) -> None:
         """Start it; it runs on its own."""
         began = datetime.now(tz=UTC) - self.started_ago
-        stage.pipeline.begin(self.text, began.isoformat() if self.started_ago else "")
+        environment = {}
+        if self.clock_off_seconds:
+            folder = stage.pipeline.state.root / "clock-of-generator"
+            environment = wrong_in_python(folder, self.clock_off_seconds)
+            stage.figures.faults += 1
+        stage.pipeline.begin(self.text, began.isoformat() if self.started_ago else "", environment)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Errors of the operator.
 
-``OperatorError`` is the root; ``ApiRefused`` says what the API server would not do.
+``OperatorError`` is the root; ``ApiRefused`` says what the API server would not do, ``NameTaken``
+what the operator would not.
 """
 
 from __future__ import annotations
 
-__all__ = ["ApiRefused", "OperatorError"]
+__all__ = ["ApiRefused", "NameTaken", "OperatorError"]
 
 
 class OperatorError(Exception):
@@ -32,3 +33,21 @@ class ApiRefused(OperatorError):
     def is_quota(self) -> bool:
         """Whether a ResourceQuota is in the way."""
         return "exceeded quota" in self.message
+
+
+class NameTaken(OperatorError):
+    """A child's name is another object's, which is left alone.
+
+    Attributes:
+        kind: The object's kind.
+        namespace: Where it is.
+        name: What it is called.
+    """
+
+    def __init__(self, kind: str, namespace: str, name: str) -> None:
+        """Keep the fields and build the text."""
+        self.kind, self.namespace, self.name = kind, namespace, name
+        super().__init__(
+            f"{kind} {namespace}/{name} is there and not this simulation's:"
+            " give the simulation another name, or take that object away"
+        )

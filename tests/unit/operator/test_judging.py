@@ -69,6 +69,12 @@ def test_a_pod_is_read_as_the_api_server_gives_it() -> None:
             "annotations": {"clickstream.dev/shards": "4-7", "read": "abc"},
             "deletionTimestamp": "2026-11-27T08:00:00Z",
         },
+        "spec": {
+            "containers": [
+                {"name": "sidecar"},
+                {"env": [{"name": "CLICKSTREAM_GENERATOR_RUN_ID", "value": "run"}]},
+            ]
+        },
         "status": {
             "phase": "Running",
             "podIP": "10.0.0.7",
@@ -96,7 +102,7 @@ def test_a_pod_is_read_as_the_api_server_gives_it() -> None:
     assert pod == Pod(
         "w-1", 1, frozenset({4, 5, 6, 7}), "10.0.0.7", is_ready=True, is_leaving=True,
         image_message="no such", unscheduled_message="m", exit_code=3,
-        exit_message="Kafka refuses", read="abc",
+        exit_message="Kafka refuses", read="abc", run_id="run",
     )  # fmt: skip
     assert pod_from({"metadata": {"name": "x"}}, "read").worker == -1
 

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from clickstream_operator.core.kinds import SIMULATION
+import pytest
+from clickstream_operator.core.kinds import POD, SIMULATION
 from clickstream_operator.core.observed import Pod
 from clickstream_operator.core.pod import METRICS_PORT
 from clickstream_operator.core.seen import Seen
-from clickstream_operator.errors import ApiRefused
+from clickstream_operator.errors import ApiRefused, NameTaken
 from clickstream_operator.shell.reconciler import Reconciler
 from clickstream_operator.shell.scraper import Scraper
 from clickstream_operator.shell.telemetry import Telemetry
@@ -74,11 +75,21 @@ def test_a_worker_cannot_send_the_operator_elsewhere() -> None:
 
 
 class _Api:
-    """An API server that refuses Services."""
+    """An API server that refuses Services.
 
-    def __init__(self) -> None:
+    Attributes:
+        taken: Metadata of what has a child's name already, by kind.
+    """
+
+    def __init__(self, taken: dict[str, dict[str, Any]]) -> None:
+        self.taken = taken
         self.applied: list[str] = []
+        self.statuses: list[dict[str, Any]] = []
         self.asked = 0
+
+    def find(self, kind: str, _namespace: str, _name: str) -> dict[str, Any] | None:
+        """Return what has that name."""
+        return self.taken.get(kind)
 
     def has_kind(self, _kind: object) -> bool:
         """Take its time, so that others ask meanwhile."""
@@ -88,6 +99,7 @@ class _Api:
 
     def write_status(self, metadata: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Take it."""
+        self.statuses.append(status)
         return {**resource(), "metadata": dict(metadata), "status": status}
 
     def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -102,9 +114,15 @@ class _Api:
         """Take it."""
 
 
-def _looked(simulations: int) -> tuple[_Api, list[object]]:
-    """Look at so many new simulations at once."""
-    api, seen = _Api(), Seen()
+def _looked(
+    simulations: int,
+    taken: dict[str, dict[str, Any]] | None = None,
+    pods: tuple[dict[str, Any], ...] = (),
+) -> tuple[_Api, list[object]]:
+    """Look at so many new simulations at once; the pods are the first one's."""
+    api, seen = _Api(taken or {}), Seen()
+    for body in pods:
+        seen.put(("load", "s0"), POD.kind, body)
     for number in range(simulations):
         body = resource(f"s{number}")
         seen.put(("load", f"s{number}"), SIMULATION.kind, body)
@@ -130,6 +148,50 @@ def test_a_child_that_is_refused_keeps_no_other_back() -> None:
     assert api.applied == ["ConfigMap", "NetworkPolicy", "Deployment", "PodMonitor"]
     assert isinstance(answer, ApiRefused)
     assert answer.message == "no such name"
+
+
+_OWN = {"clickstream.dev/simulation": "s0"}
+_FORMER = {"kind": "ClickstreamSimulation", "name": "s0", "uid": "former", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_left_alone"),
+    [
+        ({}, True),
+        ({"ownerReferences": [{**_FORMER, "uid": resource()["metadata"]["uid"]}]}, False),
+        ({"labels": _OWN}, False),
+        ({"labels": _OWN, "ownerReferences": [_FORMER]}, False),
+        ({"labels": _OWN, "ownerReferences": [{**_FORMER, "kind": "Shop"}]}, True),
+        ({"labels": _OWN, "ownerReferences": [{**_FORMER, "name": "s1"}]}, True),
+        ({"ownerReferences": [_FORMER]}, True),
+    ],
+    ids=["nobody's", "its own", "orphaned", "of the former", "a shop's", "s1's", "unlabelled"],
+)
+def test_what_is_anothers_is_left_alone(metadata: dict[str, Any], *, is_left_alone: bool) -> None:
+    """Whoever may make simulations may not by that write over what they could not write."""
+    api, (answer,) = _looked(1, {"Deployment": metadata})
+
+    assert ("Deployment" not in api.applied) == is_left_alone
+    assert isinstance(answer, NameTaken) == is_left_alone
+    assert {"ConfigMap", "NetworkPolicy", "PodMonitor"} <= set(api.applied)
+
+
+def test_pods_of_a_former_simulation_of_the_name_do_not_count() -> None:
+    """Its last words - all is over - would end the new one before it has begun."""
+    runs = {"former": "former", "present": resource()["metadata"]["uid"]}
+    pods = tuple(
+        {
+            "metadata": {"name": name, "uid": name, "labels": {"clickstream.dev/worker": number}},
+            "spec": {
+                "containers": [{"env": [{"name": "CLICKSTREAM_GENERATOR_RUN_ID", "value": run}]}]
+            },
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        for number, (name, run) in zip("01", runs.items(), strict=True)
+    )
+    api, _ = _looked(1, pods=pods)
+
+    assert [status["readyWorkers"] for status in api.statuses] == [1]
 
 
 def test_looks_at_once_ask_for_kinds_once_and_all_know_the_answer() -> None:

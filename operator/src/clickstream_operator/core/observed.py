@@ -33,6 +33,7 @@ _OVER = ("Succeeded", "Failed")
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _MESSAGE_LENGTH = 300
 _PREFIX = "clickstream_generator_"
+_RUN_ID = "CLICKSTREAM_GENERATOR_RUN_ID"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Pod:
         exit_code: How its process ended the last time.
         exit_message: What that process said last.
         read: Which version of the simulation it has been nudged to read.
+        run_id: The run that its process is told to carry; empty if it is told none.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Pod:
     exit_code: int | None = None
     exit_message: str = ""
     read: str = ""
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get(
         "terminated", {}
     )
+    containers = body.get("spec", {}).get("containers", [])
+    environment = (row for container in containers for row in container.get("env", ()))
     conditions = {row["type"]: row for row in status.get("conditions", [])}
     scheduled = conditions.get("PodScheduled", {})
     return Pod(
@@ -147,6 +152,7 @@ def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
         exit_code=ended.get("exitCode"),
         exit_message=_last_line(ended.get("message", "")),
         read=annotations.get(read_annotation, ""),
+        run_id=next((row.get("value", "") for row in environment if row["name"] == _RUN_ID), ""),
     )
 
 

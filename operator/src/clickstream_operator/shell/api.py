@@ -69,6 +69,13 @@ class Api:
         query = f"?fieldManager={quote(self._field_manager)}&force=true"
         return self._call("PATCH", path + query, wanted, _APPLY)
 
+    def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Return the metadata of the object that has a name, if one has."""
+        path = f"{CHILD_KINDS[kind].path(namespace)}?fieldSelector=metadata.name%3D{quote(name)}"
+        found = self._call("GET", path, accept=_NAMES_ONLY)
+        rows: list[Object] = found["items"] or []
+        return rows[0]["metadata"] if rows else None
+
     def delete(self, kind: str, metadata: Mapping[str, Any]) -> None:
         """Delete exactly this child; one that is gone already is no error."""
         path = CHILD_KINDS[kind].path(metadata["namespace"], metadata["name"])

@@ -14,12 +14,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_operator.core.conditions import Finding
-from clickstream_operator.core.desired import FIELD_MANAGER, READ_ANNOTATION, WANTED_ANNOTATION, iso
+from clickstream_operator.core.desired import (
+    FIELD_MANAGER,
+    READ_ANNOTATION,
+    WANTED_ANNOTATION,
+    Owner,
+    iso,
+)
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.kinds import POD, POD_MONITOR, SIMULATION
 from clickstream_operator.core.observed import Observed, pod_from
+from clickstream_operator.core.ownership import is_anothers
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
-from clickstream_operator.errors import ApiRefused
+from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,16 +65,16 @@ class _Remembered:
 
 
 @contextmanager
-def _collected(refused: list[ApiRefused]) -> Iterator[None]:
+def _collected(refused: list[OperatorError]) -> Iterator[None]:
     try:
         yield
-    except ApiRefused as error:
+    except OperatorError as error:
         refused.append(error)
 
 
-def _is_outdated(error: ApiRefused) -> bool:
+def _is_outdated(error: OperatorError) -> bool:
     """Say whether somebody was faster; what they did is on its way to us."""
-    return error.status in {_CONFLICT, _NOT_FOUND}
+    return isinstance(error, ApiRefused) and error.status in {_CONFLICT, _NOT_FOUND}
 
 
 class Reconciler:
@@ -110,13 +117,14 @@ class Reconciler:
 
         Raises:
             ApiRefused: The API server would not do something that has to be done.
+            NameTaken: It would have to change what is not the simulation's.
         """
         started = self._clock()
         outcome = "error"
         try:
             again = await self._look(key)
             outcome = "done"
-        except ApiRefused as error:
+        except OperatorError as error:
             if _is_outdated(error):
                 outcome = "outdated"
                 return _CONFLICT_SECONDS
@@ -140,7 +148,7 @@ class Reconciler:
             self._forget(key)
             return None
         kept = self._remembered.setdefault(key, _Remembered())
-        observed = await self._observe(rows)
+        observed = await self._observe(rows, resource["metadata"]["uid"])
         plan = make_plan(
             resource, observed, kept.memory, self._clock(), self._settings, kept.failure
         )
@@ -153,11 +161,14 @@ class Reconciler:
         kept.memory = plan.memory
         for notice in plan.notices:
             await self._tell(resource, notice)
-        await self._change(key, kept, plan)
+        owner = Owner(key[1], key[0], resource["metadata"]["uid"])
+        await self._change(owner, kept, plan)
         return self._settings.resync_seconds if plan.is_under_way else _REST_SECONDS
 
-    async def _observe(self, rows: list[Mapping[str, Any]]) -> Observed:
-        pods = tuple(pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
+    async def _observe(self, rows: list[Mapping[str, Any]], uid: str) -> Observed:
+        found = (pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
+        # Pods of a former simulation of this name tell nothing about this one.
+        pods = tuple(pod for pod in found if pod.run_id == uid)
         return Observed(
             children=tuple(row for row in rows if row["kind"] not in {POD.kind, SIMULATION.kind}),
             pods=pods,
@@ -174,12 +185,13 @@ class Reconciler:
                 self._kinds_asked = now
             return self._has_pod_monitors
 
-    async def _change(self, key: Key, kept: _Remembered, plan: Plan) -> None:
+    async def _change(self, owner: Owner, kept: _Remembered, plan: Plan) -> None:
         """Delete, apply and nudge; what is refused is kept for the next look to tell.
 
         One child that is refused keeps no other back.
         """
-        refused: list[ApiRefused] = []
+        key = owner.namespace, owner.name
+        refused: list[OperatorError] = []
         for child in plan.delete:
             with _collected(refused):
                 await self._call("delete", self._api.delete, child["kind"], child["metadata"])
@@ -187,7 +199,7 @@ class Reconciler:
         there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
         for wanted in plan.apply:
             with _collected(refused):
-                await self._apply(key, kept, wanted, there)
+                await self._apply(owner, kept, wanted, there)
         for name in plan.nudge:
             with _collected(refused):
                 annotations = {READ_ANNOTATION: plan.digest}
@@ -198,28 +210,39 @@ class Reconciler:
             return
         error = min(refused, key=_is_outdated)
         if not _is_outdated(error):
-            reason = "QuotaExceeded" if error.is_quota else "ChildRefused"
+            is_quota = isinstance(error, ApiRefused) and error.is_quota
+            reason = "QuotaExceeded" if is_quota else "ChildRefused"
             kept.failure = Finding(reason, str(error))
         raise error
 
     async def _apply(
         self,
-        key: Key,
+        owner: Owner,
         kept: _Remembered,
         wanted: dict[str, Any],
         there: Mapping[tuple[str, str], Mapping[str, Any]],
     ) -> None:
-        place = wanted["kind"], wanted["metadata"]["name"]
+        place = kind, name = wanted["kind"], wanted["metadata"]["name"]
         digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
-        version = there[place]["metadata"]["resourceVersion"] if place in there else ""
-        if kept.tried.get(place) == (digest, version):
+        found = there[place]["metadata"] if place in there else None
+        if kept.tried.get(place) == (digest, found["resourceVersion"] if found else ""):
             return
+        if found is None:
+            # What does not carry our label is not watched, and may have the name all the same.
+            found = await self._in_thread(self._api.find, kind, owner.namespace, name)
+        if found is not None and is_anothers(found, owner):
+            raise NameTaken(kind, owner.namespace, name)
         applied = await self._call("apply", self._api.apply, wanted)
-        self._seen.put(key, wanted["kind"], applied)
+        self._seen.put((owner.namespace, owner.name), kind, applied)
         if holds(applied, wanted):
             kept.tried.pop(place, None)
         else:
-            _LOG.warning("%s/%s: somebody changes %s %s as it is written", *key, *place)
+            _LOG.warning(
+                "%s/%s: somebody changes %s %s as it is written",
+                owner.namespace,
+                owner.name,
+                *place,
+            )
             kept.tried[place] = digest, applied["metadata"]["resourceVersion"]
 
     async def _tell(self, resource: Mapping[str, Any], notice: Notice) -> None:

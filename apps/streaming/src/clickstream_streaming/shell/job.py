@@ -59,6 +59,8 @@ def spark_session(settings: Settings) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.streaming.minBatchesToRetain": "20",
+        # While there is no data; between batches the query keeps its own pace.
+        "spark.sql.streaming.pollingDelay": f"{settings.trigger_milliseconds}ms",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(_ARROW_BATCH_RECORDS),
         "spark.sql.execution.arrow.maxBytesPerBatch": str(_ARROW_BATCH_BYTES),
@@ -147,7 +149,7 @@ class Job:
 
     def _start_query(self, spark: SparkSession) -> StreamingQuery:
         with closing(self._connect()) as connection:
-            return start_query(spark, self._settings, self._telemetry, connection)
+            return start_query(spark, self._settings, self._telemetry, connection, self._stopping)
 
     def _name_cause(self, spark: SparkSession) -> None:
         """Raise what says more than Spark does, if the topics are the cause."""

@@ -419,7 +419,8 @@ def _unix_seconds(event_time: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.fl
 def _measure(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
     """Measure how long events took until now, when they are committed."""
     seconds = _unix_seconds(event_time)
-    taken = time.time() - seconds
+    # A clock that was set back does not make them come before they happened.
+    taken = np.maximum(time.time() - seconds, 0.0)
     bucket = np.searchsorted(LATENCY_BOUNDS_SECONDS, taken)
     size = len(LATENCY_BOUNDS_SECONDS) + 1
     counts = np.bincount(bucket, minlength=size)

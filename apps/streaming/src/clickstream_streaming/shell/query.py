@@ -1,8 +1,8 @@
 """The query: what it reads, how a batch is written, and where it starts.
 
 Owns the joint between Spark's batches and the database's transactions: each partition of a
-batch is written by the task that has read it, and the batch is closed when all are. It does
-not know what the rules and statements say.
+batch is written by the task that has read it, and the batch is closed when all are; and the pace
+of batches. It does not know what the rules and statements say.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, w
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from threading import Event
 
     import pyarrow as pa
     from psycopg2.extensions import connection as Connection
@@ -63,8 +64,34 @@ def warm_up(spark: SparkSession) -> None:
         kafka.mapInArrow(_judge_only, OUTCOME).collect()
 
 
+class _Pace:
+    """Leaves time between batches, by the clock that nobody sets.
+
+    Spark's own trigger waits for the next one by the wall clock: set that back by an hour, and the
+    stream stands still for an hour.
+
+    Args:
+        seconds: From the end of one batch to the end of the next, at least.
+        stopping: Ends the waiting.
+    """
+
+    def __init__(self, seconds: float, stopping: Event) -> None:
+        self._seconds = seconds
+        self._stopping = stopping
+        self._ended = time.monotonic() - seconds
+
+    def keep(self) -> None:
+        """Wait until the batch may end."""
+        self._stopping.wait(max(0.0, self._ended + self._seconds - time.monotonic()))
+        self._ended = time.monotonic()
+
+
 def start_query(
-    spark: SparkSession, settings: Settings, telemetry: Telemetry, connection: Connection
+    spark: SparkSession,
+    settings: Settings,
+    telemetry: Telemetry,
+    connection: Connection,
+    stopping: Event,
 ) -> StreamingQuery:
     """Start the query that stores events, rejects, marts and the ledger.
 
@@ -73,6 +100,7 @@ def start_query(
         settings: All settings.
         telemetry: Where figures are shown.
         connection: To the database, for what is asked before the start.
+        stopping: Set when the query is to end soon.
 
     Raises:
         CheckpointMismatch: The checkpoint is another job's.
@@ -93,6 +121,7 @@ def start_query(
         .load()
     )
     closer = BatchCloser(settings, telemetry)
+    pace = _Pace(settings.trigger_milliseconds / 1_000, stopping)
 
     def write(batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
@@ -109,13 +138,14 @@ def start_query(
         rows = batch.mapInArrow(partial(write_partition, task), OUTCOME).collect()
         outcomes = [Outcome(**json.loads(row["outcome"])) for row in rows]
         closer.close(task, outcomes, time.monotonic() - began)
+        pace.keep()
 
     return (
         records.select("topic", "partition", "offset", "timestamp", "key", "value")
         .writeStream.queryName(QUERY)
         .outputMode("append")
         .option("checkpointLocation", str(checkpoint.folder))
-        .trigger(processingTime=f"{settings.trigger_milliseconds} milliseconds")
+        .trigger(processingTime="0 seconds")
         .foreachBatch(write)
         .start()
     )
