@@ -278,10 +278,10 @@ def test_what_has_a_childs_name_is_not_written_over(
     found = plane.get("configmap", "shop-simulation", "-n", namespace)
     assert found["data"] == {"mine": "yes"}
     assert "ownerReferences" not in found["metadata"]
-    assert len(_children(plane, namespace)) == 3
+    wait_until(lambda: len(_children(plane, namespace)) == 4, "all else is made")
     plane.kubectl("delete", "configmap", "shop-simulation", "-n", namespace)
 
-    wait_until(lambda: len(_children(plane, namespace)) == 4, "all is made")
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "all is made")
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
 
 

@@ -308,18 +308,19 @@ class SetClock:
         pipeline = stage.pipeline
         clock = WrongClock(pipeline.state.root / "clock")
         clock.leap(self.offsets[0])
+        environment = clock.environment()
         pipeline.halt()
-        pipeline.launch({}, clock.environment())
+        pipeline.launch({}, environment)
         pipeline.wait_ready()
         for offset in self.offsets:
             # One batch may be under way by the clock as it was.
             before = pipeline.last_batch() + 1
-            recover(stage, before, partial(self._set, pipeline, clock, offset, before))
+            clock.leap(offset)
+            recover(stage, before, partial(self._go_on, pipeline, environment, before))
         pipeline.halt()
         pipeline.resume()
 
-    def _set(self, pipeline: Pipeline, clock: WrongClock, offset: str, before: int) -> None:
-        clock.leap(offset)
+    def _go_on(self, pipeline: Pipeline, environment: dict[str, str], before: int) -> None:
         process = pipeline.streaming.process
         wait_until(
             lambda: pipeline.last_batch() > before or process.poll() is not None,
@@ -327,7 +328,7 @@ class SetClock:
         )
         if process.poll() is not None:
             pipeline._running.remove(pipeline.streaming)
-            pipeline.launch({}, clock.environment())
+            pipeline.launch({}, environment)
             pipeline.wait_ready()
 
 

@@ -9,11 +9,15 @@ set. It does not know which processes these are.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["WrongClock", "wrong_in_python"]
 
+_FAR_SECONDS = 60.0
 _SITE = """
 import time
 _right = time.time
@@ -42,13 +46,16 @@ class WrongClock:
         beside.replace(self._file)
 
     def environment(self) -> dict[str, str]:
-        """Return what a process that is to live by it must find in its environment."""
+        """Return what a process that is to live by it must find in its environment.
+
+        It must be off by then.
+        """
         package = find_spec("libfaketime")
         assert package is not None
         assert package.origin is not None
         library = Path(package.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
         preloaded = [str(library), *filter(None, [os.environ.get("LD_PRELOAD")])]
-        return {
+        found = {
             "LD_PRELOAD": ":".join(preloaded),
             "FAKETIME_TIMESTAMP_FILE": str(self._file.absolute()),
             "FAKETIME_NO_CACHE": "1",
@@ -56,6 +63,11 @@ class WrongClock:
             # As the C library has kept them since 2.28; otherwise the JVM waits for ever.
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         }
+        # A library of another machine's kind is passed over, with a word that nobody reads.
+        command = [sys.executable, "-c", "import time; print(time.time())"]
+        told = subprocess.check_output(command, env=os.environ | found)
+        assert abs(float(told) - time.time()) > _FAR_SECONDS, "libfaketime does not work here"
+        return found
 
 
 def wrong_in_python(folder: Path, seconds: int) -> dict[str, str]:
