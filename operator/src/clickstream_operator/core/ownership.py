@@ -1,4 +1,4 @@
-"""Whose an object is that has the name of a wanted child, and whose a pod is.
+"""Whose an object is that has the name of a wanted child.
 
 Owns that one question, asked before anything is written over. It does not know what is wanted.
 """

@@ -70,6 +70,7 @@ LATENCY_BOUNDS_SECONDS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 
 OUTCOME = "outcome string"
 """What a task answers with, as Spark's DDL: one JSON text, see :class:`Outcome`."""
 _KNOWN_SOURCES = 100_000
+"""Of so many, what was stored last is remembered; then all is forgotten and looked for again."""
 _RETRY_SECONDS = 1.0
 _GIVE_UP_SECONDS = 300.0
 _WRITE_AGAIN = (
