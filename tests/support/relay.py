@@ -23,11 +23,12 @@ class Relay:
 
     Args:
         port: The server's port.
+        listen_port: Where to listen; a free port if 0.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, listen_port: int = 0) -> None:
         self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", listen_port))
         self.port: int = self._listener.getsockname()[1]
         self._is_cut = False
         self._open: set[socket.socket] = set()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Database", "migrate", "migrations_folder"]
 
 _CONNECT_SECONDS = 10
+_PATIENCE_SECONDS = 60.0
+_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,29 @@ class Database:
         """Return what the file holds, without the last line's end."""
         return self.password_file.read_text(encoding="utf-8").strip()
 
-    def connect(self) -> Connection:
-        """Connect as the owner.
+    def connect(self, patience_seconds: float = _PATIENCE_SECONDS) -> Connection:
+        """Connect as the owner; retry while the server does not answer.
+
+        A new pod's network policy may reach the node a second after the pod starts, and until then
+        connections are refused. A server that refuses the login is not asked again.
+
+        Args:
+            patience_seconds: How long to retry.
 
         Raises:
-            DatabaseRefused: PostgreSQL does not let us in.
+            DatabaseRefused: PostgreSQL refuses the login, or did not answer in time.
         """
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                return self._connect_once()
+            except DatabaseRefused as error:
+                if error.is_final or time.monotonic() > deadline:
+                    raise
+                sys.stderr.write(f"retrying in {_RETRY_SECONDS:.0f} s: {error}\n")
+                time.sleep(_RETRY_SECONDS)
+
+    def _connect_once(self) -> Connection:
         try:
             return psycopg2.connect(
                 host=self.host,

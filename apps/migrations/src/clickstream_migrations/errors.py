@@ -20,11 +20,15 @@ class DatabaseRefused(MigrationError):
     Attributes:
         address: ``host:port/database``.
         why: What it says.
+        is_final: Whether PostgreSQL answered, so that a retry would end the same way.
     """
 
     def __init__(self, address: str, why: str) -> None:
         """Keep the fields and build the text."""
         self.address, self.why = address, why
+        # libpq passes on no code for a failed connection; a server that is only starting also
+        # says FATAL.
+        self.is_final = "FATAL" in why and "the database system is " not in why
         super().__init__(f"PostgreSQL at {address} refuses: {why}")
 
 

@@ -1,6 +1,8 @@
 """What people and a cluster's Jobs ask of the tables: the account, a rebuild, one run.
 
-Owns the words of the answers and their exit codes. It does not know what a check compares.
+Owns the words of the answers and their exit codes. The first connection is retried: a new pod's
+network policy may reach the node a second after the pod starts, and until then connections are
+refused. It does not know what a check compares.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
+from threading import Event
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.shell.database import connect
+from clickstream_streaming.shell.database import connect_patiently
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import DEFECTS, note, verify
 
@@ -34,7 +37,7 @@ FROM ops.runs AS runs WHERE runs.run_id = %s
 
 def show_verification(settings: DatabaseSettings, output: TextIO) -> int:
     """Print the account, the last line as JSON, and keep it; 0 if it closes."""
-    with closing(connect(settings)) as connection:
+    with closing(connect_patiently(settings, Event())) as connection:
         report = verify(connection)
         note(connection, report)
     names = (*_COUNTS, *DEFECTS)
@@ -46,7 +49,7 @@ def show_verification(settings: DatabaseSettings, output: TextIO) -> int:
 
 def show_rebuild(settings: DatabaseSettings, output: TextIO) -> None:
     """Work the marts out anew; print how many rows were changed, the last line as JSON."""
-    with closing(connect(settings)) as connection:
+    with closing(connect_patiently(settings, Event())) as connection:
         changed = rebuild(connection)
     output.writelines(f"{table} {rows} rows changed\n" for table, rows in changed.items())
     output.write(json.dumps(changed) + "\n")
@@ -56,7 +59,7 @@ def read_back(settings: DatabaseSettings, run_id: UUID, output: TextIO) -> int:
     """Wait until a run's events are stored and its account is closed; 0 if they are."""
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     state = "unknown"
-    with closing(connect(settings)) as connection:
+    with closing(connect_patiently(settings, Event())) as connection:
         while time.monotonic() < deadline:
             with connection, connection.cursor() as cursor:
                 cursor.execute(_FIND, (str(run_id),))
