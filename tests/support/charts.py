@@ -110,8 +110,10 @@ def pods(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
         elif row["kind"] == "SparkApplication":
             for role in ("driver", "executor"):
                 template = copies.deepcopy(spec[role]["template"])
-                # The operator's share.
+                # The Spark operator adds the image, and labels in the order in which they win.
                 template["spec"]["containers"][0]["image"] = spec["image"]
+                own = spec[role].get("labels", {})
+                template["metadata"]["labels"] |= row["metadata"]["labels"] | own
                 yield f"{place}/{role}", template
         elif "template" in spec and "spec" in spec["template"]:
             yield place, spec["template"]

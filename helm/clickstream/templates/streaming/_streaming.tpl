@@ -38,9 +38,17 @@ spark.task.maxFailures: "16"
 -Xss8m -XX:+UseParallelGC
 {{- end -}}
 
+{{- /* Labels that select the driver and nothing else. */ -}}
+{{- define "clickstream.streaming.driverLabels" -}}
+{{ include "clickstream.selectorOf" (dict "root" . "component" "streaming") }}
+app.kubernetes.io/component: streaming
+app.kubernetes.io/part-of: clickstream
+{{- end -}}
+
 {{- /* Labels that select executors and nothing else. */ -}}
 {{- define "clickstream.streaming.executorLabels" -}}
 {{ include "clickstream.selectorOf" (dict "root" . "component" "streaming-executor") }}
+app.kubernetes.io/component: streaming-executor
 app.kubernetes.io/part-of: clickstream
 {{- end -}}
 
@@ -103,11 +111,15 @@ spec:
       emptyDir: {sizeLimit: 1Gi}
 {{- end -}}
 
-{{- /* The driver's container, without its image and size, which a Spark operator sets. */ -}}
+{{- /*
+The driver's container, without its image and size, which a Spark operator sets, and without a
+readiness probe: under the Spark operator, executors find the driver through a service that
+publishes only ready addresses, so a driver that waits for executors would never become ready.
+*/ -}}
 {{- define "clickstream.streaming.driverContainer" -}}
 env:
   {{- include "clickstream.environment" (dict "prefix" "CLICKSTREAM_STREAMING_" "settings" (include "clickstream.streaming.settings" .)) | nindent 2 }}
-# Readiness takes a JVM's start; being alive does not.
+# The process answers /healthz before it starts a JVM.
 startupProbe:
   httpGet: {path: /healthz, port: metrics}
   periodSeconds: 2
@@ -117,11 +129,6 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
-readinessProbe:
-  httpGet: {path: /readyz, port: metrics}
-  periodSeconds: 2
-  timeoutSeconds: 5
-  failureThreshold: 3
 terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   {{- include "clickstream.containerSecurity" . | nindent 2 }}
