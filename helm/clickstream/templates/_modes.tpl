@@ -7,16 +7,16 @@
 {{- if eq $kafka.mode "strimzi" -}}
 {{- $own := $kafka.strimzi -}}
 {{- if gt ($own.replicationFactor | int) ($own.brokers.replicas | int) -}}
-{{- fail (printf "kafka.strimzi.replicationFactor is %v, but kafka.strimzi.brokers.replicas only %v: a topic's copies need a broker each" $own.replicationFactor $own.brokers.replicas) -}}
+{{- fail (printf "kafka.strimzi.replicationFactor is %v, but kafka.strimzi.brokers.replicas only %v: a topic's copies need a broker each" (int64 $own.replicationFactor) (int64 $own.brokers.replicas)) -}}
 {{- end -}}
 {{- if gt ($own.minInSyncReplicas | int) ($own.replicationFactor | int) -}}
-{{- fail (printf "kafka.strimzi.minInSyncReplicas is %v, but kafka.strimzi.replicationFactor only %v: no record could ever be sent" $own.minInSyncReplicas $own.replicationFactor) -}}
+{{- fail (printf "kafka.strimzi.minInSyncReplicas is %v, but kafka.strimzi.replicationFactor only %v: no record could ever be sent" (int64 $own.minInSyncReplicas) (int64 $own.replicationFactor)) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq $postgres.mode "cnpg" -}}
 {{- $own := $postgres.cnpg -}}
 {{- if ge ($own.synchronous.number | int) ($own.instances | int) -}}
-{{- fail (printf "postgres.cnpg.synchronous.number is %v, but there are only %v other instances: no batch could ever be written" $own.synchronous.number (sub $own.instances 1)) -}}
+{{- fail (printf "postgres.cnpg.synchronous.number is %v, but there are only %v other instances: no batch could ever be written" (int64 $own.synchronous.number) (sub (int64 $own.instances) 1)) -}}
 {{- end -}}
 {{- if and $own.backup.enabled (not $own.backup.destinationPath) -}}
 {{- fail "postgres.cnpg.backup.enabled needs postgres.cnpg.backup.destinationPath, such as s3://backups/clickstream" -}}

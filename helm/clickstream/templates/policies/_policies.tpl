@@ -9,7 +9,7 @@
 {{- define "clickstream.policy.toApiServer" -}}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}
-    - {protocol: TCP, port: {{ . }}}
+    - {protocol: TCP, port: {{ int64 . }}}
     {{- end }}
 {{- end -}}
 
