@@ -36,6 +36,16 @@ pod:
     {{- end }}
 {{- end -}}
 
+{{- /* Partitions of one of the chart's topics: (dict "root" $ "topic" TOPIC). */ -}}
+{{- define "clickstream.kafka.partitions" -}}
+{{- $events := int64 .root.Values.streaming.eventsPartitions -}}
+{{- if and (hasPrefix "clickstream.events." .topic.metadata.name) $events -}}
+{{- $events -}}
+{{- else -}}
+{{- int64 .topic.spec.partitions -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "clickstream.kafka.pool" -}}
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaNodePool
