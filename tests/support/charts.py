@@ -17,7 +17,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CLICKSTREAM", "NOTES", "WAYS", "pods", "printing_copy", "rendered"]
+__all__ = ["CLICKSTREAM", "NOTES", "WAYS", "documents", "pods", "printing_copy", "rendered"]
 
 CLICKSTREAM = Path(__file__).parents[2] / "helm" / "clickstream"
 _PROFILES = {"defaults": (), "dev": ("-f", str(CLICKSTREAM / "values-dev.yaml")),
@@ -96,7 +96,15 @@ def printing_copy(chart: Path, folder: Path) -> Path:
 def rendered(helm: Callable[..., str], way: str, *more: str) -> list[dict[str, Any]]:
     """Return what a way to install renders."""
     text = helm("template", "shop", "--namespace", "clickstream", *WAYS[way], *more)
-    return [row for row in yaml.safe_load_all(text) if row]
+    return documents(text)
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """Return the objects of a YAML text, without the empty ones.
+
+    libyaml's parser is ten times as fast as PyYAML's, and a release is long.
+    """
+    return [row for row in yaml.load_all(text, Loader=yaml.CSafeLoader) if row]
 
 
 def pods(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,8 +2,7 @@
 
 Owns where each comes from: ``PATH``, else the ``shared/lab`` folder beside the project, else the
 cache, into which it is built once from pinned Go modules by the Go on ``PATH`` or, where there is
-none, by Go's wheel. As a script it sees to all of them, so that no test waits for a build. It does
-not know what they are used for.
+none, by Go's wheel. As a script it provides all of them, so that no test waits for a build.
 """
 
 from __future__ import annotations
@@ -49,8 +48,7 @@ PROGRAMS = {
     "promtool": _Source(
         "github.com/prometheus/prometheus/cmd/promtool@v0.316.0", tags="remove_all_sd"
     ),
-    "kubeconform": _Source("github.com/yannh/kubeconform/cmd/kubeconform", "helm"),
-    "helm": _Source("helm.sh/helm/v3/cmd/helm", "helm"),
+    "kubeconform": _Source("github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"),
     "etcd": _Source("go.etcd.io/etcd/server/v3", "etcd"),
     # API server, controllers and kubectl, each by the name it is called by.
     "kube": _Source(".", "kube"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from charts import documents
 from clickstream_operator.settings import settings_from
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ VALUES = {
 
 def _rendered(helm: Callable[..., str], *options: str) -> list[dict[str, Any]]:
     text = helm("template", "shop", "--namespace", "charts", *options)
-    return [row for row in yaml.safe_load_all(text) if row]
+    return documents(text)
 
 
 def _operator(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
+from charts import documents
 from clickstream_console import settings
 from clickstream_console.settings import settings_from
 
@@ -20,9 +20,7 @@ KAFKA = ("--set", "kafka.mode=external", "--set", "kafka.external.bootstrapServe
 def _console(helm: Callable[..., str], *options: str) -> dict[str, dict[str, Any]]:
     text = helm("template", "shop", "--namespace", "charts", *KAFKA, *options)
     return {
-        row["kind"]: row
-        for row in yaml.safe_load_all(text)
-        if row and row["metadata"]["name"] == "shop-console"
+        row["kind"]: row for row in documents(text) if row["metadata"]["name"] == "shop-console"
     }
 
 

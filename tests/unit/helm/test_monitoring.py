@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from charts import documents
 from clickstream_dashboards.build import DASHBOARDS, dashboard_json
 from clickstream_dashboards.rules import THRESHOLDS
 
@@ -22,7 +23,7 @@ _OTHER_KINDS = ("kafka.strimzi.io/v1", "postgresql.cnpg.io/v1", "sparkoperator.k
 
 def _rendered(helm: Callable[..., str], *options: str) -> list[dict[str, Any]]:
     text = helm("template", "shop", "--namespace", "charts", *options)
-    return [row for row in yaml.safe_load_all(text) if row]
+    return documents(text)
 
 
 def _camel(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts import NOTES, printing_copy
+from charts import NOTES, documents, printing_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _given(helm: Callable[..., str], chart: Path, *options: str) -> dict[str, dict[str, Any]]:
     """Return what each operator's chart is given, by its name."""
     text = helm("template", "operators", "--namespace", "operators", *options, chart=chart)
-    rows = [row for row in yaml.safe_load_all(text) if row]
+    rows = documents(text)
     return {
         row["metadata"]["name"]: yaml.safe_load(row["data"]["text"])
         for row in rows
@@ -132,7 +132,7 @@ def test_a_wrong_value_is_refused_with_its_path(
 
 def test_the_notes_say_what_there_is(helm: Callable[..., str], chart: Path) -> None:
     """Each operator is named with whether it is there, and how to go on."""
-    rows = yaml.safe_load_all(helm("template", "operators", chart=chart))
+    rows = documents(helm("template", "operators", chart=chart))
     (notes,) = (row["data"]["text"] for row in rows if row and row["metadata"]["name"] == NOTES)
     for name in NAMES:
         assert re.search(rf"{name} +{'yes' if DEFAULTS[name]['enabled'] else 'no'}\n", notes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from charts import documents
 from clickstream_migrations import settings as migrations
 from clickstream_streaming import settings as streaming
 
@@ -30,7 +31,7 @@ MODES = {
 
 def _rendered(helm: Callable[..., str], mode: str, *options: str) -> list[dict[str, Any]]:
     text = helm("template", "shop", "--namespace", "charts", *_apis(), *MODES[mode], *options)
-    return [row for row in yaml.safe_load_all(text) if row]
+    return documents(text)
 
 
 def _apis() -> Iterator[str]:

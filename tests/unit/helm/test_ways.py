@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts import CLICKSTREAM, NOTES, WAYS, pods, printing_copy, rendered
+from charts import CLICKSTREAM, NOTES, WAYS, documents, pods, printing_copy, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,7 +331,7 @@ def test_the_notes_name_what_there_is(helm: Callable[..., str], tmp_path: Path) 
 
     def notes(way: str) -> str:
         text = helm("template", "shop", "-n", "clickstream", *WAYS[way], chart=copy)
-        rows = [row for row in yaml.safe_load_all(text) if row]
+        rows = documents(text)
         return next(row["data"]["text"] for row in rows if row["metadata"]["name"] == NOTES)
 
     own = notes("dev/strimzi/cnpg/spark-operator")
