@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from charts import WAYS, rendered
-from go_programs import go_program
+from databases import Database, DatabaseServer
+from helm_engine import Helm
 from hypothesis import settings
 from pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from uuid import UUID
 
 # How long an example takes is the machine's affair.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
-
-CHART = Path(__file__).parents[1] / "helm" / "clickstream"
-KINDS = (
-    "kafka.strimzi.io/v1",
-    "monitoring.coreos.com/v1",
-    "postgresql.cnpg.io/v1",
-    "sparkoperator.k8s.io/v1beta2",
-)
-"""What a cluster with the operators knows."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,23 +45,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share services in one worker, so that each service starts once.
+
+    The faults have a pipeline of their own: while one waits for a time-out, the other works.
+    """
+    for item in items:
+        folder, file = item.path.parent.name, item.path.stem
+        if folder == "faults":
+            group = folder
+        elif "pipeline" in getattr(item, "fixturenames", ()):
+            group = "pipeline"
+        elif folder == "integration":
+            group = file
+        else:
+            continue
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
-def helm() -> Callable[..., str]:
-    """Run Helm on one of our charts; return what it prints, or raise with what it says."""
-    program = str(go_program("helm"))
-
-    def run(verb: str, *arguments: str, chart: Path = CHART, kinds: tuple[str, ...] = KINDS) -> str:
-        release = arguments[:1] if verb == "template" else ()
-        version = ("--kube-version", "1.34.0") if verb == "template" else ()
-        known = [word for kind in kinds if release for word in ("--api-versions", kind)]
-        return subprocess.run(
-            [program, verb, *release, str(chart), *arguments[len(release) :], *version, *known],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-
-    return run
+def helm() -> Helm:
+    """Return Helm; it renders and lints our charts."""
+    return Helm()
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +82,26 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     folder: Path = tmp_path_factory.mktemp("pipeline")
     with Pipeline(folder, has_disks=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stored_run(pipeline: Pipeline) -> UUID:
+    """Return a run that has ended, with its last event stored."""
+    run_id = pipeline.generate()
+    pipeline.drain()
+    return run_id
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """PostgreSQL with a migrated database to copy, without Kafka and Spark."""
+    server = DatabaseServer(tmp_path_factory.mktemp("databases"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(database_server: DatabaseServer) -> Iterator[Database]:
+    """Return a database of the test's own, with its tables."""
+    with database_server.database() as copied:
+        yield copied

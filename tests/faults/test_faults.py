@@ -45,10 +45,13 @@ _FAULTY = _STEADY + (
 _AGAIN = "is tried again"
 
 
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    """How many kills a scenario has; a third of what a generator's test has, but two at least."""
-    return max(2, int(request.config.getoption("--kills")) // 3)
+_OFTEN = pytest.mark.parametrize("often", [False, pytest.param(True, marks=pytest.mark.slow)])
+"""One kill, which `make test` plays, and as many as ``--kills`` says."""
+
+
+def _kills(request: pytest.FixtureRequest, *, often: bool) -> int:
+    """Return how many kills a scenario has: a third of what a generator's test has."""
+    return max(3, int(request.config.getoption("--kills")) // 3) if often else 1
 
 
 @pytest.fixture
@@ -57,9 +60,13 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
 
 
-def test_the_job_is_killed(pipeline: Pipeline, kills: int, results: Path) -> None:
-    """F3: at any moment, before the sink's commit and after it."""
-    points = ("before_sink_commit", "after_sink_commit", "")
+@_OFTEN
+def test_the_job_is_killed(
+    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
+) -> None:
+    """F3: at any moment, after the sink's commit and before it."""
+    points = ("after_sink_commit", "before_sink_commit", "")
+    kills = _kills(request, often=often)
     armed = [KillStreaming(points[at % len(points)]) for at in range(kills)]
     steps: list[Action] = [Load(_FAULTY)]
     for kill in (*armed, KillStreaming()):
@@ -68,15 +75,23 @@ def test_the_job_is_killed(pipeline: Pipeline, kills: int, results: Path) -> Non
     assert is_right(play(pipeline, "F3 kill -9 of the job", [*steps, Drain()], results), 120)
 
 
-def test_the_broker_is_killed(pipeline: Pipeline, kills: int, results: Path) -> None:
+@_OFTEN
+def test_the_broker_is_killed(
+    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
+) -> None:
     """F4: under load."""
+    kills = _kills(request, often=often)
     steps = [Load(_FAULTY), *shuffled([KillKafka()] * kills, seed=4), Drain()]
 
     assert is_right(play(pipeline, "F4 kill -9 of the broker", steps, results), 90)
 
 
-def test_the_database_is_killed(pipeline: Pipeline, kills: int, results: Path) -> None:
+@_OFTEN
+def test_the_database_is_killed(
+    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
+) -> None:
     """F5: under load."""
+    kills = _kills(request, often=often)
     steps = [Load(_FAULTY), *shuffled([KillPostgres()] * kills, seed=5), Drain()]
 
     assert is_right(play(pipeline, "F5 kill -9 of PostgreSQL", steps, results), 60)
@@ -89,6 +104,7 @@ def test_a_connection_is_reset_in_mid_copy(pipeline: Pipeline, results: Path) ->
     assert is_right(play(pipeline, "F6 connection reset in mid-COPY", steps, results), 60)
 
 
+@pytest.mark.slow
 def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: neither end hears of the other any more; both notice in time, and go on."""
     steps = [Load(_FAULTY), Wait(1), ForgetConnections("postgres", _AGAIN), Drain()]
@@ -99,7 +115,7 @@ def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: 
     assert max(figures.detect_seconds) < 30
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: the same towards Kafka; each partition's client notices by itself, in its turn."""
     steps = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
@@ -107,6 +123,7 @@ def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Pa
     assert is_right(play(pipeline, "F6 half-open to Kafka", steps, results), 150)
 
 
+@pytest.mark.slow
 def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> None:
     """F7: PostgreSQL goes first and comes back first, Kafka follows."""
     steps = [Load(_FAULTY), Wait(1), Part(("postgres", "kafka"), _AGAIN), Drain()]
@@ -118,8 +135,8 @@ def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> No
     ("name", "component"),
     [
         ("postgres", "postgres"),
-        pytest.param("kafka", "kafka", marks=pytest.mark.long),
-        pytest.param("checkpoints", "streaming", marks=pytest.mark.long),
+        pytest.param("kafka", "kafka", marks=pytest.mark.slow),
+        pytest.param("checkpoints", "streaming", marks=pytest.mark.slow),
     ],
 )
 def test_a_disk_is_full(pipeline: Pipeline, results: Path, name: str, component: str) -> None:
@@ -131,27 +148,18 @@ def test_a_disk_is_full(pipeline: Pipeline, results: Path, name: str, component:
     assert is_right(play(pipeline, f"F8 disk full: {name}", steps, results), 120)
 
 
-def _count(pipeline: Pipeline, query: str) -> int:
-    """Return the one number that a query gives; 0 without a row."""
-    connection = pipeline.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        (count,) = cursor.fetchone() or (0,)
-    connection.close()
-    return int(count or 0)
-
-
 _LATE = "SELECT late_events FROM ops.progress WHERE query = 'events'"
 _REJECTED = "SELECT count(*) FROM ops.rejected_events"
 _STORED = "SELECT count(*) FROM raw.events"
 
 
+@pytest.mark.slow
 def test_the_streams_clock_is_set(pipeline: Pipeline, results: Path) -> None:
     """F9: ahead, back and right again; the broker's clock says what is late or to come."""
-    before = _count(pipeline, _LATE)
+    before = pipeline.count(_LATE)
 
     def none_is_late(stage: Stage) -> str:
-        assert _count(stage.pipeline, _LATE) == before
+        assert stage.pipeline.count(_LATE) == before
         return "0 events late or dropped"
 
     steps = [Load(_FAULTY), Wait(1), SetClock(("+1d", "-1h", "+0")), Drain(), Check(none_is_late)]
@@ -164,12 +172,12 @@ def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None
     before = {}
 
     def note(stage: Stage) -> str:
-        before["late"] = _count(stage.pipeline, _LATE)
+        before["late"] = stage.pipeline.count(_LATE)
         return ""
 
     def all_are_late(stage: Stage) -> str:
-        late = _count(stage.pipeline, _LATE) - before["late"]
-        assert late == _count(stage.pipeline, f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
+        late = stage.pipeline.count(_LATE) - before["late"]
+        assert late == stage.pipeline.count(f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
         return f"{late} late by their clock, {late} stored"
 
     steps = [
@@ -191,19 +199,17 @@ def test_one_event_of_the_far_future_drops_no_other(pipeline: Pipeline, results:
 def test_poison_gives_one_reject_each_and_stops_nothing(pipeline: Pipeline, results: Path) -> None:
     """F10: every kind of unfit record stands once among the rejects, whole, with its reason."""
     kinds = poison()
-    before = _count(pipeline, _REJECTED)
+    before = pipeline.count(_REJECTED)
 
     def one_reject_each(stage: Stage) -> str:
-        connection = stage.pipeline.connect()
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT payload, reason FROM ops.rejected_events WHERE key = 'poison'")
-            rows = cursor.fetchall()
-        connection.close()
+        rows = stage.pipeline.rows(
+            "SELECT payload, reason FROM ops.rejected_events WHERE key = 'poison'"
+        )
         found = {value if value is None else bytes(value): reason for value, reason in rows}
         assert {name: found.get(value) for name, (value, _) in kinds.items()} == {
             name: reason for name, (_, reason) in kinds.items()
         }
-        rejects = _count(stage.pipeline, _REJECTED) - before
+        rejects = stage.pipeline.count(_REJECTED) - before
         assert rejects == len(kinds) + 1
         return f"{rejects} kinds, one reject each"
 
@@ -238,12 +244,12 @@ def test_events_and_tables_change_under_the_stream(pipeline: Pipeline, results: 
             "ALTER TABLE mart.visits DROP COLUMN IF EXISTS margin_minor",
         ),
     )
-    rejected = _count(pipeline, _REJECTED)
+    rejected = pipeline.count(_REJECTED)
 
     def both_are_read(stage: Stage) -> str:
         stage.figures.strangers.append(run_id)
-        assert _count(stage.pipeline, f"{_STORED} WHERE run_id = '{run_id}'") == 2
-        assert _count(stage.pipeline, _REJECTED) == rejected
+        assert stage.pipeline.count(f"{_STORED} WHERE run_id = '{run_id}'") == 2
+        assert stage.pipeline.count(_REJECTED) == rejected
         return "0 rejects, 0 s away"
 
     steps = [Load(_STEADY), Wait(1), Produce(events), alter, Drain(), Check(both_are_read)]
@@ -258,22 +264,22 @@ def test_a_second_producer_sends_a_tenth_again(pipeline: Pipeline, results: Path
     assert is_right(play(pipeline, "F13 a tenth of the records again", steps, results))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -> None:
     """F14: beyond the watermark each counts once, though the job dies before it ends the batch."""
     before = {}
 
     def note(stage: Stage) -> str:
-        before["late"] = _count(stage.pipeline, _LATE)
+        before["late"] = stage.pipeline.count(_LATE)
         return ""
 
     def none_is_late(stage: Stage) -> str:
-        assert _count(stage.pipeline, _LATE) == before["late"]
+        assert stage.pipeline.count(_LATE) == before["late"]
         return ""
 
     def all_are_late(stage: Stage) -> str:
-        late = _count(stage.pipeline, _LATE) - before["late"]
-        stored = _count(stage.pipeline, f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
+        late = stage.pipeline.count(_LATE) - before["late"]
+        stored = stage.pipeline.count(f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
         assert late == stored == 900
         return f"{stored} planted beyond the watermark, {late} counted"
 
@@ -287,7 +293,7 @@ def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -
     assert is_right(play(pipeline, "F14 late events", steps, results))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) -> None:
     """F15: a broken or foreign one is refused by name, and one that is lost is not missed."""
     steps = [
@@ -306,7 +312,7 @@ def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) 
     assert is_right(play(pipeline, "F15 checkpoint foreign, broken, lost", steps, results), 120)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_records_expire_before_they_are_read(pipeline: Pipeline, results: Path) -> None:
     """F16: the stream ends by name, and begins anew only when somebody has said so."""
     steps = [Load(SIMULATION), Drain(), ExpireRecords(), Load(SIMULATION), Drain()]

@@ -48,8 +48,7 @@ def test_what_is_destroyed_comes_back(tmp_path: Path) -> None:
         back_up(before.postgres, backup)
         with pytest.raises(BackupUnfit, match="not empty"):
             back_up(before.postgres, backup)
-        assert before.generator.process.wait(60) == 0
-        before._running.remove(before.generator)
+        before.wait_for_generator(60)
         before.drain()
         stored = before.verify().events_stored
     with pytest.raises(BackupUnfit, match="there is a database"):

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# Unless `make test` has seen to it, the API server is built here.
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.slow
 
 GOLDEN = ROOT / "tests" / "golden" / "operator"
 DEFINITIONS = ROOT.parent / "shared" / "crds"

@@ -22,6 +22,7 @@ from relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from playwright.sync_api import Browser, Page
 
@@ -35,9 +36,9 @@ PATHS = (
 
 
 @pytest.fixture(scope="module")
-def relay(pipeline: Pipeline) -> Iterator[Relay]:
-    """What stands between the console and the database, after a whole run."""
-    pipeline.drain(pipeline.generate())
+def relay(pipeline: Pipeline, stored_run: UUID) -> Iterator[Relay]:
+    """Return a relay between the console and the database of a stored run."""
+    assert stored_run
     with Relay(pipeline.postgres.port) as running:
         yield running
 
@@ -48,7 +49,7 @@ def url(pipeline: Pipeline, relay: Relay) -> Iterator[str]:
     process = pipeline.start_console(relay.port)
     yield pipeline.console_url
     process.stop()
-    pipeline._running.remove(process)
+    pipeline.discard(process)
 
 
 @pytest.fixture

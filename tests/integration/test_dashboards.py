@@ -46,8 +46,7 @@ def shown(pipeline: Pipeline) -> Shown:
     pipeline.begin(_SIMULATION)
     wait_until(lambda: pipeline.acknowledged() > 0, "the generator sends")
     texts = [_scraped(pipeline, "generator")]
-    assert pipeline.generator.process.wait(120) == 0
-    pipeline._running.remove(pipeline.generator)
+    pipeline.wait_for_generator()
     pipeline.drain()
     writer = pipeline.postgres.connect(WRITER)
     note(writer, verify(writer))
@@ -77,7 +76,7 @@ def _scraped_console(pipeline: Pipeline) -> str:
                 text = str(answer.read().decode())
     finally:
         process.stop()
-        pipeline._running.remove(process)
+        pipeline.discard(process)
     return text
 
 

@@ -89,11 +89,12 @@ def _is_whole(run: GeneratorRun, start_seconds: float) -> None:
     assert sum(row["purchase_events"] for row in minutes) == bought
 
 
-def test_a_run_killed_many_times_equals_one_never_killed(
-    begin: Callable[..., GeneratorRun], pytestconfig: pytest.Config
+@pytest.mark.parametrize("often", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_killed_run_equals_undisturbed_run(
+    begin: Callable[..., GeneratorRun], pytestconfig: pytest.Config, *, often: bool
 ) -> None:
-    """``kill -9`` at random moments under load: not an event more, less or other."""
-    kills = pytestconfig.getoption("--kills")
+    """``kill -9`` at random moments under load adds, loses and changes no event."""
+    kills = int(pytestconfig.getoption("--kills")) if often else 2
     start_seconds, start_time = _now()
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
     run = begin(_simulation(4_000, 4_000 * 15 * kills, late), start_time=start_time)

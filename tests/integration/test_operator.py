@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# Unless `make test` has seen to it, the API server is built here.
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.slow
 
 _MANY = 200
 _MANY_SECONDS = 60.0

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import json
 import random
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from batches import refusal, write_batch, writer_settings
+from batches import write_batch
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
-from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_local.postgres import OWNER
-from clickstream_local.stack import Stack
-from clickstream_local.state import StateFolder
+from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of
+from databases import batch_process
 from pipeline import wait_until
 from psycopg2.extras import Json
-from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from clickstream_contract.fields import Field
-    from clickstream_streaming.settings import Settings
-    from psycopg2.extensions import connection as Connection
+    from databases import Database
     from psycopg2.extensions import cursor as Cursor
 
 pytestmark = pytest.mark.services
@@ -43,47 +36,6 @@ SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_eve
     (SELECT sum(records) FROM ops.quality_minute), (SELECT sum(events) FROM mart.traffic_minute),
     (SELECT count(*) FROM mart.visits), (SELECT count(*) FROM ops.batches)
 """
-
-
-@dataclass(frozen=True)
-class _Database:
-    owner: Connection
-    settings: Settings
-    connect: Callable[[], Connection]
-
-    def ask(self, query: str) -> tuple[Any, ...]:
-        with self.owner, self.owner.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchone() or ()
-
-    def write(self, records: list[bytes], topic: str = EVENTS.name) -> dict[str, Any]:
-        """Run the only batch there is, as Spark does: in a process of its own."""
-        return self._run(write_batch, records, 0, topic)
-
-    def refusal(self, records: list[bytes]) -> str:
-        """Return with which words it is refused."""
-        return self._run(refusal, records)
-
-    def _run(self, what: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401
-        with _process() as pool:
-            return pool.submit(what, self.settings, *given).result()
-
-
-def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[_Database]:
-    """A database of the test's own, with its tables."""
-    stack = Stack(StateFolder(tmp_path), Console(quiet=True), lambda _text: None)
-    try:
-        stack.start_postgres()
-        owner = stack.postgres.connect(OWNER)
-        yield _Database(owner, writer_settings(stack), lambda: stack.postgres.connect(OWNER))
-        owner.close()
-    finally:
-        stack.stop()
 
 
 def _records() -> list[bytes]:
@@ -98,7 +50,7 @@ def _records() -> list[bytes]:
     return [body, body, b'{"it\'s": "none"']
 
 
-def test_a_batch_that_runs_twice_changes_nothing(database: _Database) -> None:
+def test_a_batch_that_runs_twice_changes_nothing(database: Database) -> None:
     """It says so, and every count stays."""
     first = database.write(records := _records())
     before = database.ask(_COUNTS)
@@ -127,9 +79,9 @@ def _numbered(*numbers: int) -> list[bytes]:
     ]
 
 
-def test_what_another_process_has_stored_is_known_all_the_same(database: _Database) -> None:
+def test_what_another_process_has_stored_is_known_all_the_same(database: Database) -> None:
     """A process looks for what goes back behind what it has stored; the key tells the rest."""
-    with _process() as one, _process() as other:
+    with batch_process() as one, batch_process() as other:
         for writer, batch_id, numbers, duplicates in (
             (one, 0, (1, 2, 3), 0),
             (other, 1, (4, 5, 6), 0),
@@ -150,14 +102,14 @@ def test_what_another_process_has_stored_is_known_all_the_same(database: _Databa
     )
 
 
-def test_two_writers_of_one_visit_become_one_after_the_other(database: _Database) -> None:
+def test_two_writers_of_one_visit_become_one_after_the_other(database: Database) -> None:
     """A record under another key is in another partition: its visit is whole all the same."""
     events = [
         json.dumps(sample_event("page_view") | {"event_id": str(uuid4())}).encode()
         for _ in range(2)
     ]
     waiting = "SELECT count(*) = %d FROM pg_locks WHERE NOT granted"
-    with _process() as one, _process() as other, database.owner.cursor() as cursor:
+    with batch_process() as one, batch_process() as other, database.owner.cursor() as cursor:
         cursor.execute("LOCK TABLE mart.dim_user IN EXCLUSIVE MODE")
         writing = []
         try:
@@ -181,7 +133,7 @@ FROM generate_series(now(), now() + interval '9 min', interval '1 min') AS momen
 
 
 @pytest.mark.parametrize("wanted", [_MEET_RUN, _COUNT_REJECTS], ids=["run", "rejects"])
-def test_writers_wait_for_what_they_share_only_at_the_end(database: _Database, wanted: str) -> None:
+def test_writers_wait_for_what_they_share_only_at_the_end(database: Database, wanted: str) -> None:
     """Whoever has to wait for a row that all writers want has written its events by then."""
     records = _records()
     waits = """
@@ -207,7 +159,7 @@ def _asked(cursor: Cursor, query: str) -> bool:
     return bool(answer)
 
 
-def test_days_that_are_dropped_do_not_come_back(database: _Database) -> None:
+def test_days_that_are_dropped_do_not_come_back(database: Database) -> None:
     """What retention has taken away, no table knows: only the noted offsets keep it out."""
     records = _records()
     database.write(records)
@@ -219,7 +171,7 @@ def test_days_that_are_dropped_do_not_come_back(database: _Database) -> None:
     assert database.ask(_COUNTS) == before
 
 
-def test_a_batch_with_another_end_is_refused_by_name(database: _Database) -> None:
+def test_a_batch_with_another_end_is_refused_by_name(database: Database) -> None:
     """A checkpoint that was put back plans it anew: what came since is not passed over."""
     records = _records()
     database.write(records)
@@ -231,7 +183,7 @@ def test_a_batch_with_another_end_is_refused_by_name(database: _Database) -> Non
     assert database.ask(_COUNTS) == before
 
 
-def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: _Database) -> None:
+def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: Database) -> None:
     """A visit across midnight is there only in part: it stays as the stream had made it."""
     visit = sample_event("view_item") | {"session_id": str(uuid4()), "run_id": str(uuid4())}
     moments = ("2020-01-01T23:59:00.000Z", "2020-01-02T00:01:00.000Z", "2020-01-02T00:02:00.000Z")
@@ -251,7 +203,7 @@ def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: _Databa
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)
 
 
-def test_a_rebuild_waits_for_days_that_are_being_dropped(database: _Database) -> None:
+def test_a_rebuild_waits_for_days_that_are_being_dropped(database: Database) -> None:
     """It would take what is left of those days' visits for wrong, and away."""
     database.write(_records())
     watched, rebuilding = database.connect(), database.connect()
@@ -270,17 +222,17 @@ def test_a_rebuild_waits_for_days_that_are_being_dropped(database: _Database) ->
     assert database.ask("SELECT sum(events) FROM mart.visits") == (1,)
 
 
-def test_an_event_of_a_day_that_was_dropped_is_stored(database: _Database) -> None:
+def test_an_event_of_a_day_that_was_dropped_is_stored(database: Database) -> None:
     """A worker remembers which days have a table; one of them may be gone."""
     records = _records()
     late = json.dumps(json.loads(records[0]) | {"event_id": str(uuid4())}).encode()
-    with _process() as pool:
+    with batch_process() as pool:
         pool.submit(write_batch, database.settings, records).result()
         assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
         assert pool.submit(write_batch, database.settings, [late], 1).result()["stored"] == 1
 
 
-def test_boards_keep_the_days_that_were_dropped(database: _Database) -> None:
+def test_boards_keep_the_days_that_were_dropped(database: Database) -> None:
     """A visit with a pause is two by the 30-minute rule, also when nobody can look any more."""
     visit = sample_event("view_item") | {"session_id": str(uuid4())}
     moments = ("2020-01-01T10:00:00.000Z", "2020-01-01T11:00:00.000Z")
@@ -305,7 +257,7 @@ def test_boards_keep_the_days_that_were_dropped(database: _Database) -> None:
     assert database.ask(board) == before
 
 
-def test_every_table_can_hold_what_the_rules_let_pass(database: _Database) -> None:
+def test_every_table_can_hold_what_the_rules_let_pass(database: Database) -> None:
     """Each field as large as it may be, in every kind of event, whether it belongs there or not."""
     events = [_largest(name) for name in EVENT_NAMES for _ in range(2)]
     strange = sample_event("page_view") | {"event_id": str(uuid4()), "product_id": "alone"}
@@ -335,7 +287,7 @@ def _large(field: Field) -> Any:  # noqa: ANN401  a value of any field
     return "".join(chr(0x10000 + random.randrange(0xFFFF)) for _ in range(field.max_length))  # noqa: S311
 
 
-def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: _Database) -> None:
+def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: Database) -> None:
     """With other ids and times they are two events; the first of them is the order."""
     order = sample_event("purchase")
     events = [
@@ -349,7 +301,7 @@ def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: _Database) 
     assert database.ask("SELECT extract(second FROM ordered_at)::int FROM mart.fact_orders") == (0,)
 
 
-def test_the_ledger_may_say_something_twice_in_one_batch(database: _Database) -> None:
+def test_the_ledger_may_say_something_twice_in_one_batch(database: Database) -> None:
     """An end that is told again is the same end; of a minute's records the furthest counts."""
     row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
         "simulation": "shop", "run_id": str(uuid4()), "shards": 1,
@@ -370,7 +322,7 @@ def test_the_ledger_may_say_something_twice_in_one_batch(database: _Database) ->
                      " SELECT 1")  # fmt: skip
 
 
-def test_the_close_of_a_batch_reads_no_ledger_until_a_run_has_ended(database: _Database) -> None:
+def test_the_close_of_a_batch_reads_no_ledger_until_a_run_has_ended(database: Database) -> None:
     """A ledger grows for as long as its run goes on; what every batch does must not."""
     with database.owner, database.owner.cursor() as cursor:
         run = str(uuid4())

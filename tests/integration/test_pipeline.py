@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -22,52 +24,59 @@ from psycopg2 import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
+    from clickstream_streaming.shell.verification import VerificationReport
     from psycopg2.extensions import connection as Connection
 
 pytestmark = pytest.mark.services
 
 
+@dataclass(frozen=True)
+class FaultyRun:
+    """A stored run with planted faults, and how many records were rejected meanwhile."""
+
+    run_id: UUID
+    rejected: int
+
+
 @pytest.fixture(scope="module")
-def run(pipeline: Pipeline) -> Pipeline:
-    """The pipeline after a whole run."""
-    pipeline.drain(pipeline.generate())
-    return pipeline
+def faulty_run(pipeline: Pipeline) -> FaultyRun:
+    """Return a stored run with every kind of planted fault."""
+    before = pipeline.count(_REJECTED)
+    run_id = pipeline.generate(FAULTS)
+    pipeline.drain()
+    return FaultyRun(run_id, pipeline.count(_REJECTED) - before)
 
 
 @pytest.fixture
-def connection(run: Pipeline) -> Iterator[Connection]:
-    """A connection whose changes are undone."""
-    opened = run.connect()
+def connection(pipeline: Pipeline, stored_run: UUID) -> Iterator[Connection]:
+    """Return a connection to the tables of a stored run; its changes are rolled back."""
+    del stored_run
+    opened = pipeline.connect()
     yield opened
     opened.rollback()
     opened.close()
 
 
-def _one(connection: Connection, query: str, *values: object) -> object:
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        row = cursor.fetchone()
-    assert row is not None
-    return row[0]
-
-
-def _figures(report: object) -> dict[str, int]:
+def _defects(report: VerificationReport) -> dict[str, int]:
     return {name: getattr(report, name) for name in DEFECTS}
 
 
-NOTHING = dict.fromkeys(DEFECTS, 0)
+NONE = dict.fromkeys(DEFECTS, 0)
+_EVENTS_OF_RUN = "SELECT count(*) FROM raw.events WHERE run_id = %s"
+_LOST = "SELECT sum(lost_faults) FROM ops.ledger WHERE run_id = %s"
+_REJECTED = "SELECT count(*) FROM ops.rejected_events"
 
 
-def test_everything_that_was_sent_stands_in_every_table(run: Pipeline) -> None:
-    """A run that was drained has six zeros, and exactly as many events as were asked for."""
-    report = run.verify()
+def test_every_event_is_stored(pipeline: Pipeline, stored_run: UUID) -> None:
+    """A stored run has no defect, all its events, only final sessions, and orders."""
+    report = pipeline.verify()
 
-    assert _figures(report) == NOTHING
-    with run.connect() as connection:
-        assert _one(connection, "SELECT count(*) FROM mart.fact_sessions WHERE NOT is_final") == 0
-        assert _one(connection, "SELECT count(*) FROM mart.fact_orders") != 0
-    connection.close()
+    assert _defects(report) == NONE
+    assert pipeline.count(_EVENTS_OF_RUN, str(stored_run)) == 3_000
+    assert pipeline.count("SELECT count(*) FROM mart.fact_sessions WHERE NOT is_final") == 0
+    assert pipeline.count("SELECT count(*) FROM mart.fact_orders") > 0
 
 
 PLANTED = {
@@ -98,7 +107,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("defect", PLANTED)
-def test_each_kind_of_defect_is_found(run: Pipeline, connection: Connection, defect: str) -> None:
+def test_planted_defect_is_found(pipeline: Pipeline, connection: Connection, defect: str) -> None:
     """A row deleted, doubled, invented or changed makes its own figure 1 or more."""
     with connection.cursor() as cursor:
         cursor.execute(PLANTED[defect])
@@ -106,76 +115,57 @@ def test_each_kind_of_defect_is_found(run: Pipeline, connection: Connection, def
         report = figures_of(cursor)
 
     assert getattr(report, defect) >= 1
-    assert run.verify().is_clean()
+    assert pipeline.verify().is_clean()
 
 
+_END = "  stopAfter: {events: 3000}\n"
 FAULTS = SIMULATION + (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
 )
 
 
-def test_latencies_are_counted_as_events_are_stored(pipeline: Pipeline) -> None:
-    """Each event once, and to a few per cent what its own row tells."""
-    run_id = str(pipeline.generate())
-    pipeline.drain()
-    connection = pipeline.connect()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT events, p50_seconds, p95_seconds FROM ops.latency WHERE run_id = %s",
-            (run_id,),
-        )
-        (counted,) = cursor.fetchall()
-        cursor.execute(
-            "SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY"
-            " extract(epoch FROM ingested_at - event_time)::float8)"
-            " FROM raw.events WHERE run_id = %s",
-            (run_id,),
-        )
-        ((events, stored),) = cursor.fetchall()
-    connection.close()
+def test_latencies_match_the_events(pipeline: Pipeline, stored_run: UUID) -> None:
+    """Each event is counted once, and the quantiles differ by a few per cent at most."""
+    (counted,) = pipeline.rows(
+        "SELECT events, p50_seconds, p95_seconds FROM ops.latency WHERE run_id = %s",
+        str(stored_run),
+    )
+
+    ((events, stored),) = pipeline.rows(
+        "SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY"
+        " extract(epoch FROM ingested_at - event_time)::float8)"
+        " FROM raw.events WHERE run_id = %s",
+        str(stored_run),
+    )
     assert counted[0] == events == 3_000
-    # Counted a little after the rows are written.
+    # The stream counts a little after PostgreSQL has written the rows.
     for one, other in zip(counted[1:], stored, strict=True):
         assert 0.97 * other < one < 1.03 * other + 5
 
 
-def test_planted_faults_are_accounted_for(pipeline: Pipeline) -> None:
-    """With duplicates, late, broken, future and missing events the account still closes."""
-    run_id = pipeline.generate(FAULTS)
-    pipeline.drain(run_id)
-
-    connection = pipeline.connect()
-    planted = _one(
-        connection,
+def test_planted_faults_are_reconciled(pipeline: Pipeline, faulty_run: FaultyRun) -> None:
+    """Duplicated, late, corrupt, future and lost events leave no defect."""
+    run_id = str(faulty_run.run_id)
+    planted = pipeline.count(
         "SELECT sum(future_faults + corrupt_not_json_faults + corrupt_truncated_faults"
         " + corrupt_bad_encoding_faults + corrupt_nul_faults + corrupt_wrong_type_faults"
         " + corrupt_missing_field_faults + corrupt_unknown_value_faults"
         " + corrupt_unknown_version_faults + corrupt_oversized_faults + corrupt_no_value_faults)"
         " FROM ops.ledger WHERE run_id = %s",
-        str(run_id),
+        run_id,
     )
-    lost = _one(
-        connection, "SELECT sum(lost_faults) FROM ops.ledger WHERE run_id = %s", str(run_id)
-    )
-    stored = _one(connection, "SELECT count(*) FROM raw.events WHERE run_id = %s", str(run_id))
-    rejected = _one(
-        connection,
-        "SELECT count(*) FROM ops.rejected_events WHERE kafka_timestamp >="
-        " (SELECT min(sent_at) FROM raw.events WHERE run_id = %s)",
-        str(run_id),
-    )
-    connection.close()
-    report = pipeline.verify()
-    assert _figures(report) == NOTHING
-    assert int(str(stored)) + int(str(lost)) == 3000
-    assert int(str(lost)) > 0
-    assert rejected == planted
+    lost = pipeline.count(_LOST, run_id)
+
+    assert _defects(pipeline.verify()) == NONE
+    assert pipeline.count(_EVENTS_OF_RUN, run_id) + lost == 3_000
+    assert lost > 0
+    assert faulty_run.rejected == planted
 
 
-def test_rejection_is_scored_by_reason(pipeline: Pipeline) -> None:
-    """Every planted fault is recognised for what it is; a reject nobody planted costs precision."""
-    pipeline.drain(pipeline.generate(FAULTS))
+def test_rejection_is_scored_by_reason(pipeline: Pipeline, faulty_run: FaultyRun) -> None:
+    """Each planted fault is rejected for its own reason; an unplanted reject costs precision."""
+    assert faulty_run.rejected > 0
     pipeline.produce(b"nobody planted this")
     pipeline.drain()
 
@@ -189,51 +179,36 @@ def test_rejection_is_scored_by_reason(pipeline: Pipeline) -> None:
     assert scores["not_json"].rejected > scores["not_json"].matched
 
 
-def test_a_killed_generator_goes_on_and_every_table_agrees(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``kill -9`` of the generator, twice, with faults planted: what comes twice is stored once."""
+def test_killed_generator_continues(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two ``kill -9`` of the generator, under planted faults, every table is right."""
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS", "1")
-    # So long that no worker, however late it starts, has caught up before it is killed.
-    pipeline.begin(FAULTS.replace("events: 3000", "events: 20000"))
+    pipeline.begin(FAULTS.replace(_END, ""))
     for _ in range(2):
         wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
-        pipeline.generator.process.kill()
-        pipeline.generator.process.wait()
+        pipeline.kill_generator()
         pipeline.restart_generator()
-    assert pipeline.generator.process.wait(120) == 0
+    wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
+
+    assert pipeline.stop_generator() == 0
     pipeline.drain()
 
-    assert _figures(pipeline.verify()) == NOTHING
-    connection = pipeline.connect()
-    numbers = _one(
-        connection,
-        "SELECT count(*) + (SELECT sum(lost_faults) FROM ops.ledger WHERE run_id = %s)"
-        " FROM raw.events WHERE run_id = %s",
-        str(pipeline.run_id),
-        str(pipeline.run_id),
-    )
-    connection.close()
-    assert int(str(numbers)) == 20_000
+    run_id = str(pipeline.run_id)
+    made = pipeline.count("SELECT sum(events) FROM ops.ledger WHERE run_id = %s", run_id)
+    assert _defects(pipeline.verify()) == NONE
+    assert pipeline.count(_EVENTS_OF_RUN, run_id) + pipeline.count(_LOST, run_id) == made
+    assert made > 2_100
 
 
-def test_a_stopped_generator_has_sent_what_its_ledger_says(pipeline: Pipeline) -> None:
-    """SIGTERM in mid-run: exit code 0, ledger closed, nothing lost."""
-    pipeline.begin(SIMULATION.replace("stopAfter: {events: 3000}", "suspend: false"))
-    connection = pipeline.connect()
-    connection.autocommit = True
-    query = "SELECT count(*) FROM raw.events WHERE run_id = %s"
-    wait_until(
-        lambda: int(str(_one(connection, query, str(pipeline.run_id)))) > 0, "the first rows"
-    )
-    connection.close()
+def test_stopped_generator_closes_its_ledger(pipeline: Pipeline) -> None:
+    """SIGTERM in the middle of a run: exit code 0, and the tables have what the ledger says."""
+    pipeline.begin(SIMULATION.replace(_END, ""))
+    run_id = str(pipeline.run_id)
+    wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
 
-    pipeline.generator.stop()
-    assert pipeline.generator.process.returncode == 0
-    pipeline._running.remove(pipeline.generator)
+    assert pipeline.stop_generator() == 0
     pipeline.drain()
 
-    assert _figures(pipeline.verify()) == NOTHING
+    assert _defects(pipeline.verify()) == NONE
 
 
 def _marts(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
@@ -248,46 +223,49 @@ def _marts(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def test_a_rebuild_of_right_tables_changes_nothing(run: Pipeline) -> None:
-    """The marts that the stream has kept are those that follow from the events, row by row."""
-    connection = run.connect()
-    changed = rebuild(connection)
-    connection.close()
+def test_rebuild_changes_no_right_table(pipeline: Pipeline, stored_run: UUID) -> None:
+    """The tables that the stream keeps are those that follow from the events, row by row."""
+    assert stored_run
+    with closing(pipeline.connect()) as connection:
+        changed = rebuild(connection)
 
     assert changed == {mart.table: 0 for mart in MARTS}
 
 
-def test_a_rebuild_from_nothing_while_the_stream_runs_gives_the_same(pipeline: Pipeline) -> None:
-    """Emptied and rebuilt under load, every mart ends as if nothing had happened."""
-    pipeline.drain(pipeline.generate())
-    connection = pipeline.connect()
-    before = _marts(connection)
-    with connection, connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(mart.table for mart in MARTS)}")
-    rebuild(connection)
-    assert _marts(connection) == before
+def test_rebuild_restores_emptied_tables(pipeline: Pipeline, stored_run: UUID) -> None:
+    """A rebuild of emptied tables gives the rows that were there before."""
+    assert stored_run
+    with closing(pipeline.connect()) as connection:
+        before = _marts(connection)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(mart.table for mart in MARTS)}")
 
-    pipeline.begin()
-    seen = "SELECT count(*) FROM raw.events WHERE run_id = %s"
-    wait_until(
-        lambda: int(str(_one(connection, seen, str(pipeline.run_id)))) > 0, "the run's first rows"
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # batches wait, as in a rebuild
-        cursor.execute("UPDATE mart.traffic_hour SET events = events + 1")
-        cursor.execute("DELETE FROM mart.product_hour")
-    today = datetime.now(tz=UTC).date()
-    rebuild(connection, today - timedelta(days=2), today + timedelta(days=2))
-    connection.rollback()
-    connection.close()
-    assert pipeline.generator.process.wait(60) == 0
-    pipeline._running.remove(pipeline.generator)
+        rebuild(connection)
+
+        assert _marts(connection) == before
+
+
+def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
+    """A rebuild of wrong tables while events come in leaves no defect."""
+    pipeline.begin(SIMULATION.replace(_END, ""))
+    run_id = str(pipeline.run_id)
+    wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
+    with closing(pipeline.connect()) as connection:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # the stream waits
+            cursor.execute("UPDATE mart.traffic_hour SET events = events + 1")
+            cursor.execute("DELETE FROM mart.product_hour")
+        today = datetime.now(tz=UTC).date()
+
+        rebuild(connection, today - timedelta(days=2), today + timedelta(days=2))
+
+        connection.rollback()
+    pipeline.stop_generator()
     pipeline.drain()
+    assert _defects(pipeline.verify()) == NONE
 
-    assert _figures(pipeline.verify()) == NOTHING
 
-
-def test_dropped_days_leave_the_account_closed(connection: Connection) -> None:
+def test_dropped_days_leave_no_defect(connection: Connection) -> None:
     """Days that retention drops are counted, and what is left is still proven."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -309,10 +287,10 @@ def test_dropped_days_leave_the_account_closed(connection: Connection) -> None:
         cursor.execute("SELECT dropped_events FROM ops.shards WHERE run_id = %s", (run_id,))
         assert cursor.fetchone() == (1,)
         report = figures_of(cursor)
-    assert _figures(report) == NOTHING
+    assert _defects(report) == NONE
 
 
-def test_the_rules_in_the_database_are_the_contracts(connection: Connection) -> None:
+def test_quality_rules_are_the_contracts(connection: Connection) -> None:
     """``ops.quality_rules`` says what the stream asks, and every reject names one of them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rule, severity, reason FROM ops.quality_rules")
@@ -325,8 +303,20 @@ def test_the_rules_in_the_database_are_the_contracts(connection: Connection) -> 
         assert cursor.fetchall() == []
 
 
-def test_an_event_of_long_ago_does_not_stop_those_of_today(pipeline: Pipeline) -> None:
-    """However far apart the events of one batch are, each is stored in its own day."""
+@contextmanager
+def _held_batch(pipeline: Pipeline) -> Iterator[None]:
+    """Hold a batch back; what is produced meanwhile comes with the next one."""
+    with closing(pipeline.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # as a rebuild does
+        pipeline.produce(b"held back")
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        wait_until(lambda: pipeline.count(blocked) > 0, "a batch waits")
+        yield
+        connection.rollback()
+
+
+def test_events_far_apart_share_a_batch(pipeline: Pipeline) -> None:
+    """One batch stores an event of today and one of long ago, each in its own day."""
     run_id = str(uuid4())
     moments = ["2001-02-03T04:05:06.007Z", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"]
     events = [
@@ -334,90 +324,71 @@ def test_an_event_of_long_ago_does_not_stop_those_of_today(pipeline: Pipeline) -
         | {"run_id": run_id, "event_id": str(uuid4()), "event_time": moment, "sent_at": moment}
         for moment in moments
     ]
-    pipeline.halt()  # so that one batch gets both
-    pipeline.produce(*(json.dumps(event).encode() for event in events))
-    pipeline.resume()
-    connection = pipeline.connect()
 
-    def stored() -> int:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM raw.events WHERE run_id = %s", (run_id,))
-            (count,) = cursor.fetchone() or (0,)
-        return int(count)
+    with _held_batch(pipeline):
+        pipeline.produce(*(json.dumps(event).encode() for event in events))
 
-    wait_until(lambda: stored() == len(events), "both are stored")
-    connection.close()
+    wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) == len(events), "both are stored")
     pipeline.forget(run_id)
 
 
-def test_a_stream_that_hangs_tells_how_far_it_is_behind(pipeline: Pipeline) -> None:
-    """A batch that cannot be written is no reason to know nothing of what waits."""
-    connection = pipeline.connect()
+def test_held_batch_shows_its_lag(pipeline: Pipeline) -> None:
+    """While a batch cannot be written, the stream's metrics show how much waits."""
 
-    def behind() -> float:
+    def lag() -> float:
         return pipeline.metric("streaming", "clickstream_streaming_lag_records")
 
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # as a rebuild does
-        run_id = pipeline.generate()
-        wait_until(lambda: behind() >= 3_000, "it tells of what waits, though no batch ends")
+    with _held_batch(pipeline):
+        pipeline.generate()
+
+        wait_until(lambda: lag() >= 3_000, "the metrics show what waits")
         assert pipeline.metric("streaming", "clickstream_streaming_lag_seconds") > 0
-    connection.rollback()
-    connection.close()
-    pipeline.drain(run_id)
-    wait_until(lambda: behind() == 0, "it has caught up")
+
+    pipeline.drain()
+    wait_until(lambda: lag() == 0, "the stream has caught up")
 
 
-def test_a_stream_without_its_database_is_not_ready(pipeline: Pipeline) -> None:
-    """It waits and writes nothing; whoever asks is told, and told again when it goes on."""
-    wait_until(pipeline.is_ready, "it works")
+def test_readiness_follows_the_database(pipeline: Pipeline) -> None:
+    """The stream is not ready while it cannot reach its database, and ready again afterwards."""
+    wait_until(pipeline.is_ready, "the stream works")
+
     pipeline.postgres_proxy.part()
     try:
-        wait_until(lambda: not pipeline.is_ready(), "it says so")
+        wait_until(lambda: not pipeline.is_ready(), "the stream is not ready")
     finally:
         pipeline.postgres_proxy.heal()
-    wait_until(pipeline.is_ready, "it goes on")
+
+    wait_until(pipeline.is_ready, "the stream works again")
 
 
-def test_an_odd_event_is_stored_flagged_and_counted(pipeline: Pipeline) -> None:
-    """A flag changes nothing but the mark and the count."""
-    pipeline.drain(pipeline.generate())  # from here on there is a watermark to be behind of
+def test_odd_event_is_flagged(pipeline: Pipeline, stored_run: UUID) -> None:
+    """An odd event is stored with its flags, and each flag is counted once."""
+    assert stored_run  # without a watermark no event is late
     event = sample_event("view_item") | {
         "event_id": str(uuid4()),
         "run_id": str(uuid4()),
         "session_id": str(uuid4()),
         "price_minor": 0,
     }
-    connection = pipeline.connect()
-    connection.autocommit = True
+    flags = "SELECT flags FROM raw.events WHERE event_id = %s"
+    late = "SELECT late_events FROM ops.progress WHERE query = 'events'"
+    late_before = pipeline.count(late)
+
     pipeline.produce(json.dumps(event).encode(), json.dumps(event).encode())
-    query = "SELECT flags FROM raw.events WHERE event_id = %s"
-    with connection.cursor() as cursor:
 
-        def is_stored() -> bool:
-            cursor.execute(query, (event["event_id"],))
-            return cursor.rowcount > 0
-
-        wait_until(is_stored, "the event is stored")
-        assert cursor.fetchall() == [("event_time.late,price_minor.zero",)]
-        cursor.execute(
-            "SELECT rule, records FROM ops.quality_minute WHERE minute = %s ORDER BY rule",
-            (event["event_time"],),
-        )
-        assert cursor.fetchall() == [("event_time.late", 1), ("price_minor.zero", 1)]
-
-        def is_counted() -> bool:
-            cursor.execute("SELECT late_events FROM ops.progress WHERE query = 'events'")
-            return int((cursor.fetchone() or (0,))[0]) >= 1
-
-        # The row is there with its task's commit, the count with the batch's close after it.
-        wait_until(is_counted, "the late event is counted")
-    connection.close()
+    wait_until(lambda: bool(pipeline.rows(flags, event["event_id"])), "the event is stored")
+    assert pipeline.rows(flags, event["event_id"]) == [("event_time.late,price_minor.zero",)]
+    assert pipeline.rows(
+        "SELECT rule, records FROM ops.quality_minute WHERE minute = %s ORDER BY rule",
+        event["event_time"],
+    ) == [("event_time.late", 1), ("price_minor.zero", 1)]
+    # A task commits the row; the batch counts it afterwards.
+    wait_until(lambda: pipeline.count(late) > late_before, "the late event is counted")
     pipeline.forget(str(event["run_id"]))
-    assert _figures(pipeline.verify()) == NOTHING
+    assert _defects(pipeline.verify()) == NONE
 
 
-def test_columns_and_comments_are_the_contracts(connection: Connection) -> None:
+def test_columns_are_the_contracts(connection: Connection) -> None:
     """``raw.events`` and ``ops.ledger`` have the contract's columns, types and comments."""
     for schema, table, fields in (
         ("raw", "events", EVENT_FIELDS),
@@ -438,7 +409,7 @@ def test_columns_and_comments_are_the_contracts(connection: Connection) -> None:
                 assert found[column.name] == expected, column.name
 
 
-def test_every_table_and_column_has_a_comment(connection: Connection) -> None:
+def test_every_column_has_a_comment(connection: Connection) -> None:
     """Nobody has to guess what a column means."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -451,16 +422,21 @@ def test_every_table_and_column_has_a_comment(connection: Connection) -> None:
         assert cursor.fetchall() == []
 
 
-def test_the_reader_cannot_write_and_the_writer_cannot_delete(run: Pipeline) -> None:
-    """Each role can do its work and no more."""
-    for user, statement in (
+@pytest.mark.parametrize(
+    ("user", "statement"),
+    [
         (READER, "UPDATE mart.visits SET events = 0"),
         (READER, "INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')"),
         (WRITER, "DELETE FROM raw.events"),
         (WRITER, "UPDATE raw.events SET simulation = 'x'"),
         (WRITER, "DROP TABLE mart.visits"),
+    ],
+)
+def test_login_has_no_more_rights(pipeline: Pipeline, user: str, statement: str) -> None:
+    """PostgreSQL refuses the reader and the writer what is not their work."""
+    with (
+        closing(pipeline.postgres.connect(user)) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(errors.InsufficientPrivilege),
     ):
-        opened = run.postgres.connect(user)
-        with opened.cursor() as cursor, pytest.raises(errors.InsufficientPrivilege):
-            cursor.execute(statement)
-        opened.close()
+        cursor.execute(statement)

@@ -1,8 +1,8 @@
-"""What the stream refuses at its start, by name, before it reads anything; and what it awaits."""
+"""What the stream refuses before its first read, with which error, and what it waits for."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from pipeline import Pipeline, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from uuid import UUID
 
 pytestmark = pytest.mark.services
 
@@ -25,62 +26,57 @@ _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
 """With a setting of its own a job is not waited for."""
 
 
-@contextmanager
-def _halted(pipeline: Pipeline) -> Iterator[None]:
-    """Keep the stream stopped, with batches and all of them committed; afterwards it works again.
-
-    Whatever has happened. Without a batch that is committed there is nothing to be put back to.
-    """
-    pipeline.drain(pipeline.generate())
-    log = pipeline.state.folder("checkpoints") / "events"
-    wait_until(lambda: _last(log / "offsets") == _last(log / "commits"), "all is committed")
-    pipeline.halt()
-    try:
-        yield
-    finally:
-        pipeline.resume()
-
-
 def _last(log: Path) -> int:
     return max(int(path.name) for path in log.iterdir() if path.name.isdigit())
 
 
 def _refusal(pipeline: Pipeline, **settings: str) -> str:
-    """Start the stream, see it refuse, and return what it says."""
+    """Start the stream, wait until it refuses, and return its log."""
     refused = pipeline.resume(**settings)
     try:
-        wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
+        assert pipeline.wait_until_stream_ends("the stream refuses") == 1
     finally:
         refused.stop()
-        pipeline._running.remove(refused)
-    assert refused.process.returncode == 1
+        pipeline.discard(refused)
     return refused.log_file.read_text(encoding="utf-8")
 
 
-def test_a_wiped_database_is_refused_by_name(pipeline: Pipeline) -> None:
-    """A database without the checkpoint's batches stops the stream before its first read."""
-    connection = pipeline.connect()
-    with _halted(pipeline):
-        with connection, connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE public.kept AS SELECT * FROM ops.batches")
-            cursor.execute("DELETE FROM ops.batches WHERE query = 'events'")
+class TestHaltedStream:
+    """A stream that is stopped with all batches committed, and started on a changed state."""
+
+    @pytest.fixture(scope="class")
+    def halted(self, pipeline: Pipeline, stored_run: UUID) -> Iterator[Pipeline]:
+        """Return the pipeline with its stream stopped between two batches."""
+        assert stored_run  # a checkpoint without a batch cannot be put back
+        log = pipeline.state.folder("checkpoints") / "events"
+        wait_until(lambda: _last(log / "offsets") == _last(log / "commits"), "all is committed")
+        pipeline.halt()
         try:
-            said = _refusal(pipeline, **_SOME_SETTING)
+            yield pipeline
         finally:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "INSERT INTO ops.batches SELECT * FROM public.kept WHERE query = 'events'"
-                )
-                cursor.execute("DROP TABLE public.kept")
-    connection.close()
+            pipeline.resume()
 
-    assert "it was wiped or restored" in said
+    @pytest.mark.slow
+    def test_wiped_database_is_refused(self, halted: Pipeline) -> None:
+        """A database without the checkpoint's batches stops the stream before its first read."""
+        halted.change(
+            "CREATE TABLE public.kept AS SELECT * FROM ops.batches",
+            "DELETE FROM ops.batches WHERE query = 'events'",
+        )
 
+        try:
+            log = _refusal(halted, **_SOME_SETTING)
+        finally:
+            halted.change(
+                "INSERT INTO ops.batches SELECT * FROM public.kept WHERE query = 'events'",
+                "DROP TABLE public.kept",
+            )
 
-def test_a_checkpoint_that_was_put_back_is_refused_by_name(pipeline: Pipeline) -> None:
-    """What the database has and the plan does not would be taken for written, whatever it is."""
-    with _halted(pipeline):
-        folder = pipeline.state.folder("checkpoints") / "events"
+        assert "it was wiped or restored" in log
+
+    def test_older_checkpoint_is_refused(self, halted: Pipeline) -> None:
+        """The stream refuses a checkpoint that lacks batches which the database holds."""
+        folder = halted.state.folder("checkpoints") / "events"
         last = _last(folder / "offsets")
         later = [
             folder / log / name
@@ -90,70 +86,78 @@ def test_a_checkpoint_that_was_put_back_is_refused_by_name(pipeline: Pipeline) -
         kept = {path: path.read_bytes() for path in later if path.exists()}
         for path in kept:
             path.unlink()
+
         try:
-            said = _refusal(pipeline, **_SOME_SETTING)
+            log = _refusal(halted, **_SOME_SETTING)
         finally:
             for path, content in kept.items():
                 path.write_bytes(content)
 
-    assert "put back to an older state" in said
+        assert "put back to an older state" in log
+
+    @pytest.mark.slow
+    def test_other_partitions_are_refused(self, halted: Pipeline) -> None:
+        """A job that expects six partitions refuses a topic that has four."""
+        log = _refusal(halted, EVENTS_PARTITIONS="6")
+
+        assert "the topic clickstream.events.v1 has 4 partitions, not 6" in log
+
+    @pytest.mark.slow
+    def test_stream_waits_for_its_database(self, halted: Pipeline) -> None:
+        """A stream that starts before its database begins when the database answers."""
+        halted.postgres_proxy.part()
+        try:
+            stream = halted.launch({})
+            before = len(stream.log_file.read_text(encoding="utf-8"))
+            wait_until(
+                lambda: "PostgreSQL is waited for" in stream.log_file.read_text("utf-8")[before:],
+                "the stream waits",
+            )
+            assert not halted.is_ready()
+        finally:
+            halted.postgres_proxy.heal()
+
+        halted.wait_ready()
+
+        halted.halt()
 
 
-def test_a_topic_with_other_partitions_is_refused_by_name(pipeline: Pipeline) -> None:
-    """The topic has four partitions; a job that expects six says so, and reads nothing."""
-    with _halted(pipeline):
-        said = _refusal(pipeline, EVENTS_PARTITIONS="6")
-
-    assert "the topic clickstream.events.v1 has 4 partitions, not 6" in said
-
-
-def test_an_unmigrated_database_and_a_wrong_password_are_refused_by_name(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
-    """What is missing, or what to check, stands in the words."""
+def test_wrong_password_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    """The error names the settings to check, and says that waiting is of no use."""
     settings = replace(writer_settings(pipeline), postgres_password_file=tmp_path / "password")
     settings.postgres_password_file.write_text("wrong", encoding="utf-8")
-    said = "check CLICKSTREAM_STREAMING_POSTGRES_"
-    with pytest.raises(DatabaseUnreachable, match=said) as refused:
+
+    with pytest.raises(
+        DatabaseUnreachable, match="check CLICKSTREAM_STREAMING_POSTGRES_"
+    ) as refused:
         connect_patiently(settings, Event())
-    assert refused.value.is_refusal, "nothing would come of waiting"
 
-    bare = pipeline.postgres.connect(OWNER, "postgres")
-    with pytest.raises(DatabaseNotMigrated, match=r"no raw.events; apply the migrations"):
+    assert refused.value.is_refusal
+
+
+def test_unmigrated_database_is_refused(pipeline: Pipeline) -> None:
+    """The error names the missing table and asks for the migrations."""
+    with (
+        closing(pipeline.postgres.connect(OWNER, "postgres")) as bare,
+        pytest.raises(DatabaseNotMigrated, match=r"no raw.events; apply the migrations"),
+    ):
         check_tables(bare)
-    bare.close()
 
 
-def test_a_database_that_does_not_answer_yet_is_waited_for(pipeline: Pipeline) -> None:
-    """A stream that is up before its database begins when that is there, and not before."""
-    pipeline.halt()
-    pipeline.postgres_proxy.part()
-    try:
-        stream = pipeline.launch({})
-        before = len(stream.log_file.read_text(encoding="utf-8"))
-        wait_until(
-            lambda: "PostgreSQL is waited for" in stream.log_file.read_text("utf-8")[before:],
-            "the stream waits",
-        )
-        assert not pipeline.is_ready()
-    finally:
-        pipeline.postgres_proxy.heal()
-    pipeline.wait_ready()
-
-
-def test_who_is_told_to_stop_waits_no_longer(pipeline: Pipeline) -> None:
-    """It is over with the first attempt."""
-    told = Event()
-    told.set()
+def test_stopped_stream_waits_no_longer(pipeline: Pipeline) -> None:
+    """A stream that is asked to stop gives up with the first attempt to connect."""
+    stopped = Event()
+    stopped.set()
     settings = replace(writer_settings(pipeline), postgres_port=free_port())
 
     with pytest.raises(DatabaseUnreachable, match="refused") as unreachable:
-        connect_patiently(settings, told)
+        connect_patiently(settings, stopped)
+
     assert not unreachable.value.is_refusal
 
 
-def test_a_server_that_is_only_starting_is_no_refusal() -> None:
-    """It says so with the same severity as if the password were wrong."""
+def test_starting_server_is_no_refusal() -> None:
+    """A server that is starting up is waited for; a wrong password is not."""
     address = "db:5432/clickstream"
     starting = "connection failed: FATAL:  the database system is starting up"
     wrong = 'connection failed: FATAL:  password authentication failed for user "stream"'

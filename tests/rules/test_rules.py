@@ -16,9 +16,6 @@ from promql import selectors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Unless `make test` has seen to it, promtool is built here.
-pytestmark = pytest.mark.timeout(2400)
-
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "helm" / "clickstream" / "rules" / "clickstream.yaml"
 CASES = Path(__file__).with_name("clickstream.yaml")
@@ -50,6 +47,7 @@ def judged(program: Path, tmp_path: Path) -> Callable[[str], subprocess.Complete
     return run
 
 
+@pytest.mark.slow
 def test_each_alert_fires_on_its_fault_and_on_nothing_else(
     judged: Callable[[str], subprocess.CompletedProcess[str]],
 ) -> None:
@@ -59,6 +57,7 @@ def test_each_alert_fires_on_its_fault_and_on_nothing_else(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["vector(0) > 1", "vector(1)"])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cases_notice_an_alert_that_never_or_always_fires(
@@ -76,6 +75,7 @@ def test_the_cases_notice_an_alert_that_never_or_always_fires(
     assert name in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_promtool_has_no_finding(program: Path) -> None:
     """The rules are as Prometheus wants them."""
     done = subprocess.run(

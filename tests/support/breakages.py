@@ -99,11 +99,9 @@ class KillStreaming:
     def do(self, stage: Stage) -> None:
         """Kill it, or see it kill itself, and start it again."""
         pipeline = stage.pipeline
-        dying = pipeline.streaming
         if pipeline.failpoint:
-            wait_until(lambda: dying.process.poll() is not None, "the job kills itself")
-            assert dying.process.returncode == -signal.SIGKILL
-            pipeline._running.remove(dying)
+            code = pipeline.wait_until_stream_ends("the job kills itself")
+            assert code == -signal.SIGKILL
         else:
             pipeline.kill()
         recover(stage, pipeline.last_batch(), lambda: self._start(pipeline))
@@ -277,7 +275,7 @@ class FillDisk:
         if process.process.poll() is None:
             pipeline.postgres.wait_ready()  # it may have started again by itself
             return
-        pipeline._running.remove(process)
+        pipeline.discard(process)
         if self.name == "kafka":
             pipeline.restart_kafka()
         elif self.name == "postgres":
@@ -327,7 +325,7 @@ class SetClock:
             "it goes on, or ends by name",
         )
         if process.poll() is not None:
-            pipeline._running.remove(pipeline.streaming)
+            pipeline.discard(pipeline.streaming)
             pipeline.launch({}, environment)
             pipeline.wait_ready()
 

@@ -17,7 +17,6 @@ from clickstream_local.session import end_offsets
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from invariants import records_since
-from pipeline import wait_until
 from scenario import Load, recover
 
 if TYPE_CHECKING:
@@ -129,11 +128,10 @@ class Refuse:
         kept = file.read_text(encoding="utf-8")
         file.write_text(self.change(kept), encoding="utf-8")
         since = end_of(stage, "streaming")
-        refused = pipeline.launch({})
-        wait_until(lambda: refused.process.poll() is not None, "the stream refuses")
+        pipeline.launch({})
+        code = pipeline.wait_until_stream_ends("the stream refuses")
         file.write_text(kept, encoding="utf-8")
-        pipeline._running.remove(refused)
-        assert refused.process.returncode == 1
+        assert code == 1
         assert said(stage, "streaming", re.escape(self.says), since)
         stage.figures.faults += 1
 
@@ -160,10 +158,9 @@ class DieOver:
         pipeline = stage.pipeline
         pipeline.halt()
         self.load.do(stage)
-        assert pipeline.generator.process.wait(60) == 0
-        dying = pipeline.launch({"FAILPOINT": "after_sink_commit"})
-        wait_until(lambda: dying.process.poll() is not None, "the job kills itself")
-        pipeline._running.remove(dying)
+        pipeline.wait_for_generator(60)
+        pipeline.launch({"FAILPOINT": "after_sink_commit"})
+        pipeline.wait_until_stream_ends("the job kills itself")
         stage.figures.faults += 1
         pipeline.resume()
 
@@ -197,7 +194,7 @@ class ExpireRecords:
     def do(self, stage: Stage) -> None:
         """Part them, let records come and go, see the stream end, and begin anew."""
         pipeline = stage.pipeline
-        running, since = pipeline.streaming, end_of(stage, "streaming")
+        since = end_of(stage, "streaming")
         pipeline.kafka_proxy.part()
         pipeline.produce(*(b"gone before it is read" for _ in range(50)))
         servers = pipeline.kafka.bootstrap_servers
@@ -207,8 +204,7 @@ class ExpireRecords:
         for done in admin.delete_records(wanted).values():
             done.result(20)
         pipeline.kafka_proxy.heal()
-        wait_until(lambda: running.process.poll() is not None, "the stream ends", 180)
-        pipeline._running.remove(running)
+        pipeline.wait_until_stream_ends("the stream ends")
         assert said(stage, "streaming", "has deleted the 50 records before", since)
         connection = pipeline.connect()
         with connection, connection.cursor() as cursor:

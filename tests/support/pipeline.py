@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import psutil
@@ -169,22 +169,36 @@ class Pipeline(Stack):
         """Wait until the stream works."""
         self.streaming.wait_until(self.is_ready, _SPARK_SECONDS)
 
+    def discard(self, process: ServiceProcess) -> None:
+        """Forget a process that has ended; it need not run any more."""
+        assert process.process.poll() is not None, f"{process.service} still runs"
+        if process in self._running:
+            self._running.remove(process)
+
     def halt(self) -> None:
         """Stop the stream."""
         self.streaming.stop()
-        self._running.remove(self.streaming)
+        self.discard(self.streaming)
 
     def kill(self) -> None:
-        """Kill the stream without a word."""
-        self.streaming.process.kill()
-        self.streaming.process.wait()
-        self._running.remove(self.streaming)
+        """Kill the stream with SIGKILL."""
+        self._kill(self.streaming)
+
+    def wait_until_stream_ends(self, what: str, seconds: float = _WAIT_SECONDS) -> int:
+        """Wait until the stream ends by itself, discard it, and return its exit code."""
+        process = self.streaming.process
+        wait_until(lambda: process.poll() is not None, what, seconds)
+        self.discard(self.streaming)
+        return int(process.returncode)
 
     def kill_kafka(self) -> None:
-        """Kill the broker without a word."""
-        self.kafka.process.process.kill()
-        self.kafka.process.process.wait()
-        self._running.remove(self.kafka.process)
+        """Kill the broker with SIGKILL."""
+        self._kill(self.kafka.process)
+
+    def _kill(self, process: ServiceProcess) -> None:
+        process.process.kill()
+        process.process.wait()
+        self.discard(process)
 
     def restart_kafka(self) -> None:
         """Start the broker where it was."""
@@ -205,7 +219,7 @@ class Pipeline(Stack):
         self.postgres.process.process.kill()
         self.postgres.process.process.wait()
         psutil.wait_procs(children, timeout=30)  # they see that the first is gone, and end
-        self._running.remove(self.postgres.process)
+        self.discard(self.postgres.process)
 
     def restart_postgres(self) -> None:
         """Start the database where it was."""
@@ -216,19 +230,28 @@ class Pipeline(Stack):
 
     def last_batch(self) -> int:
         """Return how many batches have been committed, whatever the checkpoint."""
-        connection = self.connect()
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT count(DISTINCT (checkpoint_id, batch_id)) FROM ops.batches")
-            (count,) = cursor.fetchone() or (0,)
-        connection.close()
-        return int(count)
+        return self.count("SELECT count(DISTINCT (checkpoint_id, batch_id)) FROM ops.batches")
 
     def generate(self, text: str = SIMULATION) -> UUID:
         """Run a simulation to its end and return the run."""
         self.begin(text)
-        assert self.generator.process.wait(_WAIT_SECONDS) == 0
-        self._running.remove(self.generator)
+        self.wait_for_generator()
         return self.run_id
+
+    def wait_for_generator(self, seconds: float = _WAIT_SECONDS) -> None:
+        """Wait until the generator ends by itself, without an error."""
+        assert self.generator.process.wait(seconds) == 0
+        self.discard(self.generator)
+
+    def stop_generator(self) -> int:
+        """Stop the generator and return its exit code."""
+        self.generator.stop()
+        self.discard(self.generator)
+        return int(self.generator.process.returncode)
+
+    def kill_generator(self) -> None:
+        """Kill the generator with SIGKILL."""
+        self._kill(self.generator)
 
     def begin(
         self,
@@ -245,8 +268,8 @@ class Pipeline(Stack):
             self.generator = self._start_generator(self._begun)
 
     def restart_generator(self) -> None:
-        """Start a process that goes on with the same run after the last one was killed."""
-        self._running.remove(self.generator)
+        """Start a process that continues the run of one that was killed."""
+        self.discard(self.generator)
         self.generator = self._start_generator(self._begun)
 
     def acknowledged(self) -> float:
@@ -283,6 +306,23 @@ class Pipeline(Stack):
     def connect(self) -> Connection:
         """Connect as the owner of the tables."""
         return self.postgres.connect(OWNER)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query as the owner, in a transaction of its own, and return its rows."""
+        with closing(self.connect()) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(query, values or None)
+            return cursor.fetchall()
+
+    def change(self, *statements: str) -> None:
+        """Run statements as the owner, in one transaction."""
+        with closing(self.connect()) as connection, connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def count(self, query: str, *values: object) -> int:
+        """Return the one number that a query gives; 0 without a row or with NULL."""
+        rows = self.rows(query, *values)
+        return int(rows[0][0] or 0) if rows else 0
 
     def verify(self) -> VerificationReport:
         """Run the verification."""

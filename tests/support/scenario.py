@@ -161,8 +161,7 @@ class Drain:
         pipeline = stage.pipeline
         if "stopAfter" not in pipeline.begun_text:
             pipeline.generator.process.send_signal(signal.SIGTERM)
-        assert pipeline.generator.process.wait(self.within_seconds) == 0
-        pipeline._running.remove(pipeline.generator)
+        pipeline.wait_for_generator(self.within_seconds)
         pipeline.drain()
 
 
@@ -197,13 +196,10 @@ def _leave(pipeline: Pipeline) -> None:
     for disk in pipeline.disks.values():
         if disk.is_mounted:
             disk.free()
-    generator = getattr(pipeline, "generator", None)
-    if generator in pipeline._running:
-        generator.stop()
-        pipeline._running.remove(generator)
+    if hasattr(pipeline, "generator"):
+        pipeline.stop_generator()
     if pipeline.streaming.process.poll() is not None:
-        if pipeline.streaming in pipeline._running:
-            pipeline._running.remove(pipeline.streaming)
+        pipeline.discard(pipeline.streaming)
         pipeline.resume()
 
 
