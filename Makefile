@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test faults lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test check faults lint bench screenshots e2e kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -24,10 +24,15 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
 	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
 
-test: .venv/ready ## run the tests that need no cluster, but for the longest faults
-	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
-	@echo "LEFT OUT: the faults that wait minutes for time-outs and full disks; make faults plays all."
-	$(RUN)/pytest -m "not long"
+# Four at once on two cores: most tests wait for a service.
+test: .venv/ready ## run tests of every kind, on the real services; no cluster
+	$(if $(COVERAGE),$(RUN)/coverage erase)
+	$(RUN)/$(if $(COVERAGE),coverage run -m )pytest -n 4 --dist loadgroup -m "not slow"
+	@echo "LEFT OUT: the tests marked slow; make check runs everything."
+
+E2E := make e2e
+check: .venv/ready ## run everything that must pass: lint, all tests, benches, a cluster's run
+	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults
@@ -71,7 +76,7 @@ kind: ## bring everything up on a cluster of kind's, without Tilt
 
 clean: ## remove the environment, caches and the state of the last run
 	-test ! -x $(RUN)/clickstream || $(RUN)/clickstream down
-	rm -rf .venv .tools .clickstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools .clickstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 .tools/bin/uv:
 	python3 -m venv .tools
