@@ -19,7 +19,7 @@ from helm_python import _native
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Helm"]
+__all__ = ["Helm", "Releases", "merged_values"]
 
 KUBERNETES = "1.34.0"
 """The version of Kubernetes that charts are rendered for."""
@@ -60,6 +60,43 @@ class Helm:
             return _template(chart, options, kinds)
         except helm_python.HelmError as error:
             raise subprocess.CalledProcessError(1, ["helm", verb], "", str(error)) from error
+
+
+class Releases:
+    """Releases of our chart on one API server, each in the namespace of its name.
+
+    Args:
+        kubeconfig: Where the API server is, and who we are there.
+    """
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._kubeconfig = kubeconfig
+
+    def install(self, name: str, values: Mapping[str, Any]) -> None:
+        """Install a release, and do not wait until it is ready."""
+        with self._config(name) as config:
+            config.install(CHART, name, dict(values), namespace=name)
+
+    def refusal(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return why an upgrade is refused, by a dry run on the server; empty if it is not."""
+        with self._config(name) as config:
+            try:
+                config.upgrade(CHART, name, dict(values), namespace=name, dry_run="server")
+            except helm_python.HelmError as error:
+                return str(error)
+        return ""
+
+    def _config(self, name: str) -> helm_python.Config:
+        return helm_python.Config(kubeconfig_path=self._kubeconfig, namespace=name)
+
+
+def merged_values(*parts: Path | Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of files and of tables, of which later ones win."""
+    merged: dict[str, Any] = {}
+    for part in parts:
+        table = part if not isinstance(part, Path) else yaml.safe_load(part.read_text("utf-8"))
+        merged = _over(merged, table or {})
+    return merged
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
@@ -123,9 +160,7 @@ def _lint(chart: Path, options: argparse.Namespace) -> str:
 
 def _values(options: argparse.Namespace) -> dict[str, Any]:
     """Return the values of the files, then those of the command line, which win."""
-    merged: dict[str, Any] = {}
-    for path in options.values:
-        merged = _over(merged, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    merged = merged_values(*options.values)
     for flag, expression in options.set:
         merged = _over(merged, _SET[flag](expression))
     return merged
