@@ -40,7 +40,7 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("has", "says"),
-    [((30, 90), "deleted the 10 records before 30"), ((0, 5), "ends before 5: it was made anew")],
+    [((30, 90), "deleted the 10 records before 30"), ((0, 5), "ends before 5: its broker was")],
 )
 def test_records_that_are_gone_are_told_apart(has: tuple[int, int], says: str) -> None:
     """Expired records and a topic made anew ask for different things of people."""

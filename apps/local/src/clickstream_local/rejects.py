@@ -26,6 +26,16 @@ __all__ = ["Reject", "list_rejects", "mended_from", "replay"]
 
 _FLUSH_SECONDS = 30
 _CLIENT = {"acks": "all", "partitioner": "murmur2_random", "message.max.bytes": 2_097_152}
+_NOTE_REPLAY = """
+UPDATE ops.rejected_events SET replayed_at = clock_timestamp()
+WHERE (topic, kafka_partition, kafka_offset, kafka_timestamp) = (
+    SELECT topic, kafka_partition, kafka_offset, kafka_timestamp FROM ops.rejected_events
+    WHERE topic = %s AND kafka_partition = %s AND kafka_offset = %s AND replayed_at IS NULL
+    ORDER BY kafka_timestamp DESC LIMIT 1
+)
+RETURNING key
+"""
+"""A topic that was created again has other records at the same offsets: the latest comes first."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,7 @@ def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]
     with connection, connection.cursor() as cursor:
         for row in rejects:
             where = f"{row.topic}/{row.partition}@{row.offset}"
-            cursor.execute(
-                "UPDATE ops.rejected_events SET replayed_at = clock_timestamp()"
-                " WHERE topic = %s AND kafka_partition = %s AND kafka_offset = %s"
-                " AND replayed_at IS NULL RETURNING key",
-                (row.topic, row.partition, row.offset),
-            )
+            cursor.execute(_NOTE_REPLAY, (row.topic, row.partition, row.offset))
             known = cursor.fetchone()
             if known is None or row.topic not in {EVENTS.name, LEDGER.name}:
                 raise RejectUnknown(where, "is not among the rejects, or was sent again before")

@@ -2,8 +2,8 @@
 
 ``StreamingError`` is the root. Refusals at the start say what to do: ``CheckpointMismatch``,
 ``CheckpointBehindDatabase``, ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``,
-``DatabaseUnreachable``, ``RecordsGone``, ``TopicMissing``, ``TopicUnfit``; ``QueryFailed`` ends a
-running stream, as does what turns out to be its cause.
+``DatabaseUnreachable``, ``LogDiverged``, ``RecordsGone``, ``TopicMissing``, ``TopicRemade``,
+``TopicUnfit``; ``QueryFailed`` ends a running stream, as does what turns out to be its cause.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clickstream_streaming.core.log_positions import LogPosition
+
 __all__ = [
     "CheckpointBehindDatabase",
     "CheckpointMismatch",
     "DatabaseBehindCheckpoint",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
+    "LogDiverged",
     "QueryFailed",
     "RecordsGone",
     "StreamingError",
     "TopicMissing",
+    "TopicRemade",
     "TopicUnfit",
 ]
 
@@ -32,6 +36,16 @@ _SERVERS = "CLICKSTREAM_STREAMING_BOOTSTRAP_SERVERS"
 
 class StreamingError(Exception):
     """Root of the stream's errors."""
+
+
+def _read_again(folder: Path) -> str:
+    """Return how to begin with the oldest record that Kafka has."""
+    return (
+        f"To read what is there, remove {folder} and, as the owner of the database, empty"
+        " ops.batches: reading then begins with the oldest record there is, and clickstream verify"
+        " says what is lost. What is stored is not stored twice; but days that were dropped from"
+        " raw.events are known no more, so let Kafka keep no records of them"
+    )
 
 
 class CheckpointMismatch(StreamingError):
@@ -120,6 +134,26 @@ class DatabaseUnreachable(StreamingError):
         )
 
 
+class LogDiverged(StreamingError):
+    """A partition's log no longer has the records that were read.
+
+    Attributes:
+        topic, partition: Where.
+        read: Up to where it was read, and in which leader epoch.
+        folder: The checkpoint.
+    """
+
+    def __init__(self, topic: str, partition: int, read: LogPosition, folder: Path) -> None:
+        """Keep the fields and build the text."""
+        self.topic, self.partition, self.read, self.folder = topic, partition, read, folder
+        super().__init__(
+            f"partition {partition} of the topic {topic} was read up to offset {read.offset} in"
+            f" leader epoch {read.leader_epoch}, but its log leaves that epoch before this offset:"
+            " a broker without the last records became the leader (an unclean election, or a disk"
+            f" that was lost), and other records have their offsets now. {_read_again(folder)}"
+        )
+
+
 class RecordsGone(StreamingError):
     """Kafka no longer has the records that come next.
 
@@ -140,15 +174,11 @@ class RecordsGone(StreamingError):
         gone = (
             f"its retention or somebody has deleted the {first - wanted} records before {first}"
             if wanted < first
-            else f"it ends before {end}: it was made anew, or its broker was restored"
+            else f"it ends before {end}: its broker was restored, or has lost its disk"
         )
         super().__init__(
             f"partition {partition} of the topic {topic} does not have offset {wanted}, which"
-            f" comes next; {gone}. Bring the records back and start again. To go on without them"
-            f" remove {folder} and, as the owner of the database, empty ops.batches: reading"
-            " then begins with the oldest record there is, and clickstream verify says what is"
-            " lost. What is stored is not stored twice; but days that were dropped from raw.events"
-            " are known no more, so let Kafka keep no records of them"
+            f" comes next; {gone}. Bring the records back and start again. {_read_again(folder)}"
         )
 
 
@@ -166,6 +196,25 @@ class TopicMissing(StreamingError):
         self.topic, self.reason, self.setting = topic, reason, setting
         advice = f"check {setting}" if setting else "create it, or check " + _SERVERS
         super().__init__(f"cannot read the topic {topic}: {reason}; {advice}")
+
+
+class TopicRemade(StreamingError):
+    """A topic was deleted and created again.
+
+    Attributes:
+        topic: The topic.
+        topic_ids: The id of the topic that was read, and of the one that is there.
+        folder: The checkpoint.
+    """
+
+    def __init__(self, topic: str, topic_ids: tuple[str, str], folder: Path) -> None:
+        """Keep the fields and build the text."""
+        self.topic, self.topic_ids, self.folder = topic, topic_ids, folder
+        super().__init__(
+            f"the topic {topic} has the id {topic_ids[1]}, but the one that was read had the id"
+            f" {topic_ids[0]}: it was deleted and created again, and the offsets that come next"
+            f" mean other records. {_read_again(folder)}"
+        )
 
 
 class TopicUnfit(StreamingError):

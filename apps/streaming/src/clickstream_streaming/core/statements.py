@@ -358,10 +358,10 @@ LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
 """What becomes of ledger records."""
 
 STORE_OFFSETS = """
-INSERT INTO ops.batches
-    (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset, until_offset)
+INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
+    until_offset, topic_id, leader_epoch)
 VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
-    %(until_offset)s)
+    %(until_offset)s, %(topic_id)s, %(leader_epoch)s)
 """
 """Once per partition and batch: the same again is an error, which fences off a second writer."""
 

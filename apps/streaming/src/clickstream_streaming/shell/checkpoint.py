@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Checkpoint", "Offsets"]
+__all__ = ["QUERY", "Checkpoint", "Offsets"]
+
+QUERY = "events"
+"""The query that reads; its checkpoint folder has the same name."""
 
 Offsets = dict[str, dict[int, int]]
 """The offset up to which, without it, each partition of each topic was read."""

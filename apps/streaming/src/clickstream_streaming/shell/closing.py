@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import errors
 
-from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS
+from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS, STORE_OFFSETS
 from clickstream_streaming.errors import DatabaseUnreachable
 from clickstream_streaming.shell.database import connect, max_event_time
 from clickstream_streaming.shell.partition import offsets_row, timestamp
@@ -41,13 +41,7 @@ _UPKEEP_SECONDS = 3_600.0
 _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
 
-_STORE_OFFSETS_TOO = """
-INSERT INTO ops.batches
-    (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset, until_offset)
-VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
-    %(until_offset)s)
-ON CONFLICT DO NOTHING
-"""
+_STORE_OFFSETS_TOO = f"{STORE_OFFSETS} ON CONFLICT DO NOTHING"
 
 
 class BatchCloser:

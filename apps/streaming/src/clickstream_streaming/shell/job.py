@@ -18,20 +18,24 @@ from pyspark.sql import SparkSession
 
 from clickstream_streaming.errors import DatabaseUnreachable, QueryFailed
 from clickstream_streaming.shell.account import Account
+from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import (
     check_tables,
     connect,
     connect_patiently,
     store_rules,
 )
+from clickstream_streaming.shell.kafka_client import last_line
 from clickstream_streaming.shell.lag import Lag
-from clickstream_streaming.shell.position import check_topics, last_line, next_offsets
-from clickstream_streaming.shell.query import QUERY, start_query, warm_up
+from clickstream_streaming.shell.position import check_topics, next_offsets
+from clickstream_streaming.shell.query import start_query, warm_up
+from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from pyspark.sql.streaming.query import StreamingQuery
 
+    from clickstream_streaming.core.log_positions import LogPositions
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.checkpoint import Offsets
     from clickstream_streaming.shell.telemetry import Telemetry
@@ -41,6 +45,8 @@ __all__ = ["Job", "spark_session"]
 _LOG = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.5
+_START_ANSWER_SECONDS, _ANSWER_SECONDS = 20, 3
+"""How long Kafka may take to answer: before the start, and while other work waits for it."""
 _NO_LATEST_OFFSETS = 'Cannot invoke "scala.collection.IterableOps.map(scala.Function1)"'
 _JVM = "-XX:+UseParallelGC"
 _ARROW_BATCH_RECORDS = 8_192
@@ -114,19 +120,21 @@ class Job:
             check_tables(connection)
             store_rules(connection)
             wanted = next_offsets(connection, self._settings)
+            read = read_positions(connection, QUERY)
         spark = spark_session(self._settings)
         query: StreamingQuery | None = None
-        lag: Lag | None = None
+        logs: TopicLogs | None = None
         account = Account(self._settings, self._telemetry)
         try:
-            check_topics(spark, self._settings, wanted)
+            self._check_topics(spark, wanted, read)
             warm_up(spark)
-            query = self._start_query(spark)
-            lag = Lag(spark, self._settings, self._telemetry)
+            logs = TopicLogs(spark, self._settings, read, _ANSWER_SECONDS)
+            query = self._start_query(spark, logs)
+            lag = Lag(logs, self._telemetry)
             while not self._stopping.wait(_WATCH_SECONDS):
                 if _failed_to_report(query):
                     _LOG.warning("%s is started again after a batch it recovered", QUERY)
-                    query = self._start_query(spark)
+                    query = self._start_query(spark, logs)
                 else:
                     self._watch(query)
                 lag.look(_ends_of(query) or wanted)
@@ -139,23 +147,30 @@ class Job:
         finally:
             if query is not None:
                 query.stop()
-            if lag is not None:
-                lag.close()
+            if logs is not None:
+                logs.close()
             spark.stop()
             account.close()
 
     def _connect(self) -> Connection:
         return connect_patiently(self._settings, self._stopping)
 
-    def _start_query(self, spark: SparkSession) -> StreamingQuery:
+    def _start_query(self, spark: SparkSession, logs: TopicLogs) -> StreamingQuery:
         with closing(self._connect()) as connection:
-            return start_query(spark, self._settings, self._telemetry, connection, self._stopping)
+            return start_query(
+                spark, self._settings, self._telemetry, connection, logs, self._stopping
+            )
 
     def _name_cause(self, spark: SparkSession) -> None:
         """Raise what says more than Spark does, if the topics are the cause."""
         with closing(connect(self._settings)) as connection:
             wanted = next_offsets(connection, self._settings)
-        check_topics(spark, self._settings, wanted)
+            read = read_positions(connection, QUERY)
+        self._check_topics(spark, wanted, read)
+
+    def _check_topics(self, spark: SparkSession, wanted: Offsets, read: LogPositions) -> None:
+        with closing(TopicLogs(spark, self._settings, read, _START_ANSWER_SECONDS)) as logs:
+            check_topics(logs, self._settings, wanted)
 
     def _watch(self, query: StreamingQuery) -> None:
         """Notice that the query has nothing to do, or has ended."""

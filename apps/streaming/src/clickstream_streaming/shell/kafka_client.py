@@ -8,6 +8,7 @@ It does not know what is read.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from clickstream_contract.environment import SettingsInvalid
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.settings import Settings
 
-__all__ = ["blamed_setting", "client_settings"]
+__all__ = ["blamed_setting", "client_settings", "last_line"]
 
 _REQUEST_MILLISECONDS = 15_000
 _PROVIDER = "org.apache.kafka.common.config.provider.DirectoryConfigProvider"
@@ -69,6 +70,12 @@ def client_settings(settings: Settings) -> dict[str, str]:
 def blamed_setting(cause: str) -> str | None:
     """Return the setting that an error of Kafka's client points at, or ``None``."""
     return next((PREFIX + name for sign, name in _BLAMED.items() if sign in cause), None)
+
+
+def last_line(text: str) -> str:
+    """Return the line of a trace that says what went wrong in our part of it, or all."""
+    found = re.findall(r"^[a-zA-Z_.]*(?:psycopg2|Error|Exception)[^\n]*$", text, re.MULTILINE)
+    return found[-1] if found else text
 
 
 def _named_in(file: Path | None, setting: str) -> str:

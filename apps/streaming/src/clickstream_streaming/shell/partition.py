@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
+    from clickstream_streaming.core.log_positions import LogPositions
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.checkpoint import Offsets
 
@@ -95,6 +96,7 @@ class BatchTask:
         batch_id: Number of the batch.
         offsets_from: Where the batch before ended; partitions of a first batch are not in it.
         offsets_until: Where this one ends.
+        logs: The logs that are read, as they were before; empty if Kafka was not asked.
         late_before: Unix seconds; what happened before is behind the watermark.
         driver_pid: Who is to die at a failpoint.
     """
@@ -107,6 +109,7 @@ class BatchTask:
     offsets_until: Offsets
     late_before: float | None
     driver_pid: int
+    logs: LogPositions = field(default_factory=dict)
 
 
 @dataclass
@@ -336,6 +339,7 @@ def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
 
 def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     """Return the values of :data:`STORE_OFFSETS`."""
+    log = task.logs.get((topic, partition))
     return {
         "query": task.query,
         "checkpoint_id": task.checkpoint_id,
@@ -344,6 +348,8 @@ def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
         "partition": partition,
         "from_offset": task.offsets_from.get(topic, {}).get(partition),
         "until_offset": task.offsets_until[topic][partition],
+        "topic_id": None if log is None else log.topic_id,
+        "leader_epoch": None if log is None else log.leader_epoch,
     }
 
 

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 
 from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
-from clickstream_streaming.shell.checkpoint import Checkpoint
+from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
 from clickstream_streaming.shell.kafka_client import client_settings
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.checkpoint import Offsets
     from clickstream_streaming.shell.telemetry import Telemetry
+    from clickstream_streaming.shell.topic_logs import TopicLogs
 
-__all__ = ["QUERY", "fingerprint", "start_query", "warm_up"]
+__all__ = ["fingerprint", "start_query", "warm_up"]
 
-QUERY = "events"
 _TOPICS = (EVENTS.name, LEDGER.name)
 _WARM_UP_ROWS = 1_000
 _WARM_UP_ROUNDS = 3
@@ -91,6 +91,7 @@ def start_query(
     settings: Settings,
     telemetry: Telemetry,
     connection: Connection,
+    logs: TopicLogs,
     stopping: Event,
 ) -> StreamingQuery:
     """Start the query that stores events, rejects, marts and the ledger.
@@ -100,6 +101,7 @@ def start_query(
         settings: All settings.
         telemetry: Where figures are shown.
         connection: To the database, for what is asked before the start.
+        logs: The topics, and what was read of them.
         stopping: Set when the query is to end soon.
 
     Raises:
@@ -125,6 +127,8 @@ def start_query(
 
     def write(batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
+        # Asked before any record is read: a log that is replaced later differs at the next look.
+        ends = logs.look_patiently(stopping)
         task = BatchTask(
             settings=settings,
             query=QUERY,
@@ -132,12 +136,14 @@ def start_query(
             batch_id=batch_id,
             offsets_from=checkpoint.offsets_until(batch_id - 1) if batch_id else known,
             offsets_until=checkpoint.offsets_until(batch_id),
+            logs=ends,
             late_before=closer.late_before(),
             driver_pid=os.getpid(),
         )
         rows = batch.mapInArrow(partial(write_partition, task), OUTCOME).collect()
         outcomes = [Outcome(**json.loads(row["outcome"])) for row in rows]
         closer.close(task, outcomes, time.monotonic() - began)
+        logs.note(ends, task.offsets_until)
         pace.keep()
 
     return (

@@ -1,0 +1,212 @@
+"""The topics' logs: asking Kafka for their ids, ends and leader epochs, and refusing others.
+
+Owns the questions to Kafka. What was read in which log is noted with the offsets, see
+``docs/adr/0010-offsets-of-one-log.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from clickstream_contract.topics import EVENTS, LEDGER
+from py4j.protocol import Py4JJavaError
+
+from clickstream_streaming.core.log_positions import LogPosition, other_epochs, remade_topics
+from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
+from clickstream_streaming.shell.checkpoint import QUERY
+from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
+    from psycopg2.extensions import connection as Connection
+    from pyspark.sql import SparkSession
+
+    from clickstream_streaming.core.log_positions import LogPositions
+    from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.checkpoint import Offsets
+
+__all__ = ["TopicLogs", "read_positions"]
+
+_LOG = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_GIVE_UP_SECONDS = 300.0
+_DESERIALIZER = "org.apache.kafka.common.serialization.ByteArrayDeserializer"
+_TRUNCATED = "LogTruncationException"
+_READ_POSITIONS = """
+SELECT DISTINCT ON (topic, kafka_partition)
+    topic, kafka_partition, topic_id, until_offset, leader_epoch
+FROM ops.batches WHERE query = %s
+ORDER BY topic, kafka_partition, until_offset DESC, leader_epoch DESC NULLS LAST
+"""
+
+
+def read_positions(connection: Connection, query: str) -> LogPositions:
+    """Return up to where the query has read each partition, and in which log."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_READ_POSITIONS, (query,))
+        return {
+            (topic, partition): LogPosition(*position)
+            for topic, partition, *position in cursor.fetchall()
+        }
+
+
+class TopicLogs:
+    """Kafka's logs of the events' and the ledger's topic, against what was read of them.
+
+    Args:
+        spark: Has Kafka's own client.
+        settings: Where Kafka is.
+        read: Up to where each partition was read before.
+        answer_seconds: How long Kafka may take to answer.
+    """
+
+    def __init__(
+        self, spark: SparkSession, settings: Settings, read: LogPositions, answer_seconds: int
+    ) -> None:
+        jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
+        self._jvm = jvm
+        self._folder = settings.checkpoint_dir / QUERY
+        milliseconds = str(1_000 * answer_seconds)
+        self._client_settings = {
+            **client_settings(settings),
+            "default.api.timeout.ms": milliseconds,
+            "request.timeout.ms": milliseconds,
+        }
+        self._client = jvm.org.apache.kafka.clients.admin.Admin.create(self._client_settings)
+        self._read = read
+        self._lock = threading.Lock()  # a batch and the job's own look may come together
+
+    def look(self) -> LogPositions:
+        """Return the ends of the logs, once they are known to continue what was read.
+
+        Raises:
+            TopicRemade: A topic is another one than the one that was read.
+            LogDiverged: A partition no longer has the records that were read.
+            TopicMissing: A topic is not there, or Kafka does not answer.
+        """
+        with self._lock:
+            ends = self.ends("latest")
+            for topic, topic_ids in remade_topics(self._read, ends).items():
+                raise TopicRemade(topic, topic_ids, self._folder)
+            for place, read in other_epochs(self._read, ends).items():
+                if self._is_truncated(*place, read):
+                    raise LogDiverged(*place, read, self._folder)
+                # The new leader has all that was read: it need not be asked again.
+                self._read = {**self._read, place: replace(ends[place], offset=read.offset)}
+            return ends
+
+    def look_patiently(self, stopping: Event) -> LogPositions:
+        """Return what :meth:`look` does; while Kafka does not answer, ask again.
+
+        Args:
+            stopping: Ends the waiting.
+
+        Raises:
+            TopicMissing: Kafka does not answer for five minutes, or a topic is not there.
+        """
+        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        while True:
+            try:
+                return self.look()
+            except TopicMissing as error:
+                if time.monotonic() > deadline or stopping.wait(_RETRY_SECONDS):
+                    raise
+                _LOG.warning("the topics are looked at again: %s", error)
+
+    def ends(self, bound: str) -> LogPositions:
+        """Return where the logs begin or end.
+
+        Args:
+            bound: ``earliest`` or ``latest``.
+
+        Raises:
+            TopicMissing: A topic is not there, or Kafka does not answer.
+        """
+        spec = getattr(self._jvm.org.apache.kafka.clients.admin.OffsetSpec, bound)()
+        topics = [LEDGER.name, EVENTS.name]
+        descriptions = self._client.describeTopics(topics).topicNameValues()
+        found = {}
+        for topic in topics:
+            with _naming(topic):
+                description = descriptions[topic].get()
+                topic_id = description.topicId().toString()
+                partitions = {
+                    row.partition(): self._jvm.org.apache.kafka.common.TopicPartition(
+                        topic, row.partition()
+                    )
+                    for row in description.partitions()
+                }
+                asked = dict.fromkeys(partitions.values(), spec)
+                answers = self._client.listOffsets(asked).all().get()
+                for number, partition in partitions.items():
+                    answer = answers[partition]
+                    epoch = answer.leaderEpoch().orElse(None)
+                    found[topic, number] = LogPosition(topic_id, answer.offset(), epoch)
+        return found
+
+    def note(self, ends: LogPositions, until: Offsets) -> None:
+        """Remember that everything up to some offsets was read.
+
+        Args:
+            ends: The logs as they were before.
+            until: The offsets.
+        """
+        with self._lock:
+            self._read = {
+                (topic, number): replace(ends[topic, number], offset=offset)
+                for topic, partitions in until.items()
+                for number, offset in partitions.items()
+            }
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _is_truncated(self, topic: str, partition: int, read: LogPosition) -> bool:
+        """Say whether the log leaves the epoch that was read before the offset that was read.
+
+        A consumer asks the leader that (``OffsetsForLeaderEpoch``); the admin client cannot.
+        """
+        jvm = self._jvm
+        consumer = jvm.org.apache.kafka.clients.consumer.KafkaConsumer(
+            {
+                **self._client_settings,
+                "key.deserializer": _DESERIALIZER,
+                "value.deserializer": _DESERIALIZER,
+                "auto.offset.reset": "none",
+                "enable.auto.commit": "false",
+            }
+        )
+        at = jvm.org.apache.kafka.common.TopicPartition(topic, partition)
+        epoch = jvm.java.util.Optional.of(read.leader_epoch)
+        position = jvm.org.apache.kafka.clients.consumer.OffsetAndMetadata(read.offset, epoch, "")
+        with _naming(topic):
+            try:
+                consumer.assign([at])
+                consumer.seek(at, position)
+                consumer.position(at)
+            except Py4JJavaError as error:
+                if _TRUNCATED in str(error.java_exception):
+                    return True
+                raise
+            finally:
+                consumer.close()
+        return False
+
+
+@contextmanager
+def _naming(topic: str) -> Iterator[None]:
+    """Raise :class:`TopicMissing` for what Kafka's client says about a topic."""
+    try:
+        yield
+    except Py4JJavaError as error:
+        cause = str(error.java_exception)
+        raise TopicMissing(topic, last_line(cause), blamed_setting(cause)) from error
