@@ -1,6 +1,7 @@
 """Errors of the stream.
 
-``StreamingError`` is the root. Refusals at the start say what to do: ``CheckpointMismatch``,
+``StreamingError`` is the root. ``BatchRowsLost`` lets a batch be run again. Refusals at the start
+and while batches run say what to do: ``CheckpointMismatch``,
 ``CheckpointBehindDatabase``, ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``,
 ``DatabaseUnreachable``, ``LogDiverged``, ``RecordsGone``, ``TopicMissing``, ``TopicRemade``,
 ``TopicUnfit``; ``QueryFailed`` ends a running stream, as does what turns out to be its cause.
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.core.log_positions import LogPosition
 
 __all__ = [
+    "BatchRowsLost",
     "CheckpointBehindDatabase",
     "CheckpointMismatch",
     "DatabaseBehindCheckpoint",
@@ -46,6 +48,25 @@ def _read_again(folder: Path) -> str:
         " says what is lost. What is stored is not stored twice; but days that were dropped from"
         " raw.events are known no more, so let Kafka keep no records of them"
     )
+
+
+class BatchRowsLost(StreamingError):
+    """The database has lost what the tasks of a batch had committed.
+
+    Attributes:
+        batch_id: The batch.
+        partitions: Topics and partitions whose rows are lost.
+    """
+
+    def __init__(self, batch_id: int, partitions: list[tuple[str, int]]) -> None:
+        """Keep the fields and build the text."""
+        self.batch_id, self.partitions = batch_id, partitions
+        shown = ", ".join(f"{topic}/{number}" for topic, number in partitions)
+        super().__init__(
+            f"the database has lost what was committed of batch {batch_id} ({shown}): a standby"
+            " without the last commits has taken over, or an older state was put back; the batch"
+            " is run again. Let a commit wait for the standby (synchronous_standby_names)"
+        )
 
 
 class CheckpointMismatch(StreamingError):
@@ -97,7 +118,8 @@ class DatabaseBehindCheckpoint(StreamingError):
         self.folder, self.batch_id = folder, batch_id
         super().__init__(
             f"the database lacks batch {batch_id} of the checkpoint {folder}: it was wiped or"
-            " restored; remove the folder, and reading goes on where the database says"
+            " restored, or a standby without the last commits has taken over; remove the folder,"
+            " and reading goes on where the database says"
         )
 
 

@@ -45,6 +45,7 @@ __all__ = [
     "REJECT_STEPS",
     "SHARED_STEPS",
     "STORED_END",
+    "STORED_ENDS",
     "STORE_OFFSETS",
     "upsert",
 ]
@@ -360,10 +361,15 @@ LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
 STORE_OFFSETS = """
 INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
     until_offset, topic_id, leader_epoch)
-VALUES (%(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
-    %(until_offset)s, %(topic_id)s, %(leader_epoch)s)
+SELECT %(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
+    %(until_offset)s, %(topic_id)s, %(leader_epoch)s
+WHERE %(from_offset)s IS NULL OR EXISTS (
+    SELECT FROM ops.batches WHERE query = %(query)s AND topic = %(topic)s
+        AND kafka_partition = %(partition)s AND until_offset = %(from_offset)s
+)
 """
-"""Once per partition and batch: the same again is an error, which fences off a second writer."""
+"""Once per partition and batch: the same again is an error, which fences off a second writer. Only
+where the batch before has ended: no row, if the database has lost that one."""
 
 STORED_END = """
 SELECT until_offset FROM ops.batches
@@ -371,6 +377,12 @@ WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(b
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """
 """Where a partition's share of a batch ends that was written before."""
+
+STORED_ENDS = """
+SELECT topic, kafka_partition, until_offset FROM ops.batches
+WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
+"""
+"""Where each partition's share of a batch ends, of those that are written."""
 
 NOTE_PROGRESS = f"""
 INSERT INTO ops.progress AS known (query, max_event_time, final_before)

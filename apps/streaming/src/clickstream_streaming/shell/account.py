@@ -1,7 +1,8 @@
 """The account that is always open: what ledger and tables disagree on, shown as metrics.
 
 Owns when it is looked at. The queries read roll-ups only; what raw.events itself holds is the
-verification's to judge, whose last result is shown beside it. It does not know a batch.
+verification's to judge, whose last result is shown beside it. The same look notices a database that
+has fallen back behind the checkpoint, also while nothing comes. It does not know a batch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 
 from clickstream_streaming.errors import DatabaseUnreachable
-from clickstream_streaming.shell.database import connect
+from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
+from clickstream_streaming.shell.database import connect, refuse_if_behind
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
@@ -52,11 +54,16 @@ class Account:
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings = settings
         self._telemetry = telemetry
+        self._checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
         self._connection: Connection | None = None
         self._next = 0.0
 
     def look(self) -> None:
-        """Show the figures if it is time; while the database is away, those before stay."""
+        """Show the figures if it is time; while the database is away, those before stay.
+
+        Raises:
+            DatabaseBehindCheckpoint: It came back without what Spark has committed.
+        """
         began = time.monotonic()
         if began < self._next:
             return
@@ -80,6 +87,7 @@ class Account:
     def _show(self) -> None:
         if self._connection is None:
             self._connection = connect(self._settings)
+        refuse_if_behind(self._connection, QUERY, self._checkpoint)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(_ACCOUNT)
             self._telemetry.show_account(

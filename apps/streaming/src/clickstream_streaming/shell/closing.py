@@ -2,7 +2,8 @@
 
 Owns how far the stream has come, the closing of runs, the offsets of partitions without
 records, and what is done now and then: boards computed as a whole, days made ahead of time
-and dropped. It does not know how events are written.
+and dropped. A partition with records has noted its own offsets; if the database has lost them, a
+standby without the last commits has taken over, and their rows are lost, too.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import errors
 
-from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS, STORE_OFFSETS
-from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS, STORED_ENDS
+from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
+from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import connect, max_event_time
-from clickstream_streaming.shell.partition import offsets_row, timestamp
+from clickstream_streaming.shell.partition import store_offsets, timestamp
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -41,8 +43,6 @@ _UPKEEP_SECONDS = 3_600.0
 _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
 
-_STORE_OFFSETS_TOO = f"{STORE_OFFSETS} ON CONFLICT DO NOTHING"
-
 
 class BatchCloser:
     """Closes the batches of one query, one after the other.
@@ -64,7 +64,7 @@ class BatchCloser:
         """Return the watermark, Unix seconds; ``None`` before the first event."""
         if self._reached is None:
             connection = connect(self._settings)
-            self._reached = max_event_time(connection, "events")
+            self._reached = max_event_time(connection, QUERY)
             connection.close()
         if self._reached is None:
             return None
@@ -74,12 +74,16 @@ class BatchCloser:
         """Close a batch; while the database is away it is tried again.
 
         Raises:
+            BatchRowsLost: The database has lost what tasks had committed.
+            DatabaseBehindCheckpoint: It has lost the batch before as well.
             DatabaseUnreachable: It stays away for five minutes.
         """
+        found = [row.max_event_time for row in outcomes if row.max_event_time is not None]
+        reached = max([*found, *([self._reached] if self._reached else [])], default=None)
         deadline = time.monotonic() + _GIVE_UP_SECONDS
         while True:
             try:
-                self._write(task, outcomes)
+                self._write(task, outcomes, reached)
                 break
             except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
                 self._forget_connection()
@@ -87,21 +91,17 @@ class BatchCloser:
                     raise
                 _LOG.warning("the close of batch %d is tried again: %s", task.batch_id, e)
                 time.sleep(_RETRY_SECONDS)
-        reached = [row.max_event_time for row in outcomes if row.max_event_time is not None]
-        self._reached = max([*reached, *([self._reached] if self._reached else [])], default=None)
+        self._reached = reached
         self._telemetry.show_batch(outcomes, seconds)
 
-    def _write(self, task: BatchTask, outcomes: list[Outcome]) -> None:
+    def _write(self, task: BatchTask, outcomes: list[Outcome], reached: float | None) -> None:
         if self._connection is None:
             self._connection = connect(self._settings)
         with self._connection, self._connection.cursor() as cursor:
-            for topic, partitions in task.offsets_until.items():
-                for partition in partitions:
-                    cursor.execute(_STORE_OFFSETS_TOO, offsets_row(task, topic, partition))
-            reached = [row.max_event_time for row in outcomes if row.max_event_time is not None]
-            if reached:
+            _note_offsets(cursor, task, outcomes)
+            if reached is not None:
                 values = {
-                    "max_event_time": timestamp(max(reached)),
+                    "max_event_time": timestamp(reached),
                     "watermark_seconds": self._settings.watermark_delay_seconds,
                 }
                 cursor.execute(NOTE_PROGRESS, values)
@@ -147,3 +147,23 @@ class BatchCloser:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _note_offsets(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> None:
+    """Note the offsets of partitions without records; the tasks have noted those of the others.
+
+    Raises:
+        BatchRowsLost: They had, but the database no longer has that.
+        DatabaseBehindCheckpoint: A partition without records was not read up to where this batch
+            begins.
+    """
+    written = {(outcome.topic, outcome.partition) for outcome in outcomes}
+    values = {"query": task.query, "checkpoint_id": task.checkpoint_id, "batch_id": task.batch_id}
+    cursor.execute(STORED_ENDS, values)
+    stored = {(topic, partition) for topic, partition, _ in cursor.fetchall()}
+    if not written <= stored:
+        raise BatchRowsLost(task.batch_id, sorted(written - stored))
+    for topic, partitions in task.offsets_until.items():
+        for partition in sorted(partitions):
+            if (topic, partition) not in stored:
+                store_offsets(cursor, task, topic, partition)

@@ -16,6 +16,7 @@ from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from clickstream_streaming.core.statements import STORED_ENDS
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
@@ -42,6 +43,7 @@ __all__ = [
     "copy_rows",
     "max_event_time",
     "refuse_if_apart",
+    "refuse_if_behind",
     "store_rules",
 ]
 
@@ -205,17 +207,28 @@ def refuse_if_apart(connection: Connection, query: str, checkpoint: Checkpoint) 
     planned = checkpoint.planned_batch()
     if planned is None:
         return
-    committed = checkpoint.committed_batch()
-    if committed is not None:
-        there = _stored_ends(connection, query, checkpoint, committed)
-        if not _flat(checkpoint.offsets_until(committed)).keys() <= there.keys():
-            raise DatabaseBehindCheckpoint(checkpoint.folder, committed)
+    refuse_if_behind(connection, query, checkpoint)
     if _stored_ends(connection, query, checkpoint, planned + 1):
         raise CheckpointBehindDatabase(checkpoint.folder, planned + 1)
     # A batch that was under way may be there in part; what is there must end where it was to.
     there = _stored_ends(connection, query, checkpoint, planned)
     if not there.items() <= _flat(checkpoint.offsets_until(planned)).items():
         raise CheckpointBehindDatabase(checkpoint.folder, planned)
+
+
+def refuse_if_behind(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
+    """Compare the last batch that Spark has committed with what the database holds of it.
+
+    Batches are written one after the other: a database that has the last one has all of them.
+
+    Raises:
+        DatabaseBehindCheckpoint: The database lacks it, in whole or in part.
+    """
+    committed = checkpoint.committed_batch()
+    if committed is not None:
+        there = _stored_ends(connection, query, checkpoint, committed)
+        if not _flat(checkpoint.offsets_until(committed)).keys() <= there.keys():
+            raise DatabaseBehindCheckpoint(checkpoint.folder, committed)
 
 
 def _flat(offsets: Offsets) -> dict[tuple[str, int], int]:
@@ -227,9 +240,6 @@ def _stored_ends(
 ) -> dict[tuple[str, int], int]:
     """Return where the database has a batch of the checkpoint end, by topic and partition."""
     with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT topic, kafka_partition, until_offset FROM ops.batches"
-            " WHERE query = %s AND checkpoint_id = %s AND batch_id = %s",
-            (query, checkpoint.identity(), batch_id),
-        )
+        values = {"query": query, "checkpoint_id": checkpoint.identity(), "batch_id": batch_id}
+        cursor.execute(STORED_ENDS, values)
         return {(topic, number): until for topic, number, until in cursor.fetchall()}

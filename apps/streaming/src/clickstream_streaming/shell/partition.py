@@ -42,7 +42,12 @@ from clickstream_streaming.core.statements import (
     STORE_OFFSETS,
     STORED_END,
 )
-from clickstream_streaming.errors import CheckpointBehindDatabase, DatabaseUnreachable
+from clickstream_streaming.errors import (
+    CheckpointBehindDatabase,
+    DatabaseBehindCheckpoint,
+    DatabaseUnreachable,
+)
+from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import connect, copy_rows
 
 if TYPE_CHECKING:
@@ -60,7 +65,7 @@ __all__ = [
     "OUTCOME",
     "BatchTask",
     "Outcome",
-    "offsets_row",
+    "store_offsets",
     "timestamp",
     "write_partition",
 ]
@@ -322,13 +327,14 @@ def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
     Raises:
         CheckpointBehindDatabase: Somebody has, and with another end: what lies between is not ours
             to pass over.
+        DatabaseBehindCheckpoint: The database has lost the batch before.
     """
     cursor.execute("SAVEPOINT claim")
-    row = offsets_row(task, topic, partition)
     try:
-        cursor.execute(STORE_OFFSETS, row)
+        store_offsets(cursor, task, topic, partition)
     except errors.UniqueViolation:
         cursor.execute("ROLLBACK TO SAVEPOINT claim")
+        row = _offsets_row(task, topic, partition)
         cursor.execute(STORED_END, row)
         (end,) = cursor.fetchone() or (None,)
         if end != row["until_offset"]:
@@ -337,7 +343,20 @@ def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
     return True
 
 
-def offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
+def store_offsets(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> None:
+    """Note a partition's offsets, in the transaction of its rows.
+
+    Raises:
+        UniqueViolation: They are noted already.
+        DatabaseBehindCheckpoint: What is stored does not end where the batch begins: what lies
+            between was lost by the database, and is not to be passed over.
+    """
+    cursor.execute(STORE_OFFSETS, _offsets_row(task, topic, partition))
+    if not cursor.rowcount:
+        raise DatabaseBehindCheckpoint(task.settings.checkpoint_dir / QUERY, task.batch_id - 1)
+
+
+def _offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     """Return the values of :data:`STORE_OFFSETS`."""
     log = task.logs.get((topic, partition))
     return {

@@ -8,6 +8,7 @@ of batches. It does not know what the rules and statements say.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from functools import partial
@@ -22,6 +23,7 @@ from pyspark.sql import functions as F
 
 from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
+from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
@@ -44,9 +46,13 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint", "start_query", "warm_up"]
 
+_LOG = logging.getLogger(__name__)
+
 _TOPICS = (EVENTS.name, LEDGER.name)
 _WARM_UP_ROWS = 1_000
 _WARM_UP_ROUNDS = 3
+_RUNS = 3
+"""How often a batch is run that the database loses before it is closed."""
 
 
 def warm_up(spark: SparkSession) -> None:
@@ -140,9 +146,7 @@ def start_query(
             late_before=closer.late_before(),
             driver_pid=os.getpid(),
         )
-        rows = batch.mapInArrow(partial(write_partition, task), OUTCOME).collect()
-        outcomes = [Outcome(**json.loads(row["outcome"])) for row in rows]
-        closer.close(task, outcomes, time.monotonic() - began)
+        _run(batch, task, closer, began)
         logs.note(ends, task.offsets_until)
         pace.keep()
 
@@ -155,6 +159,21 @@ def start_query(
         .foreachBatch(write)
         .start()
     )
+
+
+def _run(batch: DataFrame, task: BatchTask, closer: BatchCloser, began: float) -> None:
+    """Write a batch and close it; run it again if the database loses it in between."""
+    work = batch.mapInArrow(partial(write_partition, task), OUTCOME)
+    for runs in range(1, _RUNS + 1):
+        outcomes = [Outcome(**json.loads(row["outcome"])) for row in work.collect()]
+        try:
+            closer.close(task, outcomes, time.monotonic() - began)
+        except BatchRowsLost as error:
+            if runs == _RUNS:
+                raise
+            _LOG.warning("%s", error)
+        else:
+            return
 
 
 def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
