@@ -1,0 +1,35 @@
+"""Errors of the contract: their fields and their text."""
+
+from __future__ import annotations
+
+import pytest
+from clickstream_contract.errors import ContractError, SimulationInvalid
+
+
+def test_text_names_path_and_value() -> None:
+    """The text says where, what stands there, and what is allowed."""
+    error = SimulationInvalid("spec.seed", "x", "a whole number")
+
+    assert (error.path, error.value, error.allowed) == ("spec.seed", "'x'", "a whole number")
+    assert str(error) == "spec.seed: 'x' is not allowed; a whole number"
+    assert isinstance(error, ContractError)
+
+
+def test_absent_value_is_left_out() -> None:
+    """Without a value the text says only where and what is allowed."""
+    error = SimulationInvalid("spec", None, "it must be there")
+
+    assert error.value == "None"
+    assert str(error) == "spec: it must be there"
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [(78, "'" + 78 * "x" + "'"), (79, "'" + 76 * "x" + "...")],
+)
+def test_long_value_is_shortened(length: int, shown: str) -> None:
+    """A value is shown with at most 80 characters."""
+    error = SimulationInvalid("spec.seed", "x" * length, "a whole number")
+
+    assert error.value == shown
+    assert len(error.value) == 80
