@@ -9,14 +9,18 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clickstream_contract.document import simulation_from_resource
 from clickstream_operator.core.observed import Observed, Pod, Scrape
 from clickstream_operator.core.plan import Memory, Plan, make_plan
 from clickstream_operator.core.shards import parse_shards
 from clickstream_operator.settings import Settings
 
-__all__ = ["NOW", "SETTINGS", "Cluster", "resource", "scrape"]
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["NOW", "SETTINGS", "Cluster", "resource", "scrape", "simulation"]
 
 NOW = 1_795_766_400.0
 """2026-11-27T08:00:00Z."""
@@ -45,6 +49,11 @@ def resource(name: str = "shop", **spec: object) -> dict[str, Any]:
             **spec,
         },
     }
+
+
+def simulation(name: str = "shop", **spec: object) -> Simulation:
+    """Return a simulation as the contract reads it, with the spec's fields replaced."""
+    return simulation_from_resource(resource(name, **spec))
 
 
 def scrape(**figures: float) -> Scrape:
