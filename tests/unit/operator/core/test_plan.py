@@ -1,0 +1,848 @@
+"""What is planned for a simulation at each look, and that it comes to rest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from clickstream_operator.core.conditions import Finding
+from clickstream_operator.core.desired import traffic_spec
+from clickstream_operator.core.observed import Observed
+from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
+from clickstream_operator.core.scaling import Trend
+from clusters import NOW, SETTINGS, Cluster, resource, scrape, simulation
+from workers import pod
+
+if TYPE_CHECKING:
+    from clickstream_operator.core.observed import Scrape
+
+_LOOK = "2026-11-27T08:00:00Z"
+"""The moment ``NOW``, as a status has it."""
+
+
+def test_settled_simulation_is_left_alone() -> None:
+    """Once all is as wanted, looks write nothing, however much time passes."""
+    cluster = Cluster(resource(workers={"count": 2}))
+    cluster.settle()
+    assert cluster.condition("Ready") == ("True", "Running")
+    assert cluster.condition("Progressing") == ("False", "Settled")
+    assert cluster.condition("Degraded") == ("False", "AsExpected")
+    before = cluster.writes
+    for _ in range(200):
+        cluster.now += 60
+        cluster.look()
+
+    assert cluster.writes == before
+    assert {kind for kind, _ in cluster.children} == {
+        "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service",
+    }  # fmt: skip
+
+
+def test_changed_rate_restarts_no_worker() -> None:
+    """Only the file changes, with a moment ahead in it, and every pod is nudged to read it."""
+    cluster = Cluster(resource(workers={"count": 2}))
+    cluster.settle()
+    pods = set(cluster.pods)
+    cluster.resource["spec"]["rate"] = {"eventsPerSecond": 2_000}
+    cluster.resource["metadata"]["generation"] = 2
+    moment = cluster.now
+    plan = cluster.look()
+
+    assert [row["kind"] for row in plan.apply] == ["ConfigMap"]
+    assert "clickstream.dev/effective-from" in plan.apply[0]["data"]["simulation.yaml"]
+    assert set(plan.nudge) == pods
+    cluster.settle()
+    assert set(cluster.pods) == pods
+    first, second = cluster.resource["status"]["revisions"]
+    assert (first["generation"], second["generation"]) == (1, 2)
+    assert second["effectiveFrom"] > "2026-11-27T08:00:00Z"
+    assert moment > NOW
+
+
+def test_another_broker_restarts_workers() -> None:
+    """What is no part of the traffic is in the pods; an event names the restart."""
+    cluster = Cluster(resource(workers={"count": 2}))
+    cluster.settle()
+    cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
+    plan = cluster.look()
+
+    assert "WorkersRestarted" in [notice.reason for notice in plan.notices]
+    assert len(cluster.resource["status"]["revisions"]) == 1
+
+
+def test_resumed_run_leaves_pause_out() -> None:
+    """Suspending removes all children; the run resumes as the same run, and its file says when."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    started = cluster.resource["status"]["startTime"]
+    cluster.resource["spec"]["suspend"] = True
+    cluster.settle()
+    assert not cluster.children
+    assert not cluster.pods
+    assert cluster.condition("Ready") == ("False", "Suspended")
+    assert cluster.condition("Degraded") == ("False", "AsExpected")
+
+    cluster.now += 3_600
+    cluster.resource["spec"]["suspend"] = False
+    cluster.settle()
+    assert cluster.resource["status"]["startTime"] == started
+    assert cluster.condition("Ready") == ("True", "Running")
+    file = cluster.children["ConfigMap", "shop-simulation"]["data"]["simulation.yaml"]
+    assert f'"clickstream.dev/resumed-at": "{cluster.resource["status"]["resumeTime"]}"' in file
+
+
+def test_invalid_spec_keeps_the_pause() -> None:
+    """A specification that is refused during a pause does not make the pause forgotten."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    cluster.resource["spec"]["suspend"] = True
+    cluster.settle()
+    mix = cluster.resource["spec"].pop("userMix")
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "InvalidSpec")
+    cluster.now += 3_600
+    cluster.resource["spec"] |= {"userMix": mix, "suspend": False}
+    before = cluster.now
+    cluster.look()
+
+    resumed = datetime.fromisoformat(cluster.resource["status"]["resumeTime"])
+    assert resumed.timestamp() == before
+
+
+def test_suspended_start_has_no_pause() -> None:
+    """A run that has not begun begins when it is resumed, and leaves nothing out."""
+    cluster = Cluster(resource(suspend=True))
+    cluster.settle()
+    assert "startTime" not in cluster.resource["status"]
+    cluster.now += 600
+    cluster.resource["spec"]["suspend"] = False
+    cluster.settle()
+
+    assert cluster.resource["status"]["startTime"] > "2026-11-27T08:10:00Z"
+    assert "resumeTime" not in cluster.resource["status"]
+
+
+def test_completed_run_stays_completed() -> None:
+    """Workers go, the count stays, and no later specification starts the run again."""
+    cluster = Cluster(resource(stopAfter={"events": 5_000}, workers={"count": 2}))
+    cluster.settle()
+    for name in cluster.pods:
+        cluster.scrapes[name] = scrape(delivered=2_500, shards_over=4)
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "Completed")
+    assert cluster.resource["status"]["deliveredEvents"] == 5_000
+    assert not cluster.children
+    assert not cluster.pods
+    cluster.resource["spec"]["rate"] = {"eventsPerSecond": 5}
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "Completed")
+    assert cluster.resource["status"]["deliveredEvents"] == 5_000
+    assert not cluster.children
+
+
+def test_completed_run_needs_no_broker() -> None:
+    """A completed run stays completed when no broker is named any more."""
+    cluster = Cluster(resource(stopAfter={"events": 5_000}))
+    cluster.settle()
+    for name in cluster.pods:
+        cluster.scrapes[name] = scrape(delivered=5_000, shards_over=8)
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "Completed")
+    cluster.settings = replace(SETTINGS, bootstrap_servers="")
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "Completed")
+    cluster.settings = SETTINGS
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "Completed")
+    assert not cluster.children
+
+
+def test_suspending_needs_no_broker() -> None:
+    """A run stops when it is suspended, whatever else is wrong."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    cluster.settings = replace(SETTINGS, bootstrap_servers="")
+    cluster.resource["spec"]["suspend"] = True
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "Suspended")
+    assert not cluster.pods
+
+
+def test_one_finished_worker_completes_nothing() -> None:
+    """A run is complete once all shards are over and every worker has given figures."""
+    cluster = Cluster(resource(stopAfter={"events": 5_000}, workers={"count": 2}))
+    cluster.settle()
+    one, other = sorted(cluster.pods)
+    cluster.scrapes[one] = scrape(shards_over=4)
+    cluster.settle()
+    assert cluster.condition("Ready")[0] == "True"
+    cluster.scrapes[one] = scrape(shards_over=8)
+    del cluster.scrapes[other]
+    cluster.look()
+
+    assert cluster.condition("Ready")[1] != "Completed"
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Deployment", "Service", "NetworkPolicy"])
+def test_drifted_child_is_repaired(kind: str) -> None:
+    """A lost or edited child is applied again; what others add beside it is theirs."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    place = next(place for place in cluster.children if place[0] == kind)
+    lost = cluster.children.pop(place)
+    cluster.settle()
+    assert cluster.children[place].get("spec") == lost.get("spec")
+
+    cluster.children[place]["metadata"]["labels"].pop("app.kubernetes.io/part-of")
+    cluster.children[place]["metadata"]["labels"]["team"] = "blue"
+    assert [row["kind"] for row in cluster.look().apply] == [kind]
+    cluster.children[place]["metadata"]["labels"]["team"] = "blue"
+    assert cluster.look().apply == ()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 8), (8, 1), (3, 5)])
+def test_moving_shards_never_overlap(before: int, after: int) -> None:
+    """At no moment do two pods have the same shard; in the end each shard has one."""
+    cluster = Cluster(resource(workers={"count": before}))
+    cluster.settle()
+    assert cluster.shards() == list(range(8))
+    cluster.resource["spec"]["workers"] = {"count": after}
+    for _ in range(30):
+        cluster.look()
+        shards = cluster.shards()
+        assert len(set(shards)) == len(shards)
+        cluster.move_pods()
+        shards = cluster.shards()
+        assert len(set(shards)) == len(shards)
+
+    assert cluster.shards() == list(range(8))
+    assert len(cluster.pods) == after
+
+
+def test_labelled_stranger_is_not_deleted() -> None:
+    """Only what the simulation owns is deleted."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    labels = {"clickstream.dev/simulation": "shop"}
+    foreign = {"kind": "ConfigMap", "metadata": {"name": "mine", "labels": labels, "uid": "x"}}
+    cluster.children["ConfigMap", "mine"] = foreign
+
+    assert cluster.look().delete == ()
+
+
+def test_invalid_spec_changes_nothing() -> None:
+    """Children stay as they were, the condition names the field, and a valid spec heals it."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    bursts = [
+        {"at": "1m", "for": "5m", "multiplierPermille": 5},
+        {"at": "2m", "for": "1m", "multiplierPermille": 5},
+    ]
+    cluster.resource["spec"]["rate"]["bursts"] = bursts
+    plan = cluster.look()
+    assert (plan.apply, plan.delete) == ((), ())
+    assert cluster.condition("Ready") == ("False", "InvalidSpec")
+    ready = cluster.resource["status"]["conditions"][0]
+    assert "spec.rate.bursts" in ready["message"]
+    cluster.resource["spec"]["rate"]["bursts"] = []
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
+def test_missing_broker_is_named() -> None:
+    """Where neither resource nor operator names a broker, the condition says so."""
+    cluster = Cluster(resource(), settings=replace(SETTINGS, bootstrap_servers=""))
+    cluster.settle()
+
+    assert cluster.condition("Degraded") == ("True", "NoBroker")
+    assert not cluster.children
+
+
+def test_refusal_becomes_a_condition() -> None:
+    """What the API server refused is a condition and a warning."""
+    cluster = Cluster(resource())
+    failure = Finding("QuotaExceeded", "exceeded quota: small")
+    plan = make_plan(cluster.resource, cluster.observed(), cluster.memory, NOW, SETTINGS, failure)
+
+    assert plan.status is not None
+    assert {(row["type"], row["status"]) for row in plan.status["conditions"]} == {
+        ("Ready", "False"), ("Progressing", "True"), ("Degraded", "True"),
+    }  # fmt: skip
+    assert plan.notices[0].kind == "Warning"
+
+
+def test_silent_broker_is_named_late() -> None:
+    """A worker that has just begun has nothing acknowledged either; after ten seconds it counts."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    (name,) = cluster.pods
+    cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
+    cluster.look()
+    assert cluster.condition("Ready")[0] == "True"
+    cluster.now += 10
+    cluster.look()
+    assert cluster.condition("Degraded") == ("True", "BrokerUnreachable")
+    cluster.scrapes[name] = scrape()
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
+@pytest.mark.parametrize(("workers", "most"), [({"count": 2}, 2), ({"max": 2}, 2), ({"max": 1}, 1)])
+def test_missed_rate_is_reported(workers: dict[str, int], most: int) -> None:
+    """A rate is reported as missed after a minute at the maximum, for as long as it lasts."""
+    cluster = Cluster(resource(workers=workers))
+    cluster.settle()
+
+    def hold(seconds: int, achieved: float) -> set[tuple[str, str]]:
+        said = set()
+        for _ in range(seconds // 5):
+            cluster.now += 5
+            for name in cluster.pods:
+                cluster.scrapes[name] = scrape(achieved=achieved)
+            cluster.look()
+            cluster.move_pods()
+            said.add(cluster.condition("Ready"))
+        return said
+
+    assert hold(50, 100.0) == {("True", "Running")}
+    assert hold(10, 500.0) == {("True", "Running")}
+    hold(180, 100.0)
+    assert len(cluster.pods) == most
+    for _ in range(10):
+        assert hold(60, 100.0) == {("False", "RateNotReached")}
+    assert cluster.condition("Degraded") == ("True", "RateNotReached")
+    assert hold(5, 500.0) == {("True", "Running")}
+
+
+def test_unseen_worker_is_named_late() -> None:
+    """One lost answer is nothing; after half a minute without figures the worker is unseen."""
+    cluster = Cluster(resource(workers={"count": 2}))
+    cluster.settle()
+    name = min(cluster.pods)
+    known = cluster.scrapes.pop(name)
+    cluster.look()
+    cluster.now += 25
+    cluster.look()
+    assert cluster.condition("Ready") == ("True", "Running")
+    cluster.now += 5
+    cluster.look()
+    assert cluster.condition("Ready") == ("False", "WorkersUnseen")
+    assert cluster.condition("Degraded") == ("True", "WorkersUnseen")
+    cluster.scrapes[name] = known
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
+def test_missing_secret_is_named() -> None:
+    """The worker knows a path and the operator its secret; once it is there all is well."""
+    kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "load"}}
+    cluster = Cluster(resource(kafka=kafka))
+    cluster.settle()
+    (name,) = cluster.pods
+    well = cluster.pods[name]
+    says = "CLICKSTREAM_GENERATOR_CA_FILE has the value '/etc/kafka-ca/ca.crt'"
+    cluster.pods[name] = replace(well, is_ready=False, exit_code=2, exit_message=says)
+    cluster.look()
+    assert cluster.condition("Degraded") == ("True", "WorkerMisconfigured")
+    message = cluster.resource["status"]["conditions"][0]["message"]
+    assert says in message
+    assert "/etc/kafka-ca is the secret clicks-cluster-ca-cert" in message
+    assert "/etc/kafka-user is the secret load" in message
+    cluster.pods[name] = well
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+
+
+def test_events_mark_transitions() -> None:
+    """The same state, looked at again, posts no event."""
+    cluster = Cluster(resource())
+    reasons = []
+    for _ in range(10):
+        reasons += [notice.reason for notice in cluster.look().notices]
+        cluster.move_pods()
+        cluster.now += 5
+
+    assert reasons == ["WorkersStarting", "Running"]
+
+
+def test_last_revisions_are_kept() -> None:
+    """The status stays small: twenty revisions, the newest last."""
+    cluster = Cluster(resource())
+    for rate in range(1, 60):
+        cluster.resource["spec"]["rate"] = {"eventsPerSecond": rate}
+        cluster.resource["metadata"]["generation"] = rate
+        cluster.look()
+        cluster.now += 30
+
+    revisions = cluster.resource["status"]["revisions"]
+    assert len(revisions) == 20
+    assert revisions[-1]["generation"] == 59
+
+
+def _plan(
+    resource: dict[str, Any],
+    observed: Observed | None = None,
+    memory: Memory | None = None,
+    now: float = NOW,
+) -> Plan:
+    return make_plan(resource, observed or Observed(), memory or Memory(), now, SETTINGS)
+
+
+def _with_status(status: dict[str, Any] | None, **spec: Any) -> dict[str, Any]:  # noqa: ANN401  JSON
+    assert status is not None
+    return {**resource(**spec), "status": status}
+
+
+def _text(**spec: Any) -> str:  # noqa: ANN401  JSON
+    """Return the traffic's specification as a revision keeps it."""
+    return json.dumps(traffic_spec(simulation(**spec)), sort_keys=True, separators=(",", ":"))
+
+
+def _observed(*figures: Scrape) -> Observed:
+    """Return ready workers with their figures and nothing else."""
+    pods = tuple(pod(number) for number in range(len(figures)))
+    return Observed(pods=pods, scrapes={f"w-{at}": row for at, row in enumerate(figures)})
+
+
+def _settled(**spec: Any) -> Cluster:  # noqa: ANN401  JSON
+    cluster = Cluster(resource(**spec))
+    cluster.settle()
+    return cluster
+
+
+def test_first_look_begins_the_run() -> None:
+    """The first status has start, workers, first revision, figures and conditions."""
+    plan = _plan(resource(workers={"count": 2}))
+
+    assert plan.status is not None
+    conditions = plan.status.pop("conditions")
+    assert plan.status == {
+        "startTime": _LOOK,
+        "workers": 2,
+        "revisions": [
+            {"generation": 1, "effectiveFrom": _LOOK, "spec": _text(workers={"count": 2})}
+        ],
+        "targetEventsPerSecond": 1_000,
+        "achievedEventsPerSecond": 0,
+        "deliveredEvents": 0,
+        "observedGeneration": 1,
+        "readyWorkers": 0,
+        "selector": "clickstream.dev/simulation=shop",
+    }
+    assert [(row["type"], row["lastTransitionTime"]) for row in conditions] == [
+        ("Ready", _LOOK), ("Progressing", _LOOK), ("Degraded", _LOOK),
+    ]  # fmt: skip
+    assert plan.notices == (Notice("Normal", "WorkersStarting", "not every worker is ready yet"),)
+    assert (plan.delete, plan.nudge, plan.is_under_way) == ((), (), True)
+    assert plan.memory == Memory(Trend(), None, None, NOW)
+
+
+def test_rate_chooses_the_first_workers() -> None:
+    """A run begins with as many workers as its rate is expected to need."""
+    plan = _plan(resource(rate={"eventsPerSecond": 120_000}))
+
+    assert plan.status is not None
+    assert plan.status["workers"] == 3
+
+
+def test_decided_workers_are_kept() -> None:
+    """Once decided, the number of workers is the status's and not a new guess."""
+    status = {"startTime": _LOOK, "workers": 3, "revisions": []}
+
+    plan = _plan(_with_status(status), now=NOW + 60)
+
+    assert plan.status is not None
+    assert plan.status["workers"] == 3
+    assert "resumeTime" not in plan.status
+
+
+def test_missing_workers_mean_a_pause() -> None:
+    """A run that has begun and has no workers resumes now; a later look keeps that moment."""
+    paused = {"startTime": "2026-11-27T07:00:00Z", "workers": 0}
+    resumed = _plan(_with_status(paused)).status
+
+    assert resumed is not None
+    assert resumed["resumeTime"] == _LOOK
+    assert resumed["startTime"] == "2026-11-27T07:00:00Z"
+    later = _plan(_with_status(resumed), now=NOW + 90).status
+    assert later is None or later["resumeTime"] == _LOOK
+
+
+def test_changes_hold_after_the_delay() -> None:
+    """A change of a run takes effect four seconds after it is seen, and the file says so."""
+    cluster = _settled()
+    cluster.resource["spec"]["rate"] = {"eventsPerSecond": 2_000}
+    cluster.resource["metadata"]["generation"] = 2
+    cluster.now = NOW + 600
+
+    plan = cluster.look()
+
+    assert plan.status is not None
+    assert plan.status["revisions"][1] == {
+        "generation": 2,
+        "effectiveFrom": "2026-11-27T08:10:04Z",
+        "spec": _text(rate={"eventsPerSecond": 2_000}),
+    }
+    file = json.loads(plan.apply[0]["data"]["simulation.yaml"])
+    assert file["metadata"]["annotations"] == {
+        "clickstream.dev/effective-from": "2026-11-27T08:10:04Z"
+    }
+
+
+def test_only_reading_pods_are_nudged() -> None:
+    """Pods that have read the file, leave, or are over need no nudge."""
+    first = _plan(resource(), Observed(pods=(pod(0, read="old"),)))
+    pods = (
+        pod(0, name="old", read="old"),
+        pod(0, name="new", read=first.digest),
+        pod(0, name="leaving", is_leaving=True),
+        pod(0, name="over", is_over=True),
+    )
+
+    assert first.nudge == ("w-0",)
+    assert len(first.digest) == 16
+    assert _plan(resource(), Observed(pods=pods)).nudge == ("old",)
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ((scrape(target=500.4, achieved=400.4, delivered=70.9),) * 2, (1_001, 801, 141)),
+        ((scrape(target=500.4, achieved=400.4, delivered=70.9),), (1_000, 400, 100)),
+        ((), (1_000, 0, 100)),
+    ],
+    ids=["all", "some", "none"],
+)
+def test_figures_are_summed(figures: tuple[Scrape, ...], expected: tuple[int, int, int]) -> None:
+    """The target is the workers' once all give figures; the count never becomes less."""
+    status = {"startTime": _LOOK, "workers": 2, "revisions": [], "deliveredEvents": 100}
+
+    plan = _plan(_with_status(status, workers={"count": 2}), _observed(*figures))
+
+    assert plan.status is not None
+    assert expected == (
+        plan.status["targetEventsPerSecond"],
+        plan.status["achievedEventsPerSecond"],
+        plan.status["deliveredEvents"],
+    )
+    assert plan.status["readyWorkers"] == len(figures)
+
+
+def test_ready_workers_are_counted_once() -> None:
+    """Two pods of one worker are one ready worker, and a pod that starts is none."""
+    pods = (pod(0), pod(0, name="twin"), pod(1, is_ready=False))
+
+    plan = _plan(resource(workers={"count": 2}), Observed(pods=pods))
+
+    assert plan.status is not None
+    assert plan.status["readyWorkers"] == 1
+
+
+def test_suspended_run_has_no_rate() -> None:
+    """While a run is suspended its rates are zero; its count stays, also while pods leave."""
+    status = {"startTime": _LOOK, "workers": 1, "deliveredEvents": 5}
+    observed = _observed(scrape(delivered=70.0))
+
+    plan = _plan(_with_status(status, suspend=True), observed)
+
+    assert plan.status is not None
+    assert {key: plan.status[key] for key in ("workers", "deliveredEvents")} == {
+        "workers": 0, "deliveredEvents": 70,
+    }  # fmt: skip
+    assert plan.status["targetEventsPerSecond"] == 0
+    assert plan.status["achievedEventsPerSecond"] == 0
+    assert plan.status["conditions"][0]["message"] == (
+        "spec.suspend is true; workers have kept where they stood"
+    )
+
+
+@pytest.mark.parametrize("has_pods", [True, False])
+def test_stopping_is_under_way(*, has_pods: bool) -> None:
+    """A suspended and a completed run are on their way until their last pod is gone."""
+    observed = _observed(scrape()) if has_pods else Observed()
+    over = {"conditions": [{"type": "Ready", "status": "False", "reason": "Completed",
+                            "lastTransitionTime": _LOOK}]}  # fmt: skip
+
+    for given in (resource(suspend=True), _with_status(over)):
+        plan = _plan(given, observed)
+        assert plan.is_under_way is has_pods
+        assert plan.status is not None
+        assert plan.status["conditions"][1]["status"] == str(has_pods)
+        assert (plan.apply, plan.nudge) == ((), ())
+
+
+def test_completion_says_why() -> None:
+    """A completed run has no workers, no rate, and a condition that says what was reached."""
+    status = {"startTime": _LOOK, "workers": 1}
+    observed = _observed(scrape(shards_over=8, delivered=9.0))
+
+    plan = _plan(_with_status(status, stopAfter={"events": 9}), observed)
+
+    assert plan.status is not None
+    assert plan.status["workers"] == 0
+    assert plan.status["targetEventsPerSecond"] == 0
+    assert plan.status["deliveredEvents"] == 9
+    assert plan.notices == (
+        Notice("Normal", "Completed", "spec.stopAfter is reached and every event acknowledged"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("over", "more", "is_complete"),
+    [
+        (8, {"stopAfter": {"events": 9}}, True),
+        (9, {"stopAfter": {"events": 9}}, True),
+        (7, {"stopAfter": {"events": 9}}, False),
+        (8, {}, False),
+        (8, {"stopAfter": {"duration": "1h"}}, True),
+    ],
+)
+def test_every_shard_must_be_over(over: int, more: dict[str, Any], *, is_complete: bool) -> None:
+    """A run completes if it has an end and each of its eight shards has reached it."""
+    status = {"startTime": _LOOK, "workers": 1, "revisions": []}
+
+    plan = _plan(_with_status(status, **more), _observed(scrape(shards_over=over)))
+
+    assert plan.status is not None
+    reason = plan.status["conditions"][0]["reason"]
+    assert (reason == "Completed") is is_complete
+
+
+def test_every_worker_must_answer() -> None:
+    """Figures of fewer or more workers than are decided complete nothing."""
+    for decided in (1, 3):
+        status: dict[str, Any] = {"startTime": _LOOK, "workers": decided, "revisions": []}
+        given = _with_status(status, stopAfter={"events": 9}, workers={"count": decided})
+        plan = _plan(given, _observed(scrape(shards_over=4), scrape(shards_over=4)))
+        assert plan.status is not None
+        assert plan.status["conditions"][0]["reason"] != "Completed"
+
+
+def test_unowned_children_stay() -> None:
+    """When a run stops, what it owns is deleted and what another object owns is kept."""
+    own = {"ownerReferences": [{"uid": "x"}, {"uid": resource()["metadata"]["uid"]}]}
+    rows = tuple(
+        {"kind": "ConfigMap", "metadata": {"name": name, **more}}
+        for name, more in (
+            ("own", own), ("others", {"ownerReferences": [{"uid": "x"}]}), ("nobodys", {}),
+        )
+    )  # fmt: skip
+
+    plan = _plan(resource(suspend=True), Observed(rows))
+
+    assert [row["metadata"]["name"] for row in plan.delete] == ["own"]
+
+
+def test_fewer_workers_are_deleted() -> None:
+    """The children of a worker that is no longer wanted go, and the change is an event."""
+    cluster = _settled(workers={"count": 3})
+    cluster.resource["spec"]["workers"] = {"count": 2}
+
+    plan = cluster.look()
+
+    assert [row["metadata"]["name"] for row in plan.delete] == ["shop-worker-2"]
+    assert Notice("Normal", "Scaled", "from 3 to 2 workers") in plan.notices
+    assert "WorkersRestarted" not in {row.reason for row in plan.notices}
+
+
+def test_restart_is_counted() -> None:
+    """The event names how many Deployments get another template."""
+    cluster = _settled(workers={"count": 2})
+    cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
+
+    plan = cluster.look()
+
+    assert [row for row in plan.notices if row.reason == "WorkersRestarted"] == [
+        Notice(
+            "Normal",
+            "WorkersRestarted",
+            "the change needs a restart of 2 workers; nothing is lost",
+        )
+    ]
+
+
+def test_repairs_are_no_restart() -> None:
+    """A Deployment that somebody edited is repaired without an event about a restart."""
+    cluster = _settled()
+    (place,) = (place for place in cluster.children if place[0] == "Deployment")
+    cluster.children[place]["spec"]["template"]["spec"]["enableServiceLinks"] = True
+    plan = cluster.look()
+    assert [row["kind"] for row in plan.apply] == ["Deployment"]
+    assert plan.notices == ()
+
+    cluster.children[place]["metadata"]["annotations"]["clickstream.dev/wanted"] = "old"
+    plan = cluster.look()
+
+    assert [row["kind"] for row in plan.apply] == ["Deployment"]
+    assert plan.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("achieved", "is_written"), [(490.0, False), (510.0, False), (489.0, True), (511.0, True)]
+)
+def test_small_rate_changes_wait(achieved: float, *, is_written: bool) -> None:
+    """The achieved rate is written once it has moved by more than two percent of the target."""
+    cluster = _settled(rate={"eventsPerSecond": 500})
+    (name,) = cluster.pods
+    cluster.scrapes[name] = scrape(achieved=achieved)
+    cluster.now = cluster.memory.written_at + 1
+
+    assert (cluster.look().status is not None) is is_written
+
+
+def test_target_changes_are_written() -> None:
+    """The target follows the day's curve and is written once it has moved enough."""
+    cluster = _settled(rate={"eventsPerSecond": 500})
+    (name,) = cluster.pods
+    cluster.scrapes[name] = scrape(target=509.0)
+    cluster.now = cluster.memory.written_at + 1
+    assert cluster.look().status is None
+
+    cluster.scrapes[name] = scrape(target=515.0)
+
+    assert cluster.look().status is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "figures", "is_written"),
+    [
+        (59.9, {"delivered": 5.0}, False),
+        (60.0, {"delivered": 5.0}, True),
+        (3_600.0, {}, False),
+        (60.0, {"achieved": 501.0}, True),
+    ],
+)
+def test_count_is_written_each_minute(
+    seconds: float, figures: dict[str, float], *, is_written: bool
+) -> None:
+    """What has been delivered may be a minute old, and is written only if it has changed."""
+    cluster = _settled(rate={"eventsPerSecond": 500})
+    (name,) = cluster.pods
+    cluster.scrapes[name] = scrape(**figures)
+    cluster.now = cluster.memory.written_at + seconds
+
+    plan = cluster.look()
+
+    assert (plan.status is not None) is is_written
+    assert (cluster.memory.written_at == cluster.now) is is_written
+
+
+def test_silence_is_remembered() -> None:
+    """The first silent moment is kept; it counts from ten seconds on, and ends with an answer."""
+    cluster = _settled()
+    (name,) = cluster.pods
+    began = cluster.now
+    cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
+    cluster.look()
+    cluster.now += 9.9
+    cluster.look()
+    assert cluster.condition("Ready") == ("True", "Running")
+    assert cluster.memory.silent_since == began
+    cluster.now = began + 10
+    cluster.look()
+    assert cluster.condition("Ready") == ("False", "BrokerUnreachable")
+    cluster.scrapes[name] = scrape()
+    cluster.look()
+
+    assert cluster.memory.silent_since is None
+
+
+def test_unseen_moment_is_remembered() -> None:
+    """The first unseen moment is kept; it counts from thirty seconds on."""
+    cluster = _settled()
+    cluster.scrapes.clear()
+    began = cluster.now
+    cluster.look()
+    cluster.now += 29.9
+    cluster.look()
+    assert cluster.condition("Ready") == ("True", "Running")
+    assert cluster.memory.unseen_since == began
+    cluster.now = began + 30
+
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("False", "WorkersUnseen")
+
+
+def test_degraded_warns() -> None:
+    """An event about something wrong is a warning, and says the condition's words."""
+    cluster = _settled()
+    cluster.resource["spec"]["rate"] = {"eventsPerSecond": 0}
+
+    plan = cluster.look()
+
+    (notice,) = plan.notices
+    assert (notice.kind, notice.reason) == ("Warning", "InvalidSpec")
+    assert "spec.rate.eventsPerSecond" in notice.message
+    assert plan.is_under_way is False
+
+
+def test_missing_broker_says_how() -> None:
+    """The condition names the fields that would name a broker."""
+    plan = make_plan(resource(), Observed(), Memory(), NOW, replace(SETTINGS, bootstrap_servers=""))
+
+    assert plan.notices == (
+        Notice(
+            "Warning",
+            "NoBroker",
+            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
+        ),
+    )
+
+
+def _revised(*sizes: int, rate: int = 1_000) -> list[dict[str, Any]]:
+    """Return the revisions after a look that finds some of these sizes."""
+    before = [
+        {"generation": at, "effectiveFrom": _LOOK, "spec": "x" * size}
+        for at, size in enumerate(sizes)
+    ]
+    status = {"startTime": _LOOK, "workers": 1, "revisions": before}
+    plan = _plan(_with_status(status, rate={"eventsPerSecond": rate}))
+    assert plan.status is not None
+    rows: list[dict[str, Any]] = plan.status["revisions"]
+    return rows
+
+
+def test_revisions_are_bounded_in_number() -> None:
+    """The twentieth revision is kept beside the first one; the next one removes it."""
+    assert [row["generation"] for row in _revised(*[1] * 19)] == [*range(19), 1]
+    assert [row["generation"] for row in _revised(*[1] * 20)] == [*range(1, 20), 1]
+
+
+def test_revisions_are_bounded_in_size() -> None:
+    """Together they hold 200,000 characters; the newest one stays whatever its size."""
+    room = 200_000 - len(_text())
+
+    assert len(_revised(room)) == 2
+    assert len(_revised(room + 1)) == 1
+    assert len(_revised(room - 1, 1)) == 3
+    assert _revised(room, 1)[0]["spec"] == "x"
+
+
+def test_same_traffic_is_no_revision() -> None:
+    """A change of broker, workers or nothing at all adds no revision."""
+    before = [{"generation": 1, "effectiveFrom": _LOOK, "spec": _text()}]
+    status = {"startTime": _LOOK, "workers": 2, "revisions": before}
+
+    plan = _plan(_with_status(status, workers={"count": 2}, kafka={"bootstrapServers": "a:1"}))
+
+    assert plan.status is not None
+    assert plan.status["revisions"] == before
+
+
+def test_single_revision_holds_at_once() -> None:
+    """A run with one revision has no moment in its file."""
+    plan = _plan(resource())
+
+    file = json.loads(plan.apply[0]["data"]["simulation.yaml"])
+    assert file["metadata"]["annotations"] == {}
