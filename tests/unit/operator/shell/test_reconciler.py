@@ -1,0 +1,496 @@
+"""One look at a simulation: which calls follow from what is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from clickstream_operator.core.kinds import POD, SIMULATION
+from clickstream_operator.core.seen import Seen
+from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
+from clickstream_operator.shell.reconciler import Reconciler
+from clickstream_operator.shell.telemetry import Telemetry
+from clusters import NOW, SETTINGS, resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from clickstream_operator.core.observed import Pod, Scrape
+    from clickstream_operator.core.seen import Key
+    from clickstream_operator.shell.api import Api
+    from clickstream_operator.shell.scraper import Scraper
+
+_KEY = ("load", "s0")
+_UID = resource()["metadata"]["uid"]
+_CHILDREN = ["ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodMonitor"]
+
+
+def _simulation(seen: Seen, key: Key) -> Mapping[str, Any]:
+    """Return a simulation as it was seen last."""
+    return next(row for row in seen.of(key) if row["kind"] == SIMULATION.kind)
+
+
+class _Api:
+    """An API server that takes every write, but for the kinds and verbs that a test refuses.
+
+    Attributes:
+        taken: Metadata of what has a child's name already, by kind.
+        refusals: Errors by kind of a child, or by verb.
+        edits: Fields that the server changes as it stores a child, by kind.
+        calls: The writes that were taken: verb, and of which object.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self.taken: dict[str, dict[str, Any]] = {}
+        self.refusals: dict[str, Exception] = {}
+        self.edits: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.kinds_asked = 0
+        self._version = 1
+
+    def _take(self, verb: str, kind: str) -> str:
+        for name in (verb, kind):
+            if name in self.refusals:
+                raise self.refusals[name]
+        self.calls.append((verb, kind))
+        self._version += 1
+        return str(self._version)
+
+    def find(self, kind: str, _namespace: str, _name: str) -> dict[str, Any] | None:
+        """Return what has that name."""
+        return self.taken.get(kind)
+
+    def has_kind(self, _kind: object) -> bool:
+        """Say that PodMonitors are known."""
+        self.kinds_asked += 1
+        return True
+
+    def write_status(self, metadata: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        """Take it."""
+        version = self._take("status", metadata["name"])
+        self.statuses.append(status)
+        body = _simulation(self._seen, (metadata["namespace"], metadata["name"]))
+        return {**body, "metadata": {**metadata, "resourceVersion": version}, "status": status}
+
+    def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Take a child."""
+        kind = wanted["kind"]
+        version = self._take("apply", kind)
+        metadata = {**wanted["metadata"], "uid": kind, "resourceVersion": version}
+        return {**wanted, "metadata": metadata, **self.edits.get(kind, {})}
+
+    def delete(self, kind: str, _metadata: dict[str, Any]) -> None:
+        """Take it."""
+        self._take("delete", kind)
+
+    def annotate_pod(
+        self, namespace: str, name: str, annotations: dict[str, str]
+    ) -> dict[str, Any]:
+        """Take it."""
+        version = self._take("nudge", name)
+        body = _pod(name, annotations=annotations, resourceVersion=version)
+        assert body["metadata"]["namespace"] == namespace
+        return body
+
+    def post_event(self, event: dict[str, Any]) -> None:
+        """Take it."""
+        self._take("event", event["reason"])
+        self.events.append(event)
+
+
+class _Scraper:
+    """Asks nobody."""
+
+    async def ask(self, _pods: Iterable[Pod]) -> dict[str, Scrape]:
+        """Return no figures."""
+        return {}
+
+
+def _pod(name: str, run: str = _UID, worker: str = "0", **metadata: object) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "namespace": "load",
+            "name": name,
+            "uid": name,
+            "resourceVersion": "1",
+            "labels": {"clickstream.dev/worker": worker},
+            **metadata,
+        },
+        "spec": {"containers": [{"env": [{"name": "CLICKSTREAM_GENERATOR_RUN_ID", "value": run}]}]},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+class _Inline(Executor):
+    """Makes a call at once; who awaits it lets others run all the same."""
+
+    def submit(self, call: Any, /, *args: Any, **more: Any) -> Future[Any]:  # noqa: ANN401  as in the base class
+        """Return the finished call."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(call(*args, **more))
+        except Exception as error:  # noqa: BLE001  whatever it was belongs to who asked
+            done.set_exception(error)
+        return done
+
+
+class _Operator:
+    """A reconciler with all that it needs, and what it has seen."""
+
+    def __init__(self, simulations: int = 1, **spec: object) -> None:
+        self.seen = Seen()
+        self.api = _Api(self.seen)
+        self.telemetry = Telemetry("127.0.0.1", 0, str)
+        self.now = NOW
+        for number in range(simulations):
+            body = resource(f"s{number}", **spec)
+            self.seen.put(("load", f"s{number}"), SIMULATION.kind, body)
+        self._reconciler = Reconciler(
+            self.seen,
+            cast("Api", self.api),
+            cast("Scraper", _Scraper()),
+            self.telemetry,
+            SETTINGS,
+            lambda: self.now,
+            _Inline(),
+        )
+
+    def look(self, key: Key = _KEY) -> float | None:
+        """Look once."""
+        return asyncio.run(self._reconciler.look(key))
+
+    def look_at_all(self) -> list[object]:
+        """Look at every simulation at once; return what each look returns or raises."""
+
+        async def looks() -> list[object]:
+            every = [self._reconciler.look(key) for key in self.seen.keys()]  # noqa: SIM118  no mapping
+            return list(await asyncio.gather(*every, return_exceptions=True))
+
+        return asyncio.run(looks())
+
+    def refused(self) -> OperatorError:
+        """Look once and return the error that must come of it."""
+        with pytest.raises(OperatorError) as caught:
+            self.look()
+        return caught.value
+
+    def change(self, **metadata: object) -> None:
+        """Let the watch show the simulation with other metadata."""
+        body = _simulation(self.seen, _KEY)
+        self.seen.put(_KEY, SIMULATION.kind, {**body, "metadata": {**body["metadata"], **metadata}})
+
+    def edit(self, **spec: object) -> None:
+        """Let the watch show the simulation with another specification."""
+        body = _simulation(self.seen, _KEY)
+        metadata = {**body["metadata"], "generation": body["metadata"]["generation"] + 1}
+        self.seen.put(
+            _KEY, SIMULATION.kind, {**body, "metadata": metadata, "spec": {**body["spec"], **spec}}
+        )
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return one of the operator's metrics."""
+        return self.telemetry.registry.get_sample_value(f"clickstream_operator_{name}", labels)
+
+    def applied(self) -> list[str]:
+        """Return the kinds of the children that were applied."""
+        return [kind for verb, kind in self.api.calls if verb == "apply"]
+
+
+def test_first_look_writes_in_order() -> None:
+    """The status comes first, then the event, then the children; the next look is soon."""
+    operator = _Operator()
+
+    assert operator.look() == SETTINGS.resync_seconds
+    assert operator.api.calls == [
+        ("status", "s0"), ("event", "WorkersStarting"), *(("apply", kind) for kind in _CHILDREN),
+    ]  # fmt: skip
+
+
+def test_second_look_writes_nothing() -> None:
+    """What was written is known at once, before any watch has shown it."""
+    operator = _Operator()
+    operator.look()
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.api.calls == []
+
+
+def test_missing_simulation_is_forgotten() -> None:
+    """A simulation that is gone, or is being deleted, is not looked at again."""
+    operator = _Operator()
+    operator.look()
+    assert operator.metric("simulations", type="Ready", status="False") == 1
+    operator.change(deletionTimestamp="2026-11-27T08:00:00Z")
+    operator.api.calls.clear()
+
+    assert operator.look() is None
+    assert operator.look(("load", "unknown")) is None
+    assert operator.api.calls == []
+    assert operator.metric("simulations", type="Ready", status="False") is None
+
+
+def test_suspended_simulation_rests() -> None:
+    """A simulation without workers and pods is looked at again after five minutes."""
+    assert _Operator(suspend=True).look() == 300
+
+
+def test_event_is_about_the_simulation() -> None:
+    """An event names the simulation, what has happened, and when."""
+    operator = _Operator()
+    operator.look()
+
+    (event,) = operator.api.events
+    assert event == {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": "s0-", "namespace": "load"},
+        "involvedObject": {
+            "apiVersion": "clickstream.dev/v1alpha1",
+            "kind": "ClickstreamSimulation",
+            "name": "s0",
+            "namespace": "load",
+            "uid": _UID,
+            "resourceVersion": "1",
+        },
+        "type": "Normal",
+        "reason": "WorkersStarting",
+        "message": "not every worker is ready yet",
+        "source": {"component": "clickstream-operator"},
+        "firstTimestamp": "2026-11-27T08:00:00Z",
+        "lastTimestamp": "2026-11-27T08:00:00Z",
+        "count": 1,
+    }
+
+
+def test_refused_event_stops_nothing() -> None:
+    """An event that cannot be posted keeps no child back."""
+    operator = _Operator()
+    operator.api.refusals["event"] = ApiRefused("POST", "/", 403, "no")
+
+    operator.look()
+
+    assert operator.applied() == _CHILDREN
+
+
+def test_refused_child_stops_no_other() -> None:
+    """The policy comes before the pods, and a refused child is raised after all others."""
+    operator = _Operator()
+    operator.api.refusals["Service"] = ApiRefused("PATCH", "service", 422, "no such name")
+
+    error = operator.refused()
+
+    assert isinstance(error, ApiRefused)
+    assert error.message == "no such name"
+    assert operator.applied() == [kind for kind in _CHILDREN if kind != "Service"]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [("no such name", "ChildRefused"), ("exceeded quota: small", "QuotaExceeded")],
+)
+def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
+    """The next look says what was refused, and a look without a refusal takes it back."""
+    operator = _Operator()
+    operator.api.refusals["Service"] = ApiRefused("PATCH", "service", 403, message)
+    operator.refused()
+    del operator.api.refusals["Service"]
+
+    operator.look()
+    operator.look()
+
+    reasons = [status["conditions"][2]["reason"] for status in operator.api.statuses]
+    assert reasons == ["AsExpected", reason, "AsExpected"]
+    assert message in operator.api.statuses[1]["conditions"][2]["message"]
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_conflict_is_looked_at_soon(status: int) -> None:
+    """Where another writer was faster, the next look comes soon and nothing is reported."""
+    operator = _Operator()
+    operator.api.refusals["Service"] = ApiRefused("PATCH", "service", status, "changed")
+
+    assert operator.look() == 0.2
+    assert operator.metric("reconciles_total", outcome="outdated") == 1
+    del operator.api.refusals["Service"]
+    operator.look()
+    assert len(operator.api.statuses) == 1
+
+
+def test_refusal_hides_behind_no_conflict() -> None:
+    """Of a conflict and a refusal in one look the refusal is raised."""
+    operator = _Operator()
+    operator.api.refusals["ConfigMap"] = ApiRefused("PATCH", "x", 409, "changed")
+    operator.api.refusals["Service"] = ApiRefused("PATCH", "x", 422, "no such name")
+
+    assert "no such name" in str(operator.refused())
+
+
+def test_conflicting_status_stops_the_look() -> None:
+    """Without the status, which the children rely on, no child is written."""
+    operator = _Operator()
+    operator.api.refusals["status"] = ApiRefused("PATCH", "x", 409, "changed")
+
+    assert operator.look() == 0.2
+    assert operator.api.calls == []
+
+
+def test_unexpected_error_is_raised() -> None:
+    """An error that is none of the operator's is counted, logged and raised."""
+    operator = _Operator()
+    operator.api.refusals["status"] = RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        operator.look()
+    assert operator.metric("reconciles_total", outcome="error") == 1
+
+
+def test_looks_and_writes_are_counted() -> None:
+    """Each look and each write is in the operator's own metrics."""
+    operator = _Operator()
+
+    operator.look()
+
+    assert operator.metric("reconciles_total", outcome="done") == 1
+    assert operator.metric("reconcile_duration_seconds_count") == 1
+    assert operator.metric("last_reconcile_timestamp_seconds") == NOW
+    assert operator.metric("api_writes_total", verb="status") == 1
+    assert operator.metric("api_writes_total", verb="event") == 1
+    assert operator.metric("api_writes_total", verb="apply") == 5
+    assert operator.metric("simulations", type="Progressing", status="True") == 1
+
+
+_OWN = {"clickstream.dev/simulation": "s0"}
+_FORMER = {"kind": "ClickstreamSimulation", "name": "s0", "uid": "former", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_left_alone"),
+    [
+        ({}, True),
+        ({"ownerReferences": [{**_FORMER, "uid": _UID}]}, False),
+        ({"labels": _OWN}, False),
+        ({"labels": _OWN, "ownerReferences": [_FORMER]}, False),
+        ({"labels": _OWN, "ownerReferences": [{**_FORMER, "kind": "Shop"}]}, True),
+        ({"labels": _OWN, "ownerReferences": [{**_FORMER, "name": "s1"}]}, True),
+        ({"ownerReferences": [_FORMER]}, True),
+    ],
+    ids=["nobody's", "its own", "orphaned", "of the former", "a shop's", "s1's", "unlabelled"],
+)
+def test_foreign_child_is_left_alone(metadata: dict[str, Any], *, is_left_alone: bool) -> None:
+    """A simulation's name must not make the operator write over what is not the simulation's."""
+    operator = _Operator()
+    operator.api.taken["Deployment"] = metadata
+
+    (answer,) = operator.look_at_all()
+
+    assert ("Deployment" not in operator.applied()) == is_left_alone
+    assert isinstance(answer, NameTaken) == is_left_alone
+    assert {"ConfigMap", "NetworkPolicy", "PodMonitor"} <= set(operator.applied())
+
+
+def test_taken_name_is_in_the_status() -> None:
+    """The next look says whose name is taken."""
+    operator = _Operator()
+    operator.api.taken["Service"] = {}
+    operator.refused()
+    operator.refused()
+
+    degraded = operator.api.statuses[-1]["conditions"][2]
+    assert degraded["reason"] == "ChildRefused"
+    assert degraded["message"].startswith("Service load/s0-workers is there")
+
+
+def test_edited_child_is_not_fought_over() -> None:
+    """A child that is changed as it is stored is applied once, not at every look."""
+    operator = _Operator()
+    operator.api.edits["Service"] = {"spec": {"clusterIP": "10.0.0.1"}}
+    operator.look()
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.applied() == []
+
+
+def test_edited_child_is_tried_again() -> None:
+    """A child that was changed as it was stored is applied again once its version moves."""
+    operator = _Operator()
+    operator.api.edits["Service"] = {"spec": {"clusterIP": "10.0.0.1"}}
+    operator.look()
+    operator.api.edits.clear()
+    (service,) = (row for row in operator.seen.of(_KEY) if row["kind"] == "Service")
+    metadata = {**service["metadata"], "resourceVersion": "1000"}
+    operator.seen.put(_KEY, "Service", {**service, "metadata": metadata})
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.applied() == ["Service"]
+
+
+def test_unwanted_children_are_deleted() -> None:
+    """Suspending deletes every child, and what is deleted is known to be gone."""
+    operator = _Operator()
+    operator.look()
+    operator.edit(suspend=True)
+    operator.api.calls.clear()
+    operator.look()
+    deleted = [kind for verb, kind in operator.api.calls if verb == "delete"]
+    assert sorted(deleted) == sorted(_CHILDREN)
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.api.calls == []
+
+
+def test_pods_are_nudged_once() -> None:
+    """A pod that has not read the file is annotated, and that is known at once."""
+    operator = _Operator()
+    operator.seen.put(_KEY, POD.kind, _pod("w-0"))
+    operator.look()
+    assert ("nudge", "w-0") in operator.api.calls
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.api.calls == []
+
+
+def test_former_pods_do_not_count() -> None:
+    """Pods of a former simulation of the name say nothing about the present one."""
+    operator = _Operator()
+    operator.seen.put(_KEY, POD.kind, _pod("former", "another run", "0"))
+    operator.seen.put(_KEY, POD.kind, _pod("present", _UID, "1"))
+
+    operator.look()
+
+    assert [status["readyWorkers"] for status in operator.api.statuses] == [1]
+
+
+def test_kinds_are_asked_once() -> None:
+    """Looks at the same time ask for PodMonitors once, and all of them know the answer."""
+    operator = _Operator(4)
+
+    operator.look_at_all()
+
+    assert operator.api.kinds_asked == 1
+    assert operator.applied().count("PodMonitor") == 4
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(60.0, 1), (60.1, 2)])
+def test_kinds_are_asked_again(seconds: float, asked: int) -> None:
+    """After a minute a new kind may have come."""
+    operator = _Operator()
+    operator.look()
+    operator.now += seconds
+    operator.look()
+
+    assert operator.api.kinds_asked == asked

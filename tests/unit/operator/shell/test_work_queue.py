@@ -1,0 +1,198 @@
+"""When a key's turn is, on a clock that passes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_operator.shell.work_queue import WorkQueue
+from instant_loop import run_instantly
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+Turn = tuple[str, float]
+
+
+def _now() -> float:
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+def _turns(
+    add: Callable[[WorkQueue[str]], None],
+    look: Callable[[str, int], Awaitable[float | None]],
+    seconds: float,
+    at_a_time: int = 2,
+) -> list[Turn]:
+    """Return each look's key and second, within so many seconds.
+
+    Args:
+        add: Asks for looks at second 0.
+        look: Looks at a key for the first, second, ... time.
+        seconds: When the queue is stopped.
+        at_a_time: How many are looked at side by side.
+    """
+
+    async def scenario() -> list[Turn]:
+        turns: list[Turn] = []
+
+        async def recorded(key: str) -> float | None:
+            turns.append((key, _now()))
+            return await look(key, [name for name, _ in turns].count(key))
+
+        queue, stop = WorkQueue(recorded, at_a_time), asyncio.Event()
+        add(queue)
+        work = asyncio.create_task(queue.run(stop))
+        await asyncio.sleep(seconds)
+        stop.set()
+        await work
+        return turns
+
+    return run_instantly(scenario())
+
+
+async def _never_again(_key: str, _count: int) -> float | None:
+    return None
+
+
+def test_requests_become_one_look() -> None:
+    """Many requests for a key that waits are one look, at the earliest of their moments."""
+
+    def add(queue: WorkQueue[str]) -> None:
+        queue.add("a", 3.0)
+        queue.add("a", 1.0)
+        queue.add("a", 2.0)
+
+    assert _turns(add, _never_again, 60) == [("a", 1.0)]
+
+
+def test_earlier_keys_come_first() -> None:
+    """Keys are looked at in the order in which they are due."""
+
+    def add(queue: WorkQueue[str]) -> None:
+        queue.add("late", 2.0)
+        queue.add("soon", 1.0)
+        queue.add("now")
+
+    assert _turns(add, _never_again, 60) == [("now", 0.0), ("soon", 1.0), ("late", 2.0)]
+
+
+def test_look_names_the_next() -> None:
+    """A look that returns seconds is followed by another one after them."""
+
+    async def look(_key: str, count: int) -> float | None:
+        return 5.0 if count < 3 else None
+
+    turns = _turns(lambda queue: queue.add("a"), look, 60)
+
+    assert turns == [("a", 0.0), ("a", 5.0), ("a", 10.0)]
+
+
+def test_failures_back_off() -> None:
+    """After each failure the pause doubles from half a second up to a minute."""
+
+    async def look(_key: str, _count: int) -> float | None:
+        raise RuntimeError("no")
+
+    moments = [at for _, at in _turns(lambda queue: queue.add("a"), look, 240)]
+
+    pauses = [after - before for before, after in pairwise(moments)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_success_resets_the_backoff() -> None:
+    """A look that succeeds lets the next failure wait as short as the first one."""
+
+    async def look(_key: str, count: int) -> float | None:
+        if count in {1, 2, 4}:
+            raise RuntimeError("no")
+        return 10.0 if count < 5 else None
+
+    moments = [at for _, at in _turns(lambda queue: queue.add("a"), look, 60)]
+
+    assert moments == [0.0, 0.5, 1.5, 11.5, 12.0]
+
+
+def test_looks_are_bounded_in_number() -> None:
+    """No more keys are looked at side by side than are allowed; others wait their turn."""
+
+    async def look(_key: str, _count: int) -> float | None:
+        await asyncio.sleep(1.0)
+        return None
+
+    def add(queue: WorkQueue[str]) -> None:
+        for key in "abcde":
+            queue.add(key)
+
+    assert _turns(add, look, 60) == [
+        ("a", 0.0), ("b", 0.0), ("c", 1.0), ("d", 1.0), ("e", 2.0),
+    ]  # fmt: skip
+
+
+def test_key_is_never_looked_at_twice() -> None:
+    """A request for a key that is looked at waits until that look has ended."""
+
+    async def scenario() -> list[tuple[str, float]]:
+        events: list[tuple[str, float]] = []
+
+        async def look(_key: str) -> float | None:
+            events.append(("begin", _now()))
+            await asyncio.sleep(3.0)
+            events.append(("end", _now()))
+            return None
+
+        queue, stop = WorkQueue(look, 2), asyncio.Event()
+        work = asyncio.create_task(queue.run(stop))
+        queue.add("a")
+        await asyncio.sleep(1.0)
+        queue.add("a")
+        await asyncio.sleep(9.0)
+        stop.set()
+        await work
+        return events
+
+    assert run_instantly(scenario()) == [("begin", 0.0), ("end", 3.0), ("begin", 3.0), ("end", 6.0)]
+
+
+def test_stopping_ends_what_has_begun() -> None:
+    """A look that has begun is brought to its end, and no other one begins."""
+
+    async def scenario() -> list[str]:
+        ended: list[str] = []
+
+        async def look(key: str) -> float | None:
+            await asyncio.sleep(5.0)
+            ended.append(key)
+            return None
+
+        queue, stop = WorkQueue(look, 1), asyncio.Event()
+        work = asyncio.create_task(queue.run(stop))
+        queue.add("begun")
+        await asyncio.sleep(1.0)
+        queue.add("late")
+        stop.set()
+        await work
+        return ended
+
+    assert run_instantly(scenario()) == ["begun"]
+
+
+@pytest.mark.parametrize(
+    ("waits", "overdue"), [((), 0.0), ((0.0,), 4.0), ((1.0, 3.0), 3.0), ((9.0,), 0.0)]
+)
+def test_longest_wait_is_known(waits: tuple[float, ...], overdue: float) -> None:
+    """A queue knows for how long the key that waits longest has been due."""
+
+    async def look(_key: int) -> float | None:
+        return None
+
+    async def scenario() -> float:
+        queue = WorkQueue(look, 1)
+        for key, seconds in enumerate(waits):
+            queue.add(key, seconds)
+        await asyncio.sleep(4.0)
+        return queue.overdue_seconds()
+
+    assert run_instantly(scenario()) == overdue
