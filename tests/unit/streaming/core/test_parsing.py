@@ -172,7 +172,7 @@ def test_slice_is_read_by_itself(read: Read) -> None:
     assert parsed.reasons == {0: RejectReason.NOT_JSON}
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(damaged(), max_size=12))
 def test_both_ways_agree(values: list[bytes | None]) -> None:
     """Whatever happened to records, they are the same read together or one by one."""
