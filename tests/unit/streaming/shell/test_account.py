@@ -1,0 +1,191 @@
+"""The account is looked at now and then, and its figures become metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.shell import account
+from clickstream_streaming.shell.account import Account
+from clickstream_streaming.shell.telemetry import Telemetry
+from clickstream_streaming.shell.verification import DEFECTS
+from scripted_database import Answer, ScriptedDatabase
+from stream_settings import stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ACCOUNT: dict[str, Answer] = {
+    "FROM ops.account": [("shop", 1, 2, 3, 4)],
+    "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6)],
+}
+
+
+class _Clock:
+    """A clock that only a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 1_000.0
+        monkeypatch.setattr(account.time, "monotonic", lambda: self.seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    """The module's clock."""
+    return _Clock(monkeypatch)
+
+
+def _looking(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, answers: Mapping[str, Answer] = ACCOUNT
+) -> tuple[Account, Telemetry, list[ScriptedDatabase]]:
+    """Return an account, its metrics and the databases that it connects to."""
+    opened: list[ScriptedDatabase] = []
+
+    def connect(_: object) -> object:
+        opened.append(ScriptedDatabase(answers))
+        return opened[-1]
+
+    monkeypatch.setattr(account, "connect", connect)
+    telemetry = Telemetry()
+    return Account(stream_settings(folder), telemetry), telemetry, opened
+
+
+def _integrity(telemetry: Telemetry, defect: str) -> float | None:
+    return telemetry.registry.get_sample_value(
+        "clickstream_streaming_integrity_defects", {"simulation": "shop", "defect": defect}
+    )
+
+
+@pytest.mark.usefixtures("clock")
+def test_account_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each kind of disagreement has its own figure, by simulation."""
+    looking, telemetry, opened = _looking(monkeypatch, tmp_path)
+
+    looking.look()
+
+    kinds = ("missing", "surplus", "aggregates", "sessions")
+    assert [_integrity(telemetry, kind) for kind in kinds] == [1, 2, 3, 4]
+    assert opened[0].ends == ["commit"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_last_verification_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last verification's time and defects are shown."""
+    looking, telemetry, _ = _looking(monkeypatch, tmp_path)
+
+    looking.look()
+
+    sample = telemetry.registry.get_sample_value
+    assert sample("clickstream_streaming_last_verification_timestamp_seconds") == 99.5
+    assert [
+        sample("clickstream_streaming_verified_defects", {"defect": name}) for name in DEFECTS
+    ] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_verification_shows_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before the first verification there is no figure of one."""
+    looking, telemetry, _ = _looking(monkeypatch, tmp_path, {})
+
+    looking.look()
+
+    name = "clickstream_streaming_verified_defects"
+    assert telemetry.registry.get_sample_value(name, {"defect": "lost"}) is None
+
+
+def test_account_keeps_its_pace(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
+) -> None:
+    """It is looked at every 15 seconds, on one connection."""
+    looking, _, opened = _looking(monkeypatch, tmp_path)
+
+    counts = []
+    for seconds in (0.0, 14.9, 0.1, 14.9, 0.1):
+        clock.seconds += seconds
+        looking.look()
+        counts.append(len(opened[0].executed("FROM ops.account")))
+
+    assert counts == [1, 1, 2, 2, 3]
+    assert len(opened) == 1
+
+
+def test_slow_account_is_rare(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
+) -> None:
+    """A look that takes a second comes every 50 seconds: a fiftieth of the time at most."""
+
+    def slow(_: object) -> list[tuple[object, ...]]:
+        clock.seconds += 1.0
+        return []
+
+    looking, _, opened = _looking(monkeypatch, tmp_path, {"FROM ops.account": slow})
+    began = clock.seconds
+
+    looking.look()
+    clock.seconds = began + 49.9
+    looking.look()
+    before = len(opened[0].executed("FROM ops.account"))
+    clock.seconds = began + 50.0
+    looking.look()
+
+    assert before == 1
+    assert len(opened[0].executed("FROM ops.account")) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg2.OperationalError("gone"),
+        psycopg2.InterfaceError("closed"),
+        DatabaseUnreachable("db", "no"),
+    ],
+)
+def test_absent_database_is_tried_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock, error: Exception
+) -> None:
+    """A lost connection is closed, and a new one is made 15 seconds later."""
+    looking, telemetry, opened = _looking(monkeypatch, tmp_path, {"FROM ops.account": error})
+    away: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+    )
+
+    looking.look()
+    clock.seconds += 14.9
+    looking.look()
+    assert [database.closed for database in opened] == [1]
+    clock.seconds += 0.1
+    looking.look()
+
+    assert [database.closed for database in opened] == [1, 1]
+    assert away == [("PostgreSQL", True)] * 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_present_database_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A database that answers is not away any more."""
+    looking, telemetry, _ = _looking(monkeypatch, tmp_path)
+    away: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+    )
+
+    looking.look()
+
+    assert away == [("PostgreSQL", False)]
+
+
+@pytest.mark.usefixtures("clock")
+def test_close_gives_connection_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The connection is closed once, and without one there is nothing to close."""
+    looking, _, opened = _looking(monkeypatch, tmp_path)
+    looking.close()
+    looking.look()
+
+    looking.close()
+    looking.close()
+
+    assert [database.closed for database in opened] == [1]

@@ -1,0 +1,320 @@
+"""PostgreSQL as the stream uses it: connecting, COPY, offsets, and refusals."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pyarrow as pa
+import pytest
+from clickstream_contract.quality import QUALITY_RULES
+from clickstream_streaming.core.binary_rows import BinaryRows
+from clickstream_streaming.errors import (
+    CheckpointBehindDatabase,
+    DatabaseBehindCheckpoint,
+    DatabaseNotMigrated,
+    DatabaseUnreachable,
+)
+from clickstream_streaming.shell import database as module
+from clickstream_streaming.shell.checkpoint import Checkpoint
+from clickstream_streaming.shell.database import (
+    check_tables,
+    committed_offsets,
+    connect,
+    connect_patiently,
+    copy_rows,
+    max_event_time,
+    refuse_if_apart,
+    store_rules,
+)
+from scripted_database import Rows, ScriptedDatabase
+from stream_settings import stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Return what the module calls psycopg2 with, once it has."""
+    found: dict[str, object] = {}
+    monkeypatch.setattr(psycopg2, "connect", lambda **given: found.update(given) or "connection")
+    return found
+
+
+def test_connection_has_address(arguments: dict[str, object], tmp_path: Path) -> None:
+    """Host, port, database, user and password are those of the settings."""
+    assert str(connect(stream_settings(tmp_path, POSTGRES_PORT="77"))) == "connection"
+
+    expected = {
+        "host": "db",
+        "port": 77,
+        "dbname": "clickstream",
+        "user": "clickstream_stream",
+        "password": "secret",
+        "sslmode": "prefer",
+        "sslrootcert": None,
+        "application_name": "clickstream-streaming",
+        "connect_timeout": 10,
+    }
+    assert {name: arguments[name] for name in expected} == expected
+
+
+def test_user_file_counts_more(arguments: dict[str, object], tmp_path: Path) -> None:
+    """The user's name comes from its file if there is one, and so do the certificates."""
+    file = tmp_path / "user"
+    file.write_text("someone\n", encoding="utf-8")
+    settings = stream_settings(tmp_path, POSTGRES_USER_FILE=str(file), POSTGRES_CA_FILE=str(file))
+
+    connect(settings)
+
+    assert arguments["user"] == "someone"
+    assert arguments["sslrootcert"] == str(file)
+
+
+def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> None:
+    """Both ends notice a silent peer within 14 seconds, and times are UTC."""
+    connect(stream_settings(tmp_path))
+
+    assert arguments["keepalives_idle"] == 5
+    assert arguments["keepalives_interval"] == 3
+    assert arguments["keepalives_count"] == 3
+    assert arguments["tcp_user_timeout"] == 14_000
+    assert arguments["options"] == (
+        "-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3"
+        " -c tcp_keepalives_count=3 -c tcp_user_timeout=14s"
+    )
+
+
+def test_refused_connection_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What PostgreSQL says comes with the address."""
+
+    def refuse(**_: object) -> None:
+        raise psycopg2.OperationalError("FATAL:  no such user")
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+
+    with pytest.raises(DatabaseUnreachable, match="no such user") as caught:
+        connect(stream_settings(tmp_path))
+    assert caught.value.address == "db:5432/clickstream"
+    assert caught.value.is_refusal
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, *reasons: str) -> list[DatabaseUnreachable]:
+    """Let connecting fail for these reasons, then work; return the failures as they happen."""
+    happened: list[DatabaseUnreachable] = []
+
+    def attempt(_: object) -> str:
+        if len(happened) < len(reasons):
+            happened.append(DatabaseUnreachable("db", reasons[len(happened)]))
+            raise happened[-1]
+        return "connection"
+
+    monkeypatch.setattr(module, "connect", attempt)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    return happened
+
+
+def test_absent_server_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server that does not answer yet is tried until it does."""
+    happened = _failing(monkeypatch, "refused", "FATAL:  the database system is starting up")
+
+    assert str(connect_patiently(stream_settings(tmp_path), Event())) == "connection"
+    assert len(happened) == 2
+
+
+def test_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wrong password is as wrong a second later."""
+    happened = _failing(monkeypatch, "FATAL:  password authentication failed", "never")
+
+    with pytest.raises(DatabaseUnreachable, match="password"):
+        connect_patiently(stream_settings(tmp_path), Event())
+    assert len(happened) == 1
+
+
+def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that is to stop gives up after the first attempt."""
+    happened = _failing(monkeypatch, "refused", "never")
+    stopping = Event()
+    stopping.set()
+
+    with pytest.raises(DatabaseUnreachable, match="refused"):
+        connect_patiently(stream_settings(tmp_path), stopping)
+    assert len(happened) == 1
+
+
+def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After a minute the last reason is raised."""
+    happened = _failing(monkeypatch, "first", "second", "third", "never")
+    clock = iter([0.0, 59.0, 60.0, 60.1])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+
+    with pytest.raises(DatabaseUnreachable, match="third"):
+        connect_patiently(stream_settings(tmp_path), Event())
+    assert len(happened) == 3
+
+
+def test_rows_are_handed_over() -> None:
+    """COPY names table and columns, quoted, and gets the rows' binary form."""
+    rows = BinaryRows(pa.table({"na me": ["x"], "more": ["y"]}), {"na me": "text", "more": "text"})
+    database = ScriptedDatabase()
+
+    copy_rows(database.cursor(), "raw.events", rows, ["more", "na me"])
+    copy_rows(database.cursor(), "fresh", rows, ["more"])
+
+    assert database.copied == [
+        (
+            'COPY "raw"."events" ("more", "na me") FROM STDIN (FORMAT binary)',
+            b"".join(rows.of(["more", "na me"])),
+        ),
+        ('COPY "fresh" ("more") FROM STDIN (FORMAT binary)', b"".join(rows.of(["more"]))),
+    ]
+
+
+def test_committed_offsets_are_nested() -> None:
+    """Ends come by topic and partition."""
+    rows = [("a", 0, 5), ("b", 0, 7), ("a", 1, 6)]
+    database = ScriptedDatabase({"FROM ops.batches": rows})
+
+    assert committed_offsets(database.connection(), "events") == {"a": {0: 5, 1: 6}, "b": {0: 7}}
+    assert database.executed("FROM ops.batches") == [("events",)]
+    assert database.ends == ["commit"]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [([], None), ([(7,)], 7.0)])
+def test_latest_event_time_is_known(rows: Rows, expected: float | None) -> None:
+    """Before the first batch there is no event time."""
+    database = ScriptedDatabase({"FROM ops.progress": rows})
+
+    assert max_event_time(database.connection(), "events") == expected
+    assert database.executed("FROM ops.progress") == [("events",)]
+
+
+def test_all_tables_are_looked_for() -> None:
+    """With every table there, nothing is refused."""
+    database = ScriptedDatabase({"to_regclass": lambda _: [("raw.events",)]})
+
+    check_tables(database.connection())
+
+    assert ("raw.events",) in database.executed("to_regclass")
+    assert ("mart.visits",) in database.executed("to_regclass")
+
+
+@pytest.mark.parametrize("answer", [[(None,)], []])
+def test_missing_table_is_named(answer: Rows) -> None:
+    """The first table that is missing is named."""
+
+    def look(values: object) -> Rows:
+        return answer if values == ("mart.visits",) else [("there",)]
+
+    with pytest.raises(DatabaseNotMigrated) as caught:
+        check_tables(ScriptedDatabase({"to_regclass": look}).connection())
+    assert caught.value.missing == "mart.visits"
+
+
+def test_rules_are_stored() -> None:
+    """The database gets a row for each rule of the contract."""
+    database = ScriptedDatabase()
+
+    store_rules(database.connection())
+
+    ((text, _),) = database.statements
+    assert "INSERT INTO ops.quality_rules (rule, field, severity, reason, doc)" in text
+    for rule in QUALITY_RULES:
+        row = (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
+        assert repr(row) in text
+    assert database.ends == ["commit"]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Callable[[int | None, int | None], Checkpoint]:
+    """Return a function that makes a checkpoint with a last planned and a committed batch.
+
+    Batch n ends at offset 10 n + 10 of each of two partitions.
+    """
+
+    def make(planned: int | None, committed: int | None) -> Checkpoint:
+        folder = tmp_path / "checkpoint"
+        for log, last in (("offsets", planned), ("commits", committed)):
+            (folder / log).mkdir(parents=True)
+            for batch in range(0 if last is None else last + 1):
+                end = 10 * batch + 10
+                text = f'v1\n{{}}\n{{"t": {{"0": {end}, "1": {end}}}}}'
+                (folder / log / str(batch)).write_text(text, encoding="utf-8")
+        (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
+        return Checkpoint(folder)
+
+    return make
+
+
+def _holding(**batches: Rows) -> ScriptedDatabase:
+    """Return a database with the ends of some batches, named ``batch_0`` and so on."""
+
+    def ends(values: object) -> Rows:
+        assert isinstance(values, tuple)
+        query, identity, batch = values
+        assert (query, identity) == ("events", "abc")
+        return batches.get(f"batch_{batch}", [])
+
+    return ScriptedDatabase({"FROM ops.batches": ends})
+
+
+def _ends(offset: int) -> Rows:
+    return [("t", 0, offset), ("t", 1, offset)]
+
+
+AGREEING = {
+    "no checkpoint": (None, None, {}),
+    "first batch planned": (0, None, {}),
+    "first batch in part": (0, None, {"batch_0": _ends(10)[:1]}),
+    "all committed": (1, 1, {"batch_1": _ends(20)}),
+    "one batch ahead": (2, 1, {"batch_1": _ends(20)}),
+    "one batch ahead, in part": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)[1:]}),
+    "one batch ahead, as a whole": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)}),
+}
+
+
+@pytest.mark.parametrize("case", AGREEING)
+def test_fitting_database_is_welcome(
+    checkpoint: Callable[[int | None, int | None], Checkpoint], case: str
+) -> None:
+    """The last batch may be written in part; all before it must be there."""
+    planned, committed, batches = AGREEING[case]
+
+    refuse_if_apart(_holding(**batches).connection(), "events", checkpoint(planned, committed))
+
+
+@pytest.mark.parametrize("rows", [[], _ends(20)[:1]], ids=["none", "in part"])
+def test_wiped_database_is_refused(
+    checkpoint: Callable[[int | None, int | None], Checkpoint], rows: Rows
+) -> None:
+    """A committed batch that the database lacks, even in part, was lost there."""
+    database = _holding(batch_1=rows)
+
+    with pytest.raises(DatabaseBehindCheckpoint) as caught:
+        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
+    assert caught.value.batch_id == 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "batch"),
+    [
+        ({"batch_1": _ends(20), "batch_2": _ends(30)[:1]}, 2),
+        ({"batch_1": [("t", 0, 20), ("t", 1, 21)]}, 1),
+        ({"batch_1": [*_ends(20), ("t", 2, 20)]}, 1),
+    ],
+    ids=["batch unknown", "other end", "other partition"],
+)
+def test_old_checkpoint_is_refused(
+    checkpoint: Callable[[int | None, int | None], Checkpoint],
+    batches: dict[str, Rows],
+    batch: int,
+) -> None:
+    """A batch that the checkpoint does not know, or with other ends, shows an old checkpoint."""
+    database = _holding(**batches)
+
+    with pytest.raises(CheckpointBehindDatabase) as caught:
+        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
+    assert caught.value.batch_id == batch

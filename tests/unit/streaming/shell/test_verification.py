@@ -1,0 +1,200 @@
+"""The verification adds up what the checks find, and reports it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, REJECTS, run_prefix
+from clickstream_streaming.shell.verification import (
+    DEFECTS,
+    RejectScore,
+    VerificationReport,
+    figures_of,
+    note,
+    verify,
+)
+from scripted_database import Answer, ScriptedDatabase
+
+RUN_ID = str(UUID(int=7))
+CLEAN: dict[str, Answer] = {
+    "SELECT DISTINCT run_id": [(RUN_ID,)],
+    LEDGER_TOTALS: [(10, 20, 30, 2)],
+    "FROM raw.events), (SELECT": [(9, 4)],
+}
+
+
+def test_clean_database_has_no_defect() -> None:
+    """Without a row from any check all defects are 0, and the ledger's sums are shown."""
+    report = figures_of(ScriptedDatabase(CLEAN).cursor())
+
+    assert report == VerificationReport(
+        events_sent=12,
+        events_acknowledged=10,
+        events_stored=9,
+        events_rejected=4,
+        planted_losses=2,
+        lost=0,
+        duplicated=0,
+        phantom=0,
+        aggregate_mismatches=0,
+        session_mismatches=0,
+        illegal_transitions=0,
+        examples=(),
+        rejects=(),
+    )
+    assert report.is_clean()
+
+
+def test_empty_database_is_clean() -> None:
+    """A database without a ledger has sums of 0."""
+    report = figures_of(ScriptedDatabase().cursor())
+
+    assert report.is_clean()
+    assert (report.events_sent, report.events_stored, report.events_rejected) == (0, 0, 0)
+
+
+def test_checks_know_the_runs() -> None:
+    """Each check gets the ledger's runs and the beginnings of their event ids."""
+    database = ScriptedDatabase(CLEAN)
+
+    figures_of(database.cursor())
+
+    values = {"run_ids": [RUN_ID], "prefixes": [run_prefix(UUID(RUN_ID))]}
+    for check in CHECKS:
+        assert database.executed(check.query) == [values]
+    assert database.executed(REJECTS) == [values]
+
+
+def test_defects_are_added_up() -> None:
+    """Each row of a check is one defect, and checks of one kind share a figure."""
+    found: dict[str, Answer] = {
+        check.query: [(f"{number}",)] * (number + 1) for number, check in enumerate(CHECKS)
+    }
+
+    report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
+
+    expected = dict.fromkeys(DEFECTS, 0)
+    for number, check in enumerate(CHECKS):
+        expected[check.defect] += number + 1
+    assert {name: getattr(report, name) for name in DEFECTS} == expected
+    assert not report.is_clean()
+
+
+def test_first_defects_are_shown() -> None:
+    """At most 20 examples are shown, in the order of the checks."""
+    found: dict[str, Answer] = {
+        CHECKS[0].query: [(f"a{number}",) for number in range(15)],
+        CHECKS[1].query: [(f"b{number}",) for number in range(25)],
+    }
+
+    report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
+
+    examples = (*(f"a{number}" for number in range(15)), *(f"b{number}" for number in range(5)))
+    assert report.examples == examples
+    assert sum(getattr(report, name) for name in DEFECTS) == 40
+
+
+def test_rejects_are_scored() -> None:
+    """Each reason has its planted, rejected and matching records."""
+    rows = [("late", 4, 2, 1), ("not_json", 0, 3, 0)]
+
+    report = figures_of(ScriptedDatabase(CLEAN | {REJECTS: rows}).cursor())
+
+    assert report.rejects == (RejectScore("late", 4, 2, 1), RejectScore("not_json", 0, 3, 0))
+
+
+@pytest.mark.parametrize(
+    ("score", "precision", "recall"),
+    [
+        (RejectScore("late", 4, 2, 1), 0.5, 0.25),
+        (RejectScore("late", 0, 2, 0), 0.0, None),
+        (RejectScore("late", 4, 0, 0), None, 0.0),
+        (RejectScore("late", 3, 3, 3), 1.0, 1.0),
+    ],
+)
+def test_score_has_precision_and_recall(
+    score: RejectScore, precision: float | None, recall: float | None
+) -> None:
+    """A share of nothing is unknown, not 0."""
+    assert score.precision == precision
+    assert score.recall == recall
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_any_defect_is_unclean(defect: str) -> None:
+    """One defect of any kind makes a report unclean."""
+    (query,) = [check.query for check in CHECKS if check.defect == defect][:1]
+
+    report = figures_of(ScriptedDatabase(CLEAN | {query: [("x",)]}).cursor())
+
+    assert not report.is_clean()
+    assert getattr(report, defect) == 1
+
+
+def test_report_becomes_json() -> None:
+    """JSON has every figure, the examples as a list, and scores with their shares."""
+    found: dict[str, Answer] = {REJECTS: [("late", 4, 2, 1)], CHECKS[0].query: [("here",)]}
+
+    report = figures_of(ScriptedDatabase(CLEAN | found).cursor()).to_json()
+
+    assert report["lost"] == 1
+    assert report["examples"] == ["here"]
+    assert report["rejects"] == [
+        {
+            "reason": "late",
+            "planted": 4,
+            "rejected": 2,
+            "matched": 1,
+            "precision": 0.5,
+            "recall": 0.25,
+        }
+    ]
+    assert report.keys() == set(VerificationReport.__dataclass_fields__)
+
+
+def test_verification_sees_one_moment() -> None:
+    """All checks run in one read-only snapshot, and the session is given back as it was."""
+    database = ScriptedDatabase(CLEAN)
+
+    report = verify(database.connection())
+
+    assert report.is_clean()
+    assert database.sessions == [
+        {"isolation_level": "REPEATABLE READ", "readonly": True},
+        {"isolation_level": "DEFAULT", "readonly": False},
+    ]
+    assert database.ends == ["commit"]
+
+
+def test_failed_verification_restores_session() -> None:
+    """A check that cannot run leaves no read-only session behind."""
+    database = ScriptedDatabase({CHECKS[0].query: ValueError("no")})
+
+    with pytest.raises(ValueError, match="no"):
+        verify(database.connection())
+
+    assert database.ends == ["rollback"]
+    assert database.sessions[-1] == {"isolation_level": "DEFAULT", "readonly": False}
+
+
+def test_report_is_kept() -> None:
+    """The row in ``ops.verifications`` has the figures, every defect and the examples."""
+    report = figures_of(ScriptedDatabase(CLEAN | {CHECKS[0].query: [("here",)]}).cursor())
+    database = ScriptedDatabase()
+
+    note(database.connection(), report)
+
+    assert database.executed("INSERT INTO ops.verifications") == [
+        {
+            "events_sent": 12,
+            "events_acknowledged": 10,
+            "events_stored": 9,
+            "events_rejected": 4,
+            "planted_losses": 2,
+            **dict.fromkeys(DEFECTS, 0),
+            "lost": 1,
+            "examples": ["here"],
+        }
+    ]
+    assert database.ends == ["commit"]
