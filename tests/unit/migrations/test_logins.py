@@ -1,0 +1,85 @@
+"""Logins are made where they are not there, each a member of its role."""
+
+from __future__ import annotations
+
+import pytest
+from clickstream_migrations.logins import (
+    OWNER_ROLE,
+    READER_ROLE,
+    WRITER_ROLE,
+    Login,
+    see_to_logins,
+)
+from scripted_database import Answer, ScriptedDatabase
+
+STREAM = Login("stream", "secret", WRITER_ROLE)
+ROLES = "FROM pg_roles"
+MEMBERS = "FROM pg_auth_members"
+
+
+def _changes(answers: dict[str, Answer], *logins: Login) -> list[tuple[str, object]]:
+    """Return the statements that change something."""
+    database = ScriptedDatabase(answers)
+    see_to_logins(database.cursor(), logins)
+    return [row for row in database.statements if not row[0].strip().startswith("SELECT")]
+
+
+def test_new_login_is_made() -> None:
+    """A login that is not there is made with its password and becomes a member."""
+    assert _changes({}, STREAM) == [
+        ('CREATE ROLE "stream" LOGIN PASSWORD %s', ("secret",)),
+        ('GRANT "clickstream_writer" TO "stream"', None),
+    ]
+
+
+def test_known_login_keeps_password() -> None:
+    """A login that is there only becomes a member."""
+    assert _changes({ROLES: [(1,)]}, STREAM) == [('GRANT "clickstream_writer" TO "stream"', None)]
+
+
+def test_member_is_left_alone() -> None:
+    """A login that is a member already is not changed."""
+    assert _changes({ROLES: [(1,)], MEMBERS: [(1,)]}, STREAM) == []
+
+
+def test_logins_are_looked_up() -> None:
+    """A login is looked up by its name, its membership by role and quoted name."""
+    database = ScriptedDatabase()
+
+    see_to_logins(database.cursor(), [STREAM])
+
+    assert database.executed(ROLES) == [("stream",)]
+    assert database.executed(MEMBERS) == [("clickstream_writer", '"stream"')]
+
+
+def test_each_login_has_its_role() -> None:
+    """Logins are seen to one after the other."""
+    changes = _changes(
+        {ROLES: [(1,)]}, Login("a", "", OWNER_ROLE), STREAM, Login("b", "", READER_ROLE)
+    )
+
+    assert [text for text, _ in changes] == [
+        'GRANT "clickstream_owner" TO "a"',
+        'GRANT "clickstream_writer" TO "stream"',
+        'GRANT "clickstream_reader" TO "b"',
+    ]
+
+
+def test_no_logins_change_nothing() -> None:
+    """Without logins the database is not asked."""
+    database = ScriptedDatabase()
+
+    see_to_logins(database.cursor(), [])
+
+    assert database.statements == []
+
+
+@pytest.mark.parametrize("name", ['a"b', "a b", "drop role x; --", "GROSS"])
+def test_names_are_quoted(name: str) -> None:
+    """A name from outside is one identifier, whatever it contains."""
+    quoted = '"{}"'.format(name.replace('"', '""'))
+
+    assert [text for text, _ in _changes({}, Login(name, "p", READER_ROLE))] == [
+        f"CREATE ROLE {quoted} LOGIN PASSWORD %s",
+        f'GRANT "clickstream_reader" TO {quoted}',
+    ]

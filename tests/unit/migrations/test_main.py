@@ -1,0 +1,169 @@
+"""The migrations' process: tables, then logins, and the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from clickstream_migrations import __main__ as program
+from clickstream_migrations.database import Database
+from clickstream_migrations.errors import DatabaseRefused, MigrationFailed
+from clickstream_migrations.settings import PREFIX
+from scripted_database import ScriptedDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scripted_database import Answer
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give this process the required environment; return the folder of its files."""
+    _login(monkeypatch, tmp_path, "postgres")
+    monkeypatch.setenv(PREFIX + "POSTGRES_HOST", "db")
+    return tmp_path
+
+
+def _login(monkeypatch: pytest.MonkeyPatch, folder: Path, who: str) -> None:
+    """Set a login's two variables to files of its own."""
+    for what in ("user", "password"):
+        file = folder / f"{who}_{what}"
+        file.write_text(f"{who}'s {what}\n", encoding="utf-8")
+        monkeypatch.setenv(f"{PREFIX}{who.upper()}_{what.upper()}_FILE", str(file))
+
+
+class _Server:
+    """Stands for the server and dbmate, and notes what happens in which order."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Answer] | None = None
+    ) -> None:
+        self.happened: list[str] = []
+        self.opened: list[ScriptedDatabase] = []
+        self.migrated: list[Database] = []
+        self._answers = answers or {}
+        monkeypatch.setattr(Database, "connect", lambda _: self._connect())
+        monkeypatch.setattr(program, "migrate", self._migrate)
+
+    def _connect(self) -> ScriptedDatabase:
+        self.happened.append("connect")
+        self.opened.append(ScriptedDatabase(self._answers))
+        return self.opened[-1]
+
+    def _migrate(self, database: Database) -> None:
+        self.happened.append("migrate")
+        self.migrated.append(database)
+
+    def grants(self) -> Iterator[str]:
+        """Return the grants of all connections."""
+        for database in self.opened:
+            yield from (text for text, _ in database.statements if text.startswith("GRANT"))
+
+
+@pytest.mark.usefixtures("files")
+def test_tables_come_before_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first connection shows that the server is up; connections are closed."""
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert server.happened == ["connect", "migrate", "connect"]
+    assert [database.closed for database in server.opened] == [1, 1]
+    assert list(server.grants()) == []
+
+
+@pytest.mark.usefixtures("files")
+def test_database_is_the_settings(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    """The database that is migrated is the one that the environment names."""
+    monkeypatch.setenv(PREFIX + "POSTGRES_PORT", "77")
+    monkeypatch.setenv(PREFIX + "POSTGRES_DATABASE", "shop")
+    monkeypatch.setenv(PREFIX + "POSTGRES_SSLMODE", "verify-full")
+    monkeypatch.setenv(PREFIX + "POSTGRES_CA_FILE", str(files / "postgres_user"))
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert server.migrated == [
+        Database(
+            "db",
+            77,
+            "shop",
+            "postgres's user",
+            files / "postgres_password",
+            "verify-full",
+            files / "postgres_user",
+        )
+    ]
+
+
+def test_writer_makes_owner_member(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    """With a writer to make, the owner becomes a member of its own role first."""
+    _login(monkeypatch, files, "writer")
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert list(server.grants()) == [
+        'GRANT "clickstream_owner" TO "postgres\'s user"',
+        'GRANT "clickstream_writer" TO "writer\'s user"',
+    ]
+    assert ("writer's password",) in server.opened[1].executed("CREATE ROLE")
+    assert server.opened[1].ends == ["commit"]
+
+
+def test_reader_is_made_alone(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    """With only a reader to make, the owner's membership is not touched."""
+    _login(monkeypatch, files, "reader")
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert list(server.grants()) == ['GRANT "clickstream_reader" TO "reader\'s user"']
+    assert server.opened[1].executed("CREATE ROLE") == [("reader's password",)]
+
+
+def test_refused_login_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], files: Path
+) -> None:
+    """A login that PostgreSQL does not let us make is an error with its reason."""
+    _login(monkeypatch, files, "reader")
+    server = _Server(monkeypatch, {"CREATE ROLE": psycopg2.ProgrammingError("not allowed\n")})
+
+    assert program.main() == 1
+
+    expected = "error: PostgreSQL at db:5432/clickstream refuses: not allowed\n"
+    assert capsys.readouterr().err == expected
+    assert (server.opened[1].ends, server.opened[1].closed) == (["rollback"], 1)
+
+
+@pytest.mark.parametrize("error", [MigrationFailed("db", 3), DatabaseRefused("db", "no")])
+@pytest.mark.usefixtures("files")
+def test_failed_migration_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    """Logins are not looked at after a migration that failed."""
+    server = _Server(monkeypatch)
+
+    def fail(_: Database) -> None:
+        raise error
+
+    monkeypatch.setattr(program, "migrate", fail)
+
+    assert program.main() == 1
+    assert capsys.readouterr().err == f"error: {error}\n"
+    assert server.happened == ["connect"]
+
+
+def test_wrong_setting_ends_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing variable is named, and nothing is connected to."""
+    monkeypatch.delenv(PREFIX + "POSTGRES_HOST", raising=False)
+    server = _Server(monkeypatch)
+
+    assert program.main() == 2
+    assert capsys.readouterr().err.startswith(f"error: {PREFIX}POSTGRES_")
+    assert server.happened == []
