@@ -1,0 +1,239 @@
+"""A batch's statements fit the columns, the marts and the stages that they name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from clickstream_contract.derive import postgres_columns
+from clickstream_contract.events import EVENT_FIELDS
+from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_streaming.core.marts import MARTS, TRAFFIC, USER_DAY, VISITS, Mart
+from clickstream_streaming.core.statements import (
+    CLOSE_RUNS,
+    COLUMN_TYPES,
+    COUNT_LATE,
+    CREATE_STAGES,
+    EVENT_STEPS,
+    FIND_KNOWN,
+    FORGET_KNOWN,
+    FRESH_COLUMNS,
+    LEDGER_STEPS,
+    NOTE_PROGRESS,
+    RAW_COLUMNS,
+    REJECT_COLUMNS,
+    REJECT_STEPS,
+    SHARED_STEPS,
+    STORE_OFFSETS,
+    STORED_END,
+    upsert,
+)
+
+EVENT_COLUMNS = [field.name for field in EVENT_FIELDS]
+STEPS = (*EVENT_STEPS, *SHARED_STEPS, *REJECT_STEPS, *LEDGER_STEPS)
+PAIRS = Mart("mart.pairs", ("a", "b"), ("n", "m"), "events", "SELECT {source}", "")
+
+
+def _writing(table: str) -> list[str]:
+    """Return the steps that write a table."""
+    pattern = re.compile(rf"(INSERT|MERGE) INTO {re.escape(table)}\b")
+    return [step for step in STEPS if pattern.search(step)]
+
+
+def test_raw_events_hold_everything() -> None:
+    """An event is stored with all of its fields, its flags and its place in Kafka."""
+    assert (*EVENT_COLUMNS, "flags", "kafka_partition", "kafka_offset") == RAW_COLUMNS
+
+
+def test_fresh_columns_are_events() -> None:
+    """The marts get fields in the contract's order, flags, and the number in the batch."""
+    *fields, flags, number = FRESH_COLUMNS
+
+    assert fields == [name for name in EVENT_COLUMNS if name in fields]
+    assert (flags, number) == ("flags", "number")
+
+
+def test_fresh_has_what_steps_ask_for() -> None:
+    """No step reads a field of new events that is not handed over."""
+    absent = set(EVENT_COLUMNS) - set(FRESH_COLUMNS)
+    assert absent
+
+    for mart in MARTS:
+        if mart.source == "events":
+            words = set(re.findall(r"(?<!line\.)\b\w+", mart.select))
+            # The lines of an order have a quantity of their own.
+            assert not (absent - {"quantity"}) & words, mart.table
+    for step in (FIND_KNOWN, FORGET_KNOWN, *SHARED_STEPS[-2:]):
+        assert not absent & set(re.findall(r"\w+", step))
+
+
+def test_every_column_has_type() -> None:
+    """Each column that is handed over has its type in the database."""
+    columns = {*RAW_COLUMNS, *FRESH_COLUMNS, *REJECT_COLUMNS, "ledger"}
+
+    assert COLUMN_TYPES.keys() == columns
+    for column in postgres_columns(EVENT_FIELDS):
+        assert COLUMN_TYPES[column.name] == column.type
+    others = {name: COLUMN_TYPES[name] for name in columns - set(EVENT_COLUMNS)}
+    assert others == {
+        "flags": "text",
+        "number": "integer",
+        "kafka_partition": "integer",
+        "kafka_offset": "bigint",
+        "topic": "text",
+        "kafka_timestamp": "timestamp with time zone",
+        "reason": "text",
+        "detail": "text",
+        "key": "bytea",
+        "payload": "bytea",
+        "ledger": "jsonb",
+    }
+
+
+def test_rejects_are_kept_whole() -> None:
+    """A reject keeps its place in Kafka, its reason, and its bytes."""
+    assert REJECT_COLUMNS == (
+        "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
+        "payload",
+    )  # fmt: skip
+
+
+def test_stages_are_temporary() -> None:
+    """Each stage is made once per session and empty at each transaction's end."""
+    stages = [text for text in CREATE_STAGES.split(";") if text.strip()]
+
+    assert stages
+    for stage in stages:
+        assert stage.strip().startswith("CREATE TEMPORARY TABLE IF NOT EXISTS ")
+        assert "ON COMMIT DELETE ROWS" in stage
+
+
+@pytest.mark.parametrize("columns", [FRESH_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"])
+def test_stage_has_typed_columns(columns: tuple[str, ...]) -> None:
+    """A stage has the columns that are handed over, with their types."""
+    expected = ", ".join(f"{name} {COLUMN_TYPES[name]}" for name in columns)
+
+    assert f"({expected})" in CREATE_STAGES
+
+
+def test_upsert_replaces_values() -> None:
+    """Without more words the given values replace those that are there, in the keys' order."""
+    assert upsert(PAIRS, "TABLE given") == (
+        "INSERT INTO mart.pairs AS known (a, b, n, m)\n"
+        "SELECT a, b, n, m FROM (TABLE given) AS given ORDER BY a, b\n"
+        "ON CONFLICT (a, b) DO UPDATE SET n = excluded.n, m = excluded.m"
+    )
+
+
+def test_upsert_may_merge_values() -> None:
+    """What becomes of values, and when, can be said."""
+    assert upsert(PAIRS, "TABLE given", {"n": "known.n + 1"}, "known.n > 0").endswith(
+        "ON CONFLICT (a, b) DO UPDATE SET n = known.n + 1\nWHERE known.n > 0"
+    )
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.table)
+def test_every_mart_is_written_once(mart: Mart) -> None:
+    """A batch writes each mart in one step, with the columns of its definition."""
+    (step,) = _writing(mart.table)
+
+    assert f"({', '.join(mart.columns)})" in step
+
+
+@pytest.mark.parametrize(
+    "mart", [mart for mart in MARTS if mart.is_sum], ids=lambda mart: mart.table
+)
+def test_sums_are_added(mart: Mart) -> None:
+    """A step adds each value of a sum to what is there, in the order of the keys."""
+    (step,) = _writing(mart.table)
+
+    changes = ", ".join(f"{name} = known.{name} + excluded.{name}" for name in mart.values)
+    assert step.endswith(f"DO UPDATE SET {changes}")
+    assert f"ORDER BY {', '.join(mart.key)}\n" in step
+    assert " OR ".join(f"{name} <> 0" for name in mart.values) in step
+
+
+def test_shared_rows_have_an_order() -> None:
+    """Writers that want the same rows take them in one order, so they never wait in a circle."""
+    for step in (*SHARED_STEPS, *LEDGER_STEPS, *REJECT_STEPS):
+        if "ON CONFLICT" in step and " DO UPDATE" in step:
+            *_, rows = (
+                step.split("INSERT INTO ops.quality_minute") if "stored AS" in step else (step,)
+            )
+            before_conflict = rows[: rows.rindex("ON CONFLICT")]
+            assert "ORDER BY" in before_conflict, step
+
+
+def test_hours_follow_from_minutes() -> None:
+    """A batch counts its minutes once; each traffic mart adds them up."""
+    counted = [step for step in SHARED_STEPS if step.startswith("INSERT INTO minutes ")]
+
+    assert counted == [f"INSERT INTO minutes {TRAFFIC[0].select.format(source='fresh')}"]
+    for mart in TRAFFIC:
+        (step,) = _writing(mart.table)
+        assert "FROM minutes GROUP BY" in step
+        assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
+
+
+def test_visits_are_merged() -> None:
+    """A visit's counts are added, its bounds widened, and unknown values filled in."""
+    (step,) = _writing(VISITS.table)
+
+    merged = step[: step.index("WHEN NOT MATCHED")]
+    for name in (*VISITS.values,):
+        if name.endswith("events") or name.endswith("_minor"):
+            assert f"{name} = known.{name} + excluded.{name}" in merged
+    for change in (
+        "started_at = least(known.started_at, excluded.started_at)",
+        "last_event_at = greatest(known.last_event_at, excluded.last_event_at)",
+        "first_seq = least(known.first_seq, excluded.first_seq)",
+        "last_seq = greatest(known.last_seq, excluded.last_seq)",
+        "campaign = coalesce(known.campaign, excluded.campaign)",
+        "visit_number = coalesce(known.visit_number, excluded.visit_number)",
+    ):
+        assert change in merged
+
+
+def test_events_come_before_shared_rows() -> None:
+    """Rows of one writer come first, and visits before what follows from them."""
+    assert _writing(VISITS.table)[0] == EVENT_STEPS[0]
+    assert _writing(USER_DAY.table)[0] in SHARED_STEPS
+
+
+def test_ledger_keeps_every_field() -> None:
+    """A ledger row has each field of a ledger record but its kind."""
+    (step,) = _writing("ops.ledger")
+
+    names = ", ".join(field.name for field in LEDGER_FIELDS if field.name != "kind")
+    assert f"({names})" in step
+    for name in names.split(", "):
+        is_key = name in {"run_id", "shard", "minute"}
+        assert (f"{name} = excluded.{name}" in step) != is_key
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (STORE_OFFSETS,
+         "query checkpoint_id batch_id topic partition from_offset until_offset"),
+        (STORED_END, "query checkpoint_id batch_id topic partition"),
+        (NOTE_PROGRESS, "max_event_time watermark_seconds"),
+        (CLOSE_RUNS, ""),
+        (FIND_KNOWN, ""),
+    ],
+    ids=["offsets", "stored end", "progress", "runs", "known events"],
+)  # fmt: skip
+def test_values_are_bound(statement: str, values: str) -> None:
+    """Values are placeholders, never text of a statement."""
+    assert set(re.findall(r"%\((\w+)\)s", statement)) == set(values.split())
+
+
+@pytest.mark.parametrize("statement", [FORGET_KNOWN, COUNT_LATE])
+def test_single_value_is_bound(statement: str) -> None:
+    """A statement of one value has one placeholder."""
+    assert statement.count("%s") == 1
+
+
+def test_session_ends_after_30_minutes() -> None:
+    """What lies half an hour behind the watermark is final."""
+    assert "- interval '30 minutes'" in NOTE_PROGRESS
