@@ -61,7 +61,7 @@ _JSON = st.recursive(
 )
 
 
-def changed(name: str = "view_item", **values: object) -> bytes:
+def changed(name: str = "view_item", /, **values: object) -> bytes:
     """Return a valid event with some of its fields changed."""
     return json.dumps(sample_event(name) | values).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pyarrow as pa
@@ -14,6 +14,9 @@ from clickstream_streaming.core import binary_rows
 from clickstream_streaming.core.binary_rows import BinaryRows
 from hypothesis import given
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TYPES = {
     "id": "uuid",
@@ -57,7 +60,8 @@ _ROWS = st.lists(
 def _taken_apart(data: bytes) -> list[list[bytes | None]]:
     """Return the fields of each row, read as PostgreSQL documents the form."""
     assert data.startswith(HEADER)
-    at, rows = len(HEADER), []
+    at = len(HEADER)
+    rows: list[list[bytes | None]] = []
     while True:
         (fields,) = struct.unpack_from(">h", data, at)
         at += 2
@@ -76,7 +80,7 @@ def _taken_apart(data: bytes) -> list[list[bytes | None]]:
 def _sent(row: dict[str, Any]) -> list[bytes | None]:
     """Return the bytes that PostgreSQL's own send functions give for a row."""
     since = datetime(2000, 1, 1, tzinfo=UTC)
-    write = {
+    write: dict[str, Callable[[Any], bytes]] = {
         "id": lambda value: UUID(value).bytes,
         "name": str.encode,
         "at": lambda value: struct.pack(">q", (value - since) // timedelta(microseconds=1)),

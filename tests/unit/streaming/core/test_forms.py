@@ -114,7 +114,7 @@ def test_uuid_bytes_are_zero_for_null() -> None:
 @given(st.lists(st.none() | st.uuids()))
 def test_uuid_bytes_are_pythons(uuids: list[UUID | None]) -> None:
     """The bytes are those of Python's UUID."""
-    column = _texts(*(uuid and str(uuid) for uuid in uuids))
+    column = _texts(*(None if uuid is None else str(uuid) for uuid in uuids))
 
     found = uuid_bytes(column)
 

@@ -50,7 +50,7 @@ def _offsets(table: pa.Table) -> list[int]:
 
 
 def _same(one: Judged, other: Judged) -> bool:
-    return (
+    return bool(
         one.events.equals(other.events)
         and one.rejects.equals(other.rejects)
         and one.ledger.equals(other.ledger)

@@ -175,7 +175,7 @@ def test_row_of_dropped_days_is_not_whole() -> None:
     kept = is_kept("started_at")
 
     assert is_whole(VISITS) == (
-        f"{kept} AND (session_id) NOT IN"
+        f"{kept} AND (session_id) NOT IN"  # noqa: S608  compared only
         f" (SELECT session_id FROM mart.visits AS one WHERE NOT {kept})"
     )
 

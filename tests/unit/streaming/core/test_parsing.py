@@ -12,6 +12,7 @@ from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
 from clickstream_streaming.core import parsing
+from clickstream_streaming.core.careful import read_carefully
 from clickstream_streaming.core.parsing import Parsed, parse, parse_carefully
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,11 +53,10 @@ def _same(one: Parsed, other: Parsed) -> bool:
 def read_singly(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
     """Count the records that are read one by one."""
     counts: Counter[bytes] = Counter()
-    careful = parsing.read_carefully
 
     def counting(value: bytes, fields: Sequence[Field]) -> object:
         counts[value] += 1
-        return careful(value, fields)
+        return read_carefully(value, fields)
 
     monkeypatch.setattr(parsing, "read_carefully", counting)
     return counts

@@ -401,7 +401,7 @@ def test_wrong_text_breaks_ledger_record() -> None:
 
 
 ON_TIME = "2026-09-21T14:20:00.000Z"
-FLAGS = {
+FLAGS: dict[str, tuple[dict[str, object], list[str]]] = {
     "on time": ({"event_time": "2026-09-21T14:10:00.000Z"}, []),
     "late": ({"event_time": "2026-09-21T14:09:59.999Z"}, ["event_time.late"]),
     "clock ahead": ({"sent_at": "2026-09-21T14:20:05.001Z"}, ["sent_at.clock_ahead"]),
@@ -425,7 +425,7 @@ def test_odd_event_is_flagged(case: str) -> None:
     """An event is odd beyond the contract's figure, not at it."""
     changes, expected = FLAGS[case]
 
-    assert _broken_by(changed(**({"event_time": ON_TIME} | changes)), FLAG_RULES) == expected
+    assert _broken_by(changed(**({"event_time": ON_TIME, **changes})), FLAG_RULES) == expected
 
 
 def test_columns_give_field_values() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,7 @@ def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     """After a minute the last reason is raised."""
     happened = _failing(monkeypatch, "first", "second", "third", "never")
     clock = iter([0.0, 59.0, 60.0, 60.1])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     with pytest.raises(DatabaseUnreachable, match="third"):
         connect_patiently(stream_settings(tmp_path), Event())

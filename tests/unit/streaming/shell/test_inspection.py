@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from io import StringIO
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -154,7 +155,7 @@ def test_waiting_for_run_ends(
     """After two minutes the state is printed, and the exit code is 1."""
     database = connected(ScriptedDatabase({"FROM ops.runs": rows}))
     clock = iter([0.0, 119.9, 120.0])
-    monkeypatch.setattr(inspection.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0.0)
     output = StringIO()
 
