@@ -6,12 +6,14 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from clickstream_migrations import database as module
 from clickstream_migrations.database import Database, migrate, migrations_folder
 from clickstream_migrations.errors import DatabaseRefused, MigrationFailed
 
@@ -59,17 +61,52 @@ def test_connection_is_the_owners(database: Database, monkeypatch: pytest.Monkey
     }
 
 
-def test_refused_connection_is_named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What PostgreSQL says comes with the address."""
+class _Server:
+    """Refuses some connections for reasons, then takes one."""
 
-    def refuse(**_: object) -> None:
-        raise psycopg2.OperationalError(" no such user\n")
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *reasons: str) -> None:
+        self.reasons = list(reasons)
+        monkeypatch.setattr(psycopg2, "connect", self._connect)
+        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
 
-    monkeypatch.setattr(psycopg2, "connect", refuse)
+    def _connect(self, **_: object) -> str:
+        if self.reasons:
+            raise psycopg2.OperationalError(self.reasons.pop(0))
+        return "connection"
+
+
+def test_refused_login_is_named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that refuses the login is not asked again; its reason comes with the address."""
+    server = _Server(monkeypatch, " FATAL:  no such user\n", "never")
 
     with pytest.raises(DatabaseRefused) as caught:
         database.connect()
-    assert (caught.value.address, caught.value.why) == ("db:5433/shop", "no such user")
+    assert (caught.value.address, caught.value.why) == ("db:5433/shop", "FATAL:  no such user")
+    assert server.reasons == ["never"]
+
+
+def test_absent_server_is_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that does not answer yet is asked again, and standard error says so."""
+    _Server(monkeypatch, "refused", "FATAL:  the database system is starting up")
+
+    assert str(database.connect()) == "connection"
+
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 2
+    assert shown[0] == "retrying in 0 s: PostgreSQL at db:5433/shop refuses: refused"
+
+
+def test_patience_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the given seconds the last reason is raised."""
+    server = _Server(monkeypatch, "first", "second", "never")
+    clock = iter([0.0, 7.0, 7.1])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+
+    with pytest.raises(DatabaseRefused, match="second"):
+        database.connect(patience_seconds=7.0)
+    assert server.reasons == ["never"]
 
 
 def test_migrations_lie_in_checkout() -> None:

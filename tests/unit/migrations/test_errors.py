@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from clickstream_migrations.errors import DatabaseRefused, MigrationError, MigrationFailed
 
 
@@ -21,3 +22,16 @@ def test_failure_has_address_and_code() -> None:
     assert isinstance(error, MigrationError)
     assert (error.address, error.code) == ("db:5432/shop", 3)
     assert str(error) == "dbmate ended with 3 on db:5432/shop; it said why just before"
+
+
+@pytest.mark.parametrize(
+    ("why", "is_final"),
+    [
+        ("FATAL:  password authentication failed", True),
+        ("FATAL:  the database system is starting up", False),
+        ("connection refused", False),
+    ],
+)
+def test_refusal_may_be_final(why: str, is_final: bool) -> None:  # noqa: FBT001  a case
+    """A server that has answered, and is not only starting, would answer the same again."""
+    assert DatabaseRefused("db:5432/shop", why).is_final is is_final

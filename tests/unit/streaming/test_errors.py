@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 from clickstream_streaming import errors
+from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.errors import (
+    BatchRowsLost,
     CheckpointBehindDatabase,
     CheckpointMismatch,
     DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
     DatabaseUnreachable,
+    LogDiverged,
     QueryFailed,
     RecordsGone,
     StreamingError,
     TopicMissing,
+    TopicRemade,
     TopicUnfit,
 )
 
@@ -30,6 +34,9 @@ EXAMPLES: list[StreamingError] = [
     TopicMissing("events", "unknown topic", "SETTING"),
     TopicUnfit("events", 3, 4),
     QueryFailed("events", "it fell"),
+    BatchRowsLost(7, [("events", 1), ("ledger", 0)]),
+    LogDiverged("events", 1, LogPosition("id", 20, 3), FOLDER),
+    TopicRemade("events", ("old-id", "new-id"), FOLDER),
 ]
 
 
@@ -43,16 +50,21 @@ def test_text_names_every_field(error: StreamingError) -> None:
     """The text shows the value of each field, so that the log alone is enough."""
     text = " ".join(str(error).split())
 
-    for name, value in vars(error).items():
-        shown: list[object]
-        if name == "is_refusal":
-            shown = []
-        elif name == "has":
-            shown = [error.has[0]] if isinstance(error, RecordsGone) else []
-        else:
-            shown = value if isinstance(value, list) else [value]
-        for part in shown:
+    for name in vars(error).keys() - {"is_refusal"}:
+        for part in _shown(error, name):
             assert " ".join(str(part).split()) in text, name
+
+
+def _shown(error: StreamingError, name: str) -> list[object]:
+    """Return the parts of a field that the text shows."""
+    value = getattr(error, name)
+    if isinstance(error, RecordsGone) and name == "has":
+        return [error.has[0]]
+    if isinstance(error, LogDiverged) and name == "read":
+        return [error.read.offset, error.read.leader_epoch]
+    if isinstance(error, BatchRowsLost) and name == "partitions":
+        return ["events/1", "ledger/0"]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,9 @@ def test_text_names_every_field(error: StreamingError) -> None:
         (EXAMPLES[5], "empty ops.batches"),
         (EXAMPLES[7], "set CLICKSTREAM_STREAMING_EVENTS_PARTITIONS"),
         (EXAMPLES[8], "start the stream again"),
+        (EXAMPLES[9], "synchronous_standby_names"),
+        (EXAMPLES[10], "empty ops.batches"),
+        (EXAMPLES[11], "empty ops.batches"),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -79,12 +94,12 @@ def test_text_gives_advice(error: StreamingError, advice: str) -> None:
     [
         (20, (30, 90), "deleted the 10 records before 30"),
         (29, (30, 90), "deleted the 1 records before 30"),
-        (20, (0, 5), "ends before 5: its broker was"),
-        (30, (30, 20), "ends before 20: it was made anew"),
+        (20, (0, 5), "ends before 5: its broker was restored"),
+        (30, (30, 20), "ends before 20: its broker was restored"),
     ],
 )
 def test_gone_records_have_causes(wanted: int, has: tuple[int, int], says: str) -> None:
-    """Records that were deleted and a topic that is a new one are different causes."""
+    """Records that were deleted and a broker that has lost its end are different causes."""
     assert says in str(RecordsGone("events", 1, wanted, has, FOLDER))
 
 

@@ -26,6 +26,7 @@ from clickstream_streaming.core.statements import (
     SHARED_STEPS,
     STORE_OFFSETS,
     STORED_END,
+    STORED_ENDS,
     upsert,
 )
 
@@ -211,13 +212,14 @@ def test_ledger_keeps_every_field() -> None:
     ("statement", "values"),
     [
         (STORE_OFFSETS,
-         "query checkpoint_id batch_id topic partition from_offset until_offset"),
+         "query checkpoint_id batch_id topic partition from_offset until_offset topic_id leader_epoch"),
+        (STORED_ENDS, "query checkpoint_id batch_id"),
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (NOTE_PROGRESS, "max_event_time watermark_seconds"),
         (CLOSE_RUNS, ""),
         (FIND_KNOWN, ""),
     ],
-    ids=["offsets", "stored end", "progress", "runs", "known events"],
+    ids=["offsets", "stored ends", "stored end", "progress", "runs", "known events"],
 )  # fmt: skip
 def test_values_are_bound(statement: str, values: str) -> None:
     """Values are placeholders, never text of a statement."""

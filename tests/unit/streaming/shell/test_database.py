@@ -254,10 +254,9 @@ def _holding(**batches: Rows) -> ScriptedDatabase:
     """Return a database with the ends of some batches, named ``batch_0`` and so on."""
 
     def ends(values: object) -> Rows:
-        assert isinstance(values, tuple)
-        query, identity, batch = values
-        assert (query, identity) == ("events", "abc")
-        return batches.get(f"batch_{batch}", [])
+        assert isinstance(values, dict)
+        assert (values["query"], values["checkpoint_id"]) == ("events", "abc")
+        return batches.get(f"batch_{values['batch_id']}", [])
 
     return ScriptedDatabase({"FROM ops.batches": ends})
 

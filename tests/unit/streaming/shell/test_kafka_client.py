@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_streaming.settings import PREFIX
-from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings
+from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
 from stream_settings import stream_settings
 
 if TYPE_CHECKING:
@@ -114,3 +114,17 @@ def test_cause_blames_setting(cause: str, setting: str) -> None:
 def test_other_cause_blames_nothing() -> None:
     """A broker that is away says nothing about settings."""
     assert blamed_setting("org.apache.kafka.common.errors.TimeoutException") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("all is one line", "all is one line"),
+        ("a.BError: x\n  at c\nd.EException: y\n  at f", "d.EException: y"),
+        ("psycopg2.errors.Gone: z\nDETAIL: more", "psycopg2.errors.Gone: z"),
+        ("first\nsecond", "first\nsecond"),
+    ],
+)
+def test_last_line_says_most(text: str, line: str) -> None:
+    """Of a trace the last line with an error's name is shown, else all of it."""
+    assert last_line(text) == line

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.core.log_positions import LogPosition
+from clickstream_streaming.errors import TopicMissing
 from clickstream_streaming.shell.lag import Lag
 from clickstream_streaming.shell.telemetry import Telemetry
-from java_objects import JavaKafka, java_error
-from stream_settings import stream_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from clickstream_streaming.core.log_positions import LogPositions
+    from clickstream_streaming.shell.topic_logs import TopicLogs
+
+
+class _Logs:
+    """Logs with ends, or a broker that is away."""
+
+    def __init__(self) -> None:
+        self.ends: LogPositions = {}
+        self.is_away = False
+
+    def end(self, topic: str, partition: int, offset: int) -> None:
+        self.ends[topic, partition] = LogPosition("id", offset, 0)
+
+    def look(self) -> LogPositions:
+        if self.is_away:
+            raise TopicMissing(LEDGER.name, "no answer")
+        return self.ends
 
 
 class _Scene:
-    """A broker whose topics have ends, a clock, and the lag that looks at both."""
+    """Logs, a clock, and the lag that looks at both."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 100.0
         monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
-        self.kafka = JavaKafka({EVENTS.name: {0: (0, 7), 1: (0, 9)}, LEDGER.name: {0: (0, 3)}})
+        self.logs = _Logs()
+        self.logs.end(EVENTS.name, 0, 7)
+        self.logs.end(EVENTS.name, 1, 9)
+        self.logs.end(LEDGER.name, 0, 3)
         self.telemetry = Telemetry()
         self.away: list[tuple[str, bool]] = []
         monkeypatch.setattr(
@@ -30,7 +50,7 @@ class _Scene:
             "show_away",
             lambda what, *, is_away: self.away.append((what, is_away)),
         )
-        self.lag = Lag(self.kafka.spark(), stream_settings(folder), self.telemetry)
+        self.lag = Lag(cast("TopicLogs", self.logs), self.telemetry)
 
     def behind(self, topic: str, partition: int) -> float | None:
         """Return the records by which a partition is behind, as its metric shows it."""
@@ -40,9 +60,9 @@ class _Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
+def scene(monkeypatch: pytest.MonkeyPatch) -> _Scene:
     """A lag that has not looked yet."""
-    return _Scene(monkeypatch, tmp_path)
+    return _Scene(monkeypatch)
 
 
 def test_lag_is_shown_by_partition(scene: _Scene) -> None:
@@ -55,19 +75,10 @@ def test_lag_is_shown_by_partition(scene: _Scene) -> None:
     assert scene.away == [("Kafka", False)]
 
 
-def test_client_gives_up_early(scene: _Scene) -> None:
-    """A question to Kafka ends after three seconds, so that the watch goes on."""
-    (settings,) = scene.kafka.settings
-
-    assert settings["bootstrap.servers"] == "kafka:9092"
-    assert settings["default.api.timeout.ms"] == "3000"
-    assert settings["request.timeout.ms"] == "3000"
-
-
 def test_lag_keeps_its_pace(scene: _Scene) -> None:
     """Kafka is asked every five seconds."""
     scene.lag.look({})
-    scene.kafka.ends[LEDGER.name][0] = (0, 8)
+    scene.logs.end(LEDGER.name, 0, 8)
     scene.seconds += 4.9
     scene.lag.look({})
     early = scene.behind(LEDGER.name, 0)
@@ -78,35 +89,19 @@ def test_lag_keeps_its_pace(scene: _Scene) -> None:
     assert scene.behind(LEDGER.name, 0) == 8
 
 
-def test_partitions_are_asked_once(scene: _Scene) -> None:
-    """Topics are described once; only their ends change."""
-    scene.lag.look({})
-    scene.seconds += 5
-    scene.lag.look({})
-
-    assert scene.kafka.described == [[EVENTS.name, LEDGER.name]]
-
-
 def test_absent_kafka_keeps_figures(scene: _Scene) -> None:
     """While Kafka is away the last figures stay, and it is asked again five seconds later."""
     scene.lag.look({})
-    scene.kafka.error = java_error("TimeoutException: no answer")
+    scene.logs.is_away = True
     scene.seconds += 5
     scene.lag.look({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 3
     assert scene.away == [("Kafka", False), ("Kafka", True)]
 
-    scene.kafka.error = None
+    scene.logs.is_away = False
     scene.seconds += 5
     scene.lag.look({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 0
     assert scene.away[-1] == ("Kafka", False)
-
-
-def test_close_gives_client_back(scene: _Scene) -> None:
-    """The client's connections are closed."""
-    scene.lag.close()
-
-    assert scene.kafka.closed == 1

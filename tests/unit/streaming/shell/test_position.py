@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.errors import (
     CheckpointMismatch,
     DatabaseBehindCheckpoint,
     RecordsGone,
-    TopicMissing,
     TopicUnfit,
 )
-from clickstream_streaming.settings import PREFIX
-from clickstream_streaming.shell.checkpoint import Checkpoint
-from clickstream_streaming.shell.position import check_topics, last_line, next_offsets
-from clickstream_streaming.shell.query import QUERY, fingerprint
-from java_objects import JavaKafka, java_error
+from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
+from clickstream_streaming.shell.position import check_topics, next_offsets
+from clickstream_streaming.shell.query import fingerprint
 from scripted_database import ScriptedDatabase
 from stream_settings import stream_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clickstream_streaming.core.log_positions import LogPositions
     from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.topic_logs import TopicLogs
 
 
 def _committed(settings: Settings, offset: int) -> None:
@@ -44,8 +44,8 @@ def _holding(offset: int) -> ScriptedDatabase:
     rows: list[tuple[object, ...]] = [(EVENTS.name, 0, offset)]
 
     def ends(values: object) -> list[tuple[object, ...]]:
-        assert isinstance(values, tuple)
-        return rows if values[-1] == 0 else []
+        assert isinstance(values, dict)
+        return rows if values["batch_id"] == 0 else []
 
     return ScriptedDatabase({"max(until_offset)": rows, "FROM ops.batches": ends})
 
@@ -83,86 +83,52 @@ def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
         next_offsets(ScriptedDatabase().connection(), settings)
 
 
-def _kafka() -> JavaKafka:
-    events = dict.fromkeys(range(EVENTS.partitions), (10, 20))
-    return JavaKafka({EVENTS.name: events, LEDGER.name: {0: (0, 5)}})
+class _Logs:
+    """Logs of all partitions, each with records from offset 10 to 19."""
+
+    def look(self) -> LogPositions:
+        return self.ends("latest")
+
+    def ends(self, bound: str) -> LogPositions:
+        offset = {"earliest": 10, "latest": 20}[bound]
+        places = [(LEDGER.name, 0), *((EVENTS.name, at) for at in range(EVENTS.partitions))]
+        return {place: LogPosition("id", offset, 0) for place in places}
+
+
+LOGS = cast("TopicLogs", _Logs())
 
 
 @pytest.mark.parametrize("offset", [10, 15, 20])
 def test_present_offsets_are_fine(tmp_path: Path, offset: int) -> None:
-    """An offset from the first to the end can come next, and the client is closed."""
-    kafka = _kafka()
-
-    check_topics(kafka.spark(), stream_settings(tmp_path), {EVENTS.name: {0: offset}})
-
-    assert kafka.closed == 1
+    """An offset from the first to the end can come next."""
+    check_topics(LOGS, stream_settings(tmp_path), {EVENTS.name: {0: offset}})
 
 
 @pytest.mark.parametrize("offset", [9, 21])
 def test_absent_offset_is_named(tmp_path: Path, offset: int) -> None:
     """An offset before the first or after the end is named with its partition."""
-    kafka, settings = _kafka(), stream_settings(tmp_path)
+    settings = stream_settings(tmp_path)
 
     with pytest.raises(RecordsGone) as caught:
-        check_topics(kafka.spark(), settings, {EVENTS.name: {0: 10, 2: offset}})
+        check_topics(LOGS, settings, {EVENTS.name: {0: 10, 2: offset}})
 
     error = caught.value
     assert (error.topic, error.partition, error.wanted) == (EVENTS.name, 2, offset)
     assert error.has == (10, 20)
     assert error.folder == settings.checkpoint_dir / QUERY
-    assert kafka.closed == 1
 
 
-def test_other_partition_count_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [3, 5])
+def test_other_partition_count_is_named(tmp_path: Path, wanted: int) -> None:
     """The events' topic must have the number of partitions that is expected."""
-    settings = stream_settings(tmp_path, EVENTS_PARTITIONS="6")
+    settings = stream_settings(tmp_path, EVENTS_PARTITIONS=str(wanted))
 
     with pytest.raises(TopicUnfit) as caught:
-        check_topics(_kafka().spark(), settings, {})
+        check_topics(LOGS, settings, {})
 
-    assert (caught.value.topic, caught.value.found, caught.value.wanted) == (EVENTS.name, 4, 6)
+    assert (caught.value.topic, caught.value.found, caught.value.wanted) == (EVENTS.name, 4, wanted)
 
 
 def test_any_partition_count_may_do(tmp_path: Path) -> None:
     """With 0 expected, any number of partitions is fine."""
-    check_topics(_kafka().spark(), stream_settings(tmp_path, EVENTS_PARTITIONS="0"), {})
-
-
-@pytest.mark.parametrize(
-    ("cause", "reason", "setting"),
-    [
-        ("a.TimeoutException: no answer", "a.TimeoutException: no answer", None),
-        (
-            "java.util.ExecutionException: x\n\tat y\na.SaslAuthenticationException: who?",
-            "a.SaslAuthenticationException: who?",
-            PREFIX + "USERNAME_FILE and _PASSWORD_FILE",
-        ),
-    ],
-)
-def test_silent_kafka_is_named(
-    tmp_path: Path, cause: str, reason: str, setting: str | None
-) -> None:
-    """What Kafka's client says comes with the topic and the setting that it points at."""
-    kafka = _kafka()
-    kafka.error = java_error(cause)
-
-    with pytest.raises(TopicMissing) as caught:
-        check_topics(kafka.spark(), stream_settings(tmp_path), {})
-
-    assert caught.value.topic == LEDGER.name
-    assert (caught.value.reason, caught.value.setting) == (reason, setting)
-    assert kafka.closed == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("all is one line", "all is one line"),
-        ("a.BError: x\n  at c\nd.EException: y\n  at f", "d.EException: y"),
-        ("psycopg2.errors.Gone: z\nDETAIL: more", "psycopg2.errors.Gone: z"),
-        ("first\nsecond", "first\nsecond"),
-    ],
-)
-def test_last_line_says_most(text: str, line: str) -> None:
-    """Of a trace the last line with an error's name is shown, else all of it."""
-    assert last_line(text) == line
+    check_topics(LOGS, stream_settings(tmp_path, EVENTS_PARTITIONS="0"), {})
