@@ -32,6 +32,9 @@ from clickstream_streaming.core.statements import (
 
 EVENT_COLUMNS = [field.name for field in EVENT_FIELDS]
 STEPS = (*EVENT_STEPS, *SHARED_STEPS, *REJECT_STEPS, *LEDGER_STEPS)
+OFFSETS_VALUES = (
+    "query checkpoint_id batch_id topic partition from_offset until_offset topic_id leader_epoch"
+)
 PAIRS = Mart("mart.pairs", ("a", "b"), ("n", "m"), "events", "SELECT {source}", "")
 
 
@@ -211,8 +214,7 @@ def test_ledger_keeps_every_field() -> None:
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        (STORE_OFFSETS,
-         "query checkpoint_id batch_id topic partition from_offset until_offset topic_id leader_epoch"),
+        (STORE_OFFSETS, OFFSETS_VALUES),
         (STORED_ENDS, "query checkpoint_id batch_id"),
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (NOTE_PROGRESS, "max_event_time watermark_seconds"),

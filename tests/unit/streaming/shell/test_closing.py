@@ -1,0 +1,245 @@
+"""The close of a batch: progress, offsets of empty partitions, and what is done now and then."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from batch_tasks import UNTIL, batch_task, outcome_of
+from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
+from clickstream_streaming.shell import closing as module
+from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.telemetry import Telemetry
+from kafka_records import PARTITION
+from psycopg2 import errors
+from scripted_database import Answer, ScriptedDatabase
+from stream_settings import stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PROGRESS = "INSERT INTO ops.progress"
+STORED = "SELECT topic, kafka_partition, until_offset FROM ops.batches"
+BOARDS = "mart.compute_boards"
+UPKEEP = "ops.forget_batches"
+WRITTEN: dict[str, Answer] = {
+    STORED: [(EVENTS.name, PARTITION, UNTIL)],
+    "INSERT INTO ops.batches": [(1,)],
+}
+
+
+class _Scene:
+    """A closer, its metrics, a clock, and the databases that it connects to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.seconds = 100_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
+        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(module, "connect", lambda _: self._connect())
+        self.answers: list[Mapping[str, Answer]] = [WRITTEN]
+        self.opened: list[ScriptedDatabase] = []
+        self.telemetry = Telemetry()
+        self.settings = stream_settings(folder, RAW_RETENTION_DAYS="30")
+        self.closer = BatchCloser(self.settings, self.telemetry)
+        self.task = batch_task(self.settings)
+
+    def _connect(self) -> ScriptedDatabase:
+        place = min(len(self.opened), len(self.answers) - 1)
+        self.opened.append(ScriptedDatabase(self.answers[place]))
+        return self.opened[-1]
+
+    def close(self, max_event_time: float | None = None) -> ScriptedDatabase:
+        """Close a batch and return the database that was used."""
+        self.closer.close(self.task, [outcome_of(max_event_time=max_event_time)], 1.0)
+        return self.opened[-1]
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
+    """A closer that has closed nothing yet."""
+    return _Scene(monkeypatch, tmp_path)
+
+
+def test_progress_is_noted(scene: _Scene) -> None:
+    """The latest event time of the batch's partitions is noted with the watermark's delay."""
+    outcomes = [outcome_of(max_event_time=at) for at in (5.0, None, 7.0, 6.0)]
+
+    scene.closer.close(scene.task, outcomes, 1.0)
+
+    assert scene.opened[0].executed(PROGRESS) == [
+        {
+            "max_event_time": datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC),
+            "watermark_seconds": 900,
+        }
+    ]
+
+
+def test_batch_without_events_notes_none(scene: _Scene) -> None:
+    """Before the first event there is no progress to note."""
+    assert scene.close().executed(PROGRESS) == []
+
+
+def test_batch_is_shown(scene: _Scene) -> None:
+    """A closed batch is counted, and makes the stream ready."""
+    scene.close()
+
+    assert scene.telemetry.is_ready
+    name = "clickstream_streaming_stored_events_total"
+    assert scene.telemetry.registry.get_sample_value(name) == 3
+
+
+def test_watermark_follows_batches(scene: _Scene) -> None:
+    """The watermark lies behind the latest event of all batches, and never goes back."""
+    watermarks = []
+    for at in (10_000.0, 9_000.0, None, 12_000.0):
+        scene.close(at)
+        watermarks.append(scene.closer.late_before())
+
+    assert watermarks == [9_100.0, 9_100.0, 9_100.0, 11_100.0]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [([(2_000.0,)], 1_100.0), ([], None)])
+def test_first_watermark_is_the_databases(
+    scene: _Scene, rows: list[tuple[object, ...]], expected: float | None
+) -> None:
+    """After a start the watermark is what the database says; none before the first event."""
+    scene.answers = [{"FROM ops.progress": rows}]
+
+    assert scene.closer.late_before() == expected
+    assert [database.closed for database in scene.opened] == [1]
+
+
+def test_empty_partition_notes_offsets(scene: _Scene) -> None:
+    """A partition without records has no task: the close notes its offsets."""
+    scene.task = replace(
+        scene.task,
+        offsets_until={EVENTS.name: {PARTITION: UNTIL, 0: 7}, LEDGER.name: {0: 9}},
+    )
+
+    rows = scene.close().executed("INSERT INTO ops.batches")
+
+    assert [(row["topic"], row["partition"], row["until_offset"]) for row in rows
+            if isinstance(row, dict)] == [(EVENTS.name, 0, 7), (LEDGER.name, 0, 9)]  # fmt: skip
+
+
+def test_lost_share_is_named(scene: _Scene) -> None:
+    """A share that its task has committed and the database does not have is lost."""
+    scene.answers = [{STORED: []}]
+
+    with pytest.raises(BatchRowsLost) as caught:
+        scene.close()
+    assert (caught.value.batch_id, caught.value.partitions) == (5, [(EVENTS.name, PARTITION)])
+    assert not scene.telemetry.is_ready
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg2.OperationalError("gone"),
+        psycopg2.InterfaceError("closed"),
+        DatabaseUnreachable("db", "no"),
+    ],
+)
+def test_failed_close_is_tried_again(scene: _Scene, error: Exception) -> None:
+    """After a failure all is done again on a new connection."""
+    scene.answers = [WRITTEN | {PROGRESS: error}, WRITTEN]
+
+    scene.close(5.0)
+
+    assert [database.closed for database in scene.opened] == [1, 0]
+    assert len(scene.opened[1].executed(PROGRESS)) == 1
+
+
+def test_trying_has_an_end(scene: _Scene) -> None:
+    """After five minutes the error is raised."""
+
+    def fail(_: object) -> list[tuple[object, ...]]:
+        scene.seconds += 200.0
+        raise psycopg2.OperationalError("gone")
+
+    scene.answers = [WRITTEN | {PROGRESS: fail}]
+
+    with pytest.raises(psycopg2.OperationalError, match="gone"):
+        scene.close(5.0)
+    assert len(scene.opened) == 2
+
+
+def test_summaries_keep_their_pace(scene: _Scene) -> None:
+    """Summary tables are computed every minute, not in every batch."""
+    counts = []
+    for seconds in (0.0, 59.9, 0.1, 59.9, 0.1):
+        scene.seconds += seconds
+        counts.append(len(scene.close().executed(BOARDS)))
+
+    assert counts == [1, 1, 2, 2, 3]
+
+
+def test_closed_run_is_summarised(scene: _Scene) -> None:
+    """When a run is closed, its summaries do not wait."""
+    scene.close()
+    scene.opened[0].answers = WRITTEN | {"UPDATE ops.runs SET closed_at": [("run",)]}
+
+    assert len(scene.close().executed(BOARDS)) == 2
+
+
+def test_slow_summaries_are_rare(scene: _Scene) -> None:
+    """Summaries that take two seconds are computed every 100 seconds: a fiftieth at most."""
+
+    def slow(_: object) -> list[tuple[object, ...]]:
+        scene.seconds += 2.0
+        return []
+
+    scene.answers = [WRITTEN | {BOARDS: slow}]
+    began = scene.seconds
+    scene.close()
+    counts = []
+    for seconds in (99.9, 100.0):
+        scene.seconds = began + seconds
+        counts.append(len(scene.close().executed(BOARDS)))
+
+    assert counts == [1, 2]
+
+
+def test_upkeep_is_hourly(scene: _Scene) -> None:
+    """Old batches are forgotten, and days made and dropped, once an hour."""
+    counts = []
+    for seconds in (0.0, 3_599.0, 1.0):
+        scene.seconds += seconds
+        counts.append(len(scene.close().executed(UPKEEP)))
+
+    assert counts == [1, 1, 2]
+    assert scene.opened[0].executed(UPKEEP)[0] == (10_000,)
+
+
+def test_days_are_made_and_dropped(scene: _Scene) -> None:
+    """Three days are made ahead; days before the retention are dropped."""
+    before = datetime.now(tz=UTC).date()
+    database = scene.close()
+    after = datetime.now(tz=UTC).date()
+
+    made = database.executed("ops.ensure_event_partitions")
+    dropped = database.executed("ops.drop_event_partitions")
+    assert made in [[(day, day + timedelta(days=3))] for day in (before, after)]
+    assert dropped in [[(day - timedelta(days=30),)] for day in (before, after)]
+
+
+def test_days_are_kept_without_retention(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a retention of 0 no day is dropped."""
+    scene = _Scene(monkeypatch, tmp_path)
+    scene.closer = BatchCloser(stream_settings(tmp_path), scene.telemetry)
+
+    assert scene.close().executed("ops.drop_event_partitions") == []
+
+
+def test_day_in_use_is_dropped_later(scene: _Scene) -> None:
+    """Days that somebody reads stay, and the rest of the upkeep is done."""
+    busy: dict[str, Answer] = {"ops.drop_event_partitions": errors.LockNotAvailable("busy")}
+    scene.answers = [WRITTEN | busy]
+
+    assert len(scene.close().executed(UPKEEP)) == 1

@@ -1,0 +1,367 @@
+"""One partition's share of a batch: what is written, in which order, and what is counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+from batch_tasks import NO_PROCESS, UNTIL, batch_task
+from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.errors import (
+    CheckpointBehindDatabase,
+    DatabaseBehindCheckpoint,
+    DatabaseUnreachable,
+)
+from clickstream_streaming.shell import partition as module
+from clickstream_streaming.shell.partition import (
+    LATENCY_BOUNDS_SECONDS,
+    timestamp,
+    write_partition,
+)
+from kafka_records import ARRIVED, PARTITION, changed, ledger_record, records_of
+from psycopg2 import errors
+from scripted_database import Answer, ScriptedDatabase
+from stream_settings import stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from clickstream_streaming.shell.partition import BatchTask
+
+CLAIM = "INSERT INTO ops.batches"
+CLAIMED: dict[str, Answer] = {CLAIM: [(1,)]}
+EVENT_TIME = datetime(2020, 1, 31, 12, tzinfo=UTC).timestamp()
+
+
+def _event(number: int, **values: object) -> bytes:
+    """Return a valid event with an id and a number of its own."""
+    event_id = f"00000000-0000-8000-8000-{number:012}"
+    return changed(event_id=event_id, shard_seq=number, **values)
+
+
+class _Worker:
+    """A worker process without a past, whose databases are scripted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        monkeypatch.setattr(module._Connections, "open", None)
+        monkeypatch.setattr(module._Connections, "days", frozenset())
+        monkeypatch.setattr(module._Connections, "reached", {})
+        monkeypatch.setattr(module, "_settle_in", lambda: None)
+        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(module, "connect", lambda _: self._connect())
+        self.task = batch_task(stream_settings(folder))
+        self.answers: list[Mapping[str, Answer]] = [CLAIMED]
+        self.opened: list[ScriptedDatabase] = []
+
+    def _connect(self) -> ScriptedDatabase:
+        self.opened.append(
+            ScriptedDatabase(self.answers[min(len(self.opened), len(self.answers) - 1)])
+        )
+        return self.opened[-1]
+
+    @property
+    def database(self) -> ScriptedDatabase:
+        """The last database that was connected to."""
+        return self.opened[-1]
+
+    def write(
+        self, *values: bytes | None, topic: str = EVENTS.name, task: BatchTask | None = None
+    ) -> dict[str, Any]:
+        """Write a batch of these records and return its outcome."""
+        (answer,) = write_partition(task or self.task, [records_of(values, topic)])
+        outcome: dict[str, Any] = json.loads(answer["outcome"][0].as_py())
+        return outcome
+
+    def copied(self) -> list[str]:
+        """Return the tables that got rows by COPY, in order."""
+        return [statement.split(" (")[0] for statement, _ in self.database.copied]
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Worker:
+    """A worker of its own."""
+    return _Worker(monkeypatch, tmp_path)
+
+
+def test_no_records_need_no_database(worker: _Worker) -> None:
+    """A partition without records has no outcome, and nothing is written."""
+    empty: Iterable[Any] = [records_of([])]
+
+    assert list(write_partition(worker.task, empty)) == []
+    assert list(write_partition(worker.task, [])) == []
+    assert worker.opened == []
+
+
+def test_new_events_are_counted(worker: _Worker) -> None:
+    """The outcome has place, counts, and the latest event and arrival time."""
+    outcome = worker.write(_event(1), _event(2), b"x", None)
+
+    expected = {
+        "topic": EVENTS.name,
+        "partition": PARTITION,
+        "rows": 4,
+        "stored": 2,
+        "duplicates": 0,
+        "late": 0,
+        "rejects": {"not_json": 1, "no_value": 1},
+        "max_event_time": EVENT_TIME,
+        "arrived_at": ARRIVED.timestamp(),
+        "is_repeated": False,
+    }
+    assert {name: outcome[name] for name in expected} == expected
+    assert outcome["read_seconds"] >= 0
+    assert outcome["write_seconds"] >= 0
+
+
+def test_batches_of_task_are_one(worker: _Worker) -> None:
+    """Spark hands records over in parts; they are one transaction."""
+    parts = [records_of([_event(1)]), records_of([]), records_of([_event(2), b"x"])]
+
+    (answer,) = write_partition(worker.task, parts)
+
+    outcome = json.loads(answer["outcome"][0].as_py())
+    assert (outcome["rows"], outcome["stored"]) == (3, 2)
+    assert len(worker.database.executed(CLAIM)) == 1
+
+
+def test_offsets_are_claimed_first(worker: _Worker) -> None:
+    """The offsets are noted before any row, in the transaction of the rows."""
+    worker.write(_event(1))
+
+    (row,) = worker.database.executed(CLAIM)
+    assert row == {
+        "query": "events",
+        "checkpoint_id": "abc",
+        "batch_id": 5,
+        "topic": EVENTS.name,
+        "partition": PARTITION,
+        "from_offset": 100,
+        "until_offset": UNTIL,
+        "topic_id": "id",
+        "leader_epoch": 2,
+    }
+    texts = [text for text, _ in worker.database.statements]
+    claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
+    written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
+    assert claimed < written
+    assert worker.database.ends == ["commit", "commit"]  # the days' tables, then the rows
+
+
+def test_days_are_made_once(worker: _Worker) -> None:
+    """Tables of the days that occur are made in a transaction of their own, and remembered."""
+    worker.write(_event(1), _event(2, event_time="2021-02-03T00:00:00.000Z"))
+    worker.write(_event(3))
+
+    days = worker.database.executed("ops.ensure_event_partitions")
+    assert days == [([date(2020, 1, 31), date(2021, 2, 3)],)]
+    assert len(worker.opened) == 1
+
+
+def test_events_enter_stage_and_table(worker: _Worker) -> None:
+    """New events are staged, then stored; rejects come after them."""
+    worker.write(_event(1), b"x")
+
+    assert worker.copied() == ['COPY "fresh"', 'COPY "raw"."events"', 'COPY "rejected"']
+
+
+def test_ledger_is_written(worker: _Worker) -> None:
+    """Ledger records are staged and stored; they are no events."""
+    task = replace(
+        worker.task,
+        offsets_from={},
+        offsets_until={LEDGER.name: {PARTITION: UNTIL}},
+        logs={},
+    )
+
+    outcome = worker.write(ledger_record(), topic=LEDGER.name, task=task)
+
+    assert (outcome["rows"], outcome["stored"], outcome["max_event_time"]) == (1, 0, None)
+    assert worker.copied() == ['COPY "told"']
+    (row,) = worker.database.executed(CLAIM)
+    assert isinstance(row, dict)
+    assert (row["from_offset"], row["topic_id"], row["leader_epoch"]) == (None, None, None)
+
+
+def test_same_event_counts_once(worker: _Worker) -> None:
+    """Of two events of one id and time in a batch, the first is stored."""
+    outcome = worker.write(_event(1, city="a"), _event(2), _event(1, city="b"))
+
+    assert (outcome["stored"], outcome["duplicates"]) == (2, 1)
+    stored = dict(worker.database.copied)
+    (raw,) = (data for statement, data in stored.items() if '"raw"."events"' in statement)
+    assert raw.count(b"\0\0\0\x01a") == 1
+    assert b"\0\0\0\x01b" not in raw
+
+
+def test_known_event_is_left_out(worker: _Worker) -> None:
+    """An event that the table has already is a duplicate, and still moves the event time."""
+    worker.answers = [CLAIMED | {"AS known\n": [(0,)]}]
+
+    outcome = worker.write(_event(1, event_time="2021-01-01T00:00:00.000Z"), _event(2))
+
+    assert (outcome["stored"], outcome["duplicates"]) == (1, 1)
+    assert outcome["max_event_time"] == datetime(2021, 1, 1, tzinfo=UTC).timestamp()
+    assert worker.database.executed("DELETE FROM fresh") == [([0],)]
+
+
+def test_known_events_alone_write_nothing(worker: _Worker) -> None:
+    """Where every event is known, no mart is touched."""
+    worker.answers = [CLAIMED | {"AS known\n": [(0,), (1,)]}]
+
+    outcome = worker.write(_event(1), _event(2))
+
+    assert (outcome["stored"], outcome["duplicates"], outcome["latencies"]) == (0, 2, [])
+    assert worker.copied() == ['COPY "fresh"']
+
+
+@pytest.mark.parametrize(("number", "looks"), [(3, 1), (2, 2), (1, 2)])
+def test_rising_numbers_are_not_looked_up(worker: _Worker, number: int, looks: int) -> None:
+    """Only events whose shard's number is not above the highest stored may be known."""
+    worker.write(_event(1), _event(2))
+
+    worker.write(_event(number))
+
+    assert len(worker.database.executed("LATERAL")) == looks
+
+
+def test_late_events_are_counted(worker: _Worker) -> None:
+    """Events before the watermark are counted in their own transaction; those at it are not."""
+    task = replace(worker.task, late_before=EVENT_TIME)
+    late = _event(1, event_time="2020-01-31T11:59:59.999Z")
+
+    outcome = worker.write(late, _event(2), task=task)
+
+    assert outcome["late"] == 1
+    assert worker.database.executed("SET late_events = late_events + %s") == [(1,)]
+
+
+def test_punctual_events_touch_no_count(worker: _Worker) -> None:
+    """Without a late event the row that all writers want is left alone."""
+    worker.write(_event(1), task=replace(worker.task, late_before=EVENT_TIME))
+
+    assert worker.database.executed("SET late_events = late_events + %s") == []
+
+
+def test_latencies_are_sorted_into_buckets(
+    monkeypatch: pytest.MonkeyPatch, worker: _Worker
+) -> None:
+    """Each new event is counted in the bucket of its latency, at least 0."""
+    monkeypatch.setattr(time, "time", lambda: EVENT_TIME + 0.25)
+    times = ["12:00:00.000", "12:00:00.001", "11:59:59.999", "12:01:00.000", "11:00:00.000"]
+
+    outcome = worker.write(
+        *(_event(at, event_time=f"2020-01-31T{text}Z") for at, text in enumerate(times, 1))
+    )
+
+    counts = [count for count, _ in outcome["latencies"]]
+    assert counts == [3, 1] + [0] * (len(LATENCY_BOUNDS_SECONDS) - 2) + [1]
+    assert outcome["latencies"][0][1] == pytest.approx(0.499)
+    assert outcome["latencies"][-1][1] == pytest.approx(3_600.25)
+
+
+def test_repeated_share_is_left_alone(worker: _Worker) -> None:
+    """A share that is stored already, with the same end, is only reported."""
+    taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
+    worker.answers = [taken | {"SELECT until_offset": [(UNTIL,)]}]
+
+    outcome = worker.write(_event(1))
+
+    assert outcome["is_repeated"]
+    assert outcome["max_event_time"] == EVENT_TIME
+    assert worker.copied() == []
+    assert len(worker.database.executed("ROLLBACK TO SAVEPOINT claim")) == 1
+
+
+@pytest.mark.parametrize("rows", [[(UNTIL - 1,)], []])
+def test_other_end_is_refused(worker: _Worker, rows: list[tuple[object, ...]]) -> None:
+    """A share that is stored with another end belongs to another checkpoint."""
+    taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
+    worker.answers = [taken | {"SELECT until_offset": rows}]
+
+    with pytest.raises(CheckpointBehindDatabase):
+        worker.write(_event(1))
+
+
+def test_lost_batch_is_refused(worker: _Worker) -> None:
+    """Offsets that do not continue what is stored are refused, with the batch that is lost."""
+    worker.answers = [{CLAIM: []}]
+
+    with pytest.raises(DatabaseBehindCheckpoint) as caught:
+        worker.write(_event(1))
+    assert caught.value.batch_id == 4
+    assert worker.database.ends[-1] == "rollback"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg2.OperationalError("gone"),
+        psycopg2.InterfaceError("closed"),
+        errors.UniqueViolation("twice"),
+        errors.CheckViolation("no partition"),
+        DatabaseUnreachable("db", "no"),
+    ],
+)
+def test_failed_write_is_tried_again(worker: _Worker, error: Exception) -> None:
+    """After a failure all is written again on a new connection, with nothing remembered."""
+    worker.answers = [CLAIMED | {"INTO mart.fact_orders": error}, CLAIMED]
+
+    outcome = worker.write(_event(1))
+
+    assert outcome["stored"] == 1
+    assert [database.closed for database in worker.opened] == [1, 0]
+    assert len(worker.database.executed("ops.ensure_event_partitions")) == 1
+    assert len(worker.database.executed("LATERAL")) == 1
+
+
+def test_other_error_is_raised(worker: _Worker) -> None:
+    """An error that would come again ends the task."""
+    worker.answers = [CLAIMED | {"INTO mart.fact_orders": ValueError("bug")}]
+
+    with pytest.raises(ValueError, match="bug"):
+        worker.write(_event(1))
+    assert len(worker.opened) == 1
+
+
+def test_trying_has_an_end(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
+    """After five minutes the last error is raised."""
+    worker.answers = [{CLAIM: psycopg2.OperationalError("gone")}]
+    clock = iter([0.0, 1.0, 2.0, 302.0, 302.1])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+
+    with pytest.raises(psycopg2.OperationalError, match="gone"):
+        worker.write(_event(1))
+    assert len(worker.opened) == 2
+
+
+@pytest.mark.parametrize("place", ["before_sink_commit", "after_sink_commit"])
+@pytest.mark.parametrize(("batch", "kills"), [("5", 2), ("6", 0)])
+def test_failpoint_kills(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, worker: _Worker, place: str, batch: str,
+    kills: int,
+) -> None:  # fmt: skip
+    """From the wanted batch on, driver and worker are killed before or after the commit."""
+    killed: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(
+        os, "kill", lambda pid, number: killed.append((pid, number, len(worker.database.ends)))
+    )
+    settings = stream_settings(tmp_path, FAILPOINT=place, FAILPOINT_BATCH=batch)
+
+    worker.write(_event(1), task=replace(worker.task, settings=settings))
+
+    ends = 1 if place == "before_sink_commit" else 2
+    both = [(NO_PROCESS, signal.SIGKILL, ends), (os.getpid(), signal.SIGKILL, ends)]
+    assert killed == both[:kills]
+
+
+def test_timestamp_is_utc() -> None:
+    """PostgreSQL gets a moment with its time zone."""
+    assert timestamp(1.5) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
