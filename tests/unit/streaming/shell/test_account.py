@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
-from clickstream_streaming.errors import DatabaseUnreachable
+from clickstream_streaming.errors import DatabaseBehindCheckpoint, DatabaseUnreachable
 from clickstream_streaming.shell import account
 from clickstream_streaming.shell.account import Account
 from clickstream_streaming.shell.telemetry import Telemetry
@@ -177,6 +177,21 @@ def test_present_database_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     looking.look()
 
     assert away == [("PostgreSQL", False)]
+
+
+@pytest.mark.usefixtures("clock")
+def test_wiped_database_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A database that lacks what Spark has committed is refused at the next look."""
+    looking, _, _ = _looking(monkeypatch, tmp_path)
+    folder = tmp_path / "checkpoints" / "events"
+    for log in ("offsets", "commits"):
+        (folder / log).mkdir(parents=True)
+        (folder / log / "4").write_text('v1\n{}\n{"t": {"0": 7}}', encoding="utf-8")
+    (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
+
+    with pytest.raises(DatabaseBehindCheckpoint) as caught:
+        looking.look()
+    assert caught.value.batch_id == 4
 
 
 @pytest.mark.usefixtures("clock")
