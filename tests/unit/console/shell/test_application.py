@@ -1,0 +1,106 @@
+"""The application: which error is which status, and what the process shows of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from clickstream_console.errors import DatabaseAway
+from clickstream_console.settings import Settings
+from clickstream_console.shell.application import application
+from clickstream_console.shell.guard import SECURITY_HEADERS
+from console_database import MemoryDatabase
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _answered(
+    tmp_path: Path, path: str, failure: Exception | None = None, host: str = "localhost"
+) -> httpx.Response:
+    """Return the answer to one request."""
+    app = application(Settings("localhost", tmp_path / "password"))
+    database = MemoryDatabase()
+    database.failure = failure
+    app.state.database = database
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+_AWAY = DatabaseAway("has gone away")
+
+
+@pytest.mark.parametrize(
+    ("path", "failure", "status", "text"),
+    [
+        ("/healthz", None, 200, "alive\n"),
+        ("/healthz", _AWAY, 200, "alive\n"),
+        ("/readyz", None, 200, "ready\n"),
+        ("/readyz", _AWAY, 503, "the database is away\n"),
+    ],
+)
+def test_health_is_two_questions(
+    tmp_path: Path, path: str, failure: Exception | None, status: int, text: str
+) -> None:
+    """The process is alive whatever the database does, and ready while that answers."""
+    answer = _answered(tmp_path, path, failure)
+
+    assert (answer.status_code, answer.text) == (status, text)
+    assert answer.headers.get("retry-after") == ("2" if status == 503 else None)
+
+
+def test_absent_database_is_unavailable(tmp_path: Path) -> None:
+    """A question that the database does not answer is 503, with when to ask again."""
+    answer = _answered(tmp_path, "/api/v1/kpis?simulation=shop", _AWAY)
+
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": "the database has gone away; try again soon"}
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_metrics_count_requests(tmp_path: Path) -> None:
+    """The process shows its own metrics."""
+    answer = _answered(tmp_path, "/metrics")
+
+    assert answer.status_code == 200
+    assert "# TYPE clickstream_console_request_duration_seconds histogram" in answer.text
+
+
+def test_page_is_served(tmp_path: Path) -> None:
+    """The root is the page, and every answer has the security headers."""
+    answer = _answered(tmp_path, "/")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+
+
+def test_other_hosts_are_refused(tmp_path: Path) -> None:
+    """A page elsewhere that points its own name here gets no answer, but the headers."""
+    answer = _answered(tmp_path, "/", host="evil.example")
+
+    assert answer.status_code == 400
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_foreign_documentation_is_off(tmp_path: Path, path: str) -> None:
+    """Pages that would load scripts from elsewhere do not exist."""
+    assert _answered(tmp_path, path).status_code == 404
+
+
+def test_document_lists_every_route(tmp_path: Path) -> None:
+    """The OpenAPI document has all routes of the API and no other."""
+    document = _answered(tmp_path, "/api/v1/openapi.json").json()
+
+    assert {path.removeprefix("/api/v1/") for path in document["paths"]} == {
+        "simulations", "kpis", "kpis/hourly", "funnel", "traffic", "products", "countries",
+        "devices", "channels", "sessions", "latency", "integrity", "live",
+    }  # fmt: skip
