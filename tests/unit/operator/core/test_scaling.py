@@ -281,7 +281,7 @@ def test_needed_workers_are_never_calm(workers: int, wanted: dict[str, int]) -> 
 
     number, trend = _next(workers, _busy(*idle), before, 3_600.0, **wanted)
 
-    assert (number, trend.calm_since) == (workers, None)
+    assert (number, trend) == (workers, Trend(None, None, _read(3_600.0, *idle)))
 
 
 def test_missed_rate_is_not_calm() -> None:
