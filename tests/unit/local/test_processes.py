@@ -1,0 +1,142 @@
+"""Child processes: started with a log, watched, and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from clickstream_local.errors import ServiceFailed
+from clickstream_local.processes import ServiceProcess, stop_remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def _started(tmp_path: Path, script: str, stop_seconds: float = 30.0) -> Iterator[ServiceProcess]:
+    """Run a shell script as a service; it has ended afterwards."""
+    process = ServiceProcess.start(
+        "sleeper", ["sh", "-c", script], tmp_path / "log", os.environ, stop_seconds=stop_seconds
+    )
+    try:
+        yield process
+    finally:
+        process.process.kill()
+        process.process.wait()
+
+
+def _says(tmp_path: Path, word: str) -> bool:
+    return word in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+def test_output_goes_to_the_log(tmp_path: Path) -> None:
+    """Output and errors of a service are appended to its log."""
+    (tmp_path / "log").write_text("before\n")
+    with _started(tmp_path, "echo out; echo err >&2") as process:
+        process.process.wait()
+
+    assert (tmp_path / "log").read_text() == "before\nout\nerr\n"
+
+
+def test_environment_is_the_given_one(tmp_path: Path) -> None:
+    """A service sees the variables that it is given and no others."""
+    process = ServiceProcess.start(
+        "x", ["sh", "-c", "echo $GIVEN-$HOME"], tmp_path / "log", {"GIVEN": "yes"}
+    )
+    process.process.wait()
+
+    assert (tmp_path / "log").read_text() == "yes-\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [("exit 3", "ended with code 3"), ("exit 0", "ended with code 0"),
+     ("kill -9 $$", "was killed by signal 9")],
+)  # fmt: skip
+def test_ended_service_is_an_error(tmp_path: Path, script: str, how: str) -> None:
+    """A service that has ended is named, with how it ended."""
+    with _started(tmp_path, script) as process:
+        process.process.wait()
+
+        with pytest.raises(ServiceFailed, match=f"^sleeper {how};"):
+            process.check()
+
+
+def test_running_service_is_fine(tmp_path: Path) -> None:
+    """A service that runs is no error, and waiting ends as soon as it is ready."""
+    with _started(tmp_path, "echo ready; exec sleep 60") as process:
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+
+        process.check()
+
+
+def test_late_service_is_an_error(tmp_path: Path) -> None:
+    """A service that is not ready in time is named, with how long it had."""
+    with (
+        _started(tmp_path, "exec sleep 60") as process,
+        pytest.raises(ServiceFailed, match="was not ready after 0 s"),
+    ):
+        process.wait_until(lambda: False, 0)
+
+
+def test_death_ends_the_wait(tmp_path: Path) -> None:
+    """A service that ends before it is ready is not waited for."""
+    with (
+        _started(tmp_path, "exit 3") as process,
+        pytest.raises(ServiceFailed, match="ended with code 3"),
+    ):
+        process.wait_until(lambda: False, 60)
+
+
+def test_stopping_asks_first(tmp_path: Path) -> None:
+    """A service is asked to end, and what has ended can be stopped again."""
+    with _started(tmp_path, "exec sleep 60") as process:
+        process.stop()
+        process.stop()
+
+        assert process.process.returncode == -signal.SIGTERM
+
+
+def test_deaf_service_is_killed(tmp_path: Path) -> None:
+    """A service that does not end when it is asked is killed."""
+    script = "trap '' TERM; echo ready; while :; do sleep 0.01; done"
+    with _started(tmp_path, script, stop_seconds=0.05) as process:
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+        process.stop()
+
+        assert process.process.returncode == -signal.SIGKILL
+
+
+def test_remembered_process_is_stopped(tmp_path: Path) -> None:
+    """A process is found again by pid and start time, once."""
+    with _started(tmp_path, "exec sleep 60") as process:
+        row = process.remembered()
+
+        assert (row["service"], row["pid"]) == ("sleeper", process.process.pid)
+        assert stop_remembered(row, 5) is True
+        process.process.wait()
+        assert stop_remembered(row, 5) is False
+
+
+def test_foreign_pid_is_left_alone(tmp_path: Path) -> None:
+    """A process with another start time is not the one that was written down."""
+    with _started(tmp_path, "exec sleep 60") as process:
+        row = process.remembered()
+
+        assert not stop_remembered(row | {"started": row["started"] - 5}, 1)
+        assert not stop_remembered(row | {"started": row["started"] + 0.02}, 1)
+        process.check()
+
+
+def test_deaf_remembered_process_is_killed(tmp_path: Path) -> None:
+    """A process that was written down and does not end is killed."""
+    with _started(tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.01; done") as process:
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+
+        assert stop_remembered(process.remembered(), 0.05) is True
+        assert not psutil.pid_exists(process.process.pid) or process.process.poll() is not None

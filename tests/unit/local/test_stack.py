@@ -1,0 +1,120 @@
+"""The stack: what is watched, in which order it is stopped, and where it is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import namedtuple
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_local.errors import NoSpace, ServiceFailed
+from clickstream_local.ports import free_port
+from clickstream_local.processes import ServiceProcess
+from clickstream_local.stack import NEEDED_BYTES, Stack, _answers, _named
+from clickstream_local.state import StateFolder
+from clusters import simulation
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024  stands for shutil's
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """Return a stack that has started nothing; it is stopped afterwards."""
+    made = Stack(StateFolder(tmp_path), Console(quiet=True), lambda _text: None)
+    yield made
+    made.stop()
+
+
+def _run(stack: Stack, service: str, script: str) -> ServiceProcess:
+    """Let a shell script run as one of the services."""
+    log_file = stack.state.log_file(service)
+    process = ServiceProcess.start(service, ["sh", "-c", script], log_file, os.environ)
+    stack._running.append(process)
+    return process
+
+
+def _is_ready(process: ServiceProcess) -> bool:
+    return "ready" in process.log_file.read_text(encoding="utf-8")
+
+
+def test_full_disk_starts_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less room than is needed no service is started."""
+    usage = _Usage(0, 0, NEEDED_BYTES - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+
+    with pytest.raises(NoSpace) as caught:
+        stack.start(simulation())
+    assert (caught.value.free_bytes, caught.value.needed_bytes) == (2**31 - 1, 2**31)
+    assert stack._running == []
+
+
+def test_dead_service_is_noticed(stack: Stack) -> None:
+    """A service that has ended is an error, whatever its exit code."""
+    _run(stack, "kafka", "exec sleep 60")
+    stack.check()
+    _run(stack, "console", "exit 0").process.wait()
+
+    with pytest.raises(ServiceFailed, match="console ended with code 0"):
+        stack.check()
+
+
+@pytest.mark.parametrize(("script", "is_fine"), [("exit 0", True), ("exit 3", False)])
+def test_generator_may_end(stack: Stack, script: str, *, is_fine: bool) -> None:
+    """A generator whose simulation is over has not died; one that failed has."""
+    stack.generator = _run(stack, "generator", script)
+    stack.generator.process.wait()
+
+    assert stack.generator_has_ended()
+    if is_fine:
+        stack.check()
+    else:
+        with pytest.raises(ServiceFailed, match="generator ended with code 3"):
+            stack.check()
+
+
+def test_running_generator_has_not_ended(stack: Stack) -> None:
+    """A generator that runs has not ended."""
+    stack.generator = _run(stack, "generator", "exec sleep 60")
+
+    assert not stack.generator_has_ended()
+
+
+def test_last_service_stops_first(stack: Stack, tmp_path: Path) -> None:
+    """Services are stopped in the reverse order of their start, each before the next."""
+    order = tmp_path / "order"
+    for service in ("first", "second", "third"):
+        trap = f"trap 'echo {service} >> {order}; exit' TERM"
+        process = _run(stack, service, f"{trap}; echo ready; while :; do sleep 0.01; done")
+        process.wait_until(partial(_is_ready, process), 60)
+
+    stack.stop()
+
+    assert order.read_text().split() == ["third", "second", "first"]
+    assert stack._running == []
+
+
+def test_addresses_are_on_loopback(stack: Stack) -> None:
+    """Console and metrics are found by the ports that were chosen."""
+    stack._ports.update(console=29_404, generator=29_405)
+
+    assert stack.console_url == "http://127.0.0.1:29404/"
+    assert stack.metrics_url("generator") == "http://127.0.0.1:29405/metrics"
+
+
+def test_settings_become_variables() -> None:
+    """A service's settings are variables with its prefix, as texts."""
+    assert _named("CLICKSTREAM_X_", {"PORT": 1, "FILE": "a"}) == {
+        "CLICKSTREAM_X_PORT": "1", "CLICKSTREAM_X_FILE": "a",
+    }  # fmt: skip
+
+
+def test_silence_is_no_answer() -> None:
+    """An address at which nothing listens does not answer."""
+    assert _answers(f"http://127.0.0.1:{free_port()}/healthz") is False

@@ -1,0 +1,90 @@
+"""The state folder: its layout, its lock, and what is written about the running pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from clickstream_local.errors import AlreadyRunning
+from clickstream_local.state import StateFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_RUNNING: dict[str, Any] = {"simulation": "shop", "since": "noon", "pid": 7, "services": []}
+
+
+def test_folders_are_made_when_needed(tmp_path: Path) -> None:
+    """Nothing is made before it is used, and a folder may be asked for twice."""
+    state = StateFolder(tmp_path / "state")
+    assert not state.root.exists()
+
+    assert state.folder("kafka") == state.folder("kafka") == tmp_path / "state" / "kafka"
+    assert state.log_file("kafka") == tmp_path / "state" / "logs" / "kafka.log"
+    assert (tmp_path / "state" / "logs").is_dir()
+
+
+def test_secrets_are_private(tmp_path: Path) -> None:
+    """A password is made once, in a file that only its owner can read."""
+    state = StateFolder(tmp_path)
+    first = state.secret("x")
+    text = first.read_text(encoding="utf-8")
+
+    assert first == tmp_path / "secrets" / "x.password"
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert first.parent.stat().st_mode & 0o777 == 0o700
+    assert state.secret("x").read_text(encoding="utf-8") == text
+    assert len(text) >= 32
+    assert state.secret("y").read_text(encoding="utf-8") != text
+
+
+def test_locked_folder_is_left_alone(tmp_path: Path) -> None:
+    """A second pipeline learns what runs, and the first one's state stays."""
+    state = StateFolder(tmp_path)
+    with state.lock():
+        state.remember(_RUNNING)
+        with pytest.raises(AlreadyRunning, match="simulation shop runs since noon"), state.lock():
+            pass
+        assert state.recall() == _RUNNING
+
+    assert state.recall() is None
+
+
+def test_lock_is_free_again(tmp_path: Path) -> None:
+    """A folder can be used again after its pipeline has ended, also by an error."""
+    state = StateFolder(tmp_path)
+    with pytest.raises(ZeroDivisionError), state.lock():
+        raise ZeroDivisionError
+
+    with state.lock():
+        state.remember(_RUNNING)
+    assert state.recall() is None
+
+
+def test_memory_is_kept_whole(tmp_path: Path) -> None:
+    """What was written is read back, the last write counts, and no draft stays."""
+    state = StateFolder(tmp_path)
+    assert state.recall() is None
+    state.forget()
+
+    state.remember(_RUNNING)
+    state.remember({**_RUNNING, "pid": 8})
+
+    assert state.recall() == {**_RUNNING, "pid": 8}
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["state.json"]
+
+
+def test_description_names_the_services(tmp_path: Path) -> None:
+    """What runs is said with its process and its services."""
+    state = StateFolder(tmp_path)
+    assert state.describe() == "another command is using it"
+    state.remember(_RUNNING)
+    assert state.describe() == "simulation shop runs since noon under pid 7"
+
+    state.remember(
+        {**_RUNNING, "services": [{"service": "kafka", "pid": 8}, {"service": "x", "pid": 9}]}
+    )
+
+    assert state.describe() == (
+        "simulation shop runs since noon under pid 7 with kafka (pid 8), x (pid 9)"
+    )
