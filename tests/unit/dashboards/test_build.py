@@ -1,4 +1,4 @@
-"""The dashboards: nothing that Grafana's linter would find, and nobody is left without a word."""
+"""All dashboards as they are built: what Grafana's linter finds, and what they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clickstream_dashboards.queries import of
+from clickstream_dashboards.build import DASHBOARDS, built_files, dashboard_json
 from dashboard_linter import RULES, findings
 from grafana import NAMES, dashboard, panels
 
@@ -17,7 +17,7 @@ _LOKI = {"type": "loki", "uid": "${loki_datasource}"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_linter_finds_nothing(name: str) -> None:
+def test_linter_finds_nothing(name: str) -> None:
     """No rule of the dashboard-linter is broken."""
     assert findings(dashboard(name)) == []
 
@@ -85,8 +85,8 @@ PLANTED: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_rule_finds_what_breaks_it(rule: str) -> None:
-    """A fault planted into a real dashboard is found, by the rule it breaks."""
+def test_each_rule_finds_its_fault(rule: str) -> None:
+    """A fault planted into a real dashboard is found, by the rule that it breaks."""
     board = copy.deepcopy(dashboard("pipeline"))
     PLANTED[rule](board)
 
@@ -94,7 +94,7 @@ def test_each_rule_finds_what_breaks_it(rule: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_panel_says_what_it_means_when_there_is_nothing(name: str) -> None:
+def test_every_panel_has_its_place(name: str) -> None:
     """Each panel has a text for no data, and a place of its own on the grid."""
     taken: set[tuple[int, int]] = set()
     for panel in dashboard(name)["panels"]:
@@ -111,7 +111,7 @@ def test_every_panel_says_what_it_means_when_there_is_nothing(name: str) -> None
         assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
 
 
-def test_dashboards_are_told_apart_and_linked() -> None:
+def test_dashboards_link_each_other() -> None:
     """Each has its own identity, and a link to all of them that keeps choice and time."""
     boards = [dashboard(name) for name in NAMES]
 
@@ -123,8 +123,8 @@ def test_dashboards_are_told_apart_and_linked() -> None:
         assert link["keepTime"]
 
 
-def test_each_variable_that_is_asked_for_is_there() -> None:
-    """No query names a variable that its dashboard lacks, and none is there for nothing."""
+def test_every_variable_is_used() -> None:
+    """No variable is offered that no query of its dashboard names."""
     for name in NAMES:
         board = dashboard(name)
         text = repr(board["panels"]) + repr(board["templating"])
@@ -132,9 +132,26 @@ def test_each_variable_that_is_asked_for_is_there() -> None:
             assert f"${row['name']}" in text or f"${{{row['name']}" in text, (name, row["name"])
 
 
-def test_a_metric_or_label_that_does_not_exist_cannot_be_asked_for() -> None:
-    """The contract's table is the only source of names."""
-    with pytest.raises(KeyError):
-        of("streaming_magic_total")
-    with pytest.raises(KeyError):
-        of("streaming_lag_records", colour="red")
+@pytest.mark.parametrize("name", NAMES)
+def test_panels_are_numbered(name: str) -> None:
+    """Panels are numbered from one on in their order, and every build gives the same."""
+    built = dashboard_json(name)
+
+    assert [panel["id"] for panel in built["panels"]] == [*range(1, len(built["panels"]) + 1)]
+    assert built == dashboard_json(name) == dashboard(name)
+
+
+def test_files_are_named() -> None:
+    """Each dashboard is built twice, for people and for the chart, and the rules once."""
+    files = built_files()
+
+    assert set(files) == {
+        "helm/clickstream/rules/clickstream.yaml",
+        *(f"dashboards/{name}.json" for name in NAMES),
+        *(f"helm/clickstream/dashboards/{name}.json" for name in NAMES),
+    }
+    for name in NAMES:
+        text = files[f"dashboards/{name}.json"]
+        assert text == files[f"helm/clickstream/dashboards/{name}.json"]
+        assert text.endswith("}\n")
+    assert tuple(DASHBOARDS) == NAMES
