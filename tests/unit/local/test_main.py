@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_contract.errors import SimulationInvalid
 from clickstream_local import __main__ as command
 from clickstream_local.__main__ import main
 from clickstream_local.doctor import Finding
@@ -186,7 +187,7 @@ def test_debugging_shows_the_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("CLICKSTREAM_DEBUG", "")
     monkeypatch.setattr(sys, "argv", ["clickstream", "--debug", "up", "nowhere.yaml"])
 
-    with pytest.raises(command.SimulationInvalid):
+    with pytest.raises(SimulationInvalid):
         main()
 
 
