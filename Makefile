@@ -27,7 +27,7 @@ docs: .venv/ready ## write the parts of docs/ that are derived from the code
 # Four at once on two cores: most tests wait for a service.
 test: .venv/ready ## run tests of every kind, on the real services; no cluster
 	$(if $(COVERAGE),$(RUN)/coverage erase)
-	$(RUN)/$(if $(COVERAGE),coverage run -m )pytest -n 4 --dist loadgroup -m "not slow"
+	$(RUN)/$(if $(COVERAGE),coverage run -m )pytest -n 4 -m "not slow"
 	@echo "LEFT OUT: the tests marked slow; make check runs everything."
 
 E2E := make e2e

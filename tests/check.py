@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _BIN = Path(sys.executable).parent
-_SLOW = [str(_BIN / "coverage"), "run", "-m", "pytest", "-m", "slow", "--dist", "loadgroup"]
+_SLOW = [str(_BIN / "coverage"), "run", "-m", "pytest", "-m", "slow"]
 _BENCH = [str(_BIN / "clickstream"), "bench"]
 _LEFT_OUT = "NOT RUN"
 

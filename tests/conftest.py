@@ -13,10 +13,13 @@ from databases import Database, DatabaseServer
 from helm_engine import Helm
 from hypothesis import settings
 from pipeline import Pipeline
+from side_by_side import ByService, begins_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
+
+    from xdist.remote import Producer
 
 # How long an example takes is the machine's affair.
 settings.register_profile("any-machine", deadline=None)
@@ -45,23 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share services in one worker, so that each service starts once.
+    """Let the longest groups begin first; within a group the order stays random."""
+    items.sort(key=begins_at)
 
-    The faults have a pipeline of their own: while one waits for a time-out, the other works.
-    """
-    for item in items:
-        folder, file = item.path.parent.name, item.path.stem
-        if folder == "faults":
-            group = folder
-        elif "pipeline" in getattr(item, "fixturenames", ()):
-            group = "pipeline"
-        elif folder == "integration":
-            group = file
-        else:
-            continue
-        item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByService:
+    """Keep tests that share services in one worker, so that each service starts once."""
+    config.option.loadscopereorder = False
+    return ByService(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 from clickstream_local.backup import back_up, check_restorable
-from clickstream_local.errors import BackupUnfit, RejectUnknown
-from clickstream_local.postgres import READER
-from clickstream_local.rejects import list_rejects, mended_from, replay
+from clickstream_local.errors import BackupUnfit
 from clickstream_local.state import StateFolder
-from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.verification import DEFECTS
-from pipeline import Pipeline, wait_until
+from pipeline import Pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,45 +79,3 @@ def test_a_folder_that_is_no_backup_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackupUnfit, match="no backup"):
         check_restorable(tmp_path, state)
     assert not (tmp_path / "shop").exists()
-
-
-def test_a_mended_reject_becomes_an_event(pipeline: Pipeline) -> None:
-    """A reject that is mended and sent again is stored; it is listed no more, and only once."""
-    good = sample_event("view_item") | {"event_id": str(uuid4()), "run_id": str(uuid4())}
-    pipeline.produce(json.dumps(good | {"price_minor": -5}).encode(), key=b"mended")
-    connection, reader = pipeline.connect(), pipeline.postgres.connect(READER)
-    servers = pipeline.kafka.bootstrap_servers
-    found = []
-
-    def is_listed() -> bool:
-        found[:] = [
-            row
-            for row in list_rejects(reader, "out_of_range", 1_000)
-            if good["event_id"].encode() in (row.payload or b"")
-        ]
-        return bool(found)
-
-    wait_until(is_listed, "the reject is listed")
-    assert found[0].rule == "price_minor.out_of_range"
-    mended = found[0].to_json() | {"payload": json.dumps(good)}
-    lines = [json.dumps(mended)]
-    assert replay(connection, servers, mended_from(lines)) == 1
-    with pytest.raises(RejectUnknown):
-        replay(connection, servers, mended_from(lines))
-    with pytest.raises(RejectUnknown, match="line 1"):
-        mended_from(["{}"])
-
-    # A reader that sits in a transaction: a day that is new must not have to wait for it.
-    with connection, connection.cursor() as cursor:
-        query = "SELECT price_minor FROM raw.events WHERE event_id = %s"
-
-        def is_stored() -> bool:
-            cursor.execute(query, (good["event_id"],))
-            return cursor.rowcount > 0
-
-        wait_until(is_stored, "the mended event is stored")
-    assert not is_listed()
-    pipeline.forget(good["run_id"])
-    connection.close()
-    reader.close()
-    _stored_and_clean(pipeline)

@@ -1,0 +1,53 @@
+"""Which tests run one after the other in one worker of pytest-xdist, and which begin first.
+
+Owns the groups. Tests of a group share services, which their worker starts once. The longest
+groups begin first, so that no worker is left alone with one of them at the end.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["ByService", "begins_at", "group_of"]
+
+_PIPELINE = "pipeline"
+_OWN_SERVICES = {
+    "test_backup", "test_chart", "test_generator", "test_kafka", "test_operator", "test_partition",
+    "test_security",
+}  # fmt: skip
+"""Files in ``tests/integration`` that do not use the fixture ``pipeline``."""
+_FIRST = (_PIPELINE, "faults", "test_generator", "test_operator", "test_security", "test_backup")
+
+
+def group_of(file: str) -> str:
+    """Return the group of a test's file.
+
+    The faults have a pipeline of their own: while one waits for a time-out, the other works.
+    """
+    path = PurePath(file)
+    match path.parent.name:
+        case "faults":
+            return "faults"
+        case "integration":
+            return path.stem if path.stem in _OWN_SERVICES else _PIPELINE
+        case _:
+            return file
+
+
+def begins_at(item: pytest.Item) -> int:
+    """Return the place of a test's group in the order in which groups begin."""
+    group = group_of(item.nodeid.partition("::")[0])
+    return _FIRST.index(group) if group in _FIRST else len(_FIRST)
+
+
+class ByService(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types here
+    """Gives whole groups to workers, in the order in which the tests were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0])
