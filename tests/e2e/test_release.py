@@ -138,6 +138,10 @@ def _a_simulation_is_steered(release: Release, figures: Figures) -> None:
     _zeros(release, figures, "after scaling and a pause", "verify-steered")
 
 
+def _wait_for_more(release: Release, before: int, what: str) -> None:
+    wait_until(lambda: _stored(release) > before, what, 240)
+
+
 def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
     """Executor, driver, broker and database are killed, each in the middle of a load of its own."""
     for what in ("executor", "driver", "broker", "database"):
@@ -146,7 +150,7 @@ def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
         before = _stored(release)
         release.apply(name, **load, faults=FAULTS)
         release.wait_ready(name, 60)
-        wait_until(lambda b=before: _stored(release) > b, f"the load before {what}'s death", 240)
+        _wait_for_more(release, before, f"the load before {what}'s death")
         (pod,) = (row["metadata"]["name"] for row in release.cluster.pods(VICTIMS[what]))
         release.kill(pod)
         late = release.wait_closed(name)

@@ -81,7 +81,7 @@ def test_the_broker_is_killed(
 ) -> None:
     """F4: under load."""
     kills = _kills(request, often=often)
-    steps = [Load(_FAULTY), *shuffled([KillKafka()] * kills, seed=4), Drain()]
+    steps: list[Action] = [Load(_FAULTY), *shuffled([KillKafka()] * kills, seed=4), Drain()]
 
     assert is_right(play(pipeline, "F4 kill -9 of the broker", steps, results), 90)
 
@@ -92,14 +92,14 @@ def test_the_database_is_killed(
 ) -> None:
     """F5: under load."""
     kills = _kills(request, often=often)
-    steps = [Load(_FAULTY), *shuffled([KillPostgres()] * kills, seed=5), Drain()]
+    steps: list[Action] = [Load(_FAULTY), *shuffled([KillPostgres()] * kills, seed=5), Drain()]
 
     assert is_right(play(pipeline, "F5 kill -9 of PostgreSQL", steps, results), 60)
 
 
 def test_a_connection_is_reset_in_mid_copy(pipeline: Pipeline, results: Path) -> None:
     """F6: half of the data is there, then RST; the batch is written as a whole all the same."""
-    steps = [Load(_FAULTY), Wait(1), CutInCopy(), Wait(1), CutInCopy(), Drain()]
+    steps: list[Action] = [Load(_FAULTY), Wait(1), CutInCopy(), Wait(1), CutInCopy(), Drain()]
 
     assert is_right(play(pipeline, "F6 connection reset in mid-COPY", steps, results), 60)
 
@@ -107,7 +107,7 @@ def test_a_connection_is_reset_in_mid_copy(pipeline: Pipeline, results: Path) ->
 @pytest.mark.slow
 def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: neither end hears of the other any more; both notice in time, and go on."""
-    steps = [Load(_FAULTY), Wait(1), ForgetConnections("postgres", _AGAIN), Drain()]
+    steps: list[Action] = [Load(_FAULTY), Wait(1), ForgetConnections("postgres", _AGAIN), Drain()]
 
     figures = play(pipeline, "F6 half-open to PostgreSQL", steps, results)
 
@@ -118,7 +118,7 @@ def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: 
 @pytest.mark.slow
 def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: the same towards Kafka; each partition's client notices by itself, in its turn."""
-    steps = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
+    steps: list[Action] = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
 
     assert is_right(play(pipeline, "F6 half-open to Kafka", steps, results), 150)
 
@@ -126,7 +126,7 @@ def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Pa
 @pytest.mark.slow
 def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> None:
     """F7: PostgreSQL goes first and comes back first, Kafka follows."""
-    steps = [Load(_FAULTY), Wait(1), Part(("postgres", "kafka"), _AGAIN), Drain()]
+    steps: list[Action] = [Load(_FAULTY), Wait(1), Part(("postgres", "kafka"), _AGAIN), Drain()]
 
     assert is_right(play(pipeline, "F7 parted from both, swizzled", steps, results), 90)
 
@@ -143,7 +143,7 @@ def test_a_disk_is_full(pipeline: Pipeline, results: Path, name: str, component:
     """F8: it is named, nothing is called done that is not stored, and it heals with room."""
     if not pipeline.disks[name].is_mounted:
         pytest.skip(f"NOT RUN: F8 disk full: {name}: only root may mount a disk to be filled")
-    steps = [Load(_FAULTY), Wait(1), FillDisk(name, component), Drain()]
+    steps: list[Action] = [Load(_FAULTY), Wait(1), FillDisk(name, component), Drain()]
 
     assert is_right(play(pipeline, f"F8 disk full: {name}", steps, results), 120)
 
@@ -162,7 +162,13 @@ def test_the_streams_clock_is_set(pipeline: Pipeline, results: Path) -> None:
         assert stage.pipeline.count(_LATE) == before
         return "0 events late or dropped"
 
-    steps = [Load(_FAULTY), Wait(1), SetClock(("+1d", "-1h", "+0")), Drain(), Check(none_is_late)]
+    steps: list[Action] = [
+        Load(_FAULTY),
+        Wait(1),
+        SetClock(("+1d", "-1h", "+0")),
+        Drain(),
+        Check(none_is_late),
+    ]
 
     assert is_right(play(pipeline, "F9 the stream's clock is set", steps, results), 90)
 
@@ -180,7 +186,7 @@ def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None
         assert late == stage.pipeline.count(f"{_STORED} WHERE run_id = '{stage.pipeline.run_id}'")
         return f"{late} late by their clock, {late} stored"
 
-    steps = [
+    steps: list[Action] = [
         Load(SIMULATION), Drain(), Check(note),  # now there is a watermark to be behind of
         Load(SIMULATION, clock_off_seconds=-3_600), Drain(), Check(all_are_late),
     ]  # fmt: skip
@@ -191,7 +197,7 @@ def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None
 def test_one_event_of_the_far_future_drops_no_other(pipeline: Pipeline, results: Path) -> None:
     """F10: it is rejected before it can move the watermark."""
     far = json.dumps(sample_event("page_view") | {"event_time": "2199-01-01T00:00:00.000Z"})
-    steps = [Load(_STEADY), Wait(1), Produce((far.encode(),)), Wait(1), Drain()]
+    steps: list[Action] = [Load(_STEADY), Wait(1), Produce((far.encode(),)), Wait(1), Drain()]
 
     assert is_right(play(pipeline, "F10 an event of the far future", steps, results))
 
@@ -215,7 +221,15 @@ def test_poison_gives_one_reject_each_and_stops_nothing(pipeline: Pipeline, resu
 
     records = Produce(tuple(value for value, _ in kinds.values()), b"poison")
     keyless = Produce((b"no key",), None)
-    steps = [Load(_STEADY), Wait(1), records, keyless, Wait(2), Drain(), Check(one_reject_each)]
+    steps: list[Action] = [
+        Load(_STEADY),
+        Wait(1),
+        records,
+        keyless,
+        Wait(2),
+        Drain(),
+        Check(one_reject_each),
+    ]
 
     assert is_right(play(pipeline, "F10 poison of every kind", steps, results))
 
@@ -252,14 +266,21 @@ def test_events_and_tables_change_under_the_stream(pipeline: Pipeline, results: 
         assert stage.pipeline.count(_REJECTED) == rejected
         return "0 rejects, 0 s away"
 
-    steps = [Load(_STEADY), Wait(1), Produce(events), alter, Drain(), Check(both_are_read)]
+    steps: list[Action] = [
+        Load(_STEADY),
+        Wait(1),
+        Produce(events),
+        alter,
+        Drain(),
+        Check(both_are_read),
+    ]
 
     assert is_right(play(pipeline, "F11 events and tables change", steps, results), 60)
 
 
 def test_a_second_producer_sends_a_tenth_again(pipeline: Pipeline, results: Path) -> None:
     """F13: what comes twice is stored once."""
-    steps = [Load(_STEADY), Wait(3), Replay(), Wait(1), Drain()]
+    steps: list[Action] = [Load(_STEADY), Wait(3), Replay(), Wait(1), Drain()]
 
     assert is_right(play(pipeline, "F13 a tenth of the records again", steps, results))
 
@@ -284,7 +305,7 @@ def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -
         return f"{stored} planted beyond the watermark, {late} counted"
 
     short = SIMULATION.replace("events: 3000", "events: 900")
-    steps = [
+    steps: list[Action] = [
         Load(SIMULATION), Drain(), Check(note),  # now there is a watermark to be behind of
         Load(short, timedelta(minutes=10)), Drain(), Check(none_is_late),
         DieOver(Load(short, timedelta(hours=2))), Drain(), Check(all_are_late),
@@ -296,7 +317,7 @@ def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -
 @pytest.mark.slow
 def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) -> None:
     """F15: a broken or foreign one is refused by name, and one that is lost is not missed."""
-    steps = [
+    steps: list[Action] = [
         Load(_STEADY),
         Wait(1),
         Refuse(
@@ -315,6 +336,6 @@ def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) 
 @pytest.mark.slow
 def test_records_expire_before_they_are_read(pipeline: Pipeline, results: Path) -> None:
     """F16: the stream ends by name, and begins anew only when somebody has said so."""
-    steps = [Load(SIMULATION), Drain(), ExpireRecords(), Load(SIMULATION), Drain()]
+    steps: list[Action] = [Load(SIMULATION), Drain(), ExpireRecords(), Load(SIMULATION), Drain()]
 
     assert is_right(play(pipeline, "F16 records expired before they were read", steps, results))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_contract.metrics import METRICS
 from pages import DOCS, PARTS, renewed
 from process_parts import processes, undescribed
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _PAGES = sorted(DOCS.rglob("*.md"))
 _NEED_A_DATABASE = {"tables"}
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_the_page_is_current(page: object, request: pytest.FixtureRequest) -> None:
+def test_the_page_is_current(page: Path, request: pytest.FixtureRequest) -> None:
     """Each field, metric, command and variable stands in the page as the code has it."""
     text = page.read_text(encoding="utf-8")
     wanted = renewed(text, PARTS)

@@ -159,7 +159,7 @@ def test_every_pod_is_restricted(
         for rows in ways.values()
         for place, pod in pods(rows)
     }
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "apiVersion": "v1",
             "kind": "Pod",

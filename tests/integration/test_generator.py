@@ -141,7 +141,7 @@ def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> 
     wait_until(lambda: first.acknowledged() > 8_000, "the generator sends")
     second = run.start("0-1")
     third = run.start("2-3")
-    wait_until(lambda: second.metrics() and third.metrics(), "two others are there")
+    wait_until(lambda: bool(second.metrics() and third.metrics()), "two others are there")
     before = first.acknowledged()
     wait_until(lambda: first.acknowledged() > before + 20_000, "the first goes on for a while")
     assert second.acknowledged() == third.acknowledged() == 0
@@ -316,7 +316,7 @@ def test_records_lie_where_java_would_put_them(
     run.start().must_end(90)
     keys = [key for key, value in broker.read(EVENTS.name) if value and run.owns(value)]
     ours = partitions_of(keys, EVENTS.partitions).tolist()
-    found: list[int] = []
+    found: list[int | None] = []
     producer = Producer({"bootstrap.servers": broker.servers, "partitioner": "murmur2_random"})
     for key in keys:
         producer.produce(

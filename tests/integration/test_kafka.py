@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import clickstream_local.kafka
 from clickstream_local.kafka import start_kafka_alone
 from clickstream_local.state import StateFolder
 from rich.console import Console
@@ -21,7 +20,7 @@ def test_a_cluster_id_may_begin_with_a_dash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = UUID(bytes=b"\xfb" + 15 * b"\x01")
-    monkeypatch.setattr(clickstream_local.kafka.uuid, "uuid4", lambda: drawn)
+    monkeypatch.setattr("clickstream_local.kafka.uuid.uuid4", lambda: drawn)
     broker = start_kafka_alone(StateFolder(tmp_path), os.environ, Console(quiet=True))
     try:
         meta = (tmp_path / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")

@@ -48,8 +48,8 @@ def operate(plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., Opera
     """Start operators that end with the test."""
     running: list[OperatorProcess] = []
 
-    def start(**settings: object) -> OperatorProcess:
-        running.append(OperatorProcess(plane, tmp_path, **settings))
+    def start(*, user: str = "operator", **settings: object) -> OperatorProcess:
+        running.append(OperatorProcess(plane, tmp_path, user, **settings))
         return running[-1]
 
     yield start

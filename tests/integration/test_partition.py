@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -116,7 +117,7 @@ def test_two_writers_of_one_visit_become_one_after_the_other(database: Database)
             for count, writer in enumerate((one, other), 1):
                 record = events[count - 1]
                 writing.append(writer.submit(write_batch, database.settings, [record], count))
-                wait_until(lambda n=count: _asked(cursor, waiting % n), f"{count} wait", 60)
+                wait_until(partial(_asked, cursor, waiting % count), f"{count} wait", 60)
         finally:
             database.owner.rollback()
         assert [task.result()["stored"] for task in writing] == [1, 1]

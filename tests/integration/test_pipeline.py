@@ -172,8 +172,8 @@ def test_rejection_is_scored_by_reason(pipeline: Pipeline, faulty_run: FaultyRun
     scores = {score.reason: score for score in pipeline.verify().rejects}
 
     assert {reason.value for reason in FAULT_REASONS.values()} <= scores.keys()
-    for reason in FAULT_REASONS.values():
-        assert scores[reason.value].recall == 1.0
+    for planted in FAULT_REASONS.values():
+        assert scores[planted.value].recall == 1.0
     for reason in ("future_time", "wrong_type", "unknown_version"):
         assert scores[reason].planted > 0
     assert scores["not_json"].rejected > scores["not_json"].matched

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "attribute_texts", "table"]
 
 Rows = list[tuple[str, ...]]
+"""What the parts of a page are made from."""
 
 
-def table(head: Sequence[str], rows: Rows) -> str:
+def table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a table; a bar in a cell is no border."""
-    lines = [head, ["---"] * len(head), *rows]
+    lines: list[Sequence[str]] = [head, ["---"] * len(head), *rows]
     return (
         "\n".join(
             "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
@@ -47,7 +48,7 @@ def attribute_texts(owner: type) -> dict[str, str]:
 def _texts_under(body: list[ast.stmt]) -> dict[str, str]:
     found = {}
     for before, after in pairwise(body):
-        target = before.target if isinstance(before, ast.AnnAssign) else None
+        target: ast.expr | None = before.target if isinstance(before, ast.AnnAssign) else None
         if isinstance(before, ast.Assign):
             (target,) = before.targets
         if (

@@ -46,7 +46,7 @@ def begins_at(item: pytest.Item) -> int:
     return _FIRST.index(group) if group in _FIRST else len(_FIRST)
 
 
-class ByService(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types here
+class ByService(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives whole groups to workers, in the order in which the tests were collected."""
 
     def _split_scope(self, nodeid: str) -> str:

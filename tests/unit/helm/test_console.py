@@ -9,6 +9,7 @@ import pytest
 from charts import documents
 from clickstream_console import settings
 from clickstream_console.settings import settings_from
+from clickstream_contract.environment import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +19,8 @@ KAFKA = ("--set", "kafka.mode=external", "--set", "kafka.external.bootstrapServe
 
 
 def _console(helm: Callable[..., str], *options: str) -> dict[str, dict[str, Any]]:
-    text = helm("template", "shop", "--namespace", "charts", *KAFKA, *options)
-    return {
-        row["kind"]: row for row in documents(text) if row["metadata"]["name"] == "shop-console"
-    }
+    rows = documents(helm("template", "shop", "--namespace", "charts", *KAFKA, *options))
+    return {row["kind"]: row for row in rows if row["metadata"]["name"] == "shop-console"}
 
 
 def test_it_is_off_unless_asked_for(helm: Callable[..., str]) -> None:
@@ -37,9 +36,9 @@ def test_the_console_understands_what_the_chart_sets(
     helm: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each variable is one of its own and within its bounds; the password is a file."""
-    monkeypatch.setitem(settings._READERS, "postgres_password_file", settings.text)
+    monkeypatch.setitem(settings._READERS, "postgres_password_file", text)
     for name in ("postgres_user_file", "postgres_ca_file"):
-        monkeypatch.setitem(settings._READERS, name, settings.text)
+        monkeypatch.setitem(settings._READERS, name, text)
     rows = _console(helm, *ON, "--set", "console.hosts={shop.example}")
     (container,) = rows["Deployment"]["spec"]["template"]["spec"]["containers"]
     environment = {row["name"]: row.get("value", "10.0.0.7") for row in container["env"]}

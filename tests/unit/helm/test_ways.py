@@ -332,7 +332,7 @@ def test_the_notes_name_what_there_is(helm: Callable[..., str], tmp_path: Path) 
     def notes(way: str) -> str:
         text = helm("template", "shop", "-n", "clickstream", *WAYS[way], chart=copy)
         rows = documents(text)
-        return next(row["data"]["text"] for row in rows if row["metadata"]["name"] == NOTES)
+        return next(str(row["data"]["text"]) for row in rows if row["metadata"]["name"] == NOTES)
 
     own = notes("dev/strimzi/cnpg/spark-operator")
     for name in ("kafka/shop", "cluster.postgresql.cnpg.io/shop-postgres",

@@ -12,7 +12,7 @@ import sys
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-_SERVERS = {"bootstrap.servers": "127.0.0.1:9094"}
+_SERVERS: dict[str, str | int | float | bool] = {"bootstrap.servers": "127.0.0.1:9094"}
 _SECONDS = 30
 
 
