@@ -33,9 +33,7 @@ _FAST = "fast"
 
 
 @pytest.mark.timeout(2_400)
-def test_a_release_keeps_its_account_whatever_dies(
-    release: Release, figures: Figures, tmp_path: Path
-) -> None:
+def test_release_survives_every_death(release: Release, figures: Figures, tmp_path: Path) -> None:
     """Every event is in the tables once, through each death; what is left at the end are claims."""
     _an_upgrade_loses_nothing(release, figures, tmp_path)
     _one_event_comes_back(release, figures)

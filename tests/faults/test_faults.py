@@ -61,7 +61,7 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @_OFTEN
-def test_the_job_is_killed(
+def test_job_is_killed(
     pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
 ) -> None:
     """F3: at any moment, after the sink's commit and before it."""
@@ -76,7 +76,7 @@ def test_the_job_is_killed(
 
 
 @_OFTEN
-def test_the_broker_is_killed(
+def test_broker_is_killed(
     pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
 ) -> None:
     """F4: under load."""
@@ -87,7 +87,7 @@ def test_the_broker_is_killed(
 
 
 @_OFTEN
-def test_the_database_is_killed(
+def test_database_is_killed(
     pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
 ) -> None:
     """F5: under load."""
@@ -97,7 +97,7 @@ def test_the_database_is_killed(
     assert is_right(play(pipeline, "F5 kill -9 of PostgreSQL", steps, results), 60)
 
 
-def test_a_connection_is_reset_in_mid_copy(pipeline: Pipeline, results: Path) -> None:
+def test_copy_is_reset_halfway(pipeline: Pipeline, results: Path) -> None:
     """F6: half of the data is there, then RST; the batch is written as a whole all the same."""
     steps: list[Action] = [Load(_FAULTY), Wait(1), CutInCopy(), Wait(1), CutInCopy(), Drain()]
 
@@ -105,7 +105,7 @@ def test_a_connection_is_reset_in_mid_copy(pipeline: Pipeline, results: Path) ->
 
 
 @pytest.mark.slow
-def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: Path) -> None:
+def test_database_connections_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: neither end hears of the other any more; both notice in time, and go on."""
     steps: list[Action] = [Load(_FAULTY), Wait(1), ForgetConnections("postgres", _AGAIN), Drain()]
 
@@ -116,7 +116,7 @@ def test_connections_to_the_database_are_half_open(pipeline: Pipeline, results: 
 
 
 @pytest.mark.slow
-def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Path) -> None:
+def test_broker_connections_are_half_open(pipeline: Pipeline, results: Path) -> None:
     """F6: the same towards Kafka; each partition's client notices by itself, in its turn."""
     steps: list[Action] = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
 
@@ -124,7 +124,7 @@ def test_connections_to_the_broker_are_half_open(pipeline: Pipeline, results: Pa
 
 
 @pytest.mark.slow
-def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> None:
+def test_both_services_are_unreachable(pipeline: Pipeline, results: Path) -> None:
     """F7: PostgreSQL goes first and comes back first, Kafka follows."""
     steps: list[Action] = [Load(_FAULTY), Wait(1), Part(("postgres", "kafka"), _AGAIN), Drain()]
 
@@ -139,7 +139,7 @@ def test_the_stream_is_parted_from_both(pipeline: Pipeline, results: Path) -> No
         pytest.param("checkpoints", "streaming", marks=pytest.mark.slow),
     ],
 )
-def test_a_disk_is_full(pipeline: Pipeline, results: Path, name: str, component: str) -> None:
+def test_disk_is_full(pipeline: Pipeline, results: Path, name: str, component: str) -> None:
     """F8: it is named, nothing is called done that is not stored, and it heals with room."""
     if not pipeline.disks[name].is_mounted:
         pytest.skip(f"NOT RUN: F8 disk full: {name}: only root may mount a disk to be filled")
@@ -154,7 +154,7 @@ _STORED = "SELECT count(*) FROM raw.events"
 
 
 @pytest.mark.slow
-def test_the_streams_clock_is_set(pipeline: Pipeline, results: Path) -> None:
+def test_stream_clock_is_set(pipeline: Pipeline, results: Path) -> None:
     """F9: ahead, back and right again; the broker's clock says what is late or to come."""
     before = pipeline.count(_LATE)
 
@@ -173,7 +173,7 @@ def test_the_streams_clock_is_set(pipeline: Pipeline, results: Path) -> None:
     assert is_right(play(pipeline, "F9 the stream's clock is set", steps, results), 90)
 
 
-def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None:
+def test_generator_clock_is_behind(pipeline: Pipeline, results: Path) -> None:
     """F9: what comes an hour late is stored and counted as late, and nobody else's is."""
     before = {}
 
@@ -194,7 +194,7 @@ def test_a_generators_clock_is_behind(pipeline: Pipeline, results: Path) -> None
     assert is_right(play(pipeline, "F9 a generator's clock is an hour behind", steps, results))
 
 
-def test_one_event_of_the_far_future_drops_no_other(pipeline: Pipeline, results: Path) -> None:
+def test_future_event_drops_no_other(pipeline: Pipeline, results: Path) -> None:
     """F10: it is rejected before it can move the watermark."""
     far = json.dumps(sample_event("page_view") | {"event_time": "2199-01-01T00:00:00.000Z"})
     steps: list[Action] = [Load(_STEADY), Wait(1), Produce((far.encode(),)), Wait(1), Drain()]
@@ -202,7 +202,7 @@ def test_one_event_of_the_far_future_drops_no_other(pipeline: Pipeline, results:
     assert is_right(play(pipeline, "F10 an event of the far future", steps, results))
 
 
-def test_poison_gives_one_reject_each_and_stops_nothing(pipeline: Pipeline, results: Path) -> None:
+def test_poison_is_rejected(pipeline: Pipeline, results: Path) -> None:
     """F10: every kind of unfit record stands once among the rejects, whole, with its reason."""
     kinds = poison()
     before = pipeline.count(_REJECTED)
@@ -234,7 +234,7 @@ def test_poison_gives_one_reject_each_and_stops_nothing(pipeline: Pipeline, resu
     assert is_right(play(pipeline, "F10 poison of every kind", steps, results))
 
 
-def test_events_and_tables_change_under_the_stream(pipeline: Pipeline, results: Path) -> None:
+def test_events_and_tables_change(pipeline: Pipeline, results: Path) -> None:
     """F11: newer and older events are read, and tables expand and contract, under load."""
     run_id = str(uuid4())
     newer = sample_event("session_start") | {"run_id": run_id, "loyalty_tier": "gold"}
@@ -278,7 +278,7 @@ def test_events_and_tables_change_under_the_stream(pipeline: Pipeline, results: 
     assert is_right(play(pipeline, "F11 events and tables change", steps, results), 60)
 
 
-def test_a_second_producer_sends_a_tenth_again(pipeline: Pipeline, results: Path) -> None:
+def test_replayed_records_are_stored_once(pipeline: Pipeline, results: Path) -> None:
     """F13: what comes twice is stored once."""
     steps: list[Action] = [Load(_STEADY), Wait(3), Replay(), Wait(1), Drain()]
 
@@ -286,7 +286,7 @@ def test_a_second_producer_sends_a_tenth_again(pipeline: Pipeline, results: Path
 
 
 @pytest.mark.slow
-def test_late_events_are_counted_and_stored(pipeline: Pipeline, results: Path) -> None:
+def test_late_events_are_counted(pipeline: Pipeline, results: Path) -> None:
     """F14: beyond the watermark each counts once, though the job dies before it ends the batch."""
     before = {}
 
@@ -334,7 +334,7 @@ def test_checkpoints_are_refused_or_replaced(pipeline: Pipeline, results: Path) 
 
 
 @pytest.mark.slow
-def test_records_expire_before_they_are_read(pipeline: Pipeline, results: Path) -> None:
+def test_unread_records_expire(pipeline: Pipeline, results: Path) -> None:
     """F16: the stream ends by name, and begins anew only when somebody has said so."""
     steps: list[Action] = [Load(SIMULATION), Drain(), ExpireRecords(), Load(SIMULATION), Drain()]
 

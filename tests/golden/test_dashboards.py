@@ -12,7 +12,7 @@ BUILT = built_files()
 
 
 @pytest.mark.parametrize("path", BUILT)
-def test_what_is_committed_is_what_is_built(path: str, request: pytest.FixtureRequest) -> None:
+def test_committed_dashboards_are_current(path: str, request: pytest.FixtureRequest) -> None:
     """``--update-golden``, or ``python -m clickstream_dashboards``, writes it anew."""
     file = ROOT / path
     if request.config.getoption("--update-golden"):

@@ -53,9 +53,7 @@ _Plain.add_representer(str, _text)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_first_look_writes_what_is_committed(
-    scenario: str, request: pytest.FixtureRequest
-) -> None:
+def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureRequest) -> None:
     """A change of anything the operator writes is seen in review."""
     cluster = Cluster(
         resource(**SCENARIOS[scenario]),

@@ -34,7 +34,7 @@ def _restore(folder: Path, source: Path) -> bool:
         stack.stop()
 
 
-def test_what_is_destroyed_comes_back(tmp_path: Path) -> None:
+def test_restore_brings_everything_back(tmp_path: Path) -> None:
     """The database is lost, then everything: restored tables are right and the stream goes on."""
     folder, backup = tmp_path / "shop", tmp_path / "backup"
     with Pipeline(folder) as before:
@@ -73,7 +73,7 @@ def test_what_is_destroyed_comes_back(tmp_path: Path) -> None:
         assert report.session_mismatches == 0
 
 
-def test_a_folder_that_is_no_backup_is_refused(tmp_path: Path) -> None:
+def test_folder_without_backup_is_refused(tmp_path: Path) -> None:
     """Nothing is touched."""
     state = StateFolder(tmp_path / "shop")
     with pytest.raises(BackupUnfit, match="no backup"):

@@ -116,7 +116,7 @@ def _apply(plane: ControlPlane, rows: list[dict[str, Any]], namespace: str = "cl
     )  # fmt: skip
 
 
-def test_every_object_of_every_way_is_taken(
+def test_every_rendered_object_is_accepted(
     plane: ControlPlane, ways: dict[str, list[dict[str, Any]]]
 ) -> None:
     """Schemas, defaults and rules across fields: the API server has nothing to say."""
@@ -124,7 +124,7 @@ def test_every_object_of_every_way_is_taken(
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.yaml")), ids=lambda path: path.stem)
-def test_what_the_operator_makes_is_taken(plane: ControlPlane, path: Path) -> None:
+def test_operator_objects_are_accepted(plane: ControlPlane, path: Path) -> None:
     """Of each golden scenario, PodMonitor and restricted pods among them."""
     rows = [row for row in yaml.safe_load_all(path.read_text("utf-8")) if row and "kind" in row]
     for row in rows:
@@ -222,7 +222,7 @@ def test_kubeconform_has_no_finding(
     assert {row["kind"] for row in conform(rows)} == {"Deployment", "Kafka"}
 
 
-def test_without_helm_it_is_taken_too(plane: ControlPlane) -> None:
+def test_plain_manifests_are_accepted(plane: ControlPlane) -> None:
     """The kustomization, Kafka's topics and users, and every simulation."""
     for path in ("kafka", "simulations"):
         folder: Path = ROOT / "k8s" / path

@@ -158,7 +158,7 @@ def test_every_figure_is_the_views(api: httpx.Client, pipeline: Pipeline) -> Non
         assert sum(Decimal(row["revenue"]) for row in segments) == kpis["revenue"]
 
 
-def test_what_is_stored_is_what_verify_counts(api: httpx.Client, pipeline: Pipeline) -> None:
+def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) -> None:
     """Sent, stored and rejected are the verification's, and all three accounts agree."""
     report = pipeline.verify()
     names = [row["simulation"] for row in api.get("simulations").json()["items"]]
@@ -216,7 +216,7 @@ ATTACKS = (
 )  # fmt: skip
 
 
-def test_every_parameter_refuses_what_it_is_not_by_name(api: httpx.Client) -> None:
+def test_wrong_parameter_is_refused(api: httpx.Client) -> None:
     """Injection in any parameter of any path gives 422 that names it, and nothing else."""
     paths = api.get("openapi.json").json()["paths"]
     asked = 0
@@ -288,7 +288,7 @@ def _listen(client: httpx.Client, events: int) -> list[tuple[str, dict[str, Any]
     return found
 
 
-def test_the_live_stream_tells_the_same(api: httpx.Client) -> None:
+def test_live_stream_equals_the_api(api: httpx.Client) -> None:
     """A pulse has the KPIs of the API, and everything stored once the run is over."""
     (_, first), (_, second) = _listen(api, 2)
     assert second["kpis"] == _ask(api, "kpis")
@@ -299,7 +299,7 @@ def test_the_live_stream_tells_the_same(api: httpx.Client) -> None:
     assert second["target_per_second"] > 0
 
 
-def test_only_so_many_listen_at_once(pipeline: Pipeline, relay: Relay, api: httpx.Client) -> None:
+def test_live_streams_are_limited(pipeline: Pipeline, relay: Relay, api: httpx.Client) -> None:
     """One more than the limit gets 503 with Retry-After; who leaves makes room."""
     assert relay
     limit = 32
@@ -319,7 +319,7 @@ def _open_streams(pipeline: Pipeline) -> float:
     return pipeline.metric("console", "clickstream_console_live_streams")
 
 
-def test_nobody_elses_page_may_ask(url: str, api: httpx.Client) -> None:
+def test_foreign_pages_are_refused(url: str, api: httpx.Client) -> None:
     """Another Host is refused, another origin is given no leave, and nothing can be written."""
     assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 400
     answer = api.get("kpis", params=NAME, headers={"Origin": "http://evil.example"})
@@ -331,7 +331,7 @@ def test_nobody_elses_page_may_ask(url: str, api: httpx.Client) -> None:
         assert httpx.get(url.rstrip("/") + path).status_code == 404
 
 
-def test_without_the_database_it_says_so_and_comes_back(
+def test_console_survives_a_database_outage(
     api: httpx.Client, relay: Relay, pipeline: Pipeline, browser: Browser, url: str
 ) -> None:
     """API, stream, readiness and page tell that it is away; each goes on by itself."""
@@ -365,9 +365,7 @@ def test_without_the_database_it_says_so_and_comes_back(
     )
 
 
-def test_the_page_is_there_soon_and_shows_the_apis_numbers(
-    page: Page, api: httpx.Client, url: str
-) -> None:
+def test_page_shows_the_apis_figures(page: Page, api: httpx.Client, url: str) -> None:
     """Within two seconds there are figures, the API's own; see the fixture for what else."""
     taken = []
     for _ in range(3):  # the best counts: others may have had the machine
@@ -396,7 +394,7 @@ def test_the_page_is_there_soon_and_shows_the_apis_numbers(
     assert page.locator("#map path.here").count() == len(_ask(api, "countries"))
 
 
-def test_it_can_be_used_by_keyboard(page: Page) -> None:
+def test_page_works_by_keyboard(page: Page) -> None:
     """Tab leads from the first link to every control, and Enter works them."""
     seen: list[str] = []
     page.focus("body")

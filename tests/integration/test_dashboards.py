@@ -119,7 +119,7 @@ def _asked(cursor: Cursor, query: str) -> tuple[list[tuple[Any, ...]], float]:
     return cursor.fetchall(), time.perf_counter() - began
 
 
-def test_every_panel_has_rows_soon(reader: Connection) -> None:
+def test_every_panel_has_rows(reader: Connection) -> None:
     """Each SQL of each panel, as the reader: rows for a run with faults, and no long wait."""
     chosen = _choice(reader)
     until = datetime.now(tz=UTC)
@@ -144,7 +144,7 @@ def test_every_panel_has_rows_soon(reader: Connection) -> None:
     assert len(asked) > 40
 
 
-def test_a_name_with_quotes_stays_a_name(reader: Connection) -> None:
+def test_quotes_cannot_end_a_query(reader: Connection) -> None:
     """What people choose is data: no choice can end a query or begin another."""
     chosen = _choice(reader) | {"simulation": ["x') OR true; DROP TABLE mart.visits; --", "a'b"]}
     until = datetime.now(tz=UTC)
@@ -158,7 +158,7 @@ def test_a_name_with_quotes_stays_a_name(reader: Connection) -> None:
                 assert not any(counted) or "Planted" in target.panel, str(target)
 
 
-def test_every_promql_asks_for_what_is_shown(shown: Shown) -> None:
+def test_promql_names_existing_series(shown: Shown) -> None:
     """Each series and each label that a panel names is there when the components are scraped."""
     asked = targets("expr")
     for target in asked:
@@ -176,7 +176,7 @@ def test_every_promql_asks_for_what_is_shown(shown: Shown) -> None:
     assert len(asked) > 40
 
 
-def test_the_account_is_shown_and_notices(pipeline: Pipeline, shown: Shown) -> None:
+def test_integrity_metrics_show_defects(pipeline: Pipeline, shown: Shown) -> None:
     """Six zeros and no open defect after a run; a mart that is changed by hand is shown."""
     assert "clickstream_streaming_integrity_defects" in shown
 

@@ -110,7 +110,7 @@ def test_killed_run_equals_undisturbed_run(
     _is_whole(run, start_seconds)
 
 
-def test_four_workers_that_become_two_make_the_same_events(
+def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """Shards go on where they were, whoever carries them."""
@@ -133,7 +133,7 @@ def test_four_workers_that_become_two_make_the_same_events(
     again.must_end(60)  # a run that is over ends at once
 
 
-def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> None:
+def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
     """Who comes too early waits until the other lets go, and then goes on from exactly there."""
     start_seconds, start_time = _now()
     run = begin(_simulation(4_000, 120_000), start_time=start_time, on_stop="pause")
@@ -155,7 +155,7 @@ def test_a_shard_is_never_carried_by_two(begin: Callable[..., GeneratorRun]) -> 
     assert max(copies.values()) == 1
 
 
-def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorRun]) -> None:
+def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
     """A suspended run goes on in the present when its file says so: no gap in the numbers."""
     simulation = _simulation(2_000, 20_000)
     run = begin(simulation, on_stop="pause")
@@ -182,7 +182,7 @@ def test_what_was_due_during_a_pause_is_left_out(begin: Callable[..., GeneratorR
     assert sum(row["events"] for row in run.ledger().values()) == 20_000
 
 
-def test_a_worker_whose_shards_are_over_waits_to_be_told(
+def test_finished_worker_waits_to_be_stopped(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """It shows how much was delivered until it is stopped, also when it starts after the end."""
@@ -196,9 +196,7 @@ def test_a_worker_whose_shards_are_over_waits_to_be_told(
     assert len(run.events()) == 3_000
 
 
-def test_a_broker_that_goes_away_costs_nothing(
-    begin: Callable[..., GeneratorRun], broker: Broker
-) -> None:
+def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """While it is away the queue is bounded; then everything is sent."""
     start_seconds, start_time = _now()
     run = begin(_simulation(8_000, 200_000), start_time=start_time, queue_records=40_000)
@@ -218,7 +216,7 @@ def test_a_broker_that_goes_away_costs_nothing(
     _is_whole(run, start_seconds)
 
 
-def test_a_change_of_the_file_takes_effect_in_seconds(
+def test_changed_file_takes_effect(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """A changed rate holds within 5 s; one that cannot be is refused and changes nothing."""
@@ -262,7 +260,7 @@ def test_a_change_of_the_file_takes_effect_in_seconds(
         assert own == set(range(1, max(own) + 1))
 
 
-def test_planted_faults_are_no_part_of_the_rate(begin: Callable[..., GeneratorRun]) -> None:
+def test_planted_faults_keep_the_rate(begin: Callable[..., GeneratorRun]) -> None:
     """What is left out or held back on purpose was due and made: the rate is reached."""
     faults = "  faults: {lossPermille: 300, latePermille: 200, maxLatenessSeconds: 600}\n"
     worker = begin(_simulation(1_000, 10**9, faults)).start()
@@ -277,9 +275,7 @@ def _parsed(value: bytes) -> dict[str, int]:
     return row
 
 
-def test_a_broker_that_is_not_there_is_named(
-    begin: Callable[..., GeneratorRun], tmp_path: Path
-) -> None:
+def test_absent_broker_is_named(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
     """Without a broker the process ends with the setting to look at, and no stack trace."""
     run = begin(_simulation(100, 1_000), bootstrap_servers="127.0.0.1:9")
     worker = run.start()
@@ -290,7 +286,7 @@ def test_a_broker_that_is_not_there_is_named(
     assert "Traceback" not in log
 
 
-def test_a_record_that_the_topic_does_not_take_is_named(
+def test_refused_record_ends_the_generator(
     begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
 ) -> None:
     """The process ends and names the topic's limit; the ledger counts none of what was refused."""
@@ -308,9 +304,7 @@ def test_a_record_that_the_topic_does_not_take_is_named(
     assert sum(row["events"] for row in run.ledger().values()) == 0
 
 
-def test_records_lie_where_java_would_put_them(
-    begin: Callable[..., GeneratorRun], broker: Broker
-) -> None:
+def test_partitions_are_those_of_java(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """The client's own murmur2 partitioner, which is Java's, chooses the same partitions."""
     run = begin(_simulation(500, 500))
     run.start().must_end(90)
@@ -328,9 +322,7 @@ def test_records_lie_where_java_would_put_them(
     assert found == ours
 
 
-def test_large_records_are_bounded_by_their_bytes_too(
-    begin: Callable[..., GeneratorRun], broker: Broker
-) -> None:
+def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With many oversized records and no broker the queue's bytes run out first: it waits."""
     start_seconds, start_time = _now()
     run = begin(
@@ -351,7 +343,7 @@ def test_large_records_are_bounded_by_their_bytes_too(
     assert reference(run.simulation, run.run_id, start_seconds) <= found
 
 
-def test_a_state_that_nobody_can_read_is_refused_by_name(
+def test_unreadable_state_is_refused(
     begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
 ) -> None:
     """What stands in the topic under the run's key and is not ours ends the process, in words."""
@@ -368,9 +360,7 @@ def test_a_state_that_nobody_can_read_is_refused_by_name(
         assert "Traceback" not in log
 
 
-def test_what_a_stall_leaves_behind_is_shed_and_counted(
-    begin: Callable[..., GeneratorRun], broker: Broker
-) -> None:
+def test_stalled_events_are_shed(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With ``Shed`` a run goes on in the present: fewer events, but their numbers have no gap."""
     simulation = _simulation(4_000, 60_000)
     rate = simulation.spec.rate.model_copy(update={"on_overload": OnOverload.SHED})

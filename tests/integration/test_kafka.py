@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_cluster_id_may_begin_with_a_dash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cluster_id_begins_with_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = UUID(bytes=b"\xfb" + 15 * b"\x01")
     monkeypatch.setattr("clickstream_local.kafka.uuid.uuid4", lambda: drawn)
     broker = start_kafka_alone(StateFolder(tmp_path), os.environ, Console(quiet=True))

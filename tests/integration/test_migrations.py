@@ -27,7 +27,7 @@ ORDER BY 1, 2, 3
 """
 
 
-def test_each_migration_can_be_undone_and_done_again(pipeline: Pipeline) -> None:
+def test_migrations_roll_back(pipeline: Pipeline) -> None:
     """Down to nothing and up again gives the same columns."""
     postgres, name = pipeline.postgres, "migrated"
     admin = postgres.connect(OWNER, "postgres")
@@ -70,7 +70,7 @@ def test_fixed_dimensions_are_the_contracts(pipeline: Pipeline) -> None:
     connection.close()
 
 
-def test_two_writers_may_make_the_same_day_at_once(pipeline: Pipeline) -> None:
+def test_two_writers_share_a_partition(pipeline: Pipeline) -> None:
     """Who has waited for another's day finds it, and makes no second one."""
     first, second, watch = pipeline.connect(), pipeline.connect(), pipeline.connect()
     watch.autocommit = True

@@ -89,7 +89,7 @@ def _apply(plane: ControlPlane, namespace: str, *simulations: dict[str, Any]) ->
     plane.kubectl("apply", "-n", namespace, "-f", "-", given=rows)
 
 
-def test_many_at_once_and_then_silence(
+def test_many_simulations_come_to_rest(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """Two hundred are made, though the operator is killed amidst; then it only looks."""
@@ -135,7 +135,7 @@ def _at_rest(plane: ControlPlane, operator: OperatorProcess, rounds: int) -> boo
     return plane.writes() == before
 
 
-def test_what_is_deleted_goes_also_while_the_operator_is_away(
+def test_deletion_needs_no_operator(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """Owner references clear up; nothing waits for anybody."""
@@ -172,7 +172,7 @@ def test_drift_is_repaired(
     wait_until(is_mended, "both are as wanted")
 
 
-def test_a_label_that_is_taken_off_comes_back_and_the_worker_can_still_be_stopped(
+def test_removed_label_comes_back(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """A watch by label tells of the end of what has only gone out of its sight."""
@@ -194,9 +194,7 @@ def test_a_label_that_is_taken_off_comes_back_and_the_worker_can_still_be_stoppe
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_what_is_there_is_listed_and_which_kinds_there_are(
-    plane: ControlPlane, namespace: str
-) -> None:
+def test_api_lists_uids_and_kinds(plane: ControlPlane, namespace: str) -> None:
     """The API server's own words, for what a watch may have missed."""
     configuration = kubernetes.client.Configuration()
     kubernetes.config.load_kube_config(
@@ -215,7 +213,7 @@ def test_what_is_there_is_listed_and_which_kinds_there_are(
     assert not api.has_kind(replace(SIMULATION, plural="nothings"))
 
 
-def test_scaling_suspending_and_changing_by_kubectl(
+def test_kubectl_scales_and_suspends(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """The usual commands do what they say."""
@@ -244,7 +242,7 @@ def test_scaling_suspending_and_changing_by_kubectl(
     assert {"WorkersStarting", "Scaled", "Suspended"} <= set(reasons)
 
 
-def test_a_quota_in_the_way_is_named_and_it_heals(
+def test_exceeded_quota_is_named(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """Whether pods or other children are refused: the reason is there, and goes with its cause."""
@@ -263,7 +261,7 @@ def test_a_quota_in_the_way_is_named_and_it_heals(
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
 
 
-def test_what_has_a_childs_name_is_not_written_over(
+def test_foreign_object_is_kept(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
     """It is named, all else is made; once it is gone the simulation is whole."""
@@ -284,7 +282,7 @@ def test_what_has_a_childs_name_is_not_written_over(
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
 
 
-def test_the_chart_is_accepted_and_its_operator_can_keep_to_namespaces(
+def test_operator_keeps_to_its_namespaces(
     plane: ControlPlane,
     namespace: str,
     operate: Callable[..., OperatorProcess],
@@ -309,7 +307,7 @@ def test_the_chart_is_accepted_and_its_operator_can_keep_to_namespaces(
     plane.kubectl("delete", "namespace", "charts", "--timeout=60s")
 
 
-def test_the_operator_may_do_what_it_needs_and_no_more(plane: ControlPlane) -> None:
+def test_operator_has_no_more_rights(plane: ControlPlane) -> None:
     """No secrets, no wildcards, nothing that would let it become somebody else."""
     rules = plane.get("clusterrole", "clickstream-operator")["rules"]
     assert all(
@@ -386,9 +384,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-def test_bad_resources_are_refused_and_none_reaches_the_operator(
-    plane: ControlPlane, namespace: str
-) -> None:
+def test_bad_resources_are_refused(plane: ControlPlane, namespace: str) -> None:
     """Each is refused when it is applied, with the field's name."""
     for field, spec in BAD:
         with pytest.raises(subprocess.CalledProcessError) as refused:
@@ -402,7 +398,7 @@ def test_bad_resources_are_refused_and_none_reaches_the_operator(
     assert len(BAD) >= 40
 
 
-def test_what_a_run_is_made_from_cannot_change(plane: ControlPlane, namespace: str) -> None:
+def test_seed_and_users_are_immutable(plane: ControlPlane, namespace: str) -> None:
     """Another seed, other users or shards: make another simulation."""
     _apply(plane, namespace, _simulation())
     for spec in ({"seed": 2}, {"users": 7_000}, {"shards": 2}, {"backfill": {"days": 1}}):

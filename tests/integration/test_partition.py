@@ -51,7 +51,7 @@ def _records() -> list[bytes]:
     return [body, body, b'{"it\'s": "none"']
 
 
-def test_a_batch_that_runs_twice_changes_nothing(database: Database) -> None:
+def test_repeated_batch_changes_nothing(database: Database) -> None:
     """It says so, and every count stays."""
     first = database.write(records := _records())
     before = database.ask(_COUNTS)
@@ -80,7 +80,7 @@ def _numbered(*numbers: int) -> list[bytes]:
     ]
 
 
-def test_what_another_process_has_stored_is_known_all_the_same(database: Database) -> None:
+def test_events_of_other_processes_are_duplicates(database: Database) -> None:
     """A process looks for what goes back behind what it has stored; the key tells the rest."""
     with batch_process() as one, batch_process() as other:
         for writer, batch_id, numbers, duplicates in (
@@ -103,7 +103,7 @@ def test_what_another_process_has_stored_is_known_all_the_same(database: Databas
     )
 
 
-def test_two_writers_of_one_visit_become_one_after_the_other(database: Database) -> None:
+def test_writers_of_a_visit_take_turns(database: Database) -> None:
     """A record under another key is in another partition: its visit is whole all the same."""
     events = [
         json.dumps(sample_event("page_view") | {"event_id": str(uuid4())}).encode()
@@ -134,7 +134,7 @@ FROM generate_series(now(), now() + interval '9 min', interval '1 min') AS momen
 
 
 @pytest.mark.parametrize("wanted", [_MEET_RUN, _COUNT_REJECTS], ids=["run", "rejects"])
-def test_writers_wait_for_what_they_share_only_at_the_end(database: Database, wanted: str) -> None:
+def test_shared_rows_are_locked_last(database: Database, wanted: str) -> None:
     """Whoever has to wait for a row that all writers want has written its events by then."""
     records = _records()
     waits = """
@@ -160,7 +160,7 @@ def _asked(cursor: Cursor, query: str) -> bool:
     return bool(answer)
 
 
-def test_days_that_are_dropped_do_not_come_back(database: Database) -> None:
+def test_dropped_days_stay_dropped(database: Database) -> None:
     """What retention has taken away, no table knows: only the noted offsets keep it out."""
     records = _records()
     database.write(records)
@@ -172,7 +172,7 @@ def test_days_that_are_dropped_do_not_come_back(database: Database) -> None:
     assert database.ask(_COUNTS) == before
 
 
-def test_a_batch_with_another_end_is_refused_by_name(database: Database) -> None:
+def test_batch_with_another_end_is_refused(database: Database) -> None:
     """A checkpoint that was put back plans it anew: what came since is not passed over."""
     records = _records()
     database.write(records)
@@ -184,7 +184,7 @@ def test_a_batch_with_another_end_is_refused_by_name(database: Database) -> None
     assert database.ask(_COUNTS) == before
 
 
-def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: Database) -> None:
+def test_rebuild_keeps_partly_dropped_visits(database: Database) -> None:
     """A visit across midnight is there only in part: it stays as the stream had made it."""
     visit = sample_event("view_item") | {"session_id": str(uuid4()), "run_id": str(uuid4())}
     moments = ("2020-01-01T23:59:00.000Z", "2020-01-02T00:01:00.000Z", "2020-01-02T00:02:00.000Z")
@@ -204,7 +204,7 @@ def test_a_rebuild_leaves_what_began_on_a_day_that_was_dropped(database: Databas
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)
 
 
-def test_a_rebuild_waits_for_days_that_are_being_dropped(database: Database) -> None:
+def test_rebuild_waits_for_a_drop(database: Database) -> None:
     """It would take what is left of those days' visits for wrong, and away."""
     database.write(_records())
     watched, rebuilding = database.connect(), database.connect()
@@ -223,7 +223,7 @@ def test_a_rebuild_waits_for_days_that_are_being_dropped(database: Database) -> 
     assert database.ask("SELECT sum(events) FROM mart.visits") == (1,)
 
 
-def test_an_event_of_a_day_that_was_dropped_is_stored(database: Database) -> None:
+def test_event_of_dropped_day_is_stored(database: Database) -> None:
     """A worker remembers which days have a table; one of them may be gone."""
     records = _records()
     late = json.dumps(json.loads(records[0]) | {"event_id": str(uuid4())}).encode()
@@ -233,7 +233,7 @@ def test_an_event_of_a_day_that_was_dropped_is_stored(database: Database) -> Non
         assert pool.submit(write_batch, database.settings, [late], 1).result()["stored"] == 1
 
 
-def test_boards_keep_the_days_that_were_dropped(database: Database) -> None:
+def test_boards_keep_dropped_days(database: Database) -> None:
     """A visit with a pause is two by the 30-minute rule, also when nobody can look any more."""
     visit = sample_event("view_item") | {"session_id": str(uuid4())}
     moments = ("2020-01-01T10:00:00.000Z", "2020-01-01T11:00:00.000Z")
@@ -258,7 +258,7 @@ def test_boards_keep_the_days_that_were_dropped(database: Database) -> None:
     assert database.ask(board) == before
 
 
-def test_every_table_can_hold_what_the_rules_let_pass(database: Database) -> None:
+def test_largest_valid_event_is_stored(database: Database) -> None:
     """Each field as large as it may be, in every kind of event, whether it belongs there or not."""
     events = [_largest(name) for name in EVENT_NAMES for _ in range(2)]
     strange = sample_event("page_view") | {"event_id": str(uuid4()), "product_id": "alone"}
@@ -288,7 +288,7 @@ def _large(field: Field) -> Any:  # noqa: ANN401  a value of any field
     return "".join(chr(0x10000 + random.randrange(0xFFFF)) for _ in range(field.max_length))  # noqa: S311
 
 
-def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: Database) -> None:
+def test_repeated_order_is_rebuilt(database: Database) -> None:
     """With other ids and times they are two events; the first of them is the order."""
     order = sample_event("purchase")
     events = [
@@ -302,7 +302,7 @@ def test_an_order_that_comes_twice_does_not_stop_a_rebuild(database: Database) -
     assert database.ask("SELECT extract(second FROM ordered_at)::int FROM mart.fact_orders") == (0,)
 
 
-def test_the_ledger_may_say_something_twice_in_one_batch(database: Database) -> None:
+def test_repeated_ledger_record_is_merged(database: Database) -> None:
     """An end that is told again is the same end; of a minute's records the furthest counts."""
     row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
         "simulation": "shop", "run_id": str(uuid4()), "shards": 1,
@@ -323,7 +323,7 @@ def test_the_ledger_may_say_something_twice_in_one_batch(database: Database) -> 
                      " SELECT 1")  # fmt: skip
 
 
-def test_the_close_of_a_batch_reads_no_ledger_until_a_run_has_ended(database: Database) -> None:
+def test_open_runs_need_no_ledger(database: Database) -> None:
     """A ledger grows for as long as its run goes on; what every batch does must not."""
     with database.owner, database.owner.cursor() as cursor:
         run = str(uuid4())

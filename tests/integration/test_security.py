@@ -93,7 +93,7 @@ def _may_make_topics(client: dict[str, Any]) -> bool:
     return False
 
 
-def test_the_generator_takes_tls_and_scram_at_their_word(
+def test_generator_checks_tls_and_scram(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wrong certificates and passwords are named; with the right ones it may do what it must."""
@@ -140,7 +140,7 @@ def test_the_generator_takes_tls_and_scram_at_their_word(
         secure.stop()
 
 
-def test_the_generator_names_a_wrong_password_and_takes_the_right_one(
+def test_generator_names_a_wrong_password(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SASL works with a password from a file; a wrong one ends the process by name."""
@@ -184,7 +184,7 @@ def test_the_generator_names_a_wrong_password_and_takes_the_right_one(
         secure.stop()
 
 
-def test_the_stream_takes_tls_and_scram_at_their_word(
+def test_stream_checks_tls_and_scram(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Strangers' certificates and wrong passwords are named; with the right ones all is stored."""
@@ -234,7 +234,7 @@ def test_the_stream_takes_tls_and_scram_at_their_word(
         assert not [word for word in ('"right"', '"wrong"', "password=") if word in log]
 
 
-def test_a_databases_certificate_is_checked(tmp_path: Path) -> None:
+def test_database_certificate_is_checked(tmp_path: Path) -> None:
     """One of somebody else's is refused before a password is sent; the right one is taken."""
     ours, others = trustme.CA(), trustme.CA()
     password, authority = tmp_path / "password", tmp_path / "ca.crt"

@@ -48,7 +48,7 @@ def judged(program: Path, tmp_path: Path) -> Callable[[str], subprocess.Complete
 
 
 @pytest.mark.slow
-def test_each_alert_fires_on_its_fault_and_on_nothing_else(
+def test_alert_fires_on_its_fault(
     judged: Callable[[str], subprocess.CompletedProcess[str]],
 ) -> None:
     """Promtool agrees with every case."""
@@ -60,7 +60,7 @@ def test_each_alert_fires_on_its_fault_and_on_nothing_else(
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", ["vector(0) > 1", "vector(1)"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_cases_notice_an_alert_that_never_or_always_fires(
+def test_broken_alert_is_noticed(
     judged: Callable[[str], subprocess.CompletedProcess[str]], name: str, broken: str
 ) -> None:
     """Whichever alert is broken, a case fails and names it."""
@@ -88,7 +88,7 @@ def test_promtool_has_no_finding(program: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_rules_ask_for_nothing_that_nobody_shows(contract_series: set[str]) -> None:
+def test_rules_name_existing_series(contract_series: set[str]) -> None:
     """Every series is the contract's, recorded here, or CloudNativePG's age of a backup."""
     recorded = {*RECORDS, *(f"clickstream:threshold:{name}" for name in _thresholds())}
     for expr in (*RECORDS.values(), *(alert.expr for alert in ALERTS)):
