@@ -199,8 +199,7 @@ def test_stream_checks_tls_and_scram(
         "PASSWORD_FILE": str(password),
         "CA_FILE": str(authority),
     }
-    with Pipeline(folder) as pipeline:
-        pipeline.halt()
+    with Pipeline(folder, has_stream=False) as pipeline:
         pipeline.is_kafka_proxied = False
         broker = Broker.of(pipeline.kafka)
         broker.add_user(STREAMING.name, "right")
@@ -214,10 +213,9 @@ def test_stream_checks_tls_and_scram(
         ):
             password.write_text(secret, encoding="utf-8")
             trusted.cert_pem.write_to_path(str(authority))
-            stream = pipeline.resume(**secure)
-            assert stream.process.wait(120) == code
+            pipeline.resume(**secure)
+            assert pipeline.wait_until_stream_ends("the stream refuses") == code
             assert named in log_file.read_text(encoding="utf-8").splitlines()[-1]
-            pipeline.halt()
 
         password.write_text("right", encoding="utf-8")
         pipeline.resume(**secure)

@@ -89,11 +89,12 @@ class Pipeline(Stack):
             where what is in the folder is to outlast the pipeline.
     """
 
-    def __init__(self, folder: Path, *, has_disks: bool = False) -> None:
-        """Keep everything in ``folder``."""
+    def __init__(self, folder: Path, *, has_disks: bool = False, has_stream: bool = True) -> None:
+        """Keep everything in ``folder``; without a stream, tests start it with :meth:`resume`."""
         super().__init__(StateFolder(folder), Console(quiet=True), lambda _text: None)
         self.simulation = parse_simulation(SIMULATION)
         self.failpoint = ""
+        self._has_stream = has_stream
         self.is_kafka_proxied = True
         names = _DISKS if has_disks else ()
         self.disks = {name: Disk(self.state.folder(name)) for name in names}
@@ -101,7 +102,7 @@ class Pipeline(Stack):
         self.kafka_proxy, self.postgres_proxy = TcpProxy(self._proxied_port), TcpProxy()
 
     def __enter__(self) -> Self:
-        """Start Kafka, PostgreSQL and the stream."""
+        """Start Kafka, PostgreSQL and, unless there is to be none, the stream."""
         try:
             self._start_services()
         except BaseException:
@@ -120,7 +121,8 @@ class Pipeline(Stack):
         self.kafka.wait_ready()
         create_topics(self.kafka.bootstrap_servers)
         announce_run(self.kafka.bootstrap_servers, self.simulation, UUID(int=1))
-        self.resume()
+        if self._has_stream:
+            self.resume()
 
     def __exit__(
         self,
