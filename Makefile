@@ -24,10 +24,11 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
 	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
 
-# Four at once on two cores: most tests wait for a service.
+# Four at once on two cores: most tests wait for a service. The browser is installed meanwhile.
 test: .venv/ready ## run tests of every kind, on the real services; no cluster
 	$(if $(COVERAGE),$(RUN)/coverage erase)
-	$(RUN)/$(if $(COVERAGE),coverage run -m )pytest -n 4 -m "not slow"
+	PYTHONPATH=tests/support $(RUN)/python tests/support/browser.py & \
+	  $(RUN)/$(if $(COVERAGE),coverage run -m )pytest -n 4 -m "not slow"
 	@echo "LEFT OUT: the tests marked slow; make check runs everything."
 
 E2E := make e2e

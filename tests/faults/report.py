@@ -114,7 +114,7 @@ def _invariants(rows: list[dict[str, Any]]) -> list[str]:
 
 def _number(figures: dict[str, Any]) -> int:
     """Return the fault's number, as in ``F10 an event of the far future``."""
-    return int(str(figures["scenario"]).split()[0].removeprefix("F"))
+    return int(figures["scenario"].split()[0].removeprefix("F"))
 
 
 def main() -> None:

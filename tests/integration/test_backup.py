@@ -1,4 +1,4 @@
-"""Backup and rejects on the real services: what is destroyed comes back, what is mended counts."""
+"""Backup and restore on the real services."""
 
 from __future__ import annotations
 

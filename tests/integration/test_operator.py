@@ -98,18 +98,7 @@ def test_many_simulations_come_to_rest(
     wait_until(lambda: first.metric("api_writes_total") > _MANY, "it is in the midst of it")
     first.kill()
     second = operate()
-    expected = 4 * _MANY  # a file, a worker, a service and a policy each
-    wait_until(
-        lambda: (
-            sum("pod/" not in row for row in _children(plane, namespace)) == expected
-            and all(
-                row.get("status", {}).get("observedGeneration") == 1
-                for row in plane.get("css", "-n", namespace)["items"]
-            )
-        ),
-        "all are made and told of",
-        _MANY_SECONDS,
-    )
+    wait_until(lambda: _are_made(plane, namespace), "all are made", _MANY_SECONDS)
     wait_until(lambda: _at_rest(plane, second, 1), "it comes to rest")
 
     assert _at_rest(plane, second, 3), "three looks at each write nothing"
@@ -121,6 +110,15 @@ def test_many_simulations_come_to_rest(
         "kubectl.kubernetes.io/last-applied-configuration"
     }
     assert second.stop() == 0
+
+
+def _are_made(plane: ControlPlane, namespace: str) -> bool:
+    """Return whether each simulation has a status, a file, a worker, a service and a policy."""
+    children = [row for row in _children(plane, namespace) if "pod/" not in row]
+    simulations = plane.get("css", "-n", namespace)["items"]
+    return len(children) == 4 * _MANY and all(
+        row.get("status", {}).get("observedGeneration") == 1 for row in simulations
+    )
 
 
 def _at_rest(plane: ControlPlane, operator: OperatorProcess, rounds: int) -> bool:

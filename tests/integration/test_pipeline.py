@@ -1,4 +1,4 @@
-"""The pipeline on the real Kafka, Spark and PostgreSQL: exact, whatever happens to it."""
+"""The pipeline on the real Kafka, Spark and PostgreSQL: every table is exact."""
 
 from __future__ import annotations
 

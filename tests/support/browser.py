@@ -1,15 +1,18 @@
 """A headless Chromium for tests of the page.
 
-Owns finding it - on PATH, else by Debian's packages where we may install them - and its flags.
-It does not know what a test wants to see.
+Owns finding it - on PATH, else by Debian's packages where we may install them - and its flags. As
+a script it installs what is missing, beside the tests that need no browser.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,18 +34,29 @@ _ARGUMENTS = (
 
 def find_chromium() -> str:
     """Return Chromium's path; install Debian's package where it is missing and we are root."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (
-            ("apt-get", "update", "--quiet=2"),
-            ("apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "chromium"),
-        ):
-            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-        found = shutil.which("chromium")
+    # A process that comes second waits until the package is complete.
+    with (Path(tempfile.gettempdir()) / "clickstream-chromium.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _which()
+        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            _install()
+            found = _which()
     if found is None:
         pytest.fail(f"the page's tests need one of {', '.join(_NAMES)} on PATH")
     return found
+
+
+def _which() -> str | None:
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def _install() -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ("apt-get", "update", "--quiet=2"),
+        ("apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "chromium"),
+    ):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 @contextmanager
@@ -58,3 +72,7 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+if __name__ == "__main__":
+    find_chromium()
