@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 
-def _stored_and_clean(pipeline: Pipeline) -> int:
-    report = pipeline.verify()
+def _stored_and_clean(restored: Pipeline) -> int:
+    report = restored.verify()
     assert {name: getattr(report, name) for name in DEFECTS} == dict.fromkeys(DEFECTS, 0)
     return report.events_stored
 

@@ -6,7 +6,9 @@ groups begin first, so that no worker is left alone with one of them at the end.
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import re
+from functools import cache
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -16,28 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["ByService", "begins_at", "group_of"]
 
+_ROOT = Path(__file__).parents[2]
 _PIPELINE = "pipeline"
-_OWN_SERVICES = {
-    "test_backup", "test_chart", "test_generator", "test_kafka", "test_operator", "test_partition",
-    "test_security",
-}  # fmt: skip
-"""Files in ``tests/integration`` that do not use the fixture ``pipeline``."""
-_FIRST = (_PIPELINE, "faults", "test_generator", "test_operator", "test_security", "test_backup")
+_ASKS_FOR_IT = re.compile(r"[(\s]pipeline: Pipeline[,)]")
+"""A test or fixture that takes the shared pipeline."""
+_FIRST = (
+    _PIPELINE, "faults", "test_generator", "test_operator", "test_security", "test_backup",
+)  # fmt: skip
 
 
+@cache
 def group_of(file: str) -> str:
     """Return the group of a test's file.
 
     The faults have a pipeline of their own: while one waits for a time-out, the other works.
     """
     path = PurePath(file)
-    match path.parent.name:
-        case "faults":
-            return "faults"
-        case "integration":
-            return path.stem if path.stem in _OWN_SERVICES else _PIPELINE
-        case _:
-            return file
+    if path.parent.name == "faults":
+        return "faults"
+    if path.parent.name == "integration":
+        text = (_ROOT / path).read_text(encoding="utf-8")
+        return _PIPELINE if _ASKS_FOR_IT.search(text) else path.stem
+    return file
 
 
 def begins_at(item: pytest.Item) -> int:
