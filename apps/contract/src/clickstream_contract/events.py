@@ -100,12 +100,12 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Identity of the event: RFC 9562 version 8, made of run, shard and shard_seq, so a"
         " record sent twice has it twice.",
     ),
-    Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
+    Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
     Field("event_time", FieldType.TIMESTAMP, "When the visitor did it."),
-    Field("sent_at", FieldType.TIMESTAMP, "When the generator handed it to Kafka."),
     Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1",)),
     Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
     Field("run_id", FieldType.UUID, "The run of that simulation."),
+    Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
     Field("shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0),
     Field(
         "shard_seq",
@@ -113,27 +113,26 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Its number within run and shard: 1, 2, 3 and so on without a gap.",
         minimum=1,
     ),
-    Field("user_id", FieldType.TEXT, "The visitor, the same in every visit.", max_length=32),
-    Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
     Field(
         "session_seq",
         FieldType.INTEGER,
         "Its number within the visit: 1, 2, 3 and so on without a gap.",
         minimum=1,
     ),
+    Field("user_id", FieldType.TEXT, "The visitor, the same in every visit.", max_length=32),
     Field(
         "persona",
         FieldType.TEXT,
         "The kind of visitor: the truth that a real stream does not tell.",
         max_length=63,
     ),
+    Field("channel", FieldType.TEXT, "How the visitor once found the shop.", max_length=64),
     Field("country", FieldType.TEXT, "ISO 3166-1 alpha-2 code.", max_length=2),
     Field("city", FieldType.TEXT, "The visitor's city."),
     Field("language", FieldType.TEXT, "BCP 47 tag, such as de-DE.", max_length=16),
     Field("device", FieldType.TEXT, "The visitor's device.", values=DEVICES),
     Field("os", FieldType.TEXT, "Operating system of the device.", max_length=64),
     Field("browser", FieldType.TEXT, "Browser, without its version.", max_length=64),
-    Field("channel", FieldType.TEXT, "How the visitor once found the shop.", max_length=64),
     Field("page", FieldType.TEXT, "Path of the page.", max_length=512),
     Field(
         "referrer",
@@ -195,6 +194,22 @@ EVENT_FIELDS: tuple[Field, ...] = (
         maximum=_MOST_PIECES,
     ),
     Field(
+        "shipping_tier",
+        FieldType.TEXT,
+        "Kind of delivery.",
+        events=("add_shipping_info",),
+        max_length=32,
+    ),
+    Field(
+        "payment_type",
+        FieldType.TEXT,
+        "Means of payment.",
+        events=("add_payment_info",),
+        max_length=32,
+    ),
+    Field("order_id", FieldType.UUID, "The order.", events=("purchase",)),
+    Field("items", FieldType.ITEMS, "The lines of the order.", events=("purchase",)),
+    Field(
         "cart_quantity",
         FieldType.INTEGER,
         "How many pieces the cart holds after the event; before it for a purchase.",
@@ -213,24 +228,9 @@ EVENT_FIELDS: tuple[Field, ...] = (
         maximum=_HIGHEST_VALUE_MINOR,
     ),
     Field("currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)),
-    Field(
-        "shipping_tier",
-        FieldType.TEXT,
-        "Kind of delivery.",
-        events=("add_shipping_info",),
-        max_length=32,
-    ),
-    Field(
-        "payment_type",
-        FieldType.TEXT,
-        "Means of payment.",
-        events=("add_payment_info",),
-        max_length=32,
-    ),
-    Field("order_id", FieldType.UUID, "The order.", events=("purchase",)),
-    Field("items", FieldType.ITEMS, "The lines of the order.", events=("purchase",)),
+    Field("sent_at", FieldType.TIMESTAMP, "When the generator handed it to Kafka."),
 )
-"""Every field of an event. Columns and documentation keep this order; JSON has none."""
+"""Every field of an event, in the order of the generator's JSON and of the documentation."""
 
 _BY_NAME = {entry.name: entry for entry in EVENT_FIELDS}
 
