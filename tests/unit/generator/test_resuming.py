@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.personas import PERSONAS
-from clickstream_generator.core.accounts import Account, tally_events
+from clickstream_generator.core.accounts import Account, Tally, tally_events
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
 from clickstream_generator.core.simulator import Simulator
@@ -167,6 +167,26 @@ def test_what_was_acknowledged_is_worked_out_again_and_not_sent() -> None:
     assert len(expected) - len(found) == sum(4_000 - 1_000 for _ in NUMBERS)
 
 
+def test_replayed_events_have_the_same_figures() -> None:
+    """What was acknowledged and is worked out again counts as it did, content and all."""
+    source = simulator()
+    source.take_due(START_SECONDS + 2, 10**9)
+    (again,) = _moved(source, NUMBERS)
+    sent = source.take_due(START_SECONDS + 90, 10**9)
+    encoded = source.encoder.encode(sent, 1_764_000_090_000)
+    wanted = tally_events(sent.rows, encoded.checksums)
+
+    replayed = [again.replay(number, source.shards[number].made) for number in NUMBERS]
+    found: Tally = {}
+    for part in replayed:
+        found |= tally_events(part.rows, again.encoder.encode(part, 0).checksums)
+
+    assert len(wanted) == 2 * len(NUMBERS)
+    assert {key: row.tolist() for key, row in found.items()} == {
+        key: row.tolist() for key, row in wanted.items()
+    }
+
+
 def test_the_content_does_not_depend_on_when_the_run_begins() -> None:
     """But for times, two runs of one specification say the same, whenever they begin."""
 
@@ -260,14 +280,17 @@ def test_accounts_and_held_events_survive() -> None:
     part, planted = _planted("latePermille: 100, maxLatenessSeconds: 60", 1)
     held = [late for late in planted.late if late.shard == 1]
     account = Account(1, 4, records_sent=9, records_acknowledged=8, shard_seq=7)
-    for (shard, minute), figures in tally_events(part.rows).items():
+    checksums = np.arange(len(part)) + 2**32
+    for (shard, minute), figures in tally_events(part.rows, checksums).items():
         if shard == 1:
             account.add(minute, figures)
 
     arrays = account.to_arrays() | held_arrays(held)
     again = Account.from_arrays(1, 4, arrays)
 
-    assert again.records("n", RUN_ID, 0, 0)[0]["events"] == 500
+    (record,) = again.records("n", RUN_ID, 0, 0)
+    assert record["events"] == 500
+    assert record["content_checksum"] == checksums[part.rows["shard"] == 1].sum()
     assert (again.shard_seq, again.records_acknowledged) == (7, 8)
     assert len(held) > 20
     for before, after in zip(held, held_from(1, arrays), strict=True):

@@ -74,6 +74,12 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field("events", _COUNT, "Events acknowledged in this minute.", minimum=0),
     *(Field(f"{name}_events", _COUNT, f"Of these, {name}.", minimum=0) for name in EVENT_NAMES),
     Field("revenue_minor", _COUNT, "Value of the purchases.", unit="cents", minimum=0),
+    Field(
+        "content_checksum",
+        _COUNT,
+        "Sum of these events' checksums, which cover every field but sent_at.",
+        minimum=0,
+    ),
     Field("sessions_begun", _COUNT, "Sessions with their first event here.", minimum=0),
     Field("sessions_ended", _COUNT, "Sessions with their last event here.", minimum=0),
     *(

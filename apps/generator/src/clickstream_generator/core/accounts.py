@@ -22,16 +22,21 @@ __all__ = ["MINUTE_MS", "Account", "Tally", "add_fault", "tally_events"]
 
 MINUTE_MS = 60_000
 
-_REVENUE, _BEGUN, _ENDED = (len(EVENT_NAMES) + place for place in range(3))
-_FIRST_FAULT = _ENDED + 1
+_REVENUE, _BEGUN, _ENDED, _CHECKSUM = (len(EVENT_NAMES) + place for place in range(4))
+_FIRST_FAULT = _CHECKSUM + 1
 _WIDTH = _FIRST_FAULT + len(FAULT_NAMES)
 
 Tally = dict[tuple[int, int], np.ndarray]
 """Figures by shard and minute (Unix milliseconds of its start); to be added up."""
 
 
-def tally_events(rows: np.ndarray) -> Tally:
-    """Count events: by name, with revenue, sessions begun and sessions ended."""
+def tally_events(rows: np.ndarray, checksums: np.ndarray) -> Tally:
+    """Return the figures of events: by name, revenue, sessions begun and ended, checksum.
+
+    Args:
+        rows: Shape (events,), of EVENT_DTYPE.
+        checksums: What each adds to its minute's ``content_checksum``.
+    """
     place = rows["shard"].astype(np.int64) << 40 | rows["event_time_ms"] // MINUTE_MS
     keys, where = np.unique(place, return_inverse=True)
     code = rows["code"]
@@ -41,6 +46,7 @@ def tally_events(rows: np.ndarray) -> Tally:
     ).reshape(-1, len(EVENT_NAMES))
     bought = np.flatnonzero(code == CODE["purchase"])
     np.add.at(figures[:, _REVENUE], where[bought], rows["value_minor"][bought])
+    np.add.at(figures[:, _CHECKSUM], where, checksums)
     for column, counts in ((_BEGUN, rows["session_seq"] == 1), (_ENDED, rows["is_last"])):
         figures[:, column] = np.bincount(where[counts], minlength=len(keys))
     return {
@@ -169,6 +175,7 @@ def _figures(figures: np.ndarray) -> dict[str, int]:
         "events": sum(values[: len(EVENT_NAMES)]),
         **{f"{name}_events": values[code] for code, name in enumerate(EVENT_NAMES)},
         "revenue_minor": values[_REVENUE],
+        "content_checksum": values[_CHECKSUM],
         "sessions_begun": values[_BEGUN],
         "sessions_ended": values[_ENDED],
         **{

@@ -1,8 +1,8 @@
 """Columns of events to the bytes that go to Kafka, many at a time.
 
-Owns the JSON of an event. Parts of fixed length (ids, times) are filled into a matrix of
-bytes, the rest is put together by Arrow from ready-made fragments; no event is handled by
-itself. It does not know where the bytes go.
+Owns the JSON of an event, which is its canonical text but for ``sent_at``. Parts of fixed
+length (ids, times) are filled into a matrix of bytes, the rest is put together by Arrow from
+ready-made fragments; no event is handled by itself. It does not know where the bytes go.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickstream_contract.canonical import sent_at_ending
 from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
 
+from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.events import CODE
-from clickstream_generator.core.fragments import CURRENCY_END, build_fragments, members
+from clickstream_generator.core.fragments import CURRENCY_MEMBER, build_fragments, members
 from clickstream_generator.core.identifiers import TAIL_BYTES, run_prefix, write_tails
 from clickstream_generator.core.world import CHANNELS
 
@@ -46,10 +48,12 @@ class Encoded:
     Attributes:
         values: JSON, UTF-8.
         keys: The session ids.
+        checksums: What each adds to its minute's ``content_checksum``.
     """
 
     values: list[bytes]
     keys: list[bytes]
+    checksums: np.ndarray
 
 
 class Encoder:
@@ -79,11 +83,10 @@ class Encoder:
             "event": b'{"event_id":"' + prefix + b"0" * TAIL_BYTES,
             "session": b'","session_id":"' + prefix + b"0" * TAIL_BYTES,
             "time": b'","event_time":"' + _TIME_FORM,
-            "sent": b'","sent_at":"' + _TIME_FORM,
         }
         self._form = np.frombuffer(b"".join(parts.values()) + b'",', dtype=np.uint8)
         ends = np.cumsum([len(part) for part in parts.values()])
-        self._event_end, self._session_end, self._time_end, self._sent_end = ends.tolist()
+        self._event_end, self._session_end, self._time_end = ends.tolist()
         self._key_start = self._session_end - TAIL_BYTES - len(prefix)
         constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
         self._names = pa.array(
@@ -108,23 +111,30 @@ class Encoder:
         """
         rows = events.rows
         if not len(rows):
-            return Encoded([], [])
-        head = self._head(rows, sent_at_ms)
+            return Encoded([], [], np.empty(0, dtype=np.int64))
+        head = self._head(rows)
         width = self._session_end - self._key_start
         keys = np.ascontiguousarray(head[:, self._key_start : self._session_end])
-        values = pc.binary_join_element_wise(_fixed(head), *self._who(rows), self._what(events), "")
+        ending = _ending(sent_at_ms)
+        values = (
+            pc.binary_join_element_wise(
+                _fixed(head), *self._who(rows), self._what(events), ending, ""
+            )
+            .cast(pa.binary())
+            .to_pylist()
+        )
         return Encoded(
-            values.cast(pa.binary()).to_pylist(),
+            values,
             keys.view(f"S{width}").ravel().tolist(),
+            content_checksums(values, ending.encode()),
         )
 
     def stamped(self, value: bytes, sent_at_ms: int) -> bytes:
         """Return an encoded event as one that goes at another time."""
-        start = self._sent_end - len(_TIME_FORM)
-        moment = f"{np.datetime64(sent_at_ms, 'ms')}Z".encode()
-        return value[:start] + moment + value[self._sent_end :]
+        ending = _ending(sent_at_ms).encode()
+        return value[: -len(ending)] + ending
 
-    def _head(self, rows: np.ndarray, sent_at_ms: int) -> np.ndarray:
+    def _head(self, rows: np.ndarray) -> np.ndarray:
         """Return the fixed-length first part of each event, as a matrix of bytes."""
         head = np.tile(self._form, (len(rows), 1))
         shard = rows["shard"].astype(np.int64)
@@ -136,9 +146,6 @@ class Encoder:
         )
         _write_times(
             head[:, self._time_end - len(_TIME_FORM) : self._time_end], rows["event_time_ms"]
-        )
-        _write_times(
-            head[:, self._sent_end - len(_TIME_FORM) : self._sent_end], np.array([sent_at_ms])
         )
         return head
 
@@ -174,7 +181,7 @@ class Encoder:
         return city, technology, channel
 
     def _what(self, events: Events) -> pa.Array:
-        """Return the last part of each event, which depends on its name."""
+        """Return the last part but ``sent_at`` of each event, which depends on its name."""
         rows = events.rows
         order = np.argsort(rows["code"], kind="stable")
         bounds = np.searchsorted(rows["code"][order], np.arange(len(EVENT_NAMES) + 1))
@@ -182,13 +189,13 @@ class Encoder:
         for code, name in enumerate(EVENT_NAMES):
             at = order[bounds[code] : bounds[code + 1]]
             if len(at):
-                parts.append(self._ending(name, rows[at], events))
+                parts.append(self._particulars(name, rows[at], events))
         place = np.empty(len(rows), dtype=np.int64)
         place[order] = np.arange(len(rows))
         return pa.concat_arrays(parts).take(pa.array(place))
 
-    def _ending(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
-        """Return the last part of events that all have the same name."""
+    def _particulars(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
+        """Return the last part but ``sent_at`` of events that all have the same name."""
         pools = self._fragments
         subject = pa.array(rows["subject"])
         choice = pa.array(rows["choice"])
@@ -197,7 +204,7 @@ class Encoder:
             agent = pools.user_agents.take(pa.array(technology))
             return _join(
                 pools.arrivals.take(choice), ",", agent, ',"visit_number":',
-                _text(rows["visit_number"]), "}",
+                _text(rows["visit_number"]),
             )  # fmt: skip
         if name in {"page_view", "search", "view_item_list", "view_item"}:
             pool, number = {
@@ -210,7 +217,7 @@ class Encoder:
         if name in {"add_to_cart", "remove_from_cart"}:
             return _join(
                 pools.products.take(subject), ',"quantity":', _text(rows["quantity"]),
-                *_cart(rows), CURRENCY_END,
+                *_cart(rows), CURRENCY_MEMBER,
             )  # fmt: skip
         page = pools.cart_pages[CODE[name]].as_py()
         extra: Sequence[pa.Array | str] = ()
@@ -226,24 +233,31 @@ class Encoder:
                 self._items(rows, events),
                 "]",
             )
-        # The currency closes the event, so what is particular comes before the value.
-        return _join(page, *extra, *_cart(rows), CURRENCY_END)
+        return _join(page, *extra, *_cart(rows), CURRENCY_MEMBER)
 
     def _order_ids(self, rows: np.ndarray) -> pa.Array:
         """Return the orders' ids: those of the purchases' events."""
         start = len(b'{"event_id":"')
-        return _fixed(np.ascontiguousarray(self._head(rows, 0)[:, start : self._event_end]))
+        return _fixed(np.ascontiguousarray(self._head(rows)[:, start : self._event_end]))
 
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
-        """Return the lines of the purchases, separated by commas."""
+        """Return the lines of the purchases, as ``jsonb`` prints them."""
         products = events.line_products[rows["order_row"]]
         quantities = events.line_quantities[rows["order_row"]]
         there = products >= 0
+        product = pa.array(products[there])
         lines = _join(
-            self._fragments.lines.take(pa.array(products[there])), _text(quantities[there]), "}"
+            self._fragments.lines_before.take(product),
+            _text(quantities[there]),
+            self._fragments.lines_after.take(product),
         )
         offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ",")
+        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ", ")
+
+
+def _ending(sent_at_ms: int) -> str:
+    """Return how a record that is sent at a moment ends."""
+    return sent_at_ending(f"{np.datetime64(sent_at_ms, 'ms')}Z")
 
 
 def _join(*parts: pa.Array | str) -> pa.Array:

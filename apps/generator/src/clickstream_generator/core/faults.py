@@ -103,7 +103,8 @@ class FaultPlanter:
             uniform[at] = stream.random((len(at), 3))
             kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
         away = kind <= 1
-        tally = tally_events(rows[~away] if away.any() else rows)
+        kept = ~away if away.any() else slice(None)
+        tally = tally_events(rows[kept], encoded.checksums[kept])
         hit = np.flatnonzero(kind < len(_FAULTS))
         late: list[LateRecord] = []
         extra: dict[int, Record] = {}
@@ -112,7 +113,8 @@ class FaultPlanter:
             shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
             fault, faulty = _FAULTS[kind[place]](record, uniform[place, 1])
             if fault == "late":
-                own = tally_events(rows[place : place + 1])
+                only = slice(place, place + 1)
+                own = tally_events(rows[only], encoded.checksums[only])
                 add_fault(own, shard, moment, fault)
                 delay = faults[shard].max_lateness_seconds * uniform[place, 2]
                 number = int(rows["shard_seq"][place])

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.world import World
 
-__all__ = ["CURRENCY_END", "Fragments", "build_fragments", "members"]
+__all__ = ["CURRENCY_MEMBER", "Fragments", "build_fragments", "members"]
 
-CURRENCY_END = f',"currency":"{CURRENCY}"}}'
-"""How every event with a value ends."""
+CURRENCY_MEMBER = f',"currency":"{CURRENCY}"'
+"""The last member but ``sent_at`` of every event with a value."""
 
 _CART_PAGES = {
     "view_cart": "/cart",
@@ -42,9 +42,10 @@ class Fragments:
     Attributes:
         visitors: Persona and channel, at ``persona * channels + channel``.
         cities, technologies, user_agents, arrivals: By their number in the world.
-        pages, terms, categories, viewed_products: By number; each ends its event.
+        pages, terms, categories, viewed_products: By number; nothing but ``sent_at`` follows.
         products: By number.
-        lines: By the product's number; an order's line up to the quantity.
+        lines_before, lines_after: By the product's number; an order's line before and after its
+            quantity, as ``jsonb`` prints it.
         cart_pages: By the event's code; empty for events about something else.
         shipping, payments: By the number of the choice.
     """
@@ -59,7 +60,8 @@ class Fragments:
     categories: pa.Array
     products: pa.Array
     viewed_products: pa.Array
-    lines: pa.Array
+    lines_before: pa.Array
+    lines_after: pa.Array
     cart_pages: pa.Array
     shipping: pa.Array
     payments: pa.Array
@@ -110,25 +112,23 @@ def build_fragments(world: World) -> Fragments:
             )
             for way in world.arrivals
         ),
-        pages=_pool(members(page=page) + "}" for page in PAGES),
-        terms=_pool(members(page="/search", search_term=term) + "}" for term in shop.search_terms),
+        pages=_pool(members(page=page) for page in PAGES),
+        terms=_pool(members(page="/search", search_term=term) for term in shop.search_terms),
         categories=_pool(
-            members(page=f"/c/{slug}", category=name) + "}"
+            members(page=f"/c/{slug}", category=name)
             for slug, name in zip(slugs, shop.category_names, strict=True)
         ),
         products=_pool(products),
         viewed_products=_pool(
-            f"{text},{members(value_minor=price)}{CURRENCY_END}"
+            f"{text},{members(value_minor=price)}{CURRENCY_MEMBER}"
             for text, price in zip(products, prices, strict=True)
         ),
-        lines=_pool(
-            "{"
-            + members(
-                product_id=_product_id(number),
-                category=own_category[number],
-                price_minor=prices[number],
-            )
-            + ',"quantity":'
+        lines_before=_pool(
+            f'{{"category": {json.dumps(own_category[number], ensure_ascii=False)}, "quantity": '
+            for number in numbers
+        ),
+        lines_after=_pool(
+            f', "product_id": "{_product_id(number)}", "price_minor": {prices[number]}}}'
             for number in numbers
         ),
         cart_pages=_pool(

@@ -1,0 +1,141 @@
+"""What the content of events adds to the ledger: the canonical text's checksum, and no other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from uuid import uuid5
+
+import google_crc32c
+import numpy as np
+import pytest
+from clickstream_contract.canonical import (
+    CHECKSUM_DIVIDEND,
+    CHECKSUM_OFFSET,
+    canonical_text,
+    sent_at_ending,
+)
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_generator.core.accounts import Account, Tally
+from clickstream_generator.core.content import content_checksums
+from clickstream_generator.core.faults import FaultPlanter
+from simulations import RUN_ID, START_SECONDS, simulator
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.encoding import Encoded
+    from clickstream_generator.core.events import Events
+
+_ENDING = sent_at_ending("2025-11-24T16:00:00.123Z").encode()
+_SENT_MS = 1_764_000_000_123
+
+
+def _encoded(sent_at_ms: int = _SENT_MS, faults: str = "") -> tuple[Events, Encoded]:
+    source = simulator(more=f"  faults: {{{faults}}}\n" if faults else "")
+    part = source.take_due(START_SECONDS + 30, 10**9)
+    return part, source.encoder.encode(part, sent_at_ms)
+
+
+def _crc(text: str) -> int:
+    return int(google_crc32c.value(text.encode()))
+
+
+def _defined(text: str) -> int:
+    return CHECKSUM_DIVIDEND % (CHECKSUM_OFFSET + _crc(text))
+
+
+def _checksum(tally: Tally) -> int:
+    account = Account(0, 4)
+    for (_, minute), figures in tally.items():
+        account.add(minute, figures)
+    return sum(row["content_checksum"] for row in account.records("n", RUN_ID, 0, 0))
+
+
+def test_crc_is_castagnolis() -> None:
+    """The CRC is the one that PostgreSQL calls ``crc32c``, by its published check value."""
+    assert google_crc32c.value(b"123456789") == 0xE306_9283
+
+
+def test_record_is_its_canonical_text() -> None:
+    """Each record, whatever its name, is the canonical text but for its ``sent_at``."""
+    _, encoded = _encoded()
+
+    names = set()
+    for value, checksum in zip(encoded.values, encoded.checksums.tolist(), strict=True):
+        event = json.loads(value)
+        text = canonical_text(event)
+        names.add(event["event_name"])
+        assert value == text.removesuffix(sent_at_ending()).encode() + _ENDING
+        assert checksum == _defined(text)
+
+    assert names == set(EVENT_NAMES)
+
+
+def test_sent_at_does_not_count() -> None:
+    """An event that is sent again later has the same checksum."""
+    _, first = _encoded()
+    _, second = _encoded(_SENT_MS + 98_765_432)
+
+    assert first.values != second.values
+    assert np.array_equal(first.checksums, second.checksums)
+
+
+def test_stamped_event_keeps_its_checksum() -> None:
+    """An event that was held back is sent with another ``sent_at`` and the same content."""
+    source = simulator()
+    encoded = source.encoder.encode(source.take_due(START_SECONDS + 1, 10**9), 0)
+
+    stamped = [source.encoder.stamped(value, _SENT_MS) for value in encoded.values]
+
+    assert all(value.endswith(_ENDING) for value in stamped)
+    assert np.array_equal(content_checksums(stamped, _ENDING), encoded.checksums)
+
+
+def test_swapped_values_do_not_cancel() -> None:
+    """Two events whose values change places change the sum, also where the CRCs' sum stays."""
+    texts = [
+        {city: f'{{"event_id":"{uuid}","city":"{city}"}}' for city in "ab"}
+        for uuid in (uuid5(RUN_ID, str(number)) for number in range(5_000))
+    ]
+    change = [_crc(text["b"]) - _crc(text["a"]) for text in texts]
+    # Pairs of events, the first with city a, whose CRCs' sum stays when their cities change places.
+    place = {number: at for at, number in enumerate(change)}
+    pairs = [(at, place[number]) for at, number in enumerate(change) if number in place]
+    pairs = [(one, other) for one, other in pairs if one != other]
+
+    as_sent = [_defined(texts[one]["a"]) + _defined(texts[other]["b"]) for one, other in pairs]
+    swapped = [_defined(texts[one]["b"]) + _defined(texts[other]["a"]) for one, other in pairs]
+
+    assert pairs
+    assert all(sent != stored for sent, stored in zip(as_sent, swapped, strict=True))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    ["duplicatePermille: 300", "corruptPermille: 300", "futurePermille: 300"],
+)
+def test_planted_records_do_not_count(faults: str) -> None:
+    """Copies and broken records are no events: the sum is that of the events."""
+    part, encoded = _encoded(faults=faults)
+    source = simulator(more=f"  faults: {{{faults}}}\n")
+    wanted = dict.fromkeys(range(4), source.first.spec.faults)
+
+    planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
+
+    assert len(planted.records) > len(part)
+    assert _checksum(planted.tally) == encoded.checksums.sum()
+
+
+def test_lost_and_late_events_count_when_sent() -> None:
+    """A lost event never counts, a late one with its own figures."""
+    faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
+    part, encoded = _encoded(faults=faults)
+    source = simulator(more=f"  faults: {{{faults}}}\n")
+    wanted = dict.fromkeys(range(4), source.first.spec.faults)
+
+    planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
+
+    by_value = dict(zip(encoded.values, encoded.checksums.tolist(), strict=True))
+    assert planted.late
+    assert _checksum(planted.tally) == sum(by_value[value or b""] for value, _ in planted.records)
+    for late in planted.late:
+        assert _checksum(late.tally) == by_value[late.record[0] or b""]
