@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from release import Figures, Release
 
-DEFECTS = ("lost", "duplicated", "phantom", "aggregate_mismatches", "session_mismatches",
-           "illegal_transitions")  # fmt: skip
+DEFECTS = ("lost", "duplicated", "phantom", "altered", "aggregate_mismatches",
+           "session_mismatches", "illegal_transitions")  # fmt: skip
 FAULTS = {"duplicatePermille": 2, "latePermille": 2, "maxLatenessSeconds": 60, "corruptPermille": 1}
 DRIVER = "app.kubernetes.io/name=clickstream-streaming"
 EXECUTOR = "app.kubernetes.io/name=clickstream-streaming-executor"

@@ -1,6 +1,6 @@
-"""The dashboard Integrity: the ledger against the tables, which must come to six zeros.
+"""The dashboard Integrity: the ledger against the tables, which must come to seven zeros.
 
-Owns its panels. The six zeros are those of the last verification; beside them stands what can
+Owns its panels. The seven zeros are those of the last verification; beside them stands what can
 be told at every moment without reading all events. It does not know how either is counted.
 """
 
@@ -25,6 +25,7 @@ _DEFECTS = (
     ("lost", "Lost", "Events that the ledger knows and raw.events lacks, planted losses aside."),
     ("duplicated", "Duplicated", "Rows more than one of the same event."),
     ("phantom", "Phantom", "Rows that no ledger knows."),
+    ("altered", "Altered", "Minutes of a shard whose events are not, field by field, those sent."),
     (
         "aggregate_mismatches",
         "Wrong aggregates",
@@ -46,11 +47,11 @@ def integrity() -> Dashboard:
     built = begin(
         "integrity",
         "Clickstream / Integrity",
-        "What was sent against what is stored: six zeros, and where they are not.",
+        "What was sent against what is stored: seven zeros, and where they are not.",
         "now-6h",
     )
     built = with_postgres(with_prometheus(built))
-    built = row(built, "Six zeros: the last verification", _zeros())
+    built = row(built, "Seven zeros: the last verification", _zeros())
     built = row(built, "The account at this moment", _account())
     return row(built, "Rejects against planted faults", _rejects())
 

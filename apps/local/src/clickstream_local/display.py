@@ -84,6 +84,7 @@ def show_verification(console: Console, report: VerificationReport) -> None:
     )
     console.print(
         f"lost {report.lost}, duplicated {report.duplicated}, phantom {report.phantom},"
+        f" altered {report.altered},"
         f" aggregate mismatches {report.aggregate_mismatches},"
         f" session mismatches {report.session_mismatches},"
         f" illegal transitions {report.illegal_transitions}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from clickstream_contract.canonical import checksum_sql
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.ledger import FAULT_REASONS
@@ -26,6 +27,7 @@ _COUNTED = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
 )
 _REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+_CONTENT = f"sum({checksum_sql()})::bigint"
 _LEGAL = ", ".join(
     f"('{step.source}', '{step.target}')"
     for step in TRANSITIONS
@@ -162,26 +164,46 @@ SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
 """
 
 
-_LEDGER_SUMS = ("events", *COUNTS, "revenue_minor", "sessions_begun")
-_LEDGER = f"""
+def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
+    """Return a query that compares sums of the ledger with those of events, minute by minute.
+
+    Args:
+        what: What differs, in words.
+        sums: Columns of the ledger.
+        made: The same columns, worked out from ``raw.events``.
+    """
+    columns = ", ".join(sums)
+    return f"""
 WITH ended AS (
     SELECT run_id, shard FROM ops.shards WHERE end_shard_seq IS NOT NULL
 ), found AS (
-    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute,
-        count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,
-        count(*) FILTER (WHERE session_seq = 1) AS sessions_begun
+    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made}
     FROM raw.events INNER JOIN ended USING (run_id, shard)
     WHERE {is_kept("event_time")} GROUP BY 1, 2, 3
 ), wanted AS (
-    SELECT run_id, shard, minute, {", ".join(_LEDGER_SUMS)}
+    SELECT run_id, shard, minute, {columns}
     FROM ops.ledger INNER JOIN ended USING (run_id, shard)
     WHERE events > 0 AND {is_kept("minute")}
 )
-SELECT format('ledger run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
+SELECT format('{what} run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
 ) AS differing GROUP BY run_id, shard, minute
+"""
+
+
+_LEDGER = _ledger(
+    "ledger",
+    ("events", *COUNTS, "revenue_minor", "sessions_begun"),
+    f"count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,"
+    " count(*) FILTER (WHERE session_seq = 1) AS sessions_begun",
+)
+_ALTERED = _ledger("content of", ("content_checksum",), f"{_CONTENT} AS content_checksum")
+# The ledger does not cover sent_at. Times have milliseconds, cut off from different clocks' ticks.
+_SENT_EARLY = """
+SELECT format('event %%s was sent before it happened', event_id)
+FROM raw.events WHERE sent_at < event_time - interval '1 second'
 """
 
 _ORDER_SUMS = """
@@ -255,6 +277,8 @@ CHECKS: tuple[Check, ...] = (
         )
         for mart in MARTS
     ),
+    Check("altered", _ALTERED),
+    Check("altered", _SENT_EARLY),
     Check("aggregate_mismatches", _LEDGER),
     Check("aggregate_mismatches", _ORDER_SUMS),
     Check("aggregate_mismatches", _REJECT_COUNTS),

@@ -22,6 +22,7 @@ DEFECTS = (
     "lost",
     "duplicated",
     "phantom",
+    "altered",
     "aggregate_mismatches",
     "session_mismatches",
     "illegal_transitions",
@@ -80,6 +81,7 @@ class VerificationReport:
     lost: int
     duplicated: int
     phantom: int
+    altered: int
     aggregate_mismatches: int
     session_mismatches: int
     illegal_transitions: int
