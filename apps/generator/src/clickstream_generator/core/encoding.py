@@ -36,9 +36,13 @@ _TIME_FORM = b"0000-00-00T00:00:00.000Z"
 _DAY_MS = 86_400_000
 _USUAL_STEPS = 256
 """Sessions are hardly ever longer; such numbers are looked up, not written."""
-_PAIRS = np.frombuffer(b"".join(b"%02d" % number for number in range(100)), dtype=np.uint8).reshape(
-    100, 2
+_CLOCKS = np.ascontiguousarray(
+    np.arange(86_400).astype("datetime64[s]").astype("S19").view(np.uint8).reshape(-1, 19)[:, 11:]
 )
+"""``HH:MM:SS`` by the second of the day."""
+_MILLISECONDS = np.frombuffer(
+    b"".join(b"%03d" % number for number in range(1000)), dtype=np.uint8
+).reshape(1000, 3)
 
 
 @dataclass(frozen=True)
@@ -296,11 +300,8 @@ def _write_times(target: np.ndarray, unix_ms: np.ndarray) -> None:
     """Write moments as ``YYYY-MM-DDTHH:MM:SS.mmmZ`` into rows of 24 bytes."""
     day, rest = np.divmod(unix_ms, _DAY_MS)
     days, where = np.unique(day, return_inverse=True)
-    text = days.astype("datetime64[D]").astype("S10")
-    target[:, :10] = text.view(np.uint8).reshape(-1, 10)[where]
+    text = days.astype("datetime64[D]").astype("S10").view(np.uint8).reshape(-1, 10)
+    target[:, :10] = text.take(where, axis=0)
     seconds, milliseconds = np.divmod(rest, 1000)
-    target[:, 11:13] = _PAIRS[seconds // 3600]
-    target[:, 14:16] = _PAIRS[seconds // 60 % 60]
-    target[:, 17:19] = _PAIRS[seconds % 60]
-    target[:, 20:22] = _PAIRS[milliseconds // 10]
-    target[:, 22] = ord("0") + milliseconds % 10
+    target[:, 11:19] = _CLOCKS.take(seconds, axis=0)
+    target[:, 20:23] = _MILLISECONDS.take(milliseconds, axis=0)
