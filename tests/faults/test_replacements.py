@@ -26,6 +26,7 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
 
 
+@pytest.mark.slow
 def test_topic_is_remade(pipeline: Pipeline, results: Path) -> None:
     """F17: a topic with more records than were read is refused by name, and read as a whole."""
     steps: list[Action] = [Load(_FEW), Drain(), RemakeTopic(Load(SIMULATION)), Drain()]
@@ -33,6 +34,7 @@ def test_topic_is_remade(pipeline: Pipeline, results: Path) -> None:
     assert is_right(play(pipeline, "F17 topic created again", steps, results), 120)
 
 
+@pytest.mark.slow
 def test_database_falls_back(pipeline: Pipeline, results: Path) -> None:
     """F18: what a standby lacks is read again; nothing is lost with it."""
     steps: list[Action] = [Load(_STEADY), Wait(1), FallBack(batches=3), Wait(1), Drain()]

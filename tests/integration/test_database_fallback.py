@@ -20,30 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from psycopg2.extensions import connection as Connection
-
 pytestmark = pytest.mark.services
 
 _FEW = SIMULATION.replace("events: 3000", "events: 600")
+_SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
+"""With a setting of its own a job is not waited for."""
+_STORED = "SELECT count(*) FROM raw.events"
+_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+_HOLD_TASKS = "LOCK TABLE mart.dim_user IN EXCLUSIVE MODE"
+_HOLD_CLOSE = "SELECT FROM ops.progress WHERE query = 'events' FOR UPDATE"
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A pipeline of this module's own: its database loses commits."""
-    with Pipeline(tmp_path_factory.mktemp("fallen")) as running:
-        yield running
+@pytest.fixture
+def works(pipeline: Pipeline) -> Iterator[Pipeline]:
+    """The pipeline, which works again when a test has failed half-way."""
+    yield pipeline
+    if pipeline.streaming.process.poll() is not None:
+        _start_over(pipeline)
 
 
 def _defects(pipeline: Pipeline) -> dict[str, int]:
     report = pipeline.verify()
     return {name: getattr(report, name) for name in DEFECTS}
-
-
-def _holds(connection: Connection, query: str) -> bool:
-    with connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        (answer,) = cursor.fetchone() or (False,)
-    return bool(answer)
 
 
 @contextmanager
@@ -54,103 +52,96 @@ def _held(pipeline: Pipeline, lock: str) -> Iterator[None]:
         pipeline: The pipeline.
         lock: Takes the lock.
     """
-    waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
     with closing(pipeline.connect()) as holding, holding.cursor() as cursor:
         cursor.execute(lock)
         pipeline.generate()
-        with closing(pipeline.connect()) as looking:
-            wait_until(lambda: _holds(looking, waits), "the batch waits")
+        wait_until(lambda: pipeline.count(_WAITING) > 0, "the batch waits")
         yield
 
 
-_HOLD_TASKS = "LOCK TABLE mart.dim_user IN EXCLUSIVE MODE"
-_HOLD_CLOSE = "SELECT FROM ops.progress WHERE query = 'events' FOR UPDATE"
-
-
-def _stored(pipeline: Pipeline) -> int:
-    with closing(pipeline.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM raw.events")
-        (count,) = cursor.fetchone() or (0,)
-    return int(count)
-
-
-def _start_over(pipeline: Pipeline) -> str:
-    """Wait until the stream has ended, do what its last line advises, and return that."""
-    ended = pipeline.streaming
-    wait_until(lambda: ended.process.poll() is not None, "the stream ends")
-    pipeline._running.remove(ended)
-    said = ended.log_file.read_text(encoding="utf-8").splitlines()[-1]
+def _start_over(pipeline: Pipeline) -> None:
+    """Do what a stream advises that is ahead of its database: start without the checkpoint."""
     shutil.rmtree(pipeline.state.folder("checkpoints") / "events")
     pipeline.resume()
-    return said
 
 
-def test_lost_tasks_are_run_again(own: Pipeline, tmp_path: Path) -> None:
+def _last_words(pipeline: Pipeline) -> str:
+    """Wait until the stream has ended by an error, and return its last line."""
+    assert pipeline.wait_until_stream_ends("the stream refuses") == 1
+    return pipeline.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_lost_tasks_are_run_again(works: Pipeline, tmp_path: Path) -> None:
     """Rows that are lost between the tasks' commit and the batch's close are written again."""
-    own.drain(own.generate(_FEW))
-    copy = keep_database(own, tmp_path)
-    known = _stored(own)
-    with _held(own, _HOLD_CLOSE):
-        assert _stored(own) > known, "the tasks are done"
-        fall_back(own, copy)
+    works.drain(works.generate(_FEW))
+    copy = keep_database(works, tmp_path)
+    known = works.count(_STORED)
+    with _held(works, _HOLD_CLOSE):
+        assert works.count(_STORED) > known, "the tasks are done"
+        fall_back(works, copy)
 
-    own.drain()
+    works.drain()
 
-    assert "is run again" in own.streaming.log_file.read_text(encoding="utf-8")
-    assert own.streaming.process.poll() is None
-    assert _defects(own) == dict.fromkeys(DEFECTS, 0)
+    assert "the batch is run again" in works.streaming.log_file.read_text(encoding="utf-8")
+    assert works.streaming.process.poll() is None
+    assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-def test_lost_batch_is_noticed_when_idle(own: Pipeline, tmp_path: Path) -> None:
+def test_lost_batch_is_noticed_when_idle(works: Pipeline, tmp_path: Path) -> None:
     """Batches that are lost after they were closed end the stream, also if no record comes."""
-    own.drain(own.generate(_FEW))
-    copy = keep_database(own, tmp_path)
-    own.drain(own.generate())
-    fall_back(own, copy)
+    works.drain(works.generate(_FEW))
+    copy = keep_database(works, tmp_path)
+    works.drain(works.generate())
+    fall_back(works, copy)
 
-    said = _start_over(own)
-    own.drain()
+    said = _last_words(works)
+    _start_over(works)
+    works.drain()
 
-    assert "error: the database lacks batch" in said
+    assert said.startswith("error: the database lacks batch")
     assert "a standby without the last commits has taken over" in said
-    assert _defects(own) == dict.fromkeys(DEFECTS, 0)
+    assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-def test_lost_batch_is_noticed_by_tasks(own: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_lost_batch_is_noticed_by_tasks(works: Pipeline, tmp_path: Path) -> None:
     """A batch under way does not write on in a database that has lost the batches before."""
-    own.drain(own.generate(_FEW))
-    copy = keep_database(own, tmp_path)
-    own.drain(own.generate(_FEW))
-    with _held(own, _HOLD_TASKS):
-        fall_back(own, copy)
+    works.drain(works.generate(_FEW))
+    copy = keep_database(works, tmp_path)
+    works.drain(works.generate(_FEW))
+    with _held(works, _HOLD_TASKS):
+        fall_back(works, copy)
 
-    said = _start_over(own)
-    own.drain()
+    said = _last_words(works)
+    _start_over(works)
+    works.drain()
 
-    assert "error: the database lacks batch" in said
-    assert _defects(own) == dict.fromkeys(DEFECTS, 0)
+    assert said.startswith("error: the database lacks batch")
+    assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-def test_lost_batch_is_refused_at_start(own: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_lost_batch_is_refused_at_start(works: Pipeline, tmp_path: Path) -> None:
     """A stream that was stopped meanwhile does not start behind its checkpoint."""
-    own.drain(own.generate(_FEW))
-    copy = keep_database(own, tmp_path)
-    own.drain(own.generate(_FEW))
-    own.halt()
-    fall_back(own, copy)
-    own.launch({"TRIGGER_MILLISECONDS": "501"})
+    works.drain(works.generate(_FEW))
+    copy = keep_database(works, tmp_path)
+    works.drain(works.generate(_FEW))
+    works.halt()
+    fall_back(works, copy)
 
-    said = _start_over(own)
-    own.drain()
+    works.launch(_SOME_SETTING)
+    said = _last_words(works)
+    _start_over(works)
+    works.drain()
 
-    assert "error: the database lacks batch" in said
-    assert _defects(own) == dict.fromkeys(DEFECTS, 0)
+    assert said.startswith("error: the database lacks batch")
+    assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-def test_gap_is_not_stored(own: Pipeline) -> None:
+def test_gap_is_not_stored(works: Pipeline) -> None:
     """Offsets are noted only where what is stored ends."""
     task = BatchTask(
-        settings=writer_settings(own),
+        settings=writer_settings(works),
         query="events",
         checkpoint_id=str(UUID(int=1)),
         batch_id=7,
@@ -161,7 +152,7 @@ def test_gap_is_not_stored(own: Pipeline) -> None:
     )
 
     with (
-        closing(own.connect()) as connection,
+        closing(works.connect()) as connection,
         connection.cursor() as cursor,
         pytest.raises(DatabaseBehindCheckpoint, match="lacks batch 6"),
     ):

@@ -36,10 +36,7 @@ def remake_topic(pipeline: Pipeline) -> None:
 def read_from_the_beginning(pipeline: Pipeline) -> None:
     """Do what the refusal advises: remove the checkpoint, and empty ``ops.batches``."""
     shutil.rmtree(pipeline.state.folder("checkpoints") / "events")
-    connection = pipeline.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute("DELETE FROM ops.batches")
-    connection.close()
+    pipeline.change("DELETE FROM ops.batches")
 
 
 def keep_logs(pipeline: Pipeline, folder: Path) -> None:

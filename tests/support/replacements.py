@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FallBack", "RemakeTopic"]
 
+_STORED = "SELECT count(*) FROM raw.events"
 _ENDING = (
     # What Spark's own parts say when the query ends; our lines have another date.
     r"^\d\d/\d\d/\d\d [\d:]+ ERROR \w+",
@@ -46,15 +47,14 @@ class RemakeTopic:
     def do(self, stage: Stage) -> None:
         """Part the stream from Kafka meanwhile, see it refuse the topic, and read it all."""
         pipeline = stage.pipeline
-        running, since = pipeline.streaming, end_of(stage, "streaming")
+        since = end_of(stage, "streaming")
         pipeline.kafka_proxy.part()
         remake_topic(pipeline)
         stage.watch.begins.update({at: 0 for at in stage.watch.begins if at[0] == EVENTS.name})
         self.load.do(stage)
         wait_until(lambda: pipeline.generator.process.poll() == 0, "the topic is filled")
         pipeline.kafka_proxy.heal()
-        wait_until(lambda: running.process.poll() is not None, "the stream ends")
-        pipeline._running.remove(running)
+        assert pipeline.wait_until_stream_ends("the stream refuses") == 1
         assert said(stage, "streaming", "it was deleted and created again", since)
         read_from_the_beginning(pipeline)
         recover(stage, pipeline.last_batch(), pipeline.resume)
@@ -84,24 +84,14 @@ class FallBack:
         copy = keep_database(pipeline, pipeline.state.root)
         wanted = pipeline.last_batch() + self.batches
         wait_until(lambda: pipeline.last_batch() >= wanted, "batches are committed")
-        lost = _stored(pipeline)
+        stored = pipeline.count(_STORED)
         fall_back(pipeline, copy)
         shutil.rmtree(copy)
-        stage.figures.shown = f"{lost - _stored(pipeline)} committed events lost, and read again"
+        lost = stored - pipeline.count(_STORED)
+        stage.figures.shown = f"{lost} committed events lost, and read again"
         recover(stage, pipeline.last_batch(), lambda: self._resume(pipeline))
 
     def _resume(self, pipeline: Pipeline) -> None:
-        ended = pipeline.streaming
-        wait_until(lambda: ended.process.poll() is not None, "the stream ends by name")
-        pipeline._running.remove(ended)
+        assert pipeline.wait_until_stream_ends("the stream refuses") == 1
         shutil.rmtree(pipeline.state.folder("checkpoints") / "events")
         pipeline.resume()
-
-
-def _stored(pipeline: Pipeline) -> int:
-    connection = pipeline.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM raw.events")
-        (count,) = cursor.fetchone() or (0,)
-    connection.close()
-    return int(count)
