@@ -6,6 +6,7 @@ Owns the copies. It is what a standby without the last commits looks like to the
 from __future__ import annotations
 
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ __all__ = ["fall_back", "keep_database"]
 def keep_database(pipeline: Pipeline, folder: Path) -> Path:
     """Copy the database as it is now, and return the copy; the server is away for a moment."""
     copy = folder / "standby"
+    copy.mkdir()
     pipeline.kill_postgres()
-    shutil.copytree(pipeline.state.folder("postgres"), copy, symlinks=True)
+    _copy(pipeline.state.folder("postgres"), copy)
     pipeline.restart_postgres()
     return copy
 
@@ -31,5 +33,10 @@ def fall_back(pipeline: Pipeline, copy: Path) -> None:
     pipeline.kill_postgres()
     for path in present.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.copytree(copy, present, symlinks=True, dirs_exist_ok=True)
+    _copy(copy, present)
     pipeline.restart_postgres()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what is in a folder, with its owners: for root the server is another user's process."""
+    subprocess.run(["/bin/cp", "-a", f"{source}/.", str(target)], check=True)
