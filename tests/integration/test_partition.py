@@ -223,16 +223,6 @@ def test_rebuild_waits_for_a_drop(database: Database) -> None:
     assert database.ask("SELECT sum(events) FROM mart.visits") == (1,)
 
 
-def test_event_of_dropped_day_is_stored(database: Database) -> None:
-    """A worker remembers which days have a table; one of them may be gone."""
-    records = _records()
-    late = json.dumps(json.loads(records[0]) | {"event_id": str(uuid4())}).encode()
-    with batch_process() as pool:
-        pool.submit(write_batch, database.settings, records).result()
-        assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
-        assert pool.submit(write_batch, database.settings, [late], 1).result()["stored"] == 1
-
-
 def test_boards_keep_dropped_days(database: Database) -> None:
     """A visit with a pause is two by the 30-minute rule, also when nobody can look any more."""
     visit = sample_event("view_item") | {"session_id": str(uuid4())}

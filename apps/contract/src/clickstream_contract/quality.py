@@ -122,6 +122,7 @@ QUALITY_RULES: tuple[QualityRule, ...] = (
         RejectReason.FUTURE_TIME,
         f"Not more than {TOLERATED_SECONDS} s after Kafka got the record.",
     ),
+    _reject("event_time", RejectReason.DAY_DROPPED, "Of a day that retention has not dropped."),
     _flag(
         "event_time",
         FlagReason.LATE,

@@ -78,3 +78,5 @@ class RejectReason(Enum):
     """A number is too small or too large, a text too long, a time before the year 2000."""
     FUTURE_TIME = "future_time"
     """The event is dated in the future: it must not move the watermark."""
+    DAY_DROPPED = "day_dropped"
+    """Retention has dropped the event's day: whether it was stored before, nothing can say."""

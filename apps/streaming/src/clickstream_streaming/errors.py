@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from clickstream_streaming.core.log_positions import LogPosition
@@ -23,6 +24,7 @@ __all__ = [
     "DatabaseBehindCheckpoint",
     "DatabaseNotMigrated",
     "DatabaseUnreachable",
+    "DaysDropped",
     "LogDiverged",
     "QueryFailed",
     "RecordsGone",
@@ -45,8 +47,8 @@ def _read_again(folder: Path) -> str:
     return (
         f"To read what is there, remove {folder} and, as the owner of the database, empty"
         " ops.batches: reading then begins with the oldest record there is, and clickstream verify"
-        " says what is lost. What is stored is not stored twice; but days that were dropped from"
-        " raw.events are known no more, so let Kafka keep no records of them"
+        " says what is lost. What is stored is not stored twice, and events of days that retention"
+        " has dropped are rejected"
     )
 
 
@@ -153,6 +155,23 @@ class DatabaseUnreachable(StreamingError):
         super().__init__(
             f"cannot connect to PostgreSQL at {address}: {' '.join(reason.split())}; check"
             " CLICKSTREAM_STREAMING_POSTGRES_* and the password file"
+        )
+
+
+class DaysDropped(StreamingError):
+    """A day was dropped while a batch with events of that day was under way.
+
+    Attributes:
+        before: All days before it are dropped.
+    """
+
+    def __init__(self, before: datetime) -> None:
+        """Keep the field and build the text."""
+        self.before = before
+        super().__init__(
+            f"days before {before:%Y-%m-%d} were dropped while a batch with events of these days"
+            " was under way; nothing is lost, start the stream again. The stream drops days"
+            " itself between two batches: leave ops.drop_event_partitions to it"
         )
 
 

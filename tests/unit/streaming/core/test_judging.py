@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, MAX_EVENT_BYTES
@@ -54,6 +55,7 @@ def _same(one: Judged, other: Judged) -> bool:
         one.events.equals(other.events)
         and one.rejects.equals(other.rejects)
         and one.ledger.equals(other.ledger)
+        and one.expired.equals(other.expired)
     )
 
 
@@ -427,3 +429,19 @@ def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[st
     stored = judge(records_of(values)).events["items"].to_pylist()
 
     assert [text and json.loads(text) for text in stored] == [None, lines, None, others]
+
+
+def test_event_of_dropped_day_is_told_apart() -> None:
+    """It is a reject with all it held, and its number is known; what is unfit beside has none."""
+    old = changed(event_time="2026-08-31T23:59:59.999Z", shard=2, shard_seq=77)
+    unfit = changed(event_time="2026-08-31T23:59:59.999Z", city="")
+    kept = changed(event_time="2026-09-01T00:00:00.000Z")
+
+    judged = judge(records_of([old, unfit, kept]), kept_since=np.datetime64("2026-09-01", "us"))
+
+    assert judged.rejects["reason"].to_pylist() == ["day_dropped", "out_of_range"]
+    assert judged.rejects["payload"][0].as_py() == old
+    assert _offsets(judged.events) == [2]
+    assert judged.expired.select(["shard", "shard_seq"]).to_pylist() == [
+        {"shard": 2, "shard_seq": 77}
+    ]

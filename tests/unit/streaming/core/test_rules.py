@@ -39,6 +39,7 @@ def _columns(
     *,
     may_hold_nul: bool = True,
     wrong_texts: list[bool] | None = None,
+    kept_since: np.datetime64 | None = None,
 ) -> Columns:
     objects = parse(pa.array(values, pa.binary()), fields).objects
     assert objects.num_rows == len(values), "every record can be read"
@@ -47,6 +48,7 @@ def _columns(
         np.array([ARRIVED.replace(tzinfo=None)] * len(values), "datetime64[us]"),
         np.array(wrong_texts or [False] * len(values)),
         may_hold_nul=may_hold_nul,
+        kept_since=kept_since,
     )
 
 
@@ -107,6 +109,7 @@ def test_reasons_have_an_order() -> None:
         RejectReason.OUT_OF_RANGE,
         RejectReason.FUTURE_TIME,
         RejectReason.WRONG_TYPE,
+        RejectReason.DAY_DROPPED,
     ]
     assert [rule.name for rule in LEDGER_RULES] == [
         "record.bad_encoding",
@@ -208,6 +211,18 @@ def test_times_begin_in_2000(name: str, text: str, reason: str | None) -> None:
 def test_event_time_may_lead_by_5_seconds(text: str, expected: list[str]) -> None:
     """More than five seconds after Kafka got the record is the future."""
     assert _broken_by(changed(event_time=text)) == expected
+
+
+def test_dropped_day_is_rejected() -> None:
+    """An event before the first day that retention has kept is rejected, one of that day is not."""
+    moments = ("2026-08-31T23:59:59.999Z", "2026-09-01T00:00:00.000Z")
+    values = [changed(event_time=moment) for moment in moments]
+    mark = np.datetime64("2026-09-01", "us")
+
+    found = _broken(EVENT_RULES, _columns(values, kept_since=mark))
+
+    assert found == [["event_time.day_dropped"], []]
+    assert _broken(EVENT_RULES, _columns(values)) == [[], []]
 
 
 @pytest.mark.parametrize(

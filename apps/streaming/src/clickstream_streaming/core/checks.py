@@ -95,19 +95,27 @@ _ACCOUNTED = """accounted AS (
     FROM ops.ledger GROUP BY run_id, shard
 )"""
 
-# Numbers that are there, below the last one acknowledged, and how many there should be.
+# Numbers that are there, below the last one acknowledged, and how many there should be. A number
+# that was dropped counts once, also if an event with it is stored. Only numbers below the last
+# dropped one are looked for among them: what is dropped in pieces may be large.
 _LOST = f"""
-WITH {_ACCOUNTED}, stored AS (
+WITH {_ACCOUNTED}, dropped AS MATERIALIZED (
+    SELECT run_id, shard, dropped_numbers AS numbers, upper(dropped_numbers) AS until
+    FROM ops.shards WHERE NOT isempty(dropped_numbers)
+), stored AS (
     SELECT raw.run_id, raw.shard, count(DISTINCT raw.shard_seq) AS numbers
     FROM raw.events AS raw INNER JOIN accounted USING (run_id, shard)
+    LEFT JOIN dropped USING (run_id, shard)
     WHERE raw.shard_seq BETWEEN 1 AND accounted.shard_seq
+        AND CASE WHEN raw.shard_seq < dropped.until
+            THEN NOT raw.shard_seq <@ dropped.numbers ELSE true END
     GROUP BY raw.run_id, raw.shard
 )
 SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing)
 FROM (
     SELECT run_id, shard,
         accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0)
-            - coalesce(known.dropped_events, 0) AS missing
+            - coalesce(known.dropped_events + known.expired_events, 0) AS missing
     FROM accounted
     LEFT JOIN stored USING (run_id, shard)
     LEFT JOIN ops.shards AS known USING (run_id, shard)

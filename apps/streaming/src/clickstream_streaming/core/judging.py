@@ -20,7 +20,13 @@ from clickstream_contract.topics import LEDGER, RejectReason
 
 from clickstream_streaming.core.forms import containing
 from clickstream_streaming.core.parsing import parse
-from clickstream_streaming.core.rules import EVENT_RULES, FLAG_RULES, LEDGER_RULES, Columns
+from clickstream_streaming.core.rules import (
+    DAY_DROPPED,
+    EVENT_RULES,
+    FLAG_RULES,
+    LEDGER_RULES,
+    Columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +54,14 @@ _EVENTS = pa.schema(
     ]
 )
 _LEDGER = pa.schema([("ledger", pa.string())])
+_EXPIRED = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("shard", pa.int32()),
+        ("simulation", pa.string()),
+        ("shard_seq", pa.int64()),
+    ]
+)
 _REJECTED = pa.schema(
     [
         ("topic", pa.string()),
@@ -64,7 +78,7 @@ _REJECTED = pa.schema(
 
 @dataclass(frozen=True)
 class Judged:
-    """What some records are; each of them is in exactly one of the tables.
+    """What some records are; each of them is an event, a reject or a ledger record.
 
     Attributes:
         events: The event's fields in order, times as such and an order's lines as JSON; then
@@ -72,11 +86,14 @@ class Judged:
         rejects: Topic, ``kafka_partition``, ``kafka_offset``, ``kafka_timestamp``, ``reason``,
             ``detail`` (the field, or empty), ``key`` and ``payload``.
         ledger: One column ``ledger``, JSON.
+        expired: Of the rejects whose day retention has dropped: which event it was, by ``run_id``,
+            ``shard``, ``simulation`` and ``shard_seq``.
     """
 
     events: pa.Table
     rejects: pa.Table
     ledger: pa.Table
+    expired: pa.Table
 
     @classmethod
     def joined(cls, parts: Sequence[Judged]) -> Judged:
@@ -85,12 +102,14 @@ class Judged:
             pa.concat_tables([part.events for part in parts]),
             pa.concat_tables([part.rejects for part in parts]),
             pa.concat_tables([part.ledger for part in parts]),
+            pa.concat_tables([part.expired for part in parts]),
         )
 
 
 def judge(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed] = parse,
+    kept_since: np.datetime64 | None = None,
 ) -> Judged:
     """Check records of the events' and the ledger's topic.
 
@@ -98,13 +117,19 @@ def judge(
         records: What Spark's Kafka source gives, all of one topic: key, value, topic, partition,
             offset, timestamp.
         read: How texts are read.
+        kept_since: Retention has dropped all days before; ``None`` if it has dropped none.
     """
     if not records.num_rows:
-        return Judged(_EVENTS.empty_table(), _REJECTED.empty_table(), _LEDGER.empty_table())
+        return Judged(
+            _EVENTS.empty_table(),
+            _REJECTED.empty_table(),
+            _LEDGER.empty_table(),
+            _EXPIRED.empty_table(),
+        )
     is_ledger = records.column("topic")[0].as_py() == LEDGER.name
     return Judged.joined(
         [
-            _judge_chunk(records.slice(at, _CHUNK), read, is_ledger=is_ledger)
+            _judge_chunk(records.slice(at, _CHUNK), read, kept_since, is_ledger=is_ledger)
             for at in range(0, records.num_rows, _CHUNK)
         ]
     )
@@ -113,6 +138,7 @@ def judge(
 def _judge_chunk(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed],
+    kept_since: np.datetime64 | None,
     *,
     is_ledger: bool,
 ) -> Judged:
@@ -126,6 +152,7 @@ def _judge_chunk(
         arrived[parsed.rows],
         parsed.wrong_texts,
         may_hold_nul=containing(values, _NUL) is not None,
+        kept_since=kept_since,
     )
     rules = LEDGER_RULES if is_ledger else EVENT_RULES
     verdicts = _first_broken(rules, columns)
@@ -136,9 +163,14 @@ def _judge_chunk(
         reasons[int(parsed.rows[place])] = (rule.reason, rule.field)
     rejects = _rejects(records, reasons)
     if is_ledger:
-        return Judged(_EVENTS.empty_table(), rejects, _ledger(parsed.objects, fine))
+        ledger = _ledger(parsed.objects, fine)
+        return Judged(_EVENTS.empty_table(), rejects, ledger, _EXPIRED.empty_table())
+    expired = np.flatnonzero(verdicts == rules.index(DAY_DROPPED))
     return Judged(
-        _events(columns, fine, records, parsed.rows[fine]), rejects, _LEDGER.empty_table()
+        _events(columns, fine, records, parsed.rows[fine]),
+        rejects,
+        _LEDGER.empty_table(),
+        _expired(columns, expired),
     )
 
 
@@ -233,6 +265,13 @@ def _rejects(records: pa.RecordBatch, reasons: dict[int, tuple[RejectReason, str
         },
         _REJECTED,
     )
+
+
+def _expired(columns: Columns, rows: np.ndarray) -> pa.Table:
+    """Return which events they are."""
+    if not len(rows):
+        return _EXPIRED.empty_table()
+    return pa.table({name: columns[name].take(pa.array(rows)) for name in _EXPIRED.names}, _EXPIRED)
 
 
 def _ledger(objects: pa.RecordBatch, fine: np.ndarray) -> pa.Table:

@@ -32,7 +32,7 @@ from clickstream_streaming.core.forms import are_uuids, moments, truths
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["EVENT_RULES", "FLAG_RULES", "LEDGER_RULES", "Columns", "Rule"]
+__all__ = ["DAY_DROPPED", "EVENT_RULES", "FLAG_RULES", "LEDGER_RULES", "Columns", "Rule"]
 
 _EARLIEST = np.datetime64("2000-01-01T00:00:00", "us")
 _SECOND = np.timedelta64(1, "s")
@@ -59,6 +59,7 @@ class Columns:
             Not the wall clock of the batch: a record read again must meet the same verdict.
         wrong_texts: Mask: a field that should be text is not.
         may_hold_nul: Whether the character NUL may stand in a text.
+        kept_since: Retention has dropped all days before; ``None`` if it has dropped none.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Columns:
         wrong_texts: np.ndarray,
         *,
         may_hold_nul: bool,
+        kept_since: np.datetime64 | None = None,
     ) -> None:
         self.objects = objects
         self.arrived = arrived
         self.wrong_texts = wrong_texts
         self.may_hold_nul = may_hold_nul
+        self.kept_since = kept_since
         self._moments: dict[str, pa.TimestampArray] = {}
 
     def __getitem__(self, name: str) -> pa.Array:
@@ -193,6 +196,12 @@ def _future(columns: Columns) -> np.ndarray:
     return columns.times("event_time") > columns.arrived + TOLERATED_SECONDS * _SECOND
 
 
+def _day_dropped(columns: Columns) -> np.ndarray | None:
+    if columns.kept_since is None:
+        return None
+    return columns.times("event_time") < columns.kept_since
+
+
 def _bad_lines(columns: Columns) -> np.ndarray | None:
     """Say which orders have no line, one that is not all there or unfit, or a product twice."""
     items = columns["items"]
@@ -261,6 +270,9 @@ def _worthless_order(columns: Columns) -> np.ndarray:
 _NUL = Rule("", RejectReason.BAD_ENCODING, _holds_nul)
 _NO_TEXT = Rule("", RejectReason.WRONG_TYPE, _wrong_text)
 
+DAY_DROPPED = Rule("event_time", RejectReason.DAY_DROPPED, _day_dropped)
+"""The last one: a record that breaks it is an event in every other respect."""
+
 EVENT_RULES: tuple[Rule, ...] = (
     _NUL,
     *sorted(
@@ -272,6 +284,7 @@ EVENT_RULES: tuple[Rule, ...] = (
         key=lambda rule: _REASONS.index(rule.reason),
     ),
     _NO_TEXT,
+    DAY_DROPPED,
 )
 """What rejects an event."""
 

@@ -32,12 +32,15 @@ from clickstream_streaming.core.marts import (
 __all__ = [
     "CLOSE_RUNS",
     "COLUMN_TYPES",
+    "COUNT_EXPIRED",
     "COUNT_LATE",
     "CREATE_STAGES",
     "EVENT_STEPS",
     "FIND_KNOWN",
     "FORGET_KNOWN",
     "FRESH_COLUMNS",
+    "HOLD_DAYS",
+    "KEPT_SINCE",
     "LEDGER_STEPS",
     "NOTE_PROGRESS",
     "RAW_COLUMNS",
@@ -324,6 +327,26 @@ ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.reco
 )
 """What becomes of records that are no events."""
 
+KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
+"""Retention has dropped all days before; no row, if it has dropped none."""
+
+HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
+"""Let no day be dropped until the transaction ends. After the claim, as a rebuild does it."""
+
+COUNT_EXPIRED = """
+INSERT INTO ops.shards AS known (run_id, shard, simulation, dropped_numbers, expired_events)
+SELECT run_id, shard, min(simulation), range_agg(int8range(number, number + 1)),
+    count(DISTINCT number)
+FROM unnest(%(run_id)s::uuid[], %(shard)s::integer[], %(simulation)s::text[],
+    %(shard_seq)s::bigint[]) AS expired (run_id, shard, simulation, number)
+GROUP BY run_id, shard ORDER BY run_id, shard
+ON CONFLICT (run_id, shard) DO UPDATE SET
+    dropped_numbers = known.dropped_numbers + excluded.dropped_numbers,
+    expired_events = known.expired_events
+        + ops.count_numbers(excluded.dropped_numbers - known.dropped_numbers)
+"""
+"""An event that was stored before its day was dropped is counted already, by its number."""
+
 _STORE_LEDGER = f"""
 INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
 SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
@@ -412,7 +435,8 @@ WITH ended AS (
     SELECT run_id
     FROM ended INNER JOIN ops.shards AS shards USING (run_id) LEFT JOIN lost USING (run_id, shard)
     GROUP BY run_id
-    HAVING bool_and(shards.end_shard_seq = shards.stored_events + coalesce(lost.events, 0))
+    HAVING bool_and(shards.end_shard_seq
+        = shards.stored_events + shards.expired_events + coalesce(lost.events, 0))
 )
 UPDATE ops.runs SET closed_at = clock_timestamp()
 FROM drained WHERE runs.run_id = drained.run_id

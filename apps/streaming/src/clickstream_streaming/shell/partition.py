@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import psycopg2
@@ -28,12 +28,15 @@ from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
     COLUMN_TYPES,
+    COUNT_EXPIRED,
     COUNT_LATE,
     CREATE_STAGES,
     EVENT_STEPS,
     FIND_KNOWN,
     FORGET_KNOWN,
     FRESH_COLUMNS,
+    HOLD_DAYS,
+    KEPT_SINCE,
     LEDGER_STEPS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
@@ -46,12 +49,13 @@ from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
     DatabaseUnreachable,
+    DaysDropped,
 )
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import connect, copy_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -69,6 +73,8 @@ __all__ = [
     "timestamp",
     "write_partition",
 ]
+
+_Result = TypeVar("_Result")
 
 _LOG = logging.getLogger(__name__)
 
@@ -173,25 +179,30 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     """
     began = time.monotonic()
     _settle_in()
-    read = _read(batches)
+    kept_since = _patiently(task, lambda: _kept_since(task))
+    read = _read(batches, kept_since)
     if read is None:
         return
     read_seconds = time.monotonic() - began
+    outcome = _patiently(task, lambda: _write(task, read))
+    outcome.read_seconds = read_seconds
+    outcome.write_seconds = time.monotonic() - began - read_seconds
+    _fail(task, "after_sink_commit")
+    yield pa.RecordBatch.from_pydict({"outcome": [json.dumps(vars(outcome))]})
+
+
+def _patiently(task: BatchTask, work: Callable[[], _Result]) -> _Result:
+    """Return what work gives; while the database is away, it is done again."""
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     while True:
         try:
-            outcome = _write(task, read)
-            break
+            return work()
         except _WRITE_AGAIN as error:
             _forget_connection()
             if time.monotonic() > deadline:
                 raise
             _LOG.warning("batch %d of %s is tried again: %s", task.batch_id, task.query, error)
             time.sleep(_RETRY_SECONDS)
-    outcome.read_seconds = read_seconds
-    outcome.write_seconds = time.monotonic() - began - read_seconds
-    _fail(task, "after_sink_commit")
-    yield pa.RecordBatch.from_pydict({"outcome": [json.dumps(vars(outcome))]})
 
 
 @cache
@@ -212,6 +223,7 @@ class _Read:
         rows: Records.
         arrived_at: When Kafka got the last record, Unix seconds.
         judged: What the records are.
+        kept_since: Retention had dropped all days before, when they were judged.
     """
 
     topic: str
@@ -219,10 +231,12 @@ class _Read:
     rows: int
     arrived_at: float
     judged: Judged
+    kept_since: datetime | None
 
 
-def _read(batches: Iterable[pa.RecordBatch]) -> _Read | None:
+def _read(batches: Iterable[pa.RecordBatch], kept_since: datetime | None) -> _Read | None:
     """Judge records as they come; only what they are is kept, not their bytes."""
+    mark = None if kept_since is None else np.datetime64(kept_since.replace(tzinfo=None), "us")
     parts, rows, arrived_at = [], 0, 0.0
     topic, partition = "", 0
     for batch in batches:
@@ -230,8 +244,25 @@ def _read(batches: Iterable[pa.RecordBatch]) -> _Read | None:
             topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
             rows += batch.num_rows
             arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
-            parts.append(judge(batch))
-    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts)) if parts else None
+            parts.append(judge(batch, kept_since=mark))
+    if not parts:
+        return None
+    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts), kept_since)
+
+
+def _kept_since(task: BatchTask) -> datetime | None:
+    """Return the day before which retention has dropped all days; ``None`` if it has not."""
+    with _connected(task) as connection, connection.cursor() as cursor:
+        cursor.execute(KEPT_SINCE)
+        row: tuple[datetime] | None = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _connected(task: BatchTask) -> Connection:
+    """Return the connection that this process keeps."""
+    if _Connections.open is None:
+        _Connections.open = connect(task.settings)
+    return _Connections.open
 
 
 def _write(task: BatchTask, read: _Read) -> Outcome:
@@ -251,9 +282,7 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         read_seconds=0.0,
         write_seconds=0.0,
     )
-    if _Connections.open is None:
-        _Connections.open = connect(task.settings)
-    connection = _Connections.open
+    connection = _connected(task)
     events = read.judged.events
     if events.num_rows:
         # Of known ones too: who has stored them may have died before the batch was closed.
@@ -265,6 +294,7 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         if not _claim(cursor, task, topic, partition):
             outcome.is_repeated = True
             return outcome
+        _hold_days(cursor, read)
         fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
@@ -372,6 +402,21 @@ def _offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     }
 
 
+def _hold_days(cursor: Cursor, read: _Read) -> None:
+    """Let no day be dropped until the transaction ends.
+
+    Raises:
+        DaysDropped: A day of these events was dropped since they were judged.
+    """
+    cursor.execute(HOLD_DAYS)
+    (kept_since,) = cursor.fetchone() or (None,)
+    events = read.judged.events
+    if kept_since == read.kept_since or kept_since is None or not events.num_rows:
+        return
+    if _unix_seconds(events["event_time"]).min() < kept_since.timestamp():
+        raise DaysDropped(kept_since)
+
+
 def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.Table, BinaryRows]:
     """Put the events that are new into ``fresh``; of two with the same id the first counts.
 
@@ -412,6 +457,8 @@ def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
         copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:
             cursor.execute(step)
+    if judged.expired.num_rows:
+        cursor.execute(COUNT_EXPIRED, judged.expired.to_pydict())
     if judged.ledger.num_rows:
         ledger = BinaryRows(judged.ledger, COLUMN_TYPES)
         copy_rows(cursor, "told", ledger, judged.ledger.column_names)
