@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date
     from pathlib import Path
 
     from clickstream_streaming.core.log_positions import LogPosition
@@ -57,15 +57,15 @@ class BatchRowsLost(StreamingError):
 
     Attributes:
         batch_id: The batch.
-        partitions: Topics and partitions whose rows are lost.
+        partitions: Topics and partitions whose rows are lost, as ``topic/partition``.
     """
 
-    def __init__(self, batch_id: int, partitions: list[tuple[str, int]]) -> None:
+    def __init__(self, batch_id: int, partitions: list[str]) -> None:
         """Keep the fields and build the text."""
         self.batch_id, self.partitions = batch_id, partitions
-        shown = ", ".join(f"{topic}/{number}" for topic, number in partitions)
         super().__init__(
-            f"the database has lost what was committed of batch {batch_id} ({shown}): a standby"
+            f"the database has lost what was committed of batch {batch_id}"
+            f" ({', '.join(partitions)}): a standby"
             " without the last commits has taken over, or an older state was put back; the batch"
             " is run again. Let a commit wait for the standby (synchronous_standby_names)"
         )
@@ -165,11 +165,11 @@ class DaysDropped(StreamingError):
         before: All days before it are dropped.
     """
 
-    def __init__(self, before: datetime) -> None:
+    def __init__(self, before: date) -> None:
         """Keep the field and build the text."""
         self.before = before
         super().__init__(
-            f"days before {before:%Y-%m-%d} were dropped while a batch with events of these days"
+            f"days before {before} were dropped while a batch with events of these days"
             " was under way; nothing is lost, start the stream again. The stream drops days"
             " itself between two batches: leave ops.drop_event_partitions to it"
         )
@@ -180,13 +180,15 @@ class LogDiverged(StreamingError):
 
     Attributes:
         topic, partition: Where.
-        read: Up to where it was read, and in which leader epoch.
+        offset: The offset up to which, without it, it was read.
+        leader_epoch: In which leader epoch.
         folder: The checkpoint.
     """
 
     def __init__(self, topic: str, partition: int, read: LogPosition, folder: Path) -> None:
         """Keep the fields and build the text."""
-        self.topic, self.partition, self.read, self.folder = topic, partition, read, folder
+        self.topic, self.partition, self.folder = topic, partition, folder
+        self.offset, self.leader_epoch = read.offset, read.leader_epoch
         super().__init__(
             f"partition {partition} of the topic {topic} was read up to offset {read.offset} in"
             f" leader epoch {read.leader_epoch}, but its log leaves that epoch before this offset:"
@@ -250,7 +252,7 @@ class TopicRemade(StreamingError):
 
     def __init__(self, topic: str, topic_ids: tuple[str, str], folder: Path) -> None:
         """Keep the fields and build the text."""
-        self.topic, self.topic_ids, self.folder = topic, topic_ids, folder
+        self.topic, self.topic_ids, self.folder = topic, list(topic_ids), folder
         super().__init__(
             f"the topic {topic} has the id {topic_ids[1]}, but the one that was read had the id"
             f" {topic_ids[0]}: it was deleted and created again, and the offsets that come next"

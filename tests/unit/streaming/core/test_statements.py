@@ -12,6 +12,7 @@ from clickstream_streaming.core.marts import MARTS, TRAFFIC, USER_DAY, VISITS, M
 from clickstream_streaming.core.statements import (
     CLOSE_RUNS,
     COLUMN_TYPES,
+    COUNT_EXPIRED,
     COUNT_LATE,
     CREATE_STAGES,
     EVENT_STEPS,
@@ -214,14 +215,17 @@ def test_ledger_keeps_every_field() -> None:
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        (STORE_OFFSETS, OFFSETS_VALUES),
-        (STORED_ENDS, "query checkpoint_id batch_id"),
+        (STORE_OFFSETS,
+         ("query checkpoint_id batch_id topic partition from_offset until_offset topic_id"
+          " leader_epoch")),
         (STORED_END, "query checkpoint_id batch_id topic partition"),
+        (STORED_ENDS, "query checkpoint_id batch_id"),
+        (COUNT_EXPIRED, "run_id shard simulation shard_seq"),
         (NOTE_PROGRESS, "max_event_time watermark_seconds"),
         (CLOSE_RUNS, ""),
         (FIND_KNOWN, ""),
     ],
-    ids=["offsets", "stored ends", "stored end", "progress", "runs", "known events"],
+    ids=["offsets", "stored end", "stored ends", "expired", "progress", "runs", "known events"],
 )  # fmt: skip
 def test_values_are_bound(statement: str, values: str) -> None:
     """Values are placeholders, never text of a statement."""

@@ -162,7 +162,8 @@ def _note_offsets(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> N
     cursor.execute(STORED_ENDS, values)
     stored = {(topic, partition) for topic, partition, _ in cursor.fetchall()}
     if not written <= stored:
-        raise BatchRowsLost(task.batch_id, sorted(written - stored))
+        lost = [f"{topic}/{partition}" for topic, partition in sorted(written - stored)]
+        raise BatchRowsLost(task.batch_id, lost)
     for topic, partitions in task.offsets_until.items():
         for partition in sorted(partitions):
             if (topic, partition) not in stored:

@@ -414,7 +414,7 @@ def _hold_days(cursor: Cursor, read: _Read) -> None:
     if kept_since == read.kept_since or kept_since is None or not events.num_rows:
         return
     if _unix_seconds(events["event_time"]).min() < kept_since.timestamp():
-        raise DaysDropped(kept_since)
+        raise DaysDropped(kept_since.date())
 
 
 def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.Table, BinaryRows]:
