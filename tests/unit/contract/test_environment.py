@@ -40,8 +40,8 @@ def test_given_variables_are_read() -> None:
         (
             {"host": "x", "prot": "1"},
             (
-                "SHOP_PROT has the value '1'; it must be one of the known ones: SHOP_HOST, SHOP_MODE,"
-                " SHOP_PORT"
+                "SHOP_PROT has the value '1'; it must be one of the known ones: SHOP_HOST,"
+                " SHOP_MODE, SHOP_PORT"
             ),
         ),
         (
