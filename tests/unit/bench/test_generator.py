@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from uuid import UUID
 
 import pytest
 from clickstream_bench import generator
 from clickstream_bench.generator import _invented, _ours, _samples
+from clickstream_bench.shop import shop
 from clickstream_contract.events import EVENT_FIELDS
 from faker import Faker
+
+
+@pytest.fixture(autouse=True)
+def _small_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the shop have few visitors: making many takes seconds."""
+    monkeypatch.setattr(generator, "shop", partial(shop, users=2_000))
 
 
 def test_samples_are_events(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def test_batches_follow_each_other(tmp_path: Path) -> None:
 
 def test_records_are_as_spark_gives_them() -> None:
     """Each event is a record of its partition, at the next offset and its own time."""
-    simulator = Simulator(shop(rate={"eventsPerSecond": 1_000}), (0, 1), UUID(int=2))
+    simulator = Simulator(shop(rate={"eventsPerSecond": 1_000}, users=2_000), (0, 1), UUID(int=2))
     simulator.begin(_START)
     events = simulator.take_due(_START + 60, 20)
     encoded = simulator.encoder.encode(events, 0)

@@ -148,7 +148,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VOLUMES = {"configMap", "secret", "emptyDir"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(_LABEL, _SPEC, st.integers(1, 24))
 def test_specification_never_widens_rights(name: str, spec: dict[str, Any], workers: int) -> None:
     """Whatever it says, pods stay restricted, names legal, and image and command the operator's."""
