@@ -80,7 +80,7 @@ def test_empty_run_has_no_shares() -> None:
 def _report(lost: int = 0) -> VerificationReport:
     return VerificationReport(
         events_sent=1_001, events_acknowledged=1_001, events_stored=1_000, events_rejected=2,
-        planted_losses=0, lost=lost, duplicated=0, phantom=0, aggregate_mismatches=0,
+        planted_losses=0, lost=lost, duplicated=0, phantom=0, altered=0, aggregate_mismatches=0,
         session_mismatches=0, illegal_transitions=0, examples=("lost [red]x",) if lost else (),
         rejects=(RejectScore("schema", 2, 2, 1), RejectScore("future", 0, 0, 0)),
     )  # fmt: skip

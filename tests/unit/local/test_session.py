@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from clickstream_local.stack import Stack
     from psycopg2.extensions import connection as Connection
 
-_REPORT = VerificationReport(10, 10, 10, 0, 0, 0, 0, 0, 0, 0, 0, (), ())
+_REPORT = VerificationReport(10, 10, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, (), ())
 _CONNECTION = cast("Connection", None)
 
 

@@ -92,10 +92,9 @@ def mended_from(lines: Iterable[str]) -> list[Reject]:
         try:
             row = json.loads(line)
             text, coded = row.get("payload"), row.get("payload_base64")
+            payload: bytes | None = None if text is None else text.encode()
             if coded:
                 payload = b64decode(coded, validate=True)
-            else:
-                payload = None if text is None else text.encode()
             at = (str(row["topic"]), int(row["partition"]), int(row["offset"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RejectUnknown(f"line {number}", f"cannot be read: {error!r}") from None
