@@ -38,6 +38,7 @@ _DEFECTS = (
         "Steps that the journey does not know, and orders that are not their lines' sum.",
     ),
 )
+_WIDE_FIGURES = 3
 _LAST = "FROM ops.verifications ORDER BY verified_at DESC LIMIT 1"
 _CHOSEN = "simulation IN (${simulation:sqlstring})"
 
@@ -58,8 +59,16 @@ def integrity() -> Dashboard:
 
 def _zeros() -> list[Builder[Panel]]:
     panels = [
-        figure(title, text, SqlQuery(f"SELECT {name} AS value {_LAST}"), "short", red_from=1)
-        for name, title, text in _DEFECTS
+        figure(
+            title,
+            text,
+            SqlQuery(f"SELECT {name} AS value {_LAST}"),
+            "short",
+            # Seven figures fill a line of 24 columns.
+            width=4 if number < _WIDE_FIGURES else 3,
+            red_from=1,
+        )
+        for number, (name, title, text) in enumerate(_DEFECTS)
     ]
     history = SqlQuery(
         f"SELECT verified_at AS time, {', '.join(name for name, _, _ in _DEFECTS)}\n"

@@ -10,9 +10,9 @@ from clickstream_streaming.shell.verification import DEFECTS
 
 
 def test_rows_are_in_order() -> None:
-    """The six zeros come first, then the account of this moment, and rejects."""
+    """The seven zeros come first, then the account of this moment, and rejects."""
     assert list(rows_of("integrity")) == [
-        "Six zeros: the last verification", "The account at this moment",
+        "Seven zeros: the last verification", "The account at this moment",
         "Rejects against planted faults",
     ]  # fmt: skip
 
