@@ -32,9 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["Database", "DatabaseServer", "batch_process"]
 
 
+_SERVER = get_context("forkserver")
+_SERVER.set_forkserver_preload(["clickstream_streaming.shell.partition", "pyarrow"])
+"""Forks processes that need not import anything, as Spark's daemon does for its workers."""
+
+
 def batch_process() -> ProcessPoolExecutor:
     """Return a process that writes batches, as a worker of Spark's does."""
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(1, mp_context=_SERVER)
 
 
 @dataclass(frozen=True)
