@@ -163,7 +163,7 @@ def test_dropped_number_that_is_stored_counts_once(
 
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
     """Events that were judged before their day was dropped are not stored after it."""
-    read = partition._read([records_of(_events(_OLD, 1))], kept_since=None)
+    read = partition._read([records_of(_events(_OLD, 1))], lambda: None)
     assert read is not None
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")
     database.ask(_DROP)

@@ -120,6 +120,7 @@ class JavaKafka:
         settings: What each client was made with.
         closed: How many clients were closed.
         sought: Topic, partition, offset and epoch of each position that a consumer asked for.
+        known: Partitions whose leader the consumer knows.
     """
 
     logs: dict[str, dict[int, JavaLog]]
@@ -129,6 +130,7 @@ class JavaKafka:
     settings: list[dict[str, str]] = field(default_factory=list)
     closed: int = 0
     sought: list[tuple[str, int, int, int]] = field(default_factory=list)
+    known: list[_Partition] = field(default_factory=list)
 
     def spark(self) -> SparkSession:
         """Return a session whose JVM has this broker's clients."""
@@ -183,8 +185,13 @@ class JavaKafka:
     def assign(self, places: list[_Partition]) -> None:
         """Do nothing: a consumer here reads no record."""
 
+    def endOffsets(self, places: list[_Partition]) -> None:  # noqa: N802  Java's name
+        """Let the consumer know who leads the partitions."""
+        self.known = places
+
     def seek(self, place: _Partition, position: tuple[int, int]) -> None:
-        """Note the position."""
+        """Note the position; a consumer that knows no leader would not ask for its epoch."""
+        assert place in self.known
         self.sought.append((place.name, place.number, *position))
 
     def position(self, place: _Partition) -> int:

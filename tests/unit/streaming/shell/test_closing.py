@@ -134,7 +134,7 @@ def test_lost_share_is_named(scene: _Scene) -> None:
 
     with pytest.raises(BatchRowsLost) as caught:
         scene.close()
-    assert (caught.value.batch_id, caught.value.partitions) == (5, [(EVENTS.name, PARTITION)])
+    assert (caught.value.batch_id, caught.value.partitions) == (5, [f"{EVENTS.name}/{PARTITION}"])
     assert not scene.telemetry.is_ready
 
 

@@ -152,7 +152,8 @@ def test_offsets_are_claimed_first(worker: _Worker) -> None:
     claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
     written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
     assert claimed < written
-    assert worker.database.ends == ["commit", "commit"]  # the days' tables, then the rows
+    # Since when days are kept, the days' tables, then the rows.
+    assert worker.database.ends == ["commit", "commit", "commit"]
 
 
 def test_days_are_made_once(worker: _Worker) -> None:
@@ -334,7 +335,7 @@ def test_other_error_is_raised(worker: _Worker) -> None:
 def test_trying_has_an_end(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
     """After five minutes the last error is raised."""
     worker.answers = [{CLAIM: psycopg2.OperationalError("gone")}]
-    clock = iter([0.0, 1.0, 2.0, 302.0, 302.1])
+    clock = iter([0.0, 1.0, 2.0, 3.0, 303.0, 303.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     with pytest.raises(psycopg2.OperationalError, match="gone"):
@@ -357,7 +358,7 @@ def test_failpoint_kills(
 
     worker.write(_event(1), task=replace(worker.task, settings=settings))
 
-    ends = 1 if place == "before_sink_commit" else 2
+    ends = 2 if place == "before_sink_commit" else 3
     both = [(NO_PROCESS, signal.SIGKILL, ends), (os.getpid(), signal.SIGKILL, ends)]
     assert killed == both[:kills]
 

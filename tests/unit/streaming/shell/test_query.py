@@ -113,7 +113,7 @@ class _Closer:
         assert seconds >= 0
         if self.lost < self.losses:
             self.lost += 1
-            raise BatchRowsLost(task.batch_id, [(EVENTS.name, 0)])
+            raise BatchRowsLost(task.batch_id, [f"{EVENTS.name}/0"])
         self.closed.append((task, outcomes))
 
 

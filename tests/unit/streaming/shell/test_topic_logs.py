@@ -73,7 +73,7 @@ def test_new_topic_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TopicRemade) as caught:
         _logs(kafka, tmp_path).look()
-    assert (caught.value.topic, caught.value.topic_ids) == (EVENTS.name, (EVENTS_ID, "other"))
+    assert (caught.value.topic, caught.value.topic_ids) == (EVENTS.name, [EVENTS_ID, "other"])
     assert caught.value.folder == tmp_path / "checkpoints" / "events"
 
 
@@ -100,7 +100,7 @@ def test_truncated_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LogDiverged) as caught:
         _logs(kafka, tmp_path).look()
     assert (caught.value.topic, caught.value.partition) == (EVENTS.name, 0)
-    assert caught.value.read == READ[EVENTS.name, 0]
+    assert (caught.value.offset, caught.value.leader_epoch) == (12, 3)
     assert kafka.closed == 1
 
 

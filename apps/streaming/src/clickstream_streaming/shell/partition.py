@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -179,8 +181,7 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     """
     began = time.monotonic()
     _settle_in()
-    kept_since = _patiently(task, lambda: _kept_since(task))
-    read = _read(batches, kept_since)
+    read = _read(batches, lambda: _patiently(task, lambda: _kept_since(task)))
     if read is None:
         return
     read_seconds = time.monotonic() - began
@@ -234,20 +235,28 @@ class _Read:
     kept_since: datetime | None
 
 
-def _read(batches: Iterable[pa.RecordBatch], kept_since: datetime | None) -> _Read | None:
-    """Judge records as they come; only what they are is kept, not their bytes."""
-    mark = None if kept_since is None else np.datetime64(kept_since.replace(tzinfo=None), "us")
-    parts, rows, arrived_at = [], 0, 0.0
-    topic, partition = "", 0
-    for batch in batches:
-        if batch.num_rows:
-            topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
-            rows += batch.num_rows
-            arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
-            parts.append(judge(batch, kept_since=mark))
-    if not parts:
+def _read(
+    batches: Iterable[pa.RecordBatch], kept_since: Callable[[], datetime | None]
+) -> _Read | None:
+    """Judge records as they come; only what they are is kept, not their bytes.
+
+    Args:
+        batches: The records.
+        kept_since: Says since when days are kept; asked once, and only if there is a record.
+    """
+    batches = filter(attrgetter("num_rows"), batches)
+    first = next(batches, None)
+    if first is None:
         return None
-    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts), kept_since)
+    topic, partition = first["topic"][0].as_py(), first["partition"][0].as_py()
+    kept = kept_since()
+    mark = None if kept is None else np.datetime64(kept.replace(tzinfo=None), "us")
+    parts, rows, arrived_at = [], 0, 0.0
+    for batch in chain([first], batches):
+        rows += batch.num_rows
+        arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
+        parts.append(judge(batch, kept_since=mark))
+    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts), kept)
 
 
 def _kept_since(task: BatchTask) -> datetime | None:
