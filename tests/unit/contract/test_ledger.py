@@ -18,7 +18,7 @@ def test_fields_are_in_order() -> None:
     assert [row.name for row in LEDGER_FIELDS] == [
         *("kind", "simulation", "run_id", "shard", "shards", "minute", "events"),
         *(f"{name}_events" for name in EVENT_NAMES),
-        *("revenue_minor", "sessions_begun", "sessions_ended"),
+        *("revenue_minor", "content_checksum", "sessions_begun", "sessions_ended"),
         *(f"{name}_faults" for name in FAULT_NAMES),
         *("shard_seq", "records_sent", "records_acknowledged"),
         *("sessions_open", "target_milli_per_second"),
@@ -29,7 +29,7 @@ def test_counts_are_never_negative() -> None:
     """Every count is a 64-bit number of at least 0, and each record has all of them."""
     counts = [row for row in LEDGER_FIELDS if row.type is FieldType.BIGINT]
 
-    assert len(counts) == 9 + len(EVENT_NAMES) + len(FAULT_NAMES)
+    assert len(counts) == 10 + len(EVENT_NAMES) + len(FAULT_NAMES)
     assert {row.minimum for row in counts} == {0}
     assert all(row.required and not row.events for row in LEDGER_FIELDS)
 

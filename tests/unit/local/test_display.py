@@ -100,6 +100,6 @@ def test_defects_are_shown_as_they_are() -> None:
     """A defect is shown with its example, whose brackets are no markup."""
     text = _printed(lambda console: show_verification(console, _report(1)))
 
-    assert "lost 1, duplicated 0, phantom 0" in text
+    assert "lost 1, duplicated 0, phantom 0, altered 0" in text
     assert "  lost [red]x\n" in text
     assert text.splitlines()[-1] == "NOT what was sent"

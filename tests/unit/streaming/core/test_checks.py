@@ -32,7 +32,7 @@ def _of(mart: Mart) -> Check:
 def test_every_defect_is_sought() -> None:
     """Each figure of the verification has a check, and no check another figure."""
     assert {check.defect for check in CHECKS} == {
-        "lost", "duplicated", "phantom", "session_mismatches", "aggregate_mismatches",
+        "lost", "duplicated", "phantom", "altered", "session_mismatches", "aggregate_mismatches",
         "illegal_transitions",
     }  # fmt: skip
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ACCOUNT: dict[str, Answer] = {
     "FROM ops.account": [("shop", 1, 2, 3, 4)],
-    "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6)],
+    "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6, 7)],
 }
 
 
@@ -83,7 +83,7 @@ def test_last_verification_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_
     assert sample("clickstream_streaming_last_verification_timestamp_seconds") == 99.5
     assert [
         sample("clickstream_streaming_verified_defects", {"defect": name}) for name in DEFECTS
-    ] == [1, 2, 3, 4, 5, 6]
+    ] == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.usefixtures("clock")

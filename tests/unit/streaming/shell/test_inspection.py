@@ -44,7 +44,8 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedDatabase], S
 def _report(**figures: int) -> VerificationReport:
     values = {
         "events_sent": 9, "events_acknowledged": 8, "events_stored": 7, "events_rejected": 6,
-        "planted_losses": 1, "lost": 0, "duplicated": 0, "phantom": 0, "aggregate_mismatches": 0,
+        "planted_losses": 1, "lost": 0, "duplicated": 0, "phantom": 0, "altered": 0,
+        "aggregate_mismatches": 0,
         "session_mismatches": 0, "illegal_transitions": 0,
     } | figures  # fmt: skip
     return VerificationReport(
@@ -77,6 +78,7 @@ def test_verification_is_shown_and_noted(
         "lost 0",
         "duplicated 0",
         f"phantom {figures.get('phantom', 0)}",
+        "altered 0",
         "aggregate_mismatches 0",
         "session_mismatches 0",
         "illegal_transitions 0",

@@ -37,6 +37,7 @@ def test_clean_database_has_no_defect() -> None:
         lost=0,
         duplicated=0,
         phantom=0,
+        altered=0,
         aggregate_mismatches=0,
         session_mismatches=0,
         illegal_transitions=0,
