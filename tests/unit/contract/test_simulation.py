@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import API_VERSION, KIND, simulation_from_resource
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.simulation import FIXED_FIELDS, Simulation, SimulationSpec
@@ -119,31 +120,7 @@ def test_list_has_bounds(field: str, low: int, high: int) -> None:
     ]
     personas = [{"name": f"P{number}", "basedOn": "Buyer"} for number in range(50)]
     if field == "countries":
-        codes = [
-            "AT",
-            "AU",
-            "BR",
-            "CA",
-            "CH",
-            "DE",
-            "DK",
-            "ES",
-            "FI",
-            "FR",
-            "GB",
-            "IE",
-            "IN",
-            "IT",
-            "JP",
-            "MX",
-            "NL",
-            "NO",
-            "PL",
-            "PT",
-            "SE",
-            "US",
-            "DE",
-        ]
+        codes = [*COUNTRIES, "DE"]
         rows = [{"code": code, "weight": 1} for code in codes]
     more = {"personas": personas} if field == "userMix" else {}
 

@@ -1,0 +1,201 @@
+"""The shard's account: figures of events, by minute, as the ledger's records have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.ledger import FAULT_NAMES, LEDGER_FIELDS
+from clickstream_generator.core.accounts import MINUTE_MS, Account, add_fault, tally_events
+from worlds import event_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
+MINUTE = 29_400_000 * MINUTE_MS
+"""2025-11-24T16:00:00Z"""
+
+
+def _rows() -> np.ndarray:
+    return event_rows(
+        {"shard": 1, "event_time_ms": MINUTE, "name": "session_start", "session_seq": 1},
+        {"shard": 1, "event_time_ms": MINUTE + 59_999, "name": "view_item", "session_seq": 2,
+         "value_minor": 500},
+        {"shard": 1, "event_time_ms": MINUTE + 60_000, "name": "purchase", "session_seq": 9,
+         "value_minor": 1_000, "is_last": 1},
+        {"shard": 1, "event_time_ms": MINUTE + 60_001, "name": "purchase", "session_seq": 3,
+         "value_minor": 234},
+        {"shard": 2, "event_time_ms": MINUTE, "name": "session_start", "session_seq": 1,
+         "is_last": 1},
+    )  # fmt: skip
+
+
+def _account() -> Account:
+    account = Account(1, 4)
+    for (shard, minute), figures in tally_events(_rows()).items():
+        if shard == 1:
+            account.add(minute, figures)
+    return account
+
+
+def _records(account: Account, *, is_end: bool = False) -> list[dict[str, object]]:
+    return account.records("shop", RUN_ID, 5, 2_500, is_end=is_end)
+
+
+def _nonzero(record: dict[str, object]) -> dict[str, object]:
+    """Return a record's figures that are not 0."""
+    names = [*(f"{name}_events" for name in EVENT_NAMES), "events", "revenue_minor"]
+    names += ["sessions_begun", "sessions_ended", *(f"{name}_faults" for name in FAULT_NAMES)]
+    return {name: record[name] for name in names if record[name]}
+
+
+def test_events_are_counted_by_minute() -> None:
+    """Events count in the minute that they are in, and purchases with their value."""
+    first, second = _records(_account())
+
+    assert (first["minute"], second["minute"]) == (
+        "2025-11-24T16:00:00.000Z",
+        "2025-11-24T16:01:00.000Z",
+    )
+    assert _nonzero(first) == {
+        "session_start_events": 1, "view_item_events": 1, "events": 2, "sessions_begun": 1,
+    }  # fmt: skip
+    assert _nonzero(second) == {
+        "purchase_events": 2, "events": 2, "revenue_minor": 1_234, "sessions_ended": 1,
+    }  # fmt: skip
+
+
+def test_shards_are_counted_apart() -> None:
+    """The figures are by shard and by the start of the minute."""
+    assert list(tally_events(_rows())) == [(1, MINUTE), (1, MINUTE + 60_000), (2, MINUTE)]
+
+
+def test_high_shard_is_counted() -> None:
+    """The highest shard number and a far minute do not run into each other."""
+    far = 2**31 * MINUTE_MS
+    rows = event_rows({"shard": 4_095, "event_time_ms": far + 1, "name": "search"})
+
+    assert list(tally_events(rows)) == [(4_095, far)]
+
+
+def test_nothing_is_tallied_of_nothing() -> None:
+    """Without events there are no figures."""
+    assert tally_events(event_rows()) == {}
+
+
+def test_faults_are_added() -> None:
+    """Each fault counts in the minute of its event, also in one without events."""
+    tally = tally_events(_rows())
+    for moment, fault in (
+        (MINUTE + 59_999, FAULT_NAMES[0]),
+        (MINUTE + 59_999, FAULT_NAMES[-1]),
+        (MINUTE, FAULT_NAMES[-1]),
+        (MINUTE - 1, "late"),
+    ):
+        add_fault(tally, 1, moment, fault)
+    account = Account(1, 4)
+    for (shard, minute), figures in tally.items():
+        if shard == 1:
+            account.add(minute, figures)
+
+    before, first, _ = _records(account)
+
+    assert _nonzero(before) == {"late_faults": 1}
+    assert before["minute"] == "2025-11-24T15:59:00.000Z"
+    assert first["duplicate_exact_faults"] == 1
+    assert first["corrupt_no_value_faults"] == 2
+    assert first["events"] == 2
+
+
+def test_record_is_complete() -> None:
+    """A record has exactly the fields of the ledger."""
+    account = _account()
+    account.shard_seq, account.records_sent, account.records_acknowledged = 7, 9, 8
+
+    record = _records(account)[0]
+
+    assert set(record) == {row.name for row in LEDGER_FIELDS}
+    assert record["kind"] == "minute"
+    assert (record["simulation"], record["run_id"]) == ("shop", str(RUN_ID))
+    assert (record["shard"], record["shards"]) == (1, 4)
+    assert (record["shard_seq"], record["records_sent"], record["records_acknowledged"]) == (
+        7, 9, 8,
+    )  # fmt: skip
+    assert (record["sessions_open"], record["target_milli_per_second"]) == (5, 2_500)
+
+
+def test_minute_is_published_when_changed() -> None:
+    """A minute has a record when it has changed since the last one, with all that it has."""
+    account = _account()
+    _records(account)
+
+    assert _records(account) == []
+
+    account.add(MINUTE, tally_events(_rows())[1, MINUTE])
+    (record,) = _records(account)
+    assert record["events"] == 4
+
+
+def test_added_figures_are_copied() -> None:
+    """Figures that were handed in do not change with the account, nor it with them."""
+    figures = tally_events(_rows())[1, MINUTE]
+    account = Account(1, 4)
+    account.add(MINUTE, figures)
+    figures += 100
+    account.add(MINUTE, figures * 0)
+
+    assert _records(account)[0]["events"] == 2
+
+
+def test_end_has_last_minute() -> None:
+    """The shard's last record names its last minute and has no figures of it."""
+    account = _account()
+
+    records = _records(account, is_end=True)
+
+    assert [row["kind"] for row in records] == ["minute", "minute", "shard_end"]
+    assert records[-1]["minute"] == records[-2]["minute"]
+    assert _nonzero(records[-1]) == {}
+
+
+def test_empty_shard_ends() -> None:
+    """A shard without any event ends at the beginning of time."""
+    (record,) = _records(Account(0, 1), is_end=True)
+
+    assert (record["kind"], record["minute"]) == ("shard_end", "1970-01-01T00:00:00.000Z")
+
+
+def test_account_survives_as_arrays() -> None:
+    """Read back, every minute counts as changed, and what was under way as not sent."""
+    account = _account()
+    account.shard_seq, account.records_sent, account.records_acknowledged = 7, 9, 8
+    expected = _records(account)
+
+    again = Account.from_arrays(1, 4, account.to_arrays())
+
+    assert (again.shard, again.shards) == (1, 4)
+    assert (again.shard_seq, again.records_sent, again.records_acknowledged) == (7, 8, 8)
+    assert [_nonzero(row) for row in _records(again)] == [_nonzero(row) for row in expected]
+
+
+def test_empty_account_survives() -> None:
+    """An account without a minute is read back too."""
+    again = Account.from_arrays(0, 1, Account(0, 1).to_arrays())
+
+    assert (again.minutes, again.changed, again.shard_seq) == ({}, set(), 0)
+
+
+def test_old_minutes_are_forgotten() -> None:
+    """Published minutes before the moment are dropped; later and changed ones are kept."""
+    account = _account()
+    account.forget_before(MINUTE + 60_000)
+    assert set(account.minutes) == {MINUTE, MINUTE + 60_000}
+
+    _records(account)
+    account.forget_before(MINUTE)
+    assert set(account.minutes) == {MINUTE, MINUTE + 60_000}
+
+    account.forget_before(MINUTE + 1)
+    assert set(account.minutes) == {MINUTE + 60_000}

@@ -1,0 +1,75 @@
+"""Events as columns: parts of them, and joining them with their orders."""
+
+from __future__ import annotations
+
+import numpy as np
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_generator.core.events import (
+    CODE,
+    EVENT_DTYPE,
+    MAX_CART_LINES,
+    Events,
+    concatenate,
+)
+
+
+def _events(*order_rows: int, orders: int) -> Events:
+    rows = np.zeros(len(order_rows), dtype=EVENT_DTYPE)
+    rows["order_row"] = order_rows
+    lines = np.arange(orders * MAX_CART_LINES, dtype=np.int32).reshape(orders, MAX_CART_LINES)
+    return Events(rows, lines, lines + 1)
+
+
+def test_code_is_place_in_contract() -> None:
+    """An event's code is the place of its name in the contract."""
+    assert [CODE[name] for name in EVENT_NAMES] == list(range(12))
+    assert MAX_CART_LINES == 8
+
+
+def test_part_shares_its_arrays() -> None:
+    """A part has the events from its start to before its stop, and the same orders."""
+    events = _events(-1, 0, 1, orders=2)
+
+    part = events.part(1, 2)
+
+    assert (len(events), len(part)) == (3, 1)
+    assert part.rows["order_row"].tolist() == [0]
+    assert np.shares_memory(part.rows, events.rows)
+    assert part.line_products is events.line_products
+
+
+def test_joined_orders_keep_their_lines() -> None:
+    """After joining, each purchase still points to the lines of its order."""
+    first, empty, last = (
+        _events(-1, 0, 1, orders=2), _events(orders=0), _events(1, -1, 0, orders=2),
+    )  # fmt: skip
+
+    joined = concatenate([first, empty, last])
+
+    assert joined.rows["order_row"].tolist() == [-1, 0, 1, 3, -1, 2]
+    assert joined.line_products.tolist() == [
+        *first.line_products.tolist(),
+        *last.line_products.tolist(),
+    ]
+    assert joined.line_quantities.tolist() == [
+        *first.line_quantities.tolist(),
+        *last.line_quantities.tolist(),
+    ]
+
+
+def test_joining_copies() -> None:
+    """The parts are left as they are."""
+    part = _events(0, orders=1)
+
+    concatenate([part, part])
+
+    assert part.rows["order_row"].tolist() == [0]
+
+
+def test_nothing_joined_is_empty() -> None:
+    """Without parts there are no events and no orders, in arrays of the right shape."""
+    joined = concatenate([])
+
+    assert len(joined) == 0
+    assert joined.rows.dtype == EVENT_DTYPE
+    assert joined.line_products.shape == joined.line_quantities.shape == (0, MAX_CART_LINES)

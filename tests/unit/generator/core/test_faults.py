@@ -1,0 +1,317 @@
+"""Faults: which event gets which, what the faulty record is, and what is counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
+from clickstream_contract.simulation import Faults
+from clickstream_contract.topics import RejectReason
+from clickstream_generator.core.accounts import Account
+from clickstream_generator.core.encoding import Encoded
+from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulations import RUN_ID
+from worlds import event_rows
+
+START_MS = 1_764_000_000_000
+COUNT = 2_000
+
+
+def _event(number: int) -> bytes:
+    return json.dumps(
+        {
+            "event_id": f"e{number}",
+            "event_time": "2024-02-29T16:00:00.000Z",
+            "schema_version": 1,
+            "event_name": "search",
+            "session_seq": 1,
+            "user_id": "u1",
+            "city": "Köln",
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+
+
+ROWS = event_rows(
+    *(
+        {"name": "search", "shard": number % 2, "shard_seq": number // 2 + 1,
+         "event_time_ms": START_MS + 10 * number, "session_seq": 2}
+        for number in range(COUNT)
+    )
+)  # fmt: skip
+ENCODED = Encoded([_event(number) for number in range(COUNT)], [b"key"] * COUNT)
+
+
+def _plant(seed: int = 42, **permille: int) -> Planted:
+    faults = Faults.model_validate(permille)
+    return FaultPlanter(seed, [0, 1]).plant(ROWS, ENCODED, {0: faults, 1: faults})
+
+
+def _figures(planted: Planted) -> dict[str, int]:
+    """Return the figures of all records that are sent, by the ledger's names."""
+    total: dict[str, int] = {}
+    for (shard, minute), figures in planted.tally.items():
+        account = Account(shard, 2)
+        account.add(minute, figures)
+        for name, value in account.records("n", RUN_ID, 0, 0)[0].items():
+            if name.endswith("_faults") or name == "events":
+                total[name] = total.get(name, 0) + value
+    return {name: value for name, value in total.items() if value}
+
+
+def test_no_fault_changes_nothing() -> None:
+    """Without faults the events go out as they are."""
+    planted = _plant()
+
+    assert planted.records == list(zip(ENCODED.values, ENCODED.keys, strict=True))
+    assert _figures(planted) == {"events": COUNT}
+    assert planted.sent_by_shard == {0: COUNT // 2, 1: COUNT // 2}
+    assert planted.late == []
+
+
+def test_lost_event_is_not_sent() -> None:
+    """A lost event is counted as lost and has no record."""
+    planted = _plant(lossPermille=1_000)
+
+    assert planted.records == []
+    assert planted.sent_by_shard == {}
+    assert _figures(planted) == {"lost_faults": COUNT}
+
+
+def test_late_event_is_held_back() -> None:
+    """A late event is due by at most the lateness after its time, with its own figures."""
+    planted = _plant(latePermille=1_000, maxLatenessSeconds=60)
+
+    assert planted.records == []
+    assert _figures(planted) == {}
+    assert [late.shard_seq for late in planted.late] == ROWS["shard_seq"].tolist()
+    assert [late.shard for late in planted.late] == ROWS["shard"].tolist()
+    delays = [
+        late.due_seconds - moment / 1_000
+        for late, moment in zip(planted.late, ROWS["event_time_ms"].tolist(), strict=True)
+    ]
+    assert 0 <= min(delays) < 1
+    assert 59 < max(delays) <= 60
+    one = planted.late[7]
+    assert one.record == (ENCODED.values[7], b"key")
+    assert _figures(Planted([], one.tally, [], {})) == {"events": 1, "late_faults": 1}
+
+
+def test_duplicate_follows_its_event() -> None:
+    """A duplicate comes after its event: half the same bytes, half with another city."""
+    planted = _plant(duplicatePermille=1_000)
+
+    firsts, seconds = planted.records[::2], planted.records[1::2]
+    assert firsts == list(zip(ENCODED.values, ENCODED.keys, strict=True))
+    exact = [a == b for a, b in zip(firsts, seconds, strict=True)]
+    assert sum(exact) == pytest.approx(COUNT / 2, abs=120)
+    for first, second, same in zip(firsts, seconds, exact, strict=True):
+        if not same:
+            changed = {**json.loads(first[0] or b""), "city": "Old Köln"}
+            assert json.loads(second[0] or b"") == changed
+            assert second[1] == first[1]
+    assert _figures(planted) == {
+        "events": COUNT,
+        "duplicate_exact_faults": sum(exact),
+        "duplicate_conflicting_faults": COUNT - sum(exact),
+    }
+    assert planted.sent_by_shard == {0: COUNT, 1: COUNT}
+
+
+def test_future_copy_is_years_ahead() -> None:
+    """A future copy is dated eight years later, so that a leap day stays one."""
+    planted = _plant(futurePermille=1_000)
+
+    for first, second in zip(planted.records[::2], planted.records[1::2], strict=True):
+        changed = {**json.loads(first[0] or b""), "event_time": "2032-02-29T16:00:00.000Z"}
+        assert json.loads(second[0] or b"") == changed
+    assert _figures(planted) == {"events": COUNT, "future_faults": COUNT}
+
+
+def _corrupt() -> dict[str, list[bytes | None]]:
+    """Return broken records by the reason for which the stream must reject them."""
+    planted = _plant(corruptPermille=1_000)
+    found: dict[str, list[bytes | None]] = {}
+    for value, key in planted.records[1::2]:
+        assert key == b"key"
+        found.setdefault(_reason(value), []).append(value)
+    return found
+
+
+def _reason(value: bytes | None) -> str:  # noqa: PLR0911  one reason after the other
+    """Return why a record is no event, by looking at it as the stream does."""
+    if value is None:
+        return "no_value"
+    if len(value) > 65_536:
+        return "oversized"
+    try:
+        event: dict[str, Any] = json.loads(value.decode())
+    except UnicodeDecodeError:
+        return "bad_encoding" if b"\xff" in value else "truncated"
+    except ValueError:
+        return "not_json" if value.startswith(b"<html>") else "truncated"
+    if "\0" in event["city"]:
+        return "nul"
+    if not isinstance(event["session_seq"], int):
+        return "wrong_type"
+    if "user_id" not in event:
+        return "missing_field"
+    return "unknown_value" if event["event_name"] == "teleport" else "unknown_version"
+
+
+def test_broken_copies_are_of_every_kind() -> None:
+    """Each way to break a record comes about as often, and is counted by its name."""
+    found = _corrupt()
+
+    figures = _figures(_plant(corruptPermille=1_000))
+    assert figures.pop("events") == COUNT
+    assert figures == {f"corrupt_{name}_faults": len(rows) for name, rows in found.items()}
+    assert len(found) == 10
+    assert min(figures.values()) > 140
+
+
+def test_broken_copies_are_broken_once() -> None:
+    """A broken copy differs from its event in exactly what its name says."""
+    found = _corrupt()
+    event = json.loads(_event(0))
+
+    def same(value: bytes | None, **changes: object) -> bool:
+        read = json.loads(value or b"")
+        return bool(read == {**event, "event_id": read["event_id"], **changes})
+
+    assert all(same(row, session_seq="many") for row in found["wrong_type"])
+    assert all(same(row, event_name="teleport") for row in found["unknown_value"])
+    assert all(same(row, schema_version=99) for row in found["unknown_version"])
+    assert all(same(row, city="\0Köln") for row in found["nul"])
+    assert all(len(row or b"") > 65_536 and same(row, padding="x" * 65_536)
+               for row in found["oversized"])  # fmt: skip
+    assert all('"city":"' in (row or b"").decode(errors="replace") for row in found["bad_encoding"])
+    for row in found["not_json"]:
+        assert row is not None
+        inner = row.removeprefix(b"<html>").removesuffix(b"</html>")
+        assert b"{" + inner + b"}" in ENCODED.values
+    assert all(len(row or b"") in {len(_event(n)) // 2 for n in (0, 10, 100, 1_000)}
+               for row in found["truncated"])  # fmt: skip
+    assert {json.loads(row or b"").keys() ^ event.keys() == {"user_id"}
+            for row in found["missing_field"]} == {True}  # fmt: skip
+
+
+def test_every_reason_is_planted() -> None:
+    """The broken copies have all names that the ledger has for them."""
+    names = {name for name in FAULT_NAMES if name.startswith("corrupt_")}
+
+    assert {f"corrupt_{name}" for name in _corrupt()} == names
+    assert FAULT_REASONS["corrupt_no_value"] is RejectReason.NO_VALUE
+
+
+def test_shares_are_in_permille() -> None:
+    """Each fault has its share, in an order in which none takes another's."""
+    planted = _plant(
+        lossPermille=100, latePermille=150, duplicatePermille=200, corruptPermille=50,
+        futurePermille=250,
+    )  # fmt: skip
+
+    figures = _figures(planted)
+    lost, late = figures["lost_faults"], len(planted.late)
+    copies = sum(value for name, value in figures.items() if name.startswith("corrupt_"))
+    twice = figures["duplicate_exact_faults"] + figures["duplicate_conflicting_faults"]
+    for found, permille in (
+        (lost, 100), (late, 150), (twice, 200), (copies, 50), (figures["future_faults"], 250),
+    ):  # fmt: skip
+        assert found == pytest.approx(COUNT * permille / 1_000, abs=0.04 * COUNT / 2)
+    assert figures["events"] == COUNT - lost - late
+    assert len(planted.records) == COUNT - lost - late + twice + copies + figures["future_faults"]
+    assert sum(planted.sent_by_shard.values()) == len(planted.records)
+
+
+def test_chunk_may_send_nothing() -> None:
+    """When each event of a chunk is lost, there is no record and no error."""
+    faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 1_000}))
+
+    planted = FaultPlanter(42, [0, 1]).plant(
+        ROWS[:3], Encoded(ENCODED.values[:3], ENCODED.keys[:3]), faults
+    )
+
+    assert planted.records == []
+    assert sum(int(figures.sum()) for figures in planted.tally.values()) == 3
+
+
+def test_shard_has_its_own_faults() -> None:
+    """Shards have shares of their own, and one without draws no number."""
+    some = Faults.model_validate({"lossPermille": 1_000})
+    planter = FaultPlanter(42, [0, 1])
+    before = planter.state(0)
+
+    planted = planter.plant(ROWS, ENCODED, {0: Faults(), 1: some})
+
+    assert planted.sent_by_shard == {0: COUNT // 2}
+    assert planter.state(0) == before
+    assert planter.state(1) != FaultPlanter(42, [1]).state(1)
+
+
+def test_faults_do_not_depend_on_company() -> None:
+    """A shard's faults are the same whoever else is carried, and differ by seed and shard."""
+    faults = Faults.model_validate({"lossPermille": 500})
+
+    def lost(planter: FaultPlanter, shard: int) -> list[int]:
+        own = ROWS[ROWS["shard"] == shard]
+        part = Encoded([b"%d" % seq for seq in own["shard_seq"]], [b"k"] * len(own))
+        numbers = dict.fromkeys(planter._streams, faults)
+        return [int(value or b"") for value, _ in planter.plant(own, part, numbers).records]
+
+    alone = lost(FaultPlanter(42, [0]), 0)
+    assert lost(FaultPlanter(42, [0, 1]), 0) == alone
+    assert lost(FaultPlanter(43, [0]), 0) != alone
+    assert lost(FaultPlanter(42, [1]), 1) != alone
+
+
+@settings(max_examples=10)
+@given(st.integers(1, COUNT - 1))
+def test_resumed_planter_continues(cut: int) -> None:
+    """A planter that takes up another's state plants as that one would have."""
+    faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 500}))
+
+    def plant(planter: FaultPlanter, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:
+        part = Encoded(ENCODED.values[start:stop], ENCODED.keys[start:stop])
+        return planter.plant(ROWS[start:stop], part, faults).records
+
+    first, second = FaultPlanter(42, [0, 1]), FaultPlanter(7, [0, 1])
+    plant(first, 0, cut)
+    for shard in (0, 1):
+        second.resume(shard, json.loads(json.dumps(first.state(shard))))
+
+    assert plant(second, cut, COUNT) == plant(first, cut, COUNT)
+
+
+def test_held_events_survive_as_arrays() -> None:
+    """Events that are held back are read back with their bytes, moments and figures."""
+    held = [late for late in _plant(latePermille=100).late if late.shard == 1]
+    assert len(held) > 50
+
+    again = held_from(1, held_arrays(held))
+
+    for before, after in zip(held, again, strict=True):
+        assert (after.record, after.due_seconds, after.shard, after.shard_seq) == (
+            before.record,
+            before.due_seconds,
+            1,
+            before.shard_seq,
+        )
+        assert {key: row.tolist() for key, row in after.tally.items()} == {
+            key: row.tolist() for key, row in before.tally.items()
+        }
+
+
+def test_nothing_held_survives() -> None:
+    """Without held events the arrays are empty and read back as none."""
+    arrays = held_arrays([])
+
+    assert held_from(0, arrays) == []
+    assert arrays["held_due"].dtype == np.float64
+    assert arrays["held_bytes"].dtype == np.uint8

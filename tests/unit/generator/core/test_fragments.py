@@ -1,0 +1,137 @@
+"""Fragments: the JSON of all that is known before a run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_generator.core.fragments import (
+    CURRENCY_END,
+    Fragments,
+    build_fragments,
+    members,
+)
+from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.world import CHANNELS
+from hypothesis import given
+from hypothesis import strategies as st
+from worlds import small_world
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@pytest.fixture(scope="module")
+def fragments() -> Fragments:
+    """Return what events of the small world are made from."""
+    return build_fragments(small_world())
+
+
+def _read(pool: pa.Array, place: int, end: str = "}") -> object:
+    """Return an entry as JSON, closed by an end."""
+    return json.loads("{" + str(pool[place]) + end)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text() | st.integers() | st.none()))
+def test_members_are_json(values: dict[str, object]) -> None:
+    """Members in braces are the object, whatever characters the texts have."""
+    assert json.loads("{" + members(**values) + "}") == values
+
+
+def test_members_are_compact() -> None:
+    """Members have no spaces, and characters beyond ASCII as they are."""
+    assert members(a=1, b="é\n") == '"a":1,"b":"é\\n"'
+
+
+def test_visitors_are_by_persona_and_channel(fragments: Fragments) -> None:
+    """A visitor is at persona times channels plus channel."""
+    assert len(fragments.visitors) == 14
+    assert _read(fragments.visitors, 6) == {"persona": "Browser", "channel": "affiliate"}
+    assert _read(fragments.visitors, 7 + 1) == {"persona": "Bot", "channel": "direct"}
+
+
+def test_places_and_machines(fragments: Fragments) -> None:
+    """Cities and machines are at their numbers in the world."""
+    assert _read(fragments.cities, 41) == {"country": "US", "city": "US 1", "language": "en-US"}
+    assert _read(fragments.technologies, 1) == {
+        "device": "desktop", "os": "Linux", "browser": "Crawler",
+    }  # fmt: skip
+    assert _read(fragments.user_agents, 0) == {"user_agent": "agent of a phone"}
+
+
+def test_absent_referrer_is_left_out(fragments: Fragments) -> None:
+    """A way into the shop has referrer and campaign only where there are some."""
+    found = [_read(fragments.arrivals, 2 * place) for place in range(len(CHANNELS))]
+
+    assert found[0] == {"page": "/organic_search/0", "referrer": "https://www.google.com/"}
+    assert found[1] == {"page": "/direct/0"}
+    assert found[2] == {
+        "page": "/paid_search/0",
+        "referrer": "https://www.google.com/aclk",
+        "campaign": "spring-x",
+    }
+    assert found[4] == {"page": "/email/0", "campaign": "spring-x"}
+
+
+def test_looks_end_their_event(fragments: Fragments) -> None:
+    """Pages, searches and lists close the event that they are about."""
+    assert [_read(fragments.pages, place, "") for place in range(len(PAGES))] == [
+        {"page": page} for page in PAGES
+    ]
+    assert _read(fragments.terms, 9, "") == {"page": "/search", "search_term": "hat 1"}
+    assert _read(fragments.categories, 1, "") == {"page": "/c/kids-hat", "category": "Kids Hat"}
+
+
+PRODUCT = {
+    "page": "/p/P000003",
+    "category": "Kids Hat",
+    "product_id": "P000003",
+    "product_name": "Pro Red Hat",
+    "brand": "Wood",
+    "price_minor": 300,
+}
+
+
+def test_products_have_ids(fragments: Fragments) -> None:
+    """A product's id is its number from 1, and names its page."""
+    assert len(fragments.products) == 4
+    assert _read(fragments.products, 2) == PRODUCT
+
+
+def test_viewed_product_has_value(fragments: Fragments) -> None:
+    """A product looked at is worth its price, in the shop's currency, and ends the event."""
+    assert _read(fragments.viewed_products, 2, "") == {
+        **PRODUCT, "value_minor": 300, "currency": "EUR",
+    }  # fmt: skip
+    assert CURRENCY_END == ',"currency":"EUR"}'
+
+
+def test_order_line_lacks_quantity(fragments: Fragments) -> None:
+    """A line of an order is written up to the quantity, which comes from the order."""
+    assert json.loads(str(fragments.lines[3]) + "7}") == {
+        "product_id": "P000004", "category": "Kids Hat", "price_minor": 400, "quantity": 7,
+    }  # fmt: skip
+
+
+def test_checkout_has_pages(fragments: Fragments) -> None:
+    """Steps of the checkout have pages of their own; other events have none here."""
+    found = dict(zip(EVENT_NAMES, map(str, fragments.cart_pages), strict=True))
+
+    assert {name: text for name, text in found.items() if text} == {
+        "view_cart": '"page":"/cart"',
+        "begin_checkout": '"page":"/checkout"',
+        "add_shipping_info": '"page":"/checkout/shipping"',
+        "add_payment_info": '"page":"/checkout/payment"',
+        "purchase": '"page":"/checkout/thanks"',
+    }
+
+
+def test_deliveries_and_payments(fragments: Fragments) -> None:
+    """Each choice of delivery or payment has its name."""
+    for pool, key, names in (
+        (fragments.shipping, "shipping_tier", SHIPPING),
+        (fragments.payments, "payment_type", PAYMENTS),
+    ):
+        assert [_read(pool, place) for place in range(len(names))] == [{key: n} for n in names]

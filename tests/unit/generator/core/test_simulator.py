@@ -1,0 +1,690 @@
+"""The simulator: legal, adding up, on time, the same for the same seed, and true to its tables.
+
+Statistics are taken over some hundred thousand events. Each tolerance is a few standard errors of
+the estimate at this size; what is expected follows exactly from the tables, by absorbing Markov
+chains (Kemeny and Snell, Finite Markov Chains, 3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.journey import is_legal
+from clickstream_contract.personas import PERSONAS as PRESETS
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.events import CODE, MAX_CART_LINES
+from clickstream_generator.core.journeys import EXIT_CODE
+from clickstream_generator.core.simulator import Simulator
+from simulations import RUN_ID, START_SECONDS, events, simulation, simulator
+
+NUMBERS = (0, 1, 2, 3)
+PERSONAS = ("Browser", "Researcher", "Shopper", "Buyer", "BargainHunter", "Loyal", "Bot")
+MIX = ", ".join(f"{name}: 100" for name in PERSONAS)
+
+
+def _busier() -> Revision:
+    moment = START_SECONDS + 7.3
+    wanted = simulation("{eventsPerSecond: 3000}", mix="Browser: 100, Loyal: 300, Bot: 50")
+    return Revision(moment, moment, wanted)
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    """A minute and a half of four kinds of visitors."""
+    return events(simulator(), 90)
+
+
+def _by_session(rows: np.ndarray) -> np.ndarray:
+    return rows[np.lexsort((rows["session_seq"], rows["session_no"], rows["shard"]))]
+
+
+def test_numbers_have_no_gap(rows: np.ndarray) -> None:
+    """Each shard counts 1, 2, 3; so does each session."""
+    for shard in range(4):
+        numbers = rows["shard_seq"][rows["shard"] == shard]
+        assert np.array_equal(numbers, np.arange(1, len(numbers) + 1))
+    ordered = _by_session(rows)
+    same = (np.diff(ordered["session_no"]) == 0) & (np.diff(ordered["shard"]) == 0)
+    assert (np.diff(ordered["session_seq"])[same] == 1).all()
+    assert (ordered["session_seq"][1:][~same] == 1).all()
+
+
+def test_every_step_is_legal(rows: np.ndarray) -> None:
+    """No session takes a step that the journey does not know, and none goes on after its end."""
+    ordered = _by_session(rows)
+    same = (np.diff(ordered["session_no"]) == 0) & (np.diff(ordered["shard"]) == 0)
+    pairs = set(
+        zip(ordered["code"][:-1][same].tolist(), ordered["code"][1:][same].tolist(), strict=True)
+    )
+
+    assert len(pairs) > 40
+    for source, target in pairs:
+        assert is_legal(EVENT_NAMES[source], EVENT_NAMES[target])
+    assert not ordered["is_last"][:-1][same].any()
+
+
+def test_carts_add_up() -> None:
+    """What is removed was in the cart, what is bought was in it, and values are sums.
+
+    There are enough users that nobody has to open a second window, with a cart of its own.
+    """
+    source = simulator("{eventsPerSecond: 400}", users=400_000)
+    carts: dict[str, dict[str, int]] = {}
+    orders = 0
+    for at in range(10, 301, 10):
+        part = source.take_due(START_SECONDS + at, 10**9)
+        for text in source.encoder.encode(part, 0).values:
+            event = json.loads(text)
+            orders += _follow(event, carts)
+    assert orders > 100
+
+
+def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
+    """Keep the visitor's cart as a shop would, and compare; say whether it was an order."""
+    cart = carts.setdefault(str(event["user_id"]), {})
+    product, name = str(event.get("product_id")), event["event_name"]
+    if name == "add_to_cart":
+        cart[product] = cart.get(product, 0) + int(str(event["quantity"]))
+    elif name == "remove_from_cart":
+        assert cart.pop(product) == event["quantity"]
+    if "cart_quantity" in event:
+        assert event["cart_quantity"] == sum(cart.values())
+    if name == "purchase":
+        items = event["items"]
+        assert isinstance(items, list)
+        assert {item["product_id"]: item["quantity"] for item in items} == cart
+        total = sum(item["quantity"] * item["price_minor"] for item in items)
+        assert event["value_minor"] == total
+        cart.clear()
+        return 1
+    return 0
+
+
+@pytest.mark.parametrize("rate", [1, 50, 777, 3_000])
+def test_rate_is_exact(rate: int) -> None:
+    """In every ten seconds there are as many events as asked for, and in order of time."""
+    rows = events(simulator(f"{{eventsPerSecond: {rate}}}"), 60)
+
+    second = rows["event_time_ms"] // 1000 - int(START_SECONDS)
+    assert len(rows) == 60 * rate
+    assert np.abs(np.bincount(second // 10, minlength=6) - 10 * rate).max() <= 1
+    for shard in range(4):
+        assert (np.diff(rows["event_time_ms"][rows["shard"] == shard]) >= 0).all()
+
+
+def test_burst_multiplies_its_level() -> None:
+    """A burst multiplies the level of its time and nothing else."""
+    rate = (
+        "{eventsPerSecond: 100, curve: Steps, steps: [{for: 20s, multiplierPermille: 500},"
+        " {for: 20s, multiplierPermille: 2000}], bursts: [{at: 50s, for: 10s,"
+        " multiplierPermille: 3000}]}"
+    )
+    rows = events(simulator(rate), 70)
+
+    second = rows["event_time_ms"] // 1000 - int(START_SECONDS)
+    counts = np.bincount(second // 10, minlength=7)
+    assert np.abs(counts - [500, 500, 2000, 2000, 2000, 6000, 2000]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("stop", "count"), [("{events: 12345}", 12_345), ("{duration: 7s}", 14_000)]
+)
+def test_run_ends_exactly(stop: str, count: int) -> None:
+    """``stopAfter`` means that many events, or that much time, over all shards."""
+    source = simulator(more=f"  stopAfter: {stop}\n")
+
+    rows = source.take_due(START_SECONDS + 1_000, 10**9).rows
+
+    assert len(rows) == count
+    assert source.is_over()
+
+
+def test_workers_make_same_bytes() -> None:
+    """A shard's events do not depend on who carries it, nor on the size of the bites."""
+
+    def lines(numbers: tuple[int, ...], bite: int) -> list[bytes]:
+        source = simulator(numbers=numbers)
+        found: list[bytes] = []
+        for _ in range(200):
+            part = source.take_due(START_SECONDS + 20, bite)
+            found += source.encoder.encode(part, 0).values
+        return found
+
+    alone = sorted(lines((0, 1, 2, 3), 10**9))
+    apart = sorted(line for number in range(4) for line in lines((number,), 777))
+
+    assert len(alone) == 40_000
+    assert apart == alone
+
+
+_DIGEST = """
+import datetime
+import hashlib
+import os
+import faker.providers.date_time
+
+class LaterDay(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(days=int(os.environ["DAYS_LATER"]))
+
+faker.providers.date_time.datetime = LaterDay
+from simulations import START_SECONDS, simulator
+source = simulator()
+digest = hashlib.sha256()
+for at in range(1, 11):
+    for line in source.encoder.encode(source.take_due(START_SECONDS + at, 10**9), 0).values:
+        digest.update(line)
+print(digest.hexdigest())
+"""
+
+
+def test_seed_decides_bytes_anywhere() -> None:
+    """Another process, time zone, hash seed or day: the same bytes."""
+    support = str(Path(__file__).parents[3] / "support")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _DIGEST],
+            env={
+                **os.environ,
+                "PYTHONPATH": support,
+                "TZ": zone,
+                "PYTHONHASHSEED": seed,
+                "DAYS_LATER": days,
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for zone, seed, days in (("UTC", "0", "0"), ("Asia/Tokyo", "1", "4000"))
+    ]
+    found = {process.communicate()[0] for process in processes}
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(found) == 1
+    assert len(found.pop().strip()) == len(hashlib.sha256().hexdigest())
+
+
+def test_visits_have_expected_length() -> None:
+    """The mean of finished visits of each persona is the exact expectation, within 5 %."""
+    source = simulator("{eventsPerSecond: 500}", users=250_000)
+    rows = events(source, 900, 50)
+    behaviour = source.shards[0].behaviour
+    expected = behaviour.journeys.expected_events
+    names = [persona.name for persona in behaviour.world.personas]
+    ended = rows[rows["is_last"]]
+    # Visits begun late are cut by the end of the run: judge those of the first half.
+    begun = rows[
+        (rows["session_seq"] == 1) & (rows["event_time_ms"] < (START_SECONDS + 450) * 1000)
+    ]
+    for persona in map(names.index, ("Browser", "Shopper", "Buyer")):
+        early = set(
+            zip(begun["shard"][begun["persona"] == persona].tolist(),
+                begun["session_no"][begun["persona"] == persona].tolist(), strict=True)
+        )  # fmt: skip
+        own = ended[ended["persona"] == persona]
+        lengths = [
+            length
+            for shard, number, length in zip(
+                own["shard"].tolist(), own["session_no"].tolist(), own["session_seq"].tolist(),
+                strict=True,
+            )
+            if (shard, number) in early
+        ]  # fmt: skip
+        assert np.mean(lengths) == pytest.approx(expected[persona], rel=0.05)
+
+
+def test_popularity_follows_power_law() -> None:
+    """Looks per product fall with the rank by the exponent of the catalogue."""
+    source = simulator("{eventsPerSecond: 400}", users=100_000)
+    rows = events(source, 600, 50)
+    shop = source.shards[0].behaviour.world.catalogue
+    names = [persona.name for persona in source.shards[0].behaviour.world.personas]
+    looks = np.bincount(
+        rows["subject"][
+            (rows["code"] == CODE["view_item"]) & (rows["persona"] != names.index("Bot"))
+        ],
+        minlength=len(shop.price_minor),
+    )
+
+    share = looks / looks.sum()
+    top = np.argsort(shop.popularity)[::-1][:50]
+    assert np.corrcoef(np.log(share[top]), np.log(shop.popularity[top]))[0, 1] > 0.97
+
+
+@dataclass
+class Sample:
+    """Many events, whole visits together, and what the simulation knew of them."""
+
+    source: Simulator
+    rows: np.ndarray
+    first: np.ndarray
+    """Positions of the first events of visits."""
+    cart: np.ndarray
+    """Pieces in the cart after each event."""
+    is_whole: np.ndarray
+    """Whether the visit of each event began and ended within the sample, with an empty cart."""
+
+    def of(self, name: str) -> int:
+        """Return the number of a persona."""
+        return [own.name for own in self.source.shards[0].behaviour.world.personas].index(name)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    """An hour of all personas in equal parts, from a town too large to know."""
+    source = Simulator(
+        simulation("{eventsPerSecond: 100}", mix=MIX, users=1_000_000), (0, 1, 2, 3), RUN_ID
+    )
+    source.begin(START_SECONDS)
+    rows = events(source, 3_600, 600)
+    rows = rows[np.lexsort((rows["session_seq"], rows["session_no"], rows["shard"]))]
+    assert len(rows) > 350_000
+    visit = rows["session_no"] * 4 + rows["shard"]
+    first = np.flatnonzero(np.concatenate([[True], visit[1:] != visit[:-1]]))
+    length = np.diff(np.append(first, len(rows)))
+    told = rows["code"] >= CODE["add_to_cart"]
+    place = np.where(told, np.arange(len(rows)), 0)
+    place[first] = np.where(told[first], place[first], first)
+    latest = np.maximum.accumulate(place)
+    cart = np.where(rows["code"][latest] == CODE["purchase"], 0, rows["cart_quantity"][latest])
+    ended = np.repeat(np.maximum.reduceat(rows["is_last"], first), length)
+    fresh = np.repeat(rows["visit_number"][first] == 1, length)
+    early = np.repeat(rows["event_time_ms"][first] < 1000 * (START_SECONDS + 2_400), length)
+    return Sample(source, rows, first, cart, ended & fresh & early)
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_steps_follow_the_table(sample: Sample, name: str) -> None:
+    """From each step, by what the cart holds, the shares of the next ones are the table's."""
+    rows, persona = sample.rows, sample.of(name)
+    table = sample.source.shards[0].behaviour.journeys.probability[persona]
+    after = np.full(len(rows), EXIT_CODE)
+    inner = ~rows["is_last"][:-1] & (rows["session_no"][1:] == rows["session_no"][:-1])
+    after[:-1][inner] = rows["code"][1:][inner]
+    known = rows["is_last"].copy()
+    known[:-1] |= inner
+    fresh = np.repeat(
+        rows["visit_number"][sample.first] == 1,
+        np.diff(np.append(sample.first, len(rows))),
+    )
+    judged = 0
+    for context, filled in ((0, False), (1, True)):
+        for code in range(EXIT_CODE):
+            own = (rows["persona"] == persona) & (rows["code"] == code) & known & fresh
+            own &= (sample.cart > 0) == filled
+            count = np.count_nonzero(own)
+            if count < 1_000:
+                continue
+            judged += 1
+            found = np.bincount(after[own], minlength=EXIT_CODE + 1) / count
+            wanted = table[context, code]
+            allowed = 5 * np.sqrt(wanted * (1 - wanted) / count) + 0.003
+            assert (np.abs(found - wanted) <= allowed).all(), (EVENT_NAMES[code], filled)
+    assert judged >= 2
+
+
+def _chain(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return chances to buy at all, and to ever fill a cart, by step and lines in the cart."""
+    contexts = MAX_CART_LINES + 1
+    size = EXIT_CODE * contexts
+    stay = np.zeros((size, size))
+    buys, fills = np.zeros(size), np.zeros(size)
+    for lines in range(contexts):
+        context = 2 if lines == MAX_CART_LINES else min(lines, 1)
+        for source in range(EXIT_CODE):
+            at = source * contexts + lines
+            for target in range(EXIT_CODE):
+                chance = probability[context, source, target]
+                if target == CODE["purchase"]:
+                    buys[at] += chance
+                    continue
+                if target == CODE["add_to_cart"]:
+                    fills[at] += chance
+                after = lines
+                if target == CODE["add_to_cart"]:
+                    after = min(lines + 1, MAX_CART_LINES)
+                elif target == CODE["remove_from_cart"]:
+                    after = max(lines - 1, 0)
+                stay[at, target * contexts + after] += chance
+    unfilled = stay.copy()
+    added = np.arange(size) // contexts == CODE["add_to_cart"]
+    unfilled[:, added] = 0
+    return (
+        np.linalg.solve(np.eye(size) - stay, buys),
+        np.linalg.solve(np.eye(size) - unfilled, fills),
+    )
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_conversion_follows_from_table(sample: Sample, name: str) -> None:
+    """Of first visits, so many buy, and so many put something into a cart."""
+    rows, persona = sample.rows, sample.of(name)
+    probability = sample.source.shards[0].behaviour.journeys.probability[persona]
+    buy, fill = (
+        chances[CODE["session_start"] * (MAX_CART_LINES + 1)] for chances in _chain(probability)
+    )
+    first = sample.first[sample.is_whole[sample.first]]
+    visits = np.count_nonzero(rows["persona"][first] == persona)
+    for code, wanted in ((CODE["purchase"], buy), (CODE["add_to_cart"], fill)):
+        own = sample.is_whole & (rows["persona"] == persona) & (rows["code"] == code)
+        found = len(np.unique(rows["session_no"][own] * 4 + rows["shard"][own])) / visits
+        # Long visits are cut by the end of the sample a little more often than short ones.
+        allowed = 5 * np.sqrt(wanted * (1 - wanted) / visits) + 0.05 * wanted
+        assert abs(found - wanted) <= allowed, (EVENT_NAMES[code], found, wanted)
+    assert visits > 300
+
+
+def test_left_cart_is_found_again(sample: Sample) -> None:
+    """Whoever left a cart and comes again has it; the pieces are the same."""
+    rows = sample.rows
+    user = rows["user"].astype(np.int64) * 4 + rows["shard"]
+    left = np.flatnonzero(rows["is_last"] & (sample.cart > 0))
+    assert len(left) > 500
+    later = sample.first[rows["visit_number"][sample.first] > 1]
+    shown = 0
+    held = dict(zip(user[left].tolist(), left.tolist(), strict=True))
+    for place in later.tolist():
+        before = held.get(int(user[place]))
+        steps = rows[place : place + 2]
+        if before is None or len(steps) < 2 or steps["session_seq"][-1] != 2:
+            continue
+        is_next = rows["visit_number"][place] == _visit_number(rows, before) + 1
+        if is_next and steps["code"][1] == CODE["view_cart"]:
+            assert steps["cart_quantity"][1] == sample.cart[before]
+            shown += 1
+    assert shown > 3
+
+
+def _visit_number(rows: np.ndarray, place: int) -> int:
+    return int(rows["visit_number"][place - int(rows["session_seq"][place]) + 1])
+
+
+@pytest.mark.parametrize("name", PERSONAS)
+def test_people_come_again(sample: Sample, name: str) -> None:
+    """Once there are some to come again, the share of returning visits is the persona's."""
+    rows, persona = sample.rows, sample.of(name)
+    world = sample.source.shards[0].behaviour.world
+    first = sample.first[rows["event_time_ms"][sample.first] > 1000 * (START_SECONDS + 1_800)]
+    own = first[rows["persona"][first] == persona]
+    found = np.mean(rows["visit_number"][own] > 1)
+    wanted = float(world.return_share[persona])
+    assert abs(found - wanted) <= 5 * np.sqrt(wanted * (1 - wanted) / len(own)) + 0.02
+
+
+@dataclass
+class Day:
+    """A day of history and a minute after it, of three countries, as one of four shards has it."""
+
+    source: Simulator
+    rows: np.ndarray
+    midnight_seconds: float
+
+
+@pytest.fixture(scope="module")
+def day() -> Day:
+    """Browsers in Germany, the United States and Japan, by their hours of the day."""
+    more = (
+        "  countries: [{code: DE, weight: 1}, {code: US, weight: 1}, {code: JP, weight: 1}]\n"
+        "  backfill: {days: 1}\n"
+    )
+    rate = "{eventsPerSecond: 12, curve: Diurnal}"
+    source = Simulator(simulation(rate, more, 1_000_000, "Browser: 1"), (0,), RUN_ID)
+    midnight = START_SECONDS - START_SECONDS % 86_400
+    source.begin(midnight)
+    return Day(source, source.take_due(midnight + 60, 10**9).rows, midnight)
+
+
+def test_day_keeps_its_mean(day: Day) -> None:
+    """With a daily curve the day's mean is the rate, and the peak is well above the trough."""
+    history = day.rows["event_time_ms"] < 1000 * day.midnight_seconds
+
+    germans = _country(day) == 0
+    hours = np.bincount(day.rows["event_time_ms"][germans] // 3_600_000 % 24, minlength=24)
+    assert np.count_nonzero(history) == pytest.approx(86_400 * 12 / 4, rel=0.002)
+    assert hours.max() > 2 * hours.min()
+
+
+def test_history_meets_the_present(day: Day) -> None:
+    """History begins a day ago, runs in order of time, and leads into the live stream."""
+    moments = day.rows["event_time_ms"] / 1000
+
+    assert moments[0] == pytest.approx(day.midnight_seconds - 86_400, abs=1)
+    assert moments[-1] == pytest.approx(day.midnight_seconds + 60, abs=1)
+    assert np.diff(moments).min() >= 0
+    assert np.diff(moments).max() < 2
+
+
+def _country(day: Day) -> np.ndarray:
+    """Return the place of each event's country in the simulation."""
+    shard = day.source.shards[0]
+    cities = len(shard.behaviour.world.cities) // 3
+    found: np.ndarray = shard.population.city[day.rows["user"]] // cities
+    return found
+
+
+def test_each_country_has_its_evening(day: Day) -> None:
+    """Visits per hour follow the personas' hours in the local time of each country."""
+    starts = (day.rows["session_seq"] == 1) & (
+        day.rows["event_time_ms"] < 1000 * day.midnight_seconds
+    )
+    country, rows = _country(day)[starts], day.rows[starts]
+    world = day.source.shards[0].behaviour.world
+    hourly = np.array(next(row for row in world.personas if row.name == "Browser").hourly)
+    peaks = []
+    for place, offset in enumerate(world.utc_offset_minutes.tolist()):
+        hour = (rows["event_time_ms"][country == place] // 60_000 + offset) // 60 % 24
+        found = np.bincount(hour, minlength=24)
+        wanted = hourly / hourly.sum()
+        assert np.abs(found / found.sum() - wanted).max() < 0.01
+        utc = np.bincount(rows["event_time_ms"][country == place] // 3_600_000 % 24, minlength=24)
+        peaks.append(int(utc.argmax()))
+    assert len(set(peaks)) == 3
+
+
+def test_endless_change_is_refused() -> None:
+    """By the numbers of a cart, which the way to the exit in the table does not tell."""
+    steps = dict.fromkeys(PRESETS["Browser"].transitions["page_view"], 0)
+    steps |= {"page_view": 1, "view_cart": 1}
+    table = ", ".join(f"{name}: {weight}" for name, weight in steps.items())
+    own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"
+
+    with pytest.raises(SimulationInvalid, match="a way to the exit"):
+        simulator().check(simulation(more=f"  personas: [{own}]\n"))
+
+
+def test_start_changes_only_times() -> None:
+    """But for times, two runs of one specification say the same, whenever they begin."""
+
+    def lines(start: float) -> list[bytes]:
+        source = Simulator(simulation(), NUMBERS, RUN_ID)
+        source.begin(start)
+        found = []
+        for at in range(1, 11):
+            part = source.take_due(start + at, 10**9)
+            found += source.encoder.encode(part, 0).values
+        return [re.sub(rb'"event_time":"[^"]*"', b"", line) for line in sorted(found)]
+
+    assert lines(START_SECONDS) == lines(START_SECONDS + 12_345.678901)
+
+
+def test_change_takes_effect_without_gap() -> None:
+    """Rate and mix change at one moment on all shards; a new persona brings its users."""
+    source = simulator()
+    source.revise(_busier())
+    rows = events(source, 60)
+
+    early = rows["event_time_ms"] / 1000 < START_SECONDS + 7.3
+    assert np.count_nonzero(early) == 2000 * 7.3
+    assert np.count_nonzero(~early) == pytest.approx(3000 * 52.7, abs=1)
+    for number in NUMBERS:
+        own = rows["shard_seq"][rows["shard"] == number]
+        assert np.array_equal(own, np.arange(1, len(own) + 1))
+    names = [persona.name for persona in source.shards[0].behaviour.world.personas]
+    starts = rows[(rows["session_seq"] == 1) & (rows["event_time_ms"] / 1000 > START_SECONDS + 12)]
+    share = np.bincount(starts["persona"], minlength=len(names)) / len(starts)
+    assert share[names.index("Loyal")] == pytest.approx(300 / 450, abs=0.03)
+    assert share[names.index("Buyer")] == 0
+
+
+def test_shed_events_leave_no_gap() -> None:
+    """After a stall the run goes on in the present; what is left out has no numbers."""
+    source = simulator()
+    before = source.take_due(START_SECONDS + 5, 10**9).rows
+    source.revise(source.shedding(START_SECONDS + 15))
+    after = np.concatenate([source.take_due(START_SECONDS + 20, 10**9).rows for _ in range(2)])
+
+    rows = np.concatenate([before, after])
+    assert source.shed_events == pytest.approx(20_000, abs=2)
+    assert len(rows) == pytest.approx(20_000, abs=4)
+    for number in NUMBERS:
+        own = rows["shard_seq"][rows["shard"] == number]
+        assert np.array_equal(own, np.arange(1, len(own) + 1))
+    # What was due at the very moment of the cut may still have gone out.
+    assert np.count_nonzero(after["event_time_ms"] < 1000 * (START_SECONDS + 15)) <= len(NUMBERS)
+
+
+def test_no_change_overtakes_another() -> None:
+    """A change that comes while another is still ahead waits for its turn."""
+    source = simulator()
+    assert source.free_from_seconds() == 0
+    source.revise(_busier())
+    assert source.free_from_seconds() == _busier().from_seconds
+    source.take_due(START_SECONDS + 8, 10**9)
+    source.take_due(START_SECONDS + 8, 10**9)
+    assert source.free_from_seconds() == 0
+
+
+def test_lag_is_of_next_event() -> None:
+    """Before the first event is due nothing lags; afterwards the next event's lateness does."""
+    source = simulator("{eventsPerSecond: 4}")
+
+    assert source.lag_seconds(START_SECONDS) == 0.0
+    assert source.lag_seconds(START_SECONDS + 10.125) == pytest.approx(10.0)
+    assert source.reached_seconds(START_SECONDS + 10.125) == pytest.approx(START_SECONDS + 0.125)
+    source.take_due(START_SECONDS + 10, 10**9)
+    assert source.lag_seconds(START_SECONDS + 10) == 0.0
+
+
+def test_chunk_has_its_size() -> None:
+    """A chunk is dealt evenly to the shards, the earliest events first; the rest comes next."""
+    source = simulator("{eventsPerSecond: 400}")
+
+    first = source.take_due(START_SECONDS + 10, 100)
+    rest = source.take_due(START_SECONDS + 10, 10**9)
+
+    assert np.bincount(first.rows["shard"]).tolist() == pytest.approx([25, 25, 25, 25], abs=1)
+    assert len(first) + len(rest) == 4_000
+    assert first.rows["event_time_ms"].max() <= rest.rows["event_time_ms"].min()
+    assert len(source.take_due(START_SECONDS + 10, 10**9)) == 0
+
+
+def test_smallest_chunk_makes_progress() -> None:
+    """Asked for fewer events than there are shards, the shards still advance."""
+    source = simulator("{eventsPerSecond: 400}")
+
+    assert 1 <= len(source.take_due(START_SECONDS + 1, 1)) <= 4
+
+
+def test_stopped_run_is_over() -> None:
+    """A run that is stopped ends with what has been handed out."""
+    source = simulator("{eventsPerSecond: 400}")
+    source.take_due(START_SECONDS + 1, 10**9)
+    assert not source.is_over()
+
+    source.stop()
+
+    assert source.is_over()
+    assert len(source.take_due(START_SECONDS + 9, 10**9)) == 0
+    assert source.lag_seconds(START_SECONDS + 9) == 0.0
+
+
+def test_target_is_of_shards_carried() -> None:
+    """The rate wanted is the part of the shards that the process carries."""
+    steps = "[{for: 5s, multiplierPermille: 1000}, {for: 5s, multiplierPermille: 3000}]"
+    source = simulator(f"{{eventsPerSecond: 8, curve: Steps, steps: {steps}}}", numbers=(1, 2))
+
+    assert source.target_events_per_second(START_SECONDS + 4) == 4.0
+    assert source.target_events_per_second(START_SECONDS + 6) == 12.0
+
+
+def test_users_are_dealt_to_shards() -> None:
+    """Users are dealt to the shards in turn, so that none is lost."""
+    source = simulator("{eventsPerSecond: 4}", users=10)
+
+    assert [len(shard.population.persona) for shard in source.shards.values()] == [3, 3, 2, 2]
+
+
+def test_live_part_follows_history() -> None:
+    """The live part begins at the given moment, with history before it."""
+    source = simulator("{eventsPerSecond: 4}", "  backfill: {days: 2}\n", users=10)
+
+    assert source.live_from_seconds == START_SECONDS
+    assert source.reached_seconds(START_SECONDS) == pytest.approx(
+        START_SECONDS - 2 * 86_400 + 0.125
+    )
+
+
+def test_sessions_under_way_are_counted() -> None:
+    """Each shard tells how many visits it has under way."""
+    source = simulator("{eventsPerSecond: 400}")
+    assert source.sessions_under_way() == dict.fromkeys(NUMBERS, 0)
+
+    source.take_due(START_SECONDS + 5, 10**9)
+
+    assert all(count > 10 for count in source.sessions_under_way().values())
+
+
+def test_revision_is_for_named_shards() -> None:
+    """A revision for some shards leaves the others as they are."""
+    source = simulator("{eventsPerSecond: 400}")
+    assert not source.has_revisions_ahead()
+
+    source.revise(_busier(), (1,))
+
+    assert source.has_revisions_ahead()
+    assert [len(shard.ahead) for shard in source.shards.values()] == [0, 1, 0, 0]
+    assert source.free_from_seconds() == START_SECONDS + 7.3
+
+
+def test_replay_comes_in_chunks() -> None:
+    """A replay hands out at most 20,000 events at a time, up to the number and not beyond."""
+    source = simulator("{eventsPerSecond: 20000}", numbers=(0,))
+
+    assert [len(source.replay(0, 20_001)) for _ in range(3)] == [20_000, 1, 0]
+
+
+def test_replay_takes_up_revisions() -> None:
+    """A replay stops at a revision and continues under it."""
+    source, direct = simulator("{eventsPerSecond: 400}"), simulator("{eventsPerSecond: 400}")
+    direct.revise(_busier())
+    source.revise(_busier())
+    rows = direct.take_due(START_SECONDS + 7.3, 10**9).rows
+
+    assert len(source.replay(2, 2_000)) == np.count_nonzero(rows["shard"] == 2)
+    assert source.shards[2].made < 2_000
+    assert len(source.replay(2, 2_000)) > 0
+    assert source.shards[2].made == 2_000
+
+
+def test_shedding_counts_own_shards() -> None:
+    """A process counts as shed only the events of the shards that it carries."""
+    source = simulator("{eventsPerSecond: 400}", numbers=(0, 3))
+    source.take_due(START_SECONDS + 1, 10**9)
+
+    revision = source.shedding(START_SECONDS + 3)
+
+    assert revision.from_seconds == START_SECONDS + 3
+    assert START_SECONDS + 1 <= revision.until_seconds <= START_SECONDS + 1.02
+    assert revision.simulation.spec == source.first.spec
+    assert source.shed_events == pytest.approx(400, abs=3)

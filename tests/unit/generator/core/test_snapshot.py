@@ -1,0 +1,213 @@
+"""Snapshots: a shard that another process restores makes the same events."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.core.snapshot import (
+    Snapshot,
+    capture_shard,
+    dump_snapshot,
+    load_snapshot,
+)
+from clickstream_generator.errors import SnapshotUnusable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulations import RUN_ID, START_SECONDS, simulation, simulator
+
+NUMBERS = (0, 1, 2, 3)
+RATE = "{eventsPerSecond: 400}"
+
+
+def _lines(source: Simulator, until: float, bite: int) -> list[bytes]:
+    """Return everything due by then, taken in bites."""
+    found: list[bytes] = []
+    while len(part := source.take_due(START_SECONDS + until, bite)):
+        found += source.encoder.encode(part, 0).values
+    return found
+
+
+def _moved(source: Simulator, *carried: tuple[int, ...]) -> list[Simulator]:
+    """Hand the shards over to other workers, by nothing but bytes."""
+    kept = {
+        number: load_snapshot(dump_snapshot(capture_shard(shard, source.first)))
+        for number, shard in source.shards.items()
+    }
+    workers = []
+    for numbers in carried:
+        worker = Simulator(source.first, numbers, RUN_ID)
+        worker.begin(START_SECONDS + 999, {number: kept[number] for number in numbers})
+        workers.append(worker)
+    return workers
+
+
+def _busier() -> Revision:
+    moment = START_SECONDS + 7.3
+    wanted = simulation("{eventsPerSecond: 600}", mix="Browser: 100, Loyal: 300, Bot: 50")
+    return Revision(moment, moment, wanted)
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    cuts=st.lists(st.floats(0.1, 14.9), min_size=1, max_size=3),
+    bite=st.integers(60, 4_000),
+)
+def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
+    """Wherever shards are taken over, in the middle of a change too, the bytes are the same."""
+    whole = simulator(RATE)
+    whole.revise(_busier())
+    expected = sorted(_lines(whole, 15, 10**9))
+
+    first = simulator(RATE)
+    first.revise(_busier())
+    workers, found = [first], []
+    for place, cut in enumerate(sorted(cuts)):
+        for worker in workers:
+            found += _lines(worker, cut, bite)
+        carried = ((0, 2), (1, 3)) if place % 2 == 0 else ((0, 1, 2, 3),)
+        if len(workers) == 1:
+            workers = _moved(workers[0], *carried)
+    for worker in workers:
+        found += _lines(worker, 15, bite)
+
+    assert sorted(found) == expected
+
+
+def test_small_shard_moves_unchanged() -> None:
+    """Also where a persona of the mix has nobody in it: nobody joins on the way."""
+
+    def begun() -> Simulator:
+        mix = "Browser: 900, Researcher: 40, Loyal: 30, Bot: 30"
+        built = Simulator(simulation("{eventsPerSecond: 200}", users=64, mix=mix), NUMBERS, RUN_ID)
+        built.begin(START_SECONDS)
+        return built
+
+    expected = _lines(begun(), 20, 10**9)
+    first = begun()
+    found = _lines(first, 7, 10**9)
+    (second,) = _moved(first, NUMBERS)
+    found += _lines(second, 20, 10**9)
+
+    assert sorted(found) == sorted(expected)
+
+
+def test_replay_precedes_next_event() -> None:
+    """After a replay up to a number, the next event is the one after it."""
+    source = simulator(RATE)
+    source.revise(_busier())
+    source.take_due(START_SECONDS + 2, 10**9)
+    (again,) = _moved(source, NUMBERS)
+    expected = _lines(source, 12, 10**9)
+    for number in NUMBERS:
+        while len(again.replay(number, 800)):
+            pass
+        assert again.shards[number].made == 800
+
+    found = _lines(again, 12, 10**9)
+
+    assert set(found) <= set(expected)
+    assert len(expected) - len(found) == sum(800 - 200 for _ in NUMBERS)
+
+
+def _snapshot() -> Snapshot:
+    source = simulator(RATE)
+    source.revise(_busier())
+    source.take_due(START_SECONDS + 2, 10**9)
+    return capture_shard(source.shards[2], source.first)
+
+
+def test_snapshot_survives_as_bytes() -> None:
+    """What is loaded is what was dumped, to the last bit and type."""
+    written = _snapshot()
+
+    read = load_snapshot(dump_snapshot(written))
+
+    assert read.header == json.loads(json.dumps(written.header))
+    assert read.arrays.keys() >= written.arrays.keys()
+    for name, array in written.arrays.items():
+        assert read.arrays[name].dtype == array.dtype
+        assert np.array_equal(read.arrays[name], array)
+
+
+def test_snapshot_tells_where_it_stands() -> None:
+    """A snapshot has its shard, the last event's number and the simulations."""
+    snapshot = _snapshot()
+
+    assert snapshot.header["number"] == 2
+    assert snapshot.shard_seq == 200
+    assert snapshot.first == simulation(RATE)
+    assert snapshot.running == simulation(RATE)
+    (row,) = snapshot.header["ahead"]
+    assert Revision.from_json(row) == _busier()
+
+
+def test_running_simulation_follows_revision() -> None:
+    """After a revision the running simulation is the new one; the first stays the first."""
+    source = simulator(RATE)
+    source.revise(_busier())
+    for _ in range(2):
+        source.take_due(START_SECONDS + 8, 10**9)
+
+    snapshot = capture_shard(source.shards[0], source.first)
+
+    assert snapshot.first == simulation(RATE)
+    assert snapshot.running == _busier().simulation
+    assert snapshot.header["ahead"] == []
+    assert [users for _, users in snapshot.header["joined"]] == [8_333]
+
+
+def test_capture_copies_the_state() -> None:
+    """What the shard does later does not change a snapshot taken before."""
+    source = simulator(RATE)
+    source.take_due(START_SECONDS + 2, 10**9)
+    snapshot = capture_shard(source.shards[0], source.first)
+    before = {name: array.copy() for name, array in snapshot.arrays.items()}
+    header = json.dumps(snapshot.header)
+
+    source.take_due(START_SECONDS + 9, 10**9)
+
+    assert all(np.array_equal(snapshot.arrays[name], array) for name, array in before.items())
+    assert json.dumps(snapshot.header) == header
+
+
+def test_free_slots_are_cleared() -> None:
+    """What free slots held before is not kept: zeros take no room."""
+    source = simulator(RATE)
+    source.take_due(START_SECONDS + 30, 10**9)
+
+    snapshot = capture_shard(source.shards[0], source.first)
+
+    free = snapshot.arrays["visits_free"]
+    assert source.shards[0].visits.user[free].any()
+    for name in ("user", "lines", "line_products", "session_no", "code"):
+        assert not snapshot.arrays[f"visits_{name}"][free].any()
+    assert np.isinf(snapshot.arrays["visits_next_seconds"][free]).all()
+
+
+def test_other_bytes_are_refused() -> None:
+    """Bytes that are no snapshot, or a part of one, are refused with the reason."""
+    for content in (b"something else", b"", dump_snapshot(_snapshot())[:-100]):
+        with pytest.raises(SnapshotUnusable, match="its bytes cannot be read"):
+            load_snapshot(content)
+
+
+def test_other_format_is_refused() -> None:
+    """A snapshot of another format is refused with both formats."""
+    snapshot = _snapshot()
+    snapshot.header["format"] = 99
+
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 1"):
+        load_snapshot(dump_snapshot(snapshot))
+
+
+def test_missing_format_is_refused() -> None:
+    """A header without a format is of no snapshot."""
+    snapshot = _snapshot()
+    del snapshot.header["format"]
+
+    with pytest.raises(SnapshotUnusable, match="its format is None"):
+        load_snapshot(dump_snapshot(snapshot))

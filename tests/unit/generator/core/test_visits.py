@@ -1,0 +1,407 @@
+"""Visits: what each step does to the visitor, worked out by hand with chosen numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from clickstream_contract.personas import PERSONAS
+from clickstream_generator.core.events import CODE, MAX_CART_LINES, Events
+from clickstream_generator.core.journeys import EXIT_CODE, Journeys, compile_journeys
+from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING, Visits
+from randomness import Chosen
+from worlds import small_population, small_world
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.population import Population
+    from clickstream_generator.core.world import World
+
+ONWARD = {name: {"page_view": 1, "exit": 1} for name in CODE}
+"""After any step the visitor looks at a page for numbers below a half, else leaves."""
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Four products for 1, 2, 3 and 4 euros, in two categories."""
+    return small_world()
+
+
+@pytest.fixture(scope="module")
+def journeys() -> Journeys:
+    """From each step as likely to a page as to the exit."""
+    return compile_journeys(2 * [replace(PERSONAS["Browser"], transitions=ONWARD)])
+
+
+class _Shop:
+    """One visitor at a time, led from step to step by the test."""
+
+    def __init__(self, world: World, journeys: Journeys, channel: int = 0) -> None:
+        self.population = small_population(channel=channel)
+        self.population.visits[:] = 1
+        self.visits = Visits()
+        self._world, self._journeys = world, journeys
+        self._now = 0.0
+
+    def enter(self, *users: int) -> None:
+        """Let visits begin."""
+        self.population.is_here[list(users)] = True
+        self._now += 1.0
+        self.visits.begin(np.array(users), np.full(len(users), self._now), self.population)
+
+    def take(self, name: str, *uniform: float, leaves: bool = False, normal: float = 0.0) -> Events:
+        """Let every visit that is due take a step with the numbers given."""
+        self._now += 10_000.0
+        due = np.flatnonzero(self.visits.next_seconds < self._now)
+        self.visits.code[due] = CODE[name]
+        numbers = [*uniform, 0.0, 0.0, 0.0][:3]
+        each = np.repeat([*numbers, 0.9 if leaves else 0.1], len(due))
+        rng = Chosen(*each.tolist(), normal=normal)
+        found = self.visits.step(self._now, self._world, self._journeys, self.population, rng)
+        assert found is not None
+        return found
+
+    def look_at(self, product: int) -> None:
+        """Look at one of the four products."""
+        at = 0.99 if product % 2 else 0.0
+        self.take("search", 0.6 if product >= 2 else 0.1)
+        assert (self.take("view_item", at, at, 0.9).rows["subject"] == product).all()
+
+    def add(self, product: int, pieces: int = 1) -> Events:
+        """Look at a product and put pieces of it into the cart."""
+        self.look_at(product)
+        return self.take("add_to_cart", (0.0, 0.8, 0.95)[pieces - 1])
+
+
+@pytest.fixture
+def shop(world: World, journeys: Journeys) -> _Shop:
+    """A shop with one visitor."""
+    shop = _Shop(world, journeys)
+    shop.enter(0)
+    return shop
+
+
+def _step(
+    visits: Visits, until: float, world: World, journeys: Journeys, population: Population
+) -> Events | None:
+    return visits.step(until, world, journeys, population, Chosen(0.1))
+
+
+def test_visit_begins_at_its_moment(world: World, journeys: Journeys) -> None:
+    """The first event is due at the moment given, and made by a step until after it."""
+    visits, population = Visits(), small_population()
+    visits.begin(np.array([3, 1]), np.array([5.0, 7.0]), population)
+
+    assert visits.under_way() == 2
+    assert _step(visits, 5.0, world, journeys, population) is None
+    first = _step(visits, 5.001, world, journeys, population)
+
+    assert first is not None
+    (row,) = first.rows
+    assert (row["time_seconds"], row["user"], row["persona"]) == (5.0, 3, 0)
+    assert (row["session_no"], row["session_seq"]) == (1, 1)
+    assert row["code"] == CODE["session_start"]
+    assert (row["order_row"], row["is_last"]) == (-1, False)
+    assert visits.begun == 2
+
+
+def test_sessions_are_numbered(shop: _Shop) -> None:
+    """Visits are numbered as they begin, events within each visit."""
+    shop.enter(1, 4)
+
+    first, second = shop.take("session_start").rows, shop.take("page_view").rows
+
+    assert first["session_no"].tolist() == [1, 2, 3]
+    assert first["session_seq"].tolist() == [1, 1, 1]
+    assert second["session_seq"].tolist() == [2, 2, 2]
+    assert second["persona"].tolist() == [0, 0, 1]
+
+
+def test_start_tells_number_and_way(world: World, journeys: Journeys) -> None:
+    """A visit's first event has the number of the visit and a way of the visitor's channel."""
+    shop = _Shop(world, journeys, channel=3)
+    shop.population.visits[0] = 7
+    shop.enter(0)
+
+    low = shop.take("session_start", 0.49).rows[0]
+    high = shop.take("session_start", 0.5).rows[0]
+
+    assert (low["visit_number"], low["choice"], high["choice"]) == (7, 6, 7)
+    assert shop.take("page_view").rows["visit_number"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("page_view", PAGES), ("add_shipping_info", SHIPPING), ("add_payment_info", PAYMENTS)],
+)
+def test_choice_is_even(shop: _Shop, name: str, options: tuple[str, ...]) -> None:
+    """Pages, deliveries and payments are chosen evenly from their list."""
+    size = len(options)
+
+    found = [int(shop.take(name, at).rows["choice"][0]) for at in (0.0, 1 / size + 0.001, 0.999)]
+
+    assert found == [0, 1, size - 1]
+
+
+def test_search_chooses_category_and_term(shop: _Shop) -> None:
+    """A search draws a category by its looks, and one of its eight terms."""
+    found = [
+        int(shop.take("search", *numbers).rows["subject"][0])
+        for numbers in ((0.0, 0.0), (0.49, 0.13), (0.5, 0.0), (0.99, 0.99))
+    ]
+
+    assert found == [0, 1, 8, 15]
+
+
+def test_list_after_search_stays(shop: _Shop) -> None:
+    """A list after a search is of the category searched for, whatever the numbers."""
+    shop.take("search", 0.0)
+
+    assert shop.take("view_item_list", 0.9, 0.9).rows["subject"].tolist() == [0]
+
+
+def test_list_changes_category(shop: _Shop) -> None:
+    """Another list is of the same category for numbers below a half, else drawn."""
+    assert shop.take("view_item_list", 0.1, 0.0).rows["subject"].tolist() == [0]
+    assert shop.take("view_item_list", 0.9, 0.49).rows["subject"].tolist() == [0]
+    assert shop.take("view_item_list", 0.9, 0.5).rows["subject"].tolist() == [1]
+    assert shop.take("view_item_list", 0.1, 0.1).rows["subject"].tolist() == [1]
+
+
+def test_item_is_of_category(shop: _Shop) -> None:
+    """An item is drawn in the category at hand, and its value is its price."""
+    shop.take("search", 0.6)
+
+    rows = shop.take("view_item", 0.0, 0.0, 0.9).rows
+
+    assert (rows["subject"][0], rows["value_minor"][0]) == (2, 300)
+    assert shop.take("view_item", 0.9, 0.0, 0.9).rows["subject"].tolist() == [3]
+
+
+def test_lost_visitor_gets_category(shop: _Shop) -> None:
+    """Without a category an item's is drawn, and the next list is of it."""
+    assert shop.take("view_item", 0.0, 0.0, 0.6).rows["subject"].tolist() == [2]
+    assert shop.take("view_item_list", 0.0, 0.0).rows["subject"].tolist() == [1]
+
+
+def test_cheaper_item_is_taken(shop: _Shop) -> None:
+    """A visitor with a sense for prices takes the cheaper of two, never the dearer."""
+    shop.take("search", 0.6)
+
+    assert shop.take("view_item", 0.9, 0.0, 0.19).rows["subject"].tolist() == [2]
+    assert shop.take("view_item", 0.9, 0.0, 0.2).rows["subject"].tolist() == [3]
+    assert shop.take("view_item", 0.0, 0.9, 0.19).rows["subject"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("number", "pieces"), [(0.0, 1), (0.799, 1), (0.8, 2), (0.949, 2), (0.95, 3), (0.999, 3)]
+)
+def test_pieces_follow_number(shop: _Shop, number: float, pieces: int) -> None:
+    """Of a hundred additions 80 are of one piece, 15 of two and 5 of three."""
+    shop.look_at(3)
+
+    row = shop.take("add_to_cart", number).rows[0]
+
+    assert (row["subject"], row["quantity"]) == (3, pieces)
+    assert (row["value_minor"], row["cart_quantity"]) == (400 * pieces, pieces)
+
+
+def test_same_item_shares_a_line(shop: _Shop) -> None:
+    """More of an item goes into its line, another item into its own."""
+    shop.add(0, 1)
+    shop.add(3, 2)
+    row = shop.add(0, 3).rows[0]
+
+    cart = shop.take("view_cart").rows[0]
+
+    assert (row["value_minor"], row["cart_quantity"]) == (300, 6)
+    assert (cart["value_minor"], cart["cart_quantity"]) == (400 + 800, 6)
+    assert shop.visits.lines.max() == 2
+    order = shop.take("purchase")
+    assert order.line_products[0].tolist() == [0, 3, *(6 * [-1])]
+    assert order.line_quantities[0].tolist() == [4, 2, *(6 * [0])]
+
+
+def test_line_is_taken_out(shop: _Shop) -> None:
+    """A removal takes a whole line out; the last line moves to its place."""
+    for product, pieces in ((0, 1), (1, 2), (2, 3)):
+        shop.add(product, pieces)
+
+    row = shop.take("remove_from_cart", 0.0).rows[0]
+
+    assert (row["subject"], row["quantity"], row["value_minor"]) == (0, 1, 100)
+    assert row["cart_quantity"] == 5
+    order = shop.take("purchase")
+    assert order.rows["value_minor"].tolist() == [2 * 200 + 3 * 300]
+    assert order.line_products[0, :3].tolist() == [2, 1, -1]
+    assert order.line_quantities[0, :3].tolist() == [3, 2, 0]
+
+
+def test_last_line_can_go(shop: _Shop) -> None:
+    """The highest number takes the last line, and a cart can become empty."""
+    shop.add(0)
+    shop.add(3)
+
+    assert shop.take("remove_from_cart", 0.999).rows["subject"].tolist() == [3]
+    row = shop.take("remove_from_cart", 0.999).rows[0]
+    assert (row["subject"], row["cart_quantity"]) == (0, 0)
+
+
+def test_purchase_empties_the_cart(shop: _Shop) -> None:
+    """An order has the cart's lines and value, and leaves the cart empty."""
+    shop.add(1, 2)
+
+    order = shop.take("purchase")
+    row = order.rows[0]
+
+    assert (row["order_row"], row["value_minor"], row["cart_quantity"]) == (0, 400, 2)
+    assert order.line_products.shape == (1, MAX_CART_LINES)
+    after = shop.add(1)
+    assert after.rows["cart_quantity"].tolist() == [1]
+    assert len(after.line_products) == 0
+    assert shop.take("view_cart").rows["value_minor"].tolist() == [200]
+
+
+def test_orders_are_of_their_visits(shop: _Shop) -> None:
+    """Of several orders at once each purchase has its own lines."""
+    shop.add(0)
+    shop.enter(1)
+    shop.add(2)
+
+    order = shop.take("purchase")
+
+    assert order.rows["order_row"].tolist() == [0, 1]
+    assert order.line_products[:, :3].tolist() == [[0, 2, -1], [2, -1, -1]]
+
+
+@pytest.mark.parametrize("name", ["page_view", "search", "view_item_list", "view_item"])
+def test_looking_tells_no_cart(shop: _Shop, name: str) -> None:
+    """Only events from the cart on say what it holds."""
+    shop.add(0)
+
+    assert shop.take(name).rows["cart_quantity"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("persona", "normal", "seconds"),
+    [(0, 0.0, 9.0), (4, 0.0, 0.8), (0, 1.0, 9.0 * np.exp(0.9)), (0, 9.0, 1_500.0), (0, -9.0, 0.2)],
+)
+def test_thinking_takes_time(
+    world: World, journeys: Journeys, persona: int, normal: float, seconds: float
+) -> None:
+    """The next event comes after the persona's log-normal time, from 0.2 s to 25 minutes."""
+    shop = _Shop(world, journeys)
+    shop.enter(persona)
+
+    before = shop.take("page_view", normal=normal).rows["time_seconds"][0]
+
+    assert shop.visits.next_seconds.min() - before == pytest.approx(seconds)
+
+
+def test_next_step_follows_journey(shop: _Shop) -> None:
+    """The next step is the journey's for the number, and a visit ends with the exit."""
+    assert not shop.take("search").rows["is_last"][0]
+    assert shop.visits.code[0] == CODE["page_view"]
+    assert shop.take("search", leaves=True).rows["is_last"].tolist() == [True]
+    assert shop.visits.code[0] == EXIT_CODE
+    assert shop.visits.under_way() == 0
+    assert not shop.population.is_here[0]
+
+
+def test_left_cart_is_found_again(shop: _Shop) -> None:
+    """Who leaves with something in the cart finds it at the next visit."""
+    shop.add(1, 2)
+    shop.take("page_view", leaves=True)
+    assert shop.population.saved_cart[0] >= 0
+
+    shop.enter(0)
+
+    assert shop.population.saved_cart[0] == -1
+    cart = shop.take("view_cart").rows[0]
+    assert (cart["cart_quantity"], cart["value_minor"]) == (2, 400)
+    assert (cart["session_no"], cart["session_seq"]) == (2, 1)
+
+
+def test_empty_cart_is_not_kept(shop: _Shop) -> None:
+    """Who leaves without anything in the cart gives the slot back."""
+    free = len(shop.visits.free)
+    shop.take("page_view", leaves=True)
+
+    assert len(shop.visits.free) == free + 1
+    assert shop.population.saved_cart[0] == -1
+
+
+def test_new_visit_has_empty_cart(shop: _Shop) -> None:
+    """A slot that was another visitor's is empty for the next one, without a category."""
+    shop.add(1)
+    shop.take("purchase", leaves=True)
+    shop.enter(5)
+
+    assert shop.take("view_cart").rows["cart_quantity"].tolist() == [0]
+    assert shop.take("view_item_list", 0.6, 0.0).rows["subject"].tolist() == [1]
+
+
+def test_second_window_starts_empty(shop: _Shop) -> None:
+    """Two visits of one user at once: the first has the cart that was kept."""
+    shop.add(1, 3)
+    shop.take("page_view", leaves=True)
+
+    shop.enter(0, 0)
+
+    rows = shop.take("view_cart").rows
+    assert rows[np.argsort(rows["session_no"])]["cart_quantity"].tolist() == [3, 0]
+
+
+def test_one_kept_cart_per_user(shop: _Shop) -> None:
+    """Of two windows left at once one cart is kept, and the other's slot is free again."""
+    free = len(shop.visits.free) + 1
+    shop.enter(0)
+    shop.add(1)
+    shop.take("page_view", leaves=True)
+
+    assert len(shop.visits.free) == free - 1
+    assert shop.population.saved_cart[0] not in shop.visits.free
+
+
+def test_later_cart_replaces_kept_one(shop: _Shop) -> None:
+    """A cart left in a second window replaces the one that was kept before."""
+    free = len(shop.visits.free) + 1
+    shop.enter(0)
+    shop.add(2)
+    slots = np.flatnonzero(np.isfinite(shop.visits.next_seconds))
+    shop.visits.next_seconds[slots[1]] += 1e9
+    shop.take("page_view", leaves=True)
+    shop.visits.next_seconds[slots[1]] -= 1e9
+    assert shop.population.saved_cart[0] == slots[0]
+
+    shop.take("page_view", leaves=True)
+
+    assert shop.population.saved_cart[0] == slots[1]
+    assert len(shop.visits.free) == free - 1
+
+
+def test_slots_grow_with_visits(world: World, journeys: Journeys) -> None:
+    """More visits than slots double the slots; none is lost and each keeps its state."""
+    visits = Visits()
+    population = small_population(sizes=(3_000, 0, 0, 0))
+    population.visits[:] = 1
+    visits.begin(np.arange(1_000), np.arange(1_000.0), population)
+    visits.begin(np.arange(1_000, 3_000), np.arange(1_000.0, 3_000.0), population)
+
+    assert visits.under_way() == 3_000
+    assert len(visits.next_seconds) == len(visits.line_products) == 4_096
+    assert len(visits.free) == 1_096
+    assert visits.begun == 3_000
+    found = _step(visits, 1e9, world, journeys, population)
+    assert found is not None
+    rows = found.rows[np.argsort(found.rows["time_seconds"])]
+    assert rows["user"].tolist() == list(range(3_000))
+    assert rows["session_no"].tolist() == list(range(1, 3_001))
+
+
+def test_choices_have_their_shares() -> None:
+    """Standard delivery and cards are named three times: they are chosen most."""
+    assert SHIPPING == ("standard", "standard", "standard", "express", "pickup")
+    assert PAYMENTS == ("card", "card", "card", "paypal", "paypal", "invoice", "voucher")
+    assert PAGES[0] == "/"
