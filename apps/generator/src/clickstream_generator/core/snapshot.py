@@ -163,7 +163,7 @@ def load_snapshot(content: bytes) -> Snapshot:
         with np.load(plain, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError) as error:
         raise SnapshotUnusable(f"its bytes cannot be read ({error})") from None
     if header.get("format") != _FORMAT:
         raise SnapshotUnusable(f"its format is {header.get('format')}, not {_FORMAT}")
