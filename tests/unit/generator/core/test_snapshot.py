@@ -54,7 +54,7 @@ def _busier() -> Revision:
 @settings(max_examples=5, deadline=None)
 @given(
     cuts=st.lists(st.floats(0.1, 14.9), min_size=1, max_size=3),
-    bite=st.integers(60, 4_000),
+    bite=st.integers(200, 4_000),
 )
 def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
     """Wherever shards are taken over, in the middle of a change too, the bytes are the same."""

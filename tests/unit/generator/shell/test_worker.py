@@ -1,4 +1,4 @@
-"""The ledger of a history that runs ahead of its acknowledgements."""
+"""The worker: it sends what is due, publishes the ledger, and takes up changes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class _Clock:
 
 
 @pytest.mark.parametrize("room", [10**9, 2])
-def test_no_minute_is_forgotten_before_its_last_acknowledgement(tmp_path: Path, room: int) -> None:
+def test_history_keeps_every_event(tmp_path: Path, room: int) -> None:
     """However far history is ahead of the broker, the ledger's last word has every event.
 
     Late ones too, where the broker has no room for all of them at the end.
@@ -112,7 +112,7 @@ def test_no_minute_is_forgotten_before_its_last_acknowledgement(tmp_path: Path, 
     assert sum(row["events"] for row in sink.minutes.values()) == 3_000
 
 
-def test_shards_that_do_not_all_know_the_last_word_are_told_it(tmp_path: Path) -> None:
+def test_newest_specification_is_announced(tmp_path: Path) -> None:
     """One comes from a worker that had announced a change, the other from one that had not."""
     first, changed = simulation(), simulation("{eventsPerSecond: 50}")
     revision = Revision(START_SECONDS + 5, START_SECONDS + 5, changed)

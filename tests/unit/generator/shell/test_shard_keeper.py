@@ -1,0 +1,212 @@
+"""The keeper: when state is kept, and what the records say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_contract.topics import SHARDS
+from clickstream_generator.core.accounts import Account
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.snapshot import load_snapshot
+from clickstream_generator.core.waiting import LateRecords
+from clickstream_generator.shell.shard_keeper import ShardKeeper
+from clickstream_generator.shell.shard_log import Position
+from simulations import RUN_ID, START_SECONDS, simulation, simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickstream_generator.shell.kafka_sink import Batch
+
+NUMBERS = (0, 1, 2, 3)
+Row = tuple[bytes, bytes | None]
+
+
+class _Broker:
+    """A sink that acknowledges when the test says so."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[list[Row], Batch]] = []
+
+    def publish(self, topic: str, rows: list[Row], batch: Batch) -> None:
+        """Take the records."""
+        assert topic == SHARDS.name
+        self.published.append((rows, batch))
+
+    def acknowledge(self) -> list[Row]:
+        """Acknowledge everything, and return its records."""
+        taken, self.published = self.published, []
+        for _, batch in taken:
+            if batch.done is not None:
+                batch.done()
+        return [row for rows, _ in taken for row in rows]
+
+
+class _Kept:
+    """A keeper of four shards, and what it works with."""
+
+    def __init__(self) -> None:
+        self.source = simulator("{eventsPerSecond: 400}", users=400)
+        self.broker = _Broker()
+        self.accounts = {number: Account(number, 4) for number in NUMBERS}
+        self.keeper = ShardKeeper(
+            RUN_ID,
+            self.source,
+            self.accounts,
+            FaultPlanter(42, list(NUMBERS)),
+            LateRecords(NUMBERS),
+            self.broker,  # type: ignore[arg-type]
+            8.0,
+        )
+
+    def packed(self) -> list[Row]:
+        """Wait until all snapshots are packed, and return their records."""
+        while not self.keeper.is_idle():
+            self.keeper._packing[0][2].result()
+            self.keeper.publish_packed()
+        return [row for rows, _ in self.broker.published for row in rows]
+
+    def positions(self) -> dict[int, Position]:
+        """Return the positions published since, by shard."""
+        return {
+            int(key.split(b"/")[1]): Position.from_value(value or b"")
+            for key, value in self.broker.acknowledge()
+            if key.endswith(b"/position")
+        }
+
+
+@pytest.fixture
+def kept() -> Iterator[_Kept]:
+    """Return a keeper whose shards have begun."""
+    made = _Kept()
+    yield made
+    made.keeper._packer.shutdown()
+
+
+def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
+    """While the broker is away each shard has one snapshot under way at most."""
+    for second in range(60):
+        kept.keeper.keep_in_turn(START_SECONDS + 2 * second)
+
+    assert len(kept.broker.published) == len(NUMBERS)
+
+
+def test_shards_are_kept_in_turn(kept: _Kept) -> None:
+    """One shard after the other is kept, all of them within the time between snapshots."""
+    for tenth in range(60):
+        kept.keeper.keep_in_turn(START_SECONDS + tenth / 10)
+
+    assert len(kept.broker.published) == 3
+    kept.keeper.keep_in_turn(START_SECONDS + 6)
+    assert len(kept.broker.published) == 4
+
+
+def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
+    """A snapshot is published once all before it is acknowledged, with the account of then."""
+    kept.source.take_due(START_SECONDS + 1, 10**9)
+    kept.keeper.keep_all()
+    assert kept.keeper.is_idle()
+    kept.accounts[2].shard_seq = 100
+    kept.broker.acknowledge()
+    assert not kept.keeper.is_idle()
+
+    rows = dict(kept.packed())
+
+    assert len(rows) == 4
+    value = rows[f"{RUN_ID}/2/1/0".encode()]
+    assert value is not None
+    snapshot = load_snapshot(value[12:])
+    assert snapshot.shard_seq == 100
+    assert snapshot.arrays["account_counts"].tolist() == [100, 0, 0]
+    assert snapshot.header["fault_rng"] == FaultPlanter(42, [2]).state(2)
+    assert kept.keeper.snapshot_bytes[2] == len(value) - 12
+
+
+def test_next_snapshot_takes_other_slot(kept: _Kept) -> None:
+    """Snapshots of a shard have a number each, from the one that it was resumed with."""
+    kept.keeper.resume(0, 7, ())
+    keys = []
+    for _ in range(2):
+        kept.keeper.keep_all()
+        kept.broker.acknowledge()
+        keys.append({key for key, _ in kept.packed()})
+        kept.broker.acknowledge()
+
+    assert f"{RUN_ID}/0/0/0".encode() in keys[0]
+    assert f"{RUN_ID}/0/1/0".encode() in keys[1]
+    assert f"{RUN_ID}/1/1/0".encode() in keys[0]
+
+
+def test_only_moved_shards_are_told(kept: _Kept) -> None:
+    """A position is published when the shard has moved since, once a second at most."""
+    kept.keeper.be_heard(START_SECONDS)
+    assert set(kept.positions()) == set(NUMBERS)
+    kept.accounts[1].shard_seq = 9
+
+    kept.keeper.be_heard(START_SECONDS + 0.999)
+    assert kept.positions() == {}
+    kept.keeper.be_heard(START_SECONDS + 1)
+    assert kept.positions() == {1: Position(9)}
+    kept.keeper.be_heard(START_SECONDS + 5)
+    assert kept.positions() == {}
+
+
+def test_revision_follows_its_announcement(kept: _Kept) -> None:
+    """A revision takes over once the broker has acknowledged that all shards know of it."""
+    revision = Revision(START_SECONDS + 5, START_SECONDS + 5, simulation("{eventsPerSecond: 7}"))
+    kept.keeper.announce(revision)
+
+    assert kept.keeper.announced == revision
+    assert not kept.source.has_revisions_ahead()
+    assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, revisions=(revision,)))
+    assert kept.keeper.announced is None
+    assert all(shard.ahead[0][0] == revision for shard in kept.source.shards.values())
+
+
+def test_kept_revision_is_dropped(kept: _Kept) -> None:
+    """A revision that the stored snapshot has behind it is no longer told; a later one is."""
+    late = Revision(START_SECONDS + 9, START_SECONDS + 9, simulation("{eventsPerSecond: 7}"))
+    past = Revision(START_SECONDS - 9, START_SECONDS, simulation("{eventsPerSecond: 8}"))
+    kept.keeper.resume(0, 1, (past, late))
+    kept.keeper.keep_all()
+    kept.broker.acknowledge()
+    kept.packed()
+    kept.broker.acknowledge()
+
+    kept.keeper.publish_positions(is_left=True)
+
+    assert kept.positions()[0].revisions == (late,)
+
+
+def test_leaving_tells_all_shards(kept: _Kept) -> None:
+    """Whoever leaves says so for every shard, moved or not."""
+    kept.keeper.be_heard(START_SECONDS)
+    kept.broker.acknowledge()
+
+    kept.keeper.leave()
+
+    assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, is_left=True))
+
+
+def test_end_lets_go_of_state(kept: _Kept) -> None:
+    """At the end every shard is over, and the records of its snapshots are deleted."""
+    kept.keeper.keep_all()
+    kept.broker.acknowledge()
+    kept.packed()
+    kept.broker.acknowledge()
+    kept.accounts[3].shard_seq, kept.accounts[3].records_acknowledged = 8, 9
+
+    kept.keeper.close()
+
+    rows = kept.broker.acknowledge()
+    told = {key: value for key, value in rows if value is not None}
+    assert json.loads(told[f"{RUN_ID}/3/position".encode()]) == {
+        "shard_seq": 8, "is_over": True, "revisions": [], "records": 9, "is_left": False,
+    }  # fmt: skip
+    assert len(told) == 4
+    assert {key for key, value in rows if value is None} == {
+        f"{RUN_ID}/{number}/{slot}/0".encode() for number in NUMBERS for slot in (0, 1)
+    }

@@ -1,0 +1,41 @@
+"""Errors of the generator: their fields and their text."""
+
+from __future__ import annotations
+
+from clickstream_generator.errors import (
+    BrokerRefused,
+    DrainTimeout,
+    GeneratorError,
+    SnapshotUnusable,
+)
+
+
+def test_refusal_names_a_setting() -> None:
+    """A refusal says Kafka's reason and which setting to look at."""
+    error = BrokerRefused("MSG_SIZE_TOO_LARGE", "too large", "max.message.bytes")
+
+    assert (error.code, error.reason, error.setting) == (
+        "MSG_SIZE_TOO_LARGE", "too large", "max.message.bytes",
+    )  # fmt: skip
+    assert str(error) == (
+        "Kafka refuses records: too large (MSG_SIZE_TOO_LARGE); look at max.message.bytes"
+    )
+    assert isinstance(error, GeneratorError)
+
+
+def test_timeout_counts_records() -> None:
+    """A time-out says how many records were waited for, and how long."""
+    error = DrainTimeout(7, 25.4)
+
+    assert (error.waiting, error.seconds) == (7, 25.4)
+    assert str(error).startswith("7 records had no acknowledgement after 25 s; ")
+    assert isinstance(error, GeneratorError)
+
+
+def test_unusable_snapshot_has_reason() -> None:
+    """An unusable snapshot says why, and what to do."""
+    error = SnapshotUnusable("its format is 2")
+
+    assert error.reason == "its format is 2"
+    assert "cannot be taken up: its format is 2; run the version that wrote it" in str(error)
+    assert isinstance(error, GeneratorError)

@@ -1,0 +1,156 @@
+"""The process: what it refuses, with which exit code, and that it says why."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from clickstream_contract.document import dump_simulation
+from clickstream_generator import __main__ as process
+from clickstream_generator.core.snapshot import capture_shard
+from clickstream_generator.errors import BrokerRefused, DrainTimeout
+from clickstream_generator.settings import PREFIX
+from clickstream_generator.shell.shard_log import Position, StoredShard
+from clickstream_generator.shell.telemetry import Telemetry
+from simulations import RUN_ID, simulation, simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from threading import Event
+
+    from clickstream_generator.shell.worker import Worker
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Give back the signals that the process takes, and what it hides from garbage collection."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    gc.unfreeze()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Return an environment in which the generator could start, without a broker."""
+    file = tmp_path / "simulation.yaml"
+    file.write_text(dump_simulation(simulation(users=400)), encoding="utf-8")
+    monkeypatch.setenv(PREFIX + "SIMULATION_FILE", str(file))
+    monkeypatch.setenv(PREFIX + "BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    monkeypatch.setattr(process, "Telemetry", lambda host, _: Telemetry(host, 0))
+    return monkeypatch
+
+
+def test_wrong_setting_ends_with_2(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A setting that cannot be used ends the process with 2 and one line."""
+    environment.setenv(PREFIX + "METRICS_PORT", "x")
+
+    assert process.main() == 2
+
+    assert capsys.readouterr().err.startswith(f"error: {PREFIX}METRICS_PORT has the value 'x'")
+
+
+@pytest.mark.usefixtures("environment")
+def test_wrong_simulation_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A simulation that cannot be run ends the process with 2 and its path."""
+    (tmp_path / "simulation.yaml").write_text("a: 1", encoding="utf-8")
+
+    assert process.main() == 2
+
+    assert capsys.readouterr().err.startswith("error: apiVersion: ")
+
+
+@pytest.mark.parametrize(("shards", "refused"), [("4", True), ("0-3", False)])
+def test_shards_must_exist(
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shards: str,
+    refused: bool,  # noqa: FBT001  a case
+) -> None:
+    """A shard that the simulation does not have is refused, the last one is not."""
+    environment.setenv(PREFIX + "SHARDS", shards)
+    environment.setattr(process.Worker, "run", lambda *_: None)
+
+    assert process.main() == (2 if refused else 0)
+
+    said = f"{PREFIX}SHARDS has the value '4'; it must be numbers below the simulation's"
+    assert (said in capsys.readouterr().err) == refused
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BrokerRefused("_SSL", "no", "CA_FILE"), 3),
+        (DrainTimeout(3, 5.0), 1),
+        (OSError("address in use"), 1),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+def test_failure_has_its_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+) -> None:
+    """What Kafka refuses ends with 3, any other failure with 1, and its text is said."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(process.Worker, "run", fail)
+
+    assert process.main() == code
+
+    assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_signal_stops_the_run(environment: pytest.MonkeyPatch) -> None:
+    """SIGTERM asks the worker to stop; it still ends the run, so that the ledger is closed."""
+    seen = []
+
+    def run(_: Worker, stop: Event) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        seen.append(stop.is_set())
+
+    environment.setattr(process.Worker, "run", run)
+
+    assert process.main() == 0
+    assert seen == [True]
+
+
+def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
+    """A run whose shards are all over is not carried again."""
+    over = {number: StoredShard(Position(9, is_over=True, records=7)) for number in range(4)}
+    environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
+    environment.setattr(process, "read_shards", lambda *_: over)
+    runs: list[object] = []
+    environment.setattr(process.Worker, "run", lambda *given: runs.append(given))
+
+    assert process.main() == 0
+    assert runs == []
+
+
+def test_paused_run_is_continued(environment: pytest.MonkeyPatch) -> None:
+    """Of a run that was paused only the shards that are not over are carried, from their state."""
+    source = simulator(users=400)
+    source.take_due(1_764_000_001.0, 10**9)
+    snapshot = capture_shard(source.shards[1], source.first)
+    stored = {0: StoredShard(Position(9, is_over=True)), 1: StoredShard(Position(500), snapshot)}
+    environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
+    environment.setenv(PREFIX + "SHARDS", "0,1")
+    environment.setattr(process, "read_shards", lambda *_: stored)
+    environment.setattr(process.Worker, "resume", lambda *_: None)
+    carried = []
+    environment.setattr(
+        process.Worker, "run", lambda worker, _: carried.append(worker._simulator.shards)
+    )
+
+    assert process.main() == 0
+    (shards,) = carried
+    assert {number: shard.made for number, shard in shards.items()} == {1: 500}
