@@ -27,13 +27,13 @@ class Chosen(np.random.Generator):
         self._at = 0
         self._normal = normal
 
-    def random(self, size: Any = None, *_: Any, **__: Any) -> Any:  # type: ignore[override]  # noqa: ANN401  NumPy's signature
+    def random(self, size: Any = None, *_: Any, **__: Any) -> Any:  # noqa: ANN401  NumPy's signature
         """Return the next numbers."""
         count = int(np.prod(size))
         places = (self._at + np.arange(count)) % len(self._uniform)
         self._at += count
         return np.array(self._uniform)[places].reshape(size)
 
-    def standard_normal(self, size: Any = None, *_: Any, **__: Any) -> Any:  # type: ignore[override]  # noqa: ANN401  NumPy's signature
+    def standard_normal(self, size: Any = None, *_: Any, **__: Any) -> Any:  # noqa: ANN401  NumPy's signature
         """Return the same number everywhere."""
         return np.full(size, self._normal)

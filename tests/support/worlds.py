@@ -17,7 +17,7 @@ from clickstream_generator.core.technology import Technology
 from clickstream_generator.core.world import CHANNELS, Arrival, City, World
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["GROUPS", "event_rows", "small_catalogue", "small_population", "small_world"]
 
@@ -101,7 +101,7 @@ def small_population(
     )
 
 
-def event_rows(*rows: dict[str, int | str | float]) -> np.ndarray:
+def event_rows(*rows: Mapping[str, object]) -> np.ndarray:
     """Build rows of events from their fields; ``name`` is the event's name."""
     built = np.zeros(len(rows), dtype=EVENT_DTYPE)
     built["order_row"] = -1

@@ -14,14 +14,13 @@ from clickstream_generator.errors import BrokerRefused, DrainTimeout
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.telemetry import Telemetry
+from clickstream_generator.shell.worker import Worker
 from simulations import RUN_ID, simulation, simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from threading import Event
-
-    from clickstream_generator.shell.worker import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +74,7 @@ def test_shards_must_exist(
 ) -> None:
     """A shard that the simulation does not have is refused, the last one is not."""
     environment.setenv(PREFIX + "SHARDS", shards)
-    environment.setattr(process.Worker, "run", lambda *_: None)
+    environment.setattr(Worker, "run", lambda *_: None)
 
     assert process.main() == (2 if refused else 0)
 
@@ -103,7 +102,7 @@ def test_failure_has_its_code(
     def fail(*_: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(process.Worker, "run", fail)
+    monkeypatch.setattr(Worker, "run", fail)
 
     assert process.main() == code
 
@@ -118,7 +117,7 @@ def test_signal_stops_the_run(environment: pytest.MonkeyPatch) -> None:
         signal.raise_signal(signal.SIGTERM)
         seen.append(stop.is_set())
 
-    environment.setattr(process.Worker, "run", run)
+    environment.setattr(Worker, "run", run)
 
     assert process.main() == 0
     assert seen == [True]
@@ -130,7 +129,7 @@ def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
     environment.setattr(process, "read_shards", lambda *_: over)
     runs: list[object] = []
-    environment.setattr(process.Worker, "run", lambda *given: runs.append(given))
+    environment.setattr(Worker, "run", lambda *given: runs.append(given))
 
     assert process.main() == 0
     assert runs == []
@@ -145,11 +144,9 @@ def test_paused_run_is_continued(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
     environment.setenv(PREFIX + "SHARDS", "0,1")
     environment.setattr(process, "read_shards", lambda *_: stored)
-    environment.setattr(process.Worker, "resume", lambda *_: None)
+    environment.setattr(Worker, "resume", lambda *_: None)
     carried = []
-    environment.setattr(
-        process.Worker, "run", lambda worker, _: carried.append(worker._simulator.shards)
-    )
+    environment.setattr(Worker, "run", lambda worker, _: carried.append(worker._simulator.shards))
 
     assert process.main() == 0
     (shards,) = carried

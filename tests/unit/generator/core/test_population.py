@@ -24,7 +24,7 @@ def world() -> World:
 
 
 def _draw(population: Population, *group: int, uniform: float = 0.0) -> list[int]:
-    return population.draw(np.array(group), Chosen(uniform)).tolist()
+    return [int(user) for user in population.draw(np.array(group), Chosen(uniform))]
 
 
 def _leave(population: Population) -> None:

@@ -102,7 +102,7 @@ def producer() -> _Producer:
 def sink(producer: _Producer) -> KafkaSink:
     """Return a sink with that producer."""
     made = KafkaSink(replace(SETTINGS, queue_records=50), "events")
-    made._producer = producer
+    made._producer = producer  # type: ignore[assignment]
     return made
 
 
@@ -110,7 +110,7 @@ def sink(producer: _Producer) -> KafkaSink:
 def hopeless() -> KafkaSink:
     """Return a sink whose producer has given up."""
     made = KafkaSink(SETTINGS, "events")
-    made._producer = _GivenUp(made)
+    made._producer = _GivenUp(made)  # type: ignore[assignment]
     made._partitions = 1
     return made
 
@@ -234,8 +234,8 @@ def test_missing_topic_is_refused(sink: KafkaSink, producer: _Producer) -> None:
 def test_silent_broker_is_refused(sink: KafkaSink, producer: _Producer) -> None:
     """A broker that does not answer for its topics is a refusal too."""
 
-    def silent(_topic: str, timeout: float) -> SimpleNamespace:
-        raise KafkaException(KafkaError(KafkaError._TRANSPORT, f"{timeout}"))
+    def silent(topic: str, timeout: float) -> SimpleNamespace:
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT, f"{topic} {timeout}"))
 
     producer.list_topics = silent  # type: ignore[method-assign]
 

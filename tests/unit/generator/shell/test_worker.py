@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_contract.document import dump_simulation
-from clickstream_contract.topics import LEDGER
+from clickstream_contract.topics import LEDGER, SHARDS
 from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.core.snapshot import capture_shard
+from clickstream_generator.core.snapshot import Snapshot, capture_shard
+from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.settings import Settings
+from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
-from clickstream_generator.shell.worker import Worker
+from clickstream_generator.shell.worker import Clock, Worker
 from simulations import RUN_ID, START_SECONDS, simulation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from clickstream_generator.shell.kafka_sink import Batch, Record
+    from clickstream_contract.simulation import Simulation
+    from clickstream_generator.core.accounts import Tally
+    from clickstream_generator.core.faults import Record
+    from clickstream_generator.shell.kafka_sink import Batch
 
-_FLYING = 3
+NUMBERS = (0, 1, 2, 3)
+FLYING = 3
 
 
-class _SlowBroker:
-    """A sink whose broker acknowledges a batch only when some more have been sent."""
+class _Broker(KafkaSink):
+    """A sink whose broker acknowledges a batch only when some more have been sent.
 
-    def __init__(self, room: int) -> None:
-        self.minutes: dict[str, dict[str, int]] = {}
+    Args:
+        room: How many batches it takes at a time.
+        is_silent: Whether it acknowledges nothing.
+    """
+
+    def __init__(self, room: int = 10**9, *, is_silent: bool = False) -> None:
+        self.minutes: dict[str, dict[str, Any]] = {}
+        self.kinds: list[str] = []
+        self.positions: dict[int, Position] = {}
+        self.events: list[dict[str, Any]] = []
         self._room = room
+        self._is_silent = is_silent
         self._flying: deque[Batch] = deque()
 
     def is_idle(self) -> bool:
@@ -47,45 +64,126 @@ class _SlowBroker:
         """Count batches for records."""
         return len(self._flying)
 
-    def has_room(self, _records: int) -> bool:
+    def has_room(self, records: int) -> bool:
         """Take some batches at a time."""
+        del records
         return len(self._flying) < self._room
 
-    def tallies(self) -> list[object]:
+    def tallies(self) -> list[Tally]:
         """Return the figures of what is under way."""
         return [batch.tally for batch in self._flying]
 
-    def send(self, _records: list[Record], batch: Batch) -> None:
+    def send(self, records: list[Record], batch: Batch) -> None:
         """Take events."""
+        self.events += [json.loads(value or b"{}") for value, _ in records]
         self._flying.append(batch)
 
     def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
-        """Take the ledger, and keep the last record of each minute."""
+        """Take ledger and positions, and keep the last record of each."""
         self._flying.append(batch)
-        for row in (json.loads(value or b"{}") for _, value in rows if topic == LEDGER.name):
-            if row["kind"] == "minute":
-                self.minutes[f"{row['shard']} {row['minute']}"] = row
+        for key, value in rows:
+            if topic == LEDGER.name:
+                row = json.loads(value or b"{}")
+                self.kinds.append(row["kind"])
+                if row["kind"] == "minute":
+                    self.minutes[f"{row['shard']} {row['minute']}"] = row
+            elif topic == SHARDS.name and key.endswith(b"/position"):
+                self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
 
     def poll(self, seconds: float) -> list[Batch]:
-        """Acknowledge what is old; all of it to somebody who waits."""
-        kept = 0 if seconds else _FLYING
+        """Acknowledge what is old; all of it to a caller who waits."""
+        kept = 0 if seconds else FLYING
+        if self._is_silent:
+            kept = len(self._flying)
         return [self._flying.popleft() for _ in range(len(self._flying) - kept)]
 
 
-class _Clock:
-    """A clock on which much happens between two looks."""
+class _Clock(Clock):
+    """A clock on which much happens between two looks, and which ends the run.
 
-    def __init__(self) -> None:
+    Args:
+        stop: Is set when the time has come.
+        after_seconds: When, after the start.
+    """
+
+    def __init__(self, stop: Event | None = None, after_seconds: float = 1e9) -> None:
         self.seconds = START_SECONDS
+        self._stop = stop or Event()
+        self._end_seconds = START_SECONDS + after_seconds
 
     def now(self) -> float:
         """Return Unix seconds, later each time."""
-        self.seconds += 0.7
+        self.seconds += 0.1
+        if self.seconds >= self._end_seconds:
+            self._stop.set()
         return self.seconds
 
 
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """Show figures at a free port."""
+    with Telemetry("127.0.0.1", 0) as serving:
+        yield serving
+
+
+class _Run:
+    """A run of a simulation, its broker and its file.
+
+    Args:
+        folder: Where the file lies.
+        telemetry: Where figures are shown.
+        wanted: The simulation.
+        broker: Where records go.
+        after_seconds: When it is told to stop.
+        settings: How else it runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        telemetry: Telemetry,
+        wanted: Simulation,
+        broker: _Broker | None = None,
+        after_seconds: float = 1e9,
+        **settings: str | float,
+    ) -> None:
+        self.path = folder / "simulation.yaml"
+        self.write(wanted)
+        self.broker = broker or _Broker()
+        self.source = Simulator(wanted, NUMBERS, RUN_ID)
+        self.source.begin(START_SECONDS)
+        self.stop = Event()
+        self.file = SimulationFile(self.path)
+        self.worker = Worker(
+            RUN_ID,
+            self.source,
+            self.broker,
+            telemetry,
+            _Clock(self.stop, after_seconds),
+            self.file,
+            replace(
+                Settings(self.path, "127.0.0.1:9"),
+                queue_records=1_000,
+                drain_seconds=1e9,
+                **settings,  # type: ignore[arg-type]
+            ),
+        )
+
+    def write(self, wanted: Simulation) -> None:
+        """Change the file."""
+        self.path.write_text(dump_simulation(wanted), encoding="utf-8")
+
+    def run(self) -> None:
+        """Work until the end."""
+        self.worker.run(self.stop)
+
+
+def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    return telemetry.registry.get_sample_value(f"clickstream_generator_{name}", labels)
+
+
 @pytest.mark.parametrize("room", [10**9, 2])
-def test_history_keeps_every_event(tmp_path: Path, room: int) -> None:
+def test_history_keeps_every_event(tmp_path: Path, telemetry: Telemetry, room: int) -> None:
     """However far history is ahead of the broker, the ledger's last word has every event.
 
     Late ones too, where the broker has no room for all of them at the end.
@@ -94,47 +192,224 @@ def test_history_keeps_every_event(tmp_path: Path, room: int) -> None:
         "{eventsPerMinute: 30}",
         "  backfill: {days: 3}\n  stopAfter: {events: 3000}\n"
         "  faults: {latePermille: 20, maxLatenessSeconds: 60}\n",
+        users=400,
     )
-    (tmp_path / "simulation.yaml").write_text(dump_simulation(wanted), encoding="utf-8")
-    settings = replace(
-        Settings(tmp_path / "simulation.yaml", "127.0.0.1:9"),
-        queue_records=1_000,
-        drain_seconds=1e9,
+    run = _Run(tmp_path, telemetry, wanted, _Broker(room))
+
+    run.run()
+
+    assert sum(row["events"] for row in run.broker.minutes.values()) == 3_000
+
+
+def test_finished_run_closes_its_ledger(tmp_path: Path, telemetry: Telemetry) -> None:
+    """At the end every event is sent once, each shard has its last record, and all is shown."""
+    wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 201}\n", users=400)
+    run = _Run(tmp_path, telemetry, wanted)
+
+    run.run()
+
+    assert sorted((row["shard"], row["shard_seq"]) for row in run.broker.events) == [
+        (shard, seq) for shard in NUMBERS for seq in range(1, 51 + (shard == 0))
+    ]
+    assert run.broker.kinds.count("shard_end") == 4
+    assert all(position.is_over for position in run.broker.positions.values())
+    assert run.broker.positions[0] == Position(51, is_over=True, records=51)
+    assert _figure(telemetry, "shards_over") == 4
+    assert _figure(telemetry, "delivered_records") == 201
+    assert _figure(telemetry, "records_acknowledged_total") == 201
+    assert _figure(telemetry, "active_sessions") is not None
+    assert telemetry.is_ready
+
+
+def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A run that is told to stop sends what it has made, and is over."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)
+
+    run.run()
+
+    assert 300 < len(run.broker.events) <= 500
+    assert run.broker.kinds.count("shard_end") == 4
+    assert _figure(telemetry, "target_events_per_second") == 50
+    assert _figure(telemetry, "busy_seconds_total") != 0
+
+
+def test_paused_run_leaves_its_shards(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A run that is paused says up to where all is acknowledged, and ends no shard."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    run = _Run(tmp_path, telemetry, wanted, None, 10, on_stop="pause")
+
+    run.run()
+
+    assert "shard_end" not in run.broker.kinds
+    assert all(position.is_left for position in run.broker.positions.values())
+    for number, position in run.broker.positions.items():
+        made = [row["shard_seq"] for row in run.broker.events if row["shard"] == number]
+        assert position.shard_seq == max(made)
+    assert not telemetry.is_ready
+
+
+def test_finished_run_is_not_paused(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A run that is over is closed, also where a stop would mean a pause."""
+    wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 10}\n", users=400)
+    run = _Run(tmp_path, telemetry, wanted, on_stop="pause")
+
+    run.run()
+
+    assert run.broker.kinds.count("shard_end") == 4
+
+
+def test_silent_broker_times_out(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Records without acknowledgement when time is up are an error with their number."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    run = _Run(tmp_path, telemetry, wanted, _Broker(is_silent=True))
+    run.worker._settings = replace(run.worker._settings, drain_seconds=5.0)
+    run.stop.set()
+
+    with pytest.raises(DrainTimeout) as caught:
+        run.run()
+
+    assert caught.value.seconds == 5.0
+    assert caught.value.waiting == run.broker.in_flight() > 0
+
+
+def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A change of the file is announced, taken up and counted."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run.write(simulation("{eventsPerSecond: 200}", users=400))
+
+    run.run()
+
+    assert _figure(telemetry, "spec_changes_total", outcome="accepted") == 1
+    assert len(run.broker.events) > 3_000
+    assert _figure(telemetry, "target_events_per_second") == 200
+
+
+def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A change that says from when it holds takes effect then."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 20)
+    text = dump_simulation(simulation("{eventsPerSecond: 200}", users=400))
+    later = "  annotations: {clickstream.dev/effective-from: 2025-11-24T16:01:00Z}\n"
+    run.path.write_text(text.replace("spec:\n", later + "spec:\n", 1), encoding="utf-8")
+
+    run.run()
+
+    assert _figure(telemetry, "spec_changes_total", outcome="accepted") == 1
+    assert len(run.broker.events) <= 21 * 50
+
+
+@pytest.mark.parametrize("text", ["users", "a: 1"])
+def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text: str) -> None:
+    """A change that the run cannot take up is counted once, and the old one stays in force."""
+    first = simulation("{eventsPerSecond: 50}", users=400)
+    run = _Run(tmp_path, telemetry, first, None, 10)
+    other = dump_simulation(simulation("{eventsPerSecond: 200}", users=500))
+    run.path.write_text(other if text == "users" else text, encoding="utf-8")
+
+    run.run()
+
+    assert _figure(telemetry, "spec_changes_total", outcome="refused") == 1
+    assert _figure(telemetry, "spec_changes_total", outcome="accepted") is None
+    assert run.file.simulation == first
+    assert len(run.broker.events) <= 500
+
+
+def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Where the simulation wants it, what is over a second late is left out and counted."""
+    wanted = simulation("{eventsPerSecond: 50, onOverload: Shed}", users=400)
+    run = _Run(tmp_path, telemetry, wanted, None, 30)
+    run.worker._clock.seconds += 20  # type: ignore[attr-defined]
+
+    run.run()
+
+    shed = _figure(telemetry, "shed_events_total")
+    assert shed is not None
+    assert shed > 900
+    assert len(run.broker.events) < 600
+    for number in NUMBERS:
+        made = [row["shard_seq"] for row in run.broker.events if row["shard"] == number]
+        assert made == list(range(1, len(made) + 1))
+
+
+def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Otherwise what could not be sent in time is sent late."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run.worker._clock.seconds += 20  # type: ignore[attr-defined]
+
+    run.run()
+
+    assert _figure(telemetry, "shed_events_total") == 0
+    assert len(run.broker.events) > 1_300
+
+
+def test_suspended_time_is_left_out(tmp_path: Path, telemetry: Telemetry) -> None:
+    """What was due while a simulation was suspended is not sent."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run.file.simulation = run.file.simulation.model_copy(
+        update={"resumed_at_seconds": START_SECONDS + 20}
     )
-    source = Simulator(wanted, (0, 1, 2, 3), RUN_ID)
-    source.begin(START_SECONDS)
-    sink = _SlowBroker(room)
-    file = SimulationFile(settings.simulation_file)
+    run.worker._clock.seconds += 20  # type: ignore[attr-defined]
 
-    with Telemetry("127.0.0.1", 0) as telemetry:
-        Worker(RUN_ID, source, sink, telemetry, _Clock(), file, settings).run(Event())
+    run.run()
 
-    assert sum(row["events"] for row in sink.minutes.values()) == 3_000
+    assert _figure(telemetry, "shed_events_total") == pytest.approx(1_000, abs=4)
+    assert len(run.broker.events) < 600
 
 
-def test_newest_specification_is_announced(tmp_path: Path) -> None:
-    """One comes from a worker that had announced a change, the other from one that had not."""
+def _stored(source: Simulator, number: int, first: Simulation) -> Snapshot:
+    """Return a shard's snapshot with what the worker keeps beside it."""
+    snapshot = capture_shard(source.shards[number], first)
+    snapshot.header["fault_rng"] = FaultPlanter(42, [number]).state(number)
+    snapshot.arrays.update(Account(number, 4).to_arrays(), **held_arrays([]))
+    return snapshot
+
+
+def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Restored shards may carry different specifications; the newest is announced to all."""
     first, changed = simulation(), simulation("{eventsPerSecond: 50}")
     revision = Revision(START_SECONDS + 5, START_SECONDS + 5, changed)
-    (tmp_path / "simulation.yaml").write_text(dump_simulation(changed), encoding="utf-8")
-    settings = Settings(tmp_path / "simulation.yaml", "127.0.0.1:9")
-    begun = Simulator(first, (0, 1), RUN_ID)
-    begun.begin(START_SECONDS)
-    snapshots = {}
-    for number, shard in begun.shards.items():
-        snapshots[number] = capture_shard(shard, first)
-        snapshots[number].header["fault_rng"] = FaultPlanter(42, [number]).state(number)
-        snapshots[number].arrays.update(Account(number, 4).to_arrays(), **held_arrays([]))
-    source = Simulator(first, (0, 1), RUN_ID)
-    source.begin(START_SECONDS, snapshots)
-    file, clock = SimulationFile(settings.simulation_file), _Clock()
-    with Telemetry("127.0.0.1", 0) as telemetry:
-        worker = Worker(RUN_ID, source, _SlowBroker(9), telemetry, clock, file, settings)
-        told = Position(0, revisions=(revision,))
-        worker.resume(
-            {0: StoredShard(Position(0), snapshots[0]), 1: StoredShard(told, snapshots[1])}
-        )
-        worker._look_for_change(clock.now())
+    run = _Run(tmp_path, telemetry, first)
+    run.write(changed)
+    run.file.look(START_SECONDS)
+    told = Position(0, revisions=(revision,))
 
-    assert worker._keeper.announced is not None
-    assert worker._keeper.announced.simulation.spec == changed.spec
+    run.worker.resume(
+        {
+            0: StoredShard(Position(0), _stored(run.source, 0, first)),
+            1: StoredShard(told, _stored(run.source, 1, first)),
+        }
+    )
+    run.worker._look_for_change(START_SECONDS + 1)
+
+    assert run.worker._keeper.announced is not None
+    assert run.worker._keeper.announced.simulation.spec == changed.spec
+
+
+def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A shard that is taken up sends the event after the last one acknowledged, and counts all."""
+    wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 200}\n", users=400)
+    run = _Run(tmp_path, telemetry, wanted)
+    stored = {
+        0: StoredShard(Position(30), _stored(run.source, 0, wanted), generation=4),
+        1: StoredShard(Position(50, is_over=True, records=50)),
+    }
+    run.source.shards[1].last_seq = 0
+
+    run.worker.resume(stored)
+    run.run()
+
+    sent = [row["shard_seq"] for row in run.broker.events if row["shard"] == 0]
+    assert sent == list(range(31, 51))
+    assert _figure(telemetry, "resumed_shards") == 1
+    assert _figure(telemetry, "delivered_records") == 50 + 150
+    figures = [row["events"] for key, row in run.broker.minutes.items() if key.startswith("0 ")]
+    assert sum(figures) == 50
+
+
+def test_clock_follows_the_wall() -> None:
+    """The clock shows Unix time and never goes back."""
+    clock = Clock()
+
+    first, second = clock.now(), clock.now()
+
+    assert first == pytest.approx(time.time(), abs=60)
+    assert second >= first
