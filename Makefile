@@ -24,6 +24,11 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
 	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
 
+# `make test check` runs no test twice; the coverage is of both.
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+COVERAGE := 1
+endif
+
 # Four at once on two cores: most tests wait for a service. The browser is installed meanwhile.
 test: .venv/ready ## run tests of every kind, on the real services; no cluster
 	$(if $(COVERAGE),$(RUN)/coverage erase)

@@ -54,7 +54,7 @@ def steps(*, is_tested: bool, e2e: str) -> list[Step]:
         *test,
         Step("programs built from Go", [sys.executable, "tests/support/go_programs.py"],
              {"PYTHONPATH": "tests/support"}),
-        Step("slow tests", [*_SLOW, "-n", "3", "tests/faults", "tests/integration", "tests/rules"]),
+        Step("slow tests", [*_SLOW, "-n", "3"]),
         Step("coverage", [sys.executable, "tests/floors.py"]),
         Step("bench generator", [*_BENCH, "generator"]),
         Step("bench streaming", [*_BENCH, "streaming", "--no-latencies"]),
