@@ -48,6 +48,7 @@ def state(pipeline: Pipeline, tmp_path: Path) -> Iterator[Path]:
     pipeline.state.forget()
 
 
+@pytest.mark.slow
 def test_notebook_runs_as_a_whole(pipeline: Pipeline, state: Path, tmp_path: Path) -> None:
     """Every figure is drawn, nothing warns, and the table of pairs is what orders say."""
     pipeline.generate(SHOP)
