@@ -89,6 +89,10 @@ PLANTED = {
         INSERT INTO raw.events SELECT (r).* FROM (SELECT jsonb_populate_record(
             e, jsonb_build_object('event_id', gen_random_uuid(), 'shard_seq', 900000000)) AS r
         FROM raw.events AS e WHERE event_name = 'page_view' LIMIT 1) AS invented""",
+    "altered": """
+        UPDATE raw.events SET brand = brand || ' ', price_minor = price_minor + 1
+        WHERE event_id = (
+            SELECT event_id FROM raw.events WHERE event_name = 'view_item' LIMIT 1)""",
     "aggregate_mismatches": """
         UPDATE mart.traffic_minute SET purchase_events = purchase_events + 1
         WHERE (minute, simulation, country, device, channel) = (
