@@ -36,6 +36,13 @@ SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
 FROM ops.account
 """
+# Batches compute the summary tables once a minute; after the last batch, nobody else would.
+_COMPUTE_WHEN_IDLE = """
+SELECT mart.compute_boards()
+FROM (SELECT max(committed_at) AS moment FROM ops.batches) AS last
+WHERE last.moment < clock_timestamp() - interval '5 seconds'
+    AND last.moment > coalesce((SELECT min(computed_at) FROM ops.boards), '-infinity')
+"""
 _KINDS = ("missing", "surplus", "aggregates", "sessions")
 _LAST_VERIFICATION = f"""
 SELECT extract(epoch FROM verified_at)::float8, {", ".join(DEFECTS)}
@@ -89,6 +96,7 @@ class Account:
             self._connection = connect(self._settings)
         refuse_if_behind(self._connection, QUERY, self._checkpoint)
         with self._connection, self._connection.cursor() as cursor:
+            cursor.execute(_COMPUTE_WHEN_IDLE)
             cursor.execute(_ACCOUNT)
             self._telemetry.show_account(
                 {
