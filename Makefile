@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test check mutants faults lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test check mutants proof faults lint bench screenshots e2e kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 	$(RUN)/python notebooks/execute.py
 
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
-	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py --update-golden
+	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py tests/integration/test_proof.py --update-golden
 
 # `make test check` runs no test twice; the coverage is of both.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -43,6 +43,9 @@ check: .venv/ready ## run everything that must pass: lint, all tests, benches, a
 mutants: .venv/ready ## plant one-line faults in every core; print how many its tests notice
 	$(UV) sync --quiet --frozen --all-packages --group mutation
 	PYTHONPATH=tests/support $(RUN)/python tests/support/mutation.py
+
+proof: .venv/ready ## falsify every table and column; print how many falsehoods verify finds
+	$(RUN)/pytest tests/integration/test_proof.py --capture=no
 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults

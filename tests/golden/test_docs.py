@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PAGES = sorted(DOCS.rglob("*.md"))
-_NEED_A_DATABASE = {"tables"}
+_NEED_A_DATABASE = {"tables", "proof"}
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(DOCS)))

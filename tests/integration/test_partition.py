@@ -327,7 +327,12 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
             "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, %s"
             " || jsonb_build_object('minute', now() + number * interval '1 minute'))).*"
             " FROM generate_series(1, 5000) AS number",
-            (Json(dict.fromkeys((row.name for row in LEDGER_FIELDS), 0) | {"run_id": run}),),
+            (
+                Json(
+                    dict.fromkeys((row.name for row in LEDGER_FIELDS), 0)
+                    | {"run_id": run, "read_at": "2026-01-01T00:00:00Z"}
+                ),
+            ),
         )
         cursor.execute("ANALYZE ops.ledger, ops.shards, ops.runs")
         assert _ledger_rows_read(cursor) == 0

@@ -277,6 +277,7 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
             " VALUES (gen_random_uuid(), 0, 'old', 1) RETURNING run_id"
         )
         (run_id,) = cursor.fetchone() or (None,)
+        cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'old')", (run_id,))
         # Days that other tests made may be older still.
         cursor.execute("SELECT ops.drop_event_partitions('2020-01-01')")
         cursor.execute("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-02')")

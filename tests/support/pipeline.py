@@ -64,6 +64,21 @@ _WAIT_SECONDS = 180.0
 _SPARK_SECONDS = 300.0
 """How long Spark may take to start on a machine that does much else."""
 _DISKS = ("kafka", "postgres", "checkpoints")
+_UNCOUNT = """
+UPDATE ops.batches AS known
+SET stored_events = stored_events - gone.events, known_events = known_events + gone.events
+FROM (
+    SELECT query, checkpoint_id, batch_id, topic, kafka_partition, count(*) AS events
+    FROM ops.batches AS batch INNER JOIN raw.events AS event USING (kafka_partition)
+    WHERE run_id = %s AND topic = %s AND kafka_offset < until_offset
+        AND kafka_offset >= coalesce(from_offset, 0)
+    GROUP BY query, checkpoint_id, batch_id, topic, kafka_partition
+) AS gone
+WHERE known.query = gone.query AND known.checkpoint_id = gone.checkpoint_id
+    AND known.batch_id = gone.batch_id AND known.topic = gone.topic
+    AND known.kafka_partition = gone.kafka_partition
+"""
+"""As if a run's events had been known before."""
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECONDS) -> None:
@@ -344,6 +359,7 @@ class Pipeline(Stack):
                 " AND rule IN (SELECT rule FROM ops.quality_rules WHERE severity = 'flag')",
                 (run_id,),
             )
+            cursor.execute(_UNCOUNT, (run_id, EVENTS.name))
             for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets"):
                 cursor.execute(f"DELETE FROM {table} WHERE run_id = %s", (run_id,))  # noqa: S608
         rebuild(connection)

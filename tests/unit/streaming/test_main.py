@@ -45,22 +45,27 @@ def _only_database(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str])
     return database
 
 
+@pytest.mark.parametrize(("words", "wait_seconds"), [((), 0.0), (("--wait", "120"), 120.0)])
 @pytest.mark.parametrize("code", [0, 1])
 def test_verify_returns_its_code(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], code: int
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    code: int,
+    words: tuple[str, ...],
+    wait_seconds: float,
 ) -> None:
-    """The word ``verify`` prints the verification and ends with its exit code."""
-    asked: list[tuple[DatabaseSettings, TextIO]] = []
+    """The word ``verify`` waits, prints the verification and ends with its exit code."""
+    asked: list[tuple[DatabaseSettings, TextIO, float]] = []
 
-    def show(settings: DatabaseSettings, output: TextIO) -> int:
-        asked.append((settings, output))
+    def show(settings: DatabaseSettings, output: TextIO, wait_seconds: float) -> int:
+        asked.append((settings, output, wait_seconds))
         return code
 
     monkeypatch.setattr(program, "show_verification", show)
     database = _only_database(monkeypatch, environment)
 
-    assert _main(monkeypatch, "verify") == code
-    assert asked == [(database_settings_from(database), sys.stdout)]
+    assert _main(monkeypatch, "verify", *words) == code
+    assert asked == [(database_settings_from(database), sys.stdout, wait_seconds)]
 
 
 def test_rebuild_ends_with_zero(

@@ -80,7 +80,8 @@ def show_verification(console: Console, report: VerificationReport) -> None:
     """Print what the verification found."""
     console.print(
         f"\nledger: {report.events_acknowledged:,} events acknowledged,"
-        f" {report.events_stored:,} stored, {report.events_rejected:,} records rejected"
+        f" {report.events_stored:,} stored, {report.events_rejected:,} records rejected,"
+        f" {report.under_way:,} events under way"
     )
     console.print(
         f"lost {report.lost}, duplicated {report.duplicated}, phantom {report.phantom},"

@@ -29,7 +29,8 @@ __all__ = ["main"]
 
 _USAGE = """\
 usage: python -m clickstream_streaming                  run the stream
-       python -m clickstream_streaming verify           check every table; 1 if a figure is not 0
+       python -m clickstream_streaming verify [--wait SECONDS]
+                                                        check every table; 1 if a figure is not 0
        python -m clickstream_streaming rebuild          work every mart out anew, as the owner
        python -m clickstream_streaming read-back RUN    wait until a run is stored and closed
 """
@@ -45,8 +46,9 @@ def main() -> int:
         match sys.argv[1:]:
             case []:
                 _run()
-            case ["verify"]:
-                return show_verification(database_settings_from(os.environ), sys.stdout)
+            case ["verify", *wait] if not wait or _is_wait(wait):
+                settings = database_settings_from(os.environ)
+                return show_verification(settings, sys.stdout, float(wait[1]) if wait else 0.0)
             case ["rebuild"]:
                 show_rebuild(database_settings_from(os.environ), sys.stdout)
             case ["read-back", run]:
@@ -61,6 +63,11 @@ def main() -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _is_wait(words: list[str]) -> bool:
+    """Return whether words say how many seconds to wait."""
+    return words[:1] == ["--wait"] and len(words) == 2 and words[1].isdecimal()
 
 
 def _run() -> None:

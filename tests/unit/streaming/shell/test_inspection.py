@@ -75,6 +75,7 @@ def test_verification_is_shown_and_noted(
         "events_acknowledged 8",
         "events_stored 7",
         "events_rejected 6",
+        "under_way 0",
         "lost 0",
         "duplicated 0",
         f"phantom {figures.get('phantom', 0)}",

@@ -7,7 +7,6 @@ number it names. It does not know a connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,33 @@ from clickstream_contract.canonical import checksum_sql
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.ledger import FAULT_REASONS
+from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.core.marts import COUNTS, MARTS, Mart, is_kept, is_whole, source_of
+from clickstream_streaming.core.bookkeeping import BOOKKEEPING
+from clickstream_streaming.core.check import Check, differing
+from clickstream_streaming.core.marts import (
+    COUNTS,
+    MARTS,
+    PRODUCT_VERSIONS,
+    VISITS,
+    Mart,
+    is_kept,
+    is_whole,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["CHECKS", "LEDGER_TOTALS", "REJECTS", "Check", "run_prefix"]
+__all__ = [
+    "ACKNOWLEDGED",
+    "CHECKS",
+    "LEDGER_TOTALS",
+    "REJECTS",
+    "UNDER_WAY",
+    "Check",
+    "run_prefix",
+]
 
 _COUNTED = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
@@ -33,15 +52,6 @@ _LEGAL = ", ".join(
     for step in TRANSITIONS
     if step.source != START and step.target != EXIT
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check; its query gives one row per defect, a text that says where."""
-
-    defect: str
-    """The figure that it counts towards."""
-    query: str
 
 
 def run_prefix(run_id: UUID) -> str:
@@ -60,6 +70,20 @@ FROM (
     FROM ops.ledger GROUP BY run_id, shard
 ) AS shard
 """
+
+ACKNOWLEDGED = """
+SELECT run_id::text, shard, sum(events)::bigint FROM ops.ledger GROUP BY run_id, shard
+"""
+"""Events that the broker has, by run and shard."""
+
+UNDER_WAY = """
+SELECT coalesce(sum(greatest(
+    acknowledged - coalesce(stored_events + expired_events, 0), 0)), 0)::bigint
+FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(events)s::bigint[])
+    AS wanted (run_id, shard, acknowledged)
+LEFT JOIN ops.shards USING (run_id, shard)
+"""
+"""Of so many acknowledged events by run and shard, those that the stream has not stored yet."""
 
 _PLANTED = ", ".join(
     "('{}', {})".format(
@@ -91,34 +115,68 @@ ORDER BY reason
 """By reason: faults planted, records rejected, and those that match by run and shard."""
 
 _ACCOUNTED = """accounted AS (
-    SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(lost_faults) AS planted
+    SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(events) AS events,
+        sum(lost_faults) AS planted, sum(late_faults) AS late, max(minute) AS minute,
+        max(read_at) AS read_at
     FROM ops.ledger GROUP BY run_id, shard
 )"""
+# A shard's events come in the order of their numbers, partition by partition: what lies below the
+# last one of each partition has been read. Late events are sent after their turn.
+_READ = f"""read AS (
+    SELECT run_id, shard, min(shard_seq) AS shard_seq, min(event_time) AS event_time
+    FROM (
+        SELECT run_id, shard, kafka_partition, max(shard_seq) AS shard_seq,
+            max(event_time) AS event_time
+        FROM raw.events GROUP BY run_id, shard, kafka_partition
+    ) AS parts
+    GROUP BY run_id, shard
+    HAVING count(*) = (
+        SELECT count(DISTINCT kafka_partition) FROM ops.batches WHERE topic = '{EVENTS.name}'
+    )
+)"""
 
-# Numbers that are there, below the last one acknowledged, and how many there should be. A number
-# that was dropped counts once, also if an event with it is stored. Only numbers below the last
-# dropped one are looked for among them: what is dropped in pieces may be large.
+# A shard lacks what was stored and is not there; what lies below the numbers that have been read;
+# and once it has ended and all of it was stored, whatever its ledger has beyond that. A number that
+# was dropped counts once, also if an event with it is stored. Only numbers below the last dropped
+# one are looked for among them: what is dropped in pieces may be large.
 _LOST = f"""
-WITH {_ACCOUNTED}, dropped AS MATERIALIZED (
+WITH {_ACCOUNTED}, {_READ}, dropped AS MATERIALIZED (
     SELECT run_id, shard, dropped_numbers AS numbers, upper(dropped_numbers) AS until
     FROM ops.shards WHERE NOT isempty(dropped_numbers)
+), counted AS (
+    SELECT raw.run_id, raw.shard, raw.shard_seq, CASE WHEN raw.shard_seq < dropped.until
+        THEN NOT raw.shard_seq <@ dropped.numbers ELSE true END AS is_kept
+    FROM raw.events AS raw LEFT JOIN dropped USING (run_id, shard)
 ), stored AS (
-    SELECT raw.run_id, raw.shard, count(DISTINCT raw.shard_seq) AS numbers
-    FROM raw.events AS raw INNER JOIN accounted USING (run_id, shard)
-    LEFT JOIN dropped USING (run_id, shard)
-    WHERE raw.shard_seq BETWEEN 1 AND accounted.shard_seq
-        AND CASE WHEN raw.shard_seq < dropped.until
-            THEN NOT raw.shard_seq <@ dropped.numbers ELSE true END
+    SELECT raw.run_id, raw.shard, count(*) AS events,
+        count(DISTINCT raw.shard_seq) FILTER (
+            WHERE is_kept AND raw.shard_seq BETWEEN 1 AND accounted.shard_seq
+        ) AS numbers,
+        count(DISTINCT raw.shard_seq) FILTER (
+            WHERE is_kept
+                AND raw.shard_seq BETWEEN 1 AND least(accounted.shard_seq, read.shard_seq)
+        ) AS read_numbers
+    FROM counted AS raw
+    LEFT JOIN accounted USING (run_id, shard)
+    LEFT JOIN read USING (run_id, shard)
     GROUP BY raw.run_id, raw.shard
 )
 SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing)
 FROM (
-    SELECT run_id, shard,
-        accounted.shard_seq - accounted.planted - coalesce(stored.numbers, 0)
-            - coalesce(known.dropped_events + known.expired_events, 0) AS missing
-    FROM accounted
+    SELECT run_id, shard, greatest(
+        known.stored_events - coalesce(known.dropped_events, 0) - coalesce(stored.events, 0),
+        least(accounted.shard_seq, read.shard_seq) - accounted.planted - accounted.late
+            - coalesce(known.dropped_events + known.expired_events, 0)
+            - coalesce(stored.read_numbers, 0),
+        CASE WHEN known.end_shard_seq IS NOT NULL
+                AND known.stored_events + known.expired_events >= accounted.events
+            THEN accounted.events - known.dropped_events - known.expired_events
+                - coalesce(stored.numbers, 0) END
+    ) AS missing
+    FROM ops.shards AS known
+    FULL JOIN accounted USING (run_id, shard)
     LEFT JOIN stored USING (run_id, shard)
-    LEFT JOIN ops.shards AS known USING (run_id, shard)
+    LEFT JOIN read USING (run_id, shard)
 ) AS compared, generate_series(1, missing)
 """
 
@@ -129,22 +187,28 @@ SELECT format('event %%s stands in %%s rows', shown, copies) FROM (
 ) AS doubled, generate_series(2, copies)
 """
 
+# The ledger follows events within seconds, or within a batch if that takes longer. A generator that
+# dies leaves events that no ledger has yet; they are read soon after, unless the stream is behind.
+_GRACE, _PATIENCE = "interval '2 minutes'", "interval '1 hour'"
 _PHANTOM = f"""
-WITH {_ACCOUNTED}, ended AS (
-    SELECT run_id, shard, end_shard_seq FROM ops.shards WHERE end_shard_seq IS NOT NULL
-), runs AS (
-    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
+WITH {_ACCOUNTED}, runs AS (
+    SELECT run_id, prefix, shards FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
         AS known (run_id, prefix)
+    INNER JOIN (SELECT run_id, max(shards) AS shards FROM ops.ledger GROUP BY run_id) AS told
+        USING (run_id)
 )
 SELECT format('event %%s was never sent', event_id)
 FROM raw.events AS raw
 LEFT JOIN runs USING (run_id)
 LEFT JOIN accounted USING (run_id, shard)
-LEFT JOIN ended USING (run_id, shard)
-WHERE runs.run_id IS NULL
-    OR (accounted.run_id IS NULL AND ended.run_id IS NOT NULL)
+LEFT JOIN ops.shards AS ended USING (run_id, shard)
+WHERE (accounted.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRACE})
+    OR raw.shard NOT BETWEEN 0 AND runs.shards - 1
     OR raw.shard_seq < 1
     OR raw.shard_seq > ended.end_shard_seq
+    OR (raw.shard_seq > accounted.shard_seq
+        AND raw.ingested_at NOT BETWEEN accounted.read_at - {_GRACE}
+            AND accounted.read_at + {_PATIENCE})
     OR event_id::text <> prefix || lpad(to_hex(raw.shard), 3, '0') || '-'
         || regexp_replace(to_hex(raw.shard_seq | (1::bigint << 63)), '^(.{{4}})', '\\1-')
 """
@@ -172,8 +236,38 @@ SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
 """
 
 
+# Sessions begin in the ledger when their first event does, also on days that are dropped.
+_SESSIONS_BEGUN = f"""
+WITH closed AS (SELECT run_id FROM ops.runs WHERE closed_at IS NOT NULL), found AS (
+    SELECT run_id, date_trunc('minute', started_at, 'UTC') AS minute, count(*) AS sessions
+    FROM mart.visits INNER JOIN closed USING (run_id) WHERE first_seq = 1 GROUP BY 1, 2
+), wanted AS (
+    SELECT run_id, minute, sum(sessions_begun) AS sessions
+    FROM ops.ledger INNER JOIN closed USING (run_id)
+    GROUP BY run_id, minute HAVING sum(sessions_begun) > 0
+){differing("format('sessions begun of run %%s minute %%s', run_id, minute)", "run_id, minute")}"""
+
+# A session ends in the ledger with its last event; if that one is lost, it seems to end before.
+_SESSIONS_ENDED = """
+WITH ledger AS (
+    SELECT run_id, minute, sum(sessions_ended) AS ended, sum(lost_faults) AS lost
+    FROM ops.ledger INNER JOIN ops.runs USING (run_id) WHERE closed_at IS NOT NULL
+    GROUP BY run_id, minute
+), last AS (
+    SELECT run_id, date_trunc('minute', last_event_at, 'UTC') AS minute, count(*) AS sessions
+    FROM mart.visits GROUP BY 1, 2
+)
+SELECT format('run %%s has ended more sessions than it has', run_id)
+FROM ledger LEFT JOIN last USING (run_id, minute) GROUP BY run_id
+HAVING sum(greatest(ended - coalesce(sessions, 0), 0)) > sum(lost)
+"""
+
+
 def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """Return a query that compares sums of the ledger with those of events, minute by minute.
+
+    Of a shard that has ended, every minute; of one that has not, those before the minute up to
+    which it was read, unless an event of them came just now, or may still come late.
 
     Args:
         what: What differs, in words.
@@ -182,23 +276,41 @@ def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """
     columns = ", ".join(sums)
     return f"""
-WITH ended AS (
-    SELECT run_id, shard FROM ops.shards WHERE end_shard_seq IS NOT NULL
+WITH {_ACCOUNTED}, {_READ}, judged AS (
+    SELECT run_id, shard, accounted.read_at, known.end_shard_seq IS NULL AS is_open,
+        CASE WHEN known.end_shard_seq IS NULL
+            THEN least(date_trunc('minute', read.event_time, 'UTC'), accounted.minute)
+            ELSE 'infinity' END AS until
+    FROM accounted INNER JOIN ops.shards AS known USING (run_id, shard)
+    LEFT JOIN read USING (run_id, shard)
+    WHERE known.end_shard_seq IS NULL
+        OR known.stored_events + known.expired_events >= accounted.events
+), stored AS (
+    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made},
+        bool_or(is_open AND ingested_at > read_at - {_GRACE}) AS is_new
+    FROM raw.events INNER JOIN judged USING (run_id, shard)
+    WHERE event_time < until AND {is_kept("event_time")} GROUP BY 1, 2, 3
 ), found AS (
-    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made}
-    FROM raw.events INNER JOIN ended USING (run_id, shard)
-    WHERE {is_kept("event_time")} GROUP BY 1, 2, 3
+    SELECT run_id, shard, minute, {columns} FROM stored AS one
+    WHERE NOT is_new AND NOT EXISTS (
+        SELECT FROM ops.ledger AS told INNER JOIN judged USING (run_id, shard)
+        WHERE (told.run_id, told.shard, told.minute) = (one.run_id, one.shard, one.minute)
+            AND is_open AND late_faults > 0
+    )
 ), wanted AS (
     SELECT run_id, shard, minute, {columns}
-    FROM ops.ledger INNER JOIN ended USING (run_id, shard)
-    WHERE events > 0 AND {is_kept("minute")}
-)
-SELECT format('{what} run %%s shard %%s minute %%s', run_id, shard, minute) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY run_id, shard, minute
-"""
+    FROM ops.ledger AS one INNER JOIN judged USING (run_id, shard)
+    WHERE events > 0 AND {is_kept("minute")} AND minute < until
+        AND NOT (is_open AND late_faults > 0) AND NOT EXISTS (
+            SELECT FROM stored WHERE is_new AND (stored.run_id, stored.shard, stored.minute)
+                = (one.run_id, one.shard, one.minute)
+        )
+){
+        differing(
+            f"format('{what} run %%s shard %%s minute %%s', run_id, shard, minute)",
+            "run_id, shard, minute",
+        )
+    }"""
 
 
 _LEDGER = _ledger(
@@ -239,32 +351,150 @@ SELECT format('quality_minute %%s %%s', minute, rule) FROM (
 ) AS differing GROUP BY minute, rule
 """
 
-# Each batch begins where the one before has ended.
-_OFFSETS = """
-SELECT format('batch %%s of %%s/%%s begins at %%s, not at %%s', batch_id, topic,
-    kafka_partition, from_offset, ended)
-FROM (
-    SELECT batch_id, topic, kafka_partition, from_offset, lag(until_offset) OVER (
-        PARTITION BY query, checkpoint_id, topic, kafka_partition ORDER BY batch_id
-    ) AS ended
-    FROM ops.batches
-) AS tiles
-WHERE from_offset <> ended
+_FLAG_COUNTS = f"""
+WITH found AS (
+    SELECT minute, rule, records FROM ops.quality_minute
+    INNER JOIN ops.quality_rules USING (rule)
+    WHERE severity = 'flag' AND {is_kept("minute")}
+), wanted AS (
+    SELECT date_trunc('minute', event_time, 'UTC') AS minute, rule, count(*) AS records
+    FROM raw.events, string_to_table(flags, ',') AS rule
+    WHERE flags IS NOT NULL AND {is_kept("event_time")} GROUP BY 1, 2
+){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
+
+_UNKNOWN_RULES = """
+SELECT format('quality_minute %%s counts for %%s, which is no rule', minute, rule)
+FROM ops.quality_minute LEFT JOIN ops.quality_rules USING (rule)
+WHERE records < 1
+    OR (quality_rules.rule IS NULL AND EXISTS (SELECT FROM ops.quality_rules))
 """
 
-# A step that a planted loss has cut is no step: only neighbours by number are judged.
-_ILLEGAL = f"""
-SELECT format('session %%s: %%s after %%s', session_id, event_name, coalesce(before, 'nothing'))
+# Summary tables are as new as their last computation: they are compared when no batch came since.
+_IS_COMPUTED = """
+    (SELECT min(computed_at) FROM ops.boards) > (SELECT max(committed_at) FROM ops.batches)
+"""
+_COHORTS = f"""
+WITH found AS (SELECT simulation, cohort_day, day, visitors FROM mart.cohort_day),
+wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition)
+SELECT concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, cohort_day, day
+"""
+_SESSIONIZATION_COLUMNS = (
+    "day, simulation, true_sessions, rule_sessions, joined_boundaries, split_boundaries,"
+    " true_converted, rule_converted"
+)
+_IS_COMPUTED_DAY = is_kept("(day - 1)::timestamp AT TIME ZONE 'UTC'")
+_SESSIONIZATION = f"""
+WITH found AS (
+    SELECT {_SESSIONIZATION_COLUMNS} FROM mart.sessionization_day WHERE {_IS_COMPUTED_DAY}
+), wanted AS (
+    SELECT {_SESSIONIZATION_COLUMNS} FROM ops.sessionization_day_definition
+    WHERE {_IS_COMPUTED_DAY}
+)
+SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day) FROM (
+    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
+    UNION ALL
+    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, day
+UNION
+SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day)
+FROM mart.sessionization_day
+WHERE rule_sessions <> true_sessions - joined_boundaries + split_boundaries
+    OR rule_converted > true_converted
+"""
+
+_SEALED = (
+    *(mart.table for mart in MARTS if mart.kept_by),
+    "mart.sessionization_day",
+    "ops.ledger",
+    "ops.quality_minute",
+)
+# A session that began on a dropped day and went on: what its kept events say of it.
+_ACROSS_COLUMNS = (
+    "session_id, simulation, run_id, user_id, persona, country, city, language, device, os,"
+    " browser, channel, last_event_at, last_seq, exit_page"
+)
+_ACROSS = f"""
+WITH kept AS (
+    SELECT * FROM ({VISITS.select.format(source="raw.events")}) AS one
+), across AS (
+    SELECT known.* FROM mart.visits AS known INNER JOIN kept USING (session_id)
+    WHERE NOT {is_kept("known.started_at")}
+), found AS (SELECT {_ACROSS_COLUMNS} FROM across), wanted AS (
+    SELECT {_ACROSS_COLUMNS} FROM kept WHERE session_id IN (SELECT session_id FROM across)
+){differing("format('session %%s after the dropped days', session_id)", "session_id")}"""
+
+# What no event explains any more is as it was when its events were dropped.
+_SEALS = """
+SELECT format('%s is not as it was when days before %s were dropped', relation, until)
+FROM ops.seals, LATERAL ops.sealed_rows(relation, columns, since, until) AS now
+WHERE (now.rows, now.checksum) IS DISTINCT FROM (seals.rows, seals.checksum)
+UNION ALL
+SELECT format('the seals of %s are not those of the days that were dropped', relation)
+FROM (SELECT max_event_time FROM ops.progress WHERE query = 'retention') AS dropped
+CROSS JOIN unnest({tables}) AS relation
+LEFT JOIN LATERAL (
+    SELECT min(since) AS since, max(until) AS until, count(*) AS ranges FROM ops.seals
+    WHERE seals.relation = relation.relation
+) AS known ON true
+WHERE (known.since, known.until, known.ranges) IS DISTINCT FROM (
+    timestamptz '-infinity', max_event_time, (SELECT count(DISTINCT since) FROM ops.seals)
+)
+UNION ALL
+SELECT format('ops.seals has %s of days that are not dropped', relation) FROM ops.seals
+WHERE NOT EXISTS (SELECT FROM ops.progress WHERE query = 'retention' AND max_event_time >= until)
+    OR relation <> ALL ({tables})
+UNION ALL
+SELECT format('product %s was last seen at another time', known.product_id)
+FROM mart.dim_product_versions AS known LEFT JOIN seen
+    USING (simulation, product_id, product_name, brand, category, price_minor)
+WHERE known.last_seen_at >= (SELECT max_event_time FROM ops.progress WHERE query = 'retention')
+    AND known.last_seen_at IS DISTINCT FROM seen.last_seen_at
+""".replace("%", "%%").replace("{tables}", f"ARRAY{list(_SEALED)}")
+_SEALS = f"WITH seen AS ({PRODUCT_VERSIONS.select.format(source='raw.events')}) {_SEALS}"
+
+# Each batch begins where the one before has ended, in the same log.
+_OFFSETS = """
+SELECT format('batch %%s of %%s/%%s begins at %%s of %%s, not at %%s of %%s', batch_id, topic,
+    kafka_partition, from_offset, topic_id, ended, topic_id_before)
 FROM (
-    SELECT session_id, session_seq, event_name,
-        lag(event_name) OVER visit AS before, lag(session_seq) OVER visit AS seq_before
+    SELECT batch_id, topic, kafka_partition, from_offset, topic_id,
+        lag(until_offset) OVER batches AS ended, lag(topic_id) OVER batches AS topic_id_before
+    FROM ops.batches WINDOW batches AS (
+        PARTITION BY query, checkpoint_id, topic, kafka_partition ORDER BY batch_id
+    )
+) AS tiles
+WHERE from_offset <> ended OR topic_id <> topic_id_before
+"""
+
+# A step that a planted loss has cut is no step: only neighbours by number are judged. A shard's
+# sessions lack no more events than were lost on purpose, or may still come late.
+_ILLEGAL = f"""
+WITH steps AS (
+    SELECT run_id, shard, session_id, session_seq, event_name,
+        lag(event_name) OVER session AS before, lag(session_seq) OVER session AS seq_before
     FROM raw.events
-    WINDOW visit AS (PARTITION BY session_id ORDER BY session_seq)
-) AS steps
+    WINDOW session AS (PARTITION BY session_id ORDER BY session_seq)
+), gaps AS (
+    SELECT run_id, shard, sum(session_seq - seq_before - 1) AS events
+    FROM steps WHERE session_seq > seq_before + 1 GROUP BY run_id, shard
+), allowed AS (
+    SELECT run_id, shard, sum(lost_faults) + CASE WHEN bool_and(end_shard_seq IS NULL)
+        THEN sum(late_faults) ELSE 0 END AS events
+    FROM ops.ledger LEFT JOIN ops.shards USING (run_id, shard) GROUP BY run_id, shard
+)
+SELECT format('session %%s: %%s after %%s', session_id, event_name, coalesce(before, 'nothing'))
+FROM steps
 WHERE (session_seq = 1 AND event_name <> 'session_start')
     OR (seq_before = session_seq - 1 AND (before, event_name) NOT IN ({_LEGAL}))
-    OR (seq_before < session_seq - 1 AND NOT EXISTS (
-        SELECT FROM ops.ledger WHERE lost_faults > 0))
+    OR seq_before = session_seq
+UNION ALL
+SELECT format('sessions of run %%s shard %%s lack %%s events', run_id, shard, gaps.events)
+FROM gaps LEFT JOIN allowed USING (run_id, shard)
+WHERE gaps.events > coalesce(allowed.events, 0)
 UNION ALL
 SELECT format('purchase %%s is not the sum of its items', event_id)
 FROM raw.events
@@ -274,22 +504,32 @@ WHERE event_name = 'purchase' AND value_minor <> (
 """
 
 CHECKS: tuple[Check, ...] = (
-    Check("lost", _LOST),
-    Check("duplicated", _DUPLICATED),
-    Check("phantom", _PHANTOM),
-    Check("lost", _OFFSETS),
+    Check("numbers that are there", "lost", _LOST),
+    Check("numbers that are there once", "duplicated", _DUPLICATED),
+    Check("numbers that were sent", "phantom", _PHANTOM),
+    Check("offsets without a gap", "lost", _OFFSETS),
     *(
         Check(
+            f"{mart.table} by its definition",
             "session_mismatches" if mart.table == "mart.visits" else "aggregate_mismatches",
             _mart(mart),
         )
         for mart in MARTS
     ),
-    Check("altered", _ALTERED),
-    Check("altered", _SENT_EARLY),
-    Check("aggregate_mismatches", _LEDGER),
-    Check("aggregate_mismatches", _ORDER_SUMS),
-    Check("aggregate_mismatches", _REJECT_COUNTS),
-    Check("illegal_transitions", _ILLEGAL),
+    Check("content of events", "altered", _ALTERED),
+    Check("events sent after they happened", "altered", _SENT_EARLY),
+    Check("ledger by events", "aggregate_mismatches", _LEDGER),
+    Check("sessions begun", "aggregate_mismatches", _SESSIONS_BEGUN),
+    Check("sessions ended", "aggregate_mismatches", _SESSIONS_ENDED),
+    Check("orders by their lines", "aggregate_mismatches", _ORDER_SUMS),
+    Check("counts of rejects", "aggregate_mismatches", _REJECT_COUNTS),
+    Check("counts of flags", "aggregate_mismatches", _FLAG_COUNTS),
+    Check("rules that are counted", "aggregate_mismatches", _UNKNOWN_RULES),
+    Check("mart.cohort_day by its definition", "aggregate_mismatches", _COHORTS),
+    Check("mart.sessionization_day by its definition", "aggregate_mismatches", _SESSIONIZATION),
+    Check("sessions across dropped days", "session_mismatches", _ACROSS),
+    Check("seals of dropped days", "aggregate_mismatches", _SEALS),
+    *BOOKKEEPING,
+    Check("steps of the journey", "illegal_transitions", _ILLEGAL),
 )
 """All checks; the figures of the same defect are added up."""

@@ -32,6 +32,7 @@ from clickstream_streaming.core.marts import (
 __all__ = [
     "CLOSE_RUNS",
     "COLUMN_TYPES",
+    "COUNT_BATCH",
     "COUNT_EXPIRED",
     "COUNT_LATE",
     "CREATE_STAGES",
@@ -356,7 +357,9 @@ ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC, row.s
 ON CONFLICT (run_id, shard, minute) DO UPDATE SET
     {
     ", ".join(
-        f"{name} = excluded.{name}" for name in _LEDGER if name not in {"run_id", "shard", "minute"}
+        f"{name} = excluded.{name}"
+        for name in (*_LEDGER, "read_at")
+        if name not in {"run_id", "shard", "minute"}
     )
 }
 WHERE excluded.records_acknowledged >= known.records_acknowledged
@@ -383,9 +386,10 @@ LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
 
 STORE_OFFSETS = """
 INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
-    until_offset, topic_id, leader_epoch)
+    until_offset, topic_id, leader_epoch, stored_events, known_events, rejected_records,
+    ledger_records, late_events)
 SELECT %(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
-    %(until_offset)s, %(topic_id)s, %(leader_epoch)s
+    %(until_offset)s, %(topic_id)s, %(leader_epoch)s, 0, 0, 0, 0, 0
 WHERE %(from_offset)s IS NULL OR EXISTS (
     SELECT FROM ops.batches WHERE query = %(query)s AND topic = %(topic)s
         AND kafka_partition = %(partition)s AND until_offset = %(from_offset)s
@@ -393,6 +397,14 @@ WHERE %(from_offset)s IS NULL OR EXISTS (
 """
 """Once per partition and batch: the same again is an error, which fences off a second writer. Only
 where the batch before has ended: no row, if the database has lost that one."""
+
+COUNT_BATCH = """
+UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s,
+    rejected_records = %(rejected)s, ledger_records = %(ledger)s, late_events = %(late)s
+WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
+    AND topic = %(topic)s AND kafka_partition = %(partition)s
+"""
+"""What became of a partition's share of a batch."""
 
 STORED_END = """
 SELECT until_offset FROM ops.batches

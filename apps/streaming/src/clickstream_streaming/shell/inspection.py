@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_streaming.shell.database import connect_patiently
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import DEFECTS, note, verify
+from clickstream_streaming.shell.verification import DEFECTS, note, verify, wait_for_arrival
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_back", "show_rebuild", "show_verification"]
 
-_COUNTS = ("events_sent", "events_acknowledged", "events_stored", "events_rejected")
+_COUNTS = ("events_sent", "events_acknowledged", "events_stored", "events_rejected", "under_way")
 _LOOK_SECONDS = 1.0
 _GIVE_UP_SECONDS = 120.0
 _FIND = """
@@ -35,16 +35,28 @@ FROM ops.runs AS runs WHERE runs.run_id = %s
 """
 
 
-def show_verification(settings: DatabaseSettings, output: TextIO) -> int:
-    """Print the account, the last line as JSON, and keep it; 0 if it closes."""
+def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: float = 0.0) -> int:
+    """Print what a verification finds, the last line as JSON, and keep it.
+
+    Args:
+        settings: Where the database is.
+        output: Where to print.
+        wait_seconds: How long to wait for events that are under way.
+
+    Returns:
+        0 if nothing is wrong, and what was waited for has come.
+    """
     with closing(connect_patiently(settings, Event())) as connection:
+        missing = wait_for_arrival(connection, wait_seconds) if wait_seconds else 0
         report = verify(connection)
         note(connection, report)
     names = (*_COUNTS, *DEFECTS)
     output.writelines(f"{name} {getattr(report, name)}\n" for name in names)
     output.writelines(f"  {example}\n" for example in report.examples)
+    if missing:
+        output.write(f"  {missing} events are still under way after {wait_seconds:g} s\n")
     output.write(json.dumps(report.to_json()) + "\n")
-    return 0 if report.is_clean() else 1
+    return 0 if report.is_clean() and not missing else 1
 
 
 def show_rebuild(settings: DatabaseSettings, output: TextIO) -> None:

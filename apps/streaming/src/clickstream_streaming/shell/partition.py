@@ -30,6 +30,7 @@ from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
     COLUMN_TYPES,
+    COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_LATE,
     CREATE_STAGES,
@@ -313,6 +314,8 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         _write_rest(cursor, read.judged, outcome)
         if fresh.num_rows:
             outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
+        counts = {"rejected": sum(outcome.rejects.values()), "ledger": read.judged.ledger.num_rows}
+        cursor.execute(COUNT_BATCH, _offsets_row(task, topic, partition) | vars(outcome) | counts)
         _fail(task, "before_sink_commit")
     if len(_Connections.reached) > _KNOWN_SOURCES:
         _Connections.reached.clear()

@@ -6,17 +6,34 @@ compares.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, REJECTS, run_prefix
+from clickstream_streaming.core.checks import (
+    ACKNOWLEDGED,
+    CHECKS,
+    LEDGER_TOTALS,
+    REJECTS,
+    UNDER_WAY,
+    run_prefix,
+)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["DEFECTS", "RejectScore", "VerificationReport", "figures_of", "note", "verify"]
+__all__ = [
+    "DEFECTS",
+    "RejectScore",
+    "VerificationReport",
+    "figures_of",
+    "note",
+    "values_of",
+    "verify",
+    "wait_for_arrival",
+]
 
 DEFECTS = (
     "lost",
@@ -28,6 +45,7 @@ DEFECTS = (
     "illegal_transitions",
 )
 _SHOWN = 20
+_LOOK_SECONDS = 0.5
 _NOTED = (
     "events_sent", "events_acknowledged", "events_stored", "events_rejected", "planted_losses",
     *DEFECTS,
@@ -89,6 +107,8 @@ class VerificationReport:
     """The first defects, in words."""
     rejects: tuple[RejectScore, ...]
     """By reason, how well rejection worked."""
+    under_way: int = 0
+    """Events that the ledger has and the stream has not stored yet."""
 
     def is_clean(self) -> bool:
         """Say whether there is no defect."""
@@ -114,6 +134,41 @@ def verify(connection: Connection) -> VerificationReport:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
+def wait_for_arrival(connection: Connection, seconds: float) -> int:
+    """Wait until the stream has stored what the ledger has now; return how many events it has not.
+
+    Args:
+        connection: To the database.
+        seconds: How long to wait at most.
+    """
+    deadline = time.monotonic() + seconds
+    with connection, connection.cursor() as cursor:
+        wanted = _acknowledged(cursor)
+    while True:
+        with connection, connection.cursor() as cursor:
+            missing = _under_way(cursor, wanted)
+        if not missing or time.monotonic() >= deadline:
+            return missing
+        time.sleep(_LOOK_SECONDS)
+
+
+def _acknowledged(cursor: Cursor) -> dict[str, list[Any]]:
+    """Return how many events of each run and shard the broker has, as the ledger says."""
+    cursor.execute(ACKNOWLEDGED)
+    rows = cursor.fetchall()
+    return {
+        name: [row[place] for row in rows]
+        for place, name in enumerate(("run_ids", "shards", "events"))
+    }
+
+
+def _under_way(cursor: Cursor, acknowledged: dict[str, list[Any]]) -> int:
+    """Return how many of the acknowledged events the stream has not stored."""
+    cursor.execute(UNDER_WAY, acknowledged)
+    (missing,) = cursor.fetchone() or (0,)
+    return int(missing)
+
+
 def note(connection: Connection, report: VerificationReport) -> None:
     """Keep what a verification found, for dashboards and alerts."""
     values = {name: getattr(report, name) for name in _NOTED}
@@ -121,14 +176,19 @@ def note(connection: Connection, report: VerificationReport) -> None:
         cursor.execute(_NOTE, values | {"examples": list(report.examples)})
 
 
-def figures_of(cursor: Cursor) -> VerificationReport:
-    """Check what the cursor's transaction sees."""
+def values_of(cursor: Cursor) -> dict[str, object]:
+    """Return the values that the checks' queries are bound to."""
     cursor.execute("SELECT DISTINCT run_id::text FROM ops.ledger")
     run_ids = [row[0] for row in cursor.fetchall()]
-    values = {
+    return {
         "run_ids": run_ids,
         "prefixes": [run_prefix(UUID(run_id)) for run_id in run_ids],
     }
+
+
+def figures_of(cursor: Cursor) -> VerificationReport:
+    """Check what the cursor's transaction sees."""
+    values = values_of(cursor)
     figures = dict.fromkeys(DEFECTS, 0)
     examples: list[str] = []
     for check in CHECKS:
@@ -149,6 +209,7 @@ def figures_of(cursor: Cursor) -> VerificationReport:
         events_stored=stored,
         events_rejected=rejected,
         planted_losses=planted,
+        under_way=_under_way(cursor, _acknowledged(cursor)),
         examples=tuple(examples[:_SHOWN]),
         rejects=rejects,
         **figures,

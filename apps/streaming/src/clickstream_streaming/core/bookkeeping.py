@@ -1,0 +1,399 @@
+"""The checks of what the pipeline writes down about itself: batches, runs, shards and rules.
+
+Owns the SQL of these checks; each query returns one row for each defect. The tables of events and
+marts have their checks in :mod:`clickstream_streaming.core.checks`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.events import DEVICES, EVENT_NAMES
+from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
+from clickstream_contract.quality import QUALITY_RULES
+from clickstream_contract.topics import EVENTS, RejectReason
+
+from clickstream_streaming.core.check import Check, differing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["BOOKKEEPING"]
+
+_COUNTS = ("stored_events", "known_events", "rejected_records", "ledger_records")
+
+
+def _literal(value: object) -> str:
+    """Return a value of ours as SQL; the verification's queries are bound, so ``%`` is doubled."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''").replace("%", "%%") + "'"
+    return str(value).lower()
+
+
+def _given(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> str:
+    """Return a query that compares a table, once it is filled, with the contract's rows."""
+    values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+    key = columns.split(",", maxsplit=1)[0]
+    return f"""
+WITH found AS (SELECT {columns} FROM {table}), wanted AS (
+    SELECT * FROM (VALUES {values}) AS given ({columns})
+    WHERE EXISTS (SELECT FROM {table})
+){differing(f"concat_ws(' ', '{table}', {key})", key)}"""
+
+
+_DATES = f"""
+WITH found AS (TABLE mart.dim_date), wanted AS (
+    SELECT day::date AS day, extract(year FROM day)::smallint, extract(month FROM day)::smallint,
+        extract(week FROM day)::smallint, extract(isodow FROM day)::smallint,
+        to_char(day, 'FMDay'), extract(isodow FROM day) > 5
+    FROM generate_series(timestamp '2020-01-01', timestamp '2049-12-31', interval '1 day') AS day
+){differing("concat_ws(' ', 'mart.dim_date', day)", "day")}"""
+
+# What a batch read is what its records became. Batches of a stream that did not count have nulls;
+# where the first batch of a partition began, only its counts say.
+_COUNTED = " + ".join(_COUNTS)
+_BATCH_SUMS = f"""
+SELECT format('batch %%s of %%s/%%s read %%s records and accounts for %%s', batch_id, topic,
+    kafka_partition, until_offset - from_offset, {_COUNTED})
+FROM (
+    SELECT *, lag(batch_id) OVER (
+        PARTITION BY query, checkpoint_id, topic, kafka_partition ORDER BY batch_id
+    ) IS NULL AS is_first
+    FROM ops.batches
+) AS tiles
+WHERE until_offset - from_offset <> {_COUNTED} OR (from_offset IS NULL AND NOT is_first)
+    OR num_nulls({", ".join(_COUNTS)}, late_events) NOT IN (0, {len(_COUNTS) + 1})
+UNION ALL
+SELECT format('%%s/%%s was read from %%s again, up to %%s all was read before', topic,
+    kafka_partition, from_offset, ended)
+FROM (
+    SELECT topic, kafka_partition, from_offset, lag(until_offset) OVER (
+        PARTITION BY query, topic, kafka_partition ORDER BY from_offset, until_offset
+    ) AS ended
+    FROM ops.batches WHERE from_offset < until_offset
+) AS tiles WHERE from_offset < ended
+UNION ALL
+SELECT format('batch %%s of %%s/%%s counts %%s of %%s events late', batch_id, topic,
+    kafka_partition, late_events, stored_events)
+FROM ops.batches WHERE late_events NOT BETWEEN 0 AND stored_events + known_events
+UNION ALL
+SELECT format('the forgotten batches of %%s/%%s account for %%s records of %%s', topic,
+    kafka_partition, {_COUNTED}, until_offset - from_offset)
+FROM ops.forgotten_batches WHERE until_offset - from_offset <> {_COUNTED}
+    OR late_events NOT BETWEEN 0 AND stored_events + known_events
+UNION ALL
+SELECT format('the forgotten batches of %%s/%%s do not fit those that are known', topic,
+    kafka_partition)
+FROM (
+    SELECT DISTINCT ON (query, topic, kafka_partition) query, topic, kafka_partition,
+        batch_id > 0 AND from_offset IS NOT NULL AS is_later
+    FROM ops.batches ORDER BY query, topic, kafka_partition, from_offset NULLS FIRST, batch_id
+) AS first
+FULL JOIN ops.forgotten_batches AS known USING (query, topic, kafka_partition)
+WHERE EXISTS (SELECT FROM ops.batches)
+    AND (first.is_later IS NULL OR (first.is_later AND known.until_offset IS NULL))
+"""
+
+# Ranges of offsets whose batches counted: a range for each batch, and one for all forgotten ones,
+# unless ops.batches was emptied since: a topic that is created again has other records there.
+_RANGES = f"""ranges AS (
+    SELECT topic, kafka_partition, coalesce(from_offset, until_offset - ({_COUNTED}))
+            AS from_offset, until_offset, {", ".join(_COUNTS)}, late_events
+    FROM ops.batches WHERE {_COUNTED} > 0
+    UNION ALL
+    SELECT topic, kafka_partition, from_offset, until_offset, {", ".join(_COUNTS)}, late_events
+    FROM ops.forgotten_batches AS known WHERE until_offset > from_offset AND EXISTS (
+        SELECT FROM ops.batches AS next WHERE next.from_offset = known.until_offset
+            AND (next.topic, next.kafka_partition) = (known.topic, known.kafka_partition)
+    )
+), bounds AS (
+    SELECT topic, kafka_partition, array_agg(from_offset ORDER BY from_offset) AS starts,
+        array_agg(until_offset ORDER BY from_offset) AS ends
+    FROM ranges GROUP BY topic, kafka_partition
+)"""
+
+_REJECTS_READ = f"""
+WITH {_RANGES}, found AS (
+    SELECT topic, kafka_partition, starts[place] AS from_offset, count(*) AS records
+    FROM (
+        SELECT topic, kafka_partition, kafka_offset, starts, ends,
+            width_bucket(kafka_offset, starts) AS place
+        FROM ops.rejected_events INNER JOIN bounds USING (topic, kafka_partition)
+    ) AS placed WHERE place > 0 AND kafka_offset < ends[place]
+    GROUP BY 1, 2, 3
+)
+SELECT format('%%s rejects of %%s/%%s from offset %%s, and %%s rows', ranges.rejected_records,
+    ranges.topic, ranges.kafka_partition, ranges.from_offset, coalesce(found.records, 0))
+FROM ranges LEFT JOIN found USING (topic, kafka_partition, from_offset)
+WHERE ranges.rejected_records > coalesce(found.records, 0)
+UNION ALL
+SELECT format('reject %%s of %%s/%%s was never read', kafka_offset, topic, kafka_partition)
+FROM ops.rejected_events AS one
+WHERE EXISTS (SELECT FROM ops.batches) AND NOT EXISTS (
+    SELECT FROM ops.batches AS known
+    WHERE (known.topic, known.kafka_partition) = (one.topic, one.kafka_partition)
+)
+"""
+
+# A day that was dropped took events of any range along: then only the sum says what is missing.
+_EVENTS_READ = f"""
+WITH {_RANGES}, dropped AS (
+    SELECT coalesce(sum(dropped_events), 0) AS events FROM ops.shards
+), found AS (
+    SELECT kafka_partition, starts[place] AS from_offset, count(*) AS events
+    FROM (
+        SELECT events.kafka_partition, kafka_offset, starts, ends,
+            width_bucket(kafka_offset, starts) AS place
+        FROM raw.events AS events INNER JOIN bounds
+            ON bounds.topic = '{EVENTS.name}' AND bounds.kafka_partition = events.kafka_partition
+    ) AS placed WHERE place > 0 AND kafka_offset < ends[place]
+    GROUP BY 1, 2
+), compared AS (
+    SELECT kafka_partition, from_offset, stored_events, coalesce(found.events, 0) AS events
+    FROM ranges LEFT JOIN found USING (kafka_partition, from_offset)
+    WHERE ranges.topic = '{EVENTS.name}'
+)
+SELECT format('%%s events of partition %%s from offset %%s, and %%s rows', stored_events,
+    kafka_partition, from_offset, compared.events)
+FROM compared, dropped WHERE compared.events < stored_events AND dropped.events = 0
+UNION ALL
+SELECT format('%%s events, %%s rows and %%s of dropped days', stored, stored_rows, events)
+FROM (
+    SELECT sum(stored_events) AS stored, sum(events) AS stored_rows FROM compared
+) AS summed, dropped
+WHERE stored > stored_rows + dropped.events
+"""
+
+# Faults whose records are rejected, against the rejects with the key of their run and shard. A
+# generator that was killed may have sent them twice.
+_PLANTED = ", ".join(
+    "('{}', {})".format(
+        reason.value,
+        " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
+    )
+    for reason in dict.fromkeys(FAULT_REASONS.values())
+)
+_FAULTS_REJECTED = f"""
+WITH runs AS (
+    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
+        AS known (run_id, prefix)
+), planted AS (
+    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS faults
+    FROM ops.ledger INNER JOIN runs USING (run_id) INNER JOIN ops.runs AS known USING (run_id),
+        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+    WHERE known.closed_at IS NOT NULL
+    GROUP BY 1, 2
+), found AS (
+    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
+    FROM ops.rejected_events GROUP BY 1, 2
+)
+SELECT format('%%s faults of %%s call for %%s, and %%s records were rejected for it', faults,
+    source, reason, coalesce(records, 0))
+FROM planted LEFT JOIN found USING (source, reason)
+WHERE faults > coalesce(records, 0)
+UNION ALL
+SELECT format('%%s events of %%s were too old to be stored, and %%s records were rejected for it',
+    expired_events, expired.source, coalesce(records, 0))
+FROM (
+    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, expired_events
+    FROM ops.shards INNER JOIN runs USING (run_id) WHERE expired_events > 0
+) AS expired
+LEFT JOIN found ON found.source = expired.source AND reason = '{RejectReason.DAY_DROPPED.value}'
+WHERE expired_events > coalesce(records, 0)
+"""
+
+_SHARD_COUNTS = """
+WITH ledger AS (
+    SELECT DISTINCT ON (run_id, shard) run_id, shard, shards, shard_seq, records_sent,
+        records_acknowledged, simulation
+    FROM ops.ledger ORDER BY run_id, shard, records_acknowledged DESC, shard_seq DESC
+), stored AS (
+    SELECT run_id, shard, count(*) AS events, min(simulation) AS simulation,
+        max(simulation) AS other
+    FROM raw.events GROUP BY run_id, shard
+)
+SELECT format('shard %%s of run %%s: ', shard, run_id) || complaint
+FROM ops.shards AS known
+FULL JOIN ledger USING (run_id, shard)
+FULL JOIN stored USING (run_id, shard)
+LEFT JOIN ops.runs AS runs USING (run_id),
+    LATERAL (VALUES
+        (known.run_id IS NULL AND stored.run_id IS NOT NULL, 'it is not in ops.shards'),
+        (runs.run_id IS NULL, 'its run is not in ops.runs'),
+        (known.stored_events <> coalesce(stored.events, 0) + known.dropped_events,
+            format('%%s events stored, %%s rows and %%s of dropped days', known.stored_events,
+                coalesce(stored.events, 0), known.dropped_events)),
+        (NOT (known.simulation = runs.simulation
+                AND coalesce(ledger.simulation, runs.simulation) = runs.simulation
+                AND coalesce(stored.simulation, runs.simulation) = runs.simulation
+                AND coalesce(stored.other, runs.simulation) = runs.simulation),
+            'its simulation has several names'),
+        (ops.count_numbers(known.dropped_numbers) > known.dropped_events + known.expired_events,
+            'it has dropped more numbers than events'),
+        (known.shard >= coalesce(ledger.shards, known.shards), 'the run does not have it'),
+        (known.shards <> ledger.shards OR known.end_shard_seq <> ledger.shard_seq
+                OR known.records_sent <> ledger.records_sent
+                OR known.records_acknowledged <> ledger.records_acknowledged,
+            'its end is not that of its ledger'),
+        (num_nulls(known.shards, known.end_shard_seq, known.records_sent,
+                known.records_acknowledged) NOT IN (0, 4), 'it has ended in part'),
+        (known.records_sent <> known.records_acknowledged, 'it ended before its acknowledgements')
+    ) AS found (is_wrong, complaint)
+WHERE found.is_wrong
+"""
+
+_RUNS = """
+WITH lost AS (
+    SELECT run_id, shard, sum(lost_faults) AS events FROM ops.ledger GROUP BY run_id, shard
+), states AS (
+    SELECT run_id, count(*) = max(shards.shards) AND bool_and(
+        shards.end_shard_seq IS NOT NULL
+        AND shards.end_shard_seq
+            = shards.stored_events + shards.expired_events + coalesce(lost.events, 0)
+    ) IS TRUE AS is_over
+    FROM ops.shards AS shards LEFT JOIN lost USING (run_id, shard) GROUP BY run_id
+)
+SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || complaint
+FROM ops.runs AS runs FULL JOIN states USING (run_id),
+    LATERAL (VALUES
+        (runs.run_id IS NULL, 'it is not in ops.runs'),
+        (states.run_id IS NULL AND NOT EXISTS (
+            SELECT FROM ops.ledger AS told WHERE told.run_id = runs.run_id
+        ) AND runs.first_seen_at < (SELECT max(committed_at) FROM ops.batches), 'it has no shard'),
+        (runs.closed_at IS NOT NULL AND NOT states.is_over, 'it is closed before its end'),
+        (runs.closed_at IS NULL AND states.is_over
+            AND (SELECT max(committed_at) FROM ops.batches) < clock_timestamp() - interval '1 min',
+            'it is over and not closed'),
+        (runs.closed_at < runs.first_seen_at OR runs.closed_at > clock_timestamp(),
+            'it is closed at no time of it')
+    ) AS found (is_wrong, complaint)
+WHERE found.is_wrong
+""".replace("%", "%%")
+
+_NAMES = " + ".join(f"{name}_events" for name in EVENT_NAMES)
+# A loss takes an event away, and a late one is the event itself, only later.
+_COPIES = " + ".join(f"{name}_faults" for name in FAULT_NAMES if name not in {"late", "lost"})
+_LEDGER_SUMS = f"""
+WITH last AS (
+    SELECT run_id, shard, max(records_acknowledged) AS records_acknowledged,
+        max(shard_seq) AS shard_seq, sum(events + {_COPIES}) AS records, sum(events) AS events,
+        sum(lost_faults) AS lost
+    FROM ops.ledger GROUP BY run_id, shard
+), sizes AS (SELECT run_id, min(shards) AS shards FROM ops.ledger GROUP BY run_id)
+SELECT format('ledger run %%s shard %%s minute %%s: ', run_id, shard, minute) || complaint
+FROM ops.ledger AS one INNER JOIN last USING (run_id, shard)
+INNER JOIN sizes USING (run_id)
+LEFT JOIN ops.shards AS known USING (run_id, shard)
+LEFT JOIN ops.runs AS runs USING (run_id),
+    LATERAL (VALUES
+        (one.events <> {_NAMES}, 'its events are not the sum of their names'),
+        (one.records_sent < one.records_acknowledged, 'more is acknowledged than was sent'),
+        (one.simulation IS DISTINCT FROM runs.simulation, 'its simulation is not the run''s'),
+        (one.shard >= one.shards OR one.minute <> date_trunc('minute', one.minute, 'UTC'),
+            'there is no such shard or minute'),
+        (one.shards <> sizes.shards, 'the run has another number of shards'),
+        (one.events > 0 AND one.shard_seq < one.events, 'it names fewer numbers than events'),
+        (known.end_shard_seq <> last.events + last.lost,
+            'the shard''s numbers are not its events and its planted losses'),
+        (last.records_acknowledged < last.records,
+            'less is acknowledged than the minutes have')
+    ) AS found (is_wrong, complaint)
+WHERE found.is_wrong
+"""
+
+_PROGRESS = f"""
+WITH {_RANGES}
+SELECT 'ops.progress ' || complaint FROM ops.progress AS progress,
+    LATERAL (VALUES
+        (query NOT IN ('events', 'retention'), format('knows no query %%s', query)),
+        (max_event_time > clock_timestamp() + interval '1 minute', 'is ahead of the clock'),
+        (query = 'events' AND (final_before IS NULL
+            OR final_before > max_event_time - interval '30 minutes'),
+            'holds visits for final that may go on'),
+        (query = 'events'
+            AND late_events < (SELECT coalesce(sum(ranges.late_events), 0) FROM ranges),
+            'counts fewer late events than the batches'),
+        (query = 'retention' AND (late_events <> 0 OR final_before IS NOT NULL
+            OR max_event_time <> date_trunc('day', max_event_time, 'UTC')),
+            'has more of retention than its day')
+    ) AS found (is_wrong, complaint)
+WHERE found.is_wrong
+UNION ALL
+SELECT 'ops.progress lacks the stream' FROM ops.batches
+WHERE NOT EXISTS (SELECT FROM ops.progress WHERE query = 'events')
+    AND EXISTS (SELECT FROM raw.events)
+HAVING count(DISTINCT batch_id) > 1
+"""
+
+# Of days that were dropped before latencies were counted, there are none.
+_LATENCIES = """
+WITH stored AS (
+    SELECT run_id, simulation, sum(stored_events) AS events, sum(dropped_events) AS dropped
+    FROM ops.shards GROUP BY run_id, simulation HAVING sum(stored_events) > 0
+), measured AS (
+    SELECT run_id, simulation, sum(events) AS events FROM ops.latency_buckets
+    GROUP BY run_id, simulation
+)
+SELECT format('latencies of run %%s: %%s of %%s events', run_id, coalesce(measured.events, 0),
+    coalesce(stored.events, 0))
+FROM stored FULL JOIN measured USING (run_id, simulation)
+WHERE coalesce(measured.events, 0)
+    NOT BETWEEN coalesce(stored.events - stored.dropped, 0) AND coalesce(stored.events, 0)
+"""
+
+_BOARDS = """
+SELECT format('ops.boards %s', board) FROM ops.boards
+WHERE computed_at > clock_timestamp() OR NOT seconds BETWEEN 0 AND 86400
+    OR board NOT IN ('mart.cohort_day', 'mart.sessionization_day')
+UNION ALL
+SELECT 'ops.boards lacks one' FROM ops.boards HAVING count(*) NOT IN (0, 2)
+""".replace("%", "%%")
+
+BOOKKEEPING: tuple[Check, ...] = (
+    Check(
+        "countries of the contract",
+        "aggregate_mismatches",
+        _given(
+            "mart.dim_country",
+            "country, name, utc_offset_minutes, language",
+            [
+                (row.code, row.name, row.utc_offset_minutes, row.language)
+                for row in COUNTRIES.values()
+            ],
+        ),
+    ),
+    Check(
+        "devices of the contract",
+        "aggregate_mismatches",
+        _given(
+            "mart.dim_device",
+            "device, is_handheld",
+            [(device, device != "desktop") for device in DEVICES],
+        ),
+    ),
+    Check("days of the calendar", "aggregate_mismatches", _DATES),
+    Check(
+        "rules of the contract",
+        "aggregate_mismatches",
+        _given(
+            "ops.quality_rules",
+            "rule, field, severity, reason, doc",
+            [
+                (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
+                for rule in QUALITY_RULES
+            ],
+        ),
+    ),
+    Check("records that a batch read", "lost", _BATCH_SUMS),
+    Check("rejects that were read", "lost", _REJECTS_READ),
+    Check("events that were read", "lost", _EVENTS_READ),
+    Check("faults that call for rejection", "aggregate_mismatches", _FAULTS_REJECTED),
+    Check("counts of shards", "aggregate_mismatches", _SHARD_COUNTS),
+    Check("ends of runs", "aggregate_mismatches", _RUNS),
+    Check("sums of the ledger", "aggregate_mismatches", _LEDGER_SUMS),
+    Check("progress by batches", "aggregate_mismatches", _PROGRESS),
+    Check("latencies by shards", "aggregate_mismatches", _LATENCIES),
+    Check("board times", "aggregate_mismatches", _BOARDS),
+)
+"""All of them."""

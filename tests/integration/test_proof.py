@@ -1,0 +1,308 @@
+"""A mutation test of the proof: whatever is falsified in the tables, the verification names it."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from batches import writer_settings
+from clickstream_contract.ledger import FAULT_NAMES
+from clickstream_local.postgres import OWNER
+from clickstream_local.stack import Stack
+from clickstream_local.state import StateFolder
+from clickstream_streaming.core.checks import CHECKS
+from clickstream_streaming.core.marts import COUNTS, MARTS
+from clickstream_streaming.shell.rebuild import _rebuild
+from clickstream_streaming.shell.verification import figures_of, values_of, wait_for_arrival
+from falsify import DROPPED_BEFORE, STATES, Database, Falsehood, Planting, fill
+from markdown_tables import Rows, table
+from pages import DOCS, renewed
+from rich.console import Console
+from unproven import unproven
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+pytestmark = pytest.mark.services
+
+_CONSTRAINT = "a constraint of the database"
+_VIEWS = """
+SELECT DISTINCT format('%s.%s', view_schema, view_name),
+    format('%s.%s', table_schema, table_name)
+FROM information_schema.view_table_usage
+WHERE view_schema IN ('mart', 'ops', 'raw') ORDER BY 1, 2
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Return a database with a run of each state."""
+    folder: Path = tmp_path_factory.mktemp("proof")
+    stack = Stack(StateFolder(folder), Console(quiet=True), lambda _text: None)
+    try:
+        stack.start_postgres()
+        with closing(stack.postgres.connect(OWNER)) as connection:
+            fill(writer_settings(stack), connection, folder)
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def owner(stack: Stack) -> Iterator[Connection]:
+    """Return the owner's connection to it."""
+    with closing(stack.postgres.connect(OWNER)) as connection:
+        yield connection
+
+
+def test_true_tables_are_clean(owner: Connection) -> None:
+    """A verification of what the stream has written finds nothing."""
+    with owner, owner.cursor() as cursor:
+        report = figures_of(cursor)
+
+    assert report.examples == ()
+    assert report.is_clean()
+
+
+def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequest) -> None:
+    """Each falsehood is found but those that are listed with their reason; the page says so."""
+    found: dict[Falsehood, str] = {}
+    with owner.cursor() as cursor:
+        database, values = Database(cursor), values_of(cursor)
+        for falsehood in database.falsehoods():
+            with database.planted(falsehood) as planting:
+                if planting is Planting.REFUSED:
+                    found[falsehood] = _CONSTRAINT
+                elif planting is Planting.DONE:
+                    found[falsehood] = _found_by(cursor, falsehood, values)
+        cursor.execute(_VIEWS)
+        views = cursor.fetchall()
+        planned = {falsehood.subject for falsehood in database.falsehoods()}
+    owner.rollback()
+    missed = defaultdict(set)
+    for falsehood, check in found.items():
+        if not check:
+            missed[falsehood.subject].add(falsehood.state)
+    score = f"{sum(map(bool, found.values()))} of {len(found)} falsehoods are found"
+    sys.stdout.write(f"\n{score}\n")
+    page = DOCS / "proof.md"
+    parts = {"proof": lambda: _page(score, found, views)}
+    wanted = renewed(page.read_text(encoding="utf-8"), parts)
+    if request.config.getoption("--update-golden"):
+        page.write_text(wanted, encoding="utf-8")
+
+    assert planned == {falsehood.subject for falsehood in found}, "each can be planted somewhere"
+    allowed = {subject: states for subject, (states, _) in unproven().items()}
+    assert {subject: " ".join(sorted(states)) for subject, states in missed.items()} == allowed
+    assert page.read_text(encoding="utf-8") == wanted, "stale: run `make docs`"
+
+
+def _found_by(cursor: Cursor, falsehood: Falsehood, values: dict[str, object]) -> str:
+    """Return the name of the check that finds it; empty if none does."""
+    for check in sorted(CHECKS, key=lambda check: falsehood.relation not in check.query):
+        cursor.execute(check.query, values)
+        if cursor.rowcount:
+            return check.name
+    return ""
+
+
+def _page(score: str, found: dict[Falsehood, str], views: list[tuple[str, str]]) -> str:
+    """Return the derived part of the page."""
+    parts, reasons = [f"**{score}.**"], unproven()
+    relations = dict.fromkeys(falsehood.relation for falsehood in found)
+    for relation in relations:
+        outcomes: dict[tuple[str, str], list[str]] = defaultdict(list)
+        subjects = dict.fromkeys(one.subject for one in found if one.relation == relation)
+        for subject in subjects:
+            checks = {check for one, check in found.items() if one.subject == subject and check}
+            states, reason = reasons.get(subject, ("", ""))
+            but = f"{states}: {reason}".removeprefix(": ") if reason else ""
+            name = subject.removeprefix(relation)
+            shown = f"`{name[1:]}`" if name[0] == "." else f"{name[2:-1]} a row"
+            outcomes[", ".join(sorted(checks)), but].append(shown)
+        rows: Rows = [(", ".join(names), *of) for of, names in outcomes.items()]
+        parts.append(f"### {relation}\n\n" + table(("What", "Found by", "Not found"), rows))
+    sources: dict[str, list[str]] = defaultdict(list)
+    for view, source in views:
+        sources[view].append(f"`{source}`")
+    views_rows: Rows = [(f"`{view}`", ", ".join(tables)) for view, tables in sources.items()]
+    parts.append("### Views\n\n" + table(("View", "As true as"), views_rows))
+    return "\n\n".join(parts)
+
+
+@contextmanager
+def _attempt(owner: Connection) -> Iterator[Cursor]:
+    """Yield a cursor of a transaction that changes nothing."""
+    try:
+        with owner.cursor() as cursor:
+            yield cursor
+    finally:
+        owner.rollback()
+
+
+def _follow(cursor: Cursor) -> None:
+    """Let marts and counts follow from the events, as if the stream had stored them."""
+    for mart in MARTS:
+        if mart.time or not mart.kept_by:
+            _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
+    cursor.execute("SELECT mart.compute_boards()")
+    cursor.execute(_RECOUNT)
+
+
+_RECOUNT = """
+INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events)
+SELECT run_id, shard, min(simulation), count(*) FROM raw.events GROUP BY run_id, shard
+ON CONFLICT (run_id, shard) DO UPDATE
+    SET stored_events = excluded.stored_events + known.dropped_events
+"""
+_COPY = r"""
+INSERT INTO raw.events SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'event_id', left(one.event_id::text, 15) || lpad(to_hex(%(shard)s), 3, '0') || '-'
+        || regexp_replace(to_hex((one.shard_seq + %(ahead)s) | (1::bigint << 63)),
+            '^(.{4})', '\1-'),
+    'session_id', gen_random_uuid(), 'shard', %(shard)s::integer,
+    'shard_seq', one.shard_seq + %(ahead)s, 'kafka_offset', one.kafka_offset + 1000000))).*
+FROM raw.events AS one WHERE simulation = %(simulation)s
+    AND event_name = 'session_start' AND shard = 0
+"""
+
+
+def test_a_shard_that_the_run_lacks_is_phantom(owner: Connection) -> None:
+    """Events of shard 77 in a run of 2 shards that has ended, in all tables."""
+    with _attempt(owner) as cursor:
+        cursor.execute(_COPY, {"simulation": "ended", "shard": 77, "ahead": 0})
+        invented = cursor.rowcount
+        _follow(cursor)
+
+        report = figures_of(cursor)
+
+    assert invented > 10
+    assert report.phantom == invented
+
+
+def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
+    """Events that no ledger will ever have, in a run that has not ended, in all tables."""
+    with _attempt(owner) as cursor:
+        cursor.execute(_COPY, {"simulation": "running", "shard": 0, "ahead": 10_000})
+        invented = cursor.rowcount
+        _follow(cursor)
+
+        report = figures_of(cursor)
+
+    assert invented > 10
+    assert report.phantom == invented
+
+
+def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
+    """Other events came under the ids of the true ones, before these did: the ledger knows."""
+    with _attempt(owner) as cursor:
+        cursor.execute(
+            "UPDATE raw.events SET value_minor = 100 * value_minor, items = (SELECT"
+            " jsonb_agg(jsonb_set(line, '{price_minor}', to_jsonb(100"
+            " * (line ->> 'price_minor')::bigint))) FROM jsonb_array_elements(items) AS line)"
+            " WHERE simulation = 'running' AND event_name = 'purchase'"
+        )
+        replaced = cursor.rowcount
+        _follow(cursor)
+
+        report = figures_of(cursor)
+
+    assert replaced > 10
+    assert report.aggregate_mismatches > 0
+    assert all(example.startswith("ledger run") for example in report.examples)
+
+
+def test_deleted_rejects_are_lost(owner: Connection) -> None:
+    """All rejects but one are gone, and so are their counts by minute."""
+    with _attempt(owner) as cursor:
+        cursor.execute(
+            "DELETE FROM ops.rejected_events WHERE (kafka_partition, kafka_offset) <> (SELECT"
+            " kafka_partition, kafka_offset FROM ops.rejected_events LIMIT 1)"
+        )
+        cursor.execute(
+            "DELETE FROM ops.quality_minute WHERE rule IN (SELECT rule FROM ops.quality_rules"
+            " WHERE severity = 'reject')"
+        )
+        cursor.execute(
+            "INSERT INTO ops.quality_minute SELECT date_trunc('minute', kafka_timestamp), rule, 1"
+            " FROM ops.rejected_events"
+        )
+
+        report = figures_of(cursor)
+
+    assert report.lost > 0
+
+
+def test_events_under_way_are_not_lost(owner: Connection) -> None:
+    """The ledger is read before the events that it counts: they are still to come."""
+    with _attempt(owner) as cursor:
+        cursor.execute(
+            "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, to_jsonb(last)"
+            " || jsonb_build_object("
+            "'minute', last.minute + interval '1 minute', 'events', 1000, 'revenue_minor', 0,"
+            " 'shard_seq', last.shard_seq + 1000, 'sessions_begun', 0, 'sessions_ended', 0,"
+            " 'records_sent', last.records_sent + 1000, 'records_acknowledged',"
+            " last.records_acknowledged + 1000) || (SELECT jsonb_object_agg(name, CASE"
+            " WHEN name = 'page_view_events' THEN 1000 ELSE 0 END) FROM unnest(%s) AS name))).*"
+            " FROM (SELECT DISTINCT ON (shard) * FROM ops.ledger WHERE simulation = 'running'"
+            " ORDER BY shard, minute DESC) AS last",
+            ([*COUNTS, *(f"{name}_faults" for name in FAULT_NAMES)],),
+        )
+
+        report = figures_of(cursor)
+
+    assert report.examples == ()
+    assert report.under_way > 1_900
+
+
+def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
+    """Events are stored before the ledger has anything of their run."""
+    with _attempt(owner) as cursor:
+        cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
+        cursor.execute(
+            "UPDATE raw.events SET ingested_at = clock_timestamp() WHERE simulation = 'running'"
+        )
+
+        report = figures_of(cursor)
+
+    assert report.examples == ()
+
+
+_ARRIVE = "UPDATE ops.shards SET stored_events = stored_events + %s WHERE simulation = 'ended'"
+
+
+def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> None:
+    """Who waits for what is under way waits no longer than that, and learns what has not come."""
+    with owner, owner.cursor() as cursor:
+        cursor.execute(_ARRIVE, (-7,))
+    with closing(stack.postgres.connect(OWNER)) as other, ThreadPoolExecutor(1) as pool:
+        try:
+            missing = wait_for_arrival(other, 0.1)
+            waiting = pool.submit(wait_for_arrival, other, 60)
+        finally:
+            with owner, owner.cursor() as cursor:
+                cursor.execute(_ARRIVE, (7,))
+        still_missing = waiting.result()
+
+    assert (missing, still_missing) == (14, 0)
+
+
+def test_each_state_of_a_run_is_there(owner: Connection) -> None:
+    """One run has ended, one has not, and of one a day is dropped."""
+    with owner, owner.cursor() as cursor:
+        cursor.execute(
+            "SELECT simulation, closed_at IS NULL, sum(dropped_events) > 0"
+            " FROM ops.runs INNER JOIN ops.shards USING (run_id, simulation) GROUP BY 1, 2"
+        )
+        states = {name: flags for name, *flags in cursor.fetchall()}
+
+    assert states == {"dropped": [False, True], "ended": [False, False], "running": [True, False]}
+    assert set(states) == set(STATES)
