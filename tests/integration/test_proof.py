@@ -217,7 +217,7 @@ def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
 
     assert replaced > 10
     assert report.aggregate_mismatches > 0
-    assert all(example.startswith("ledger run") for example in report.examples)
+    assert report.altered > 0
 
 
 def test_deleted_rejects_are_lost(owner: Connection) -> None:
