@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+import numpy as np
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.ledger import FAULT_NAMES, LEDGER_FIELDS
-from clickstream_generator.core.accounts import MINUTE_MS, Account, add_fault, tally_events
+from clickstream_generator.core.accounts import MINUTE_MS, Account, Tally, add_fault, tally_events
 from worlds import event_rows
-
-if TYPE_CHECKING:
-    import numpy as np
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
 MINUTE = 29_400_000 * MINUTE_MS
@@ -32,9 +29,14 @@ def _rows() -> np.ndarray:
     )  # fmt: skip
 
 
+def _tally(rows: np.ndarray) -> Tally:
+    """Return the figures of events whose checksums are 2**62, one more, and so on."""
+    return tally_events(rows, 2**62 + np.arange(len(rows)))
+
+
 def _account() -> Account:
     account = Account(1, 4)
-    for (shard, minute), figures in tally_events(_rows()).items():
+    for (shard, minute), figures in _tally(_rows()).items():
         if shard == 1:
             account.add(minute, figures)
     return account
@@ -67,9 +69,24 @@ def test_events_are_counted_by_minute() -> None:
     }  # fmt: skip
 
 
+def test_checksums_are_added_up() -> None:
+    """The checksums of a minute's events are summed, in 64 bits."""
+    rows = event_rows(
+        *(
+            {"shard": 1, "event_time_ms": MINUTE + at, "name": "search"}
+            for at in (0, 60_000, 60_001)
+        )
+    )
+    account = Account(1, 4)
+    for (_, minute), figures in tally_events(rows, np.array([2**62, 5, 2**61])).items():
+        account.add(minute, figures)
+
+    assert [row["content_checksum"] for row in _records(account)] == [2**62, 2**61 + 5]
+
+
 def test_shards_are_counted_apart() -> None:
     """The figures are by shard and by the start of the minute."""
-    assert list(tally_events(_rows())) == [(1, MINUTE), (1, MINUTE + 60_000), (2, MINUTE)]
+    assert list(_tally(_rows())) == [(1, MINUTE), (1, MINUTE + 60_000), (2, MINUTE)]
 
 
 def test_high_shard_is_counted() -> None:
@@ -77,17 +94,17 @@ def test_high_shard_is_counted() -> None:
     far = 2**31 * MINUTE_MS
     rows = event_rows({"shard": 4_095, "event_time_ms": far + 1, "name": "search"})
 
-    assert list(tally_events(rows)) == [(4_095, far)]
+    assert list(_tally(rows)) == [(4_095, far)]
 
 
 def test_nothing_is_tallied_of_nothing() -> None:
     """Without events there are no figures."""
-    assert tally_events(event_rows()) == {}
+    assert _tally(event_rows()) == {}
 
 
 def test_faults_are_added() -> None:
     """Each fault counts in the minute of its event, also in one without events."""
-    tally = tally_events(_rows())
+    tally = _tally(_rows())
     for moment, fault in (
         (MINUTE + 59_999, FAULT_NAMES[0]),
         (MINUTE + 59_999, FAULT_NAMES[-1]),
@@ -133,14 +150,14 @@ def test_minute_is_published_when_changed() -> None:
 
     assert _records(account) == []
 
-    account.add(MINUTE, tally_events(_rows())[1, MINUTE])
+    account.add(MINUTE, _tally(_rows())[1, MINUTE])
     (record,) = _records(account)
     assert record["events"] == 4
 
 
 def test_added_figures_are_copied() -> None:
     """Figures that were handed in do not change with the account, nor it with them."""
-    figures = tally_events(_rows())[1, MINUTE]
+    figures = _tally(_rows())[1, MINUTE]
     account = Account(1, 4)
     account.add(MINUTE, figures)
     figures += 100

@@ -45,7 +45,15 @@ ROWS = event_rows(
         for number in range(COUNT)
     )
 )  # fmt: skip
-ENCODED = Encoded([_event(number) for number in range(COUNT)], [b"key"] * COUNT)
+ENCODED = Encoded(
+    [_event(number) for number in range(COUNT)], [b"key"] * COUNT, 1_000 + np.arange(COUNT)
+)
+
+
+def _part(start: int, stop: int) -> Encoded:
+    return Encoded(
+        ENCODED.values[start:stop], ENCODED.keys[start:stop], ENCODED.checksums[start:stop]
+    )
 
 
 def _plant(seed: int = 42, **permille: int) -> Planted:
@@ -65,6 +73,16 @@ def _figures(planted: Planted) -> dict[str, int]:
     return {name: value for name, value in total.items() if value}
 
 
+def _checksum(planted: Planted) -> int:
+    """Return the sum of the records' checksums."""
+    total = 0
+    for (shard, minute), figures in planted.tally.items():
+        account = Account(shard, 2)
+        account.add(minute, figures)
+        total += account.records("n", RUN_ID, 0, 0)[0]["content_checksum"]
+    return total
+
+
 def test_no_fault_changes_nothing() -> None:
     """Without faults the events go out as they are."""
     planted = _plant()
@@ -73,6 +91,7 @@ def test_no_fault_changes_nothing() -> None:
     assert _figures(planted) == {"events": COUNT}
     assert planted.sent_by_shard == {0: COUNT // 2, 1: COUNT // 2}
     assert planted.late == []
+    assert _checksum(planted) == int(ENCODED.checksums.sum())
 
 
 def test_lost_event_is_not_sent() -> None:
@@ -100,7 +119,9 @@ def test_late_event_is_held_back() -> None:
     assert 59 < max(delays) <= 60
     one = planted.late[7]
     assert one.record == (ENCODED.values[7], b"key")
-    assert _figures(Planted([], one.tally, [], {})) == {"events": 1, "late_faults": 1}
+    alone = Planted([], one.tally, [], {})
+    assert _figures(alone) == {"events": 1, "late_faults": 1}
+    assert _checksum(alone) == 1_007
 
 
 def test_duplicate_follows_its_event() -> None:
@@ -228,15 +249,16 @@ def test_shares_are_in_permille() -> None:
     assert figures["events"] == COUNT - lost - late
     assert len(planted.records) == COUNT - lost - late + twice + copies + figures["future_faults"]
     assert sum(planted.sent_by_shard.values()) == len(planted.records)
+    sent = {value for value, _ in planted.records}
+    kept = [value in sent for value in ENCODED.values]
+    assert _checksum(planted) == int(ENCODED.checksums[kept].sum())
 
 
 def test_chunk_may_send_nothing() -> None:
     """When each event of a chunk is lost, there is no record and no error."""
     faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 1_000}))
 
-    planted = FaultPlanter(42, [0, 1]).plant(
-        ROWS[:3], Encoded(ENCODED.values[:3], ENCODED.keys[:3]), faults
-    )
+    planted = FaultPlanter(42, [0, 1]).plant(ROWS[:3], _part(0, 3), faults)
 
     assert planted.records == []
     assert sum(int(figures.sum()) for figures in planted.tally.values()) == 3
@@ -261,7 +283,9 @@ def test_faults_do_not_depend_on_company() -> None:
 
     def lost(planter: FaultPlanter, shard: int) -> list[int]:
         own = ROWS[ROWS["shard"] == shard]
-        part = Encoded([b"%d" % seq for seq in own["shard_seq"]], [b"k"] * len(own))
+        part = Encoded(
+            [b"%d" % seq for seq in own["shard_seq"]], [b"k"] * len(own), own["shard_seq"]
+        )
         numbers = dict.fromkeys(planter._streams, faults)
         return [int(value or b"") for value, _ in planter.plant(own, part, numbers).records]
 
@@ -278,7 +302,7 @@ def test_resumed_planter_continues(cut: int) -> None:
     faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 500}))
 
     def plant(planter: FaultPlanter, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:
-        part = Encoded(ENCODED.values[start:stop], ENCODED.keys[start:stop])
+        part = _part(start, stop)
         return planter.plant(ROWS[start:stop], part, faults).records
 
     first, second = FaultPlanter(42, [0, 1]), FaultPlanter(7, [0, 1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_generator.core.fragments import (
-    CURRENCY_END,
+    CURRENCY_MEMBER,
     Fragments,
     build_fragments,
     members,
@@ -29,9 +29,9 @@ def fragments() -> Fragments:
     return build_fragments(small_world())
 
 
-def _read(pool: pa.Array, place: int, end: str = "}") -> object:
-    """Return an entry as JSON, closed by an end."""
-    return json.loads("{" + str(pool[place]) + end)
+def _read(pool: pa.Array, place: int) -> object:
+    """Return an entry as a JSON object."""
+    return json.loads("{" + str(pool[place]) + "}")
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text() | st.integers() | st.none()))
@@ -75,13 +75,13 @@ def test_absent_referrer_is_left_out(fragments: Fragments) -> None:
     assert found[4] == {"page": "/email/0", "campaign": "spring-x"}
 
 
-def test_looks_end_their_event(fragments: Fragments) -> None:
-    """Pages, searches and lists close the event that they are about."""
-    assert [_read(fragments.pages, place, "") for place in range(len(PAGES))] == [
+def test_looks_have_pages(fragments: Fragments) -> None:
+    """Pages, searches and lists have a page and what they are about."""
+    assert [_read(fragments.pages, place) for place in range(len(PAGES))] == [
         {"page": page} for page in PAGES
     ]
-    assert _read(fragments.terms, 9, "") == {"page": "/search", "search_term": "hat 1"}
-    assert _read(fragments.categories, 1, "") == {"page": "/c/kids-hat", "category": "Kids Hat"}
+    assert _read(fragments.terms, 9) == {"page": "/search", "search_term": "hat 1"}
+    assert _read(fragments.categories, 1) == {"page": "/c/kids-hat", "category": "Kids Hat"}
 
 
 PRODUCT = {
@@ -101,18 +101,20 @@ def test_products_have_ids(fragments: Fragments) -> None:
 
 
 def test_viewed_product_has_value(fragments: Fragments) -> None:
-    """A product looked at is worth its price, in the shop's currency, and ends the event."""
-    assert _read(fragments.viewed_products, 2, "") == {
+    """A product looked at is worth its price, in the shop's currency."""
+    assert _read(fragments.viewed_products, 2) == {
         **PRODUCT, "value_minor": 300, "currency": "EUR",
     }  # fmt: skip
-    assert CURRENCY_END == ',"currency":"EUR"}'
+    assert CURRENCY_MEMBER == ',"currency":"EUR"'
 
 
 def test_order_line_lacks_quantity(fragments: Fragments) -> None:
-    """A line of an order is written up to the quantity, which comes from the order."""
-    assert json.loads(str(fragments.lines[3]) + "7}") == {
-        "product_id": "P000004", "category": "Kids Hat", "price_minor": 400, "quantity": 7,
-    }  # fmt: skip
+    """A line of an order is written as ``jsonb`` prints it, around its quantity."""
+    line = f"{fragments.lines_before[3]}7{fragments.lines_after[3]}"
+
+    assert line == (
+        '{"category": "Kids Hat", "quantity": 7, "product_id": "P000004", "price_minor": 400}'
+    )
 
 
 def test_checkout_has_pages(fragments: Fragments) -> None:

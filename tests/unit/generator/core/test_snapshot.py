@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from clickstream_generator.core.accounts import Tally, tally_events
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import (
@@ -113,6 +114,26 @@ def test_replay_precedes_next_event() -> None:
     assert len(expected) - len(found) == sum(800 - 200 for _ in NUMBERS)
 
 
+def test_replayed_events_count_the_same() -> None:
+    """What was acknowledged and is worked out again counts as it did, content and all."""
+    source = simulator(RATE)
+    source.take_due(START_SECONDS + 2, 10**9)
+    (again,) = _moved(source, NUMBERS)
+    sent = source.take_due(START_SECONDS + 90, 10**9)
+    encoded = source.encoder.encode(sent, 1_764_000_090_000)
+    wanted = tally_events(sent.rows, encoded.checksums)
+
+    replayed = [again.replay(number, source.shards[number].made) for number in NUMBERS]
+    found: Tally = {}
+    for part in replayed:
+        found |= tally_events(part.rows, again.encoder.encode(part, 0).checksums)
+
+    assert len(wanted) == 2 * len(NUMBERS)
+    assert {key: row.tolist() for key, row in found.items()} == {
+        key: row.tolist() for key, row in wanted.items()
+    }
+
+
 def _snapshot() -> Snapshot:
     source = simulator(RATE)
     source.revise(_busier())
@@ -200,7 +221,7 @@ def test_other_format_is_refused() -> None:
     snapshot = _snapshot()
     snapshot.header["format"] = 99
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 1"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 2"):
         load_snapshot(dump_snapshot(snapshot))
 
 

@@ -32,7 +32,7 @@ Row = tuple[bytes, bytes | None]
 
 
 def _snapshot(made: int) -> bytes:
-    return dump_snapshot(Snapshot({"format": 1, "made": made}, {}))
+    return dump_snapshot(Snapshot({"format": 2, "made": made}, {}))
 
 
 class _Message:
