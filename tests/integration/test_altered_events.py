@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 _SHARDS = (0, 1, 2, 3)
+_SECONDS = 900
+"""Long enough for orders of several lines."""
 _FAULTS = (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
@@ -50,9 +52,9 @@ _FAULTS = (
 
 def _run() -> tuple[list[bytes], list[bytes]]:
     """Return the records of a run with faults that has ended, and those of its ledger."""
-    source = simulator("{eventsPerSecond: 20}", _FAULTS, users=500)
-    events = source.take_due(START_SECONDS + 70, 10**9)
-    encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + 70)))
+    source = simulator("{eventsPerSecond: 4}", _FAULTS, users=500)
+    events = source.take_due(START_SECONDS + _SECONDS, 10**9)
+    encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
     faults = dict.fromkeys(_SHARDS, source.first.spec.faults)
     planted = FaultPlanter(7, list(_SHARDS)).plant(events.rows, encoded, faults)
     accounts = {number: Account(number, len(_SHARDS)) for number in _SHARDS}
