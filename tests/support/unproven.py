@@ -23,6 +23,9 @@ ops.rejected_events []: kafka_timestamp rejected_at replayed_at
 ops.runs [dropped ended running]: first_seen_at
 ops.runs [dropped ended]: closed_at
 """,
+    "A run is announced before its first event, and may end before it.": """
+ops.runs [running]: (add)
+""",
     "Only Kafka knows its leaders; both are empty where it was not asked.": """
 ops.batches []: topic_id leader_epoch
 """,

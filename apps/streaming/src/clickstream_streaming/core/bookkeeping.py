@@ -258,9 +258,7 @@ SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || complaint
 FROM ops.runs AS runs FULL JOIN states USING (run_id),
     LATERAL (VALUES
         (runs.run_id IS NULL, 'it is not in ops.runs'),
-        (states.run_id IS NULL AND NOT EXISTS (
-            SELECT FROM ops.ledger AS told WHERE told.run_id = runs.run_id
-        ) AND runs.first_seen_at < (SELECT max(committed_at) FROM ops.batches), 'it has no shard'),
+        (states.run_id IS NULL AND runs.closed_at IS NOT NULL, 'it has no shard'),
         (runs.closed_at IS NOT NULL AND NOT states.is_over, 'it is closed before its end'),
         (runs.closed_at IS NULL AND states.is_over
             AND (SELECT max(committed_at) FROM ops.batches) < clock_timestamp() - interval '1 min',
