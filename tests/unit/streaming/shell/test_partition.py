@@ -7,17 +7,24 @@ import os
 import signal
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 from batch_tasks import NO_PROCESS, UNTIL, batch_task
 from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.core.statements import (
+    COUNT_BATCH,
+    COUNT_EXPIRED,
+    HOLD_DAYS,
+    KEPT_SINCE,
+)
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
     DatabaseUnreachable,
+    DaysDropped,
 )
 from clickstream_streaming.shell import partition as module
 from clickstream_streaming.shell.partition import (
@@ -38,7 +45,8 @@ if TYPE_CHECKING:
 
 CLAIM = "INSERT INTO ops.batches"
 CLAIMED: dict[str, Answer] = {CLAIM: [(1,)]}
-EVENT_TIME = datetime(2020, 1, 31, 12, tzinfo=UTC).timestamp()
+NOON = datetime(2020, 1, 31, 12, tzinfo=UTC)
+EVENT_TIME = NOON.timestamp()
 
 
 def _event(number: int, **values: object) -> bytes:
@@ -152,6 +160,8 @@ def test_offsets_are_claimed_first(worker: _Worker) -> None:
     claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
     written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
     assert claimed < written
+    assert texts[0] == KEPT_SINCE
+    assert "ops.ensure_event_partitions" in texts[1]
     # Since when days are kept, the days' tables, then the rows.
     assert worker.database.ends == ["commit", "commit", "commit"]
 
@@ -361,6 +371,110 @@ def test_failpoint_kills(
     ends = 2 if place == "before_sink_commit" else 3
     both = [(NO_PROCESS, signal.SIGKILL, ends), (os.getpid(), signal.SIGKILL, ends)]
     assert killed == both[:kills]
+
+
+def test_kept_days_are_asked_again(worker: _Worker) -> None:
+    """While the database is away, the first question of a task is asked again."""
+    worker.answers = [{KEPT_SINCE: psycopg2.OperationalError("gone")}, CLAIMED]
+
+    outcome = worker.write(_event(1))
+
+    assert outcome["stored"] == 1
+    assert [database.closed for database in worker.opened] == [1, 0]
+
+
+def test_dropped_days_are_rejected(worker: _Worker) -> None:
+    """Events before the first moment that is kept are rejected and counted; others are stored."""
+    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+
+    outcome = worker.write(
+        _event(1, event_time="2020-01-31T11:59:59.999Z"),
+        _event(2, event_time="2020-01-31T12:00:00.000Z"),
+    )
+
+    assert (outcome["stored"], outcome["rejects"]) == (1, {"day_dropped": 1})
+    (expired,) = worker.database.executed(COUNT_EXPIRED)
+    assert isinstance(expired, dict)
+    assert expired.keys() == {"run_id", "shard", "simulation", "shard_seq"}
+    assert expired["shard_seq"] == [1]
+
+
+def test_other_rejects_are_not_expired(worker: _Worker) -> None:
+    """Without an event of a dropped day the rows that count them are left alone."""
+    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+
+    worker.write(_event(1), b"x")
+
+    assert worker.database.executed(COUNT_EXPIRED) == []
+
+
+def test_days_are_held_after_claim(worker: _Worker) -> None:
+    """Days are held after the offsets are noted, and before any row is written."""
+    worker.write(_event(1))
+
+    texts = [text for text, _ in worker.database.statements]
+    claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
+    written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
+    assert claimed < texts.index(HOLD_DAYS) < written
+
+
+@pytest.mark.parametrize("kept_before", [[], [(NOON - timedelta(days=1),)]])
+def test_day_dropped_meanwhile_is_refused(
+    worker: _Worker, kept_before: list[tuple[object, ...]]
+) -> None:
+    """Events of a day that was dropped after they were validated are not stored."""
+    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: kept_before}]
+
+    with pytest.raises(DaysDropped) as caught:
+        worker.write(_event(2), _event(1, event_time="2020-01-31T11:59:59.999Z"))
+    assert caught.value.before == NOON.date()
+    assert worker.database.ends[-1] == "rollback"
+    assert worker.copied() == []
+
+
+def test_drop_of_other_days_stops_nothing(worker: _Worker) -> None:
+    """A drop up to the first event, or while a share has none, is no reason to stop."""
+    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)]}]
+
+    assert worker.write(_event(1))["stored"] == 1
+    assert worker.write(b"x")["rejects"] == {"not_json": 1}
+
+
+def test_share_is_counted(worker: _Worker) -> None:
+    """The row of the batch says what became of each record, after all of them are written."""
+    worker.answers = [CLAIMED | {"AS known\n": [(0,)]}]
+    task = replace(worker.task, late_before=EVENT_TIME + 1)
+
+    worker.write(_event(1), _event(2), _event(3), b"x", None, task=task)
+
+    (counted,) = worker.database.executed(COUNT_BATCH)
+    (claimed,) = worker.database.executed(CLAIM)
+    expected = {"stored": 2, "duplicates": 1, "rejected": 2, "ledger": 0, "late": 2}
+    assert isinstance(counted, dict)
+    assert isinstance(claimed, dict)
+    assert counted.items() >= (claimed | expected).items()
+    assert worker.database.statements[-1][0] == COUNT_BATCH
+
+
+def test_ledger_records_are_counted(worker: _Worker) -> None:
+    """Records of the ledger are neither events nor rejects in the batch's row."""
+    task = replace(worker.task, offsets_until={LEDGER.name: {PARTITION: UNTIL}})
+
+    worker.write(ledger_record(), b"x", topic=LEDGER.name, task=task)
+
+    (counted,) = worker.database.executed(COUNT_BATCH)
+    assert isinstance(counted, dict)
+    assert (counted["stored"], counted["rejected"], counted["ledger"]) == (0, 1, 1)
+
+
+def test_repeated_share_is_not_counted(worker: _Worker) -> None:
+    """A share that is stored already keeps its counts."""
+    taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
+    worker.answers = [taken | {"SELECT until_offset": [(UNTIL,)]}]
+
+    worker.write(_event(1))
+
+    assert worker.database.executed(COUNT_BATCH) == []
 
 
 def test_timestamp_is_utc() -> None:
