@@ -6,6 +6,7 @@ import re
 from uuid import UUID
 
 import pytest
+from clickstream_contract.canonical import checksum_sql
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import is_legal
 from clickstream_contract.ledger import FAULT_REASONS
@@ -16,7 +17,7 @@ from clickstream_streaming.core.checks import (
     Check,
     run_prefix,
 )
-from clickstream_streaming.core.marts import MARTS, Mart, is_whole, source_of
+from clickstream_streaming.core.marts import MARTS, Mart, is_kept, is_whole, source_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,34 @@ def test_illegal_check_knows_journey() -> None:
         for target in EVENT_NAMES
         if is_legal(source, target)
     )
+
+
+def test_content_is_compared_with_ledger() -> None:
+    """The sum of events' checksums is compared with the ledger's, minute by minute, both ways."""
+    content, _ = (check.query for check in CHECKS if check.defect == "altered")
+
+    assert f"sum({checksum_sql()})::bigint AS content_checksum" in content
+    assert content.count("SELECT run_id, shard, minute, content_checksum\n") == 1
+    assert "SELECT run_id, shard, minute, content_checksum FROM stored" in content
+    assert content.count("EXCEPT") == 2
+    assert content.rstrip().endswith("GROUP BY run_id, shard, minute")
+
+
+def test_dropped_days_are_not_summed() -> None:
+    """The ledger is compared in minutes whose events retention has kept."""
+    queries = [check.query for check in CHECKS if "judged AS (" in check.query]
+
+    assert len(queries) == 2
+    for query in queries:
+        assert f"AND {is_kept('event_time')} GROUP BY" in query
+        assert f"WHERE events > 0 AND {is_kept('minute')} AND" in query
+
+
+def test_early_sending_is_alteration() -> None:
+    """An event that was sent a second before it happened is altered: no checksum covers that."""
+    _, early = (check.query for check in CHECKS if check.defect == "altered")
+
+    assert "FROM raw.events WHERE sent_at < event_time - interval '1 second'" in early
 
 
 def test_every_fault_has_reason() -> None:

@@ -101,6 +101,7 @@ def test_truncated_log_is_refused(tmp_path: Path) -> None:
         _logs(kafka, tmp_path).look()
     assert (caught.value.topic, caught.value.partition) == (EVENTS.name, 0)
     assert (caught.value.offset, caught.value.leader_epoch) == (12, 3)
+    assert caught.value.folder == tmp_path / "checkpoints" / "events"
     assert kafka.closed == 1
 
 
