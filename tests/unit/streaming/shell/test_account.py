@@ -97,6 +97,20 @@ def test_no_verification_shows_none(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert telemetry.registry.get_sample_value(name, {"defect": "lost"}) is None
 
 
+@pytest.mark.usefixtures("clock")
+def test_look_computes_summaries_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Summary tables that no batch computes any more are computed before the figures are read."""
+    looking, _, opened = _looking(monkeypatch, tmp_path)
+
+    looking.look()
+
+    texts = [text for text, _ in opened[0].statements]
+    (computed,) = (at for at, text in enumerate(texts) if "mart.compute_boards()" in text)
+    (shown,) = (at for at, text in enumerate(texts) if "FROM ops.account" in text)
+    assert computed < shown
+    assert "last.moment < clock_timestamp() - interval '5 seconds'" in texts[computed]
+
+
 def test_account_keeps_its_pace(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
 ) -> None:

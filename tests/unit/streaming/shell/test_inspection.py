@@ -53,7 +53,7 @@ def _report(**figures: int) -> VerificationReport:
     )
 
 
-@pytest.mark.parametrize(("figures", "code"), [({}, 0), ({"phantom": 1}, 1)])
+@pytest.mark.parametrize(("figures", "code"), [({}, 0), ({"phantom": 1}, 1), ({"altered": 1}, 1)])
 def test_verification_is_shown_and_noted(
     monkeypatch: pytest.MonkeyPatch,
     settings: Settings,
@@ -79,7 +79,7 @@ def test_verification_is_shown_and_noted(
         "lost 0",
         "duplicated 0",
         f"phantom {figures.get('phantom', 0)}",
-        "altered 0",
+        f"altered {figures.get('altered', 0)}",
         "aggregate_mismatches 0",
         "session_mismatches 0",
         "illegal_transitions 0",
@@ -88,6 +88,35 @@ def test_verification_is_shown_and_noted(
     assert json.loads(last) == report.to_json()
     assert noted == [report]
     assert database.closed == 1
+
+
+@pytest.mark.parametrize(("seconds", "missing", "code"), [(0.0, 5, 0), (12.0, 0, 0), (12.0, 5, 1)])
+def test_events_under_way_fail_wait(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    connected: Callable[[ScriptedDatabase], ScriptedDatabase],
+    seconds: float,
+    missing: int,
+    code: int,
+) -> None:
+    """Only a verification that waits fails for events under way, and it says how many."""
+    connected(ScriptedDatabase())
+    output, waits = StringIO(), list[float]()
+    monkeypatch.setattr(inspection, "verify", lambda _: _report(under_way=missing))
+    monkeypatch.setattr(inspection, "note", lambda *_: None)
+
+    def wait(_: object, seconds: float) -> int:
+        waits.append(seconds)
+        return missing
+
+    monkeypatch.setattr(inspection, "wait_for_arrival", wait)
+
+    assert show_verification(settings, output, seconds) == code
+
+    lines = output.getvalue().splitlines()
+    assert f"under_way {missing}" in lines
+    assert waits == ([seconds] if seconds else [])
+    assert ("  5 events are still under way after 12 s" in lines) == bool(code)
 
 
 def test_rebuild_is_shown(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
-from clickstream_streaming.core.checks import CHECKS, LEDGER_TOTALS, REJECTS, run_prefix
+from clickstream_streaming.core.checks import (
+    ACKNOWLEDGED,
+    CHECKS,
+    LEDGER_TOTALS,
+    REJECTS,
+    UNDER_WAY,
+    run_prefix,
+)
+from clickstream_streaming.shell import verification as module
 from clickstream_streaming.shell.verification import (
     DEFECTS,
     RejectScore,
@@ -13,6 +22,7 @@ from clickstream_streaming.shell.verification import (
     figures_of,
     note,
     verify,
+    wait_for_arrival,
 )
 from scripted_database import Answer, ScriptedDatabase
 
@@ -22,6 +32,10 @@ CLEAN: dict[str, Answer] = {
     LEDGER_TOTALS: [(10, 20, 30, 2)],
     "FROM raw.events), (SELECT": [(9, 4)],
 }
+
+
+SHARDS = [(RUN_ID, 0, 7), (RUN_ID, 1, 8)]
+WANTED = {"run_ids": [RUN_ID, RUN_ID], "shards": [0, 1], "events": [7, 8]}
 
 
 def test_clean_database_has_no_defect() -> None:
@@ -177,6 +191,53 @@ def test_failed_verification_restores_session() -> None:
 
     assert database.ends == ["rollback"]
     assert database.sessions[-1] == {"isolation_level": "DEFAULT", "readonly": False}
+
+
+def test_events_under_way_are_counted() -> None:
+    """What the ledger has and the stream has not stored is shown, and is no defect."""
+    found: dict[str, Answer] = {ACKNOWLEDGED: SHARDS, UNDER_WAY: [(5,)]}
+    database = ScriptedDatabase(CLEAN | found)
+
+    report = figures_of(database.cursor())
+
+    assert report.under_way == 5
+    assert report.is_clean()
+    assert database.executed(UNDER_WAY) == [WANTED]
+
+
+def test_stored_events_need_no_wait() -> None:
+    """If the stream has stored everything, one look is enough."""
+    database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(0,)]})
+
+    assert wait_for_arrival(database.connection(), 60.0) == 0
+
+    assert database.executed(UNDER_WAY) == [WANTED]
+    assert database.ends == ["commit", "commit"]
+
+
+def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the ledger had at the beginning is looked for again, each time in a new snapshot."""
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    looks = iter([[(5,)], [(2,)], [(0,)]])
+    database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: lambda _: next(looks)})
+
+    assert wait_for_arrival(database.connection(), 60.0) == 0
+
+    assert database.executed(UNDER_WAY) == [WANTED] * 3
+    assert len(database.executed(ACKNOWLEDGED)) == 1
+    assert database.ends == ["commit"] * 4
+
+
+def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the deadline the events that are still under way are returned."""
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    clock = iter([100.0, 159.9, 160.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(3,)]})
+
+    assert wait_for_arrival(database.connection(), 60.0) == 3
+
+    assert len(database.executed(UNDER_WAY)) == 2
 
 
 def test_report_is_kept() -> None:
