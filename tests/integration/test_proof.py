@@ -276,6 +276,16 @@ def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
     assert report.examples == ()
 
 
+def test_announced_run_is_clean(owner: Connection) -> None:
+    """A run announces itself before anything of it comes."""
+    with _attempt(owner) as cursor:
+        cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')")
+
+        report = figures_of(cursor)
+
+    assert report.examples == ()
+
+
 _ARRIVE = "UPDATE ops.shards SET stored_events = stored_events + %s WHERE simulation = 'ended'"
 
 

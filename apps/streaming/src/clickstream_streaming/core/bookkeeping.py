@@ -207,7 +207,7 @@ _SHARD_COUNTS = """
 WITH ledger AS (
     SELECT DISTINCT ON (run_id, shard) run_id, shard, shards, shard_seq, records_sent,
         records_acknowledged, simulation
-    FROM ops.ledger ORDER BY run_id, shard, records_acknowledged DESC, shard_seq DESC
+    FROM ops.ledger ORDER BY run_id, shard, records_acknowledged DESC, shard_seq DESC, minute DESC
 ), stored AS (
     SELECT run_id, shard, count(*) AS events, min(simulation) AS simulation,
         max(simulation) AS other
