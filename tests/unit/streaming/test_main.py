@@ -106,7 +106,18 @@ def test_read_back_waits_for_run(
 
 
 @pytest.mark.parametrize(
-    "words", [["help"], ["verify", "all"], ["read-back"], ["rebuild", "now"], ["--verify"]]
+    "words",
+    [
+        ["help"],
+        ["verify", "all"],
+        ["verify", "--wait"],
+        ["verify", "--wait", "soon"],
+        ["verify", "--wait", "1", "2"],
+        ["verify", "all", "120"],
+        ["read-back"],
+        ["rebuild", "now"],
+        ["--verify"],
+    ],
 )
 def test_unknown_words_show_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
