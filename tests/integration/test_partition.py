@@ -201,7 +201,7 @@ def test_rebuild_keeps_partly_dropped_visits(database: Database) -> None:
     assert database.ask("SELECT events, started_at, pages FROM mart.visits") == before
     with database.owner, database.owner.cursor() as cursor:
         report = figures_of(cursor)
-    assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0)
+    assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0), report.examples
 
 
 def test_rebuild_waits_for_a_drop(database: Database) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, WRITER
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import BatchTask, write_partition
 
 if TYPE_CHECKING:
@@ -41,16 +43,18 @@ def writer_settings(stack: Stack) -> Settings:
 def write_batch(
     settings: Settings, records: list[bytes], batch_id: int = 0, topic: str = EVENTS.name
 ) -> dict[str, Any]:
-    """Write records as a batch from offset 0; return the task's outcome.
+    """Write records as a batch that begins where the batches before it end; return its outcome.
 
     The task keeps its connection: run it in a process that ends.
     """
+    begin = _end_before(settings, batch_id, topic)
+    end = begin + len(records)
     count = len(records)
     batch = pa.RecordBatch.from_pydict(
         {
             "topic": pa.array([topic] * count),
             "partition": pa.array([0] * count, pa.int32()),
-            "offset": pa.array(range(count), pa.int64()),
+            "offset": pa.array(range(begin, end), pa.int64()),
             "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
             "key": pa.array([None] * count, pa.binary()),
             "value": pa.array(records, pa.binary()),
@@ -61,14 +65,26 @@ def write_batch(
         query="events",
         checkpoint_id=str(UUID(int=1)),
         batch_id=batch_id,
-        offsets_from={},
-        offsets_until={topic: {0: count}},
+        offsets_from={topic: {0: begin}} if batch_id else {},
+        offsets_until={topic: {0: end}},
         late_before=None,
         driver_pid=os.getpid(),
     )
     (answer,) = write_partition(task, [batch])
     outcome: dict[str, Any] = json.loads(answer["outcome"][0].as_py())
     return outcome
+
+
+def _end_before(settings: Settings, batch_id: int, topic: str) -> int:
+    """Return the offset at which the batches before this one end; 0 without one."""
+    with closing(connect(settings)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(until_offset), 0) FROM ops.batches"
+            " WHERE topic = %s AND batch_id < %s",
+            (topic, batch_id),
+        )
+        (end,) = cursor.fetchone() or (0,)
+    return int(end)
 
 
 def refusal(settings: Settings, records: list[bytes]) -> str:

@@ -18,6 +18,7 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
+from clickstream_streaming.shell.database import store_rules
 from psycopg2 import sql
 from rich.console import Console
 
@@ -85,6 +86,8 @@ class DatabaseServer:
         self._numbers = itertools.count(1)
         try:
             self._stack.start_postgres()
+            with closing(self.postgres.connect(OWNER)) as owner:
+                store_rules(owner)  # as the stream does when it starts
         except BaseException:
             self._stack.stop()
             raise

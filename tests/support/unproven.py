@@ -49,9 +49,6 @@ raw.events [dropped ended running]: kafka_offset
     "The bytes of a record that is no event; its batch proves that it is there, not where.": """
 ops.rejected_events []: kafka_offset key payload
 """,
-    "A run announces itself before anything of it comes.": """
-ops.runs [dropped ended running]: (add)
-""",
     "Null and an empty text both mean the whole record.": """
 ops.rejected_events []: detail
 """,
