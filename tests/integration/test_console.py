@@ -23,7 +23,6 @@ from schemathesis.core.result import Err
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from uuid import UUID
 
     from playwright.sync_api import Browser, Page, Request
 
@@ -38,9 +37,9 @@ PATHS = (
 
 
 @pytest.fixture(scope="module")
-def relay(pipeline: Pipeline, stored_run: UUID) -> Iterator[Relay]:
-    """Return a relay between the console and the database of a stored run."""
-    assert stored_run
+def relay(pipeline: Pipeline) -> Iterator[Relay]:
+    """Return a relay between the console and the database; the last run is stored."""
+    pipeline.drain(pipeline.generate())  # the page shows the simulation that ran last
     with Relay(pipeline.postgres.port) as running:
         yield running
 

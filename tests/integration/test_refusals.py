@@ -41,20 +41,21 @@ def _refusal(pipeline: Pipeline, **settings: str) -> str:
     return refused.log_file.read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="class")
+def halted(pipeline: Pipeline, stored_run: UUID) -> Iterator[Pipeline]:
+    """Return the pipeline with its stream stopped between two batches."""
+    assert stored_run  # a checkpoint without a batch cannot be put back
+    log = pipeline.state.folder("checkpoints") / "events"
+    wait_until(lambda: _last(log / "offsets") == _last(log / "commits"), "all is committed")
+    pipeline.halt()
+    try:
+        yield pipeline
+    finally:
+        pipeline.resume()
+
+
 class TestHaltedStream:
     """A stream that is stopped with all batches committed, and started on a changed state."""
-
-    @pytest.fixture(scope="class")
-    def halted(self, pipeline: Pipeline, stored_run: UUID) -> Iterator[Pipeline]:
-        """Return the pipeline with its stream stopped between two batches."""
-        assert stored_run  # a checkpoint without a batch cannot be put back
-        log = pipeline.state.folder("checkpoints") / "events"
-        wait_until(lambda: _last(log / "offsets") == _last(log / "commits"), "all is committed")
-        pipeline.halt()
-        try:
-            yield pipeline
-        finally:
-            pipeline.resume()
 
     @pytest.mark.slow
     def test_wiped_database_is_refused(self, halted: Pipeline) -> None:
