@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from io import BytesIO
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from batches import write_batch, writer_settings
+from batches import write_batch
 from clickstream_contract.canonical import canonical_text, text_sql
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
@@ -19,23 +17,21 @@ from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter
-from clickstream_local.postgres import OWNER
-from clickstream_local.stack import Stack
-from clickstream_local.state import StateFolder
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
 from clickstream_streaming.shell.verification import VerificationReport, figures_of
+from databases import batch_process
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import AsIs
-from rich.console import Console
 from simulations import RUN_ID, START_SECONDS, simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from databases import DatabaseServer
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
@@ -71,22 +67,14 @@ def _run() -> tuple[list[bytes], list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def stored(database_server: DatabaseServer) -> Iterator[Connection]:
     """A database that holds a run, as the stream's own task has stored it."""
-    folder = tmp_path_factory.mktemp("content")
-    stack = Stack(StateFolder(folder), Console(quiet=True), lambda _text: None)
-    try:
-        stack.start_postgres()
-        writer = writer_settings(stack)
-        events, ledger = _run()
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    events, ledger = _run()
+    with database_server.database() as database:
+        with batch_process() as pool:
             for batch_id, (records, topic) in enumerate(((events, EVENTS), (ledger, LEDGER))):
-                pool.submit(write_batch, writer, records, batch_id, topic.name).result()
-        connection = stack.postgres.connect(OWNER)
-        yield connection
-        connection.close()
-    finally:
-        stack.stop()
+                pool.submit(write_batch, database.settings, records, batch_id, topic.name).result()
+        yield database.owner
 
 
 @pytest.fixture

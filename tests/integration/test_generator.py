@@ -95,9 +95,10 @@ def test_killed_run_equals_undisturbed_run(
 ) -> None:
     """``kill -9`` at random moments under load adds, loses and changes no event."""
     kills = int(pytestconfig.getoption("--kills")) if often else 2
+    rate = 4_000 if often else 2_000
     start_seconds, start_time = _now()
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
-    run = begin(_simulation(4_000, 4_000 * 15 * kills, late), start_time=start_time)
+    run = begin(_simulation(rate, rate * 15 * kills, late), start_time=start_time)
     moments = random.Random(7)  # noqa: S311  moments to kill at, not secrets
     for _ in range(kills):
         worker = run.start()
@@ -115,9 +116,9 @@ def test_two_workers_continue_for_four(
 ) -> None:
     """Shards go on where they were, whoever carries them."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(3_000, 60_000), start_time=start_time, on_stop="pause")
+    run = begin(_simulation(2_000, 40_000), start_time=start_time, on_stop="pause")
     four = [run.start(str(number)) for number in range(4)]
-    wait_until(lambda: all(worker.acknowledged() > 3_000 for worker in four), "all four send")
+    wait_until(lambda: all(worker.acknowledged() > 1_500 for worker in four), "all four send")
     for worker in four:
         worker.process.process.terminate()
     for worker in four:
@@ -136,14 +137,14 @@ def test_two_workers_continue_for_four(
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
     """Who comes too early waits until the other lets go, and then goes on from exactly there."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(4_000, 120_000), start_time=start_time, on_stop="pause")
+    run = begin(_simulation(2_000, 60_000), start_time=start_time, on_stop="pause")
     first = run.start("0-3")
-    wait_until(lambda: first.acknowledged() > 8_000, "the generator sends")
+    wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
     second = run.start("0-1")
     third = run.start("2-3")
     wait_until(lambda: bool(second.metrics() and third.metrics()), "two others are there")
     before = first.acknowledged()
-    wait_until(lambda: first.acknowledged() > before + 20_000, "the first goes on for a while")
+    wait_until(lambda: first.acknowledged() > before + 6_000, "the first goes on for a while")
     assert second.acknowledged() == third.acknowledged() == 0
     first.process.process.terminate()
     first.must_end(60)
@@ -199,15 +200,15 @@ def test_finished_worker_waits_to_be_stopped(
 def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """While it is away the queue is bounded; then everything is sent."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(8_000, 200_000), start_time=start_time, queue_records=40_000)
+    run = begin(_simulation(4_000, 60_000), start_time=start_time, queue_records=10_000)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 10_000, "the generator sends")
+    wait_until(lambda: worker.acknowledged() > 4_000, "the generator sends")
     broker.stop()
     try:
         process = psutil.Process(worker.process.process.pid)
         before = process.memory_info().rss
         wait_until(lambda: worker.metrics()["event_lag_seconds"] > 4, "it falls behind")
-        assert worker.answered()["queue_messages"] <= 40_000
+        assert worker.answered()["queue_messages"] <= 10_000
         assert process.memory_info().rss - before < 200 * 2**20
     finally:
         broker.start()

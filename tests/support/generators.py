@@ -20,6 +20,7 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_local.kafka import create_topics, start_kafka_alone
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
+from clickstream_local.session import end_offsets
 from clickstream_local.state import StateFolder
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import (
@@ -118,8 +119,15 @@ class Broker:
         for done in admin.incremental_alter_configs([resource]).values():
             done.result()
 
-    def read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
-        """Return all records of a topic."""
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return where each partition ends now, by topic and partition."""
+        return end_offsets(self.servers)
+
+    def read(
+        self, topic: str, since: Mapping[tuple[str, int], int] | None = None
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Return a topic's records with their keys: all of them, or those since some offsets."""
+        begins = since or {}
         consumer = Consumer(
             {
                 "bootstrap.servers": self.servers,
@@ -131,7 +139,12 @@ class Broker:
         try:
             partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
             open_partitions = set(partitions)
-            consumer.assign([TopicPartition(topic, at, OFFSET_BEGINNING) for at in partitions])
+            consumer.assign(
+                [
+                    TopicPartition(topic, at, begins.get((topic, at), OFFSET_BEGINNING))
+                    for at in partitions
+                ]
+            )
             found = []
             while open_partitions:
                 for message in consumer.consume(10_000, timeout=0.5):
@@ -155,6 +168,7 @@ class GeneratorRun:
         self.file = folder / "simulation.yaml"
         self.folder = folder
         self._settings = settings
+        self._begins = broker.ends()
         self._processes: list[ServiceProcess] = []
         self.write(simulation)
 
@@ -208,11 +222,15 @@ class GeneratorRun:
 
     def events(self) -> list[bytes]:
         """Return this run's events as they stand in the topic."""
-        return [value for _, value in self.broker.read(EVENTS.name) if value and self.owns(value)]
+        return [value for _, value in self._read(EVENTS.name) if value and self.owns(value)]
+
+    def _read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
+        """Return what was written since the run was prepared: brokers are shared."""
+        return self.broker.read(topic, self._begins)
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
         """Return the last ledger record of each shard, kind and minute."""
-        rows = [json.loads(value) for _, value in self.broker.read(LEDGER.name) if value]
+        rows = [json.loads(value) for _, value in self._read(LEDGER.name) if value]
         return {
             (row["shard"], row["kind"], row["minute"]): row
             for row in rows

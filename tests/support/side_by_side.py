@@ -20,8 +20,9 @@ __all__ = ["ByService", "begins_at", "group_of"]
 
 _ROOT = Path(__file__).parents[2]
 _PIPELINE = "pipeline"
-_ASKS_FOR_IT = re.compile(r"[(\s]pipeline: Pipeline[,)]")
-"""A test or fixture that takes the shared pipeline."""
+_ASKS_FOR_PIPELINE = re.compile(r"[(\s]pipeline: Pipeline[,)]")
+_ASKS_FOR_DATABASE = re.compile(r"[(\s](database: Database|database_server: DatabaseServer)[,)]")
+"""Parameters of tests and fixtures that take a shared service."""
 _FIRST = (
     _PIPELINE, "faults", "test_generator", "test_operator", "test_security", "test_backup",
 )  # fmt: skip
@@ -38,7 +39,9 @@ def group_of(file: str) -> str:
         return "faults"
     if path.parent.name == "integration":
         text = (_ROOT / path).read_text(encoding="utf-8")
-        return _PIPELINE if _ASKS_FOR_IT.search(text) else path.stem
+        if _ASKS_FOR_PIPELINE.search(text):
+            return _PIPELINE
+        return "databases" if _ASKS_FOR_DATABASE.search(text) else path.stem
     return file
 
 
