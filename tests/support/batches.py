@@ -47,7 +47,8 @@ def write_batch(
 
     The task keeps its connection: run it in a process that ends.
     """
-    begin = _end_before(settings, batch_id, topic)
+    before = _end_before(settings, batch_id, topic)
+    begin = before or 0
     end = begin + len(records)
     count = len(records)
     batch = pa.RecordBatch.from_pydict(
@@ -65,7 +66,7 @@ def write_batch(
         query="events",
         checkpoint_id=str(UUID(int=1)),
         batch_id=batch_id,
-        offsets_from={topic: {0: begin}} if batch_id else {},
+        offsets_from={} if before is None else {topic: {0: before}},
         offsets_until={topic: {0: end}},
         late_before=None,
         driver_pid=os.getpid(),
@@ -75,16 +76,15 @@ def write_batch(
     return outcome
 
 
-def _end_before(settings: Settings, batch_id: int, topic: str) -> int:
-    """Return the offset at which the batches before this one end; 0 without one."""
+def _end_before(settings: Settings, batch_id: int, topic: str) -> int | None:
+    """Return the offset at which the batches before this one end; ``None`` without one."""
     with closing(connect(settings)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(max(until_offset), 0) FROM ops.batches"
-            " WHERE topic = %s AND batch_id < %s",
+            "SELECT max(until_offset) FROM ops.batches WHERE topic = %s AND batch_id < %s",
             (topic, batch_id),
         )
-        (end,) = cursor.fetchone() or (0,)
-    return int(end)
+        (end,) = cursor.fetchone() or (None,)
+    return None if end is None else int(end)
 
 
 def refusal(settings: Settings, records: list[bytes]) -> str:
