@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 _FEW = SIMULATION.replace("events: 3000", "events: 600")
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
@@ -31,44 +31,51 @@ _HOLD_TASKS = "LOCK TABLE mart.dim_user IN EXCLUSIVE MODE"
 _HOLD_CLOSE = "SELECT FROM ops.progress WHERE query = 'events' FOR UPDATE"
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline of these tests' own: what they lose and read again would show in other tests."""
+    with Pipeline(tmp_path_factory.mktemp("fallback")) as running:
+        yield running
+
+
 @pytest.fixture
-def works(pipeline: Pipeline) -> Iterator[Pipeline]:
+def works(own: Pipeline) -> Iterator[Pipeline]:
     """The pipeline, which works again when a test has failed half-way."""
-    yield pipeline
-    if pipeline.streaming.process.poll() is not None:
-        _start_over(pipeline)
+    yield own
+    if own.streaming.process.poll() is not None:
+        _start_over(own)
 
 
-def _defects(pipeline: Pipeline) -> dict[str, int]:
-    report = pipeline.verify()
+def _defects(works: Pipeline) -> dict[str, int]:
+    report = works.verify()
     return {name: getattr(report, name) for name in DEFECTS}
 
 
 @contextmanager
-def _held(pipeline: Pipeline, lock: str) -> Iterator[None]:
+def _held(works: Pipeline, lock: str) -> Iterator[None]:
     """Generate a run, and hold its first batch by a lock until the block ends or the server dies.
 
     Args:
-        pipeline: The pipeline.
+        works: The pipeline.
         lock: Takes the lock.
     """
-    with closing(pipeline.connect()) as holding, holding.cursor() as cursor:
+    with closing(works.connect()) as holding, holding.cursor() as cursor:
         cursor.execute(lock)
-        pipeline.generate()
-        wait_until(lambda: pipeline.count(_WAITING) > 0, "the batch waits")
+        works.generate()
+        wait_until(lambda: works.count(_WAITING) > 0, "the batch waits")
         yield
 
 
-def _start_over(pipeline: Pipeline) -> None:
+def _start_over(works: Pipeline) -> None:
     """Do what a stream advises that is ahead of its database: start without the checkpoint."""
-    shutil.rmtree(pipeline.state.folder("checkpoints") / "events")
-    pipeline.resume()
+    shutil.rmtree(works.state.folder("checkpoints") / "events")
+    works.resume()
 
 
-def _last_words(pipeline: Pipeline) -> str:
+def _last_words(works: Pipeline) -> str:
     """Wait until the stream has ended by an error, and return its last line."""
-    assert pipeline.wait_until_stream_ends("the stream refuses") == 1
-    return pipeline.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
+    assert works.wait_until_stream_ends("the stream refuses") == 1
+    return works.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
 
 
 def test_lost_tasks_are_run_again(works: Pipeline, tmp_path: Path) -> None:
@@ -103,7 +110,6 @@ def test_lost_batch_is_noticed_when_idle(works: Pipeline, tmp_path: Path) -> Non
     assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-@pytest.mark.slow
 def test_lost_batch_is_noticed_by_tasks(works: Pipeline, tmp_path: Path) -> None:
     """A batch under way does not write on in a database that has lost the batches before."""
     works.drain(works.generate(_FEW))
@@ -120,7 +126,6 @@ def test_lost_batch_is_noticed_by_tasks(works: Pipeline, tmp_path: Path) -> None
     assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-@pytest.mark.slow
 def test_lost_batch_is_refused_at_start(works: Pipeline, tmp_path: Path) -> None:
     """A stream that was stopped meanwhile does not start behind its checkpoint."""
     works.drain(works.generate(_FEW))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 _FEW = SIMULATION.replace("events: 3000", "events: 600")
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
@@ -21,28 +21,34 @@ _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
 _REJECTED = "SELECT count(*) FROM ops.rejected_events"
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline of these tests' own: what they lose and read again would show in other tests."""
+    with Pipeline(tmp_path_factory.mktemp("remade")) as running:
+        yield running
+
+
 @pytest.fixture
-def works(pipeline: Pipeline) -> Iterator[Pipeline]:
+def works(own: Pipeline) -> Iterator[Pipeline]:
     """The pipeline, which works again when a test has failed half-way."""
-    yield pipeline
-    if pipeline.streaming.process.poll() is not None:
-        pipeline.kafka_proxy.heal()
-        read_from_the_beginning(pipeline)
-        pipeline.resume()
+    yield own
+    if own.streaming.process.poll() is not None:
+        own.kafka_proxy.heal()
+        read_from_the_beginning(own)
+        own.resume()
 
 
-def _defects(pipeline: Pipeline) -> dict[str, int]:
-    report = pipeline.verify()
+def _defects(works: Pipeline) -> dict[str, int]:
+    report = works.verify()
     return {name: getattr(report, name) for name in DEFECTS}
 
 
-def _last_words(pipeline: Pipeline) -> str:
+def _last_words(works: Pipeline) -> str:
     """Wait until the stream has ended by an error, and return its last line."""
-    assert pipeline.wait_until_stream_ends("the stream refuses") == 1
-    return pipeline.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
+    assert works.wait_until_stream_ends("the stream refuses") == 1
+    return works.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
 
 
-@pytest.mark.slow
 def test_remade_topic_is_refused(works: Pipeline) -> None:
     """A topic with another id is not read on; read from its beginning, nothing of it is lost."""
     works.produce(b"unfit", b"unfit")
@@ -101,7 +107,6 @@ def test_diverged_log_is_refused(works: Pipeline, tmp_path: Path) -> None:
     assert _defects(works) == dict.fromkeys(DEFECTS, 0)
 
 
-@pytest.mark.slow
 def test_restarted_broker_is_read_on(works: Pipeline) -> None:
     """A new leader epoch alone is no reason to stop: the log has all that was read."""
     works.drain(works.generate(_FEW))
