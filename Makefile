@@ -5,7 +5,7 @@ UV := .tools/bin/uv
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test check mutants proof faults lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test check slow mutants proof faults lint bench screenshots e2e kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ test: .venv/ready ## run tests of every kind, on the real services; no cluster
 E2E := make e2e
 check: .venv/ready ## run everything that must pass: lint, all tests, benches, a cluster's run
 	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
+
+slow: .venv/ready ## run the tests that make test leaves out, but for the cluster's
+	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
+	$(RUN)/pytest -n 3 -m slow tests/faults tests/integration tests/rules
 
 mutants: .venv/ready ## plant one-line faults in every core; print how many its tests notice
 	$(UV) sync --quiet --frozen --all-packages --group mutation
