@@ -177,7 +177,7 @@ def test_promql_names_existing_series(shown: Shown) -> None:
 
 
 def test_integrity_metrics_show_defects(pipeline: Pipeline, shown: Shown) -> None:
-    """Six zeros and no open defect after a run; a mart that is changed by hand is shown."""
+    """Seven zeros and no open defect after a run; a mart that is changed by hand is shown."""
     assert "clickstream_streaming_integrity_defects" in shown
 
     def value(name: str, **labels: str) -> float:
