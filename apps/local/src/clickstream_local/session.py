@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.shell.verification import note, verify
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
 
 from clickstream_local.display import live_line, live_view, show_run, show_verification
@@ -40,6 +40,7 @@ __all__ = ["Session", "end_offsets"]
 _TICK_SECONDS = 0.5
 _LINE_SECONDS = 5.0
 _DRAIN_SECONDS = 180.0
+_LEADER_SECONDS, _LEADER_RETRY_SECONDS = 10.0, 0.1
 
 
 @dataclass
@@ -171,15 +172,28 @@ def _report_content(
     }
 
 
+def _end_offset(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return the offset after the last record; a partition that was just made has no leader yet."""
+    deadline = time.monotonic() + _LEADER_SECONDS
+    while True:
+        try:
+            end: int = consumer.get_watermark_offsets(partition, timeout=10)[1]
+        except KafkaException as failure:
+            is_early = failure.args[0].code() == KafkaError.NOT_LEADER_FOR_PARTITION
+            if not is_early or time.monotonic() > deadline:
+                raise
+            time.sleep(_LEADER_RETRY_SECONDS)
+        else:
+            return end
+
+
 def end_offsets(bootstrap_servers: str) -> dict[tuple[str, int], int]:
     """Return the offset after the last record of each partition."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "clickstream-ends"})
     try:
         topics = consumer.list_topics(timeout=10).topics
         return {
-            (topic, number): consumer.get_watermark_offsets(
-                TopicPartition(topic, number), timeout=10
-            )[1]
+            (topic, number): _end_offset(consumer, TopicPartition(topic, number))
             for topic in (EVENTS.name, LEDGER.name)
             for number in topics[topic].partitions
         }
