@@ -40,9 +40,9 @@ E2E := make e2e
 check: .venv/ready ## run everything that must pass: lint, all tests, benches, a cluster's run
 	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
 
-slow: .venv/ready ## run the tests that make test leaves out, but for the cluster's
+slow: .venv/ready ## run the tests that make test leaves out, but for faults and the cluster's
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
-	$(RUN)/pytest -n 3 -m slow tests/faults tests/integration tests/rules
+	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules
 
 mutants: .venv/ready ## plant one-line faults in every core; print how many its tests notice
 	$(UV) sync --quiet --frozen --all-packages --group mutation
