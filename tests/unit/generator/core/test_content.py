@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 _ENDING = sent_at_ending("2025-11-24T16:00:00.123Z").encode()
 _SENT_MS = 1_764_000_000_123
+RATE = "{eventsPerSecond: 200}"
 
 
 def _encoded(sent_at_ms: int = _SENT_MS, faults: str = "") -> tuple[Events, Encoded]:
-    source = simulator(more=f"  faults: {{{faults}}}\n" if faults else "")
-    part = source.take_due(START_SECONDS + 30, 10**9)
+    source = simulator(RATE, f"  faults: {{{faults}}}\n" if faults else "")
+    part = source.take_due(START_SECONDS + 60, 10**9)
     return part, source.encoder.encode(part, sent_at_ms)
 
 
@@ -81,7 +82,7 @@ def test_sent_at_does_not_count() -> None:
 
 def test_stamped_event_keeps_its_checksum() -> None:
     """An event that was held back is sent with another ``sent_at`` and the same content."""
-    source = simulator()
+    source = simulator(RATE)
     encoded = source.encoder.encode(source.take_due(START_SECONDS + 1, 10**9), 0)
 
     stamped = [source.encoder.stamped(value, _SENT_MS) for value in encoded.values]
@@ -116,7 +117,7 @@ def test_swapped_values_do_not_cancel() -> None:
 def test_planted_records_do_not_count(faults: str) -> None:
     """Copies and broken records are no events: the sum is that of the events."""
     part, encoded = _encoded(faults=faults)
-    source = simulator(more=f"  faults: {{{faults}}}\n")
+    source = simulator(RATE, f"  faults: {{{faults}}}\n")
     wanted = dict.fromkeys(range(4), source.first.spec.faults)
 
     planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
@@ -129,7 +130,7 @@ def test_lost_and_late_events_count_when_sent() -> None:
     """A lost event never counts, a late one with its own figures."""
     faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
     part, encoded = _encoded(faults=faults)
-    source = simulator(more=f"  faults: {{{faults}}}\n")
+    source = simulator(RATE, f"  faults: {{{faults}}}\n")
     wanted = dict.fromkeys(range(4), source.first.spec.faults)
 
     planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
