@@ -124,6 +124,11 @@ def test_late_event_is_held_back() -> None:
     assert _checksum(alone) == 1_007
 
 
+def _second_numbers(shard: int) -> np.ndarray:
+    """Return the second of the three numbers that each of the shard's events draws."""
+    return np.random.default_rng([2, shard, 42]).random((COUNT // 2, 3))[:, 1]
+
+
 def test_duplicate_follows_its_event() -> None:
     """A duplicate comes after its event: half the same bytes, half with another city."""
     planted = _plant(duplicatePermille=1_000)
@@ -132,6 +137,8 @@ def test_duplicate_follows_its_event() -> None:
     assert firsts == list(zip(ENCODED.values, ENCODED.keys, strict=True))
     exact = [a == b for a, b in zip(firsts, seconds, strict=True)]
     assert sum(exact) == pytest.approx(COUNT / 2, abs=120)
+    # The lower half of the numbers repeats the bytes.
+    assert exact[::2] == (_second_numbers(0) < 0.5).tolist()
     for first, second, same in zip(firsts, seconds, exact, strict=True):
         if not same:
             changed = {**json.loads(first[0] or b""), "city": "Old Köln"}

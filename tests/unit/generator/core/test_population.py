@@ -59,6 +59,7 @@ def test_nobody_has_come_yet(world: World) -> None:
     assert population.joined == []
 
 
+JOINED_CITIES = [13, 18, 17, 0, 28, 4]
 CITIES = [29, 2, 28, 3, 0, 20]
 
 
@@ -193,6 +194,7 @@ def test_joined_users_come_last(world: World) -> None:
     assert set(population.city[100 : 100 + population.size[2]] // 40) == {0}
     for name in ("persona", "city", "technology", "channel", "visits", "is_here", "saved_cart"):
         assert len(getattr(population, name)) == 160
+    assert population.city[100:106].tolist() == JOINED_CITIES
 
 
 def test_country_weights_new_users(world: World) -> None:
