@@ -47,7 +47,7 @@ class BackedUp:
     Attributes:
         folder: The pipeline's folder.
         backup: The backup's folder.
-        run_id: The run that went on while the backup was made.
+        run_id: The run that continued while the backup was made.
         stored: Events in the tables when the pipeline was stopped.
     """
 

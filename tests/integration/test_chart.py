@@ -12,7 +12,6 @@ import yaml
 from charts import pods, rendered
 from control_plane import ROOT, ControlPlane
 from go_programs import go_program
-from pipeline import wait_until
 from schemas import LOCATION, write_schemas
 
 if TYPE_CHECKING:
@@ -67,17 +66,6 @@ def definitions() -> list[dict[str, Any]]:
     return [*rows, yaml.safe_load((ROOT / "k8s" / "definition.yaml").read_text("utf-8"))]
 
 
-def _are_established(plane: ControlPlane) -> bool:
-    """Say whether every definition is; ``kubectl wait`` gives up on one without a status yet."""
-    return all(
-        any(
-            condition["type"] == "Established" and condition["status"] == "True"
-            for condition in row.get("status", {}).get("conditions") or []
-        )
-        for row in plane.get("crd")["items"]
-    )
-
-
 @pytest.fixture(scope="module")
 def plane(
     tmp_path_factory: pytest.TempPathFactory, definitions: list[dict[str, Any]]
@@ -86,8 +74,7 @@ def plane(
     started = ControlPlane(tmp_path_factory.mktemp("chart-plane"))
     try:
         assert definitions
-        started.kubectl("apply", "--server-side", "-R", "-f", str(DEFINITIONS))
-        wait_until(lambda: _are_established(started), "the kinds are served")
+        started.serve(DEFINITIONS)
         started.kubectl("create", "namespace", "clickstream")
         started.kubectl(
             "label", "namespace", "clickstream", "pod-security.kubernetes.io/enforce=restricted"

@@ -27,9 +27,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
         pytest.skip(f"NOT RUN: the operators' definitions are not in {DEFINITIONS}")
     plane = ControlPlane(tmp_path_factory.mktemp("upgrade-plane"))
     try:
-        plane.kubectl("apply", "--server-side", "-R", "-f", str(DEFINITIONS))
-        plane.kubectl("wait", "crd", "--all", "--for=create", "--timeout=60s")
-        plane.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        plane.serve(DEFINITIONS)
         found_there = Releases(plane.kubeconfig("admin"))
         for name, values in (("dev", _values(DEV)), ("team", _values())):
             plane.kubectl("create", "namespace", name)

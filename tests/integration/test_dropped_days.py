@@ -43,7 +43,7 @@ def worker() -> Iterator[ProcessPoolExecutor]:
 
 
 def _event(number: int, moment: str) -> bytes:
-    """Return an event of one shard, a visit of its own; its number tells which one it is."""
+    """Return an event of one shard in a session of its own, with ids made from its number."""
     event = sample_event("page_view") | {
         "event_id": f"00000000-0000-8000-8000-{number:012d}",
         "session_id": f"00000000-0000-8000-9000-{number:012d}",
@@ -151,7 +151,7 @@ def test_number_is_dropped_once(database: Database, worker: ProcessPoolExecutor)
 def test_dropped_number_that_is_stored_counts_once(
     database: Database, worker: ProcessPoolExecutor
 ) -> None:
-    """A number that was dropped and stands on a kept day as well does not replace a lost one."""
+    """A number that was dropped and is stored on a kept day too does not replace a lost one."""
     _write(worker, database, 0, [*_events(_OLD, 1), *_events(_KEPT, 3)])  # 2 is lost
     database.write(_ledger(3), LEDGER.name)
     database.ask(_DROP)

@@ -144,7 +144,7 @@ def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
     third = run.start("2-3")
     wait_until(lambda: bool(second.metrics() and third.metrics()), "two others are there")
     before = first.acknowledged()
-    wait_until(lambda: first.acknowledged() > before + 6_000, "the first goes on for a while")
+    wait_until(lambda: first.acknowledged() > before + 6_000, "the first continues for a while")
     assert second.acknowledged() == third.acknowledged() == 0
     first.process.process.terminate()
     first.must_end(60)

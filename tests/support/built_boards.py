@@ -1,6 +1,6 @@
 """Dashboards as they are built now, row by row.
 
-Owns which panels stand under which row. It does not know what is committed.
+Owns which panels are under which row. It does not know what is committed.
 """
 
 from __future__ import annotations

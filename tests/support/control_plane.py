@@ -150,6 +150,21 @@ class ControlPlane:
             text=True,
         ).stdout
 
+    def serve(self, definitions: Path) -> None:
+        """Apply a folder of resource definitions, and wait until their kinds are served."""
+        self.kubectl("apply", "--server-side", "-R", "-f", str(definitions))
+        wait_until(self._are_established, "the kinds are served")
+
+    def _are_established(self) -> bool:
+        """Return whether every definition is; ``kubectl wait`` gives up on one without a status."""
+        return all(
+            any(
+                condition["type"] == "Established" and condition["status"] == "True"
+                for condition in row.get("status", {}).get("conditions") or []
+            )
+            for row in self.get("crd")["items"]
+        )
+
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return what ``kubectl get`` finds."""
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +67,11 @@ class Helm:
 class Releases:
     """Releases of our chart on one API server, each in the namespace of its name.
 
+    Each call runs in a process with its own home: Helm caches an API server's kinds in the home,
+    and reads its path once, when the library is loaded.
+
     Args:
-        kubeconfig: Where the API server is, and who we are there.
+        kubeconfig: Where the API server is, and who we are there; its folder is Helm's home.
     """
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -74,20 +79,36 @@ class Releases:
 
     def install(self, name: str, values: Mapping[str, Any]) -> None:
         """Install a release, and do not wait until it is ready."""
-        with self._config(name) as config:
-            config.install(CHART, name, dict(values), namespace=name)
+        refused = self._run("install", name, values)
+        assert not refused, refused
 
     def refusal(self, name: str, values: Mapping[str, Any]) -> str:
         """Return why an upgrade is refused, by a dry run on the server; empty if it is not."""
-        with self._config(name) as config:
-            try:
-                config.upgrade(CHART, name, dict(values), namespace=name, dry_run="server")
-            except helm_python.HelmError as error:
-                return str(error)
-        return ""
+        return self._run("upgrade", name, values)
 
-    def _config(self, name: str) -> helm_python.Config:
-        return helm_python.Config(kubeconfig_path=self._kubeconfig, namespace=name)
+    def _run(self, verb: str, name: str, values: Mapping[str, Any]) -> str:
+        environment = os.environ | {
+            "KUBECONFIG": str(self._kubeconfig), "HOME": str(self._kubeconfig.parent),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, __file__, verb, name], input=json.dumps(values), env=environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+def _change_release(verb: str, name: str, values: dict[str, Any]) -> str:
+    """Install a release or try its upgrade; return why Helm refuses, empty if it does not."""
+    with helm_python.Config(namespace=name) as config:
+        try:
+            if verb == "install":
+                config.install(CHART, name, values, namespace=name)
+            else:
+                config.upgrade(CHART, name, values, namespace=name, dry_run="server")
+        except helm_python.HelmError as error:
+            return str(error)
+    return ""
 
 
 def merged_values(*parts: Path | Mapping[str, Any]) -> dict[str, Any]:
@@ -172,3 +193,8 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         is_table = isinstance(value, dict) and isinstance(merged.get(name), dict)
         merged[name] = _over(merged[name], value) if is_table else value
     return merged
+
+
+if __name__ == "__main__":
+    _VERB, _NAME = sys.argv[1:]
+    sys.stdout.write(_change_release(_VERB, _NAME, json.load(sys.stdin)))

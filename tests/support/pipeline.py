@@ -117,7 +117,7 @@ class Pipeline(Stack):
         self.kafka_proxy, self.postgres_proxy = TcpProxy(self._proxied_port), TcpProxy()
 
     def __enter__(self) -> Self:
-        """Start Kafka, PostgreSQL and, unless there is to be none, the stream."""
+        """Start Kafka, PostgreSQL and, unless it was left out, the stream."""
         try:
             self._start_services()
         except BaseException:

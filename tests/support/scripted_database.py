@@ -47,7 +47,7 @@ class ScriptedDatabase:
     encoding: str = "UTF8"
 
     def connection(self) -> Connection:
-        """Return it as the connection that it stands for."""
+        """Return it as the connection that it replaces."""
         return cast("Connection", self)
 
     def cursor(self) -> Cursor:

@@ -1,6 +1,6 @@
 """The dashboard Integrity: the ledger against the tables, which must come to seven zeros.
 
-Owns its panels. The seven zeros are those of the last verification; beside them stands what can
+Owns its panels. The seven zeros are those of the last verification; beside them is what can
 be told at every moment without reading all events. It does not know how either is counted.
 """
 

@@ -12,7 +12,7 @@ EVENTS, LEDGER, SHARDS = (
 
 
 def test_generator_writes_and_reads_shards() -> None:
-    """The generator writes all topics and reads back only where its shards stand."""
+    """The generator writes all topics and reads back only its shards' positions."""
     assert GENERATOR.name == "clickstream-generator"
     assert GENERATOR.rights == (
         Right("topic", EVENTS, ("Describe", "Write")),

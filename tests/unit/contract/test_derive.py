@@ -43,7 +43,7 @@ def test_spark_schema_has_every_field(row: Field) -> None:
 
 
 def test_columns_have_their_types() -> None:
-    """A column is nullable where not every record has it, and its comment tells the unit."""
+    """A column is nullable where not every record has it, and its comment names the unit."""
     assert postgres_columns(FIELDS) == (
         Column("name", "text", nullable=False, comment="A name."),
         Column("run", "uuid", nullable=True, comment="A run."),

@@ -99,7 +99,7 @@ BAD = [
 
 @pytest.mark.parametrize(("old", "new", "says"), BAD, ids=[row[1][:50] for row in BAD])
 def test_mistake_is_named_with_path(old: str, new: str, says: str) -> None:
-    """One line says where a mistake is, what stands there and what may stand there."""
+    """One line says where a mistake is, what is there and what may be there."""
     assert old in GOOD
 
     with pytest.raises(SimulationInvalid) as caught:
@@ -242,7 +242,7 @@ def test_own_persona_overrides_every_number() -> None:
 
 
 def test_annotations_are_moments() -> None:
-    """Annotations say when a change holds and when a run went on, in Unix seconds."""
+    """Annotations say when a change holds and when a run continued, in Unix seconds."""
     said = "{clickstream.dev/effective-from: 2026-11-27T08:00:00Z, "
     said += "clickstream.dev/resumed-at: '2026-11-27T09:00:00+01:00', other: 7}"
     text = GOOD.replace("{name: shop}", f"{{name: shop, annotations: {said}}}")

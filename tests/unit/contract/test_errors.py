@@ -7,7 +7,7 @@ from clickstream_contract.errors import ContractError, SimulationInvalid
 
 
 def test_text_names_path_and_value() -> None:
-    """The text says where, what stands there, and what is allowed."""
+    """The text says where, what is there, and what is allowed."""
     error = SimulationInvalid("spec.seed", "x", "a whole number")
 
     assert (error.path, error.value, error.allowed) == ("spec.seed", "'x'", "a whole number")

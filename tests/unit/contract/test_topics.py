@@ -49,6 +49,6 @@ def test_plain_topic_has_no_settings() -> None:
 
 
 def test_reasons_are_their_names() -> None:
-    """What stands in the tables is the reason's name in small letters."""
+    """The tables have the reason's name in small letters."""
     assert all(reason.value == reason.name.lower() for reason in RejectReason)
     assert len(RejectReason) == 11

@@ -67,7 +67,7 @@ def test_present_database_is_kept(tmp_path: Path, state: StateFolder) -> None:
 
 
 def _programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
-    """Let a shell script stand for PostgreSQL's programs."""
+    """Replace PostgreSQL's programs by a shell script."""
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _home(folder: Path, version: str) -> Path:
-    """Make a Java home whose program only tells a version."""
+    """Make a Java home whose program only prints a version."""
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")

@@ -18,7 +18,7 @@ def test_wanted_port_is_kept() -> None:
 
 
 def test_busy_port_is_not_given() -> None:
-    """A port that somebody listens on is replaced by a free one."""
+    """A port with a listener is replaced by a free one."""
     with socket.create_server((LOOPBACK, 0)) as server:
         busy = server.getsockname()[1]
         port = free_port(busy)

@@ -74,7 +74,7 @@ def test_failed_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_root_never_runs_the_server() -> None:
-    """As root the server runs as somebody without rights, else as ourselves."""
+    """As root the server runs as a user without rights, else as this user."""
     nobody = pwd.getpwnam("nobody").pw_uid
 
     assert postgres._server_user_id() == (nobody if os.getuid() == 0 else None)

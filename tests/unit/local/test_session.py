@@ -77,7 +77,7 @@ def test_signals_ask_to_stop(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_drain_waits_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draining goes on until all is read, and watches the services meanwhile."""
+    """Draining continues until all is read, and watches the services meanwhile."""
     stack = _Stack()
 
     _drain(tmp_path, monkeypatch, stack, 2)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    """A database that nobody connects to."""
+    """A database without connections."""
     file = tmp_path / "password"
     file.write_text("p:w\\d\n", encoding="utf-8")
     return Database("db", 5433, "shop", "the owner", file)

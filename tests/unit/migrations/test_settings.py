@@ -47,7 +47,7 @@ def test_required_variable_is_named(name: str) -> None:
      ("POSTGRES_CA_FILE", "/nowhere"), ("WRITER_PASSWORD", "secret")],
 )  # fmt: skip
 def test_wrong_variable_is_named(name: str, value: str) -> None:
-    """A value that is not allowed, or a variable that nobody knows, is refused by name."""
+    """A value that is not allowed, or an unknown variable, is refused by name."""
     with pytest.raises(SettingsInvalid, match=PREFIX + name):
         _settings(**{name: value})
 

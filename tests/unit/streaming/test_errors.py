@@ -85,7 +85,7 @@ def _shown(error: StreamingError, name: str) -> list[object]:
     ids=lambda part: type(part).__name__,
 )
 def test_text_gives_advice(error: StreamingError, advice: str) -> None:
-    """Each error tells what to do about it."""
+    """Each error says what to do about it."""
     assert advice in str(error)
 
 

@@ -177,7 +177,7 @@ class _Telemetry:
 
 
 class _Job:
-    """Notes what it is made with, and is told to stop by each signal while it runs."""
+    """Notes what it is made with, and is asked to stop by each signal while it runs."""
 
     made: _Job
 

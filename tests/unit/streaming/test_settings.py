@@ -76,7 +76,7 @@ def test_required_variable_is_named(tmp_path: Path, name: str, is_empty: bool) -
      ("POSTGRES_PORT", "x"), ("TRIGER", "1")],
 )  # fmt: skip
 def test_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> None:
-    """A value that is not allowed, or a variable that nobody knows, is refused by name."""
+    """A value that is not allowed, or an unknown variable, is refused by name."""
     with pytest.raises(SettingsInvalid, match=PREFIX + name):
         stream_settings(tmp_path, **{name: value})
 

@@ -121,7 +121,7 @@ class DatabaseBehindCheckpoint(StreamingError):
         super().__init__(
             f"the database lacks batch {batch_id} of the checkpoint {folder}: it was wiped or"
             " restored, or a standby without the last commits has taken over; remove the folder,"
-            " and reading goes on where the database says"
+            " and reading continues where the database says"
         )
 
 

@@ -120,7 +120,7 @@ def test_listeners_share_a_pulse() -> None:
 
 
 def test_away_is_told_and_ends() -> None:
-    """A database that is away is told each second, and the stream stays open."""
+    """A database that is away is reported each second, and the stream stays open."""
     console = _Console()
     away = DatabaseAway("has gone away")
 

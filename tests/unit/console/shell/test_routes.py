@@ -244,7 +244,7 @@ def test_stream_names_its_events(tmp_path: Path) -> None:
 
 
 def test_full_stream_is_refused(tmp_path: Path) -> None:
-    """One listener too many is told to come back."""
+    """One listener too many is asked to come back."""
     database = MemoryDatabase(ops_runs=_KNOWN)
     live = Live(cast("Database", database), 0, lambda _number: None)
 

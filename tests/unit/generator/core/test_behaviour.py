@@ -119,7 +119,7 @@ def test_personas_stay_the_same_ones() -> None:
 
 
 def test_rest_may_change() -> None:
-    """Rate, mix, faults and end may change while a run goes on."""
+    """Rate, mix, faults and end may change during a run."""
     more = "  faults: {lossPermille: 3}\n  stopAfter: {events: 5}\n"
 
     check_change(simulation(), simulation("{eventsPerSecond: 7}", more, mix="Loyal: 1"))

@@ -285,7 +285,7 @@ def test_shard_has_its_own_faults() -> None:
 
 
 def test_faults_do_not_depend_on_company() -> None:
-    """A shard's faults are the same whoever else is carried, and differ by seed and shard."""
+    """A shard's faults are the same whichever others are carried, and differ by seed and shard."""
     faults = Faults.model_validate({"lossPermille": 500})
 
     def lost(planter: FaultPlanter, shard: int) -> list[int]:

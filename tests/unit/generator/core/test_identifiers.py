@@ -1,4 +1,4 @@
-"""Identifiers: UUIDs that tell run, shard and number, and are never the same."""
+"""Identifiers: UUIDs made of run, shard and number, and are never the same."""
 
 from __future__ import annotations
 

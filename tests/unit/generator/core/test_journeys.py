@@ -179,6 +179,6 @@ def test_personas_keep_their_order() -> None:
 
 
 def test_endless_visit_is_an_error() -> None:
-    """A table by which a visit goes on for ever has no mean length."""
+    """A table whose sessions never end has no mean length."""
     with pytest.raises(np.linalg.LinAlgError):
         compile_journeys([_persona({"session_start": {"session_start": 1}})])

@@ -32,7 +32,7 @@ def _leave(population: Population) -> None:
 
 
 def test_users_are_sorted_by_group(world: World) -> None:
-    """Users of a group stand together and have its persona and country."""
+    """Users of a group are adjacent and have its persona and country."""
     population = build_population(world, 1_000, 3, 42)
 
     assert population.size.sum() == len(population.persona) == 1_000
@@ -86,7 +86,7 @@ def test_weight_decides_sizes(world: World) -> None:
 
 
 def test_new_users_come_in_order() -> None:
-    """With nobody to come again, the next user of each group comes, and is here."""
+    """Without users who come again, the next user of each group comes, and is here."""
     population = small_population()
 
     assert _draw(population, 0, 2, 0) == [0, 4, 1]

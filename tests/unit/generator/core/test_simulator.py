@@ -61,7 +61,7 @@ def test_numbers_have_no_gap(rows: np.ndarray) -> None:
 
 
 def test_every_step_is_legal(rows: np.ndarray) -> None:
-    """No session takes a step that the journey does not know, and none goes on after its end."""
+    """No session takes a step that the journey does not know, and none continues after its end."""
     ordered = _by_session(rows)
     same = (np.diff(ordered["session_no"]) == 0) & (np.diff(ordered["shard"]) == 0)
     pairs = set(
@@ -77,7 +77,7 @@ def test_every_step_is_legal(rows: np.ndarray) -> None:
 def test_carts_add_up() -> None:
     """What is removed was in the cart, what is bought was in it, and values are sums.
 
-    There are enough users that nobody has to open a second window, with a cart of its own.
+    There are enough users that none has to open a second window, with a cart of its own.
     """
     source = simulator("{eventsPerSecond: 1200}", users=1_000_000, numbers=(0,))
     carts: dict[str, dict[str, int]] = {}
@@ -489,7 +489,7 @@ def test_each_country_has_its_evening(day: Day) -> None:
 
 
 def test_endless_change_is_refused() -> None:
-    """By the numbers of a cart, which the way to the exit in the table does not tell."""
+    """By the numbers of a cart, which the way to the exit in the table does not show."""
     steps = dict.fromkeys(PRESETS["Browser"].transitions["page_view"], 0)
     steps |= {"page_view": 1, "view_cart": 1}
     table = ", ".join(f"{name}: {weight}" for name, weight in steps.items())
@@ -534,7 +534,7 @@ def test_change_takes_effect_without_gap() -> None:
 
 
 def test_shed_events_leave_no_gap() -> None:
-    """After a stall the run goes on in the present; what is left out has no numbers."""
+    """After a stall the run continues in the present; what is left out has no numbers."""
     source = simulator()
     before = source.take_due(START_SECONDS + 5, 10**9).rows
     source.revise(source.shedding(START_SECONDS + 15))
@@ -632,7 +632,7 @@ def test_live_part_follows_history() -> None:
 
 
 def test_sessions_under_way_are_counted() -> None:
-    """Each shard tells how many visits it has under way."""
+    """Each shard reports how many sessions are open."""
     source = simulator("{eventsPerSecond: 400}")
     assert source.sessions_under_way() == dict.fromkeys(NUMBERS, 0)
 

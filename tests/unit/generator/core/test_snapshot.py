@@ -79,7 +79,7 @@ def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
 
 
 def test_small_shard_moves_unchanged() -> None:
-    """Also where a persona of the mix has nobody in it: nobody joins on the way."""
+    """Also where a persona of the mix has no users: none joins on the way."""
 
     def begun() -> Simulator:
         mix = "Browser: 900, Researcher: 40, Loyal: 30, Bot: 30"

@@ -171,7 +171,7 @@ def test_revision_follows_its_announcement(kept: _Kept) -> None:
 
 
 def test_kept_revision_is_dropped(kept: _Kept) -> None:
-    """A revision that the stored snapshot has behind it is no longer told; a later one is."""
+    """A revision that the stored snapshot has behind it is not announced again; a later one is."""
     late = Revision(START_SECONDS + 9, START_SECONDS + 9, simulation("{eventsPerSecond: 7}"))
     past = Revision(START_SECONDS - 9, START_SECONDS, simulation("{eventsPerSecond: 8}"))
     kept.keeper.resume(0, 1, (past, late))

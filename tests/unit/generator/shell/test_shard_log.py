@@ -166,7 +166,7 @@ def test_every_part_is_forgotten() -> None:
 
 @pytest.mark.parametrize(("shards", "seconds"), [(1, 1.0), (100, 1.0), (101, 1.01), (1_000, 10.0)])
 def test_many_shards_are_heard_less(shards: int, seconds: float) -> None:
-    """A process tells its positions each second, with more than a hundred shards less often."""
+    """A process publishes its positions each second, with more than a hundred shards less often."""
     assert position_seconds(shards) == seconds
 
 
@@ -218,7 +218,7 @@ def test_finished_shard_has_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_snapshot_needs_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard with a snapshot and no position stands at the beginning."""
+    """A shard with a snapshot and no position is at the beginning."""
     found = _read(monkeypatch, snapshot_records(RUN_ID, 1, 1, _snapshot(4)))
 
     assert found[1].position == Position(0)

@@ -63,7 +63,7 @@ def test_metrics_are_the_contracts(telemetry: Telemetry) -> None:
 
 
 def test_port_is_given_back() -> None:
-    """After the end nobody listens at the port."""
+    """After the end nothing listens at the port."""
     with Telemetry("127.0.0.1", 0) as telemetry:
         assert _get(telemetry, "/healthz")[0] == 200
 

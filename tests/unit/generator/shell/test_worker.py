@@ -134,7 +134,7 @@ class _Run:
         telemetry: Where figures are shown.
         wanted: The simulation.
         broker: Where records go.
-        after_seconds: When it is told to stop.
+        after_seconds: When it is asked to stop.
         settings: How else it runs.
     """
 
@@ -222,7 +222,7 @@ def test_finished_run_closes_its_ledger(tmp_path: Path, telemetry: Telemetry) ->
 
 
 def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A run that is told to stop sends what it has made, and is over."""
+    """A run that is asked to stop sends what it has made, and is over."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)
 
     run.run()

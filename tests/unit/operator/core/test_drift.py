@@ -88,7 +88,7 @@ def test_plain_lists_hold_entry_by_entry(
 
 @pytest.mark.parametrize("key", ["name", "containerPort", "mountPath", "uid", "key", "port"])
 def test_keyed_entries_are_found(key: str) -> None:
-    """Entries that a key tells apart may be in any order and beside others."""
+    """Entries with a key may be in any order and beside others."""
     wanted = [{key: "a", "x": 1}, {key: "b"}]
 
     assert holds([{key: "c"}, {key: "b", "y": 2}, {key: "a", "x": 1}], wanted)

@@ -672,7 +672,7 @@ def test_restart_is_counted() -> None:
 
 
 def test_repairs_are_no_restart() -> None:
-    """A Deployment that somebody edited is repaired without an event about a restart."""
+    """A Deployment that was edited is repaired without an event about a restart."""
     cluster = _settled()
     (place,) = (place for place in cluster.children if place[0] == "Deployment")
     cluster.children[place]["spec"]["template"]["spec"]["enableServiceLinks"] = True

@@ -104,7 +104,7 @@ class _Api:
 
 
 class _Scraper:
-    """Asks nobody."""
+    """Asks no worker."""
 
     async def ask(self, _pods: Iterable[Pod]) -> dict[str, Scrape]:
         """Return no figures."""

@@ -81,7 +81,7 @@ def test_endless_nesting_is_not_json() -> None:
 
 
 def test_unwanted_number_has_any_size() -> None:
-    """A number of thousands of digits in a field that nobody wants is passed over."""
+    """A number of thousands of digits in an unknown field is passed over."""
     assert _read('{"other": ' + "9" * 9_000 + "}") == _row({})
 
 
@@ -177,7 +177,7 @@ def test_surrogate_neighbours_are_kept(character: str) -> None:
 
 
 def test_surrogate_elsewhere_is_kept() -> None:
-    """What stands in a field that nobody wants is not looked at."""
+    """The value of an unknown field is not looked at."""
     assert _read('{"other": "\\ud800"}') == _row({})
 
 

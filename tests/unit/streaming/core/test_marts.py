@@ -47,7 +47,7 @@ def test_columns_are_key_and_values(mart: Mart) -> None:
 
 @EACH
 def test_definition_gives_every_column(mart: Mart) -> None:
-    """Each column's name stands in the definition."""
+    """Each column's name is in the definition."""
     words = set(re.findall(r"\w+", mart.select))
 
     assert set(mart.columns) <= words

@@ -159,7 +159,7 @@ def test_required_field_may_not_be_missing(field: Field) -> None:
 
 
 def test_nameless_event_misses_its_name_only() -> None:
-    """Without a name nobody knows which fields an event must carry."""
+    """Without a name it is unknown which fields an event must carry."""
     bare = {name: None for name, value in GOOD.items() if name not in sample_event("page_view")}
 
     assert _broken_by(changed(event_name=None, **bare)) == ["event_name.missing_field"]

@@ -238,7 +238,7 @@ def test_days_are_kept_without_retention(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_day_in_use_is_dropped_later(scene: _Scene) -> None:
-    """Days that somebody reads stay, and the rest of the upkeep is done."""
+    """Days that are being read stay, and the rest of the upkeep is done."""
     busy: dict[str, Answer] = {"ops.drop_event_partitions": errors.LockNotAvailable("busy")}
     scene.answers = [WRITTEN | busy]
 

@@ -26,7 +26,7 @@ RUN_ID = UUID(int=7)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a database that nobody connects to."""
+    """Settings of a database without connections."""
     return stream_settings(tmp_path)
 
 

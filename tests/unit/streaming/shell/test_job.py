@@ -214,7 +214,7 @@ def test_job_starts_in_order(scene: _Scene) -> None:
 
 
 def test_lag_begins_where_reading_does(scene: _Scene) -> None:
-    """Before the first batch the lag is counted from where reading goes on."""
+    """Before the first batch the lag is counted from where reading continues."""
     scene.job.run()
 
     assert scene.done == [WANTED]
@@ -271,7 +271,7 @@ def test_failed_query_ends_job(scene: _Scene) -> None:
 
 
 def test_stopped_query_ends_job(scene: _Scene) -> None:
-    """A query that somebody else has stopped ends the job."""
+    """A query that was stopped from outside ends the job."""
     scene.query.isActive = False
 
     with pytest.raises(QueryFailed, match="it was stopped from outside"):

@@ -1,4 +1,4 @@
-"""Where reading goes on, and what Kafka must have for that."""
+"""Where reading continues, and what Kafka must have for that."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def _holding(offset: int) -> ScriptedDatabase:
 
 
 def test_new_checkpoint_follows_database(tmp_path: Path) -> None:
-    """Without a checkpoint reading goes on where the database's batches ended."""
+    """Without a checkpoint reading continues where the database's batches ended."""
     settings = stream_settings(tmp_path)
 
     assert next_offsets(_holding(5).connection(), settings) == {EVENTS.name: {0: 5}}
 
 
 def test_committed_batch_counts(tmp_path: Path) -> None:
-    """With a checkpoint reading goes on where its last committed batch ended."""
+    """With a checkpoint reading continues where its last committed batch ended."""
     settings = stream_settings(tmp_path)
     _committed(settings, 7)
 

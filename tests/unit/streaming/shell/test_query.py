@@ -186,7 +186,7 @@ def test_first_query_reads_everything(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_query_follows_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a checkpoint reading goes on where the database's batches ended."""
+    """Without a checkpoint reading continues where the database's batches ended."""
     rows = [(EVENTS.name, 0, 5), (EVENTS.name, 1, 6), (LEDGER.name, 0, 7)]
 
     found = _Scene(monkeypatch, tmp_path, rows).spark.values["startingOffsets"]

@@ -194,7 +194,7 @@ _PHANTOM = f"""
 WITH {_ACCOUNTED}, runs AS (
     SELECT run_id, prefix, shards FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
         AS known (run_id, prefix)
-    INNER JOIN (SELECT run_id, max(shards) AS shards FROM ops.ledger GROUP BY run_id) AS told
+    INNER JOIN (SELECT run_id, max(shards) AS shards FROM ops.ledger GROUP BY run_id) AS counted
         USING (run_id)
 )
 SELECT format('event %%s was never sent', event_id)
@@ -293,8 +293,8 @@ WITH {_ACCOUNTED}, {_READ}, judged AS (
 ), found AS (
     SELECT run_id, shard, minute, {columns} FROM stored AS one
     WHERE NOT is_new AND NOT EXISTS (
-        SELECT FROM ops.ledger AS told INNER JOIN judged USING (run_id, shard)
-        WHERE (told.run_id, told.shard, told.minute) = (one.run_id, one.shard, one.minute)
+        SELECT FROM ops.ledger AS entry INNER JOIN judged USING (run_id, shard)
+        WHERE (entry.run_id, entry.shard, entry.minute) = (one.run_id, one.shard, one.minute)
             AND is_open AND late_faults > 0
     )
 ), wanted AS (
@@ -412,7 +412,7 @@ _SEALED = (
     "ops.ledger",
     "ops.quality_minute",
 )
-# A session that began on a dropped day and went on: what its kept events say of it.
+# A session that began on a dropped day and continued: what its kept events say of it.
 _ACROSS_COLUMNS = (
     "session_id, simulation, run_id, user_id, persona, country, city, language, device, os,"
     " browser, channel, last_event_at, last_seq, exit_page"

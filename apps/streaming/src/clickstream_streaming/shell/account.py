@@ -36,7 +36,7 @@ SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
 FROM ops.account
 """
-# Batches compute the summary tables once a minute; after the last batch, nobody else would.
+# Batches compute the summary tables once a minute; after the last batch, only this query does.
 _COMPUTE_WHEN_IDLE = """
 SELECT mart.compute_boards()
 FROM (SELECT max(committed_at) AS moment FROM ops.batches) AS last

@@ -191,7 +191,7 @@ class TopicLogs:
         with _naming(topic):
             try:
                 consumer.assign([at])
-                consumer.endOffsets([at])  # lets it know the leader: without, it asks nobody
+                consumer.endOffsets([at])  # finds the leader: without one it asks no broker
                 consumer.seek(at, position)
                 consumer.position(at)
             except Py4JJavaError as error:
