@@ -8,6 +8,7 @@ are the same for every scenario.
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
@@ -225,7 +226,8 @@ def is_right(figures: Figures, within_seconds: float | None = None) -> bool:
 
     Args:
         figures: What a scenario came to.
-        within_seconds: How long a recovery may take.
+        within_seconds: How long a recovery may take on a machine that plays nothing beside it, as
+            `make faults` does. Workers of pytest-xdist share the machine, so no bound holds there.
     """
     assert figures.faults > 0
     assert figures.defects == dict.fromkeys(DEFECTS, 0)
@@ -236,7 +238,7 @@ def is_right(figures: Figures, within_seconds: float | None = None) -> bool:
     assert figures.secrets == 0
     for name, cap in CAPS_MEBIBYTES.items():
         assert figures.peak_mebibytes[name] <= cap, name
-    if within_seconds is not None:
+    if within_seconds is not None and "PYTEST_XDIST_WORKER" not in os.environ:
         assert max(figures.recovery_seconds) <= within_seconds
     return True
 
