@@ -3,6 +3,10 @@
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 RUN := .venv/bin
+# Python keeps what it has compiled, whatever the environment says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+# Processes that share the cores compute in one thread each.
+export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo notebook analysis docs test check slow mutants proof faults lint bench screenshots e2e kind clean
