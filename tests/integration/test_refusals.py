@@ -75,6 +75,7 @@ class TestHaltedStream:
 
         assert "it was wiped or restored" in log
 
+    @pytest.mark.slow
     def test_older_checkpoint_is_refused(self, halted: Pipeline) -> None:
         """The stream refuses a checkpoint that lacks batches which the database holds."""
         folder = halted.state.folder("checkpoints") / "events"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from pipeline import SIMULATION, Pipeline
 from secured import add_listener, add_tls_listener, tls_door
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from confluent_kafka import KafkaError, Message
@@ -91,6 +93,51 @@ def _may_make_topics(client: dict[str, Any]) -> bool:
         assert isinstance(error, KafkaException)
         assert error.args[0].name() == "TOPIC_AUTHORIZATION_FAILED"
     return False
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A pipeline without a stream, whose Kafka asks for TLS and SCRAM.
+
+    Attributes:
+        pipeline: The pipeline.
+        plain_servers: Where its Kafka asks for neither.
+        port: Where it asks for both.
+        authority: Signs its certificate.
+        folder: Where the stream's credentials are written.
+    """
+
+    pipeline: Pipeline
+    plain_servers: str
+    port: int
+    authority: trustme.CA
+    folder: Path
+
+    @property
+    def user(self) -> Path:
+        """The file with the user's name."""
+        return self.folder / "username"
+
+    @property
+    def trusted(self) -> Path:
+        """The file with the certificates that the stream trusts."""
+        return self.folder / "ca.crt"
+
+    def resume(self, secret: str, authority: trustme.CA) -> None:
+        """Start the stream with a password and the certificate of an authority."""
+        password = self.folder / "password"
+        password.write_text(secret, encoding="utf-8")
+        authority.cert_pem.write_to_path(str(self.trusted))
+        self.pipeline.resume(
+            SECURITY_PROTOCOL="SASL_SSL",
+            USERNAME_FILE=str(self.user),
+            PASSWORD_FILE=str(password),
+            CA_FILE=str(self.trusted),
+        )
+
+    def log(self) -> str:
+        """Return what the stream has logged."""
+        return self.pipeline.state.log_file("streaming").read_text(encoding="utf-8")
 
 
 def test_generator_checks_tls_and_scram(
@@ -184,52 +231,69 @@ def test_generator_names_a_wrong_password(
         secure.stop()
 
 
-def test_stream_checks_tls_and_scram(
+@pytest.fixture
+def secured(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Strangers' certificates and wrong passwords are named; with the right ones all is stored."""
+) -> Iterator[Secured]:
+    """Return a pipeline without a stream, whose Kafka asks for TLS and SCRAM."""
     folder, port = tmp_path_factory.mktemp("stream"), free_port()
-    ours, others = trustme.CA(), trustme.CA()
-    add_tls_listener(monkeypatch, port, ours, folder)
-    user, password, authority = (tmp_path / name for name in ("username", "password", "ca.crt"))
-    user.write_text(STREAMING.name, encoding="utf-8")
-    secure = {
-        "SECURITY_PROTOCOL": "SASL_SSL",
-        "USERNAME_FILE": str(user),
-        "PASSWORD_FILE": str(password),
-        "CA_FILE": str(authority),
-    }
+    authority = trustme.CA()
+    add_tls_listener(monkeypatch, port, authority, folder)
     with Pipeline(folder, has_stream=False) as pipeline:
         pipeline.is_kafka_proxied = False
         broker = Broker.of(pipeline.kafka)
         broker.add_user(STREAMING.name, "right")
         broker.let(STREAMING)
-        plain, pipeline.kafka.bootstrap_servers = broker.servers, f"127.0.0.1:{port}"
-        log_file = pipeline.state.log_file("streaming")
-        for secret, trusted, code, named in (
-            ("right", others, 1, "CLICKSTREAM_STREAMING_CA_FILE"),
-            ("wrong", ours, 1, "CLICKSTREAM_STREAMING_USERNAME_FILE and _PASSWORD_FILE"),
-            ("right\n", ours, 2, "CLICKSTREAM_STREAMING_PASSWORD_FILE"),
-        ):
-            password.write_text(secret, encoding="utf-8")
-            trusted.cert_pem.write_to_path(str(authority))
-            pipeline.resume(**secure)
-            assert pipeline.wait_until_stream_ends("the stream refuses") == code
-            assert named in log_file.read_text(encoding="utf-8").splitlines()[-1]
+        secured = Secured(pipeline, broker.servers, port, authority, tmp_path)
+        secured.user.write_text(STREAMING.name, encoding="utf-8")
+        pipeline.kafka.bootstrap_servers = f"127.0.0.1:{port}"
+        yield secured
 
-        password.write_text("right", encoding="utf-8")
-        pipeline.resume(**secure)
-        pipeline.kafka.bootstrap_servers = plain
-        pipeline.drain(pipeline.generate())
 
-        assert {name: getattr(pipeline.verify(), name) for name in DEFECTS} == dict.fromkeys(
-            DEFECTS, 0
-        )
-        client = _client(port, STREAMING.name, authority)
-        assert _writable(client) == set()
-        assert not _may_make_topics(client)
-        log = log_file.read_text(encoding="utf-8")
-        assert not [word for word in ('"right"', '"wrong"', "password=") if word in log]
+def test_stream_needs_no_plain_kafka(secured: Secured) -> None:
+    """With the right certificate and password every event is stored, and no more is allowed."""
+    secured.resume("right", secured.authority)
+    secured.pipeline.kafka.bootstrap_servers = secured.plain_servers
+
+    secured.pipeline.drain(secured.pipeline.generate())
+
+    report = secured.pipeline.verify()
+    assert {name: getattr(report, name) for name in DEFECTS} == dict.fromkeys(DEFECTS, 0)
+    client = _client(secured.port, STREAMING.name, secured.trusted)
+    assert _writable(client) == set()
+    assert not _may_make_topics(client)
+    log = secured.log()
+    assert not [word for word in ('"right"', "password=") if word in log]
+
+
+@pytest.mark.slow
+def test_password_with_line_end_is_refused(secured: Secured) -> None:
+    """A password file that ends with a line end is named before anything starts."""
+    secured.resume("right\n", secured.authority)
+
+    assert secured.pipeline.wait_until_stream_ends("the stream refuses") == 2
+    assert "CLICKSTREAM_STREAMING_PASSWORD_FILE" in secured.log().splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("secret", "is_ours", "named"),
+    [
+        ("right", False, "CLICKSTREAM_STREAMING_CA_FILE"),
+        ("wrong", True, "CLICKSTREAM_STREAMING_USERNAME_FILE and _PASSWORD_FILE"),
+    ],
+)
+def test_stream_names_what_is_wrong(
+    secured: Secured, secret: str, named: str, *, is_ours: bool
+) -> None:
+    """Certificates of strangers and wrong passwords are named by their settings."""
+    secured.resume(secret, secured.authority if is_ours else trustme.CA())
+
+    assert secured.pipeline.wait_until_stream_ends("the stream refuses") == 1
+    log = secured.log()
+    assert named in log.splitlines()[-1]
+    assert '"wrong"' not in log
+    assert "password=" not in log
 
 
 def test_database_certificate_is_checked(tmp_path: Path) -> None:
