@@ -170,6 +170,7 @@ def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) ->
     assert summed("stored_events") == report.events_stored
     assert summed("sent_events") == report.events_sent
     assert summed("missing_events") == report.lost == 0
+    assert summed("unconfirmed_events") == 0
     assert told["tested"]["rejected_records"] == report.events_rejected
     accounts = {name: {row["figure"]: row for row in told[name]["accounts"]} for name in names}
     assert (

@@ -103,6 +103,35 @@ def test_events_of_other_processes_are_duplicates(database: Database) -> None:
     )
 
 
+def test_unconfirmed_events_are_not_missing(database: Database) -> None:
+    """What is stored before the ledger counts it is a figure of its own, never a negative one."""
+    integrity = "SELECT stored_events, missing_events, unconfirmed_events FROM ops.integrity"
+    database.write(_numbered(1, 2, 3, 4, 5))
+
+    found = []
+    with batch_process() as writer:
+        for batch_id, last_number in enumerate((3, 5, 7)):
+            records = [_ledger_minute(last_number)]
+            writer.submit(write_batch, database.settings, records, batch_id, LEDGER.name).result()
+            found.append(database.ask(integrity))
+
+    assert found == [(5, 0, 2), (5, 0, 0), (5, 2, 0)]
+
+
+def _ledger_minute(last_number: int) -> bytes:
+    """Return the ledger's record of the minute in which a shard came to a number."""
+    event = sample_event("view_item")
+    row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
+        "kind": "minute",
+        **{name: event[name] for name in ("simulation", "run_id", "shard")},
+        "shards": 1,
+        "minute": event["event_time"],
+        "shard_seq": last_number,
+        "records_acknowledged": last_number,
+    }
+    return json.dumps(row).encode()
+
+
 def test_writers_of_a_visit_take_turns(database: Database) -> None:
     """A record under another key is in another partition: its visit is whole all the same."""
     events = [

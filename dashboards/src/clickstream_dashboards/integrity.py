@@ -123,8 +123,9 @@ def _account() -> list[Builder[Panel]]:
     )
     shards = SqlQuery(
         'SELECT simulation, run_id, shard, sent_events AS sent, planted_losses AS "never sent",\n'
-        f"    stored_events AS stored, missing_events AS missing\nFROM ops.integrity WHERE {_CHOSEN}\n"
-        "ORDER BY abs(missing_events) DESC, simulation, run_id, shard LIMIT 50"
+        "    stored_events AS stored, missing_events AS missing,\n"
+        f'    unconfirmed_events AS "not in the ledger yet"\nFROM ops.integrity WHERE {_CHOSEN}\n'
+        "ORDER BY missing_events DESC, simulation, run_id, shard LIMIT 50"
     )
     open_defects = f"sum by (simulation, defect) ({of('streaming_integrity_defects', simulation='$simulation')})"
     twice = f"sum(rate({of('streaming_duplicate_events_total')}[$__rate_interval]))"

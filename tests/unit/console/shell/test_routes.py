@@ -149,6 +149,7 @@ def test_sessions_name_their_cursor(tmp_path: Path, rows: int) -> None:
 def test_integrity_adds_the_shards(tmp_path: Path) -> None:
     """The totals are the sums of the shards; a shard without rows yet counts as zero."""
     shard = {"run_id": _RUN, "sent_events": 10, "planted_losses": 1, "missing_events": 2}
+    shard |= {"unconfirmed_events": 3}
     shards = [
         {**shard, "shard": 0, "stored_events": 7},
         {**shard, "shard": 1, "stored_events": None},
@@ -162,7 +163,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
     totals = {name: value for name, value in found.items() if isinstance(value, int)}
     assert totals == {
         "sent_events": 20, "planted_losses": 2, "stored_events": 7, "missing_events": 4,
-        "rejected_records": 4,
+        "unconfirmed_events": 6, "rejected_records": 4,
     }  # fmt: skip
     assert found["accounts"] == [
         {"figure": "events", "ledger": "20", "traffic": "7", "visits": "7"}

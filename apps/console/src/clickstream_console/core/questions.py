@@ -210,8 +210,9 @@ def latency(asked: LatencyAsked) -> Question:
 def shards(asked: OfSimulation) -> Question:
     """Per shard what was sent and what is stored."""
     return _question(
-        "SELECT run_id, shard, sent_events, planted_losses, stored_events, missing_events"
-        " FROM ops.integrity WHERE simulation = %(simulation)s ORDER BY run_id, shard",
+        "SELECT run_id, shard, sent_events, planted_losses, stored_events, missing_events,"
+        " unconfirmed_events FROM ops.integrity WHERE simulation = %(simulation)s"
+        " ORDER BY run_id, shard",
         asked,
     )
 

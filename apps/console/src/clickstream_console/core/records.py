@@ -194,7 +194,10 @@ class ShardIntegrity(Record):
     sent_events: int
     planted_losses: int
     stored_events: int | None
-    missing_events: Annotated[int, Field(description="Not stored yet; 0 after the end.")]
+    missing_events: Annotated[
+        int, Field(description="In the ledger and not stored: under way, or lost.")
+    ]
+    unconfirmed_events: Annotated[int, Field(description="Stored and not in the ledger yet.")]
 
 
 class Account(Record):
@@ -213,6 +216,7 @@ class Integrity(Record):
     planted_losses: int
     stored_events: int
     missing_events: int
+    unconfirmed_events: int
     rejected_records: Annotated[int, Field(description="Of all simulations.")]
     accounts: list[Account]
     shards: list[ShardIntegrity]

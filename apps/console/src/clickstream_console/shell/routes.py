@@ -169,6 +169,7 @@ async def integrity(database: Asks, asked: Annotated[OfSimulation, Query()]) -> 
         planted_losses=sum(row.planted_losses for row in shards),
         stored_events=sum(row.stored_events or 0 for row in shards),
         missing_events=sum(row.missing_events for row in shards),
+        unconfirmed_events=sum(row.unconfirmed_events for row in shards),
         rejected_records=told[0]["rejected_records"],
         accounts=[Account(**row) for row in told],
         shards=shards,

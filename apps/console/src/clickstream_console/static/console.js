@@ -169,7 +169,7 @@ function showIntegrity(integrity) {
   }
   const agree = integrity.accounts.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
   const isOver = latest?.closed_at;
-  const [verdict, text] = agree && integrity.missing_events === 0
+  const [verdict, text] = agree && integrity.missing_events === 0 && integrity.unconfirmed_events === 0
     ? ["agree", "all three agree"]
     : isOver ? ["differ", "they differ: run clickstream verify"] : ["waiting", "events are on their way"];
   at("verdict").dataset.verdict = verdict;
