@@ -67,9 +67,10 @@ def test_job_is_killed(
     """F3: at any moment, after the sink's commit and before it."""
     points = ("after_sink_commit", "before_sink_commit", "")
     kills = _kills(request, often=often)
+    armed = [KillStreaming(points[at % len(points)]) for at in range(kills)]
     steps: list[Action] = [Load(_FAULTY)]
-    for at in range(kills):
-        steps += [Wait(1), KillStreaming(points[at % len(points)])]
+    for kill in (*armed, KillStreaming()):
+        steps += [Wait(1), kill]
 
     assert is_right(play(pipeline, "F3 kill -9 of the job", [*steps, Drain()], results), 120)
 

@@ -255,5 +255,10 @@ def recover(stage: Stage, before: int, start: Callable[[], object]) -> None:
     began = time.monotonic()
     stage.figures.faults += 1
     start()
-    wait_until(lambda: stage.pipeline.last_batch() > before, "a batch after the fault")
+
+    def is_committed() -> bool:
+        stage.pipeline.streaming.check()
+        return stage.pipeline.last_batch() > before
+
+    wait_until(is_committed, "a batch after the fault")
     stage.figures.recovery_seconds.append(round(time.monotonic() - began, 1))
