@@ -113,7 +113,7 @@ def core_modules() -> Iterator[Module]:
 
 
 def mutants(text: str, order: random.Random) -> Iterator[Mutant]:
-    """Return the mutants of a source, in random order; annotations are not code and stay."""
+    """Return the mutants of a source, in random order; what only a type checker reads stays."""
     original, nodes = _code_of(text), list(ast_nodes(get_ast(text)))
     places = [
         (name, occurrence)
@@ -133,7 +133,7 @@ def mutants(text: str, order: random.Random) -> Iterator[Mutant]:
 
 
 def _code_of(text: str) -> str:
-    """Return a source's syntax tree without annotations, which are only strings when it runs."""
+    """Return a source's syntax tree without what only a type checker reads."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign):
@@ -142,6 +142,8 @@ def _code_of(text: str) -> str:
             node.annotation = None
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.test = ast.Constant("")
     return ast.dump(tree)
 
 
