@@ -133,7 +133,7 @@ def mutants(text: str, order: random.Random) -> Iterator[Mutant]:
 
 
 def _code_of(text: str) -> str:
-    """Return a source's syntax tree without what only a type checker reads."""
+    """Return a source's syntax tree without what only a type checker reads, and ``frozen``."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign):
@@ -144,6 +144,8 @@ def _code_of(text: str) -> str:
             node.returns = None
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             node.test = ast.Constant("")
+        elif isinstance(node, ast.keyword) and node.arg == "frozen":
+            node.value = ast.Constant("")
     return ast.dump(tree)
 
 

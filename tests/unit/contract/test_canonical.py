@@ -6,7 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from clickstream_contract.canonical import canonical_text, checksum_sql, sent_at_ending
+from clickstream_contract.canonical import (
+    CHECKSUM_DIVIDEND,
+    CHECKSUM_OFFSET,
+    canonical_text,
+    checksum_sql,
+    sent_at_ending,
+)
 from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_streaming.core.sample import sample_event
@@ -91,3 +97,29 @@ def test_values_cannot_pose_as_fields() -> None:
 def test_sql_reads_every_column(field: Field) -> None:
     """The expression for PostgreSQL names each column that is covered."""
     assert f"""{field.name}":' || """ in checksum_sql()
+
+
+_FORMS = {
+    FieldType.TEXT: "to_json({})::text",
+    FieldType.UUID: """'"' || {}::text || '"'""",
+    FieldType.TIMESTAMP: """'"' || replace(to_char({} AT TIME ZONE 'UTC', 'YYYY""",
+    FieldType.INTEGER: "{}::text",
+    FieldType.BIGINT: "{}::text",
+    FieldType.ITEMS: "{}::text",
+}
+"""How a column of each type becomes JSON in PostgreSQL; texts and times are quoted."""
+
+
+@pytest.mark.parametrize("field", _COVERED, ids=lambda field: field.name)
+def test_column_is_written_as_json(field: Field) -> None:
+    """Each column is turned into JSON as its type asks, straight after its name."""
+    form = _FORMS[field.type].format(field.name)
+
+    assert f"""{field.name}":' || {form}""" in checksum_sql()
+
+
+def test_remainder_depends_on_every_bit() -> None:
+    """The dividend is the largest bigint; the divisor is above every CRC, so it is never zero."""
+    assert CHECKSUM_DIVIDEND == 9_223_372_036_854_775_807
+    assert CHECKSUM_OFFSET == 4_294_967_296
+    assert checksum_sql().startswith("mod(9223372036854775807, 4294967296 + crc32c(convert_to(")
