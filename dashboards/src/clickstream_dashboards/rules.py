@@ -125,7 +125,7 @@ ALERTS: tuple[Alert, ...] = (
         "5m",
         "warning",
         "{{ $labels.simulation }} does not reach its rate",
-        "{{ $labels.namespace }}/{{ $labels.simulation }} sends {{ $value | humanizePercentage }}"
+        "{{ $labels.simulation }} sends {{ $value | humanizePercentage }}"
         " of the events that it should.",
     ),
     Alert(

@@ -70,6 +70,15 @@ BAD = [
     ),
     ("metadata: {name: shop}", "metadata: {name: My_Shop}", "metadata.name"),
     ("metadata: {name: shop}", "metadata: []", "metadata"),
+    ("{name: shop}", "{name: blue/shop}", "metadata.name: 'blue/shop' is not allowed; it must"),
+    (
+        "{name: shop}",
+        "{name: shop, namespace: a/b}",
+        "metadata.namespace: 'a/b' is not allowed; it",
+    ),
+    ("{name: shop}", "{name: shop, namespace: ''}", "metadata.namespace: '' is not allowed; it"),
+    ("{name: shop}", "{name: shop, namespace: 7}", "metadata.namespace: 7 is not allowed; it must"),
+    ("seed: 42", "seed: 42\n  namespace: red", "spec.namespace: 'unknown field' is not allowed"),
     ("kind: ClickstreamSimulation", "kind: Pod", "kind: 'Pod' is not allowed"),
     ("spec:", "specs:", "specs: 'unknown field'"),
     ("spec:", "spec: [}", "document, line 5"),
@@ -205,6 +214,19 @@ def test_dump_keeps_labels() -> None:
     )
     assert "backfill" not in dump
     assert "labels" not in dump_simulation(parse_simulation(GOOD))
+
+
+def test_namespace_is_read_and_dumped() -> None:
+    """A file may have a namespace; labels and annotations cannot give it another one."""
+    more = "labels: {namespace: red}, annotations: {namespace: red, clickstream.dev/namespace: red}"
+    text = GOOD.replace("{name: shop}", f"{{name: shop, namespace: blue, {more}}}")
+
+    simulation = parse_simulation(text)
+
+    assert simulation.full_name == "blue/shop"
+    assert parse_simulation(dump_simulation(simulation)) == simulation
+    assert parse_simulation(GOOD).full_name == "shop"
+    assert "namespace" not in dump_simulation(parse_simulation(GOOD))
 
 
 def test_preset_keeps_its_numbers() -> None:

@@ -102,7 +102,7 @@ def test_texts_have_lengths() -> None:
     lengths = {row.name: row.max_length for row in EVENT_FIELDS if row.max_length != 256}
 
     assert lengths == {
-        "simulation": 63, "user_id": 32, "persona": 63, "country": 2, "language": 16, "os": 64,
+        "simulation": 127, "user_id": 32, "persona": 63, "country": 2, "language": 16, "os": 64,
         "browser": 64, "channel": 64, "page": 512, "referrer": 512, "campaign": 64,
         "user_agent": 512, "category": 64, "product_id": 32, "brand": 64, "shipping_tier": 32,
         "payment_type": 32,

@@ -309,6 +309,15 @@ def test_name_is_a_label(name: str) -> None:
         Simulation.model_validate({"name": name, "spec": LEAST})
 
 
+@pytest.mark.parametrize("namespace", ["", "-a", "a-", "A", "a.b", "a/b", "a" * 64])
+def test_namespace_is_a_label(namespace: str) -> None:
+    """A namespace is a DNS label of at most 63 characters, as Kubernetes has it."""
+    longest = {"name": "shop", "namespace": "a" * 63, "spec": LEAST}
+    assert Simulation.model_validate(longest).namespace == "a" * 63
+    with pytest.raises(ValidationError):
+        Simulation.model_validate({**longest, "namespace": namespace})
+
+
 def test_fixed_fields_exist() -> None:
     """What cannot change in a run are fields of the specification."""
     assert FIXED_FIELDS == (

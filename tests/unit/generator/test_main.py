@@ -123,6 +123,23 @@ def test_signal_stops_the_run(environment: pytest.MonkeyPatch) -> None:
     assert seen == [True]
 
 
+def test_metrics_have_the_full_name(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The metric that names the simulation has its namespace."""
+    wanted = simulation(users=400).model_copy(update={"namespace": "blue"})
+    (tmp_path / "simulation.yaml").write_text(dump_simulation(wanted), encoding="utf-8")
+    shown = []
+
+    def run(worker: Worker, _: Event) -> None:
+        labels = {"simulation": "blue/tested"}
+        registry = worker._telemetry.registry
+        shown.append(registry.get_sample_value("clickstream_generator_simulation_info", labels))
+
+    environment.setattr(Worker, "run", run)
+
+    assert process.main() == 0
+    assert shown == [1]
+
+
 def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
     """A run whose shards are all over is not carried again."""
     over = {number: StoredShard(Position(9, is_over=True, records=7)) for number in range(4)}

@@ -125,6 +125,7 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
     # YAML reads 12:30 as a number and 2026-01-01 as a date: names and labels are texts.
     content = {
         "name": metadata.get("name"),
+        "namespace": metadata.get("namespace"),
         "spec": resource["spec"],
         "labels": {str(key): str(value) for key, value in labels.items()},
     }
@@ -169,6 +170,8 @@ def dump_simulation(simulation: Simulation) -> str:
     """Write a simulation as YAML that :func:`parse_simulation` reads back."""
     spec = simulation.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     metadata: dict[str, Any] = {"name": simulation.name}
+    if simulation.namespace is not None:
+        metadata["namespace"] = simulation.namespace
     if simulation.labels:
         metadata["labels"] = simulation.labels
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}

@@ -10,6 +10,7 @@ It does not know how events follow each other: that is :mod:`clickstream_contrac
 from __future__ import annotations
 
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.naming import FULL_NAME_LENGTH
 
 __all__ = [
     "CART_EVENTS",
@@ -103,7 +104,12 @@ EVENT_FIELDS: tuple[Field, ...] = (
     Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
     Field("event_time", FieldType.TIMESTAMP, "When the visitor did it."),
     Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1",)),
-    Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
+    Field(
+        "simulation",
+        FieldType.TEXT,
+        "Full name of the simulation: namespace/name, or its name if it has no namespace.",
+        max_length=FULL_NAME_LENGTH,
+    ),
     Field("run_id", FieldType.UUID, "The run of that simulation."),
     Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
     Field("shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0),

@@ -13,6 +13,7 @@ from enum import Enum
 
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.naming import FULL_NAME_LENGTH
 from clickstream_contract.topics import RejectReason
 
 __all__ = ["FAULT_NAMES", "FAULT_REASONS", "LEDGER_FIELDS", "LedgerKind"]
@@ -66,7 +67,12 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field(
         "kind", FieldType.TEXT, "minute; run_start before a run; shard_end at the end of a shard."
     ),
-    Field("simulation", FieldType.TEXT, "Name of the simulation.", max_length=63),
+    Field(
+        "simulation",
+        FieldType.TEXT,
+        "Full name of the simulation: namespace/name, or its name if it has no namespace.",
+        max_length=FULL_NAME_LENGTH,
+    ),
     Field("run_id", FieldType.UUID, "The run."),
     Field("shard", FieldType.INTEGER, "The shard.", minimum=0),
     Field("shards", FieldType.INTEGER, "How many shards the simulation has.", minimum=1),

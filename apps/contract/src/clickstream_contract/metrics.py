@@ -58,7 +58,7 @@ METRICS: tuple[Metric, ...] = (
         ("shards_over", _GAUGE, "Shards whose last event is acknowledged.", ()),
         ("delivered_records", _GAUGE, "Records acknowledged since the run began.", ()),
         ("busy_seconds_total", _COUNTER, "Time at work, not waiting for the next event.", ()),
-        ("simulation_info", _GAUGE, "Always 1: which simulation this is.", ("simulation",)),
+        ("simulation_info", _GAUGE, "Always 1; the full name of the simulation.", ("simulation",)),
     ),
     *_named(
         "streaming",

@@ -20,6 +20,7 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.duration import format_duration
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, is_legal
+from clickstream_contract.naming import DNS_LABEL, MAX_LABEL_LENGTH, full_name
 from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
@@ -43,7 +44,6 @@ __all__ = [
     "Workers",
 ]
 
-_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _SERVERS = r"^[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}$"
 _WEEK_SECONDS = 604_800
@@ -321,15 +321,21 @@ class SimulationSpec(Part):
 
 
 class Simulation(Part):
-    """A simulation by its name."""
+    """A simulation with its name and, on Kubernetes always, its namespace."""
 
-    name: Annotated[str, Field(pattern=_DNS_LABEL, max_length=63)]
+    name: Annotated[str, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH)]
+    namespace: Annotated[str | None, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH)] = None
     spec: SimulationSpec
     labels: dict[str, str] = Field(default_factory=dict)
     effective_from_seconds: float | None = None
     """From which moment on a change holds, Unix seconds; at once if absent."""
     resumed_at_seconds: float | None = None
     """When it went on after it was suspended, Unix seconds."""
+
+    @property
+    def full_name(self) -> str:
+        """Return what identifies the simulation wherever its events and figures are."""
+        return full_name(self.name, self.namespace)
 
     def with_overrides(
         self, *, duration_seconds: int | None = None, events_per_second: int | None = None

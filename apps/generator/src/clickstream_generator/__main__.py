@@ -72,7 +72,7 @@ def _run(settings: Settings) -> None:
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
     with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
-        telemetry.simulation.labels(file.simulation.name).set(1)
+        telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
         stored = (
             read_shards(settings, run_id, numbers, file.simulation.spec.shards)

@@ -139,7 +139,7 @@ def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -
     now = datetime.now(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     texts = {
         "kind": LedgerKind.RUN_START.value,
-        "simulation": simulation.name,
+        "simulation": simulation.full_name,
         "run_id": str(run_id),
         "minute": now,
         "shards": simulation.spec.shards,

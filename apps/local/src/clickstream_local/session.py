@@ -114,7 +114,7 @@ class Session:
                 now = time.monotonic()
                 if not self.console.is_terminal and now < next_line:
                     continue
-                figures = read_live(connection, self.simulation.name, url)
+                figures = read_live(connection, self.simulation.full_name, url)
                 if self.console.is_terminal:
                     live.update(live_view(now - began, figures), refresh=True)
                 elif not stack.generator_has_ended():
@@ -142,7 +142,7 @@ class Session:
         report = verify(owner)
         note(owner, report)
         owner.close()
-        run = read_run(connection, self.simulation.name, stack.run_id)
+        run = read_run(connection, self.simulation.full_name, stack.run_id)
         target = self.simulation.spec.rate.per_second
         show_run(self.console, run, target)
         show_verification(self.console, report)

@@ -100,7 +100,7 @@ class Stack:
         self._wait_for(self.generator, "generator", "healthz")
         self.start_console()
         self._remember(simulation)
-        self.said(f"simulation {simulation.name}, run {self.run_id}")
+        self.said(f"simulation {simulation.full_name}, run {self.run_id}")
         self.said(f"console at {self.console_url}")
 
     def start_postgres(self) -> None:
@@ -237,7 +237,7 @@ class Stack:
             "pid_started": psutil.Process().create_time(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started_at)),
             "started_at": self.started_at,
-            "simulation": simulation.name,
+            "simulation": simulation.full_name,
             "run_id": str(self.run_id),
             "ports": self._ports,
             "services": [process.remembered() for process in self._running],

@@ -153,7 +153,11 @@ def _document(simulation: Simulation, run: Run) -> str:
     document = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"name": simulation.name, "annotations": annotations},
+        "metadata": {
+            "name": simulation.name,
+            "namespace": simulation.namespace,
+            "annotations": annotations,
+        },
         "spec": traffic_spec(simulation),
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"

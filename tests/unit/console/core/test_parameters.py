@@ -93,13 +93,15 @@ def test_unknown_names_are_refused() -> None:
     assert not _is_taken(Paged, page="1")
 
 
-@pytest.mark.parametrize("name", ["a", "0", "a-b", "a" * 63])
-def test_labels_name_simulations(name: str) -> None:
-    """A simulation's name is a DNS label."""
+@pytest.mark.parametrize("name", ["a", "0", "a-b", "a" * 63, "blue/shop", f"{'a' * 63}/{'b' * 63}"])
+def test_full_names_are_taken(name: str) -> None:
+    """A simulation is asked for by its full name, with its namespace if it has one."""
     assert _is_taken(OfSimulation, simulation=name)
 
 
-@pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a" * 64, "a b", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "A", "a_b", "-a", "a-", "a" * 64, "a b", "a\n", "/a", "a/", "a/b/c", "a//b"]
+)
 def test_other_names_are_refused(name: str) -> None:
     """A text that cannot be a simulation's name is not looked up."""
     assert not _is_taken(OfSimulation, simulation=name)

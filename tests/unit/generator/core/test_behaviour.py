@@ -107,6 +107,17 @@ def test_name_cannot_change() -> None:
     assert caught.value.path == "metadata.name"
 
 
+def test_namespace_cannot_change() -> None:
+    """A run keeps its simulation's namespace, which is part of its full name."""
+    running = simulation().model_copy(update={"namespace": "blue"})
+    other = simulation().model_copy(update={"namespace": "red"})
+
+    with pytest.raises(SimulationInvalid, match="it stays blue/tested in a run") as caught:
+        check_change(running, other)
+
+    assert (caught.value.path, caught.value.value) == ("metadata.name", "'red/tested'")
+
+
 def test_personas_stay_the_same_ones() -> None:
     """Own personas can change in a run, but none can come, go or change places."""
     text = re.escape("in a run personas can change, but stay these: Own")

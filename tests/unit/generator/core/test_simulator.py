@@ -15,6 +15,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -209,6 +211,35 @@ def test_seed_decides_bytes_anywhere() -> None:
     )
 
     assert found.strip() == digest()
+
+
+def _lines(namespace: str | None, run_id: UUID = RUN_ID) -> list[dict[str, Any]]:
+    """Return the first events of a simulation in a namespace."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    source = Simulator(wanted.model_copy(update={"namespace": namespace}), NUMBERS, run_id)
+    source.begin(START_SECONDS)
+    due = source.take_due(START_SECONDS + 300, 10**9)
+    return [json.loads(line) for line in source.encoder.encode(due, 0).values]
+
+
+def test_namespace_changes_no_behaviour() -> None:
+    """The seed alone drives the random streams: under one run id only the name differs."""
+    plain, named = _lines(None), _lines("blue")
+
+    assert [event | {"simulation": "blue/tested"} for event in plain] == named
+
+
+def test_namespaces_share_no_id() -> None:
+    """Each resource has a uid, which is its run id: only users have one id in two namespaces."""
+    first, second = (UUID(f"6f1b2c3d-0000-4000-8000-00000000000{number}") for number in (1, 2))
+    blue, red = _lines("blue", first), _lines("red", second)
+
+    for field in ("event_id", "session_id", "order_id"):
+        ids, others = ({event[field] for event in of if field in event} for of in (blue, red))
+        assert len(ids) == len(others) > 0
+        assert not ids & others
+    assert [event["user_id"] for event in blue] == [event["user_id"] for event in red]
+    assert {event["simulation"] for event in (*blue, *red)} == {"blue/tested", "red/tested"}
 
 
 def test_visits_have_expected_length() -> None:

@@ -166,6 +166,17 @@ def test_snapshot_tells_where_it_stands() -> None:
     assert Revision.from_json(row) == _busier()
 
 
+def test_snapshot_keeps_the_namespace() -> None:
+    """Another process that takes a shard up sends events under the same full name."""
+    wanted = simulation(users=400).model_copy(update={"namespace": "blue"})
+    source = Simulator(wanted, NUMBERS, RUN_ID)
+    source.begin(START_SECONDS)
+
+    snapshot = load_snapshot(dump_snapshot(capture_shard(source.shards[1], source.first)))
+
+    assert snapshot.first.full_name == snapshot.running.full_name == "blue/tested"
+
+
 def test_running_simulation_follows_revision() -> None:
     """After a revision the running simulation is the new one; the first stays the first."""
     source = simulator(RATE)

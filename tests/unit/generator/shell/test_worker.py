@@ -221,6 +221,17 @@ def test_finished_run_closes_its_ledger(tmp_path: Path, telemetry: Telemetry) ->
     assert telemetry.is_ready
 
 
+def test_ledger_has_the_full_name(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Events and ledger name the simulation with its namespace."""
+    wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 20}\n", users=400)
+    run = _Run(tmp_path, telemetry, wanted.model_copy(update={"namespace": "blue"}))
+
+    run.run()
+
+    rows = [*run.broker.events, *run.broker.minutes.values()]
+    assert {row["simulation"] for row in rows} == {"blue/tested"}
+
+
 def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
     """A run that is asked to stop sends what it has made, and is over."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)

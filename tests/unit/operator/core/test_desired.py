@@ -284,7 +284,9 @@ def test_children_are_complete() -> None:
     rows = _undigested(_children(Run(2, NOW), Observed(has_pod_monitors=True)))
 
     file = rows[0].pop("data")["simulation.yaml"]
-    assert json.loads(file)["metadata"] == {"name": "shop", "annotations": {}}
+    assert json.loads(file)["metadata"] == {
+        "name": "shop", "namespace": "load", "annotations": {},
+    }  # fmt: skip
     assert rows == [
         {
             "apiVersion": "v1",
@@ -428,6 +430,7 @@ def test_file_holds_the_traffic() -> None:
                 "kind": "ClickstreamSimulation",
                 "metadata": {
                     "name": "shop",
+                    "namespace": "load",
                     "annotations": {
                         "clickstream.dev/effective-from": "2026-11-27T08:00:04Z",
                         "clickstream.dev/resumed-at": "2026-11-27T08:01:00Z",

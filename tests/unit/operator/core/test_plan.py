@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clickstream_contract.document import parse_simulation
 from clickstream_operator.core.conditions import Finding
 from clickstream_operator.core.desired import traffic_spec
 from clickstream_operator.core.observed import Observed
@@ -17,6 +18,7 @@ from clusters import NOW, SETTINGS, Cluster, resource, scrape, simulation
 from workers import pod
 
 if TYPE_CHECKING:
+    from clickstream_contract.simulation import Simulation
     from clickstream_operator.core.observed import Scrape
 
 _LOOK = "2026-11-27T08:00:00Z"
@@ -39,6 +41,49 @@ def test_settled_simulation_is_left_alone() -> None:
     assert {kind for kind, _ in cluster.children} == {
         "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service",
     }  # fmt: skip
+
+
+def _file(cluster: Cluster) -> Simulation:
+    """Return the simulation that the workers read."""
+    return parse_simulation(
+        cluster.children["ConfigMap", "shop-simulation"]["data"]["simulation.yaml"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+def test_namespace_is_the_resources(kind: str) -> None:
+    """Workers read the namespace in which the resource is; nothing that a user writes moves it."""
+    cluster = Cluster(resource())
+    said = dict.fromkeys(("namespace", "clickstream.dev/namespace", "metadata.namespace"), "other")
+    cluster.resource["metadata"][kind] = said
+
+    cluster.settle()
+
+    assert _file(cluster).full_name == "load/shop"
+
+
+@pytest.mark.parametrize("field", ["namespace", "metadata", "name", "simulation"])
+def test_spec_cannot_name_a_namespace(field: str) -> None:
+    """A specification has no field that could change the full name, and is refused with one."""
+    cluster = Cluster(resource(**{field: "other/shop"}))
+
+    cluster.look()
+
+    assert cluster.condition("Ready") == ("False", "InvalidSpec")
+    assert cluster.children == {}
+
+
+def test_file_is_put_back() -> None:
+    """A user who edits the workers' file does not rename the simulation for long."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    file = cluster.children["ConfigMap", "shop-simulation"]["data"]
+    file["simulation.yaml"] = file["simulation.yaml"].replace('"load"', '"other"')
+    assert _file(cluster).full_name == "other/shop"
+
+    cluster.settle()
+
+    assert _file(cluster).full_name == "load/shop"
 
 
 def test_changed_rate_restarts_no_worker() -> None:

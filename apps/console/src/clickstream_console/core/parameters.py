@@ -11,6 +11,7 @@ from datetime import datetime  # noqa: TC003  pydantic reads the fields' types
 from typing import Annotated, Literal
 from uuid import UUID
 
+from clickstream_contract.naming import FULL_NAME
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
 
 MAX_ROWS = 500
 MAX_OFFSET = 10_000
-_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _WORD = r"^[a-z0-9_]{1,32}$"
 _COUNTRY = r"^[A-Z]{2}$"
 _CURSOR = r"^[0-9]{1,16}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -70,7 +70,9 @@ class Paged(_Asked):
 class OfSimulation(_Asked):
     """One simulation."""
 
-    simulation: Annotated[str, Field(pattern=_LABEL, description="Name of the simulation.")]
+    simulation: Annotated[
+        str, Field(pattern=FULL_NAME, description="Full name of the simulation: namespace/name.")
+    ]
 
 
 class Since(OfSimulation):

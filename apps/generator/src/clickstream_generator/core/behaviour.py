@@ -111,8 +111,10 @@ def check_change(running: Simulation, wanted: Simulation) -> None:
     Raises:
         SimulationInvalid: It touches something that holds for the whole run.
     """
-    if wanted.name != running.name:
-        raise SimulationInvalid("metadata.name", wanted.name, f"it stays {running.name} in a run")
+    if wanted.full_name != running.full_name:
+        raise SimulationInvalid(
+            "metadata.name", wanted.full_name, f"it stays {running.full_name} in a run"
+        )
     for name in FIXED_FIELDS:
         before, after = getattr(running.spec, name), getattr(wanted.spec, name)
         if before != after:

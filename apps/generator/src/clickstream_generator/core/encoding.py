@@ -66,7 +66,7 @@ class Encoder:
     Args:
         world: What the events are about.
         populations: The users of each shard, by its number.
-        simulation: The simulation's name.
+        simulation: The simulation's full name.
         run_id: The run.
         shards: How many shards there are; makes users' numbers unique.
     """

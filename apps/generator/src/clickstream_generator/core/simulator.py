@@ -66,7 +66,7 @@ class Simulator:
             )
             for number in numbers
         }
-        self.encoder = Encoder(world, self._populations, first.name, run_id, spec.shards)
+        self.encoder = Encoder(world, self._populations, first.full_name, run_id, spec.shards)
 
     def begin(self, start_seconds: float, snapshots: Mapping[int, Snapshot] | None = None) -> None:
         """Let the run begin, or go on.

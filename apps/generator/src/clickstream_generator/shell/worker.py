@@ -353,7 +353,11 @@ class Worker:
         for number, account in self._accounts.items():
             key = f"{self._run_id}/{number}".encode()
             records = account.records(
-                self._simulation.name, self._run_id, open_sessions[number], target, is_end=is_end
+                self._simulation.full_name,
+                self._run_id,
+                open_sessions[number],
+                target,
+                is_end=is_end,
             )
             rows.extend(
                 (key, json.dumps(record, separators=(",", ":")).encode()) for record in records
