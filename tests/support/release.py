@@ -289,7 +289,7 @@ class Release:
             lambda: self.condition(name)[1] == "Completed", f"{name} Completed", _DRAINS_SECONDS
         )
         return self.timed(
-            lambda: [name, "0"] in self.sql(query),
+            lambda: [f"{NAMESPACE}/{name}", "0"] in self.sql(query),
             f"{name} stored", _DRAINS_SECONDS,
         )  # fmt: skip
 

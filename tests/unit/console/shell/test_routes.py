@@ -134,6 +134,17 @@ def test_kpis_are_one_row(tmp_path: Path) -> None:
     assert _asked(tmp_path, database, "kpis", simulation="shop").json() == _KPIS
 
 
+def test_full_names_are_asked_for(tmp_path: Path) -> None:
+    """A name with its namespace reaches the statement whole, whatever a URL makes of the slash."""
+    database = MemoryDatabase(mart_kpis=[_KPIS])
+
+    answer = _asked(tmp_path, database, "kpis", simulation="blue/shop")
+
+    assert answer.request.url.query == b"simulation=blue%2Fshop"
+    assert answer.status_code == 200
+    assert database.asked[0].values == (("simulation", "blue/shop"),)
+
+
 @pytest.mark.parametrize("rows", [2, 3])
 def test_sessions_name_their_cursor(tmp_path: Path, rows: int) -> None:
     """The cursor of a page is its last session; the last page has none."""
