@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from batches import write_batch
 from clickstream_console.core import questions
 from clickstream_console.core.parameters import (
     LatencyAsked,
@@ -29,7 +28,6 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of
-from databases import batch_process
 from psycopg2.extras import RealDictCursor
 
 if TYPE_CHECKING:
@@ -95,15 +93,13 @@ def _sent(name: str, start_seconds: float) -> tuple[list[bytes], list[bytes]]:
 
 @pytest.fixture(scope="module")
 def stored(database_server: DatabaseServer) -> Iterator[Database]:
-    """Return a database with one ended run of each namespace, which began at one moment."""
+    """Return a database with an ended run of each namespace: they began at once, in one batch."""
     start_seconds = time.time() - 2 * _DAY_SECONDS
-    with database_server.database() as database, batch_process() as worker:
-        for batch_id, name in enumerate(_RUNS):
-            for topic, records in zip((EVENTS, LEDGER), _sent(name, start_seconds), strict=True):
-                writing = worker.submit(
-                    write_batch, database.settings, records, batch_id, topic.name
-                )
-                assert writing.result()["rejects"] == {}
+    sent = [_sent(name, start_seconds) for name in _RUNS]
+    with database_server.database() as database:
+        for topic, shares in zip((EVENTS, LEDGER), zip(*sent, strict=True), strict=True):
+            outcome = database.write([record for share in shares for record in share], topic.name)
+            assert outcome["rejects"] == {}
         database.ask("SELECT mart.compute_boards()")
         with database.owner, database.owner.cursor() as cursor:
             cursor.execute(CLOSE_RUNS)
@@ -128,7 +124,7 @@ def test_figures_are_separate(stored: Database) -> None:
         (SELECT count(*) FROM mart.fact_sessions WHERE simulation = %(name)s),
         (SELECT count(*) FROM mart.dim_user WHERE simulation = %(name)s),
         (SELECT visitors FROM mart.kpis WHERE simulation = %(name)s),
-        (SELECT sum(revenue_minor) FROM mart.fact_orders WHERE simulation = %(name)s)
+        (SELECT sum(value_minor) FROM mart.fact_orders WHERE simulation = %(name)s)
     """
     truth = """
     SELECT count(*), count(DISTINCT session_id), count(DISTINCT user_id),
