@@ -20,7 +20,7 @@ from uuid import UUID
 
 import pyarrow as pa
 from clickstream_contract.document import dump_simulation, parse_simulation
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.settings import Settings as GeneratorSettings
@@ -32,6 +32,7 @@ from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
 from clickstream_streaming.shell.verification import figures_of, note
+from holds import MemoryLog, hold
 from psycopg2 import errors
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _Recorder:
     clock: _Clock
     at_most: int
     records: list[tuple[str, float, bytes, bytes | None]] = field(default_factory=list)
+    log: MemoryLog = field(default_factory=MemoryLog)
     _flying: list[Batch] = field(default_factory=list)
     _events: int = 0
 
@@ -146,11 +148,22 @@ class _Recorder:
             raise _CutOffError
         self._flying.append(batch)
 
-    def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
+    def publish(
+        self,
+        topic: str,
+        rows: list[tuple[bytes, bytes | None]],
+        batch: Batch,
+        partition: int = -1,
+    ) -> None:
         """Keep the ledger; where shards are is nothing to the stream."""
         if topic == LEDGER.name:
             self._keep(topic, rows)
+        for row in rows if topic == SHARDS.name else ():
+            self.log.add(row, partition)
         self._flying.append(batch)
+
+    def mention(self, _topic: str, _rows: object, _partition: int) -> None:
+        """Pass a sign of life over."""
 
     def poll(self, _seconds: float) -> list[Batch]:
         """Acknowledge everything."""
@@ -186,7 +199,8 @@ def _recorded(state: str, folder: Path) -> list[tuple[str, float, bytes, bytes |
     sink = _Recorder(clock, _RUNNING_RECORDS if state == "running" else 10**9)
     with Telemetry("127.0.0.1", 0) as telemetry, suppress(_CutOffError):
         known = SimulationFile(file)
-        Worker(run_id, simulator, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]
+        held = hold((0, 1), sink.log, run_id=run_id)
+        Worker(held, simulator, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]
     return sink.records
 
 

@@ -7,12 +7,12 @@ from clickstream_contract.topics import EVENTS, LEDGER, SHARDS, TOPICS, RejectRe
 
 
 def test_topics_have_their_partitions() -> None:
-    """Events are spread over four partitions; ledger and shards have one, so one order."""
+    """Events are spread over four; the ledger has one order, and so has who holds which shard."""
     assert TOPICS == (EVENTS, LEDGER, SHARDS)
     assert [(topic.name, topic.partitions) for topic in TOPICS] == [
         ("clickstream.events.v1", 4),
         ("clickstream.ledger.v1", 1),
-        ("clickstream.shards.v1", 1),
+        ("clickstream.shards.v1", 2),
     ]
 
 

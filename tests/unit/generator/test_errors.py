@@ -6,6 +6,7 @@ from clickstream_generator.errors import (
     BrokerRefused,
     DrainTimeout,
     GeneratorError,
+    ShardTaken,
     SnapshotUnusable,
 )
 
@@ -38,4 +39,14 @@ def test_unusable_snapshot_has_reason() -> None:
 
     assert error.reason == "its format is 2"
     assert "cannot be taken up: its format is 2; run the version that wrote it" in str(error)
+    assert isinstance(error, GeneratorError)
+
+
+def test_taken_shard_names_its_holder() -> None:
+    """A worker that lost a shard says which, to which other worker, and that nothing is lost."""
+    error = ShardTaken(3, "abc")
+
+    assert (error.shard, error.holder) == (3, "abc")
+    assert "another worker (abc) has taken over shard 3" in str(error)
+    assert "nothing is lost" in str(error)
     assert isinstance(error, GeneratorError)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import gc
 import signal
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_generator import __main__ as process
 from clickstream_generator.core.snapshot import capture_shard
-from clickstream_generator.errors import BrokerRefused, DrainTimeout
+from clickstream_generator.errors import BrokerRefused, DrainTimeout, ShardTaken
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
-from simulations import RUN_ID, simulation, simulator
+from holds import hold
+from simulations import simulation, simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from threading import Event
+
+    from clickstream_generator.shell.claiming import Hold
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +37,24 @@ def _signals() -> Iterator[None]:
     gc.unfreeze()
 
 
+class _Sink:
+    """A sink without a client, which would try to connect until the tests end.
+
+    Attributes:
+        drops: How often its queue was dropped.
+    """
+
+    def __init__(self) -> None:
+        self.drops = 0
+
+    def mention(self, *_: object) -> None:
+        """Pass a sign of life over."""
+
+    def drop(self) -> None:
+        """Count it."""
+        self.drops += 1
+
+
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Return an environment in which the generator could start, without a broker."""
@@ -41,7 +63,15 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
     monkeypatch.setenv(PREFIX + "SIMULATION_FILE", str(file))
     monkeypatch.setenv(PREFIX + "BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setattr(process, "Telemetry", lambda host, _: Telemetry(host, 0))
+    monkeypatch.setattr(process, "ShardReader", lambda _: nullcontext())
+    monkeypatch.setattr(process, "KafkaSink", lambda *_: _Sink())
+    _hold(monkeypatch, hold((0, 1, 2, 3)))
     return monkeypatch
+
+
+def _hold(monkeypatch: pytest.MonkeyPatch, held: Hold) -> None:
+    """Let the process claim shards without a broker."""
+    monkeypatch.setattr(process, "claim_shards", lambda *_: held)
 
 
 def test_wrong_setting_ends_with_2(
@@ -87,6 +117,7 @@ def test_shards_must_exist(
     [
         (BrokerRefused("_SSL", "no", "CA_FILE"), 3),
         (DrainTimeout(3, 5.0), 1),
+        (ShardTaken(1, "other"), 4),
         (OSError("address in use"), 1),
     ],
 )
@@ -97,7 +128,7 @@ def test_failure_has_its_code(
     error: Exception,
     code: int,
 ) -> None:
-    """What Kafka refuses ends with 3, any other failure with 1, and its text is said."""
+    """Kafka's refusal, taken shards and another world have codes of their own, all have a text."""
 
     def fail(*_: object) -> NoReturn:
         raise error
@@ -107,6 +138,20 @@ def test_failure_has_its_code(
     assert process.main() == code
 
     assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_taken_shard_drops_the_queue(environment: pytest.MonkeyPatch) -> None:
+    """A worker whose shards were taken over sends nothing of what it still has."""
+    sink = _Sink()
+    environment.setattr(process, "KafkaSink", lambda *_: sink)
+
+    def fail(*_: object) -> NoReturn:
+        raise ShardTaken(1, "other")
+
+    environment.setattr(Worker, "run", fail)
+
+    assert process.main() == 4
+    assert sink.drops == 1
 
 
 def test_signal_stops_the_run(environment: pytest.MonkeyPatch) -> None:
@@ -143,8 +188,7 @@ def test_metrics_have_the_full_name(environment: pytest.MonkeyPatch, tmp_path: P
 def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
     """A run whose shards are all over is not carried again."""
     over = {number: StoredShard(Position(9, is_over=True, records=7)) for number in range(4)}
-    environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
-    environment.setattr(process, "read_shards", lambda *_: over)
+    _hold(environment, hold((), stored=over))
     runs: list[object] = []
     environment.setattr(Worker, "run", lambda *given: runs.append(given))
 
@@ -158,9 +202,8 @@ def test_paused_run_is_continued(environment: pytest.MonkeyPatch) -> None:
     source.take_due(1_764_000_001.0, 10**9)
     snapshot = capture_shard(source.shards[1], source.first)
     stored = {0: StoredShard(Position(9, is_over=True)), 1: StoredShard(Position(500), snapshot)}
-    environment.setenv(PREFIX + "RUN_ID", str(RUN_ID))
     environment.setenv(PREFIX + "SHARDS", "0,1")
-    environment.setattr(process, "read_shards", lambda *_: stored)
+    _hold(environment, hold((1,), stored=stored))
     environment.setattr(Worker, "resume", lambda *_: None)
     carried = []
     environment.setattr(Worker, "run", lambda worker, _: carried.append(worker._simulator.shards))

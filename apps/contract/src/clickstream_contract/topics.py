@@ -43,8 +43,10 @@ LEDGER = Topic(
 )
 SHARDS = Topic(
     "clickstream.shards.v1",
-    "Where each shard stands, so that another worker can go on; key is run, shard and part.",
-    partitions=1,
+    "Which worker holds each shard, and where it is; key is run, shard, holder and part.",
+    # Who holds a shard is decided in partition 0, which each worker follows; the other one holds
+    # the large records.
+    partitions=2,
     # Small segments, cleaned early: whoever starts reads the whole topic.
     settings={
         "cleanup.policy": "compact",

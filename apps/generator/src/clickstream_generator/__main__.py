@@ -19,18 +19,17 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
 
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import BrokerRefused, GeneratorError
+from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken
 from clickstream_generator.settings import Settings, settings_from
+from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.kafka_sink import KafkaSink
-from clickstream_generator.shell.shard_log import read_shards
+from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Clock, Worker
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from clickstream_generator.shell.shard_log import StoredShard
+    from clickstream_generator.shell.claiming import Hold
 
 __all__ = ["main"]
 
@@ -50,6 +49,9 @@ def main() -> int:
     except BrokerRefused as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
+    except ShardTaken as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 4
     except (GeneratorError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -71,21 +73,20 @@ def _run(settings: Settings) -> None:
             ",".join(map(str, numbers)),
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
-    with Telemetry(settings.metrics_host, settings.metrics_port) as telemetry:
+    sink = KafkaSink(settings, EVENTS.name)
+    with (
+        Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
+        ShardReader(settings) as reader,
+    ):
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
-        stored = (
-            read_shards(settings, run_id, numbers, file.simulation.spec.shards)
-            if settings.run_id
-            else {}
-        )
-        going = tuple(n for n in numbers if n not in stored or not stored[n].position.is_over)
-        if going:
-            _carry(settings, file, run_id, going, stored, clock, telemetry, stop)
+        hold = claim_shards(reader, sink, run_id, numbers, file.simulation.spec.shards)
+        if hold.epochs:
+            _carry(settings, file, hold, sink, clock, telemetry, stop)
         else:
             _LOG.info("run %s is over already", run_id)
             telemetry.shards_over.set(len(numbers))
-            telemetry.delivered.set(sum(row.position.records for row in stored.values()))
+            telemetry.delivered.set(sum(row.position.records for row in hold.stored.values()))
         if settings.on_end == "wait":
             telemetry.is_ready = True
             stop.wait()
@@ -94,28 +95,33 @@ def _run(settings: Settings) -> None:
 def _carry(
     settings: Settings,
     file: SimulationFile,
-    run_id: UUID,
-    numbers: tuple[int, ...],
-    stored: dict[int, StoredShard],
+    hold: Hold,
+    sink: KafkaSink,
     clock: Clock,
     telemetry: Telemetry,
     stop: Event,
 ) -> None:
     """Carry the shards that are not over yet to their end, or until told to stop."""
     snapshots = {
-        number: found.snapshot for number, found in stored.items() if found.snapshot is not None
+        number: found.snapshot
+        for number, found in hold.stored.items()
+        if found.snapshot is not None
     }
     first = next((row.first for row in snapshots.values()), file.simulation)
-    simulator = Simulator(first, numbers, run_id)
-    simulator.begin(settings.start_time or clock.now(), snapshots)
-    sink = KafkaSink(settings, EVENTS.name)
-    worker = Worker(run_id, simulator, sink, telemetry, clock, file, settings)
-    worker.resume(stored)
-    # What is there now stays: looking through it again and again would hold up events.
-    gc.collect()
-    gc.freeze()
+    with hold.kept_alive(sink):
+        simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
+        simulator.begin(settings.start_time or clock.now(), snapshots)
+        worker = Worker(hold, simulator, sink, telemetry, clock, file, settings)
+        worker.resume()
+        # What is there now stays: looking through it again and again would hold up events.
+        gc.collect()
+        gc.freeze()
     if not stop.is_set() or settings.on_stop == "end":
-        worker.run(stop)
+        try:
+            worker.run(stop)
+        except ShardTaken:
+            sink.drop()
+            raise
 
 
 if __name__ == "__main__":

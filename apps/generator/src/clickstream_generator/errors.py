@@ -2,7 +2,7 @@
 
 ``GeneratorError`` is the root; ``BrokerRefused`` says what Kafka would not take,
 ``DrainTimeout`` that not all was acknowledged before the end, ``SnapshotUnusable`` why a shard
-cannot go on.
+cannot go on, ``ShardTaken`` that another worker holds a shard now.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ __all__ = [
     "BrokerRefused",
     "DrainTimeout",
     "GeneratorError",
+    "ShardTaken",
     "SnapshotUnusable",
 ]
 
@@ -64,4 +65,21 @@ class SnapshotUnusable(GeneratorError):
         super().__init__(
             f"the stored state of a shard cannot be taken up: {reason}; run the version that "
             "wrote it, or start a new run"
+        )
+
+
+class ShardTaken(GeneratorError):
+    """Another worker has taken a shard over, so this one must not make its events any more.
+
+    Attributes:
+        shard: The first shard that was found taken.
+        holder: The random name of the worker that holds it now.
+    """
+
+    def __init__(self, shard: int, holder: str) -> None:
+        """Keep the fields and build the text."""
+        self.shard, self.holder = shard, holder
+        super().__init__(
+            f"another worker ({holder}) has taken over shard {shard} while this one was silent, so "
+            "this one stops: nothing is lost; start it again to let it wait for its shards"
         )

@@ -25,6 +25,12 @@ COMPLETED = "Completed"
 SUSPENDED = "Suspended"
 _EXIT_SETTINGS = 2
 _EXIT_BROKER = 3
+_REASONS = {
+    _EXIT_SETTINGS: "WorkerMisconfigured",
+    _EXIT_BROKER: "BrokerUnreachable",
+    4: "ShardsTaken",
+}
+"""By the exit code of a worker."""
 _KILLED = (137, 143)
 _MESSAGE_LENGTH = 1_024
 
@@ -130,18 +136,12 @@ def _finding(
             if pod.exit_code in {_EXIT_SETTINGS, _EXIT_BROKER} and files:
                 # The worker names a path; whoever wrote the simulation named a secret.
                 message = f"{message} ({files}; see spec.kafka)"
-            return Finding(_reason_of_exit(pod.exit_code), message)
+            return Finding(_REASONS.get(pod.exit_code, "WorkerCrashed"), message)
     if is_silent:
         return Finding(
             "BrokerUnreachable", "the broker acknowledges nothing; what is due waits in the workers"
         )
     return _figures(observed.figures(), settings)
-
-
-def _reason_of_exit(code: int) -> str:
-    if code == _EXIT_SETTINGS:
-        return "WorkerMisconfigured"
-    return "BrokerUnreachable" if code == _EXIT_BROKER else "WorkerCrashed"
 
 
 def _refused_pods(children: Sequence[Mapping[str, Any]]) -> Finding | None:

@@ -207,3 +207,19 @@ def test_few_users_fill_every_group() -> None:
         rows = shard.take(200).rows
         assert set(rows["user"].tolist()) == {0}
         assert set(rows["persona"].tolist()) == set(shard.population.persona.tolist())
+
+
+def test_decided_end_outlasts_revisions() -> None:
+    """No revision makes a shard longer than its holder decided."""
+    source = simulator("{eventsPerSecond: 400}", users=64)
+    moment = START_SECONDS + 2
+    source.revise(Revision(moment, moment, simulation("{eventsPerSecond: 800}", users=64)))
+    source.take_due(START_SECONDS + 1, 10**9)
+    for shard in source.shards.values():
+        shard.end_at(300)
+
+    while len(source.take_due(START_SECONDS + 60, 10**9)):
+        pass
+
+    assert {shard.made for shard in source.shards.values()} == {300}
+    assert source.is_over()

@@ -715,3 +715,17 @@ def test_shedding_counts_own_shards() -> None:
     assert START_SECONDS + 1 <= revision.until_seconds <= START_SECONDS + 1.02
     assert revision.simulation.spec == source.first.spec
     assert source.shed_events == pytest.approx(400, abs=3)
+
+
+def test_granted_events_are_never_shed() -> None:
+    """What an earlier holder may have made is made again, however late; the rest is left out."""
+    source = simulator("{eventsPerSecond: 400}", users=64)
+    source.take_due(START_SECONDS + 5, 10**9)
+
+    source.revise(source.shedding(START_SECONDS + 15, not_before=START_SECONDS + 9))
+    rows = np.concatenate([source.take_due(START_SECONDS + 20, 10**9).rows for _ in range(2)])
+
+    times = rows["event_time_ms"] / 1_000 - START_SECONDS
+    assert np.count_nonzero(times < 9) == pytest.approx(4 * 400, abs=4)
+    assert np.count_nonzero((times > 9) & (times < 15)) <= len(source.shards)
+    assert source.shed_events == pytest.approx(6 * 400, abs=2)

@@ -232,7 +232,7 @@ def test_other_format_is_refused() -> None:
     snapshot = _snapshot()
     snapshot.header["format"] = 99
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 2"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 3"):
         load_snapshot(dump_snapshot(snapshot))
 
 

@@ -35,6 +35,8 @@ class _Producer:
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.published: list[tuple[str, bytes, bytes | None]] = []
+        self.partitions: list[int] = []
+        self.purges = 0
         self.reports: list[Callable[[KafkaError | None, object], None]] = []
 
     def __len__(self) -> int:
@@ -59,11 +61,18 @@ class _Producer:
         *,
         value: bytes | None,
         key: bytes,
-        on_delivery: Callable[[KafkaError | None, object], None],
+        partition: int,
+        on_delivery: Callable[[KafkaError | None, object], None] | None = None,
     ) -> None:
         """Take one."""
         self.published.append((topic, key, value))
-        self.reports.append(on_delivery)
+        self.partitions.append(partition)
+        if on_delivery is not None:
+            self.reports.append(on_delivery)
+
+    def purge(self) -> None:
+        """Drop all."""
+        self.purges += 1
 
     def poll(self, _seconds: float) -> int:
         """Report nothing by itself."""
@@ -168,6 +177,31 @@ def test_batches_complete_in_order(sink: KafkaSink, producer: _Producer) -> None
 
     assert sink.poll(0) == [first, second, empty]
     assert producer.published == [("ledger", b"k", b"v")]
+
+
+def test_state_goes_to_the_partition_named(sink: KafkaSink, producer: _Producer) -> None:
+    """Other records take the partition that is asked for, or the one of their key."""
+    sink.publish("ledger", [(b"k", b"v")], Batch())
+    sink.publish("shards", [(b"k", b"v"), (b"l", None)], Batch(), 1)
+
+    assert producer.partitions == [-1, 1, 1]
+
+
+def test_mention_is_not_waited_for(sink: KafkaSink, producer: _Producer) -> None:
+    """What is only mentioned asks for no report, and keeps no batch waiting."""
+    sink.mention("shards", [(b"k", b"v")], 0)
+
+    assert producer.published == [("shards", b"k", b"v")]
+    assert producer.partitions == [0]
+    assert producer.reports == []
+    assert sink.is_idle()
+
+
+def test_dropped_queue_is_purged(sink: KafkaSink, producer: _Producer) -> None:
+    """A worker that lost its shards has the client forget what it has not sent."""
+    sink.drop()
+
+    assert producer.purges == 1
 
 
 def test_refused_record_ends_the_run(sink: KafkaSink, producer: _Producer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +12,12 @@ from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.snapshot import load_snapshot
 from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.shell.shard_keeper import ShardKeeper
-from clickstream_generator.shell.shard_log import Position
+from clickstream_generator.shell.shard_log import Position, StoredShard
+from holds import MemoryLog, hold
 from simulations import RUN_ID, START_SECONDS, simulation, simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from clickstream_generator.shell.kafka_sink import Batch
 
@@ -30,11 +30,14 @@ class _Broker:
 
     def __init__(self) -> None:
         self.published: list[tuple[list[Row], Batch]] = []
+        self.log = MemoryLog()
 
-    def publish(self, topic: str, rows: list[Row], batch: Batch) -> None:
-        """Take the records."""
+    def publish(self, topic: str, rows: list[Row], batch: Batch, partition: int = -1) -> None:
+        """Take the records; the log has them at once."""
         assert topic == SHARDS.name
         self.published.append((rows, batch))
+        for row in rows:
+            self.log.add(row, partition)
 
     def acknowledge(self) -> list[Row]:
         """Acknowledge everything, and return its records."""
@@ -48,12 +51,13 @@ class _Broker:
 class _Kept:
     """A keeper of four shards, and what it works with."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Mapping[int, StoredShard] | None = None) -> None:
         self.source = simulator("{eventsPerSecond: 400}", users=400)
         self.broker = _Broker()
         self.accounts = {number: Account(number, 4) for number in NUMBERS}
+        self.hold = hold(NUMBERS, self.broker.log, stored)
         self.keeper = ShardKeeper(
-            RUN_ID,
+            self.hold,
             self.source,
             self.accounts,
             FaultPlanter(42, list(NUMBERS)),
@@ -116,7 +120,7 @@ def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
     rows = dict(kept.packed())
 
     assert len(rows) == 4
-    value = rows[f"{RUN_ID}/2/1/0".encode()]
+    value = rows[f"{RUN_ID}/2/1/snapshot/1/0".encode()]
     assert value is not None
     snapshot = load_snapshot(value[12:])
     assert snapshot.shard_seq == 100
@@ -135,23 +139,25 @@ def test_next_snapshot_takes_other_slot(kept: _Kept) -> None:
         keys.append({key for key, _ in kept.packed()})
         kept.broker.acknowledge()
 
-    assert f"{RUN_ID}/0/0/0".encode() in keys[0]
-    assert f"{RUN_ID}/0/1/0".encode() in keys[1]
-    assert f"{RUN_ID}/1/1/0".encode() in keys[0]
+    assert f"{RUN_ID}/0/1/snapshot/0/0".encode() in keys[0]
+    assert f"{RUN_ID}/0/1/snapshot/1/0".encode() in keys[1]
+    assert f"{RUN_ID}/1/1/snapshot/1/0".encode() in keys[0]
 
 
-def test_only_moved_shards_are_told(kept: _Kept) -> None:
-    """A position is published when the shard has moved since, once a second at most."""
-    kept.keeper.be_heard(START_SECONDS)
-    assert set(kept.positions()) == set(NUMBERS)
+def test_heartbeat_grants_events_ahead(kept: _Kept) -> None:
+    """Each second every shard's position is published, with how far events may be made."""
+    kept.keeper.heartbeat(START_SECONDS)
+    assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, 1, START_SECONDS + 5))
+    assert kept.hold.lease.granted_until == 0.0
+    kept.hold.look()
+    assert kept.hold.lease.granted_until == START_SECONDS + 5
+
+    kept.keeper.heartbeat(START_SECONDS + 0.999)
+    assert kept.positions() == {}
     kept.accounts[1].shard_seq = 9
+    kept.keeper.heartbeat(START_SECONDS + 1)
 
-    kept.keeper.be_heard(START_SECONDS + 0.999)
-    assert kept.positions() == {}
-    kept.keeper.be_heard(START_SECONDS + 1)
-    assert kept.positions() == {1: Position(9)}
-    kept.keeper.be_heard(START_SECONDS + 5)
-    assert kept.positions() == {}
+    assert kept.positions()[1] == Position(9, 2, START_SECONDS + 6)
 
 
 def _announced(kept: _Kept) -> Revision | None:
@@ -159,13 +165,14 @@ def _announced(kept: _Kept) -> Revision | None:
 
 
 def test_revision_follows_its_announcement(kept: _Kept) -> None:
-    """A revision takes over once the broker has acknowledged that all shards know of it."""
+    """A revision takes over once its announcement has been read back, and not before."""
     revision = Revision(START_SECONDS + 5, START_SECONDS + 5, simulation("{eventsPerSecond: 7}"))
-    kept.keeper.announce(revision)
+    kept.keeper.announce(revision, START_SECONDS)
 
+    assert [row.revisions for row in kept.positions().values()] == [(revision,)] * len(NUMBERS)
     assert _announced(kept) == revision
     assert not kept.source.has_revisions_ahead()
-    assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, revisions=(revision,)))
+    kept.hold.look()
     assert _announced(kept) is None
     assert all(shard.ahead[0][0] == revision for shard in kept.source.shards.values())
 
@@ -180,19 +187,51 @@ def test_kept_revision_is_dropped(kept: _Kept) -> None:
     kept.packed()
     kept.broker.acknowledge()
 
-    kept.keeper.publish_positions(is_left=True)
+    kept.keeper.heartbeat(START_SECONDS)
 
     assert kept.positions()[0].revisions == (late,)
 
 
-def test_leaving_tells_all_shards(kept: _Kept) -> None:
-    """Whoever leaves says so for every shard, moved or not."""
-    kept.keeper.be_heard(START_SECONDS)
-    kept.broker.acknowledge()
+def test_release_is_the_last_heartbeat(kept: _Kept) -> None:
+    """A release grants nothing ahead, and no heartbeat takes it back."""
+    kept.keeper.release(START_SECONDS)
 
-    kept.keeper.leave()
+    released = Position(0, 1, START_SECONDS, is_released=True)
+    assert kept.positions() == dict.fromkeys(NUMBERS, released)
+    kept.keeper.heartbeat(START_SECONDS + 99)
+    assert kept.positions() == {}
 
-    assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, is_left=True))
+
+def test_end_is_decided_in_the_log(kept: _Kept) -> None:
+    """The position says after which event each shard ends; the decision is waited for."""
+    kept.source.take_due(START_SECONDS + 1, 10**9)
+    kept.source.stop()
+
+    kept.keeper.decide_end(START_SECONDS + 1)
+
+    assert {row.ends_at for row in kept.positions().values()} == {100}
+    assert kept.hold.lease.is_waiting
+    kept.hold.look()
+    assert not kept.hold.lease.is_waiting
+
+
+def test_earlier_holders_records_are_removed() -> None:
+    """They are removed once a snapshot and a position of this holder's own replace them."""
+    key = f"{RUN_ID}/2/0/position".encode()
+    kept = _Kept({2: StoredShard(keys={key: 0})})
+    removed: list[Row] = []
+
+    for second in range(2):
+        kept.keeper.keep_all()
+        kept.broker.acknowledge()
+        kept.packed()
+        kept.broker.acknowledge()
+        removed += [row for row in kept.broker.acknowledge() if row[1] is None]
+        assert removed == ([] if second == 0 else [(key, None)])
+        kept.keeper.heartbeat(START_SECONDS + second)
+        kept.hold.look()
+
+    kept.keeper._packer.shutdown()
 
 
 def test_end_lets_go_of_state(kept: _Kept) -> None:
@@ -206,11 +245,10 @@ def test_end_lets_go_of_state(kept: _Kept) -> None:
     kept.keeper.close()
 
     rows = kept.broker.acknowledge()
-    told = {key: value for key, value in rows if value is not None}
-    assert json.loads(told[f"{RUN_ID}/3/position".encode()]) == {
-        "shard_seq": 8, "is_over": True, "revisions": [], "records": 9, "is_left": False,
-    }  # fmt: skip
-    assert len(told) == 4
+    kept_rows = {key: value for key, value in rows if value is not None}
+    last = kept_rows[f"{RUN_ID}/3/1/position".encode()]
+    assert Position.from_value(last or b"") == Position(8, is_over=True, records=9)
+    assert len(kept_rows) == 4
     assert {key for key, value in rows if value is None} == {
-        f"{RUN_ID}/{number}/{slot}/0".encode() for number in NUMBERS for slot in (0, 1)
+        f"{RUN_ID}/{number}/1/snapshot/{slot}/0".encode() for number in NUMBERS for slot in (0, 1)
     }

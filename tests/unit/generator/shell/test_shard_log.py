@@ -1,129 +1,58 @@
-"""The shards' topic: records of positions and snapshots, and what is read of them."""
+"""What the records of a shard come to, in any order and from any holder."""
 
 from __future__ import annotations
 
-import json
 import struct
-from collections import deque
-from pathlib import Path
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
-from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
-from clickstream_generator.core.snapshot import Snapshot, dump_snapshot
-from clickstream_generator.errors import BrokerRefused, SnapshotUnusable
-from clickstream_generator.settings import Settings
-from clickstream_generator.shell import shard_log
+from clickstream_generator.core.lease import Claim, Grant
+from clickstream_generator.core.snapshot import Snapshot, capture_shard, dump_snapshot
+from clickstream_generator.errors import SnapshotUnusable
 from clickstream_generator.shell.shard_log import (
+    LEASE_PARTITION,
     PART_BYTES,
     Position,
-    StoredShard,
-    forgotten_records,
-    position_seconds,
-    read_shards,
-    snapshot_records,
+    Record,
+    ShardRecords,
+    alive_row,
+    claim_row,
+    forgotten_rows,
+    heartbeat_seconds,
+    snapshot_rows,
 )
-from confluent_kafka import KafkaError, KafkaException
-from simulations import RUN_ID, simulation
-
-SETTINGS = Settings(Path(__file__), "127.0.0.1:9")
-Row = tuple[bytes, bytes | None]
+from simulations import RUN_ID, START_SECONDS, simulation, simulator
 
 
-def _snapshot(made: int) -> bytes:
-    return dump_snapshot(Snapshot({"format": 2, "made": made}, {}))
+def _records() -> ShardRecords:
+    return ShardRecords(RUN_ID, (0, 1))
 
 
-class _Message:
-    """A record, or the end of the partition."""
-
-    def __init__(self, row: Row | None, code: int | None = None) -> None:
-        self._row, self._code = row, code
-
-    def error(self) -> KafkaError | None:
-        """Return the error, if it is one."""
-        return None if self._code is None else KafkaError(self._code)
-
-    def partition(self) -> int:
-        """Return the only one."""
-        return 0
-
-    def key(self) -> bytes | None:
-        """Return the record's key."""
-        return self._row[0] if self._row else None
-
-    def value(self) -> bytes | None:
-        """Return the record's value."""
-        return self._row[1] if self._row else None
+def _claim(records: ShardRecords, epoch: int, shard: int = 0) -> Claim:
+    claim = Claim(shard, epoch, f"holder-{epoch}")
+    records.take(Record(LEASE_PARTITION, *claim_row(RUN_ID, claim)))
+    return claim
 
 
-class _Consumer:
-    """A consumer of a topic that the test has filled."""
-
-    def __init__(self, messages: list[_Message | None], error: KafkaError | None = None) -> None:
-        self._messages = deque(messages)
-        self._error = error
-        self.is_closed = False
-
-    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
-        """Tell that the topic has one partition."""
-        assert topic == SHARDS.name
-        assert timeout > 0
-        known = SimpleNamespace(error=self._error, partitions={0: None})
-        return SimpleNamespace(topics={topic: known})
-
-    def assign(self, _partitions: object) -> None:
-        """Begin to read."""
-
-    def poll(self, _seconds: float) -> _Message | None:
-        """Return the next message."""
-        return self._messages.popleft() if self._messages else None
-
-    def close(self) -> None:
-        """End."""
-        self.is_closed = True
+def _position(records: ShardRecords, epoch: int, position: Position, shard: int = 0) -> None:
+    records.take(Record(LEASE_PARTITION, *position.to_row(RUN_ID, shard, epoch)))
 
 
-END = _Message(None, KafkaError._PARTITION_EOF)
-
-
-def _read(
-    monkeypatch: pytest.MonkeyPatch,
-    rows: list[Row],
-    *,
-    numbers: tuple[int, ...] = (0, 1),
-    after: tuple[_Message | None, ...] = (),
-    error: KafkaError | None = None,
-) -> dict[int, StoredShard]:
-    messages = [*map(_Message, rows), END, *after]
-    consumer = _Consumer(messages, error)
-    monkeypatch.setattr(shard_log, "Consumer", lambda _: consumer)
-    monkeypatch.setattr(shard_log, "position_seconds", lambda _: 0.02)
-    try:
-        return read_shards(SETTINGS, RUN_ID, numbers, 4)
-    finally:
-        assert consumer.is_closed
+def _revision(after_seconds: float) -> Revision:
+    moment = START_SECONDS + after_seconds
+    return Revision(moment, moment, simulation())
 
 
 def test_position_survives_as_record() -> None:
     """A position is read back as it was written, revisions with their specification."""
-    revision = Revision(1.5, 2.5, simulation("{eventsPerSecond: 7}"))
-    written = Position(17, is_over=True, revisions=(revision,), records=9, is_left=True)
+    written = Position(17, 4, START_SECONDS, revisions=(_revision(5),), ends_at=18)
 
-    key, value = written.to_row(RUN_ID, 3)
+    key, value = written.to_row(RUN_ID, 3, 2)
 
-    assert key == f"{RUN_ID}/3/position".encode()
+    assert key == f"{RUN_ID}/3/2/position".encode()
     assert value is not None
     assert Position.from_value(value) == written
-    assert json.loads(value)["shard_seq"] == 17
-
-
-def test_old_position_is_read() -> None:
-    """A position of a version that knew neither records nor leaving is read."""
-    value = b'{"shard_seq": 5, "is_over": false, "revisions": []}'
-
-    assert Position.from_value(value) == Position(5)
 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 1), (1_000_000, 1), (1_000_001, 2)])
@@ -131,10 +60,11 @@ def test_snapshot_is_cut_into_parts(size: int, parts: int) -> None:
     """A part has at most a million bytes, after its generation, number and count."""
     content = bytes(range(256)) * (size // 256 + 1)
 
-    rows = snapshot_records(RUN_ID, 2, 5, content[:size])
+    rows = snapshot_rows(RUN_ID, 2, 9, 5, content[:size])
 
     assert PART_BYTES == 1_000_000
-    assert [key for key, _ in rows] == [f"{RUN_ID}/2/1/{n}".encode() for n in range(parts)]
+    prefix = f"{RUN_ID}/2/9/snapshot/1"
+    assert [key for key, _ in rows] == [f"{prefix}/{n}".encode() for n in range(parts)]
     assert [struct.unpack_from(">QHH", value or b"") for _, value in rows] == [
         (5, number, parts) for number in range(parts)
     ]
@@ -144,7 +74,7 @@ def test_snapshot_is_cut_into_parts(size: int, parts: int) -> None:
 def test_generations_take_two_slots() -> None:
     """Two generations never share a key, so one is whole while the other is written."""
     keys = [
-        {key for key, _ in snapshot_records(RUN_ID, 0, generation, bytes(2_500_000))}
+        {key for key, _ in snapshot_rows(RUN_ID, 0, 1, generation, bytes(2_500_000))}
         for generation in (1, 2, 3)
     ]
 
@@ -154,160 +84,180 @@ def test_generations_take_two_slots() -> None:
 
 
 def test_every_part_is_forgotten() -> None:
-    """Forgetting a shard deletes the parts of both slots."""
-    rows = forgotten_records(RUN_ID, 0, 3)
+    """Forgetting a shard's snapshots deletes the parts of both slots."""
+    rows = forgotten_rows(RUN_ID, 0, 1, 3)
 
-    kept = [snapshot_records(RUN_ID, 0, generation, bytes(2_500_000)) for generation in (1, 2)]
+    kept = [snapshot_rows(RUN_ID, 0, 1, generation, bytes(2_500_000)) for generation in (1, 2)]
     assert {key for key, _ in rows} == {key for part in kept for key, _ in part}
     assert {value for _, value in rows} == {None}
     assert len(rows) == 6
-    assert forgotten_records(RUN_ID, 0, 0) == []
+    assert forgotten_rows(RUN_ID, 0, 1, 0) == []
 
 
 @pytest.mark.parametrize(("shards", "seconds"), [(1, 1.0), (100, 1.0), (101, 1.01), (1_000, 10.0)])
 def test_many_shards_are_heard_less(shards: int, seconds: float) -> None:
-    """A process publishes its positions each second, with more than a hundred shards less often."""
-    assert position_seconds(shards) == seconds
+    """A worker publishes positions each second, with more than a hundred shards less often."""
+    assert heartbeat_seconds(shards) == seconds
 
 
-def test_newest_whole_snapshot_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the snapshots the newest that has all its parts is taken, with the last position."""
-    big = snapshot_records(RUN_ID, 0, 3, bytes(1_500_000))
-    rows = [
-        Position(1).to_row(RUN_ID, 0),
-        *snapshot_records(RUN_ID, 0, 1, _snapshot(1)),
-        *snapshot_records(RUN_ID, 0, 2, _snapshot(20)),
-        big[0],
-        Position(30, is_left=True).to_row(RUN_ID, 0),
-    ]
+def test_decisions_are_the_last_holders() -> None:
+    """A stale position loses its revisions and its end; what it had acknowledged is true."""
+    records = _records()
+    kept = (_revision(1), _revision(2))
+    _position(records, 2, Position(50, 3, START_SECONDS + 5, revisions=kept))
 
-    found = _read(monkeypatch, rows)
+    stale = Position(70, 9, START_SECONDS + 9, revisions=(_revision(3),), ends_at=70)
+    _position(records, 1, stale)
 
-    assert set(found) == {0}
-    assert found[0].position == Position(30, is_left=True)
-    assert found[0].generation == 2
-    assert found[0].snapshot is not None
-    assert found[0].snapshot.shard_seq == 20
+    found = records.found()[0].position
+    assert (found.revisions, found.ends_at) == (kept, None)
+    assert (found.shard_seq, found.granted_until) == (70, START_SECONDS + 9)
 
 
-def test_other_records_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records of other runs and shards, and those without key or value, do not count."""
-    other = RUN_ID.__class__(int=8)
-    rows: list[Row] = [
-        Position(1).to_row(other, 0),
-        Position(2).to_row(RUN_ID, 7),
-        (f"{RUN_ID}/x/position".encode(), b"{}"),
-        (f"{RUN_ID}/0/0/0".encode(), None),
-        (b"\xff", b"?"),
-    ]
+def test_end_outlasts_later_positions() -> None:
+    """A shard that is over stays over."""
+    records = _records()
+    _position(records, 1, Position(9, is_over=True, records=10))
+    _position(records, 2, Position(3))
 
-    assert _read(monkeypatch, rows) == {}
-
-
-def test_finished_shard_has_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard that is over is not taken up again, whatever is left of its snapshots."""
-    rows = [
-        *snapshot_records(RUN_ID, 0, 1, _snapshot(1)),
-        Position(9, is_over=True).to_row(RUN_ID, 0),
-    ]
-
-    found = _read(monkeypatch, rows)
-
-    assert found[0].snapshot is None
-    assert found[0].position.is_over
-
-
-def test_snapshot_needs_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shard with a snapshot and no position is at the beginning."""
-    found = _read(monkeypatch, snapshot_records(RUN_ID, 1, 1, _snapshot(4)))
-
-    assert found[1].position == Position(0)
-    assert found[1].generation == 1
-
-
-def test_carried_shard_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another process is heard its shards are not taken; what it says last counts."""
-    rows = [Position(1).to_row(RUN_ID, 0)]
-    later = tuple(
-        _Message(Position(seq, is_left=seq == 4).to_row(RUN_ID, 0)) for seq in (2, 3, 4, 5)
-    )
-
-    found = _read(monkeypatch, rows, after=(later[0], None, END, *later[1:]))
-
-    assert found[0].position == Position(4, is_left=True)
-
-
-def test_silent_process_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that says no more is gone, and its shards can be taken."""
-    found = _read(monkeypatch, [Position(1).to_row(RUN_ID, 0)])
-
-    assert found[0].position == Position(1)
+    assert records.unfinished() == (1,)
+    assert records.found()[0].position.is_over
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("last", "is_free"),
     [
-        (f"{RUN_ID}/0/0/0".encode(), b"short"),
-        (f"{RUN_ID}/0/position".encode(), b"no json"),
-        (f"{RUN_ID}/0/position".encode(), b"{}"),
-        (f"{RUN_ID}/0/position".encode(), b"[]"),
+        (Position(1), False),
+        (Position(1, is_released=True), True),
+        (Position(1, is_over=True), True),
     ],
 )
-def test_strange_record_is_refused(monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
-    """A record that is not one of ours is named, never guessed at."""
-    with pytest.raises(SnapshotUnusable, match="a record of it is not one of ours"):
-        _read(monkeypatch, [row])
+def test_shards_are_free_once_released(last: Position, *, is_free: bool) -> None:
+    """A release of an earlier holder does not free a shard that was claimed since."""
+    records = _records()
+    assert records.are_free()
+
+    _claim(records, 1)
+    assert not records.are_free()
+    _position(records, 1, last)
+    assert records.are_free() is is_free
+
+    _claim(records, 2)
+    assert not records.are_free()
 
 
-def test_missing_topic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its topic no run can continue."""
-    error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
-
-    with pytest.raises(BrokerRefused, match=f"look at topic {SHARDS.name}") as caught:
-        _read(monkeypatch, [], error=error)
-
-    assert caught.value.code == "UNKNOWN_TOPIC_OR_PART"
-
-
-def test_silent_topic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A topic that is not read to its end in time is refused."""
-    consumer = _Consumer([])
-    monkeypatch.setattr(shard_log, "Consumer", lambda _: consumer)
-
-    with pytest.raises(BrokerRefused, match="the topic cannot be read"):
-        read_shards(SETTINGS, RUN_ID, (0,), 1)
-
-    assert consumer.is_closed
+def _snapshots(*seconds: int) -> list[Snapshot]:
+    """Return a shard's snapshots after some seconds of its run."""
+    source = simulator(users=64)
+    snapshots = []
+    for second in seconds:
+        source.take_due(START_SECONDS + second, 10**9)
+        snapshots.append(capture_shard(source.shards[0], source.first))
+    return snapshots
 
 
-def test_broken_connection_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of the broker is named, with the addresses to look at."""
-    consumer = _Consumer([_Message(None, KafkaError._TRANSPORT)])
-    monkeypatch.setattr(shard_log, "Consumer", lambda _: consumer)
-
-    with pytest.raises(BrokerRefused, match="look at CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"):
-        read_shards(SETTINGS, RUN_ID, (0,), 1)
+def _keep(records: ShardRecords, epoch: int, generation: int, content: bytes) -> None:
+    for row in snapshot_rows(RUN_ID, 0, epoch, generation, content):
+        records.take(Record(1, *row))
 
 
-def test_hopeless_error_names_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the client has noticed of the connection says more than that it broke."""
+def test_newest_whole_snapshot_counts() -> None:
+    """A newer snapshot of which a part is missing does not count."""
+    older, newer = _snapshots(1, 2)
+    records = _records()
+    _keep(records, 1, 1, dump_snapshot(older))
+    _keep(records, 1, 2, dump_snapshot(newer))
 
-    class Refused(_Consumer):
-        def __init__(self, options: dict[str, object]) -> None:
-            super().__init__([])
-            self._noticed = options["error_cb"]
+    records.take(Record(1, *snapshot_rows(RUN_ID, 0, 1, 3, bytes(1_500_000))[0]))
 
-        def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT, f"{topic} {timeout}"))
+    found = records.found()[0]
+    assert found.generation == 2
+    assert found.snapshot is not None
+    assert found.snapshot.shard_seq == newer.shard_seq > older.shard_seq
 
-        def poll(self, _seconds: float) -> _Message | None:
-            for code in (KafkaError._TRANSPORT, KafkaError._SSL):
-                self._noticed(KafkaError(code))  # type: ignore[operator]
-            return None
 
-    monkeypatch.setattr(shard_log, "Consumer", Refused)
+def test_stale_snapshots_replace_none() -> None:
+    """Of whole snapshots the last holder's newest counts, whatever arrives after it."""
+    first, second, third = _snapshots(1, 2, 3)
+    records = _records()
+    _keep(records, 1, 7, dump_snapshot(first))
+    _keep(records, 2, 8, dump_snapshot(second))
 
-    with pytest.raises(BrokerRefused, match="CLICKSTREAM_GENERATOR_CA_FILE") as caught:
-        read_shards(SETTINGS, RUN_ID, (0,), 1)
+    _keep(records, 1, 9, dump_snapshot(third))
 
-    assert caught.value.code == "_SSL"
+    found = records.found()[0]
+    assert found.snapshot is not None
+    assert found.snapshot.shard_seq == second.shard_seq
+    assert found.generation == 8
+
+
+def test_snapshot_needs_no_position() -> None:
+    """A shard with a snapshot and no position is at the beginning."""
+    records = _records()
+    _keep(records, 1, 1, dump_snapshot(*_snapshots(1)))
+
+    found = records.found()
+
+    assert set(found) == {0}
+    assert found[0].position == Position(0)
+    assert found[0].snapshot is not None
+
+
+def test_finished_shard_has_no_snapshot() -> None:
+    """A shard that is over is not resumed, whatever is left of its snapshots."""
+    records = _records()
+    _keep(records, 1, 1, dump_snapshot(*_snapshots(1)))
+
+    _position(records, 1, Position(9, is_over=True))
+
+    assert records.found()[0].snapshot is None
+
+
+def test_forgotten_keys_are_not_kept() -> None:
+    """A successor removes what its predecessors left, but never a claim."""
+    records = _records()
+    _claim(records, 1)
+    _position(records, 1, Position(4))
+    records.take(Record(LEASE_PARTITION, *alive_row(RUN_ID, 0, 1)))
+    for row in snapshot_rows(RUN_ID, 0, 1, 1, bytes(1_500_000)):
+        records.take(Record(1, *row))
+
+    for row in forgotten_rows(RUN_ID, 0, 1, 1):
+        records.take(Record(1, *row))
+
+    prefix = f"{RUN_ID}/0/1"
+    assert records._keys[0] == {
+        f"{prefix}/position".encode(): LEASE_PARTITION,
+        f"{prefix}/alive".encode(): LEASE_PARTITION,
+        f"{prefix}/snapshot/1/1".encode(): 1,
+    }
+
+
+def test_records_name_what_they_decide() -> None:
+    """Claims and grants are read as such; those of other runs and shards are left out."""
+    records = _records()
+    position = Position(4, 6, START_SECONDS)
+    key, value = position.to_row(RUN_ID, 1, 3)
+
+    assert records.take(Record(0, key, value)) == Grant(1, 3, 6, START_SECONDS)
+    assert _claim(records, 5, shard=1) == Claim(1, 5, "holder-5")
+    assert records.take(Record(0, *replace(position).to_row(RUN_ID, 2, 1))) == ""
+    assert records.take(Record(0, b"another key", b"")) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("position", b"{}"),  # as versions before epochs wrote it
+        ("0/0", b"x"),
+        ("1/position", b'"'),
+        ("1/position", b'{"revisions": [], "colour": 1}'),
+        ("1/snapshot/0/0", b"x"),
+        ("1/something", b"{}"),
+        ("one/position", b"{}"),
+    ],
+)
+def test_unreadable_record_is_named(key: str, value: bytes) -> None:
+    """What has one of the run's keys and cannot be understood is refused, never passed over."""
+    with pytest.raises(SnapshotUnusable, match="cannot be taken up"):
+        _records().take(Record(0, f"{RUN_ID}/0/{key}".encode(), value))

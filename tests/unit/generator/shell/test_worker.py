@@ -15,15 +15,17 @@ from clickstream_contract.topics import LEDGER, SHARDS
 from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
+from clickstream_generator.core.lease import Claim
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, capture_shard
-from clickstream_generator.errors import DrainTimeout
+from clickstream_generator.errors import DrainTimeout, ShardTaken
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.kafka_sink import KafkaSink
-from clickstream_generator.shell.shard_log import Position, StoredShard
+from clickstream_generator.shell.shard_log import Position, StoredShard, claim_row
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Clock, Worker
+from holds import MemoryLog, hold
 from simulations import RUN_ID, START_SECONDS, simulation
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 NUMBERS = (0, 1, 2, 3)
 FLYING = 3
+_LOOK_SECONDS = 0.1
+"""How far the clock moves between two looks; a run may end one look late."""
 
 
 class _Broker(KafkaSink):
@@ -55,6 +59,7 @@ class _Broker(KafkaSink):
         self._room = room
         self._is_silent = is_silent
         self._flying: deque[Batch] = deque()
+        self.log = MemoryLog()
 
     def is_idle(self) -> bool:
         """Say whether all is acknowledged."""
@@ -78,10 +83,18 @@ class _Broker(KafkaSink):
         self.events += [json.loads(value or b"{}") for value, _ in records]
         self._flying.append(batch)
 
-    def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
+    def publish(
+        self,
+        topic: str,
+        rows: list[tuple[bytes, bytes | None]],
+        batch: Batch,
+        partition: int = -1,
+    ) -> None:
         """Take ledger and positions, and keep the last record of each."""
         self._flying.append(batch)
         for key, value in rows:
+            if topic == SHARDS.name:
+                self.log.add((key, value), partition)
             if topic == LEDGER.name:
                 row = json.loads(value or b"{}")
                 self.kinds.append(row["kind"])
@@ -89,6 +102,9 @@ class _Broker(KafkaSink):
                     self.minutes[f"{row['shard']} {row['minute']}"] = row
             elif topic == SHARDS.name and key.endswith(b"/position"):
                 self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
+
+    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
+        """Pass a sign of life over."""
 
     def poll(self, seconds: float) -> list[Batch]:
         """Acknowledge what is old; all of it to a caller who waits."""
@@ -113,7 +129,7 @@ class _Clock(Clock):
 
     def now(self) -> float:
         """Return Unix seconds, later each time."""
-        self.seconds += 0.1
+        self.seconds += _LOOK_SECONDS
         if self.seconds >= self._end_seconds:
             self._stop.set()
         return self.seconds
@@ -154,8 +170,9 @@ class _Run:
         self.source.begin(START_SECONDS)
         self.stop = Event()
         self.file = SimulationFile(self.path)
+        self.hold = hold(NUMBERS, self.broker.log)
         self.worker = Worker(
-            RUN_ID,
+            self.hold,
             self.source,
             self.broker,
             telemetry,
@@ -238,13 +255,13 @@ def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
 
     run.run()
 
-    assert 300 < len(run.broker.events) <= 500
+    assert 300 < len(run.broker.events) <= 50 * (10 + _LOOK_SECONDS)
     assert run.broker.kinds.count("shard_end") == 4
     assert _figure(telemetry, "target_events_per_second") == 50
     assert _figure(telemetry, "busy_seconds_total") != 0
 
 
-def test_paused_run_leaves_its_shards(tmp_path: Path, telemetry: Telemetry) -> None:
+def test_paused_run_releases_its_shards(tmp_path: Path, telemetry: Telemetry) -> None:
     """A run that is paused says up to where all is acknowledged, and ends no shard."""
     wanted = simulation("{eventsPerSecond: 50}", users=400)
     run = _Run(tmp_path, telemetry, wanted, None, 10, on_stop="pause")
@@ -252,7 +269,7 @@ def test_paused_run_leaves_its_shards(tmp_path: Path, telemetry: Telemetry) -> N
     run.run()
 
     assert "shard_end" not in run.broker.kinds
-    assert all(position.is_left for position in run.broker.positions.values())
+    assert all(position.is_released for position in run.broker.positions.values())
     for number, position in run.broker.positions.items():
         made = [row["shard_seq"] for row in run.broker.events if row["shard"] == number]
         assert position.shard_seq == max(made)
@@ -321,7 +338,7 @@ def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text
     assert _figure(telemetry, "spec_changes_total", outcome="refused") == 1
     assert _figure(telemetry, "spec_changes_total", outcome="accepted") is None
     assert run.file.simulation == first
-    assert len(run.broker.events) <= 500
+    assert len(run.broker.events) <= 50 * (10 + _LOOK_SECONDS)
 
 
 def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
@@ -382,13 +399,10 @@ def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry)
     run.write(changed)
     run.file.look(START_SECONDS)
     told = Position(0, revisions=(revision,))
+    run.hold.stored[0] = StoredShard(Position(0), _stored(run.source, 0, first))
+    run.hold.stored[1] = StoredShard(told, _stored(run.source, 1, first))
 
-    run.worker.resume(
-        {
-            0: StoredShard(Position(0), _stored(run.source, 0, first)),
-            1: StoredShard(told, _stored(run.source, 1, first)),
-        }
-    )
+    run.worker.resume()
     run.worker._look_for_change(START_SECONDS + 1)
 
     assert run.worker._keeper.announced is not None
@@ -399,13 +413,11 @@ def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemet
     """A shard that is taken up sends the event after the last one acknowledged, and counts all."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 200}\n", users=400)
     run = _Run(tmp_path, telemetry, wanted)
-    stored = {
-        0: StoredShard(Position(30), _stored(run.source, 0, wanted), generation=4),
-        1: StoredShard(Position(50, is_over=True, records=50)),
-    }
+    run.hold.stored[0] = StoredShard(Position(30), _stored(run.source, 0, wanted), generation=4)
+    run.hold.stored[1] = StoredShard(Position(50, is_over=True, records=50))
     run.source.shards[1].last_seq = 0
 
-    run.worker.resume(stored)
+    run.worker.resume()
     run.run()
 
     sent = [row["shard_seq"] for row in run.broker.events if row["shard"] == 0]
@@ -414,6 +426,61 @@ def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemet
     assert _figure(telemetry, "delivered_records") == 50 + 150
     figures = [row["events"] for key, row in run.broker.minutes.items() if key.startswith("0 ")]
     assert sum(figures) == 50
+
+
+def test_decided_end_is_kept(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A shard whose holder had decided its end gets no event beyond, and its last record."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    run = _Run(tmp_path, telemetry, wanted)
+    for number in NUMBERS:
+        snapshot = _stored(run.source, number, wanted)
+        run.hold.stored[number] = StoredShard(Position(30, ends_at=40), snapshot)
+
+    run.worker.resume()
+    run.run()
+
+    assert sorted((row["shard"], row["shard_seq"]) for row in run.broker.events) == [
+        (shard, seq) for shard in NUMBERS for seq in range(31, 41)
+    ]
+    assert run.broker.kinds.count("shard_end") == 4
+
+
+def test_taken_shard_ends_the_worker(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A worker that reads another's claim makes no event more, and closes no ledger."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
+    sent: list[int] = []
+
+    def claim() -> None:
+        if not sent and len(run.broker.events) > 100:
+            sent.append(len(run.broker.events))
+            run.broker.log.add(claim_row(RUN_ID, Claim(2, 2, "other")))
+
+    run.broker.log.on_poll = claim
+
+    with pytest.raises(ShardTaken, match="shard 2"):
+        run.run()
+
+    assert [len(run.broker.events)] == sent
+    assert "shard_end" not in run.broker.kinds
+
+
+def test_nothing_is_made_beyond_the_grant(tmp_path: Path, telemetry: Telemetry) -> None:
+    """While heartbeats are not read back, only what was granted is made."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 60)
+    run.worker._settings = replace(run.worker._settings, drain_seconds=5.0)
+
+    def lose_heartbeats() -> None:
+        if len(run.broker.events) > 100:
+            run.broker.log.records.clear()
+
+    run.broker.log.on_poll = lose_heartbeats
+
+    with pytest.raises(DrainTimeout):
+        run.run()
+
+    granted_seconds = run.hold.lease.granted_until - START_SECONDS
+    assert granted_seconds < 20
+    assert len(run.broker.events) <= 50 * granted_seconds + len(NUMBERS)
 
 
 def test_clock_follows_the_wall() -> None:

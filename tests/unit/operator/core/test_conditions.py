@@ -87,7 +87,8 @@ def test_only_staying_workers_count(other: Pod, expected: Verdict) -> None:
         ({"exit_code": 1, "exit_message": "no"}, "WorkerCrashed", "no"),
         ({"exit_code": 2, "exit_message": "no"}, "WorkerMisconfigured", "no"),
         ({"exit_code": 3, "exit_message": "no"}, "BrokerUnreachable", "no"),
-        ({"exit_code": 4}, "WorkerCrashed", "it says nothing"),
+        ({"exit_code": 4, "exit_message": "no"}, "ShardsTaken", "no"),
+        ({"exit_code": 6}, "WorkerCrashed", "it says nothing"),
         ({"exit_code": 138}, "WorkerCrashed", "it says nothing"),
     ],
 )
@@ -296,7 +297,7 @@ def test_reason_is_of_ready() -> None:
         "Running", "WorkersStarting", "Suspended", "Completed", "InvalidSpec", "NoBroker",
         "ImagePullFailed", "Unschedulable", "QuotaExceeded", "PodsRefused", "ChildRefused",
         "WorkerMisconfigured", "WorkerCrashed", "BrokerUnreachable", "BrokerSlow",
-        "ChangeRefused", "RateNotReached", "WorkersUnseen",
+        "ChangeRefused", "RateNotReached", "WorkersUnseen", "ShardsTaken",
     ],
 )  # fmt: skip
 def test_every_reason_is_documented(reason: str) -> None:

@@ -54,6 +54,7 @@ class Shard:
         made: Events made so far and handed out; the last one's ``shard_seq``.
         own_seconds: The simulation's own time, counted from the first event.
         last_seq: The number after which the shard ends, or ``None``.
+        ends_at: The same where the end was decided, whatever specifications say.
         ahead: Revisions to come, each with what it means, the next one first.
         waiting: Events made before and not handed out.
     """
@@ -68,6 +69,7 @@ class Shard:
     made: int = 0
     own_seconds: float = 0.0
     last_seq: int | None = None
+    ends_at: int | None = None
     ahead: list[tuple[Revision, Behaviour]] = field(default_factory=list)
     waiting: InitVar[Events | None] = None
     _made: Events = field(init=False)
@@ -113,6 +115,10 @@ class Shard:
         """Say whether the last event has been handed out."""
         return self.last_seq is not None and self.made >= self.last_seq
 
+    def end_at(self, shard_seq: int) -> None:
+        """End the shard after an event, whatever specifications say."""
+        self.ends_at = self.last_seq = shard_seq
+
     def take(self, count: int) -> Events:
         """Hand out the next ``count`` events, with their numbers and times."""
         waiting = len(self._made) - self._at
@@ -139,8 +145,8 @@ class Shard:
     def _find_end(self) -> None:
         """Work out after which event the shard ends, as ``stopAfter`` says."""
         stop_after = self.behaviour.spec.stop_after
-        if stop_after is None:
-            self.last_seq = None
+        if stop_after is None or self.ends_at is not None:
+            self.last_seq = self.ends_at
             return
         if stop_after.events is not None:
             total = float(stop_after.events)

@@ -174,12 +174,18 @@ class Simulator:
         """Say whether a shard has yet to take up a revision."""
         return any(shard.ahead for shard in self.shards.values())
 
-    def shedding(self, unix_seconds: float) -> Revision:
-        """Return the revision that leaves out what should have been sent before the moment."""
+    def shedding(self, unix_seconds: float, not_before: float = 0.0) -> Revision:
+        """Return the revision that leaves out what should have been sent before the moment.
+
+        Args:
+            unix_seconds: The moment.
+            not_before: Nothing that was due until then is left out, Unix seconds.
+        """
         shards = list(self.shards.values())
         foremost = max(shards, key=lambda shard: shard.made)
         index = foremost.index_of(np.array([foremost.made + 1]))
-        until = min(unix_seconds, float(foremost.schedule.times_of(index)[0]))
+        following = float(foremost.schedule.times_of(index)[0])
+        until = min(unix_seconds, max(following, not_before))
         simulation = self.first.model_copy(update={"spec": foremost.behaviour.spec})
         due = foremost.schedule.events_by(unix_seconds) - foremost.schedule.events_by(until)
         self.shed_events += round(due * len(shards) / self._total_shards)
@@ -188,7 +194,7 @@ class Simulator:
     def stop(self) -> None:
         """End the run with what has been handed out."""
         for shard in self.shards.values():
-            shard.last_seq = shard.made
+            shard.end_at(shard.made)
 
     def is_over(self) -> bool:
         """Say whether every shard has handed out its last event."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
 
+_BY_KEY = -1
+"""librdkafka's ``RD_KAFKA_PARTITION_UA``: the partition follows from the key."""
 _QUEUE_KIBIBYTES = 393_216
 _QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
 """Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
@@ -164,8 +166,14 @@ class KafkaSink:
             self._producer.poll(_CAUSE_SECONDS)
         return refusal(self.refusal or error)
 
-    def publish(self, topic: str, rows: list[tuple[bytes, bytes | None]], batch: Batch) -> None:
-        """Queue keys and values for another topic.
+    def publish(
+        self,
+        topic: str,
+        rows: list[tuple[bytes, bytes | None]],
+        batch: Batch,
+        partition: int = _BY_KEY,
+    ) -> None:
+        """Queue keys and values for another topic; its partition follows from the key if absent.
 
         Raises:
             BrokerRefused: The client will not take a record.
@@ -175,9 +183,20 @@ class KafkaSink:
         self._flying.append(batch)
         for key, value in rows:
             try:
-                self._producer.produce(topic, value=value, key=key, on_delivery=batch.reported)
+                self._producer.produce(
+                    topic, value=value, key=key, partition=partition, on_delivery=batch.reported
+                )
             except KafkaException as failure:
                 raise self._cause_of(failure.args[0]) from None
+
+    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
+        """Queue keys and values without waiting for their arrival; any thread may call this."""
+        for key, value in rows:
+            self._producer.produce(topic, value=value, key=key, partition=partition)
+
+    def drop(self) -> None:
+        """Drop every record that has not been handed to the broker."""
+        self._producer.purge()
 
     def poll(self, seconds: float) -> list[Batch]:
         """Serve the client for a while and return the batches that are now complete, in order.

@@ -1,13 +1,14 @@
 """Keeping each shard's state in Kafka, so that whoever carries it next goes on where it was.
 
 Owns the order in which state is kept: a snapshot is published once everything before it is
-acknowledged, and a revision takes over once its announcement is. Snapshots are packed beside the
-events' way: one takes a tenth of a second, for which no event is to wait. It does not know how
-events are sent nor when they are due.
+acknowledged; a revision takes over, and a shard ends, once this has been read back from the log.
+Snapshots are packed beside the events' way: one takes a tenth of a second, for which no event is
+to wait.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,22 +20,23 @@ from clickstream_generator.core.faults import held_arrays
 from clickstream_generator.core.snapshot import Snapshot, capture_shard, dump_snapshot
 from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_log import (
+    LEASE_PARTITION,
     Position,
-    forgotten_records,
-    position_seconds,
-    snapshot_records,
+    forgotten_rows,
+    heartbeat_seconds,
+    snapshot_rows,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from concurrent.futures import Future
-    from uuid import UUID
 
     from clickstream_generator.core.accounts import Account
     from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.faults import FaultPlanter
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.waiting import LateRecords
+    from clickstream_generator.shell.claiming import Hold
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["ShardKeeper"]
@@ -47,7 +49,7 @@ class ShardKeeper:
     """Keeps the state of the shards that a process carries.
 
     Args:
-        run_id: The run.
+        hold: On these shards, each with its epoch.
         simulator: What is kept; it has begun.
         accounts: By shard; snapshots hold them.
         planter: Its random streams are kept too.
@@ -57,12 +59,12 @@ class ShardKeeper:
 
     Attributes:
         snapshot_bytes: Size of each shard's last snapshot.
-        announced: The revision that not all know of yet: nothing it is about may be sent.
+        announced: The revision that has not been read back yet: no event it concerns may be made.
     """
 
     def __init__(
         self,
-        run_id: UUID,
+        hold: Hold,
         simulator: Simulator,
         accounts: Mapping[int, Account],
         planter: FaultPlanter,
@@ -72,7 +74,7 @@ class ShardKeeper:
     ) -> None:
         self.snapshot_bytes = dict.fromkeys(simulator.shards, 0)
         self.announced: Revision | None = None
-        self._run_id = run_id
+        self._hold = hold
         self._simulator = simulator
         self._accounts = accounts
         self._planter = planter
@@ -82,7 +84,9 @@ class ShardKeeper:
         self._generation = dict.fromkeys(simulator.shards, 0)
         self._parts = dict.fromkeys(simulator.shards, 0)
         self._revisions: dict[int, list[Revision]] = {number: [] for number in simulator.shards}
-        self._published_seq = dict.fromkeys(simulator.shards, -1)
+        self._former_keys = {
+            number: hold.stored[number].keys for number in simulator.shards if number in hold.stored
+        }
         self._turns = deque(simulator.shards)
         self._under_way: set[int] = set()
         self._next_capture = 0.0
@@ -110,11 +114,11 @@ class ShardKeeper:
         for number in self._simulator.shards:
             self._capture(number)
 
-    def be_heard(self, now: float) -> None:
-        """Say how far the shards have got, if it is time: whoever wants them waits for that."""
+    def heartbeat(self, now: float) -> None:
+        """Publish how far the shards are, if it is time: a successor waits for silence."""
         if now >= self._next_positions:
-            self.publish_positions()
-            self._next_positions = now + position_seconds(len(self._accounts))
+            self._publish_positions(now)
+            self._next_positions = now + heartbeat_seconds(len(self._accounts))
 
     def keep_in_turn(self, now: float) -> None:
         """Take the snapshot of the next shard, if it is time."""
@@ -130,46 +134,54 @@ class ShardKeeper:
             self.snapshot_bytes[number] / _STATE_BYTES_PER_SECOND,
         )
 
-    def announce(self, revision: Revision) -> None:
-        """Make a revision known; it takes over when the broker has acknowledged that."""
+    def announce(self, revision: Revision, now: float) -> None:
+        """Publish a revision; it takes over when it has been read back."""
         self.announced = revision
         for revisions in self._revisions.values():
             revisions.append(revision)
-        self.publish_positions(done=partial(self._take_over, revision))
+        self._publish_positions(now)
+        self._hold.lease.when_confirmed(partial(self._take_over, revision))
 
-    def leave(self) -> None:
-        """Say how far the shards have got, and that whoever wants them may have them."""
+    def release(self, now: float) -> None:
+        """Publish how far the shards are, and that another worker may take them."""
         self._packer.shutdown()
-        self.publish_positions(is_left=True)
+        self._publish_positions(now, is_released=True)
+        self._next_positions = math.inf
 
-    def publish_positions(
-        self, *, is_left: bool = False, done: Callable[[], None] | None = None
-    ) -> None:
-        """Say how far the shards have got; all of them if somebody waits for it."""
+    def decide_end(self, now: float) -> None:
+        """Publish after which event each shard ends; no successor makes another one."""
+        self._publish_positions(now)
+        self._hold.lease.when_confirmed(lambda: None)
+
+    def _publish_positions(self, now: float, *, is_released: bool = False) -> None:
         rows = []
-        for number, account in self._accounts.items():
-            if is_left or done is not None or account.shard_seq != self._published_seq[number]:
-                revisions = tuple(self._revisions[number])
-                position = Position(account.shard_seq, revisions=revisions, is_left=is_left)
-                rows.append(position.to_row(self._run_id, number))
-                self._published_seq[number] = account.shard_seq
-        if rows:
-            self._sink.publish(SHARDS.name, rows, Batch(done=done))
+        for grant in self._hold.lease.next_grants(now, is_last=is_released):
+            position = Position(
+                self._accounts[grant.shard].shard_seq,
+                grant.number,
+                grant.until_seconds,
+                revisions=tuple(self._revisions[grant.shard]),
+                is_released=is_released,
+                ends_at=self._simulator.shards[grant.shard].ends_at,
+            )
+            rows.append(position.to_row(self._hold.run_id, grant.shard, grant.epoch))
+        self._sink.publish(SHARDS.name, rows, Batch(), LEASE_PARTITION)
 
     def close(self) -> None:
-        """Say that every shard is over, and let go of what was kept."""
+        """Publish that every shard is over, and forget what was kept."""
         self._packer.shutdown()
-        rows = [
-            row
-            for number, account in self._accounts.items()
-            for row in (
-                Position(
-                    account.shard_seq, is_over=True, records=account.records_acknowledged
-                ).to_row(self._run_id, number),
-                *forgotten_records(self._run_id, number, self._parts[number]),
+        self._next_positions = math.inf
+        for number, account in self._accounts.items():
+            position = Position(
+                account.shard_seq, is_over=True, records=account.records_acknowledged
             )
-        ]
-        self._sink.publish(SHARDS.name, rows, Batch())
+            row = position.to_row(self._hold.run_id, number, self._hold.epochs[number])
+            self._sink.publish(SHARDS.name, [row], Batch(), LEASE_PARTITION)
+            self._forget_former(number)
+            rows = forgotten_rows(
+                self._hold.run_id, number, self._hold.epochs[number], self._parts[number]
+            )
+            self._sink.publish(SHARDS.name, rows, Batch(), self._hold.snapshot_partition)
 
     def _take_over(self, revision: Revision) -> None:
         self._simulator.revise(revision)
@@ -199,14 +211,24 @@ class ShardKeeper:
     def _publish(self, number: int, snapshot: Snapshot, content: bytes) -> None:
         self._generation[number] += 1
         self.snapshot_bytes[number] = len(content)
-        rows = snapshot_records(self._run_id, number, self._generation[number], content)
+        rows = snapshot_rows(
+            self._hold.run_id, number, self._hold.epochs[number], self._generation[number], content
+        )
         self._parts[number] = max(self._parts[number], len(rows))
         started = snapshot.header["schedule"]["start_seconds"]
-        self._sink.publish(SHARDS.name, rows, Batch(done=partial(self._forget, number, started)))
+        done = Batch(done=partial(self._forget, number, started))
+        self._sink.publish(SHARDS.name, rows, done, self._hold.snapshot_partition)
 
     def _forget(self, number: int, started_seconds: float) -> None:
-        """Let go of revisions that the kept snapshot has behind it."""
+        """Forget the revisions that the kept snapshot has behind it, and what it replaces."""
         self._under_way.discard(number)
         self._revisions[number] = [
             row for row in self._revisions[number] if row.from_seconds > started_seconds
         ]
+        if self._hold.lease.granted_until:
+            self._forget_former(number)
+
+    def _forget_former(self, number: int) -> None:
+        """Remove what earlier holders kept of a shard, once this one's own records replace it."""
+        for key, partition in self._former_keys.pop(number, {}).items():
+            self._sink.publish(SHARDS.name, [(key, None)], Batch(), partition)

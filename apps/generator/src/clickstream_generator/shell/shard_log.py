@@ -1,66 +1,66 @@
-"""Where each shard stands, kept in Kafka for whoever carries it next.
+"""What the compacted topic ``clickstream.shards.v1`` holds of each shard, as records.
 
-Owns the records of the compacted topic ``clickstream.shards.v1``: per run and shard two
-snapshots taken in turn, each in parts, so that one is whole while the other is written; and a
-position, which says up to which event everything is acknowledged and which revisions were
-announced since. It does not know what a snapshot holds.
+Owns keys and values. Per run, shard and epoch (the count of the shard's holders) there are: the
+*claims* by which workers take the shard, which are never removed; a *position*, which says up to
+which event everything is acknowledged, which revisions were announced since, and up to which
+moment its holder may make events; and two *snapshots* taken in turn, each in parts, so that one
+is whole while the other is written. Each epoch has keys of its own, so that nothing an earlier
+holder still sends replaces what the present one wrote.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-import time
 from collections import defaultdict
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from clickstream_contract.topics import SHARDS
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.lease import Claim, Claims, Grant
 from clickstream_generator.core.snapshot import Snapshot, load_snapshot
-from clickstream_generator.errors import BrokerRefused, SnapshotUnusable
-from clickstream_generator.shell.kafka_sink import client_settings, is_hopeless, refusal
+from clickstream_generator.errors import SnapshotUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from uuid import UUID
 
-    from clickstream_generator.settings import Settings
-
 __all__ = [
+    "LEASE_PARTITION",
     "Position",
+    "Record",
+    "ShardRecords",
     "StoredShard",
-    "forgotten_records",
-    "position_seconds",
-    "read_shards",
-    "snapshot_records",
+    "alive_row",
+    "claim_row",
+    "forgotten_rows",
+    "heartbeat_seconds",
+    "snapshot_rows",
 ]
 
 Row = tuple[bytes, bytes | None]
 """Key and value."""
+_Version = tuple[int, int]
+"""A snapshot's epoch and generation."""
+_Part = tuple[int, bytes]
+"""How many parts a snapshot has, and the content of this one."""
 
+LEASE_PARTITION = 0
+"""Claims and positions share one partition, hence one order; snapshots lie in the last one."""
 PART_BYTES = 1_000_000
 """Under the size of a record that every broker takes unless told otherwise."""
 _SLOTS = 2
 _PART = struct.Struct(">QHH")
 """Before each part: the snapshot's generation, the part's number, and how many there are."""
-_METADATA_SECONDS = 15.0
-_SILENCE_SECONDS = 30.0
-_LISTEN_SECONDS = 0.2
-_POSITION_SECONDS = 1.0
-_SHARDS_PER_POSITION_SECOND = 100
-_QUIET_POSITIONS = 3
-"""Positions that must fail to come before whoever wrote them is taken for gone."""
+_HEARTBEAT_SECONDS = 1.0
+_SHARDS_PER_HEARTBEAT_SECOND = 100
+
+
+class Record(NamedTuple):
+    """A record of the topic, and the partition that it lies in."""
+
+    partition: int
+    key: bytes
+    value: bytes | None
 
 
 @dataclass(frozen=True)
@@ -69,41 +69,35 @@ class Position:
 
     Attributes:
         shard_seq: This event and all before it are acknowledged.
-        is_over: The shard has ended; nothing is to go on from.
+        number: Counts the holder's positions.
+        granted_until: The holder makes no event that is due later, Unix seconds.
+        is_over: The shard has ended; nothing is left to resume.
         revisions: Announced, and possibly not in the last snapshot.
         records: Acknowledged in all, once the shard is over.
-        is_left: Whoever carried the shard has let go of it.
+        is_released: The holder has given the shard up.
+        ends_at: The shard ends after this event; set once its end is decided.
     """
 
     shard_seq: int
+    number: int = 0
+    granted_until: float = 0.0
     is_over: bool = False
     revisions: tuple[Revision, ...] = ()
     records: int = 0
-    is_left: bool = False
+    is_released: bool = False
+    ends_at: int | None = None
 
-    def to_row(self, run_id: UUID, shard: int) -> Row:
+    def to_row(self, run_id: UUID, shard: int, epoch: int) -> Row:
         """Return its record."""
-        content = {
-            "shard_seq": self.shard_seq,
-            "is_over": self.is_over,
-            "revisions": [revision.to_json() for revision in self.revisions],
-            "records": self.records,
-            "is_left": self.is_left,
-        }
-        return f"{run_id}/{shard}/position".encode(), json.dumps(content).encode()
+        content = {**vars(self), "revisions": [revision.to_json() for revision in self.revisions]}
+        return f"{run_id}/{shard}/{epoch}/position".encode(), json.dumps(content).encode()
 
     @classmethod
     def from_value(cls, value: bytes) -> Position:
         """Read what :meth:`to_row` made."""
         content = json.loads(value)
         revisions = tuple(Revision.from_json(row) for row in content["revisions"])
-        return cls(
-            content["shard_seq"],
-            content["is_over"],
-            revisions,
-            content.get("records", 0),
-            content.get("is_left", False),
-        )
+        return cls(**{**content, "revisions": revisions})
 
 
 @dataclass
@@ -111,184 +105,182 @@ class StoredShard:
     """What the topic holds of one shard.
 
     Attributes:
-        position: The last one.
+        position: What all holders say, put together.
         snapshot: The newest that is whole, or ``None``.
         generation: Its number.
+        keys: Earlier holders' records that a new holder removes, with their partition.
     """
 
     position: Position = field(default_factory=lambda: Position(0))
     snapshot: Snapshot | None = None
     generation: int = 0
+    keys: dict[bytes, int] = field(default_factory=dict)
 
 
-def snapshot_records(run_id: UUID, shard: int, generation: int, content: bytes) -> list[Row]:
+def claim_row(run_id: UUID, claim: Claim) -> Row:
+    """Return the record by which a worker claims a shard."""
+    return f"{run_id}/{claim.shard}/{claim.epoch}/claim/{claim.holder}".encode(), b"{}"
+
+
+def alive_row(run_id: UUID, shard: int, epoch: int) -> Row:
+    """Return the record by which a holder that still starts is heard."""
+    return f"{run_id}/{shard}/{epoch}/alive".encode(), b"{}"
+
+
+def snapshot_rows(
+    run_id: UUID, shard: int, epoch: int, generation: int, content: bytes
+) -> list[Row]:
     """Cut a snapshot into records."""
     pieces = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
     slot = generation % _SLOTS
     return [
         (
-            f"{run_id}/{shard}/{slot}/{part}".encode(),
+            f"{run_id}/{shard}/{epoch}/snapshot/{slot}/{part}".encode(),
             _PART.pack(generation, part, len(pieces)) + piece,
         )
         for part, piece in enumerate(pieces)
     ]
 
 
-def forgotten_records(run_id: UUID, shard: int, parts: int) -> list[Row]:
-    """Return the records that make the topic let go of a shard's snapshots."""
+def forgotten_rows(run_id: UUID, shard: int, epoch: int, parts: int) -> list[Row]:
+    """Return the records that make the topic forget a holder's snapshots of a shard."""
     return [
-        (f"{run_id}/{shard}/{slot}/{part}".encode(), None)
+        (f"{run_id}/{shard}/{epoch}/snapshot/{slot}/{part}".encode(), None)
         for slot in range(_SLOTS)
         for part in range(parts)
     ]
 
 
-def read_shards(
-    settings: Settings, run_id: UUID, numbers: tuple[int, ...], shards: int
-) -> dict[int, StoredShard]:
-    """Read what the topic holds of some shards; those that never ran are left out.
+def heartbeat_seconds(shards: int) -> float:
+    """Return how often a worker with so many shards publishes their positions."""
+    return max(_HEARTBEAT_SECONDS, shards / _SHARDS_PER_HEARTBEAT_SECOND)
 
-    Waits while somebody else is heard who carries one of them: two that write a shard's state
-    side by side would leave one that nobody can read.
+
+class ShardRecords:
+    """The records of some shards of a run, put together.
 
     Args:
-        settings: Where the broker is.
         run_id: The run.
         numbers: The shards.
-        shards: How many the run has.
 
-    Raises:
-        BrokerRefused: The topic is not there or cannot be read.
-        SnapshotUnusable: A snapshot is there and cannot be understood.
+    Attributes:
+        claims: Those read so far.
     """
-    records = _Records(run_id, numbers)
-    try:
-        with _consumer(settings) as consumer:
-            _read_to_end(consumer, records)
-            _wait_until_left(consumer, records, _QUIET_POSITIONS * position_seconds(shards))
-        return records.found()
-    except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise SnapshotUnusable(f"a record of it is not one of ours ({error!r})") from None
-
-
-def position_seconds(shards: int) -> float:
-    """Return how often whoever carries so many shards says how far each has got."""
-    return max(_POSITION_SECONDS, shards / _SHARDS_PER_POSITION_SECOND)
-
-
-class _Records:
-    """The records of some shards, put together; the newest snapshot that is whole counts."""
 
     def __init__(self, run_id: UUID, numbers: tuple[int, ...]) -> None:
+        self.claims = Claims()
         self._run, self._numbers = str(run_id), frozenset(numbers)
-        self._positions: dict[int, Position] = {}
-        self._parts: dict[int, dict[int, dict[int, tuple[int, bytes]]]] = defaultdict(dict)
+        self._positions: dict[int, dict[int, Position]] = defaultdict(dict)
+        self._parts: dict[int, dict[_Version, dict[int, _Part]]] = defaultdict(dict)
+        self._keys: dict[int, dict[bytes, int]] = defaultdict(dict)
 
-    def take(self, key: str, value: bytes) -> bool:
-        """Take a record; say whether it is about one of the shards."""
-        run, _, rest = key.partition("/")
-        shard, _, what = rest.partition("/")
+    def take(self, record: Record) -> Claim | Grant | str:
+        """Take up a record.
+
+        Returns:
+            The claim or the grant in it, or the name of its kind; empty if it concerns none of
+            the shards.
+
+        Raises:
+            SnapshotUnusable: It has one of the run's keys and is not as this version writes it.
+        """
+        run, _, rest = record.key.decode(errors="replace").partition("/")
+        shard, _, rest = rest.partition("/")
         if run != self._run or not shard.isdecimal() or int(shard) not in self._numbers:
-            return False
-        if what == "position":
-            self._positions[int(shard)] = Position.from_value(value)
-            return True
-        generation, part, count = _PART.unpack_from(value)
-        kept = self._parts[int(shard)]
-        kept.setdefault(generation, {})[part] = (count, value[_PART.size :])
-        for old in [known for known in kept if known <= max(kept) - _SLOTS]:
-            del kept[old]
+            return ""
+        try:
+            epoch, kind, *more = rest.split("/")
+            return self._take(int(shard), int(epoch), kind, more, record)
+        except (struct.error, ValueError, KeyError, TypeError) as error:
+            raise SnapshotUnusable(f"a record of it cannot be read ({error!r})") from None
+
+    def _take(
+        self, shard: int, epoch: int, kind: str, more: list[str], record: Record
+    ) -> Claim | Grant | str:
+        if kind == "claim":
+            claim = Claim(shard, epoch, more[0])
+            self.claims.take(claim)
+            return claim
+        if record.value is None:
+            self._keys[shard].pop(record.key, None)
+            if kind == "position":
+                self._positions[shard].pop(epoch, None)
+            return kind
+        self._keys[shard][record.key] = record.partition
+        if kind == "position":
+            position = Position.from_value(record.value)
+            self._positions[shard][epoch] = position
+            return Grant(shard, epoch, position.number, position.granted_until)
+        if kind == "snapshot":
+            generation, part, count = _PART.unpack_from(record.value)
+            kept = self._parts[shard]
+            kept.setdefault((epoch, generation), {})[part] = (count, record.value[_PART.size :])
+            for old in [
+                known for known in kept if known[0] == epoch and known[1] <= generation - _SLOTS
+            ]:
+                del kept[old]
+            return kind
+        if kind == "alive":
+            return kind
+        raise ValueError(f"kind {kind!r}")
+
+    def are_free(self) -> bool:
+        """Return whether no worker holds any of the shards, as far as the records say."""
+        for shard in self._numbers:
+            epoch = self.claims.epoch_of(shard)
+            position = self._positions[shard].get(epoch)
+            if epoch and not (position and (position.is_released or position.is_over)):
+                return False
         return True
 
-    def are_left(self) -> bool:
-        """Say whether whoever carried the shards has let go of all of them."""
-        return all(row.is_left or row.is_over for row in self._positions.values())
+    def unfinished(self) -> tuple[int, ...]:
+        """Return the shards that are not over."""
+        return tuple(
+            shard
+            for shard in sorted(self._numbers)
+            if not any(row.is_over for row in self._positions[shard].values())
+        )
 
     def found(self) -> dict[int, StoredShard]:
-        """Return what there is of each shard."""
-        found = {shard: StoredShard(position) for shard, position in self._positions.items()}
-        for number, kept in self._parts.items():
-            whole = [
-                generation
-                for generation, pieces in kept.items()
-                if 0 in pieces and len(pieces) == pieces[0][0]
-            ]
-            if whole and not found.get(number, StoredShard()).position.is_over:
-                stored = found.setdefault(number, StoredShard())
-                stored.generation = max(whole)
-                pieces = kept[stored.generation]
-                content = b"".join(pieces[part][1] for part in sorted(pieces))
-                stored.snapshot = load_snapshot(content)
+        """Return what there is of each shard; one that never ran is left out.
+
+        Raises:
+            SnapshotUnusable: A snapshot is there and cannot be understood.
+        """
+        found = {}
+        for shard in sorted(self._numbers):
+            positions = self._positions[shard]
+            if not positions and not self._parts[shard]:
+                continue
+            stored = StoredShard(_merged(positions), keys=self._keys[shard])
+            if not stored.position.is_over:
+                self._add_snapshot(shard, stored)
+            found[shard] = stored
         return found
 
-
-@contextmanager
-def _consumer(settings: Settings) -> Iterator[Consumer]:
-    """Open a consumer, and name what the broker refuses."""
-    hopeless: list[KafkaError] = []
-
-    def noticed(error: KafkaError) -> None:
-        if is_hopeless(error):
-            hopeless.append(error)
-
-    consumer = Consumer(
-        {
-            **client_settings(settings),
-            "error_cb": noticed,
-            "group.id": "clickstream-generator",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    try:
-        yield consumer
-    except KafkaException as failure:
-        consumer.poll(0)  # lets the client say what it has noticed
-        if hopeless:
-            raise refusal(hopeless[0]) from None
-        raise refusal(failure.args[0], "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS") from None
-    finally:
-        consumer.close()
+    def _add_snapshot(self, shard: int, stored: StoredShard) -> None:
+        """Add the newest snapshot that is whole, of the last holder that has one."""
+        kept = self._parts[shard]
+        whole = [at for at, pieces in kept.items() if 0 in pieces and len(pieces) == pieces[0][0]]
+        if whole:
+            newest = max(whole)
+            content = b"".join(kept[newest][part][1] for part in sorted(kept[newest]))
+            stored.generation, stored.snapshot = newest[1], load_snapshot(content)
 
 
-def _read_to_end(consumer: Consumer, records: _Records) -> None:
-    """Read the topic from its beginning to where it ends now."""
-    topic = consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS).topics[SHARDS.name]
-    if topic.error is not None:
-        raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
-    open_partitions = set(topic.partitions)
-    consumer.assign([TopicPartition(SHARDS.name, at, OFFSET_BEGINNING) for at in topic.partitions])
-    while open_partitions:
-        message = consumer.poll(_SILENCE_SECONDS)
-        if message is None:
-            raise BrokerRefused("_TIMED_OUT", "the topic cannot be read", f"topic {SHARDS.name}")
-        if _is_end(message):
-            open_partitions.discard(message.partition())
-        else:
-            _take(message, records)
+def _merged(positions: dict[int, Position]) -> Position:
+    """Return what the positions of all epochs say together.
 
-
-def _wait_until_left(consumer: Consumer, records: _Records, quiet_seconds: float) -> None:
-    """Follow the topic until whoever carries the shards has left them or fallen silent."""
-    heard = time.monotonic()
-    while not records.are_left() and time.monotonic() - heard < quiet_seconds:
-        message = consumer.poll(_LISTEN_SECONDS)
-        if message is not None and not _is_end(message) and _take(message, records):
-            heard = time.monotonic()
-
-
-def _is_end(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return False
-    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the client's own constant
-        return True
-    raise KafkaException(error)
-
-
-def _take(message: Message, records: _Records) -> bool:
-    key, value = message.key(), message.value()
-    return (
-        key is not None and value is not None and records.take(key.decode(errors="replace"), value)
+    Decisions are the last holder's, which has taken over those of its predecessors. What has
+    happened adds up: events that an earlier holder had acknowledged are acknowledged.
+    """
+    if not positions:
+        return Position(0)
+    every = positions.values()
+    return replace(
+        positions[max(positions)],
+        shard_seq=max(row.shard_seq for row in every),
+        granted_until=max(row.granted_until for row in every),
+        is_over=any(row.is_over for row in every),
+        records=max(row.records for row in every),
     )

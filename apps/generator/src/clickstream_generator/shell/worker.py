@@ -30,13 +30,13 @@ from clickstream_generator.shell.shard_keeper import ShardKeeper
 
 if TYPE_CHECKING:
     from threading import Event
-    from uuid import UUID
 
     from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
+    from clickstream_generator.shell.claiming import Hold
     from clickstream_generator.shell.kafka_sink import KafkaSink
     from clickstream_generator.shell.shard_log import StoredShard
     from clickstream_generator.shell.simulation_file import SimulationFile
@@ -72,7 +72,7 @@ class Worker:
     """Runs a simulation until it is over or told to stop.
 
     Args:
-        run_id: The run.
+        hold: On the shards.
         simulator: Where events come from; it has begun.
         sink: Where records go.
         telemetry: Where figures are shown.
@@ -83,7 +83,7 @@ class Worker:
 
     def __init__(
         self,
-        run_id: UUID,
+        hold: Hold,
         simulator: Simulator,
         sink: KafkaSink,
         telemetry: Telemetry,
@@ -91,7 +91,8 @@ class Worker:
         file: SimulationFile,
         settings: Settings,
     ) -> None:
-        self._run_id = run_id
+        self._hold = hold
+        self._run_id = hold.run_id
         self._simulator = simulator
         self._sink = sink
         self._telemetry = telemetry
@@ -106,7 +107,7 @@ class Worker:
         self._accounts = {number: Account(number, first.spec.shards) for number in simulator.shards}
         self._late = LateRecords(simulator.shards)
         self._keeper = ShardKeeper(
-            run_id,
+            hold,
             simulator,
             self._accounts,
             self._planter,
@@ -120,9 +121,10 @@ class Worker:
         self._closed_records = 0
         self._has_resumed = self._is_apart = False
 
-    def resume(self, stored: dict[int, StoredShard]) -> None:
+    def resume(self) -> None:
         """Take up what was acknowledged after the shards' snapshots, without sending it."""
         going_on = 0
+        stored = self._hold.stored
         for number, found in stored.items():
             if found.position.is_over:
                 self._closed_records += found.position.records
@@ -160,6 +162,8 @@ class Worker:
         self._is_apart |= self._has_resumed and running.spec != self._simulation.spec
         self._has_resumed = True
         self._simulation = running
+        if found.position.ends_at is not None:
+            shard.end_at(found.position.ends_at)
         _LOG.info("shard %d goes on after event %d", number, shard.made)
 
     def run(self, stop: Event) -> None:
@@ -171,15 +175,21 @@ class Worker:
         Raises:
             BrokerRefused: Kafka will not take a record, now or later.
             DrainTimeout: Records were without acknowledgement when time was up.
+            ShardTaken: Another worker holds a shard now.
         """
-        # Before the first event: where the run began must be known to whoever goes on.
+        # Where the run began must be known before the first grant, which a successor relies on.
         self._keeper.keep_all()
-        while not stop.is_set() and not self._is_settled():
+        with self._hold.kept_alive(self._sink):
+            while not stop.is_set() and not self._is_settled():
+                self._settle()
+        while not stop.is_set() and not self._hold.lease.granted_until:
+            self._keeper.heartbeat(self._clock.now())
             self._settle()
         self._telemetry.is_ready = True
         self._leave_out_the_pause()
         next_ledger = working_since = self._began = self._clock.now()
         while not stop.is_set() and not self._simulator.is_over():
+            self._hold.look()
             now = self._clock.now()
             self._look_for_change(now)
             self._shed_if_behind(now)
@@ -188,7 +198,7 @@ class Worker:
                 self._publish_ledger()
                 self._show(now)
                 next_ledger = now + _LEDGER_SECONDS
-            self._keeper.be_heard(now)
+            self._keeper.heartbeat(now)
             self._keeper.keep_in_turn(now)
             self._keeper.publish_packed()
             # Full ticks follow each other at once; a light one waits for the next moment.
@@ -208,9 +218,11 @@ class Worker:
         """Send the events that are due, unless the broker cannot keep up; return how many."""
         if not self._sink.has_room(self._bite):
             return 0
-        # Nothing that an announced revision is about goes out before all know of it.
+        # No event that an announced revision concerns goes out before the log has the revision.
         announced = self._keeper.announced
-        horizon = now if announced is None else min(now, announced.until_seconds)
+        horizon = min(now, self._hold.lease.granted_until)
+        if announced is not None:
+            horizon = min(horizon, announced.until_seconds)
         events = self._simulator.take_due(horizon, self._bite)
         if not len(events):
             return 0
@@ -294,7 +306,12 @@ class Worker:
         except SimulationInvalid as error:
             self._refuse(error)
             return
-        moment = max(now, wanted.effective_from_seconds or now, self._simulator.free_from_seconds())
+        moment = max(
+            now,
+            wanted.effective_from_seconds or now,
+            self._simulator.free_from_seconds(),
+            self._hold.lease.inherited_until,
+        )
         self._announce(Revision(moment, moment, wanted))
         self._telemetry.spec_changes.labels("accepted").inc()
 
@@ -306,13 +323,13 @@ class Worker:
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
         self._is_apart = False
-        self._keeper.announce(revision)
+        self._keeper.announce(revision, self._clock.now())
         _LOG.info("another specification holds from %.3f", revision.from_seconds)
 
     def _leave_out_the_pause(self) -> None:
         """Leave out what was due while the simulation was suspended; history stays whole."""
         resumed = self._file.simulation.resumed_at_seconds
-        if resumed is not None:
+        if resumed is not None and resumed > self._hold.lease.inherited_until:
             reached = self._simulator.reached_seconds(max(resumed, self._clock.now()))
             if self._simulator.live_from_seconds <= reached < resumed:
                 self._shed(resumed)
@@ -327,13 +344,14 @@ class Worker:
             and self._simulation.spec.rate.on_overload is OnOverload.SHED
             and now - lag_seconds >= simulator.live_from_seconds
             and lag_seconds > _SHED_BEHIND_SECONDS
+            and now > self._hold.lease.inherited_until
         ):
             self._shed(now)
 
     def _shed(self, until_seconds: float) -> None:
         """Leave out what is due by the moment and not yet sent."""
         before = self._simulator.shed_events
-        self._announce(self._simulator.shedding(until_seconds))
+        self._announce(self._simulator.shedding(until_seconds, self._hold.lease.inherited_until))
         self._telemetry.shed.inc(self._simulator.shed_events - before)
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
@@ -392,7 +410,7 @@ class Worker:
         """Keep the state of every shard, for whoever goes on."""
         self._keeper.keep_all()
         self._drain()
-        self._keeper.leave()
+        self._keeper.release(self._clock.now())
         self._publish_ledger()
         self._drain()
         self._telemetry.is_ready = False
@@ -401,6 +419,7 @@ class Worker:
     def _finish(self) -> None:
         """Send what is held back, wait for every acknowledgement, and close the ledger."""
         self._simulator.stop()
+        self._keeper.decide_end(self._clock.now())
         self._drain(with_late=True)
         self._publish_ledger(is_end=True)
         self._keeper.close()
@@ -433,15 +452,16 @@ class Worker:
             if now > deadline:
                 raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
             self._settle()
-            self._keeper.be_heard(now)
+            self._keeper.heartbeat(now)
 
     def _is_settled(self) -> bool:
-        """Say whether everything is acknowledged, and every snapshot too."""
-        return self._sink.is_idle() and self._keeper.is_idle()
+        """Return whether everything is acknowledged, snapshots too, and decisions are read back."""
+        return self._sink.is_idle() and self._keeper.is_idle() and not self._hold.lease.is_waiting
 
     def _settle(self) -> None:
         """Wait a moment for acknowledgements, and do what they bring about."""
         self._acknowledge(self._sink.poll(_TICK_SECONDS))
+        self._hold.look()
         self._keeper.publish_packed()
 
 
