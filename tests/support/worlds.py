@@ -12,6 +12,7 @@ import numpy as np
 from clickstream_contract.personas import PERSONAS
 from clickstream_generator.core.catalogue import Catalogue
 from clickstream_generator.core.events import CODE, EVENT_DTYPE
+from clickstream_generator.core.fingerprint import Fingerprint
 from clickstream_generator.core.population import Population
 from clickstream_generator.core.technology import Technology
 from clickstream_generator.core.world import CHANNELS, Arrival, City, World
@@ -73,6 +74,7 @@ def small_world() -> World:
         price_sense=np.array([0.2, 0.0]),
         think_log_median=np.log([9.0, 0.8]),
         think_sigma=np.array([0.9, 0.25]),
+        fingerprint=Fingerprint("small world", "any streams", {}),
         _technology_bounds=np.array([[1.0, 1.0], [0.0, 1.0]]),
         _channel_bounds=np.cumsum([row[0] for row in CHANNELS.values()]) / 1_000,
     )

@@ -8,6 +8,7 @@ from clickstream_generator.errors import (
     GeneratorError,
     ShardTaken,
     SnapshotUnusable,
+    WorldChanged,
 )
 
 
@@ -50,3 +51,12 @@ def test_taken_shard_names_its_holder() -> None:
     assert "another worker (abc) has taken over shard 3" in str(error)
     assert "nothing is lost" in str(error)
     assert isinstance(error, GeneratorError)
+
+
+def test_changed_world_names_versions() -> None:
+    """A run that would not be the same says what differs, and which versions."""
+    error = WorldChanged("cities", {"faker": "1", "numpy": "2"}, {"faker": "3", "numpy": "2"})
+
+    assert (error.what, error.changed) == ("cities", ["faker 1 -> 3"])
+    assert "other cities than the run began with (faker 1 -> 3)" in str(error)
+    assert isinstance(error, SnapshotUnusable)

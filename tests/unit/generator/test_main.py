@@ -11,7 +11,7 @@ import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_generator import __main__ as process
 from clickstream_generator.core.snapshot import capture_shard
-from clickstream_generator.errors import BrokerRefused, DrainTimeout, ShardTaken
+from clickstream_generator.errors import BrokerRefused, DrainTimeout, ShardTaken, WorldChanged
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.telemetry import Telemetry
@@ -118,6 +118,7 @@ def test_shards_must_exist(
         (BrokerRefused("_SSL", "no", "CA_FILE"), 3),
         (DrainTimeout(3, 5.0), 1),
         (ShardTaken(1, "other"), 4),
+        (WorldChanged("cities", {}, {}), 5),
         (OSError("address in use"), 1),
     ],
 )

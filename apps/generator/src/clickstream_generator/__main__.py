@@ -19,7 +19,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
 
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken
+from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.kafka_sink import KafkaSink
@@ -52,6 +52,9 @@ def main() -> int:
     except ShardTaken as error:
         sys.stderr.write(f"error: {error}\n")
         return 4
+    except WorldChanged as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 5
     except (GeneratorError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -2,7 +2,8 @@
 
 ``GeneratorError`` is the root; ``BrokerRefused`` says what Kafka would not take,
 ``DrainTimeout`` that not all was acknowledged before the end, ``SnapshotUnusable`` why a shard
-cannot go on, ``ShardTaken`` that another worker holds a shard now.
+cannot go on (``WorldChanged``: this process would make other events), ``ShardTaken`` that
+another worker holds a shard now.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ __all__ = [
     "GeneratorError",
     "ShardTaken",
     "SnapshotUnusable",
+    "WorldChanged",
 ]
 
 
@@ -66,6 +68,27 @@ class SnapshotUnusable(GeneratorError):
             f"the stored state of a shard cannot be taken up: {reason}; run the version that "
             "wrote it, or start a new run"
         )
+
+
+class WorldChanged(SnapshotUnusable):
+    """A shard was begun with other data or libraries than this process has.
+
+    Attributes:
+        what: What differs.
+        changed: Libraries whose versions differ, as ``name before -> now``.
+    """
+
+    def __init__(self, what: str, written: dict[str, str], present: dict[str, str]) -> None:
+        """Keep the fields and build the text."""
+        self.what = what
+        self.changed = [
+            f"{name} {written.get(name)} -> {present.get(name)}"
+            for name in sorted(written | present)
+            if written.get(name) != present.get(name)
+        ]
+        same = ", ".join(f"{name} {version}" for name, version in sorted(present.items()))
+        cause = ", ".join(self.changed) or f"no version differs: {same}"
+        super().__init__(f"this process makes other {what} than the run began with ({cause})")
 
 
 class ShardTaken(GeneratorError):

@@ -29,6 +29,7 @@ _REASONS = {
     _EXIT_SETTINGS: "WorkerMisconfigured",
     _EXIT_BROKER: "BrokerUnreachable",
     4: "ShardsTaken",
+    5: "WorldChanged",
 }
 """By the exit code of a worker."""
 _KILLED = (137, 143)

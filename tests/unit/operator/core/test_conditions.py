@@ -88,6 +88,7 @@ def test_only_staying_workers_count(other: Pod, expected: Verdict) -> None:
         ({"exit_code": 2, "exit_message": "no"}, "WorkerMisconfigured", "no"),
         ({"exit_code": 3, "exit_message": "no"}, "BrokerUnreachable", "no"),
         ({"exit_code": 4, "exit_message": "no"}, "ShardsTaken", "no"),
+        ({"exit_code": 5, "exit_message": "no"}, "WorldChanged", "no"),
         ({"exit_code": 6}, "WorkerCrashed", "it says nothing"),
         ({"exit_code": 138}, "WorkerCrashed", "it says nothing"),
     ],
@@ -298,6 +299,7 @@ def test_reason_is_of_ready() -> None:
         "ImagePullFailed", "Unschedulable", "QuotaExceeded", "PodsRefused", "ChildRefused",
         "WorkerMisconfigured", "WorkerCrashed", "BrokerUnreachable", "BrokerSlow",
         "ChangeRefused", "RateNotReached", "WorkersUnseen", "ShardsTaken",
+        "WorldChanged",
     ],
 )  # fmt: skip
 def test_every_reason_is_documented(reason: str) -> None:

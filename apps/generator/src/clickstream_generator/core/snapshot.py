@@ -1,7 +1,8 @@
 """Where a shard stands, as bytes that another process can go on from.
 
 Owns the format: a NumPy archive (``.npz``) compressed with Zstandard, with a JSON header
-inside. What follows from seed and specification - users' traits, catalogue - is not in there.
+inside. What follows from seed and specification - users' traits, catalogue - is not in there,
+but for its fingerprint.
 It does not know where the bytes are kept.
 """
 
@@ -18,6 +19,7 @@ from clickstream_contract.document import dump_simulation, parse_simulation
 
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.events import Events
+from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.shard import Shard
 from clickstream_generator.core.visits import Visits
@@ -74,6 +76,7 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
     visits = shard.visits
     header = {
         "format": _FORMAT,
+        "fingerprint": shard.behaviour.world.fingerprint.to_json(),
         "number": shard.number,
         "made": shard.made,
         "own_seconds": shard.own_seconds,
@@ -112,7 +115,12 @@ def restore_shard(
         shards: How many there are.
         population: Its users as they were when the run began; is changed.
         behaviours: Of this run.
+
+    Raises:
+        WorldChanged: This process would make other events than the run began with.
     """
+    written = Fingerprint.from_json(snapshot.header["fingerprint"])
+    check_fingerprint(written, behaviours.world.fingerprint)
     header, arrays = snapshot.header, snapshot.arrays
     behaviour = behaviours.of(snapshot.running.spec)
     for persona, users in header["joined"]:

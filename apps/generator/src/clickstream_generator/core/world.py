@@ -16,6 +16,7 @@ from clickstream_contract.events import DEVICES
 from faker import Faker
 
 from clickstream_generator.core.catalogue import Catalogue, build_catalogue
+from clickstream_generator.core.fingerprint import Fingerprint, take_fingerprint
 from clickstream_generator.core.technology import Technology, build_technologies
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class World:
         return_share: Shape (personas,); share of visits by somebody seen before.
         arrivals: Ways in; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
+        fingerprint: Of all this, as it was when the run began.
     """
 
     personas: tuple[Persona, ...]
@@ -89,6 +91,7 @@ class World:
     price_sense: np.ndarray
     think_log_median: np.ndarray
     think_sigma: np.ndarray
+    fingerprint: Fingerprint
     _technology_bounds: np.ndarray
     _channel_bounds: np.ndarray
 
@@ -114,14 +117,19 @@ def build_world(spec: SimulationSpec) -> World:
     countries = [COUNTRIES[share.code] for share in spec.countries]
     technologies = build_technologies(_faker("en_US", spec.seed))
     arrivals, first_arrival = _arrivals(spec.seed)
+    catalogue = build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed)
+    cities = tuple(
+        City(country.code, name, country.language)
+        for country in countries
+        for name in _city_names(country.faker_locale, spec.seed)
+    )
+    described = [replace(persona, doc="") for persona in personas]
+    pools = (described, countries, cities, technologies, arrivals, CHANNELS)
     return World(
         **mix,
-        catalogue=build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed),
-        cities=tuple(
-            City(country.code, name, country.language)
-            for country in countries
-            for name in _city_names(country.faker_locale, spec.seed)
-        ),
+        catalogue=catalogue,
+        cities=cities,
+        fingerprint=take_fingerprint(catalogue, pools),
         technologies=technologies,
         arrivals=arrivals,
         first_arrival=first_arrival,

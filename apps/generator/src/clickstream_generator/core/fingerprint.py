@@ -1,0 +1,106 @@
+"""What must be the same for a run to be resumed: the world's content and the random streams.
+
+Owns which content counts, and how a difference is named. Versions of libraries are kept to name
+the cause; another version that makes the same world and the same streams is no difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import faker
+import numpy as np
+
+from clickstream_generator.errors import WorldChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clickstream_generator.core.catalogue import Catalogue
+
+__all__ = ["Fingerprint", "check_fingerprint", "take_fingerprint"]
+
+_LIBRARIES = {"faker": faker.VERSION, "numpy": np.__version__}
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a run's events follow from, beside its specification.
+
+    Attributes:
+        world: Hash of names, cities, products, user agents, campaigns and personas.
+        streams: Hash of what the random generator gives for a seed.
+        libraries: Versions by name.
+    """
+
+    world: str
+    streams: str
+    libraries: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return vars(self)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Fingerprint:
+        """Read what :meth:`to_json` returned."""
+        return cls(row["world"], row["streams"], row["libraries"])
+
+
+def take_fingerprint(catalogue: Catalogue, pools: Iterable[object]) -> Fingerprint:
+    """Return the fingerprint of a world.
+
+    Args:
+        catalogue: Its catalogue.
+        pools: Everything else that users and sessions draw from; its ``repr`` is its content.
+    """
+    # Popularity counts by its order: its last digits may depend on the processor.
+    products = (
+        catalogue.category_names,
+        catalogue.product_names,
+        catalogue.product_brands,
+        catalogue.product_category.tolist(),
+        catalogue.price_minor.tolist(),
+        np.argsort(-catalogue.popularity, kind="stable").tolist(),
+        catalogue.search_terms,
+    )
+    return Fingerprint(_hash(repr((products, tuple(pools)))), _streams(), dict(_LIBRARIES))
+
+
+def check_fingerprint(written: Fingerprint, present: Fingerprint) -> None:
+    """Refuse to resume what would not be the same run.
+
+    Raises:
+        WorldChanged: The world or the random streams differ.
+    """
+    if written.world != present.world:
+        what = "names, cities, products, user agents or personas"
+    elif written.streams != present.streams:
+        what = "random streams"
+    else:
+        return
+    raise WorldChanged(what, written.libraries, present.libraries)
+
+
+@cache
+def _streams() -> str:
+    """Return a hash of each kind of draw that the generator makes."""
+    rng = np.random.default_rng([0, 42])
+    draws = (
+        rng.random(16),
+        rng.integers(0, 1_000, 16),
+        rng.permutation(16),
+        rng.normal(0.0, 1.0, 16),
+        rng.standard_normal(16),
+        rng.poisson(3.5, 16),
+        rng.poisson(350.0, 16),
+        rng.multinomial(1_000, [0.2, 0.3, 0.5]),
+    )
+    return _hash(repr([row.tolist() for row in draws]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

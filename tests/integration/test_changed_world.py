@@ -1,0 +1,80 @@
+"""A run whose state another version of the libraries wrote, in a real broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.topics import SHARDS
+from clickstream_generator.core.snapshot import dump_snapshot
+from clickstream_generator.shell.shard_log import Record, ShardRecords, snapshot_rows
+from confluent_kafka import Producer
+from generators import Broker, GeneratorRun
+from pipeline import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+_WORLD_CHANGED = 5
+_SIMULATION = parse_simulation("""
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: tested}
+spec:
+  seed: 11
+  rate: {eventsPerSecond: 1000}
+  userMix: [{persona: Shopper, weight: 1}]
+  users: 2000
+  catalog: {products: 100, categories: 5}
+  shards: 1
+""")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[GeneratorRun]:
+    """A run on a broker of its own, which leaves no process behind."""
+    broker = Broker(tmp_path / "broker")
+    prepared = GeneratorRun(broker, tmp_path, _SIMULATION, uuid4(), on_stop="pause")
+    yield prepared
+    prepared.stop()
+    broker.stop()
+
+
+def _pretend_other_faker(run: GeneratorRun) -> None:
+    """Write the newest snapshot again as another version of Faker would have made it."""
+    records = ShardRecords(run.run_id, (0,))
+    for key, value in run.broker.read(SHARDS.name):
+        records.take(Record(0, key, value))
+    stored = records.found()[0]
+    assert stored.snapshot is not None
+    written = stored.snapshot.header["fingerprint"]
+    libraries = written["libraries"] | {"faker": "1.2.3"}
+    stored.snapshot.header["fingerprint"] = written | {"world": "other", "libraries": libraries}
+    producer = Producer({"bootstrap.servers": run.broker.servers})
+    content = dump_snapshot(stored.snapshot)
+    for key, value in snapshot_rows(run.run_id, 0, 1, stored.generation, content):
+        producer.produce(SHARDS.name, value, key, partition=SHARDS.partitions - 1)
+    assert producer.flush(20) == 0
+
+
+def test_resume_in_another_world_is_refused(run: GeneratorRun) -> None:
+    """The process sends nothing, and its last words name the library and what to do."""
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+    worker.process.process.terminate()
+    worker.must_end(60)
+    sent = len(run.events())
+    _pretend_other_faker(run)
+
+    run.start().must_end(60, code=_WORLD_CHANGED)
+
+    last = (run.folder / "generator.log").read_text(encoding="utf-8").splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "faker 1.2.3 -> " in last
+    assert "start a new run" in last
+    assert len(run.events()) == sent

@@ -1,0 +1,105 @@
+"""A run is resumed only by a process that makes the same events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from clickstream_generator.core import world
+from clickstream_generator.core.catalogue import build_catalogue
+from clickstream_generator.core.fingerprint import (
+    Fingerprint,
+    check_fingerprint,
+    take_fingerprint,
+)
+from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.core.snapshot import Snapshot, capture_shard
+from clickstream_generator.errors import WorldChanged
+from simulations import RUN_ID, START_SECONDS, simulation, simulator
+
+_WRITTEN = Fingerprint("w", "s", {"faker": "39.0.0", "numpy": "2.4.1"})
+_PRESENT = Fingerprint("w", "s", {"faker": "40.54.0", "numpy": "2.4.1"})
+
+
+def _snapshot() -> Snapshot:
+    source = simulator(users=64)
+    source.take_due(START_SECONDS + 1, 10**9)
+    return capture_shard(source.shards[0], source.first)
+
+
+def _resume(snapshot: Snapshot) -> None:
+    resumed = Simulator(simulation(users=64), (0,), RUN_ID)
+    resumed.begin(START_SECONDS, {0: snapshot})
+
+
+def test_other_version_with_same_world_resumes() -> None:
+    """A version is no difference by itself: only what it makes counts."""
+    check_fingerprint(_WRITTEN, _PRESENT)
+
+
+@pytest.mark.parametrize(
+    ("present", "what"),
+    [
+        (replace(_PRESENT, world="other"), "names, cities, products"),
+        (replace(_PRESENT, streams="other"), "random streams"),
+    ],
+)
+def test_difference_is_named_with_its_cause(present: Fingerprint, what: str) -> None:
+    """The error says what differs, which library has another version, and what to do."""
+    with pytest.raises(WorldChanged, match=what) as refused:
+        check_fingerprint(_WRITTEN, present)
+
+    assert refused.value.changed == ["faker 39.0.0 -> 40.54.0"]
+    assert "faker 39.0.0 -> 40.54.0" in str(refused.value)
+    assert "numpy" not in str(refused.value)
+    assert "start a new run" in str(refused.value)
+
+
+def test_changed_data_need_no_changed_version() -> None:
+    """Where all versions are the same, the error says so and names them."""
+    with pytest.raises(WorldChanged, match=r"no version differs: faker 39\.0\.0, numpy 2\.4\.1"):
+        check_fingerprint(_WRITTEN, replace(_WRITTEN, world="other"))
+
+
+def test_changed_city_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faker's data with one more city: users would change city in mid-session."""
+    snapshot = _snapshot()
+    _resume(snapshot)
+    names = world._city_names
+
+    def others(locale: str, seed: int) -> list[str]:
+        return ["Newtown", *names(locale, seed)[1:]]
+
+    monkeypatch.setattr(world, "_city_names", others)
+
+    with pytest.raises(WorldChanged, match="cities"):
+        _resume(snapshot)
+
+
+def test_planted_fingerprint_is_refused() -> None:
+    """A snapshot that another library wrote names that library's version."""
+    snapshot = _snapshot()
+    written = snapshot.header["fingerprint"]
+    snapshot.header["fingerprint"] = written | {"world": "other", "libraries": {"faker": "1.0"}}
+
+    with pytest.raises(WorldChanged, match=r"faker 1\.0 -> "):
+        _resume(snapshot)
+
+
+def test_each_part_of_the_catalog_counts() -> None:
+    """Another price, name, brand, order of popularity or search term is another world."""
+    catalog = build_catalogue(20, 3, seed=1)
+    changed = [
+        replace(catalog, category_names=("Odd", *catalog.category_names[1:])),
+        replace(catalog, product_names=("Odd", *catalog.product_names[1:])),
+        replace(catalog, product_brands=("Odd", *catalog.product_brands[1:])),
+        replace(catalog, product_category=catalog.product_category[::-1]),
+        replace(catalog, price_minor=catalog.price_minor + 1),
+        replace(catalog, popularity=catalog.popularity[::-1]),
+        replace(catalog, search_terms=("odd", *catalog.search_terms[1:])),
+    ]
+
+    worlds = {take_fingerprint(row, ()).world for row in (catalog, *changed)}
+
+    assert len(worlds) == len(changed) + 1
+    assert take_fingerprint(catalog, ("pool",)).world not in worlds
