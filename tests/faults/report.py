@@ -19,7 +19,8 @@ _PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _HEAD = """# Faults, and what they came to
 
 Made by `tests/faults/report.py` from `pytest tests/faults --kills 30 --results FILE`, F3 with
-`--kills 150`; `make faults` plays the same with fewer kills, `make test` one fault of each family.
+`--kills 150`, F22 with `--kills 20`; `make faults` plays the same with fewer kills, `make test` one
+fault of each family.
 Each scenario ends with the verification (the seven figures of `clickstream verify`, summed) and
 a rebuild, which on right tables changes no row. Detected is from the fault to the first word about
 it; recovery from its end to the next committed batch. A job that is started anew needs most of it

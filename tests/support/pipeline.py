@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import psutil
-from clickstream_contract.document import parse_simulation
+from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.topics import EVENTS
 from clickstream_local import stack
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
@@ -269,6 +269,19 @@ class Pipeline(Stack):
     def kill_generator(self) -> None:
         """Kill the generator with SIGKILL."""
         self._kill(self.generator)
+
+    def start_successor(self) -> ServiceProcess:
+        """Start another generator of the same run, and return the former one, which still runs."""
+        former, self.generator = self.generator, self._start_generator(self._begun)
+        return former
+
+    def change_simulation(self, text: str) -> None:
+        """Put a changed simulation in place for the generators of the run."""
+        self._begun = parse_simulation(text)
+        file = self.state.root / "simulation.yaml"
+        fresh = file.with_suffix(".new")
+        fresh.write_text(dump_simulation(self._begun), encoding="utf-8")
+        fresh.rename(file)
 
     def begin(
         self,
