@@ -76,11 +76,12 @@ def _run(settings: Settings) -> None:
             ",".join(map(str, numbers)),
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
-    sink = KafkaSink(settings, EVENTS.name)
     with (
         Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
         ShardReader(settings) as reader,
     ):
+        # After the reader has got in: of a broker that refuses us one client is enough to complain.
+        sink = KafkaSink(settings, EVENTS.name)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
         hold = claim_shards(reader, sink, run_id, numbers, file.simulation.spec.shards)
