@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -29,17 +31,34 @@ ARTIFACT = Artifact(
 )
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that is busy for its first answers."""
+
+    busy_answers = 0
+
+
 class _Quiet(SimpleHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer with a file, once the server is no longer busy."""
+        if self.server.busy_answers:
+            self.server.busy_answers -= 1
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            super().do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its signature
         """Write no log."""
 
 
 @contextmanager
-def _repository(folder: Path, content: bytes) -> Iterator[str]:
+def _repository(folder: Path, content: bytes, busy_answers: int = 0) -> Iterator[str]:
     file = folder / ARTIFACT.path
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    server = _Server(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    server.busy_answers = busy_answers
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -80,11 +99,46 @@ def test_other_bytes_are_refused(tmp_path: Path) -> None:
     assert list(cache_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "ftp://example.org", "http://example.org"])
-def test_missing_network_is_named(tmp_path: Path, url: str) -> None:
-    """A download that fails is one sentence that says what to do."""
+@pytest.mark.parametrize(
+    ("url", "pauses"),
+    [
+        ("http://127.0.0.1:9", [2.0, 4.0, 8.0]),
+        ("ftp://example.org", []),
+        ("http://example.org", []),
+    ],
+)
+def test_missing_network_is_named(tmp_path: Path, url: str, pauses: list[float]) -> None:
+    """A download that fails is one sentence that says what to do; only what may pass is retried."""
+    paused: list[float] = []
     with pytest.raises(DownloadFailed, match="CLICKSTREAM_MAVEN_URL"):
-        ArtifactCache(tmp_path, url).provide([ARTIFACT], Console(quiet=True))
+        ArtifactCache(tmp_path, url, paused.append).provide([ARTIFACT], Console(quiet=True))
+
+    assert paused == pauses
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_busy_repository_is_asked_again(tmp_path: Path) -> None:
+    """An answer of 503 is not the last word; the jar comes with a later attempt."""
+    paused: list[float] = []
+    with _repository(tmp_path / "repository", CONTENT, busy_answers=2) as url:
+        cache = ArtifactCache(tmp_path / "cache", url, paused.append)
+        (path,) = cache.provide([ARTIFACT], Console(quiet=True))
+
+    assert path.read_bytes() == CONTENT
+    assert paused == [2.0, 4.0]
+
+
+def test_unknown_jar_is_asked_for_once(tmp_path: Path) -> None:
+    """An answer of 404 stays one."""
+    paused: list[float] = []
+    other = replace(ARTIFACT, version="2.0")
+    with (
+        _repository(tmp_path / "repository", CONTENT) as url,
+        pytest.raises(DownloadFailed, match="File not found"),
+    ):
+        ArtifactCache(tmp_path / "cache", url, paused.append).provide([other], Console(quiet=True))
+
+    assert paused == []
 
 
 def test_every_jar_is_pinned() -> None:

@@ -13,10 +13,12 @@ import json
 import os
 import ssl
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -27,7 +29,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from clickstream_local.errors import DownloadFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
     from rich.progress import TaskID
@@ -38,6 +40,7 @@ _MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 60
 _PARALLEL = 6
+_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,12 @@ class ArtifactCache:
     Attributes:
         folder: Where they are.
         repository: The Maven repository that they come from.
+        pause: Waits for so many seconds before another attempt.
     """
 
     folder: Path
     repository: str = _MAVEN_CENTRAL
+    pause: Callable[[float], None] = time.sleep
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> ArtifactCache:
@@ -131,8 +136,20 @@ class ArtifactCache:
         return path.is_file() and path.stat().st_size == artifact.bytes
 
     def _download(self, artifact: Artifact, progress: Progress, task: TaskID) -> None:
-        """Fetch one jar under a passing name, and give it its own when it is right."""
+        """Fetch a jar; try again while the network or the repository fails for a moment."""
         url = f"{self.repository}/{artifact.path}"
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._fetch(url, artifact, progress, task)
+            except (OSError, ValueError) as error:  # URLError is an OSError
+                if attempt == _ATTEMPTS or not _may_pass(error):
+                    raise DownloadFailed(url, str(getattr(error, "reason", error))) from error
+                self.pause(float(2**attempt))
+            else:
+                return
+
+    def _fetch(self, url: str, artifact: Artifact, progress: Progress, task: TaskID) -> None:
+        """Fetch a jar under another name, and rename it when its checksum is right."""
         digest = hashlib.sha256()
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
             draft = Path(file.name)
@@ -142,9 +159,10 @@ class ArtifactCache:
                         digest.update(chunk)
                         file.write(chunk)
                         progress.advance(task, len(chunk))
-            except (urllib.error.URLError, OSError, ValueError) as error:
+            except (OSError, ValueError):
+                progress.advance(task, -file.tell())
                 draft.unlink(missing_ok=True)
-                raise DownloadFailed(url, str(getattr(error, "reason", error))) from error
+                raise
         if digest.hexdigest() != artifact.sha256:
             draft.unlink()
             raise DownloadFailed(url, "what came has another SHA-256 than the one pinned")
@@ -152,11 +170,22 @@ class ArtifactCache:
         draft.replace(self.folder / artifact.file_name)
 
 
+def _may_pass(error: Exception) -> bool:
+    """Return whether another attempt may succeed: not if the repository refuses, or the URL."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, OSError)
+
+
 def _open(url: str) -> BinaryIO:
     if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise ValueError("only https is allowed")
     context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-    response = urllib.request.urlopen(  # noqa: S310  the scheme was checked above
-        url, timeout=_TIMEOUT_SECONDS, context=context if url.startswith("https") else None
-    )
+    try:
+        response = urllib.request.urlopen(  # noqa: S310  the scheme was checked above
+            url, timeout=_TIMEOUT_SECONDS, context=context if url.startswith("https") else None
+        )
+    except urllib.error.HTTPError as refusal:
+        refusal.close()  # it is the answer, with its connection
+        raise
     return cast("BinaryIO", response)
