@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from batches import write_batch
+from batches import write_batch, write_closed_batch
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
@@ -61,7 +62,7 @@ def test_repeated_batch_changes_nothing(database: Database) -> None:
     assert sum(first["rejects"].values()) == 1
     assert (second["stored"], second["rejects"], second["is_repeated"]) == (0, {}, True)
     # The first may have died before the batch was closed: how far it came is still to be noted.
-    assert second["max_event_time"] == first["max_event_time"] is not None
+    assert second["max_event_times"] == first["max_event_times"] != []
     assert database.ask(_COUNTS) == before
 
 
@@ -130,6 +131,129 @@ def _ledger_minute(last_number: int) -> bytes:
         "records_acknowledged": last_number,
     }
     return json.dumps(row).encode()
+
+
+LIVE, BACKFILL = (str(UUID(int=number << 64, version=4)) for number in (1, 2))
+
+
+def _event_of(run_id: str, number: int, time: str, *, session: int = 0, shard: int = 0) -> bytes:
+    """Return an event with a number; without another session's number it is one of its own."""
+    event = sample_event("view_item") | {
+        "run_id": run_id,
+        "shard": shard,
+        "shard_seq": number,
+        "event_id": str(UUID(int=UUID(run_id).int + number)),
+        "session_id": str(UUID(int=UUID(run_id).int + 1_000 + (session or number))),
+        "event_time": f"{time}.000Z",
+        "sent_at": f"{time}.000Z",
+    }
+    return json.dumps(event).encode()
+
+
+def _live(number: int) -> bytes:
+    """Return an event of the live run, a second after the one before."""
+    return _event_of(LIVE, number, f"2020-01-31T12:00:{number:02}")
+
+
+def _past(number: int, time: str, *, session: int = 0, shard: int = 0) -> bytes:
+    """Return an event of the backfill, three days before the live run."""
+    return _event_of(BACKFILL, number, f"2020-01-28T{time}", session=session, shard=shard)
+
+
+_FINAL = """
+SELECT array_agg(to_char(started_at AT TIME ZONE 'UTC', 'HH24:MI:SS') ORDER BY started_at)
+FROM mart.fact_sessions WHERE is_final
+"""
+
+
+def _written(database: Database, *batches: list[bytes]) -> list[tuple[int, list[str]]]:
+    """Write batches; return how many events of each were late, and when final sessions began."""
+    found = []
+    with batch_process() as writer:
+        for batch_id, records in enumerate(batches):
+            outcome = writer.submit(
+                write_closed_batch, database.settings, records, batch_id
+            ).result()
+            found.append((outcome["late"], database.ask(_FINAL)[0] or []))
+    return found
+
+
+def test_backfill_has_own_watermark(database: Database) -> None:
+    """Beside a live run, its events are on time and its sessions final by its own time."""
+    found = _written(
+        database,
+        [_live(1)],
+        [_live(2), _past(1, "10:00:00")],
+        [_live(3), _past(2, "10:20:00"), _past(3, "10:30:00", session=1)],
+        [_live(4), _past(4, "11:15:00")],
+        [_live(5), _past(5, "11:15:01")],
+        [_live(6), _past(6, "10:59:59"), _past(7, "11:00:02")],
+    )
+
+    assert found == [
+        (0, []),
+        (0, []),
+        (0, []),
+        (0, ["10:20:00"]),
+        (0, ["10:00:00", "10:20:00"]),
+        (1, ["10:00:00", "10:20:00"]),
+    ]
+
+
+def test_slowest_shard_decides(database: Database) -> None:
+    """A shard that is ahead makes no event of another late, and no session of it final."""
+    found = _written(
+        database,
+        [_past(1, "10:00:00"), _past(2, "10:00:01", shard=1)],
+        [_past(3, "12:00:00", shard=1)],
+        [_past(4, "10:05:00"), _past(5, "11:00:00", shard=1)],
+        [_past(6, "11:00:00")],
+    )
+
+    assert found == [(0, []), (0, []), (1, []), (0, ["10:00:00", "10:00:01", "10:05:00"])]
+
+
+def test_late_events_count_once(database: Database) -> None:
+    """A job that dies before it closes a batch counts its late events no second time."""
+    records = [_past(2, "10:00:00"), _past(3, "12:00:00")]
+    state = "SELECT late_events, watermark FROM ops.shards"
+    with batch_process() as writer, batch_process() as successor:
+        writer.submit(write_closed_batch, database.settings, [_past(1, "11:00:00")], 0).result()
+        first = writer.submit(write_batch, database.settings, records, 1).result()
+        before = database.ask(state)
+        again = successor.submit(write_closed_batch, database.settings, records, 1).result()
+
+    assert (first["late"], again["late"], again["is_repeated"]) == (1, 0, True)
+    assert before == (1, datetime(2020, 1, 28, 10, 45, tzinfo=UTC))
+    assert database.ask(state) == (1, datetime(2020, 1, 28, 11, 45, tzinfo=UTC))
+
+
+def test_new_shard_holds_sessions_open(database: Database) -> None:
+    """Before the first batch of a shard is closed, no other shard's watermark ends its sessions."""
+    with batch_process() as writer:
+        writer.submit(write_closed_batch, database.settings, [_past(1, "12:00:00")], 0).result()
+        late = [_past(2, "10:00:00", shard=1)]
+        outcome = writer.submit(write_batch, database.settings, late, 1).result()
+
+    assert (outcome["late"], database.ask(_FINAL)) == (0, (None,))
+
+
+def test_false_late_counts_are_named(database: Database) -> None:
+    """The shards' late events are those that the batches counted."""
+    _written(database, [_past(1, "11:00:00")], [_past(2, "10:00:00")])
+
+    found = []
+    for late in (0, 1, 2):
+        with database.owner.cursor() as cursor:
+            cursor.execute("UPDATE ops.shards SET late_events = %s", (late,))
+            found.append([text for text in figures_of(cursor).examples if "late" in text])
+        database.owner.rollback()
+
+    assert found == [
+        ["0 events of shards were late, and 1 of batches"],
+        [],
+        ["2 events of shards were late, and 1 of batches"],
+    ]
 
 
 def test_writers_of_a_visit_take_turns(database: Database) -> None:

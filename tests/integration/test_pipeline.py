@@ -366,9 +366,8 @@ def test_readiness_follows_the_database(pipeline: Pipeline) -> None:
     wait_until(pipeline.is_ready, "the stream works again")
 
 
-def test_odd_event_is_flagged(pipeline: Pipeline, stored_run: UUID) -> None:
+def test_odd_event_is_flagged(pipeline: Pipeline) -> None:
     """An odd event is stored with its flags, and each flag is counted once."""
-    assert stored_run  # without a watermark no event is late
     event = sample_event("view_item") | {
         "event_id": str(uuid4()),
         "run_id": str(uuid4()),
@@ -376,8 +375,6 @@ def test_odd_event_is_flagged(pipeline: Pipeline, stored_run: UUID) -> None:
         "price_minor": 0,
     }
     flags = "SELECT flags FROM raw.events WHERE event_id = %s"
-    late = "SELECT late_events FROM ops.progress WHERE query = 'events'"
-    late_before = pipeline.count(late)
 
     pipeline.produce(json.dumps(event).encode(), json.dumps(event).encode())
 
@@ -387,8 +384,6 @@ def test_odd_event_is_flagged(pipeline: Pipeline, stored_run: UUID) -> None:
         "SELECT rule, records FROM ops.quality_minute WHERE minute = %s ORDER BY rule",
         event["event_time"],
     ) == [("event_time.late", 1), ("price_minor.zero", 1)]
-    # A task commits the row; the batch counts it afterwards.
-    wait_until(lambda: pipeline.count(late) > late_before, "the late event is counted")
     pipeline.forget(str(event["run_id"]))
     assert _defects(pipeline.verify()) == NONE
 

@@ -22,7 +22,7 @@ NO_PROCESS = -1
 """Where a task would name the driver's process."""
 
 
-def batch_task(settings: Settings, *, late_before: float | None = None) -> BatchTask:
+def batch_task(settings: Settings) -> BatchTask:
     """Return a task of batch 5."""
     return BatchTask(
         settings=settings,
@@ -31,13 +31,12 @@ def batch_task(settings: Settings, *, late_before: float | None = None) -> Batch
         batch_id=5,
         offsets_from={EVENTS.name: {PARTITION: FIRST_OFFSET}},
         offsets_until={EVENTS.name: {PARTITION: UNTIL}},
-        late_before=late_before,
         driver_pid=NO_PROCESS,
         logs={(EVENTS.name, PARTITION): LogPosition("id", UNTIL, 2)},
     )
 
 
-def outcome_of(*, max_event_time: float | None = None) -> Outcome:
+def outcome_of(*, max_event_times: list[tuple[str, int, float]] | None = None) -> Outcome:
     """Return the outcome of that task's partition."""
     return Outcome(
         topic=EVENTS.name,
@@ -48,7 +47,7 @@ def outcome_of(*, max_event_time: float | None = None) -> Outcome:
         late=0,
         rejects={},
         latencies=[],
-        max_event_time=max_event_time,
+        max_event_times=max_event_times or [],
         arrived_at=0.0,
         read_seconds=0.0,
         write_seconds=0.0,

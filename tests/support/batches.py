@@ -17,13 +17,15 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, WRITER
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import connect
-from clickstream_streaming.shell.partition import BatchTask, write_partition
+from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from clickstream_local.stack import Stack
 
-__all__ = ["refusal", "write_batch", "writer_settings"]
+__all__ = ["refusal", "write_batch", "write_closed_batch", "writer_settings"]
 
 
 def writer_settings(stack: Stack) -> Settings:
@@ -47,33 +49,45 @@ def write_batch(
 
     The task keeps its connection: run it in a process that ends.
     """
+    return vars(_written(_task(settings, len(records), batch_id, topic), records))
+
+
+def write_closed_batch(settings: Settings, records: list[bytes], batch_id: int) -> dict[str, Any]:
+    """Write a batch of events and close it, as the driver does; return its outcome."""
+    task = _task(settings, len(records), batch_id, EVENTS.name)
+    outcome = _written(task, records)
+    BatchCloser(settings, Telemetry()).close(task, [outcome], 0.0)
+    return vars(outcome)
+
+
+def _task(settings: Settings, records: int, batch_id: int, topic: str) -> BatchTask:
     before = _end_before(settings, batch_id, topic)
-    begin = before or 0
-    end = begin + len(records)
-    count = len(records)
-    batch = pa.RecordBatch.from_pydict(
-        {
-            "topic": pa.array([topic] * count),
-            "partition": pa.array([0] * count, pa.int32()),
-            "offset": pa.array(range(begin, end), pa.int64()),
-            "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
-            "key": pa.array([None] * count, pa.binary()),
-            "value": pa.array(records, pa.binary()),
-        }
-    )
-    task = BatchTask(
+    return BatchTask(
         settings=settings,
         query="events",
         checkpoint_id=str(UUID(int=1)),
         batch_id=batch_id,
         offsets_from={} if before is None else {topic: {0: before}},
-        offsets_until={topic: {0: end}},
-        late_before=None,
+        offsets_until={topic: {0: (before or 0) + records}},
         driver_pid=os.getpid(),
     )
+
+
+def _written(task: BatchTask, records: list[bytes]) -> Outcome:
+    ((topic, ends),) = task.offsets_until.items()
+    count = len(records)
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "topic": pa.array([topic] * count),
+            "partition": pa.array([0] * count, pa.int32()),
+            "offset": pa.array(range(ends[0] - count, ends[0]), pa.int64()),
+            "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
+            "key": pa.array([None] * count, pa.binary()),
+            "value": pa.array(records, pa.binary()),
+        }
+    )
     (answer,) = write_partition(task, [batch])
-    outcome: dict[str, Any] = json.loads(answer["outcome"][0].as_py())
-    return outcome
+    return Outcome(**json.loads(answer["outcome"][0].as_py()))
 
 
 def _end_before(settings: Settings, batch_id: int, topic: str) -> int | None:

@@ -17,7 +17,7 @@ from clickstream_local.session import end_offsets
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from invariants import records_since
-from scenario import Load, recover
+from scenario import Produce, recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,24 +144,22 @@ class Refuse:
 
 @dataclass(frozen=True)
 class DieOver:
-    """The stream is away while a simulation runs, and dies over the first batch it then has.
+    """The stream is away while records are sent, and dies over the first batch it then has.
 
     Attributes:
-        load: The simulation, which comes to an end.
+        records: What is sent.
     """
 
-    load: Load
+    records: Produce
     noise: ClassVar[Noise] = _ENDING
 
     def do(self, stage: Stage) -> None:
         """Let it commit all partitions of that batch and die before it closes the batch."""
         pipeline = stage.pipeline
         pipeline.halt()
-        self.load.do(stage)
-        pipeline.wait_for_generator(60)
+        self.records.do(stage)
         pipeline.launch({"FAILPOINT": "after_sink_commit"})
         pipeline.wait_until_stream_ends("the job kills itself")
-        stage.figures.faults += 1
         pipeline.resume()
 
 

@@ -276,7 +276,6 @@ def _write(
         batch_id=batch_id,
         offsets_from=begins,
         offsets_until=ends,
-        late_before=closer.late_before(),
         driver_pid=os.getpid(),
         logs={
             (topic, number): LogPosition(f"{topic}-id", begins.get(topic, {}).get(number, 0), 3)

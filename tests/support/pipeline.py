@@ -66,7 +66,8 @@ _SPARK_SECONDS = 300.0
 _DISKS = ("kafka", "postgres", "checkpoints")
 _UNCOUNT = """
 UPDATE ops.batches AS known
-SET stored_events = stored_events - gone.events, known_events = known_events + gone.events
+SET stored_events = stored_events - gone.events, known_events = known_events + gone.events,
+    late_events = least(late_events, stored_events - gone.events)
 FROM (
     SELECT query, checkpoint_id, batch_id, topic, kafka_partition, count(*) AS events
     FROM ops.batches AS batch INNER JOIN raw.events AS event USING (kafka_partition)
@@ -78,7 +79,7 @@ WHERE known.query = gone.query AND known.checkpoint_id = gone.checkpoint_id
     AND known.batch_id = gone.batch_id AND known.topic = gone.topic
     AND known.kafka_partition = gone.kafka_partition
 """
-"""As if a run's events had been known before."""
+"""As if a run's events had been known before; a late one came in a batch without other runs'."""
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECONDS) -> None:

@@ -29,8 +29,8 @@ ops.runs [running]: (add)
     "Only Kafka knows its leaders; both are empty where it was not asked.": """
 ops.batches []: topic_id leader_epoch
 """,
-    "Known events count too, the watermark's delay is a setting, old batches did not count.": """
-ops.progress []: max_event_time final_before late_events
+    "The watermark's delay is a setting; one that is ahead of the events is found.": """
+ops.shards [dropped ended running]: watermark
 """,
     "A generator's reading when it last published the minute; only the newest is compared.": """
 ops.ledger [dropped running]: shard_seq records_acknowledged

@@ -27,7 +27,11 @@ from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell.closing import BatchCloser
-from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.partition import (
+    BatchTask,
+    Outcome,
+    write_partition,
+)
 from clickstream_streaming.shell.telemetry import Telemetry
 from rich.console import Console
 
@@ -100,9 +104,9 @@ def _fill(settings: Settings, events: int) -> datetime:
             for half in range(len(_HALVES))
         ]
         outcomes = [half.result() for half in halves]
-    # The close notes how far the stream has come, and computes the boards.
+    # The close moves the watermarks, and computes the boards.
     BatchCloser(settings, Telemetry()).close(_task(settings, len(_HALVES), 0), outcomes, 0.0)
-    last = max(outcome.max_event_time or start for outcome in outcomes)
+    last = max((at for row in outcomes for *_, at in row.max_event_times), default=start)
     return datetime.fromtimestamp(last, tz=UTC)
 
 
@@ -114,7 +118,6 @@ def _task(settings: Settings, partition: int, batch_id: int) -> BatchTask:
         batch_id=batch_id,
         offsets_from={},
         offsets_until={EVENTS.name: {partition: (batch_id + 1) * _BATCH_EVENTS}},
-        late_before=None,
         driver_pid=os.getpid(),
     )
 

@@ -253,7 +253,8 @@ def _rejects() -> list[Builder[Panel]]:
 def _state() -> list[Builder[Panel]]:
     runs = SqlQuery(
         'SELECT runs.simulation, runs.run_id, runs.first_seen_at AS "first seen", runs.closed_at AS closed,\n'
-        "    count(shards.shard) AS shards, sum(shards.stored_events)::bigint AS stored\n"
+        "    min(shards.watermark) AS watermark, count(shards.shard) AS shards,\n"
+        "    sum(shards.stored_events)::bigint AS stored, sum(shards.late_events)::bigint AS late\n"
         "FROM ops.runs AS runs LEFT JOIN ops.shards AS shards USING (run_id)\n"
         "WHERE runs.simulation IN (${simulation:sqlstring})\n"
         "GROUP BY runs.run_id, runs.simulation, runs.first_seen_at, runs.closed_at\n"
@@ -264,19 +265,20 @@ def _state() -> list[Builder[Panel]]:
         "    max(committed_at) AS committed\nFROM ops.batches\nWHERE $__timeFilter(committed_at)\n"
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
-    progress = SqlQuery(
-        'SELECT query, max_event_time AS "latest event", final_before AS "visits final before",\n'
-        "    late_events AS late\nFROM ops.progress ORDER BY query"
-    )
     boards = SqlQuery(
         "SELECT board, computed_at AS computed, seconds AS took FROM ops.boards ORDER BY board"
     )
     return [
         listing(
             "Runs",
-            "Runs of the simulations: when first seen, and closed when all was stored.",
+            "Runs of the simulations: when first seen, and closed when all was stored. Sessions whose"
+            " last event is more than 30 minutes before the watermark are over.",
             runs,
-            {"first seen": "dateTimeAsIso", "closed": "dateTimeAsIso"},
+            {
+                "first seen": "dateTimeAsIso",
+                "closed": "dateTimeAsIso",
+                "watermark": "dateTimeAsIso",
+            },
             width=12,
         ),
         listing(
@@ -285,14 +287,6 @@ def _state() -> list[Builder[Panel]]:
             offsets,
             {"committed": "dateTimeAsIso"},
             width=12,
-        ),
-        listing(
-            "Progress",
-            "How far the stream is in event time; visits before it are over.",
-            progress,
-            {"latest event": "dateTimeAsIso", "visits final before": "dateTimeAsIso"},
-            width=12,
-            height=6,
         ),
         listing(
             "Boards",

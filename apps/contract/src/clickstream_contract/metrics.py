@@ -66,7 +66,12 @@ METRICS: tuple[Metric, ...] = (
         ("stored_events_total", _COUNTER, "Events newly stored.", ()),
         ("rejected_events_total", _COUNTER, "Records rejected.", ("reason",)),
         ("duplicate_events_total", _COUNTER, "Events that were stored before.", ()),
-        ("late_events_total", _COUNTER, "Events stored that came behind the watermark.", ()),
+        (
+            "late_events_total",
+            _COUNTER,
+            "Events stored that came behind the watermark of their shard.",
+            (),
+        ),
         ("batch_duration_seconds", _HISTOGRAM, "Time of a batch by phase.", ("phase",)),
         ("event_latency_seconds", _HISTOGRAM, "From event time to the committed row.", ()),
         ("event_time_timestamp_seconds", _GAUGE, "Latest event time stored, Unix time.", ()),

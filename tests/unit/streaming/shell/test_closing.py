@@ -1,4 +1,4 @@
-"""The close of a batch: progress, offsets of empty partitions, and what is done now and then."""
+"""The close of a batch: watermarks, offsets of empty partitions, and what is done now and then."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-PROGRESS = "INSERT INTO ops.progress"
+WATERMARKS = "SET watermark ="
 STORED = "SELECT topic, kafka_partition, until_offset FROM ops.batches"
 BOARDS = "mart.compute_boards"
 UPKEEP = "ops.forget_batches"
@@ -55,8 +55,9 @@ class _Scene:
         return self.opened[-1]
 
     def close(self, max_event_time: float | None = None) -> ScriptedDatabase:
-        """Close a batch and return the database that was used."""
-        self.closer.close(self.task, [outcome_of(max_event_time=max_event_time)], 1.0)
+        """Close a batch, with an event of that time or none; return the database that was used."""
+        latest = None if max_event_time is None else [("run", 0, max_event_time)]
+        self.closer.close(self.task, [outcome_of(max_event_times=latest)], 1.0)
         return self.opened[-1]
 
 
@@ -66,23 +67,29 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
     return _Scene(monkeypatch, tmp_path)
 
 
-def test_progress_is_noted(scene: _Scene) -> None:
-    """The latest event time of the batch's partitions is noted with the watermark's delay."""
-    outcomes = [outcome_of(max_event_time=at) for at in (5.0, None, 7.0, 6.0)]
+def test_watermarks_move_at_once(scene: _Scene) -> None:
+    """One statement moves all shards of a batch, each to where all its partitions have come."""
+    outcomes = [
+        outcome_of(max_event_times=[("live", 1, 7.0), ("backfill", 0, 2.0)]),
+        outcome_of(),
+        outcome_of(max_event_times=[("backfill", 0, 3.0), ("live", 1, 5.0), ("live", 0, 6.0)]),
+    ]
 
     scene.closer.close(scene.task, outcomes, 1.0)
 
-    assert scene.opened[0].executed(PROGRESS) == [
+    assert scene.opened[0].executed(WATERMARKS) == [
         {
-            "max_event_time": datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC),
-            "watermark_seconds": 900,
+            "run_ids": ["backfill", "live", "live"],
+            "shards": [0, 0, 1],
+            "event_times": [datetime(1970, 1, 1, 0, 0, at, tzinfo=UTC) for at in (2, 6, 5)],
+            "delay_seconds": 900,
         }
     ]
 
 
-def test_batch_without_events_notes_none(scene: _Scene) -> None:
-    """Before the first event there is no progress to note."""
-    assert scene.close().executed(PROGRESS) == []
+def test_batch_without_events_moves_none(scene: _Scene) -> None:
+    """A batch without an event leaves the watermarks alone."""
+    assert scene.close().executed(WATERMARKS) == []
 
 
 def test_batch_is_shown(scene: _Scene) -> None:
@@ -92,27 +99,6 @@ def test_batch_is_shown(scene: _Scene) -> None:
     assert scene.telemetry.is_ready
     name = "clickstream_streaming_stored_events_total"
     assert scene.telemetry.registry.get_sample_value(name) == 3
-
-
-def test_watermark_follows_batches(scene: _Scene) -> None:
-    """The watermark lies behind the latest event of all batches, and never goes back."""
-    watermarks = []
-    for at in (10_000.0, 9_000.0, None, 12_000.0):
-        scene.close(at)
-        watermarks.append(scene.closer.late_before())
-
-    assert watermarks == [9_100.0, 9_100.0, 9_100.0, 11_100.0]
-
-
-@pytest.mark.parametrize(("rows", "expected"), [([(2_000.0,)], 1_100.0), ([], None)])
-def test_first_watermark_is_the_databases(
-    scene: _Scene, rows: list[tuple[object, ...]], expected: float | None
-) -> None:
-    """After a start the watermark is what the database says; none before the first event."""
-    scene.answers = [{"FROM ops.progress": rows}]
-
-    assert scene.closer.late_before() == expected
-    assert [database.closed for database in scene.opened] == [1]
 
 
 def test_empty_partition_notes_offsets(scene: _Scene) -> None:
@@ -148,12 +134,12 @@ def test_lost_share_is_named(scene: _Scene) -> None:
 )
 def test_failed_close_is_tried_again(scene: _Scene, error: Exception) -> None:
     """After a failure all is done again on a new connection."""
-    scene.answers = [WRITTEN | {PROGRESS: error}, WRITTEN]
+    scene.answers = [WRITTEN | {WATERMARKS: error}, WRITTEN]
 
     scene.close(5.0)
 
     assert [database.closed for database in scene.opened] == [1, 0]
-    assert len(scene.opened[1].executed(PROGRESS)) == 1
+    assert len(scene.opened[1].executed(WATERMARKS)) == 1
 
 
 def test_trying_has_an_end(scene: _Scene) -> None:
@@ -163,7 +149,7 @@ def test_trying_has_an_end(scene: _Scene) -> None:
         scene.seconds += 200.0
         raise psycopg2.OperationalError("gone")
 
-    scene.answers = [WRITTEN | {PROGRESS: fail}]
+    scene.answers = [WRITTEN | {WATERMARKS: fail}]
 
     with pytest.raises(psycopg2.OperationalError, match="gone"):
         scene.close(5.0)

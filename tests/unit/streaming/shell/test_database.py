@@ -25,7 +25,6 @@ from clickstream_streaming.shell.database import (
     connect,
     connect_patiently,
     copy_rows,
-    max_event_time,
     refuse_if_apart,
     store_rules,
 )
@@ -182,15 +181,6 @@ def test_committed_offsets_are_nested() -> None:
     assert committed_offsets(database.connection(), "events") == {"a": {0: 5, 1: 6}, "b": {0: 7}}
     assert database.executed("FROM ops.batches") == [("events",)]
     assert database.ends == ["commit"]
-
-
-@pytest.mark.parametrize(("rows", "expected"), [([], None), ([(7,)], 7.0)])
-def test_latest_event_time_is_known(rows: Rows, expected: float | None) -> None:
-    """Before the first batch there is no event time."""
-    database = ScriptedDatabase({"FROM ops.progress": rows})
-
-    assert max_event_time(database.connection(), "events") == expected
-    assert database.executed("FROM ops.progress") == [("events",)]
 
 
 def test_all_tables_are_looked_for() -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-from batch_tasks import NO_PROCESS, UNTIL, batch_task
+from batch_tasks import NO_PROCESS, UNTIL, batch_task, outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import (
     COUNT_BATCH,
     COUNT_EXPIRED,
+    COUNT_SHARDS,
     HOLD_DAYS,
     KEPT_SINCE,
 )
@@ -29,6 +31,7 @@ from clickstream_streaming.errors import (
 from clickstream_streaming.shell import partition as module
 from clickstream_streaming.shell.partition import (
     LATENCY_BOUNDS_SECONDS,
+    reached_event_times,
     timestamp,
     write_partition,
 )
@@ -47,6 +50,7 @@ CLAIM = "INSERT INTO ops.batches"
 CLAIMED: dict[str, Answer] = {CLAIM: [(1,)]}
 NOON = datetime(2020, 1, 31, 12, tzinfo=UTC)
 EVENT_TIME = NOON.timestamp()
+RUN_ID, SHARD = (sample_event("page_view")[name] for name in ("run_id", "shard"))
 
 
 def _event(number: int, **values: object) -> bytes:
@@ -120,7 +124,7 @@ def test_new_events_are_counted(worker: _Worker) -> None:
         "duplicates": 0,
         "late": 0,
         "rejects": {"not_json": 1, "no_value": 1},
-        "max_event_time": EVENT_TIME,
+        "max_event_times": [[RUN_ID, SHARD, EVENT_TIME]],
         "arrived_at": ARRIVED.timestamp(),
         "is_repeated": False,
     }
@@ -194,7 +198,7 @@ def test_ledger_is_written(worker: _Worker) -> None:
 
     outcome = worker.write(ledger_record(), topic=LEDGER.name, task=task)
 
-    assert (outcome["rows"], outcome["stored"], outcome["max_event_time"]) == (1, 0, None)
+    assert (outcome["rows"], outcome["stored"], outcome["max_event_times"]) == (1, 0, [])
     assert worker.copied() == ['COPY "told"']
     (row,) = worker.database.executed(CLAIM)
     assert isinstance(row, dict)
@@ -219,7 +223,8 @@ def test_known_event_is_left_out(worker: _Worker) -> None:
     outcome = worker.write(_event(1, event_time="2021-01-01T00:00:00.000Z"), _event(2))
 
     assert (outcome["stored"], outcome["duplicates"]) == (1, 1)
-    assert outcome["max_event_time"] == datetime(2021, 1, 1, tzinfo=UTC).timestamp()
+    latest = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
+    assert outcome["max_event_times"] == [[RUN_ID, SHARD, latest]]
     assert worker.database.executed("DELETE FROM fresh") == [([0],)]
 
 
@@ -244,21 +249,40 @@ def test_rising_numbers_are_not_looked_up(worker: _Worker, number: int, looks: i
 
 
 def test_late_events_are_counted(worker: _Worker) -> None:
-    """Events before the watermark are counted in their own transaction; those at it are not."""
-    task = replace(worker.task, late_before=EVENT_TIME)
-    late = _event(1, event_time="2020-01-31T11:59:59.999Z")
+    """The statement that counts a shard's events says how many are late: the task asks nothing."""
+    worker.answers = [CLAIMED | {COUNT_SHARDS: [(1,)]}]
 
-    outcome = worker.write(late, _event(2), task=task)
+    outcome = worker.write(_event(1), _event(2))
 
     assert outcome["late"] == 1
-    assert worker.database.executed("SET late_events = late_events + %s") == [(1,)]
+    assert worker.database.executed(COUNT_SHARDS) == [None]
 
 
-def test_punctual_events_touch_no_count(worker: _Worker) -> None:
-    """Without a late event the row that all writers want is left alone."""
-    worker.write(_event(1), task=replace(worker.task, late_before=EVENT_TIME))
+def test_shards_have_own_event_times(worker: _Worker) -> None:
+    """The outcome has the latest event time of each run and shard."""
+    other = "00000000-0000-4000-8000-000000000002"
 
-    assert worker.database.executed("SET late_events = late_events + %s") == []
+    outcome = worker.write(
+        _event(1, run_id=other, event_time="2020-01-31T10:00:00.000Z"),
+        _event(2),
+        _event(3, run_id=other, event_time="2020-01-31T11:00:00.000Z"),
+        _event(4, run_id=other, shard=9),
+    )
+
+    assert sorted(outcome["max_event_times"]) == sorted(
+        [[other, SHARD, EVENT_TIME - 3_600], [other, 9, EVENT_TIME], [RUN_ID, SHARD, EVENT_TIME]]
+    )
+
+
+def test_slowest_partition_decides() -> None:
+    """A shard has come to where all partitions have come that have events of it."""
+    outcomes = [
+        outcome_of(max_event_times=[("a", 0, 1.0), ("b", 0, 5.0)]),
+        outcome_of(),
+        outcome_of(max_event_times=[("a", 1, 3.0), ("a", 0, 2.0)]),
+    ]
+
+    assert reached_event_times(outcomes) == {("a", 0): 1.0, ("a", 1): 3.0, ("b", 0): 5.0}
 
 
 def test_latencies_are_sorted_into_buckets(
@@ -286,7 +310,7 @@ def test_repeated_share_is_left_alone(worker: _Worker) -> None:
     outcome = worker.write(_event(1))
 
     assert outcome["is_repeated"]
-    assert outcome["max_event_time"] == EVENT_TIME
+    assert outcome["max_event_times"] == [[RUN_ID, SHARD, EVENT_TIME]]
     assert worker.copied() == []
     assert len(worker.database.executed("ROLLBACK TO SAVEPOINT claim")) == 1
 
@@ -442,10 +466,9 @@ def test_drop_of_other_days_stops_nothing(worker: _Worker) -> None:
 
 def test_share_is_counted(worker: _Worker) -> None:
     """The row of the batch says what became of each record, after all of them are written."""
-    worker.answers = [CLAIMED | {"AS known\n": [(0,)]}]
-    task = replace(worker.task, late_before=EVENT_TIME + 1)
+    worker.answers = [CLAIMED | {COUNT_SHARDS: [(2,)], "AS known\n": [(0,)]}]
 
-    worker.write(_event(1), _event(2), _event(3), b"x", None, task=task)
+    worker.write(_event(1), _event(2), _event(3), b"x", None)
 
     (counted,) = worker.database.executed(COUNT_BATCH)
     (claimed,) = worker.database.executed(CLAIM)

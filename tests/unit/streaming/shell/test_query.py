@@ -91,7 +91,7 @@ class _Batch:
 
     def collect(self) -> list[dict[str, str]]:
         self.runs += 1
-        return [{"outcome": json.dumps(vars(outcome_of(max_event_time=7.0)))}]
+        return [{"outcome": json.dumps(vars(outcome_of(max_event_times=[("run", 0, 7.0)])))}]
 
 
 class _Closer:
@@ -105,9 +105,6 @@ class _Closer:
         self.closed: list[tuple[BatchTask, list[Outcome]]] = []
         self.lost = 0
         _Closer.made = self
-
-    def late_before(self) -> float | None:
-        return 3.0
 
     def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
         assert seconds >= 0
@@ -204,7 +201,7 @@ def test_foreign_checkpoint_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_batch_becomes_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A batch's task has its ends, those of the batch before, the logs and the watermark."""
+    """A batch's task has its ends, those of the batch before, and the logs."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
     scene.plan(1)
@@ -216,8 +213,9 @@ def test_batch_becomes_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert (task.query, task.checkpoint_id, task.batch_id) == ("events", "abc", 1)
     assert task.offsets_from == {EVENTS.name: {0: 10}}
     assert task.offsets_until == {EVENTS.name: {0: 20}}
-    assert (task.logs, task.late_before, task.driver_pid) == (ENDS, 3.0, os.getpid())
-    assert outcomes == [outcome_of(max_event_time=7.0)]
+    assert (task.logs, task.driver_pid) == (ENDS, os.getpid())
+    ((run_id, shard, latest),) = outcomes[0].max_event_times
+    assert (run_id, shard, latest) == ("run", 0, 7.0)
     assert scene.logs.noted == [(ENDS, {EVENTS.name: {0: 20}})]
 
 

@@ -26,7 +26,7 @@ OUTCOME = Outcome(
     late=2,
     rejects={"not_json": 2, "oversized": 1},
     latencies=[(1, 0.2), (3, 1.2)] + [(0, 0.0)] * (len(LATENCY_BOUNDS_SECONDS) - 1),
-    max_event_time=1_000.5,
+    max_event_times=[("one", 0, 1_000.5), ("one", 1, 900.0)],
     arrived_at=990.0,
     read_seconds=0.5,
     write_seconds=0.25,
@@ -113,7 +113,7 @@ def test_share_without_events_keeps_event_time() -> None:
     """Records that are no events do not move the latest event time."""
     telemetry = Telemetry()
 
-    telemetry.show_batch([OUTCOME, replace(OUTCOME, max_event_time=None)], 3.0)
+    telemetry.show_batch([OUTCOME, replace(OUTCOME, max_event_times=[])], 3.0)
 
     assert _value(telemetry, "event_time_timestamp_seconds") == 1_000.5
 

@@ -34,7 +34,7 @@ __all__ = [
     "COLUMN_TYPES",
     "COUNT_BATCH",
     "COUNT_EXPIRED",
-    "COUNT_LATE",
+    "COUNT_SHARDS",
     "CREATE_STAGES",
     "EVENT_STEPS",
     "FIND_KNOWN",
@@ -43,7 +43,7 @@ __all__ = [
     "HOLD_DAYS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
-    "NOTE_PROGRESS",
+    "NOTE_WATERMARKS",
     "RAW_COLUMNS",
     "REJECT_COLUMNS",
     "REJECT_STEPS",
@@ -53,9 +53,6 @@ __all__ = [
     "STORE_OFFSETS",
     "upsert",
 ]
-
-SESSION_GAP = "30 minutes"
-"""After so long without an event a visit is over, as in web analytics generally."""
 
 _NOT_FRESH = {
     "sent_at", "schema_version", "shard_seq", "referrer", "user_agent", "search_term",
@@ -246,14 +243,6 @@ ON CONFLICT DO NOTHING
 EVENT_STEPS = (_merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS))
 """What follows from new events, before they are stored themselves."""
 
-_COUNT_SHARDS = """
-INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events)
-SELECT run_id, shard, min(simulation), count(*) FROM fresh
-GROUP BY run_id, shard ORDER BY run_id, shard
-ON CONFLICT (run_id, shard) DO UPDATE SET
-    stored_events = known.stored_events + excluded.stored_events
-"""
-
 _SEE_PRODUCTS = upsert(
     PRODUCT_VERSIONS,
     PRODUCT_VERSIONS.select.format(source="fresh"),
@@ -302,7 +291,6 @@ SHARED_STEPS = (
     _MEET_RUNS,
     _MEET_USERS,
     _SEE_USERS,
-    _COUNT_SHARDS,
     _SEE_PRODUCTS,
     *(_add(mart, "fresh") for mart in EVENT_MARTS),
     *_ADD_TRAFFIC,
@@ -312,6 +300,23 @@ SHARED_STEPS = (
     _COUNT_LATENCIES,
 )
 """What all writers add to the same rows: last, and in the order of the keys."""
+
+COUNT_SHARDS = """
+WITH counted AS (
+    INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events, late_events)
+    SELECT run_id, shard, min(fresh.simulation), count(*),
+        count(*) FILTER (WHERE event_time < former.watermark)
+    FROM fresh LEFT JOIN ops.shards AS former USING (run_id, shard)
+    GROUP BY run_id, shard ORDER BY run_id, shard
+    ON CONFLICT (run_id, shard) DO UPDATE SET
+        stored_events = known.stored_events + excluded.stored_events,
+        late_events = known.late_events + excluded.late_events
+    RETURNING new.late_events - coalesce(old.late_events, 0) AS late_events
+)
+SELECT sum(late_events)::bigint FROM counted
+"""
+"""Returns how many of the events are late: before their shard's watermark, as it was when the batch
+before was closed. A shard without a watermark has no late event."""
 
 REJECT_STEPS = (
     f"""
@@ -419,18 +424,17 @@ WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(b
 """
 """Where each partition's share of a batch ends, of those that are written."""
 
-NOTE_PROGRESS = f"""
-INSERT INTO ops.progress AS known (query, max_event_time, final_before)
-VALUES ('events', %(max_event_time)s,
-    %(max_event_time)s - (%(watermark_seconds)s * interval '1 second')
-        - interval '{SESSION_GAP}')
-ON CONFLICT (query) DO UPDATE SET
-    max_event_time = greatest(known.max_event_time, excluded.max_event_time),
-    final_before = greatest(known.final_before, excluded.final_before)
+NOTE_WATERMARKS = """
+UPDATE ops.shards AS known SET watermark = given.watermark
+FROM (
+    SELECT run_id, shard, event_time - %(delay_seconds)s * interval '1 second' AS watermark
+    FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(event_times)s::timestamptz[])
+        AS reached (run_id, shard, event_time)
+) AS given
+WHERE known.run_id = given.run_id AND known.shard = given.shard
+    AND (known.watermark IS NULL OR known.watermark < given.watermark)
 """
-
-COUNT_LATE = "UPDATE ops.progress SET late_events = late_events + %s WHERE query = 'events'"
-"""In the transaction of the events themselves: the batch's close may never come."""
+"""Of all shards of a batch at once; a watermark never goes back."""
 
 CLOSE_RUNS = """
 WITH ended AS (

@@ -1,6 +1,6 @@
 """The close of a batch: what is done once, when all of its partitions are written.
 
-Owns how far the stream has come, the closing of runs, the offsets of partitions without
+Owns the watermarks of shards, the closing of runs, the offsets of partitions without
 records, and what is done now and then: boards computed as a whole, days made ahead of time
 and dropped. A partition with records has noted its own offsets; if the database has lost them, a
 standby without the last commits has taken over, and their rows are lost, too.
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import errors
 
-from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_PROGRESS, STORED_ENDS
+from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_WATERMARKS, STORED_ENDS
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
-from clickstream_streaming.shell.checkpoint import QUERY
-from clickstream_streaming.shell.database import connect, max_event_time
-from clickstream_streaming.shell.partition import store_offsets, timestamp
+from clickstream_streaming.shell.database import connect
+from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -56,19 +55,8 @@ class BatchCloser:
         self._settings = settings
         self._telemetry = telemetry
         self._connection: Connection | None = None
-        self._reached: float | None = None
         self._next_boards = 0.0
         self._next_upkeep = 0.0
-
-    def late_before(self) -> float | None:
-        """Return the watermark, Unix seconds; ``None`` before the first event."""
-        if self._reached is None:
-            connection = connect(self._settings)
-            self._reached = max_event_time(connection, QUERY)
-            connection.close()
-        if self._reached is None:
-            return None
-        return self._reached - self._settings.watermark_delay_seconds
 
     def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
         """Close a batch; while the database is away it is tried again.
@@ -78,12 +66,10 @@ class BatchCloser:
             DatabaseBehindCheckpoint: It has lost the batch before as well.
             DatabaseUnreachable: It stays away for five minutes.
         """
-        found = [row.max_event_time for row in outcomes if row.max_event_time is not None]
-        reached = max([*found, *([self._reached] if self._reached else [])], default=None)
         deadline = time.monotonic() + _GIVE_UP_SECONDS
         while True:
             try:
-                self._write(task, outcomes, reached)
+                self._write(task, outcomes)
                 break
             except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
                 self._forget_connection()
@@ -91,20 +77,14 @@ class BatchCloser:
                     raise
                 _LOG.warning("the close of batch %d is tried again: %s", task.batch_id, e)
                 time.sleep(_RETRY_SECONDS)
-        self._reached = reached
         self._telemetry.show_batch(outcomes, seconds)
 
-    def _write(self, task: BatchTask, outcomes: list[Outcome], reached: float | None) -> None:
+    def _write(self, task: BatchTask, outcomes: list[Outcome]) -> None:
         if self._connection is None:
             self._connection = connect(self._settings)
         with self._connection, self._connection.cursor() as cursor:
             _note_offsets(cursor, task, outcomes)
-            if reached is not None:
-                values = {
-                    "max_event_time": timestamp(reached),
-                    "watermark_seconds": self._settings.watermark_delay_seconds,
-                }
-                cursor.execute(NOTE_PROGRESS, values)
+            _note_watermarks(cursor, outcomes, self._settings.watermark_delay_seconds)
             cursor.execute(CLOSE_RUNS)
             self._compute_boards(cursor, is_due=cursor.rowcount > 0)
         now = time.monotonic()
@@ -147,6 +127,19 @@ class BatchCloser:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _note_watermarks(cursor: Cursor, outcomes: list[Outcome], delay_seconds: int) -> None:
+    """Move the watermarks of the batch's shards, each by the shard's own events."""
+    reached = reached_event_times(outcomes)
+    if reached:
+        values = {
+            "run_ids": [run_id for run_id, _ in reached],
+            "shards": [shard for _, shard in reached],
+            "event_times": [timestamp(seconds) for seconds in reached.values()],
+            "delay_seconds": delay_seconds,
+        }
+        cursor.execute(NOTE_WATERMARKS, values)
 
 
 def _note_offsets(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> None:

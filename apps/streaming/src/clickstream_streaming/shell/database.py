@@ -41,7 +41,6 @@ __all__ = [
     "connect",
     "connect_patiently",
     "copy_rows",
-    "max_event_time",
     "refuse_if_apart",
     "refuse_if_behind",
     "store_rules",
@@ -164,17 +163,6 @@ def committed_offsets(connection: Connection, query: str) -> Offsets:
         for topic, partition, until in cursor.fetchall():
             offsets.setdefault(topic, {})[partition] = until
     return offsets
-
-
-def max_event_time(connection: Connection, query: str) -> float | None:
-    """Return the latest event time the query has written, as Unix seconds."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM max_event_time)::float8 FROM ops.progress WHERE query = %s",
-            (query,),
-        )
-        row = cursor.fetchone()
-    return None if row is None else float(row[0])
 
 
 def check_tables(connection: Connection) -> None:

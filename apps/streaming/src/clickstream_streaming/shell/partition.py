@@ -32,7 +32,7 @@ from clickstream_streaming.core.statements import (
     COLUMN_TYPES,
     COUNT_BATCH,
     COUNT_EXPIRED,
-    COUNT_LATE,
+    COUNT_SHARDS,
     CREATE_STAGES,
     EVENT_STEPS,
     FIND_KNOWN,
@@ -72,6 +72,7 @@ __all__ = [
     "OUTCOME",
     "BatchTask",
     "Outcome",
+    "reached_event_times",
     "store_offsets",
     "timestamp",
     "write_partition",
@@ -111,7 +112,6 @@ class BatchTask:
         offsets_from: Where the batch before ended; partitions of a first batch are not in it.
         offsets_until: Where this one ends.
         logs: The logs that are read, as they were before; empty if Kafka was not asked.
-        late_before: Unix seconds; what happened before is behind the watermark.
         driver_pid: Who is to die at a failpoint.
     """
 
@@ -121,7 +121,6 @@ class BatchTask:
     batch_id: int
     offsets_from: Offsets
     offsets_until: Offsets
-    late_before: float | None
     driver_pid: int
     logs: LogPositions = field(default_factory=dict)
 
@@ -135,11 +134,12 @@ class Outcome:
         rows: Records.
         stored: Events that were new.
         duplicates: Events that were known.
-        late: New events behind the watermark.
+        late: New events before the watermark of their shard.
         rejects: Records that are no events, by reason.
         latencies: Count and sum of seconds from event to commit, per bucket of
             :data:`LATENCY_BOUNDS_SECONDS`.
-        max_event_time: The latest event time, of known events too, Unix seconds.
+        max_event_times: Of each run and shard the latest event time, of known events too, Unix
+            seconds.
         arrived_at: When Kafka got the last record, Unix seconds.
         read_seconds, write_seconds: How long it took to get the records, and to write them.
         is_repeated: Whether all of this was in the tables already.
@@ -153,7 +153,7 @@ class Outcome:
     late: int
     rejects: dict[str, int]
     latencies: list[tuple[int, float]]
-    max_event_time: float | None
+    max_event_times: list[tuple[str, int, float]]
     arrived_at: float
     read_seconds: float
     write_seconds: float
@@ -287,7 +287,7 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         late=0,
         rejects={},
         latencies=[],
-        max_event_time=None,
+        max_event_times=[],
         arrived_at=read.arrived_at,
         read_seconds=0.0,
         write_seconds=0.0,
@@ -296,7 +296,7 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
     events = read.judged.events
     if events.num_rows:
         # Of known ones too: who has stored them may have died before the batch was closed.
-        outcome.max_event_time = float(_unix_seconds(events["event_time"]).max())
+        outcome.max_event_times = _max_event_times(events)
     _see_to_days(connection, events)
     reached, may_be_known = _numbers(events, partition)
     with connection, connection.cursor() as cursor:
@@ -309,11 +309,9 @@ def _write(task: BatchTask, read: _Read) -> Outcome:
         outcome.stored = fresh.num_rows
         outcome.duplicates = events.num_rows - fresh.num_rows
         if fresh.num_rows:
-            _write_events(cursor, rows)
+            outcome.late = _write_events(cursor, rows)
         # Counts of rejects are rows that all writers want, too.
         _write_rest(cursor, read.judged, outcome)
-        if fresh.num_rows:
-            outcome.late = _count_late(cursor, fresh["event_time"], task.late_before)
         counts = {"rejected": sum(outcome.rejects.values()), "ledger": read.judged.ledger.num_rows}
         cursor.execute(COUNT_BATCH, _offsets_row(task, topic, partition) | vars(outcome) | counts)
         _fail(task, "before_sink_commit")
@@ -478,20 +476,37 @@ def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
             cursor.execute(step)
 
 
-def _write_events(cursor: Cursor, rows: BinaryRows) -> None:
+def _write_events(cursor: Cursor, rows: BinaryRows) -> int:
+    """Write events and all that follows from them; return how many are late."""
     for step in EVENT_STEPS:
         cursor.execute(step)
     copy_rows(cursor, "raw.events", rows, RAW_COLUMNS)
     for step in SHARED_STEPS:
         cursor.execute(step)
+    cursor.execute(COUNT_SHARDS)
+    (late,) = cursor.fetchone() or (0,)
+    return int(late)
 
 
-def _count_late(cursor: Cursor, event_time: pa.ChunkedArray, late_before: float | None) -> int:
-    """Count the events that came behind the watermark: last, since all writers want that row."""
-    late = 0 if late_before is None else int((_unix_seconds(event_time) < late_before).sum())
-    if late:
-        cursor.execute(COUNT_LATE, (late,))
-    return late
+def _max_event_times(events: pa.Table) -> list[tuple[str, int, float]]:
+    """Return run, shard and the latest event time of each shard, Unix seconds."""
+    latest = events.group_by(["run_id", "shard"]).aggregate([("event_time", "max")])
+    seconds = _unix_seconds(latest["event_time_max"]).tolist()
+    return list(
+        zip(latest["run_id"].to_pylist(), latest["shard"].to_pylist(), seconds, strict=True)
+    )
+
+
+def reached_event_times(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], float]:
+    """Return, by run and shard, the event time that every partition with events of it has reached.
+
+    A shard sends to all partitions, and a batch may read one of them further than another.
+    """
+    reached: dict[tuple[str, int], float] = {}
+    for outcome in outcomes:
+        for run_id, shard, seconds in outcome.max_event_times:
+            reached[run_id, shard] = min(seconds, reached.get((run_id, shard), seconds))
+    return dict(sorted(reached.items()))
 
 
 def _unix_seconds(event_time: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -143,7 +143,6 @@ def start_query(
             offsets_from=checkpoint.offsets_until(batch_id - 1) if batch_id else known,
             offsets_until=checkpoint.offsets_until(batch_id),
             logs=ends,
-            late_before=closer.late_before(),
             driver_pid=os.getpid(),
         )
         _run(batch, task, closer, began)

@@ -110,8 +110,8 @@ class Telemetry:
             for reason, count in row.rejects.items():
                 self._rejected.labels(reason).inc(count)
             self._latencies.add(row.latencies)
-            if row.max_event_time is not None:
-                self._event_time.set(row.max_event_time)
+            if row.max_event_times:
+                self._event_time.set(max(seconds for *_, seconds in row.max_event_times))
         self._batch_seconds.labels("all").observe(seconds)
         self._last_batch.set_to_current_time()
         # Under load the query may never be seen to wait.
