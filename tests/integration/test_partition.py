@@ -401,6 +401,32 @@ def test_boards_keep_dropped_days(database: Database) -> None:
     assert database.ask(board) == before
 
 
+def test_visits_around_midnight_are_clean(database: Database) -> None:
+    """Two visits that the 30-minute rule joins over midnight move an order to the day before."""
+    visits = (("view_item", "2020-01-01T23:50:00.000Z"), ("purchase", "2020-01-02T00:05:00.000Z"))
+    database.write(
+        [
+            json.dumps(
+                sample_event(name)
+                | {"event_id": str(uuid4()), "session_id": str(uuid4()), "session_seq": 1}
+                | {"shard_seq": number, "event_time": at, "sent_at": at}
+            ).encode()
+            for number, (name, at) in enumerate(visits, 1)
+        ]
+    )
+    database.ask("SELECT mart.compute_boards()")
+
+    with database.owner, database.owner.cursor() as cursor:
+        cursor.execute(
+            "SELECT true_converted, rule_converted FROM mart.sessionization_day ORDER BY day"
+        )
+        converted = cursor.fetchall()
+        examples = figures_of(cursor).examples
+
+    assert converted == [(0, 1), (1, 0)]
+    assert not [text for text in examples if "sessionization_day" in text]
+
+
 def test_largest_valid_event_is_stored(database: Database) -> None:
     """Each field as large as it may be, in every kind of event, whether it belongs there or not."""
     events = [_largest(name) for name in EVENT_NAMES for _ in range(2)]

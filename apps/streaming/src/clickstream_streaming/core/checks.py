@@ -403,7 +403,7 @@ UNION
 SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day)
 FROM mart.sessionization_day
 WHERE rule_sessions <> true_sessions - joined_boundaries + split_boundaries
-    OR rule_converted > true_converted
+    OR rule_converted > rule_sessions OR true_converted > true_sessions
 """
 
 _SEALED = (
