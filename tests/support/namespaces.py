@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RunBeside", "in_namespace"]
 
 _WITHIN_SECONDS = 300
-_TOLD = """
+_SHOWN = """
 SELECT kpis.visitors, kpis.sessions, kpis.orders, (kpis.revenue * 100)::bigint, (
     SELECT sum(events) FROM mart.traffic_day WHERE simulation = kpis.simulation
 ) FROM mart.kpis AS kpis WHERE simulation = %s
@@ -66,9 +66,9 @@ class RunBeside:
             (simulation.full_name, run.run_id),
         ):
             pipeline.drain(run_id)
-            told, true = pipeline.rows(_TOLD, name), pipeline.rows(_TRUE, str(run_id))
-            assert told == true, name
-            said.append(f"{name}: {told[0][0]} visitors")
+            shown, true = pipeline.rows(_SHOWN, name), pipeline.rows(_TRUE, str(run_id))
+            assert shown == true, name
+            said.append(f"{name}: {shown[0][0]} visitors")
         assert first.name == simulation.name
         stage.figures.faults += 1
         stage.figures.shown = ", ".join(said)
