@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from clickstream_contract.worker_exit import WorkerExit
 from pipeline import SIMULATION, wait_until
 from scenario import Drain, Load, Wait, is_right, play, recover
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(5_400)]
 
-_TAKEN = 4
 _RATES = (250, 400, 150)
 
 
@@ -60,7 +60,7 @@ class PauseGenerator:
             )
             paused.process.send_signal(signal.SIGCONT)
             began = time.monotonic()
-            assert paused.process.wait(60) == _TAKEN
+            assert paused.process.wait(60) == WorkerExit.SHARDS_TAKEN
             stage.figures.detect_seconds.append(round(time.monotonic() - began, 1))
         finally:
             paused.process.kill()

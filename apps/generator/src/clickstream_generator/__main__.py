@@ -1,6 +1,6 @@
 """The generator's process: settings from the environment, one run, then the end.
 
-Owns exit codes and signals. It does not know anything else.
+Owns which error ends the process with which exit code, and signals. It does not know anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import uuid4
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS
+from clickstream_contract.worker_exit import WorkerExit
 
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
@@ -43,22 +44,24 @@ def main() -> int:
     )
     try:
         _run(settings_from(os.environ))
-    except (SettingsInvalid, SimulationInvalid) as error:
+    except (GeneratorError, SettingsInvalid, SimulationInvalid, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
-        return 2
-    except BrokerRefused as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 3
-    except ShardTaken as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 4
-    except WorldChanged as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 5
-    except (GeneratorError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+        return _exit_code(error)
+    return WorkerExit.DONE
+
+
+def _exit_code(error: Exception) -> WorkerExit:
+    match error:
+        case SettingsInvalid() | SimulationInvalid():
+            return WorkerExit.MISCONFIGURED
+        case BrokerRefused():
+            return WorkerExit.BROKER_REFUSED
+        case ShardTaken():
+            return WorkerExit.SHARDS_TAKEN
+        case WorldChanged():
+            return WorkerExit.WORLD_CHANGED
+        case _:
+            return WorkerExit.FAILED
 
 
 def _run(settings: Settings) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clickstream_contract.worker_exit import WorkerExit
+
 from clickstream_operator.core.pod import METRICS_PORT
 from clickstream_operator.core.scaling import is_pushed_back
 
@@ -23,13 +25,11 @@ __all__ = ["COMPLETED", "SUSPENDED", "Finding", "Verdict", "reason_of", "stamped
 
 COMPLETED = "Completed"
 SUSPENDED = "Suspended"
-_EXIT_SETTINGS = 2
-_EXIT_BROKER = 3
-_REASONS = {
-    _EXIT_SETTINGS: "WorkerMisconfigured",
-    _EXIT_BROKER: "BrokerUnreachable",
-    4: "ShardsTaken",
-    5: "WorldChanged",
+_REASONS: dict[int, str] = {
+    WorkerExit.MISCONFIGURED: "WorkerMisconfigured",
+    WorkerExit.BROKER_REFUSED: "BrokerUnreachable",
+    WorkerExit.SHARDS_TAKEN: "ShardsTaken",
+    WorkerExit.WORLD_CHANGED: "WorldChanged",
 }
 """By the exit code of a worker."""
 _KILLED = (137, 143)
@@ -134,7 +134,7 @@ def _finding(
     for pod in observed.pods:
         if not pod.is_ready and pod.exit_code and pod.exit_code not in _KILLED:
             message = pod.exit_message or "it says nothing"
-            if pod.exit_code in {_EXIT_SETTINGS, _EXIT_BROKER} and files:
+            if pod.exit_code in {WorkerExit.MISCONFIGURED, WorkerExit.BROKER_REFUSED} and files:
                 # The worker names a path; whoever wrote the simulation named a secret.
                 message = f"{message} ({files}; see spec.kafka)"
             return Finding(_REASONS.get(pod.exit_code, "WorkerCrashed"), message)

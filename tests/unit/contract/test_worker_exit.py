@@ -1,0 +1,25 @@
+"""The exit codes of a worker, which the operator and people read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from clickstream_contract.worker_exit import WorkerExit
+
+_PAGE = Path(__file__).parents[3] / "docs" / "generator.md"
+
+
+def test_page_names_every_code() -> None:
+    """The generator's page gives the meaning of each code, and of no other."""
+    text = _PAGE.read_text(encoding="utf-8")
+    (codes,) = re.findall(r"^Exit codes: (.+?)\n\n", text, re.DOTALL | re.MULTILINE)
+
+    named = [int(number) for number in re.findall(r"(?<![\w.])\d(?= )", codes)]
+
+    assert sorted(named) == sorted(WorkerExit)
+
+
+def test_codes_are_not_the_shells() -> None:
+    """From 126 on a code is the shell's, or says which signal ended the process."""
+    assert max(WorkerExit) < 126
