@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import SHARDS
+from clickstream_contract.worker_exit import WorkerExit
 from clickstream_generator.core.snapshot import dump_snapshot
 from clickstream_generator.shell.shard_log import Record, ShardRecords, snapshot_rows
 from confluent_kafka import Producer
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-_WORLD_CHANGED = 5
 _SIMULATION = parse_simulation("""
 apiVersion: clickstream.dev/v1alpha1
 kind: ClickstreamSimulation
@@ -71,7 +71,7 @@ def test_resume_in_another_world_is_refused(run: GeneratorRun) -> None:
     sent = len(run.events())
     _pretend_other_faker(run)
 
-    run.start().must_end(60, code=_WORLD_CHANGED)
+    run.start().must_end(60, code=WorkerExit.WORLD_CHANGED)
 
     last = (run.folder / "generator.log").read_text(encoding="utf-8").splitlines()[-1]
     assert last.startswith("error: ")

@@ -7,64 +7,27 @@ import signal
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-from clickstream_contract.document import parse_simulation
-from generators import Broker, GeneratorRun, timeless
+from clickstream_contract.worker_exit import WorkerExit
+from generators import four_shards, timeless
 from pipeline import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from clickstream_contract.simulation import Simulation
-    from generators import Worker
+    from generators import GeneratorRun, Worker
 
 pytestmark = pytest.mark.services
 
-_TAKEN = 4
-"""Exit code of a worker whose shards were taken over."""
 _EVENTS = 20_000
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """One broker for this module."""
-    started = Broker(tmp_path_factory.mktemp("broker"))
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def begin(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., GeneratorRun]]:
-    """Prepare runs that leave no process behind."""
-    runs = []
-
-    def prepare(simulation: Simulation, **settings: object) -> GeneratorRun:
-        runs.append(GeneratorRun(broker, tmp_path, simulation, uuid4(), **settings))
-        return runs[-1]
-
-    yield prepare
-    for run in runs:
-        run.stop()
-
-
 def _simulation(rate: int, more: str = "") -> Simulation:
-    return parse_simulation(f"""
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {{name: tested}}
-spec:
-  seed: 11
-  rate: {{eventsPerSecond: {rate}{more}}}
-  userMix: [{{persona: Shopper, weight: 8}}, {{persona: Buyer, weight: 4}}]
-  users: 20000
-  catalog: {{products: 100, categories: 5}}
-  shards: 4
-  stopAfter: {{events: {_EVENTS}}}
-  faults: {{latePermille: 20, maxLatenessSeconds: 3}}
-""")
+    return four_shards(
+        f"{rate}{more}", _EVENTS, "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
+    )
 
 
 def _send(worker: Worker, *signals: signal.Signals) -> None:
@@ -130,7 +93,7 @@ def test_paused_worker_is_fenced(
     wait_until(lambda: successor.acknowledged() > before + 100, "the other rate is in force")
 
     _send(paused, *wake)
-    paused.must_end(60, code=_TAKEN)
+    paused.must_end(60, code=WorkerExit.SHARDS_TAKEN)
 
     run.write(_simulation(20_000, overload))
     successor.must_end(120)

@@ -9,63 +9,23 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psutil
 import pytest
-from clickstream_contract.document import RESUMED_AT, parse_simulation
+from clickstream_contract.document import RESUMED_AT
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
 from confluent_kafka import Producer
-from generators import Broker, GeneratorRun, reference, timeless
+from generators import Broker, GeneratorRun, four_shards, reference, timeless
 from pipeline import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from clickstream_contract.simulation import Simulation
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker of its own: it is stopped and started in here."""
-    started = Broker(tmp_path_factory.mktemp("broker"))
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def begin(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., GeneratorRun]]:
-    """Prepare runs that leave no process behind."""
-    runs = []
-
-    def prepare(simulation: Simulation, **settings: object) -> GeneratorRun:
-        runs.append(GeneratorRun(broker, tmp_path, simulation, uuid4(), **settings))
-        return runs[-1]
-
-    yield prepare
-    for run in runs:
-        run.stop()
-
-
-def _simulation(rate: int, events: int, more: str = "") -> Simulation:
-    return parse_simulation(f"""
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {{name: tested}}
-spec:
-  seed: 11
-  rate: {{eventsPerSecond: {rate}}}
-  userMix: [{{persona: Shopper, weight: 8}}, {{persona: Buyer, weight: 4}}]
-  users: 20000
-  catalog: {{products: 100, categories: 5}}
-  shards: 4
-  stopAfter: {{events: {events}}}
-{more}""")
 
 
 def _now() -> tuple[float, str]:
@@ -98,7 +58,7 @@ def test_killed_run_equals_undisturbed_run(
     rate = 4_000 if often else 2_000
     start_seconds, start_time = _now()
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
-    run = begin(_simulation(rate, rate * 15 * kills, late), start_time=start_time)
+    run = begin(four_shards(rate, rate * 15 * kills, late), start_time=start_time)
     moments = random.Random(7)  # noqa: S311  moments to kill at, not secrets
     for _ in range(kills):
         worker = run.start()
@@ -116,7 +76,7 @@ def test_two_workers_continue_for_four(
 ) -> None:
     """Shards go on where they were, whoever carries them."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(2_000, 40_000), start_time=start_time, on_stop="pause")
+    run = begin(four_shards(2_000, 40_000), start_time=start_time, on_stop="pause")
     four = [run.start(str(number)) for number in range(4)]
     wait_until(lambda: all(worker.acknowledged() > 1_500 for worker in four), "all four send")
     for worker in four:
@@ -137,7 +97,7 @@ def test_two_workers_continue_for_four(
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
     """Who comes too early waits until the other lets go, and then goes on from exactly there."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(2_000, 60_000), start_time=start_time, on_stop="pause")
+    run = begin(four_shards(2_000, 60_000), start_time=start_time, on_stop="pause")
     first = run.start("0-3")
     wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
     second = run.start("0-1")
@@ -158,7 +118,7 @@ def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
 
 def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
     """A suspended run goes on in the present when its file says so: no gap in the numbers."""
-    simulation = _simulation(2_000, 20_000)
+    simulation = four_shards(2_000, 20_000)
     run = begin(simulation, on_stop="pause")
     first = run.start()
     wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
@@ -187,7 +147,7 @@ def test_finished_worker_waits_to_be_stopped(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """It shows how much was delivered until it is stopped, also when it starts after the end."""
-    run = begin(_simulation(2_000, 3_000), on_end="wait", on_stop="pause")
+    run = begin(four_shards(2_000, 3_000), on_end="wait", on_stop="pause")
     for _ in range(2):
         worker = run.start()
         wait_until(lambda: worker.metrics().get("shards_over") == 4, "all shards are over")  # noqa: B023
@@ -200,7 +160,7 @@ def test_finished_worker_waits_to_be_stopped(
 def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """While it is away the queue is bounded; then everything is sent."""
     start_seconds, start_time = _now()
-    run = begin(_simulation(4_000, 60_000), start_time=start_time, queue_records=10_000)
+    run = begin(four_shards(4_000, 60_000), start_time=start_time, queue_records=10_000)
     worker = run.start()
     wait_until(lambda: worker.acknowledged() > 4_000, "the generator sends")
     broker.stop()
@@ -222,12 +182,12 @@ def test_changed_file_takes_effect(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """A changed rate holds within 5 s; one that cannot be is refused and changes nothing."""
-    simulation = _simulation(1_000, 10**9)
+    simulation = four_shards(1_000, 10**9)
     run = begin(simulation)
     worker = run.start()
     wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
 
-    faster = _simulation(3_000, 10**9)
+    faster = four_shards(3_000, 10**9)
     run.write(faster)
     changed = time.time()
     wait_until(
@@ -265,7 +225,7 @@ def test_changed_file_takes_effect(
 def test_planted_faults_keep_the_rate(begin: Callable[..., GeneratorRun]) -> None:
     """What is left out or held back on purpose was due and made: the rate is reached."""
     faults = "  faults: {lossPermille: 300, latePermille: 200, maxLatenessSeconds: 600}\n"
-    worker = begin(_simulation(1_000, 10**9, faults)).start()
+    worker = begin(four_shards(1_000, 10**9, faults)).start()
     wait_until(
         lambda: worker.metrics().get("achieved_events_per_second", 0.0) > 970, "it is reached"
     )
@@ -279,7 +239,7 @@ def _parsed(value: bytes) -> dict[str, int]:
 
 def test_absent_broker_is_named(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
     """Without a broker the process ends with the setting to look at, and no stack trace."""
-    run = begin(_simulation(100, 1_000), bootstrap_servers="127.0.0.1:9")
+    run = begin(four_shards(100, 1_000), bootstrap_servers="127.0.0.1:9")
     worker = run.start()
 
     worker.must_end(90, code=3)
@@ -293,7 +253,7 @@ def test_refused_record_ends_the_generator(
 ) -> None:
     """The process ends and names the topic's limit; the ledger counts none of what was refused."""
     # However slow the broker is just now, it is to be its word that ends the process.
-    run = begin(_simulation(500, 10_000), drain_seconds=300)
+    run = begin(four_shards(500, 10_000), drain_seconds=300)
     broker.limit_events(300)
     try:
         run.start().must_end(300, code=3)
@@ -308,7 +268,7 @@ def test_refused_record_ends_the_generator(
 
 def test_partitions_are_those_of_java(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """The client's own murmur2 partitioner, which is Java's, chooses the same partitions."""
-    run = begin(_simulation(500, 500))
+    run = begin(four_shards(500, 500))
     run.start().must_end(90)
     keys = [key for key, value in broker.read(EVENTS.name) if value and run.owns(value)]
     ours = partitions_of(keys, EVENTS.partitions).tolist()
@@ -328,7 +288,7 @@ def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: B
     """With many oversized records and no broker the queue's bytes run out first: it waits."""
     start_seconds, start_time = _now()
     run = begin(
-        _simulation(8_000, 80_000, "  faults: {corruptPermille: 1000}\n"), start_time=start_time
+        four_shards(8_000, 80_000, "  faults: {corruptPermille: 1000}\n"), start_time=start_time
     )
     worker = run.start()
     wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
@@ -352,7 +312,7 @@ def test_unreadable_state_is_refused(
     for number, (what, value) in enumerate(
         (("position", b"{}"), ("position", b'"'), ("0/0", b"x"), ("0/0", 11 * b"\0" + b"\1x"))
     ):
-        run = begin(_simulation(100, 100))
+        run = begin(four_shards(100, 100))
         producer = Producer({"bootstrap.servers": broker.servers})
         producer.produce(SHARDS.name, value, f"{run.run_id}/0/{what}")
         producer.flush()
@@ -364,7 +324,7 @@ def test_unreadable_state_is_refused(
 
 def test_stalled_events_are_shed(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With ``Shed`` a run goes on in the present: fewer events, but their numbers have no gap."""
-    simulation = _simulation(4_000, 60_000)
+    simulation = four_shards(4_000, 60_000)
     rate = simulation.spec.rate.model_copy(update={"on_overload": OnOverload.SHED})
     spec = simulation.spec.model_copy(update={"rate": rate})
     run = begin(simulation.model_copy(update={"spec": spec}), queue_records=5_000)

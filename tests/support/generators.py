@@ -14,7 +14,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from clickstream_contract.document import dump_simulation
+from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.simulator import Simulator
 from clickstream_local.kafka import create_topics, start_kafka_alone
@@ -49,9 +49,32 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_local.kafka import Kafka
 
-__all__ = ["Broker", "GeneratorRun", "reference"]
+__all__ = ["Broker", "GeneratorRun", "Worker", "four_shards", "reference", "timeless"]
 
 _TAIL_CHARACTERS = 4_000
+
+
+def four_shards(rate: int | str, events: int, more: str = "") -> Simulation:
+    """Return a simulation of four shards.
+
+    Args:
+        rate: Events per second, and what else the rate has in its braces.
+        events: How many there are.
+        more: Lines of the specification.
+    """
+    return parse_simulation(f"""
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {{name: tested}}
+spec:
+  seed: 11
+  rate: {{eventsPerSecond: {rate}}}
+  userMix: [{{persona: Shopper, weight: 8}}, {{persona: Buyer, weight: 4}}]
+  users: 20000
+  catalog: {{products: 100, categories: 5}}
+  shards: 4
+  stopAfter: {{events: {events}}}
+{more}""")
 
 
 class Broker:
