@@ -101,6 +101,14 @@ class _GivenUp(_Producer):
         return 1
 
 
+class _GivenUpLoudly(_GivenUp):
+    """A producer that says why it has given up by an exception."""
+
+    def poll(self, _seconds: float) -> int:
+        """Raise the cause."""
+        raise KafkaException(KafkaError(KafkaError._FATAL, CAUSE, fatal=True))
+
+
 @pytest.fixture
 def producer() -> _Producer:
     """Return a producer that takes everything."""
@@ -115,11 +123,11 @@ def sink(producer: _Producer) -> KafkaSink:
     return made
 
 
-@pytest.fixture
-def hopeless() -> KafkaSink:
-    """Return a sink whose producer has given up."""
+@pytest.fixture(params=[_GivenUp, _GivenUpLoudly])
+def hopeless(request: pytest.FixtureRequest) -> KafkaSink:
+    """Return a sink whose producer has given up; its client may say why in either way."""
     made = KafkaSink(SETTINGS, "events")
-    made._producer = _GivenUp(made)  # type: ignore[assignment]
+    made._producer = request.param(made)
     made._partitions = 1
     return made
 

@@ -163,7 +163,7 @@ class KafkaSink:
         """Name why a record was not taken: a producer that has given up says only that."""
         if error.name() == _AFTERMATH and self.refusal is None:
             # The cause is on its way to the callbacks.
-            self._producer.poll(_CAUSE_SECONDS)
+            self._serve(_CAUSE_SECONDS)
         return refusal(self.refusal or error)
 
     def publish(
@@ -206,10 +206,7 @@ class KafkaSink:
         Raises:
             BrokerRefused: A record was refused for good.
         """
-        try:
-            self._producer.poll(seconds)
-        except KafkaException as failure:
-            raise refusal(failure.args[0]) from None
+        self._serve(seconds)
         if self.refusal is not None:
             raise refusal(self.refusal)
         complete = []
@@ -217,6 +214,13 @@ class KafkaSink:
             complete.append(self._flying.popleft())
             self._flying_bytes -= complete[-1].size_bytes
         return complete
+
+    def _serve(self, seconds: float) -> None:
+        """Let the client report for a while; it reports that it has given up as an exception."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as failure:
+            self.refusal = self.refusal or failure.args[0]
 
     def _noticed(self, error: KafkaError) -> None:
         """Keep an error that concerns the connection and will not go away by itself."""
