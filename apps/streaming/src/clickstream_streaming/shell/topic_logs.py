@@ -72,7 +72,12 @@ class TopicLogs:
         self, spark: SparkSession, settings: Settings, read: LogPositions, answer_seconds: int
     ) -> None:
         jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
-        self._jvm = jvm
+        # Each look at a name in the JVM searches all jars for each part of it.
+        self._offset_spec = jvm.org.apache.kafka.clients.admin.OffsetSpec
+        self._topic_partition = jvm.org.apache.kafka.common.TopicPartition
+        self._consumer = jvm.org.apache.kafka.clients.consumer.KafkaConsumer
+        self._offset_and_metadata = jvm.org.apache.kafka.clients.consumer.OffsetAndMetadata
+        self._optional = jvm.java.util.Optional
         self._folder = settings.checkpoint_dir / QUERY
         milliseconds = str(1_000 * answer_seconds)
         self._client_settings = {
@@ -130,7 +135,7 @@ class TopicLogs:
         Raises:
             TopicMissing: A topic is not there, or Kafka does not answer.
         """
-        spec = getattr(self._jvm.org.apache.kafka.clients.admin.OffsetSpec, bound)()
+        spec = getattr(self._offset_spec, bound)()
         topics = [LEDGER.name, EVENTS.name]
         descriptions = self._client.describeTopics(topics).topicNameValues()
         found = {}
@@ -139,10 +144,8 @@ class TopicLogs:
                 description = descriptions[topic].get()
                 topic_id = description.topicId().toString()
                 partitions = {
-                    row.partition(): self._jvm.org.apache.kafka.common.TopicPartition(
-                        topic, row.partition()
-                    )
-                    for row in description.partitions()
+                    number: self._topic_partition(topic, number)
+                    for number in range(len(description.partitions()))
                 }
                 asked = dict.fromkeys(partitions.values(), spec)
                 answers = self._client.listOffsets(asked).all().get()
@@ -175,8 +178,7 @@ class TopicLogs:
 
         A consumer asks the leader that (``OffsetsForLeaderEpoch``); the admin client cannot.
         """
-        jvm = self._jvm
-        consumer = jvm.org.apache.kafka.clients.consumer.KafkaConsumer(
+        consumer = self._consumer(
             {
                 **self._client_settings,
                 "key.deserializer": _DESERIALIZER,
@@ -185,9 +187,9 @@ class TopicLogs:
                 "enable.auto.commit": "false",
             }
         )
-        at = jvm.org.apache.kafka.common.TopicPartition(topic, partition)
-        epoch = jvm.java.util.Optional.of(read.leader_epoch)
-        position = jvm.org.apache.kafka.clients.consumer.OffsetAndMetadata(read.offset, epoch, "")
+        at = self._topic_partition(topic, partition)
+        epoch = self._optional.of(read.leader_epoch)
+        position = self._offset_and_metadata(read.offset, epoch, "")
         with _naming(topic):
             try:
                 consumer.assign([at])
