@@ -11,8 +11,9 @@ from datetime import datetime  # noqa: TC003  pydantic reads the fields' types
 from typing import Annotated, Literal
 from uuid import UUID
 
-from clickstream_contract.naming import FULL_NAME
+from clickstream_contract.events import field
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo  # noqa: TC002  same
 
 __all__ = [
     "Cursor",
@@ -27,8 +28,7 @@ __all__ = [
 
 MAX_ROWS = 500
 MAX_OFFSET = 10_000
-_WORD = r"^[a-z0-9_]{1,32}$"
-_COUNTRY = r"^[A-Z]{2}$"
+_NO_NUL = r"^[^\x00]*$"
 _CURSOR = r"^[0-9]{1,16}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _WHOLE = re.compile(r"-?\d+(\.0+)?", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d.*", re.ASCII)
@@ -54,6 +54,17 @@ _DIGITS = BeforeValidator(_is_whole)
 Limit = Annotated[int, Field(ge=1, le=MAX_ROWS, description="Most rows to answer with."), _DIGITS]
 
 
+def _text_of(name: str) -> FieldInfo:
+    """Return the bounds of an event's text: what the stream stores, the console answers for."""
+    info: FieldInfo = Field(
+        min_length=1,
+        max_length=field(name).max_length,
+        pattern=_NO_NUL,  # PostgreSQL has no text with it
+        description=field(name).doc,
+    )
+    return info
+
+
 class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,9 +81,7 @@ class Paged(_Asked):
 class OfSimulation(_Asked):
     """One simulation."""
 
-    simulation: Annotated[
-        str, Field(pattern=FULL_NAME, description="Full name of the simulation: namespace/name.")
-    ]
+    simulation: Annotated[str, _text_of("simulation")]
 
 
 class Since(OfSimulation):
@@ -95,9 +104,7 @@ class ProductsAsked(Paged, OfSimulation):
         Literal["revenue", "orders", "pieces", "carts", "views"],
         Field(description="What there must be most of in the first rows."),
     ] = "revenue"
-    category: Annotated[
-        str | None, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9 &-]*$")
-    ] = None
+    category: Annotated[str | None, _text_of("category")] = None
 
 
 class LatencyAsked(OfSimulation):
@@ -117,9 +124,9 @@ class SessionsAsked(OfSimulation):
     cursor: Annotated[
         str | None, Field(pattern=_CURSOR, description="`next_cursor` of the page before.")
     ] = None
-    country: Annotated[str | None, Field(pattern=_COUNTRY)] = None
-    device: Annotated[str | None, Field(pattern=_WORD)] = None
-    channel: Annotated[str | None, Field(pattern=_WORD)] = None
+    country: Annotated[str | None, _text_of("country")] = None
+    device: Annotated[str | None, _text_of("device")] = None
+    channel: Annotated[str | None, _text_of("channel")] = None
     outcome: Annotated[
         Literal["converted", "abandoned", "bounced"] | None,
         Field(description="Only visits that bought, left a filled cart, or saw one page at most."),
