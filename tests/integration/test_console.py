@@ -214,10 +214,11 @@ ATTACKS = (
     "' OR 1=1 --", "1; DROP TABLE mart.visits", "%(limit)s", "\x00", "../../etc/passwd",
     "<script>alert(1)</script>", "${jndi:ldap://x}", "9" * 400, "-1",
 )  # fmt: skip
+_TEXTS = {"simulation", "category", "country", "device", "channel"}
 
 
 def test_wrong_parameter_is_refused(api: httpx.Client) -> None:
-    """Injection in any parameter of any path gives 422 that names it, and nothing else."""
+    """Injection in any parameter of any path is refused by name, or found nowhere."""
     paths = api.get("openapi.json").json()["paths"]
     asked = 0
     for path, methods in paths.items():
@@ -226,9 +227,14 @@ def test_wrong_parameter_is_refused(api: httpx.Client) -> None:
                 answer = api.get(
                     path.removeprefix("/api/v1/"), params=NAME | {parameter["name"]: attack}
                 )
-                assert answer.status_code == 422, (path, parameter["name"], attack)
-                assert parameter["name"] in {row["loc"][-1] for row in answer.json()["detail"]}
                 asked += 1
+                place = (path, parameter["name"], attack)
+                if parameter["name"] in _TEXTS and answer.status_code != 422:
+                    # Any text may be stored: it is looked up as it is, and is not there.
+                    assert answer.status_code == 404 or answer.json()["items"] == [], place
+                    continue
+                assert answer.status_code == 422, place
+                assert parameter["name"] in {row["loc"][-1] for row in answer.json()["detail"]}
         unknown = api.get(path.removeprefix("/api/v1/"), params=NAME | {"colour": "red"})
         assert unknown.status_code == 422
         assert ["query", "colour"] in [row["loc"] for row in unknown.json()["detail"]]
@@ -347,8 +353,9 @@ def test_console_survives_a_database_outage(
             if path != "latency":  # kept for longer
                 assert answer.status_code == 503, path
                 assert int(answer.headers["retry-after"]) >= 1
-        assert httpx.get(f"{url}readyz", timeout=20).status_code == 503
-        assert httpx.get(f"{url}healthz").status_code == 200
+        health = pipeline.metrics_url("console_metrics")
+        assert httpx.get(health.replace("metrics", "readyz"), timeout=20).status_code == 503
+        assert httpx.get(health.replace("metrics", "healthz")).status_code == 200
         page.wait_for_selector("#banner:not([hidden])", timeout=20_000)
         assert "database" in page.inner_text("#banner")
         assert page.inner_text("[data-kpi=revenue]") == before

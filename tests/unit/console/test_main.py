@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import uvicorn
 from clickstream_console.__main__ import _Server, main
 from clickstream_console.settings import Settings
 from clickstream_console.shell.application import application
+from clickstream_local.ports import LOOPBACK, free_port
+from pipeline import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +51,41 @@ def test_wrong_settings_end_it(
 def test_stopping_ends_streams(tmp_path: Path) -> None:
     """A signal lets the live streams end, which would hold the server up."""
     app = application(Settings("localhost", tmp_path / "password"))
-    server = _Server(app, uvicorn.Config(app, log_config=None))
+    config = uvicorn.Config(app, log_config=None)
+    server = _Server(app, config, uvicorn.Server(config))
 
     server.handle_exit(signal.SIGTERM, None)
 
     assert app.state.live._is_closing
     assert server.should_exit
+
+
+def _status(port: int, path: str) -> int:
+    """Return the status of an answer, 0 if there is none."""
+    try:
+        return httpx.get(f"http://{LOOPBACK}:{port}{path}", timeout=5, trust_env=False).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def test_idle_sockets_take_nothing(tmp_path: Path) -> None:
+    """520 sockets of one peer that send nothing take neither the page nor the health away."""
+    (tmp_path / "password").touch()
+    port, metrics_port = free_port(), free_port()
+    settings = {
+        "POSTGRES_HOST": LOOPBACK, "POSTGRES_PORT": free_port(),
+        "POSTGRES_PASSWORD_FILE": tmp_path / "password", "PORT": port, "METRICS_PORT": metrics_port,
+    }  # fmt: skip
+    named = {f"CLICKSTREAM_CONSOLE_{name}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "clickstream_console"]
+    with ExitStack() as held, subprocess.Popen(command, env={**os.environ, **named}) as console:
+        try:
+            wait_until(lambda: _status(metrics_port, "/healthz") == 200, "the console lives", 60)
+            for _ in range(520):
+                attacker = socket.create_connection((LOOPBACK, port), 5, ("127.0.0.2", 0))
+                held.enter_context(attacker)
+
+            assert _status(port, "/") == 200
+            assert _status(metrics_port, "/healthz") == 200
+        finally:
+            console.terminate()

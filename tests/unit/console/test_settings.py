@@ -31,10 +31,13 @@ def test_defaults_are_documented() -> None:
         postgres_ca_file=None,
         host="127.0.0.1",
         port=9_404,
+        metrics_port=9_405,
         allowed_hosts="127.0.0.1,localhost",
         pool_connections=4,
         statement_timeout_milliseconds=5_000,
         max_live_streams=32,
+        max_live_streams_per_peer=8,
+        max_connections_per_peer=64,
     )
     assert settings.hosts == ["127.0.0.1", "localhost"]
     assert PREFIX == "CLICKSTREAM_CONSOLE_"
@@ -48,6 +51,9 @@ def test_defaults_are_documented() -> None:
         ("POOL_CONNECTIONS", 1, 64),
         ("STATEMENT_TIMEOUT_MILLISECONDS", 50, 60_000),
         ("MAX_LIVE_STREAMS", 1, 1_000),
+        ("MAX_LIVE_STREAMS_PER_PEER", 1, 1_000),
+        ("MAX_CONNECTIONS_PER_PEER", 1, 10_000),
+        ("METRICS_PORT", 1, 65_535),
     ],
 )
 def test_numbers_are_bounded(name: str, low: int, high: int) -> None:

@@ -49,7 +49,27 @@ def test_the_console_understands_what_the_chart_sets(
 
     assert {"localhost", "10.0.0.7", "shop-console.charts.svc", "shop.example"} <= set(read.hosts)
     assert str(read.postgres_password_file) == "/etc/postgres-reader/password"
-    assert read.port == container["ports"][0]["containerPort"]
+    assert [read.port, read.metrics_port] == [row["containerPort"] for row in container["ports"]]
+    assert (read.max_live_streams_per_peer, read.max_connections_per_peer) == (8, 64)
+
+
+def test_only_named_peers_reach_it(helm: Callable[..., str]) -> None:
+    """No pod reaches the page but those that the values name; its health is on another port."""
+    peer = "console.from[0].podSelector.matchLabels.app=proxy"
+    closed = _console(helm, *ON)["NetworkPolicy"]["spec"]["ingress"]
+    opened = _console(helm, *ON, "--set", peer)["NetworkPolicy"]["spec"]["ingress"]
+
+    assert closed == [{"ports": [{"protocol": "TCP", "port": "metrics"}]}]
+    assert opened == [
+        *closed,
+        {
+            "from": [{"podSelector": {"matchLabels": {"app": "proxy"}}}],
+            "ports": [{"protocol": "TCP", "port": "http"}],
+        },
+    ]
+    (container,) = _console(helm, *ON)["Deployment"]["spec"]["template"]["spec"]["containers"]
+    probes = [container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+    assert {probe["port"] for probe in probes} == {"metrics"}
 
 
 def test_its_pod_is_restricted(helm: Callable[..., str]) -> None:

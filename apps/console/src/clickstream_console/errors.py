@@ -44,9 +44,11 @@ class TooManyStreams(ConsoleError):
 
     Attributes:
         limit: How many may be.
+        is_of_peer: Whether the limit is that of one address, and not of all.
     """
 
-    def __init__(self, limit: int) -> None:
-        """Keep the field and build the text."""
-        self.limit = limit
-        super().__init__(f"{limit} live streams are open, which is the limit; try again soon")
+    def __init__(self, limit: int, *, is_of_peer: bool = False) -> None:
+        """Keep the fields and build the text."""
+        self.limit, self.is_of_peer = limit, is_of_peer
+        of = "of your address " if is_of_peer else ""
+        super().__init__(f"{limit} live streams {of}are open, which is the limit; try again soon")

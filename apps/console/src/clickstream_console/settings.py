@@ -58,6 +58,8 @@ class Settings:
     """Address to listen on."""
     port: int = 9404
     """Port to listen on."""
+    metrics_port: int = 9405
+    """Port of the console's own health and metrics, so that no viewer can take them away."""
     allowed_hosts: str = "127.0.0.1,localhost"
     """Names by which the console may be called, separated by commas: a page elsewhere that lets
     its own name point here is refused."""
@@ -67,6 +69,12 @@ class Settings:
     """How long a question to PostgreSQL may take."""
     max_live_streams: int = 32
     """Live streams at a time; one too many is told to come back."""
+    max_live_streams_per_peer: int = 8
+    """Live streams of one address at a time. Behind a proxy all viewers have its address: set
+    this to ``max_live_streams`` there."""
+    max_connections_per_peer: int = 64
+    """Connections of one address at a time; one too many is closed. Behind a proxy, at least as
+    many as the proxy keeps open."""
 
     @property
     def hosts(self) -> list[str]:
@@ -94,8 +102,11 @@ _READERS: dict[str, Reader] = {
     "postgres_ca_file": existing_file,
     "host": text,
     "port": whole(1, 65_535),
+    "metrics_port": whole(1, 65_535),
     "allowed_hosts": like(_HOSTS, "host names separated by commas, at most 16"),
     "pool_connections": whole(1, 64),
     "statement_timeout_milliseconds": whole(50, 60_000),
     "max_live_streams": whole(1, 1_000),
+    "max_live_streams_per_peer": whole(1, 1_000),
+    "max_connections_per_peer": whole(1, 10_000),
 }

@@ -165,6 +165,9 @@ class Stack:
             postgres_port: Where the database is asked; its own port if there is none.
         """
         port = self._ports["console"] = free_port(self._ports.get("console"))
+        metrics_port = self._ports["console_metrics"] = free_port(
+            self._ports.get("console_metrics")
+        )
         settings = {
             "POSTGRES_HOST": self.postgres.host,
             "POSTGRES_PORT": postgres_port or self.postgres.port,
@@ -174,13 +177,14 @@ class Stack:
             "POSTGRES_SSLMODE": "disable",
             "HOST": LOOPBACK,
             "PORT": port,
+            "METRICS_PORT": metrics_port,
         }
         environment = {**os.environ, **_named("CLICKSTREAM_CONSOLE_", settings)}
         command = [sys.executable, "-m", "clickstream_console"]
         log_file = self.state.log_file("console")
         process = ServiceProcess.start("console", command, log_file, environment)
         self._running.append(process)
-        self._wait_for(process, "console", "healthz")
+        self._wait_for(process, "console_metrics", "healthz")
         return process
 
     @property

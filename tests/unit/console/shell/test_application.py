@@ -9,7 +9,7 @@ import httpx
 import pytest
 from clickstream_console.errors import DatabaseAway
 from clickstream_console.settings import Settings
-from clickstream_console.shell.application import application
+from clickstream_console.shell.application import application, health
 from clickstream_console.shell.guard import SECURITY_HEADERS
 from console_database import MemoryDatabase
 
@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_HEALTH = {"/healthz", "/readyz", "/metrics"}
+
+
 def _answered(
-    tmp_path: Path, path: str, failure: Exception | None = None, host: str = "localhost"
+    tmp_path: Path,
+    path: str,
+    failure: Exception | None = None,
+    host: str = "localhost",
+    method: str = "GET",
 ) -> httpx.Response:
     """Return the answer to one request."""
-    app = application(Settings("localhost", tmp_path / "password"))
+    page = application(Settings("localhost", tmp_path / "password"))
     database = MemoryDatabase()
     database.failure = failure
-    app.state.database = database
+    page.state.database = database
+    app = health(page, ["localhost"]) if path in _HEALTH else page
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
-            return await client.get(path)
+            return await client.request(method, path)
 
     return asyncio.run(ask())
 
@@ -104,3 +112,24 @@ def test_document_lists_every_route(tmp_path: Path) -> None:
         "simulations", "kpis", "kpis/hourly", "funnel", "traffic", "products", "countries",
         "devices", "channels", "sessions", "latency", "integrity", "live",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/", "/map.js", "/api/v1/simulations"])
+def test_head_is_answered(tmp_path: Path, path: str) -> None:
+    """Page, script and API answer HEAD as they answer GET, with the headers of every answer."""
+    got, head = _answered(tmp_path, path), _answered(tmp_path, path, method="HEAD")
+
+    assert head.status_code == got.status_code == 200
+    assert head.headers["content-security-policy"] == got.headers["content-security-policy"]
+    assert head.content == b""
+
+
+@pytest.mark.parametrize("path", sorted(_HEALTH))
+def test_health_has_its_own_port(tmp_path: Path, path: str) -> None:
+    """The page's port shows neither health nor metrics."""
+    assert _answered(tmp_path, f"{path}?").status_code == 404
+
+
+def test_health_refuses_other_hosts(tmp_path: Path) -> None:
+    """A page elsewhere cannot read the metrics under a name of its own."""
+    assert _answered(tmp_path, "/metrics", host="evil.example").status_code == 400

@@ -39,10 +39,10 @@ def _row(second: int, stored: int, latencies: list[float] | None = None) -> dict
 class _Console:
     """A live stream over a database in memory."""
 
-    def __init__(self, limit: int = 2) -> None:
+    def __init__(self, limit: int = 2, limit_per_peer: int = 2) -> None:
         self.database = MemoryDatabase(ops_shards=[_row(0, 1_000)], mart_kpis=[_KPIS])
         self.counts: list[int] = []
-        self.live = Live(cast("Database", self.database), limit, self.counts.append)
+        self.live = Live(cast("Database", self.database), limit, limit_per_peer, self.counts.append)
 
     def show(self, *rows: dict[str, Any]) -> None:
         """Let the database have these rows of the latest run."""
@@ -176,12 +176,25 @@ def test_listeners_are_bounded() -> None:
     """One listener too many is refused, and a place that is left is free again."""
     console = _Console(2)
 
-    with console.live.listener():
-        with console.live.listener(), pytest.raises(TooManyStreams, match=r"^2 live"):
-            console.live.listener().__enter__()
-        with console.live.listener():
+    with console.live.listener("10.0.0.1"):
+        with console.live.listener("10.0.0.1"), pytest.raises(TooManyStreams, match=r"^2 live"):
+            console.live.listener("10.0.0.1").__enter__()
+        with console.live.listener("10.0.0.1"):
             pass
     assert console.counts == [1, 2, 1, 2, 1, 0]
+
+
+def test_one_peer_leaves_streams() -> None:
+    """A peer that holds as many streams as it may leaves the others to other peers."""
+    console = _Console(limit=3, limit_per_peer=2)
+
+    with console.live.listener("10.0.0.1"), console.live.listener("10.0.0.1"):
+        with pytest.raises(TooManyStreams, match=r"^2 live streams of your address"):
+            console.live.listener("10.0.0.1").__enter__()
+        with console.live.listener("10.0.0.2"):
+            assert console.counts[-1] == 3
+    with console.live.listener("10.0.0.1"):
+        assert console.counts[-1] == 1
 
 
 def test_oldest_rate_is_forgotten() -> None:

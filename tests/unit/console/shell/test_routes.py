@@ -186,7 +186,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
     ("path", "parameters"),
     [
         ("kpis", {}),
-        ("kpis", {"simulation": "No Name"}),
+        ("kpis", {"simulation": ""}),
         ("products", {"simulation": "shop", "sort": "price"}),
         ("simulations", {"limit": 501}),
         ("simulations", {"page": 1}),
@@ -224,7 +224,7 @@ class _Pulses:
         self._pulses = pulses
 
     @contextmanager
-    def listener(self) -> Iterator[None]:
+    def listener(self, _peer: str) -> Iterator[None]:
         """Let everybody in."""
         self.listeners += 1
         yield
@@ -258,7 +258,7 @@ def test_stream_names_its_events(tmp_path: Path) -> None:
 def test_full_stream_is_refused(tmp_path: Path) -> None:
     """One listener too many is asked to come back."""
     database = MemoryDatabase(ops_runs=_KNOWN)
-    live = Live(cast("Database", database), 0, lambda _number: None)
+    live = Live(cast("Database", database), 0, 1, lambda _number: None)
 
     answer = _asked(tmp_path, database, "live", live, simulation="shop")
 

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream_console.errors import DatabaseAway, SimulationUnknown, TooManyStreams
 from clickstream_console.shell.database import Database
 from clickstream_console.shell.guard import Guard
+from clickstream_console.shell.head import HeadAsGet
 from clickstream_console.shell.live import Live
 from clickstream_console.shell.routes import RETRY_SECONDS, api
 from clickstream_console.shell.telemetry import Telemetry
@@ -30,14 +33,19 @@ if TYPE_CHECKING:
 
     from clickstream_console.settings import Settings
 
-__all__ = ["application"]
+__all__ = ["application", "health"]
 
 
 def application(settings: Settings) -> FastAPI:
     """Return the application; it connects when it is served."""
     telemetry = Telemetry()
     database = Database(settings, telemetry.database_failures.inc)
-    live = Live(database, settings.max_live_streams, telemetry.live_streams.set)
+    live = Live(
+        database,
+        settings.max_live_streams,
+        settings.max_live_streams_per_peer,
+        telemetry.live_streams.set,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -54,34 +62,44 @@ def application(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         # The first listed meets a request first: also a refused host gets the headers.
         middleware=[
+            Middleware(HeadAsGet),
             Middleware(Guard, telemetry=telemetry),
             Middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts, www_redirect=False),
         ],
     )
-    app.state.database, app.state.live = database, live
+    app.state.database, app.state.live, app.state.telemetry = database, live, telemetry
     app.include_router(api)
     for error in (DatabaseAway, TooManyStreams):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(SimulationUnknown, _unknown)
-    _add_health(app, telemetry)
     app.mount("/", StaticFiles(directory=str(files("clickstream_console") / "static"), html=True))
     return app
 
 
-def _add_health(app: FastAPI, telemetry: Telemetry) -> None:
-    @app.get("/healthz", include_in_schema=False)
-    async def alive() -> PlainTextResponse:
+def health(app: FastAPI, hosts: list[str]) -> Starlette:
+    """Return what another port shows of the application: its health and its metrics.
+
+    Args:
+        app: The application.
+        hosts: Names by which the port may be called.
+    """
+
+    async def alive(_request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
-    @app.get("/readyz", include_in_schema=False)
-    async def ready() -> PlainTextResponse:
+    async def ready(_request: Request) -> Response:
         if await app.state.database.is_there():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the database is away\n", 503, _retry())
 
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(_request: Request) -> Response:
+        shown = generate_latest(app.state.telemetry.registry)
+        return Response(shown, media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+    )
 
 
 async def _unavailable(_request: Request, error: Exception) -> JSONResponse:

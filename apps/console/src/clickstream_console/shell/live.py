@@ -7,7 +7,7 @@ while the database is away. It does not know HTTP.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -37,34 +37,42 @@ class Live:
     Args:
         database: Who is asked.
         limit: How many may listen at once.
+        limit_per_peer: How many of one address may.
         counted: Told how many listen.
     """
 
-    def __init__(self, database: Database, limit: int, counted: Callable[[int], None]) -> None:
+    def __init__(
+        self, database: Database, limit: int, limit_per_peer: int, counted: Callable[[int], None]
+    ) -> None:
         self._database = database
-        self._limit = limit
+        self._limit, self._limit_per_peer = limit, limit_per_peer
         self._counted = counted
-        self._listeners = 0
+        self._listeners: Counter[str] = Counter()
         self._is_closing = False
         self._windows: OrderedDict[str, RateWindow] = OrderedDict()
         self._shared = alru_cache(maxsize=_REMEMBERED, ttl=_SHARED_SECONDS)(self._pulse)
 
     @contextmanager
-    def listener(self) -> Iterator[None]:
+    def listener(self, peer: str) -> Iterator[None]:
         """Be one of the listeners.
 
+        Args:
+            peer: The listener's address.
+
         Raises:
-            TooManyStreams: There are enough.
+            TooManyStreams: There are enough, or enough of this address.
         """
-        if self._listeners >= self._limit:
+        if self._listeners.total() >= self._limit:
             raise TooManyStreams(self._limit)
-        self._listeners += 1
-        self._counted(self._listeners)
+        if self._listeners[peer] >= self._limit_per_peer:
+            raise TooManyStreams(self._limit_per_peer, is_of_peer=True)
+        self._listeners[peer] += 1
+        self._counted(self._listeners.total())
         try:
             yield
         finally:
-            self._listeners -= 1
-            self._counted(self._listeners)
+            self._listeners -= Counter({peer: 1})
+            self._counted(self._listeners.total())
 
     async def pulses(self, asked: OfSimulation) -> AsyncIterator[Pulse | DatabaseAway]:
         """Give a pulse every second, or why there is none, until the console closes."""

@@ -183,7 +183,7 @@ async def _listening(
     live: Live = request.app.state.live
     if not await database.answer(questions.known(asked)):
         raise SimulationUnknown(asked.simulation)
-    with live.listener():
+    with live.listener(request.client.host if request.client else ""):
         yield live.pulses(asked)
 
 
