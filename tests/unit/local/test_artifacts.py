@@ -77,21 +77,23 @@ def test_pinned_jar_is_downloaded_once(tmp_path: Path) -> None:
     assert cache.provide([ARTIFACT], Console(quiet=True)) == [path]
 
 
-def test_half_jar_is_fetched_again(tmp_path: Path) -> None:
-    """A file of the wrong size is not taken for the jar."""
+@pytest.mark.parametrize("content", [CONTENT[:5], CONTENT[::-1]])
+def test_changed_jar_is_fetched_again(tmp_path: Path, content: bytes) -> None:
+    """A cached file with other bytes is not used, even if it has the right size."""
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ARTIFACT.file_name).write_bytes(CONTENT[:5])
+    (tmp_path / "cache" / ARTIFACT.file_name).write_bytes(content)
     with _repository(tmp_path / "repository", CONTENT) as url:
         (path,) = ArtifactCache(tmp_path / "cache", url).provide([ARTIFACT], Console(quiet=True))
 
     assert path.read_bytes() == CONTENT
 
 
-def test_other_bytes_are_refused(tmp_path: Path) -> None:
-    """A wrong checksum leaves nothing behind, and the error names it."""
+@pytest.mark.parametrize("content", [b"something else", CONTENT + bytes(1 << 20)])
+def test_other_bytes_are_refused(tmp_path: Path, content: bytes) -> None:
+    """A wrong checksum or an endless file leaves nothing behind, and the error names it."""
     cache_folder = tmp_path / "cache"
     with (
-        _repository(tmp_path / "repository", b"something else") as url,
+        _repository(tmp_path / "repository", content) as url,
         pytest.raises(DownloadFailed, match="SHA-256"),
     ):
         ArtifactCache(cache_folder, url).provide([ARTIFACT], Console(quiet=True))

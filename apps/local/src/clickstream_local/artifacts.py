@@ -1,9 +1,8 @@
 """Jars from Maven Central: pinned, checked, cached.
 
 Owns how they get onto the machine. ``artifacts.json`` pins each with its size and SHA-256
-(``lock_artifacts.py`` beside the package writes it); a file gets its name only when its
-checksum is right, so a half download is never taken for a whole one. It does not know what
-the jars are for.
+(``lock_artifacts.py`` beside the package writes it). A file gets its name only when its
+checksum is right, and its checksum is computed again at each use.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ class ArtifactCache:
         return cls(cache_folder(environment) / "jars", repository.rstrip("/"))
 
     def missing(self, artifacts: list[Artifact]) -> list[Artifact]:
-        """Return those that are not there in full."""
+        """Return those that are not there with the pinned content."""
         return [row for row in artifacts if not self._is_whole(row)]
 
     def provide(self, artifacts: list[Artifact], console: Console) -> list[Path]:
@@ -132,8 +131,12 @@ class ArtifactCache:
         return [self.folder / row.file_name for row in artifacts]
 
     def _is_whole(self, artifact: Artifact) -> bool:
-        path = self.folder / artifact.file_name
-        return path.is_file() and path.stat().st_size == artifact.bytes
+        """Return whether the file has the pinned content; each use reads it once."""
+        try:
+            with (self.folder / artifact.file_name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+        except FileNotFoundError:
+            return False
 
     def _download(self, artifact: Artifact, progress: Progress, task: TaskID) -> None:
         """Fetch a jar; try again while the network or the repository fails for a moment."""
@@ -159,6 +162,8 @@ class ArtifactCache:
                         digest.update(chunk)
                         file.write(chunk)
                         progress.advance(task, len(chunk))
+                        if file.tell() > artifact.bytes:
+                            break  # the rest would change nothing but the disk
             except (OSError, ValueError):
                 progress.advance(task, -file.tell())
                 draft.unlink(missing_ok=True)
