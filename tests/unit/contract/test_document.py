@@ -149,6 +149,29 @@ def test_other_text_is_refused(text: str, path: str, value: str | None) -> None:
     assert value in {None, caught.value.value}
 
 
+@pytest.mark.parametrize("ending", ["---\n", "---\n---\n", "---\n# the end\n"])
+def test_empty_last_document_is_ignored(ending: str) -> None:
+    """A separator behind the simulation begins no second document."""
+    assert parse_simulation(GOOD + ending).name == "shop"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("seed: 42", "seed: 42\n  countries: [{code: NO, weight: 1}]", "spec.countries[0].code"),
+        ("seed: 42", "on: 42", "document, line 6"),
+        ("{name: shop}", "{name: shop, labels: {yes: a}}", "document, line 4"),
+    ],
+)
+def test_yaml_booleans_are_explained(old: str, new: str, path: str) -> None:
+    """Where YAML reads a text as true or false, the error says so."""
+    with pytest.raises(
+        SimulationInvalid, match=r"YAML reads NO.* write the text in quotes"
+    ) as caught:
+        parse_simulation(GOOD.replace(old, new))
+    assert caught.value.path == path
+
+
 def test_largest_document_is_read() -> None:
     """A document of exactly 256 KiB is read."""
     text = GOOD + "#" * (262_144 - len(GOOD))

@@ -45,6 +45,7 @@ RESUMED_AT = "clickstream.dev/resumed-at"
 """Annotation: when a suspended simulation went on; what was due until then is left out."""
 _MAX_BYTES = 262_144
 _MAX_ALIASES = 64
+_YAML_HINT = "YAML reads NO, no, off, on and yes as true or false: write the text in quotes"
 _TOP = {"apiVersion", "kind", "metadata", "spec", "status"}
 
 
@@ -68,6 +69,10 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise SimulationInvalid(
                     f"document, line {key.start_mark.line + 1}", "a key", "it must be a text"
+                )
+            if key.tag == "tag:yaml.org,2002:bool":
+                raise SimulationInvalid(
+                    f"document, line {key.start_mark.line + 1}", key.value, f"a text; {_YAML_HINT}"
                 )
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise SimulationInvalid(
@@ -94,6 +99,8 @@ def parse_simulation(text: str) -> Simulation:
         where = f"document, line {mark.line + 1}" if mark else "document"
         problem = getattr(error, "problem", None) or "cannot be read"
         raise SimulationInvalid(where, problem, f"one YAML document of kind {KIND}") from None
+    while len(documents) > 1 and documents[-1] is None:
+        documents.pop()  # the text ends with a separator
     if len(documents) != 1 or not isinstance(documents[0], dict):
         found = f"{len(documents)} documents" if len(documents) != 1 else documents[0]
         raise SimulationInvalid("document", found, f"one YAML document of kind {KIND}")
@@ -243,7 +250,10 @@ def _invalid(details: ErrorDetails, content: object) -> SimulationInvalid:
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return SimulationInvalid(path, "unknown field", f"{hint}known fields: {', '.join(known)}")
-    return SimulationInvalid(path, value, _allowed(kind, context))
+    allowed = _allowed(kind, context)
+    if kind == "string_type" and isinstance(value, bool):
+        allowed += f"; {_YAML_HINT}"
+    return SimulationInvalid(path, value, allowed)
 
 
 def _allowed(kind: str, context: Mapping[str, Any]) -> str:
