@@ -58,6 +58,9 @@ def test_connection_is_the_owners(database: Database, monkeypatch: pytest.Monkey
         "sslrootcert": "/ca",
         "connect_timeout": 10,
         "application_name": "clickstream-migrations",
+        "client_encoding": "UTF8",
+        "hostaddr": "",
+        "options": "",
     }
 
 

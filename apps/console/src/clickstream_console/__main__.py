@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_contract.libpq import forget_libpq
 
 from clickstream_console.settings import settings_from
 from clickstream_console.shell.application import application, health
@@ -92,6 +93,7 @@ def _config(
 
 def main() -> int:
     """Serve and return the process's exit code."""
+    forget_libpq(os.environ)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_contract.libpq import forget_libpq
 
 from clickstream_migrations.database import Database, migrate
 from clickstream_migrations.errors import DatabaseRefused, MigrationError
@@ -34,6 +35,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Bring the database to this version and return the process's exit code."""
+    forget_libpq(os.environ)
     try:
         _run(settings_from(os.environ))
     except SettingsInvalid as error:

@@ -87,6 +87,9 @@ class Database:
                 sslrootcert=self.ca_file and str(self.ca_file),
                 connect_timeout=_CONNECT_SECONDS,
                 application_name="clickstream-migrations",
+                client_encoding="UTF8",
+                hostaddr="",
+                options="",
             )
         except psycopg2.OperationalError as error:
             raise DatabaseRefused(self.address, str(error).strip()) from error

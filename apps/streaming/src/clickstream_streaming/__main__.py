@@ -13,6 +13,7 @@ import sys
 from uuid import UUID
 
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_contract.libpq import forget_libpq
 
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import database_settings_from, settings_from
@@ -38,6 +39,7 @@ usage: python -m clickstream_streaming                  run the stream
 
 def main() -> int:
     """Do what the command line asks for and return the process's exit code."""
+    forget_libpq(os.environ)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

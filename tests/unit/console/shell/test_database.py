@@ -55,6 +55,8 @@ def test_connections_only_read(tmp_path: Path) -> None:
     settings = _settings(tmp_path, statement_timeout_milliseconds=70)
 
     assert _connection_settings(settings) == {
+        "client_encoding": "UTF8",
+        "hostaddr": "",
         "host": "127.0.0.1",
         "port": 5_432,
         "dbname": "clickstream",

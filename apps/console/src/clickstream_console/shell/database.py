@@ -134,6 +134,8 @@ def _connection_settings(settings: Settings) -> dict[str, Any]:
         "sslmode": settings.postgres_sslmode,
         "sslrootcert": settings.postgres_ca_file and str(settings.postgres_ca_file),
         "connect_timeout": _CONNECT_SECONDS,
+        "client_encoding": "UTF8",
+        "hostaddr": "",
         "application_name": "clickstream-console",
         "keepalives_idle": 10,
         "keepalives_interval": 5,

@@ -96,6 +96,8 @@ def connect(settings: DatabaseSettings) -> Connection:
             keepalives_count=_PROBES,
             tcp_user_timeout=1_000 * _SILENT_SECONDS,
             options=_SESSION,
+            client_encoding="UTF8",
+            hostaddr="",
         )
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachable(address, str(error)) from error
