@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,16 @@ def test_run_is_summed_up() -> None:
         "throughput 998.0 events/s of 1,000.0 wanted; latency from event to row p50 0.50 s,"
         " p95 1.25 s" in text
     )
+
+
+def test_names_are_no_markup() -> None:
+    """A product may be called like a tag of the terminal's library."""
+    run = replace(_run(_KPIS), top_products=(("[/red]", ":tada: [b]", 1, 1, Decimal(1)),))
+
+    text = _printed(lambda console: show_run(console, run, 1_000.0))
+
+    assert "[/red]" in text
+    assert ":tada: [b]" in text
 
 
 def test_empty_run_has_no_shares() -> None:

@@ -68,7 +68,9 @@ def show_run(console: Console, run: RunFigures, target_per_second: float) -> Non
     for name in ("product", "category", "views", "bought", "revenue"):
         table.add_column(name, justify="left" if name in {"product", "category"} else "right")
     for product, category, views, pieces, revenue in run.top_products:
-        table.add_row(product, category, f"{views:,}", f"{pieces:,}", f"{revenue:,}")
+        # Texts from data are no markup.
+        names = Text(product), Text(category)
+        table.add_row(*names, f"{views:,}", f"{pieces:,}", f"{revenue:,}")
     console.print(table)
     console.print(
         f"\nthroughput {run.achieved_per_second:,.1f} events/s of {target_per_second:,.1f} wanted;"
