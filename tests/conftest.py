@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
     from xdist.remote import Producer
 
+_FOREIGN_SETTINGS = {
+    "JAVA_TOOL_OPTIONS": "-XX:+NoSuchOption",
+    "LC_ALL": "C",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGSSLMODE": "require",
+    "PYSPARK_PYTHON": "/nowhere/python",
+    "PYTHONPATH": "/nowhere",
+    "SPARK_HOME": "/nowhere",
+    "http_proxy": "http://192.0.2.1:9",
+}
+
 # How long an example takes is the machine's affair.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
@@ -74,10 +86,21 @@ def ways(helm: Callable[..., str]) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """Kafka, PostgreSQL with its tables, and the running stream."""
-    folder: Path = tmp_path_factory.mktemp("pipeline")
-    with Pipeline(folder, has_disks=True) as running:
-        yield running
+    """Kafka, PostgreSQL with its tables, and the running stream.
+
+    The folder's name has what lists, properties files and shells read as something else, and the
+    shell that starts the services has settings for others.
+    """
+    folder: Path = tmp_path_factory.mktemp("pipeline") / "O'Brien, \\n ö"
+    pipeline = Pipeline(folder, has_disks=True)
+    with pytest.MonkeyPatch.context() as shell:
+        for name, value in _FOREIGN_SETTINGS.items():
+            shell.setenv(name, value)
+        pipeline.__enter__()
+    try:
+        yield pipeline
+    finally:
+        pipeline.stop()
 
 
 @pytest.fixture(scope="session")

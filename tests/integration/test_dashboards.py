@@ -71,9 +71,8 @@ def _scraped_console(pipeline: Pipeline) -> str:
     """Return what the console shows when it has answered once."""
     process = pipeline.start_console(pipeline.postgres.port)
     try:
-        for path in ("api/v1/simulations", "metrics"):
-            with urllib.request.urlopen(f"{pipeline.console_url}{path}", timeout=20) as answer:  # noqa: S310  our own port
-                text = str(answer.read().decode())
+        urllib.request.urlopen(f"{pipeline.console_url}api/v1/simulations", timeout=20).close()  # noqa: S310  our own port
+        text = _scraped(pipeline, "console_metrics")
     finally:
         process.stop()
         pipeline.discard(process)

@@ -21,7 +21,6 @@ from clickstream_local.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["TcpProxy", "one_more_listener"]
 
@@ -150,8 +149,8 @@ def one_more_listener(
     """Let brokers that start meanwhile have one more listener, and say where it is reached."""
     plain = clickstream_local.kafka._properties
 
-    def with_listener(folder: Path, *ports: int) -> str:
-        lines = dict(line.split("=", 1) for line in plain(folder, *ports).splitlines())
+    def with_listener(*ports: int) -> str:
+        lines = dict(line.split("=", 1) for line in plain(*ports).splitlines())
         lines["listeners"] += f",{name}://{LOOPBACK}:{port}"
         lines["advertised.listeners"] += f",{name}://{LOOPBACK}:{advertised_port}"
         lines["listener.security.protocol.map"] += f",{name}:{protocol}"

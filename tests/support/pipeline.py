@@ -11,6 +11,7 @@ import urllib.request
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
+from unittest import mock
 from uuid import UUID, uuid4
 
 import psutil
@@ -18,6 +19,7 @@ from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.topics import EVENTS
 from clickstream_local import stack
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.environment import service_environment
 from clickstream_local.figures import is_drained
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, announce_run, create_topics
@@ -392,9 +394,9 @@ class Pipeline(Stack):
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Let processes that start meanwhile see these variables."""
-    os.environ.update(values)
-    try:
+
+    def with_values(environment: Mapping[str, str]) -> dict[str, str]:
+        return service_environment(environment) | dict(values)
+
+    with mock.patch("clickstream_local.stack.service_environment", with_values):
         yield
-    finally:
-        for name in values:
-            del os.environ[name]

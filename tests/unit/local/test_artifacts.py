@@ -18,7 +18,7 @@ from clickstream_local.artifacts import (
     cache_folder,
     pinned_artifacts,
 )
-from clickstream_local.errors import DownloadFailed
+from clickstream_local.errors import CacheUnusable, DownloadFailed
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -117,6 +117,21 @@ def test_missing_network_is_named(tmp_path: Path, url: str, pauses: list[float])
 
     assert paused == pauses
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unwritable_cache_is_named(tmp_path: Path) -> None:
+    """Where nothing can be kept, the error names the variable for another folder."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CacheUnusable, match="CLICKSTREAM_CACHE_DIR"):
+        ArtifactCache(tmp_path / "file" / "jars").provide([ARTIFACT], Console(quiet=True))
+
+
+@pytest.mark.parametrize("name", ["a,b", "a:b"])
+def test_separators_in_the_cache_are_refused(tmp_path: Path, name: str) -> None:
+    """Java's lists of files have no way to write their separators."""
+    with pytest.raises(CacheUnusable, match="Java cannot read a path with"):
+        cache_folder({"CLICKSTREAM_CACHE_DIR": str(tmp_path / name)})
 
 
 def test_busy_repository_is_asked_again(tmp_path: Path) -> None:

@@ -46,9 +46,29 @@ def test_everything_is_looked_at(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
 
     assert list(_findings(tmp_path, CLICKSTREAM_MAVEN_URL=url)) == [
-        "Python", "Java", "PostgreSQL", "Jars", "Disk", "Memory", "Loopback",
+        "Python", "Java", "PostgreSQL", "Cache", "Jars", "Disk", "Memory", "Loopback",
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("java")
+def test_unwritable_cache_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that cannot be written to is no good; the variable for another one is named."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+
+    is_fine, says = _is_fine(tmp_path, "Cache")
+
+    assert is_fine is False
+    assert "may not be written to; name another folder in CLICKSTREAM_CACHE_DIR" in says
+
+
+@pytest.mark.usefixtures("java")
+def test_unusable_cache_is_bad(tmp_path: Path) -> None:
+    """A cache that Java could not read from is no good."""
+    found = _findings(tmp_path, CLICKSTREAM_CACHE_DIR=str(tmp_path / "a,b"))
+
+    assert found["Cache"].is_fine is False
+    assert "Jars" not in found
 
 
 def test_found_java_is_named(tmp_path: Path, java: Path) -> None:
@@ -89,11 +109,11 @@ def test_whole_cache_needs_no_network(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("java")
-@pytest.mark.parametrize(("free", "is_fine"), [(2 * 2**30, True), (2 * 2**30 - 1, False)])
+@pytest.mark.parametrize(("free", "is_fine"), [(4 * 2**30, True), (4 * 2**30 - 1, False)])
 def test_disk_must_have_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, is_fine: bool
 ) -> None:
-    """Two GiB are needed on the disk of the nearest folder that exists."""
+    """Four GiB are needed on the disk of the nearest folder that exists."""
     asked: list[Path] = []
 
     def usage(path: Path) -> _Usage:
@@ -102,7 +122,7 @@ def test_disk_must_have_room(
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
 
-    assert _is_fine(tmp_path, "Disk") == (is_fine, "2.0 GiB free, 2 are needed")
+    assert _is_fine(tmp_path, "Disk") == (is_fine, "4.0 GiB free, 4 are needed")
     assert asked == [tmp_path]
 
 

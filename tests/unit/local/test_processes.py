@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from clickstream_local.errors import ServiceFailed
-from clickstream_local.processes import ServiceProcess, stop_remembered
+from clickstream_local.processes import (
+    ServiceProcess,
+    is_running,
+    process_identity,
+    stop_remembered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,13 +131,41 @@ def test_remembered_process_is_stopped(tmp_path: Path) -> None:
 
 
 def test_foreign_pid_is_left_alone(tmp_path: Path) -> None:
-    """A process with another start time is not the one that was written down."""
+    """A process with another start is not the one that was written down."""
     with _started(tmp_path, "exec sleep 60") as process:
         row = process.remembered()
+        boot, _, ticks = row["identity"].partition(" ")
 
-        assert not stop_remembered(row | {"started": row["started"] - 5}, 1)
-        assert not stop_remembered(row | {"started": row["started"] + 0.02}, 1)
+        others = [f"{boot} {int(ticks) + 1}", f"{boot[::-1]} {ticks}", None]
+        assert is_running(row)
+        for other in others:
+            assert not stop_remembered(row | {"identity": other}, 1)
         process.check()
+
+
+def test_identity_needs_no_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set while a process runs does not make it another one."""
+    with _started(tmp_path, "exec sleep 60") as process:
+        row = process.remembered()
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
+
+        assert is_running(row)
+
+
+@pytest.mark.parametrize("name", ["a) R 1 1 (b", "x" * 15])
+def test_identity_ignores_the_name(tmp_path: Path, name: str) -> None:
+    """A process whose name looks like fields of its own is told by its start all the same."""
+    program = tmp_path / name
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            identity = process_identity(process.pid)
+            assert identity is not None
+            ticks = int(identity.split()[1])
+            assert 0 < ticks <= time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+        finally:
+            process.kill()
 
 
 def test_deaf_remembered_process_is_killed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clickstream_local.errors import AlreadyRunning
+from clickstream_local.errors import AlreadyRunning, StateBroken
 from clickstream_local.state import StateFolder
 
 if TYPE_CHECKING:
@@ -22,6 +22,43 @@ def test_folders_are_made_when_needed(tmp_path: Path) -> None:
     assert state.folder("kafka") == state.folder("kafka") == tmp_path / "state" / "kafka"
     assert state.log_file("kafka") == tmp_path / "state" / "logs" / "kafka.log"
     assert (tmp_path / "state" / "logs").is_dir()
+
+
+def test_folders_are_private(tmp_path: Path) -> None:
+    """What is made belongs to its owner alone; a folder that was there keeps its rights."""
+    tmp_path.chmod(0o755)
+    inside = StateFolder(tmp_path)
+    made = StateFolder(tmp_path / "state")
+
+    folders = [inside.folder("kafka"), made.folder("kafka"), made.root]
+
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_older_folders_are_closed(tmp_path: Path) -> None:
+    """Folders that an earlier version made readable are closed; no others are touched."""
+    state = StateFolder(tmp_path)
+    with state.lock():
+        state.folder("kafka").chmod(0o755)
+    notes = tmp_path / "notes"
+    notes.mkdir(mode=0o755)
+
+    with state.lock():
+        pass
+
+    assert state.folder("kafka").stat().st_mode & 0o777 == 0o700
+    assert notes.stat().st_mode & 0o777 == 0o755
+
+
+def test_foreign_folders_stay_open(tmp_path: Path) -> None:
+    """In a folder that was no state folder, what is there keeps its rights."""
+    (tmp_path / "logs").mkdir(mode=0o755)
+
+    with StateFolder(tmp_path).lock():
+        pass
+
+    assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o755
 
 
 def test_secrets_are_private(tmp_path: Path) -> None:
@@ -72,6 +109,16 @@ def test_memory_is_kept_whole(tmp_path: Path) -> None:
 
     assert state.recall() == {**_RUNNING, "pid": 8}
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"pid"'])
+def test_broken_memory_is_named(tmp_path: Path, text: str) -> None:
+    """A file that cannot be read is named, with what to do."""
+    state = StateFolder(tmp_path)
+    (state.folder("run") / "state.json").write_text(text)
+
+    with pytest.raises(StateBroken, match=r"state\.json is broken: .*; if no .* delete the file"):
+        state.recall()
 
 
 def test_description_names_the_services(tmp_path: Path) -> None:

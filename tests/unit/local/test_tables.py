@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_local.errors import NotRunning
+from clickstream_local.processes import process_identity
 from clickstream_local.state import StateFolder
 from clickstream_local.tables import database, reader, running_postgres
 
@@ -28,7 +29,8 @@ def test_unused_folder_is_named(tmp_path: Path) -> None:
 def test_running_database_is_used(tmp_path: Path) -> None:
     """While a pipeline runs its own database is given, and not stopped afterwards."""
     state = StateFolder(tmp_path)
-    state.remember({"pid": os.getpid(), "ports": {"postgres": 5_433}})
+    identity = process_identity(os.getpid())
+    state.remember({"pid": os.getpid(), "identity": identity, "ports": {"postgres": 5_433}})
 
     with database(state) as found:
         assert (found.host, found.port, found.process) == ("127.0.0.1", 5_433, None)

@@ -12,14 +12,15 @@ import sys
 import time
 from datetime import date
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import psutil
 import typer
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.libpq import forget_libpq
 from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import note, wait_for_arrival
@@ -32,7 +33,7 @@ from clickstream_local.doctor import examine
 from clickstream_local.errors import LocalError, NotRunning
 from clickstream_local.figures import read_live
 from clickstream_local.postgres import DATABASE, OWNER, READER, binary
-from clickstream_local.processes import stop_remembered
+from clickstream_local.processes import is_running, stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
 from clickstream_local.stack import Stack
@@ -95,7 +96,7 @@ def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None
     """Say what is running, and how it is doing."""
     state = StateFolder(state_dir.absolute())
     running = state.recall()
-    if running is None or not psutil.pid_exists(running["pid"]):
+    if running is None or not is_running(running):
         raise NotRunning(state_dir)
     postgres = running_postgres(state, running["ports"]["postgres"])
     connection = postgres.connect(READER)
@@ -143,7 +144,7 @@ def down(state_dir: _StateDir = _STATE_DIR) -> None:
     if running is None:
         typer.echo("nothing is running")
         return
-    if stop_remembered({"pid": running["pid"], "started": running["pid_started"]}, _STOP_SECONDS):
+    if stop_remembered(running, _STOP_SECONDS):
         typer.echo("stopped")
         return
     left = [row for row in reversed(running["services"]) if stop_remembered(row, _STOP_SECONDS)]
@@ -238,7 +239,7 @@ def rejects_replay(
         raise SimulationInvalid("rejects replay", None, "it must be given a FILE or a --reason")
     state = StateFolder(state_dir.absolute())
     running = state.recall()
-    if running is None or not psutil.pid_exists(running["pid"]):
+    if running is None or not is_running(running):
         raise NotRunning(state_dir)
     connection = running_postgres(state, running["ports"]["postgres"]).connect(OWNER)
     if file is None:
@@ -299,8 +300,11 @@ def _day(name: str, text: str | None) -> date | None:
 
 def _console() -> Console:
     """Return where to print; without a terminal no line is broken."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDE_CELLS)
+    # Texts from data are no markup: a product may be called [/red] or :tada:.
+    console = Console(markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return Console(markup=False, emoji=False, width=_WIDE_CELLS)
 
 
 def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
@@ -327,6 +331,11 @@ def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
 
 def main() -> None:
     """Run the command; errors become one line and an exit code."""
+    forget_libpq(os.environ)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A letter that the terminal's encoding lacks is no reason to stop.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SimulationInvalid as error:

@@ -10,25 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import ssl
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from threading import Event
+from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from clickstream_local.errors import DownloadFailed
+from clickstream_local.errors import CacheUnusable, DownloadFailed
+from clickstream_local.web import open_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from http.client import HTTPResponse
 
     from rich.console import Console
     from rich.progress import TaskID
@@ -73,9 +74,16 @@ def pinned_artifacts(use: str) -> list[Artifact]:
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return where downloads are kept: ``CLICKSTREAM_CACHE_DIR``, else the user's cache."""
+    """Return where downloads are kept: ``CLICKSTREAM_CACHE_DIR``, else the user's cache.
+
+    Raises:
+        CacheUnusable: The path cannot be part of Java's lists of files.
+    """
     named = environment.get("CLICKSTREAM_CACHE_DIR")
-    return Path(named) if named else user_cache_path("clickstream")
+    folder = Path(named).absolute() if named else user_cache_path("clickstream")
+    if found := set(str(folder)) & {",", os.pathsep}:
+        raise CacheUnusable(folder, f"Java cannot read a path with {' or '.join(sorted(found))}")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ class ArtifactCache:
     folder: Path
     repository: str = _MAVEN_CENTRAL
     pause: Callable[[float], None] = time.sleep
+    _stopping: Event = field(default_factory=Event, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> ArtifactCache:
@@ -107,10 +116,11 @@ class ArtifactCache:
 
         Raises:
             DownloadFailed: One cannot be had, or is not what was pinned.
+            CacheUnusable: There is no place to keep them.
         """
         missing = self.missing(artifacts)
         if missing:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            _make(self.folder)
             total = sum(row.bytes for row in missing)
             if not console.is_terminal:
                 console.print(f"downloading {len(missing)} jars, {total / 1e6:.0f} MB")
@@ -126,8 +136,13 @@ class ArtifactCache:
             ):
                 task = progress.add_task("jars", total=total)
                 futures = [pool.submit(self._download, row, progress, task) for row in missing]
-                for future in futures:
-                    future.result()
+                try:
+                    for future in futures:
+                        future.result()
+                except BaseException:
+                    self._stopping.set()  # the downloads that run end with their next bytes
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
         return [self.folder / row.file_name for row in artifacts]
 
     def _is_whole(self, artifact: Artifact) -> bool:
@@ -135,7 +150,7 @@ class ArtifactCache:
         try:
             with (self.folder / artifact.file_name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def _download(self, artifact: Artifact, progress: Progress, task: TaskID) -> None:
@@ -158,7 +173,7 @@ class ArtifactCache:
             draft = Path(file.name)
             try:
                 with _open(url) as response:
-                    while chunk := response.read(_CHUNK_BYTES):
+                    while not self._stopping.is_set() and (chunk := response.read(_CHUNK_BYTES)):
                         digest.update(chunk)
                         file.write(chunk)
                         progress.advance(task, len(chunk))
@@ -175,6 +190,15 @@ class ArtifactCache:
         draft.replace(self.folder / artifact.file_name)
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheUnusable(folder, str(error)) from None
+    if not os.access(folder, os.W_OK):
+        raise CacheUnusable(folder, "it may not be written to")
+
+
 def _may_pass(error: Exception) -> bool:
     """Return whether another attempt may succeed: not if the repository refuses, or the URL."""
     if isinstance(error, urllib.error.HTTPError):
@@ -182,15 +206,9 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, OSError)
 
 
-def _open(url: str) -> BinaryIO:
-    if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-        raise ValueError("only https is allowed")
-    context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+def _open(url: str) -> HTTPResponse:
     try:
-        response = urllib.request.urlopen(  # noqa: S310  the scheme was checked above
-            url, timeout=_TIMEOUT_SECONDS, context=context if url.startswith("https") else None
-        )
+        return open_url(url, _TIMEOUT_SECONDS)
     except urllib.error.HTTPError as refusal:
         refusal.close()  # it is the answer, with its connection
         raise
-    return cast("BinaryIO", response)

@@ -5,22 +5,23 @@ Owns the list of what is needed. It changes nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
 import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
-from clickstream_local.errors import JavaMissing
+from clickstream_local.errors import CacheUnusable, JavaMissing
 from clickstream_local.java import find_java_home
 from clickstream_local.ports import LOOPBACK
 from clickstream_local.postgres import binary
 from clickstream_local.stack import NEEDED_BYTES
+from clickstream_local.web import open_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,17 +48,11 @@ def examine(environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor}, 3.11 is needed")
     try:
         yield Finding("Java", True, str(find_java_home(environment, cache_folder(environment))))  # noqa: FBT003  the field says what it is
-    except JavaMissing as error:
+    except (JavaMissing, CacheUnusable) as error:
         yield Finding("Java", False, str(error))  # noqa: FBT003  the field says what it is
     yield Finding("PostgreSQL", binary("postgres").is_file(), str(binary("postgres")))
-    cache = ArtifactCache.of(environment)
-    missing = cache.missing(pinned_artifacts("kafka") + pinned_artifacts("spark"))
-    size = sum(row.bytes for row in missing) / 1e6
-    says = f"{len(missing)} jars to download, {size:.0f} MB" if missing else "all jars are there"
-    is_reachable = not missing or _reaches(cache.repository)
-    yield Finding("Jars", is_reachable, f"{says} ({cache.repository} -> {cache.folder})")
-    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(parent).free
+    yield from _downloads(environment)
+    free = shutil.disk_usage(_existing(folder)).free
     yield Finding(
         "Disk", free >= NEEDED_BYTES,
         f"{free / 2**30:.1f} GiB free, {NEEDED_BYTES / 2**30:.0f} are needed",
@@ -70,15 +65,37 @@ def examine(environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     yield Finding("Loopback", _can_listen(), f"{LOOPBACK} can be listened on")
 
 
+def _downloads(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at where downloads are kept, and at where they come from."""
+    try:
+        cache = ArtifactCache.of(environment)
+    except CacheUnusable as error:
+        yield Finding("Cache", False, str(error))  # noqa: FBT003  the field says what it is
+        return
+    parent = _existing(cache.folder)
+    reason = CacheUnusable(cache.folder, f"{parent} may not be written to")
+    is_writable = os.access(parent, os.W_OK)
+    yield Finding("Cache", is_writable, str(cache.folder) if is_writable else str(reason))
+    missing = cache.missing(pinned_artifacts("kafka") + pinned_artifacts("spark"))
+    size = sum(row.bytes for row in missing) / 1e6
+    says = f"{len(missing)} jars to download, {size:.0f} MB" if missing else "all jars are there"
+    is_reachable = not missing or _reaches(cache.repository)
+    yield Finding("Jars", is_reachable, f"{says} ({cache.repository} -> {cache.folder})")
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def _reaches(repository: str) -> bool:
     try:
-        request = urllib.request.Request(repository, method="HEAD")  # noqa: S310  ours or https
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  same
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
+        open_url(repository, _TIMEOUT_SECONDS, "HEAD").close()
+    except urllib.error.HTTPError as answer:
+        answer.close()
+    except (OSError, ValueError):
         return False
+    return True
 
 
 def _can_listen() -> bool:

@@ -1,8 +1,8 @@
 """Errors of the laptop mode.
 
 ``LocalError`` is the root; each says in one sentence what happened and what to do:
-``AlreadyRunning``, ``NotRunning``, ``DownloadFailed``, ``JavaMissing``, ``NoSpace``,
-``ServiceFailed``, ``DrainFailed``.
+``AlreadyRunning``, ``NotRunning``, ``DownloadFailed``, ``CacheUnusable``, ``JavaMissing``,
+``NoSpace``, ``StateBroken``, ``ServiceFailed``, ``StartInterrupted``, ``DrainFailed``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyRunning",
     "BackupUnfit",
+    "CacheUnusable",
     "DownloadFailed",
     "DrainFailed",
     "JavaMissing",
@@ -23,6 +24,8 @@ __all__ = [
     "NotRunning",
     "RejectUnknown",
     "ServiceFailed",
+    "StartInterrupted",
+    "StateBroken",
 ]
 
 
@@ -77,6 +80,23 @@ class DownloadFailed(LocalError):
         )
 
 
+class CacheUnusable(LocalError):
+    """Downloads cannot be kept where they are to be.
+
+    Attributes:
+        folder: Where.
+        reason: Why not.
+    """
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        """Keep the fields and build the text."""
+        self.folder, self.reason = folder, reason
+        super().__init__(
+            f"downloads cannot be kept in {folder}: {reason}; name another folder in"
+            " CLICKSTREAM_CACHE_DIR"
+        )
+
+
 class JavaMissing(LocalError):
     """There is no Java that Spark runs on.
 
@@ -108,6 +128,30 @@ class NoSpace(LocalError):
             f"{folder} has {free_bytes / 2**30:.1f} GiB free and {needed_bytes / 2**30:.1f} are"
             " needed; make room, or use another folder with --state-dir"
         )
+
+
+class StateBroken(LocalError):
+    """What was written about the running pipeline cannot be read.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keep the fields and build the text."""
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} is broken: {reason}; if no `clickstream up` runs there, delete the file"
+        )
+
+
+class StartInterrupted(LocalError):
+    """The start was stopped before the pipeline was complete."""
+
+    def __init__(self) -> None:
+        """Build the text."""
+        super().__init__("the start was interrupted; `clickstream up` begins again")
 
 
 class ServiceFailed(LocalError):

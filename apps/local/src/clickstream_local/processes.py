@@ -1,7 +1,7 @@
 """Child processes: started with a log, watched, and stopped in order.
 
-Owns their life. A process is known by pid and start time, so that a pid that was given to
-somebody else is never signalled. It does not know what they do.
+Owns their life. A process is known by its pid and by when it started, counted from the machine's
+start, so that neither a pid that was used again nor a clock that was set misleads.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from clickstream_local.errors import ServiceFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["ServiceProcess", "stop_remembered"]
+__all__ = ["ServiceProcess", "is_running", "process_identity", "stop_remembered"]
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS = 0.05
+_PROC = Path("/proc")
+_START_TICKS = 19
+"""Place of the start time behind the process's name: ``starttime`` is field 22."""
 
 
 @dataclass
@@ -55,10 +58,21 @@ class ServiceProcess:
         user_id: int | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_seconds: float = 30.0,
+        folder: Path | None = None,
     ) -> ServiceProcess:
         """Start a process in a session of its own, which ends when this process does.
 
         Call it from the main thread: the kernel ends the child with the thread that made it.
+
+        Args:
+            service: Its name, as people read it.
+            command: The program and its arguments.
+            log_file: Where its output goes.
+            environment: All of its variables.
+            user_id: Its user; ours if absent.
+            stop_signal: What asks it to end.
+            stop_seconds: How long it may take to end; then it is killed.
+            folder: Where it works, entered before it gets its user; where we do if absent.
         """
         user = os.getuid() if user_id is None else user_id
         with log_file.open("ab") as log:
@@ -68,6 +82,7 @@ class ServiceProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
+                cwd=folder,
                 start_new_session=True,
             )
         return cls(service, log_file, process, stop_signal, stop_seconds)
@@ -104,17 +119,44 @@ class ServiceProcess:
                 self.process.kill()
                 self.process.wait()
 
+    def kill(self) -> None:
+        """End the process at once."""
+        if self.process.poll() is None:
+            self.process.kill()
+
     def remembered(self) -> dict[str, Any]:
         """Return what is written down about it."""
-        started = psutil.Process(self.process.pid).create_time()
-        return {"service": self.service, "pid": self.process.pid, "started": started}
+        pid = self.process.pid
+        return {"service": self.service, "pid": pid, "identity": process_identity(pid)}
+
+
+def process_identity(pid: int) -> str | None:
+    """Return what tells a process from every other of its pid; ``None`` if there is none."""
+    if sys.platform != "linux":
+        try:
+            return str(psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return None
+    try:
+        # https://docs.kernel.org/filesystems/proc.html: the name, in parentheses, is any text.
+        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return f"{boot} {fields[_START_TICKS]}"
+
+
+def is_running(row: Mapping[str, Any]) -> bool:
+    """Return whether a process that was written down still runs."""
+    identity = process_identity(row["pid"])
+    return identity is not None and identity == row.get("identity")
 
 
 def stop_remembered(row: Mapping[str, Any], seconds: float) -> bool:
     """End a process that was written down, if it is still the same one; say whether it was."""
     try:
         process = psutil.Process(row["pid"])
-        if abs(process.create_time() - row["started"]) > 0.01:
+        if not is_running(row):
             return False
         process.terminate()
         try:

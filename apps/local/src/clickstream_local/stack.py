@@ -10,23 +10,23 @@ import os
 import shutil
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import psutil
 from clickstream_contract.document import dump_simulation
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
 from clickstream_local.backup import put_back
+from clickstream_local.environment import service_environment
 from clickstream_local.errors import NoSpace
 from clickstream_local.java import find_java_home
-from clickstream_local.kafka import Kafka, announce_run, create_topics
+from clickstream_local.kafka import MAX_BYTES, Kafka, announce_run, create_topics
 from clickstream_local.migrations import migrate
 from clickstream_local.ports import LOOPBACK, free_port
 from clickstream_local.postgres import DATABASE, READER, WRITER, Postgres
-from clickstream_local.processes import ServiceProcess
+from clickstream_local.processes import ServiceProcess, process_identity
+from clickstream_local.web import open_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NEEDED_BYTES", "Stack"]
 
-NEEDED_BYTES = 2 * 2**30
+NEEDED_BYTES = MAX_BYTES + 2 * 2**30
+"""Room for Kafka's events at their most, and for the tables of some million of them."""
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
 # A laptop's run is short: the quick compiler alone is ready long before the thorough one.
@@ -145,16 +146,17 @@ class Stack:
             "METRICS_PORT": port,
             "DRIVER_JAVA_OPTIONS": _SPARK_JVM,
         }
-        environment = {
-            **os.environ,
+        environment = service_environment(os.environ) | {
             "JAVA_HOME": java_home,
             "SPARK_LOCAL_IP": LOOPBACK,
-            "SPARK_LOCAL_DIRS": str(self.state.folder("spark").absolute()),
+            "SPARK_LOCAL_DIRS": ".",  # a list, which has no way to write a comma
             **_named("CLICKSTREAM_STREAMING_", settings),
         }
         command = [sys.executable, "-m", "clickstream_streaming"]
         log_file = self.state.log_file("streaming")
-        process = ServiceProcess.start("streaming", command, log_file, environment)
+        process = ServiceProcess.start(
+            "streaming", command, log_file, environment, folder=self.state.folder("spark")
+        )
         self._running.append(process)
         return process
 
@@ -179,10 +181,12 @@ class Stack:
             "PORT": port,
             "METRICS_PORT": metrics_port,
         }
-        environment = {**os.environ, **_named("CLICKSTREAM_CONSOLE_", settings)}
+        environment = service_environment(os.environ) | _named("CLICKSTREAM_CONSOLE_", settings)
         command = [sys.executable, "-m", "clickstream_console"]
         log_file = self.state.log_file("console")
-        process = ServiceProcess.start("console", command, log_file, environment)
+        process = ServiceProcess.start(
+            "console", command, log_file, environment, folder=self.state.folder("run")
+        )
         self._running.append(process)
         self._wait_for(process, "console_metrics", "healthz")
         return process
@@ -205,7 +209,13 @@ class Stack:
     def stop(self) -> None:
         """Stop everything, the last one first."""
         while self._running:
-            self._running.pop().stop()
+            self._running[-1].stop()
+            self._running.pop()
+
+    def kill(self) -> None:
+        """End everything at once; :meth:`stop` then has nothing to wait for."""
+        for process in self._running:
+            process.kill()
 
     def metrics_url(self, service: str) -> str:
         """Return where a service shows its metrics."""
@@ -222,10 +232,12 @@ class Stack:
             "METRICS_PORT": port,
             "DRAIN_SECONDS": _DRAIN_SECONDS,
         }
-        environment = {**os.environ, **_named("CLICKSTREAM_GENERATOR_", settings)}
+        environment = service_environment(os.environ) | _named("CLICKSTREAM_GENERATOR_", settings)
         command = [sys.executable, "-m", "clickstream_generator"]
         log_file = self.state.log_file("generator")
-        process = ServiceProcess.start("generator", command, log_file, environment)
+        process = ServiceProcess.start(
+            "generator", command, log_file, environment, folder=self.state.folder("run")
+        )
         self._running.append(process)
         return process
 
@@ -238,7 +250,7 @@ class Stack:
         self._ports["postgres"] = self.postgres.port
         state: dict[str, Any] = {
             "pid": os.getpid(),
-            "pid_started": psutil.Process().create_time(),
+            "identity": process_identity(os.getpid()),
             "since": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started_at)),
             "started_at": self.started_at,
             "simulation": simulation.full_name,
@@ -255,7 +267,7 @@ def _named(prefix: str, settings: dict[str, object]) -> dict[str, str]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310  our own port
-            return bool(response.status == 200)
+        with open_url(url, 1) as response:
+            return response.status == 200
     except OSError:
         return False

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clickstream_local.errors import AlreadyRunning
+from clickstream_local.errors import AlreadyRunning, StateBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ from contextlib import contextmanager
 __all__ = ["StateFolder"]
 
 _PASSWORD_BYTES = 24
+_FOLDERS = ("checkpoints", "kafka", "logs", "postgres", "run", "secrets", "spark")
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class StateFolder:
     root: Path
 
     def folder(self, name: str) -> Path:
-        """Return a folder inside, and make it if need be."""
+        """Return a folder inside; it, and the state folder, are made for their owner alone."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
         path = self.root / name
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for made in (self.root, path):
+            made.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def log_file(self, service: str) -> Path:
@@ -44,9 +47,7 @@ class StateFolder:
 
     def secret(self, name: str) -> Path:
         """Return the file of a password; it is made once and readable by its owner only."""
-        folder = self.folder("secrets")
-        folder.chmod(0o700)
-        path = folder / f"{name}.password"
+        path = self.folder("secrets") / f"{name}.password"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -62,30 +63,52 @@ class StateFolder:
         Raises:
             AlreadyRunning: Another process holds it.
         """
-        with (self.folder("run") / "lock").open("w") as file:
+        lock = self.folder("run") / "lock"
+        is_older = lock.exists()
+        with lock.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise AlreadyRunning(self.root, self.describe()) from None
+            if is_older:
+                self._close_folders()
             try:
                 yield
             finally:
                 self.forget()
 
+    def _close_folders(self) -> None:
+        """Keep others out of the folders that an earlier version made readable for everyone."""
+        for name in _FOLDERS:
+            folder = self.root / name
+            if folder.is_dir() and folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
+
     def remember(self, state: dict[str, Any]) -> None:
         """Write down what is running."""
         path = self.folder("run") / "state.json"
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(state, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())  # else its name may outlive a power cut, and its content not
         draft.replace(path)
 
     def recall(self) -> dict[str, Any] | None:
-        """Return what is running, or ``None``."""
+        """Return what is running, or ``None``.
+
+        Raises:
+            StateBroken: What was written cannot be read.
+        """
+        path = self.root / "run" / "state.json"
         try:
-            text = (self.root / "run" / "state.json").read_text(encoding="utf-8")
+            state = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        state: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise StateBroken(path, str(error)) from None
+        if not isinstance(state, dict) or "pid" not in state:
+            raise StateBroken(path, "it names no process")
         return state
 
     def forget(self) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psutil
 from rich.console import Console
 
 from clickstream_local.errors import NotRunning
 from clickstream_local.ports import LOOPBACK
 from clickstream_local.postgres import READER, Postgres
+from clickstream_local.processes import is_running
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 
@@ -35,7 +35,7 @@ def database(state: StateFolder) -> Iterator[Postgres]:
         NotRunning: Nothing has run in the folder yet.
     """
     running = state.recall()
-    if running is not None and psutil.pid_exists(running["pid"]):
+    if running is not None and is_running(running):
         yield running_postgres(state, running["ports"]["postgres"])
         return
     if not (state.root / "postgres").is_dir():
