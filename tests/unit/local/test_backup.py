@@ -101,6 +101,20 @@ def test_backup_is_dump_and_manifest(
     assert not (tmp_path / "b.draft").exists()
 
 
+def test_foreign_draft_is_kept(
+    tmp_path: Path, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder beside the backup that we did not make is not ours to remove."""
+    _programs(monkeypatch, tmp_path, _DUMP)
+    notes = tmp_path / "b.draft" / "notes"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+
+    back_up(Postgres("127.0.0.1", 1, None, state), tmp_path / "b")
+
+    assert notes.read_text() == "mine"
+
+
 def test_used_folder_is_kept(tmp_path: Path, state: StateFolder) -> None:
     """A backup never writes into a folder that holds something."""
     target = _backup(tmp_path / "b")

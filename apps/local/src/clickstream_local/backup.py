@@ -12,15 +12,16 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clickstream_local.environment import service_environment
 from clickstream_local.errors import BackupUnfit, ServiceFailed
 from clickstream_local.postgres import DATABASE, LOGINS, OWNER, binary
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from clickstream_local.postgres import Postgres
     from clickstream_local.state import StateFolder
 
@@ -40,21 +41,25 @@ def back_up(postgres: Postgres, target: Path) -> dict[str, Any]:
     """
     if target.exists() and any(target.iterdir()):
         raise BackupUnfit(target, "it is there already and not empty; name another folder")
-    draft = target.with_name(target.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True, mode=0o700)
-    dump = ["--format=custom", "--no-owner", f"--file={draft / _DUMP}", DATABASE]
-    _run(postgres, "pg_dump", dump)
-    manifest = {
-        "format": _FORMAT,
-        "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "kafka_cluster_id": _cluster_id(postgres.state),
-        "bytes": (draft / _DUMP).stat().st_size,
-    }
-    (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    if target.exists():
-        target.rmdir()
-    draft.rename(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A folder of a new name, for its owner alone: what is there already is not ours to remove.
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        dump = ["--format=custom", "--no-owner", f"--file={draft / _DUMP}", DATABASE]
+        _run(postgres, "pg_dump", dump)
+        manifest = {
+            "format": _FORMAT,
+            "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "kafka_cluster_id": _cluster_id(postgres.state),
+            "bytes": (draft / _DUMP).stat().st_size,
+        }
+        (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        if target.exists():
+            target.rmdir()
+        draft.rename(target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     return manifest
 
 
@@ -119,7 +124,7 @@ def _run(postgres: Postgres, program: str, arguments: list[str]) -> None:
     with log_file.open("ab") as log:
         done = subprocess.run(
             [str(binary(program)), *address, *arguments],
-            env={**os.environ, "PGPASSWORD": password},
+            env=service_environment(os.environ) | {"PGPASSWORD": password},
             stdout=log,
             stderr=log,
             check=False,
