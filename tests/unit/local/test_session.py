@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from clickstream_local import session as sessions
-from clickstream_local.errors import DrainFailed, ServiceFailed
+from clickstream_local.errors import DrainFailed, ServiceFailed, StartInterrupted
 from clickstream_local.figures import FunnelStep, RunFigures
 from clickstream_local.session import Session, _report_content
 from clickstream_local.state import StateFolder
@@ -21,6 +21,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clickstream_contract.simulation import Simulation
     from clickstream_local.stack import Stack
     from psycopg2.extensions import connection as Connection
 
@@ -38,6 +39,7 @@ class _Stack:
     Attributes:
         failure: Raised when the stack is checked.
         checks: How often it was checked.
+        calls: Which of its ends were asked for.
     """
 
     def __init__(self, failure: Exception | None = None) -> None:
@@ -46,6 +48,18 @@ class _Stack:
         self.run_id = UUID(int=1)
         self.started_at = 1_000.0
         self.kafka = SimpleNamespace(bootstrap_servers="127.0.0.1:1")
+        self.calls: list[str] = []
+
+    def start(self, _simulation: Simulation) -> None:
+        """Start nothing."""
+
+    def stop(self) -> None:
+        """Note that it was stopped."""
+        self.calls.append("stop")
+
+    def kill(self) -> None:
+        """Note that it was killed."""
+        self.calls.append("kill")
 
     def check(self) -> None:
         """Raise the failure, if there is one."""
@@ -69,11 +83,34 @@ def test_signals_ask_to_stop(tmp_path: Path, number: signal.Signals) -> None:
     session = _session(tmp_path)
     before = signal.getsignal(number)
 
-    with session._signals():
+    with session._signals(cast("Stack", _Stack())):
         os.kill(os.getpid(), number)
 
     assert session._is_asked_to_stop
     assert signal.getsignal(number) is before
+
+
+def test_signal_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal during the start ends it at once; what has started is stopped in order."""
+    stack = _Stack()
+    monkeypatch.setattr(stack, "start", lambda _simulation: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(sessions, "Stack", lambda *_: stack)
+
+    with pytest.raises(StartInterrupted):
+        _session(tmp_path).run()
+
+    assert stack.calls == ["stop"]
+
+
+def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """A second signal does not wait for anything in order."""
+    stack = _Stack()
+
+    with _session(tmp_path)._signals(cast("Stack", stack)):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert stack.calls == ["kill"]
 
 
 def test_drain_waits_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

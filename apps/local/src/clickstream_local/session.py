@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
 
 from clickstream_local.display import live_line, live_view, show_run, show_verification
-from clickstream_local.errors import DrainFailed
+from clickstream_local.errors import DrainFailed, StartInterrupted
 from clickstream_local.figures import is_drained, read_live, read_run
 from clickstream_local.postgres import OWNER, READER
 from clickstream_local.stack import Stack
@@ -57,6 +57,7 @@ class Session:
     console: Console
     simulation: Simulation
     _is_asked_to_stop: bool = field(default=False, init=False)
+    _is_starting: bool = field(default=False, init=False)
 
     def run(self) -> bool:
         """Run until the simulation is over or somebody stops it; say whether all is right.
@@ -65,6 +66,7 @@ class Session:
         drained only.
 
         Raises:
+            StartInterrupted: A signal came before the pipeline was complete.
             LocalError: Something did not start, or died.
         """
         began = time.monotonic()
@@ -72,10 +74,12 @@ class Session:
         def said(text: str) -> None:
             self.console.print(f"{time.monotonic() - began:5.1f} s  {text}", highlight=False)
 
-        with self.state.lock(), self._signals():
-            stack = Stack(self.state, self.console, said)
+        stack = Stack(self.state, self.console, said)
+        with self.state.lock(), self._signals(stack):
             try:
+                self._is_starting = True
                 stack.start(self.simulation)
+                self._is_starting = False
                 connection = stack.postgres.connect(READER)
                 self._watch(stack, connection)
                 if self._is_asked_to_stop:
@@ -85,15 +89,26 @@ class Session:
                 said("all that was sent is stored")
                 is_right = self._is_asked_to_stop or self._report(stack, connection)
                 connection.close()
+            except KeyboardInterrupt:
+                said("stopping: the start was interrupted")
+                raise StartInterrupted from None
             finally:
+                self._is_starting = False
                 stack.stop()
         self.console.print("stopped", highlight=False)
         return is_right
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self, stack: Stack) -> Iterator[None]:
+        """Stop in order at the first signal, at once at the second."""
+
         def asked(_number: int, _frame: FrameType | None) -> None:
+            if self._is_asked_to_stop:
+                stack.kill()
+                return
             self._is_asked_to_stop = True
+            if self._is_starting:
+                raise KeyboardInterrupt  # there is nothing yet to send and to store
 
         before = {n: signal.signal(n, asked) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
