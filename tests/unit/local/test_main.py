@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,6 +184,30 @@ def test_doctor_counts_its_findings(
     monkeypatch.setattr(command, "examine", lambda *_: findings)
 
     assert run("doctor") == (code, output, "")
+
+
+def test_poor_terminal_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A letter that the output's encoding lacks is replaced."""
+    monkeypatch.setattr(command, "examine", lambda *_: [Finding("Disk", True, "Łódź")])  # noqa: FBT003
+    monkeypatch.setattr(sys, "argv", ["clickstream", "doctor"])
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(sys.stdout.buffer, encoding="latin-1"))
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    sys.stdout.flush()
+    assert (ended.value.code, capsysbinary.readouterr().out) == (0, b"ok   Disk: ?\xf3d?\n")
+
+
+def test_shell_leads_no_connection_elsewhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command and what it starts do not see libpq's variables."""
+    monkeypatch.setenv("PGSERVICE", "nowhere")
+
+    run("down")
+
+    assert "PGSERVICE" not in os.environ
 
 
 def test_debugging_shows_the_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import namedtuple
 from functools import partial
 from typing import TYPE_CHECKING
@@ -63,6 +64,18 @@ def test_dead_service_is_noticed(stack: Stack) -> None:
 
     with pytest.raises(ServiceFailed, match="console ended with code 0"):
         stack.check()
+
+
+def test_killed_stack_has_nothing_to_wait_for(stack: Stack) -> None:
+    """After a kill no service is waited for, even one that does not listen."""
+    deaf = _run(stack, "kafka", "trap '' TERM; echo ready; while :; do sleep 0.01; done")
+    deaf.wait_until(lambda: _is_ready(deaf), 60)
+
+    stack.kill()
+    stack.stop()
+
+    assert deaf.process.returncode == -signal.SIGKILL
+    assert stack._running == []
 
 
 @pytest.mark.parametrize(("script", "is_fine"), [("exit 0", True), ("exit 3", False)])
