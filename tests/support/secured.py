@@ -36,8 +36,8 @@ def add_listener(
     """Let brokers that start from now on have one more listener."""
     plain = clickstream_local.kafka._properties
 
-    def with_listener(folder: Path, *ports: int) -> str:
-        lines = dict(line.split("=", 1) for line in plain(folder, *ports).splitlines())
+    def with_listener(*ports: int) -> str:
+        lines = dict(line.split("=", 1) for line in plain(*ports).splitlines())
         lines["listeners"] += f",SECURE://127.0.0.1:{port}"
         lines["advertised.listeners"] += f",SECURE://127.0.0.1:{port}"
         lines["listener.security.protocol.map"] += f",SECURE:{protocol}"
