@@ -106,8 +106,9 @@ def test_slow_headers_are_closed() -> None:
             await reader.readline()
 
             closed = asyncio.create_task(_is_closed(reader))
+            writer.write(_REQUEST.removesuffix(b"\r\n\r\n"))
             while not closed.done():
-                writer.write(b"G" if not closed.done() else b"")
+                writer.write(b"x")
                 await asyncio.sleep(0.02)
             assert closed.result()
             writer.close()
