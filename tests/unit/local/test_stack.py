@@ -66,7 +66,7 @@ def test_dead_service_is_noticed(stack: Stack) -> None:
         stack.check()
 
 
-def test_killed_stack_has_nothing_to_wait_for(stack: Stack) -> None:
+def test_killed_stack_waits_for_nothing(stack: Stack) -> None:
     """After a kill no service is waited for, even one that does not listen."""
     deaf = _run(stack, "kafka", "trap '' TERM; echo ready; while :; do sleep 0.01; done")
     deaf.wait_until(lambda: _is_ready(deaf), 60)
