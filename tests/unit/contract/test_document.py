@@ -78,6 +78,16 @@ BAD = [
     ),
     ("{name: shop}", "{name: shop, namespace: ''}", "metadata.namespace: '' is not allowed; it"),
     ("{name: shop}", "{name: shop, namespace: 7}", "metadata.namespace: 7 is not allowed; it must"),
+    (
+        "seed: 42",
+        "seed: 42\n  kafka: {bootstrapServers: 'a:99999'}",
+        "spec.kafka.bootstrapServers: 'a:99999' is not allowed; up to 16 addresses host:port",
+    ),
+    (
+        "seed: 42",
+        "seed: 42\n  kafka: {clusterRef: {name: " + "x" * 64 + "}}",
+        "it must have at most 63 characters",
+    ),
     ("seed: 42", "seed: 42\n  namespace: red", "spec.namespace: 'unknown field' is not allowed"),
     ("kind: ClickstreamSimulation", "kind: Pod", "kind: 'Pod' is not allowed"),
     ("spec:", "specs:", "specs: 'unknown field'"),

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from clickstream_contract.naming import DNS_LABEL, FULL_NAME, FULL_NAME_LENGTH, full_name
+from clickstream_contract.naming import (
+    DNS_LABEL,
+    FULL_NAME,
+    FULL_NAME_LENGTH,
+    HOST,
+    PORT,
+    SERVERS,
+    full_name,
+)
 
 _LONGEST = "a" * 63
 
@@ -42,3 +50,25 @@ def test_labels_have_no_slash() -> None:
     """Neither a name nor a namespace can pass for a full name with both."""
     assert re.fullmatch(DNS_LABEL, _LONGEST)
     assert not re.fullmatch(DNS_LABEL, "blue/shop")
+
+
+def test_ports_are_those_of_tcp() -> None:
+    """A port is a whole number from 1 to 65535 without a leading zero."""
+    matching = {text for number in range(70_000) if re.fullmatch(PORT, text := str(number))}
+
+    assert matching == {str(number) for number in range(1, 65_536)}
+    assert not re.fullmatch(PORT, "09092")
+
+
+@pytest.mark.parametrize("host", ["a", "A-1", "kafka.data.svc", "10.0.0.1", "a" * 63])
+def test_hosts_match(host: str) -> None:
+    """A host is labels of up to 63 characters with dots between them."""
+    assert re.fullmatch(HOST, host)
+    assert re.fullmatch(SERVERS, f"{host}:1,{host}:65535")
+
+
+@pytest.mark.parametrize("host", ["", ".", "a.", ".a", "a..b", "-a", "a-", "a_b", "*", "a" * 64])
+def test_other_hosts_do_not_match(host: str) -> None:
+    """No other text is a host's name."""
+    assert not re.fullmatch(HOST, host)
+    assert not re.fullmatch(SERVERS, f"{host}:1")

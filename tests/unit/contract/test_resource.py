@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.naming import DNS_LABEL, SERVERS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
@@ -109,7 +110,9 @@ def test_spec_has_every_field() -> None:
         ("rate.curve", {"type": "string", "default": "Constant",
                         "enum": ["Constant", "Diurnal", "Weekly", "Steps"]}),
         ("workers.count", {"type": "integer", "minimum": 1, "maximum": 1024, "format": "int32"}),
-        ("kafka.clusterRef.name", {"type": "string", "maxLength": 253, "minLength": None}),
+        ("kafka.clusterRef.name", {"type": "string", "maxLength": 63, "pattern": DNS_LABEL}),
+        ("kafka.caSecretRef.name", {"type": "string", "maxLength": 253, "minLength": None}),
+        ("kafka.bootstrapServers", {"type": "string", "maxLength": 1024, "pattern": SERVERS}),
     ],
 )  # fmt: skip
 def test_field_keeps_its_bounds(path: str, expected: dict[str, object]) -> None:

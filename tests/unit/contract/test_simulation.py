@@ -247,9 +247,22 @@ def test_kafka_is_named_once() -> None:
     )
 
 
-@pytest.mark.parametrize("servers", ["a", "a:", "a:123456", "a:1,", "a b:1", "a:1," * 16 + "b:1"])
+@pytest.mark.parametrize("name", ["x" * 64, "a.b", "A", ""])
+def test_cluster_is_a_label(name: str) -> None:
+    """A cluster's name is the value of a label in the workers' policy."""
+    assert _spec(kafka={"clusterRef": {"name": "x" * 63}}).kafka.cluster_ref is not None
+    assert _refused(kafka={"clusterRef": {"name": name}})[0].startswith("string_")
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        "a", "a:", "a:123456", "a:1,", "a b:1", "a:1," * 16 + "b:1", "a:0", "a:65536", "a:99999",
+        "a:09092", "a..b:1", ".a:1", "-a:1", "x" * 64 + ":1",
+    ],
+)  # fmt: skip
 def test_addresses_have_ports(servers: str) -> None:
-    """Addresses are at most 16 of host and port, separated by commas."""
+    """Addresses are at most 16 of a host's name and a port that exists, separated by commas."""
     assert _refused(kafka={"bootstrapServers": servers})[0] == "string_pattern_mismatch"
 
 

@@ -16,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.naming import SERVERS
 from clickstream_contract.personas import PERSONAS, Persona
 from clickstream_contract.simulation import Simulation, SimulationSpec
 
@@ -275,6 +276,8 @@ def _allowed(kind: str, context: Mapping[str, Any]) -> str:
         "model_type": "it must be a mapping",
         "model_attributes_type": "it must be a mapping",
     }
+    if kind == "string_pattern_mismatch" and context["pattern"] == SERVERS:
+        return "up to 16 addresses host:port, separated by commas, with ports from 1 to 65535"
     text = texts.get(kind, "it must be as documented")
     return text.format(**context)
 

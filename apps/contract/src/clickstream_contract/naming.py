@@ -1,4 +1,4 @@
-"""How a simulation is named, in a namespace and without one.
+"""How a simulation is named, in a namespace and without one, and how a server is.
 
 Owns the form and the length of the full name, which identifies a simulation in events, ledger,
 tables, metrics, dashboards and console. Kubernetes' names are unique only within a namespace:
@@ -7,7 +7,16 @@ two namespaces may send events of simulations with one name to one Kafka.
 
 from __future__ import annotations
 
-__all__ = ["DNS_LABEL", "FULL_NAME", "FULL_NAME_LENGTH", "MAX_LABEL_LENGTH", "full_name"]
+__all__ = [
+    "DNS_LABEL",
+    "FULL_NAME",
+    "FULL_NAME_LENGTH",
+    "HOST",
+    "MAX_LABEL_LENGTH",
+    "PORT",
+    "SERVERS",
+    "full_name",
+]
 
 MAX_LABEL_LENGTH = 63
 _LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -16,6 +25,13 @@ DNS_LABEL = f"^{_LABEL}$"
 FULL_NAME = f"^({_LABEL}/)?{_LABEL}$"
 """Pattern of a full name."""
 FULL_NAME_LENGTH = 2 * MAX_LABEL_LENGTH + 1
+_HOST_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+HOST = rf"{_HOST_LABEL}(\.{_HOST_LABEL})*"
+"""Pattern of a host's name or IPv4 address, without anchors."""
+PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+"""Pattern of a port, 1 to 65535, without anchors."""
+SERVERS = f"^{HOST}:{PORT}(,{HOST}:{PORT}){{0,15}}$"
+"""Pattern of up to 16 addresses ``host:port``, separated by commas."""
 
 
 def full_name(name: str, namespace: str | None) -> str:

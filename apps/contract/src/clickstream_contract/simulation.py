@@ -20,7 +20,7 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.duration import format_duration
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, is_legal
-from clickstream_contract.naming import DNS_LABEL, MAX_LABEL_LENGTH, full_name
+from clickstream_contract.naming import DNS_LABEL, MAX_LABEL_LENGTH, SERVERS, full_name
 from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
-_SERVERS = r"^[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}$"
 _WEEK_SECONDS = 604_800
 
 
@@ -205,6 +204,14 @@ class Faults(Part):
         return self
 
 
+class ClusterReference(Part):
+    """A Strimzi cluster in the same namespace; its name is a label's value in a policy."""
+
+    name: Annotated[
+        str, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH, description="Its name.")
+    ]
+
+
 class NameReference(Part):
     """Something in the same namespace, by its name."""
 
@@ -215,14 +222,22 @@ class KafkaTarget(Part):
     """Which Kafka the events go to."""
 
     cluster_ref: Annotated[
-        NameReference | None, Field(description="A Strimzi cluster in the same namespace.")
+        ClusterReference | None, Field(description="A Strimzi cluster in the same namespace.")
     ] = None
     bootstrap_servers: Annotated[
         str | None,
-        Field(pattern=_SERVERS, max_length=1_024, description="Instead, host:port addresses."),
+        Field(
+            pattern=SERVERS,
+            max_length=1_024,
+            description="Instead, host:port addresses, which the operator must allow.",
+        ),
     ] = None
     credentials_secret_ref: Annotated[
-        NameReference | None, Field(description="Secret with username and password for SCRAM.")
+        NameReference | None,
+        Field(
+            description="Secret with username and password for SASL. "
+            'It needs the label clickstream.dev/credentials: "true".'
+        ),
     ] = None
     ca_secret_ref: Annotated[
         NameReference | None, Field(description="Secret with ca.crt for TLS.")
@@ -300,7 +315,9 @@ class SimulationSpec(Part):
     faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
     kafka: Annotated[KafkaTarget, Field(description="Where events go.")] = KafkaTarget()
     shards: Annotated[int, Field(ge=1, le=1_024, description="Logical parts of the visitors.")] = 16
-    workers: Annotated[Workers, Field(description="How many pods carry them.")] = Workers()
+    workers: Annotated[
+        Workers, Field(description="How many pods carry them; the operator has a limit.")
+    ] = Workers()
     suspend: Annotated[bool, Field(description="Whether it pauses.")] = False
 
     @model_validator(mode="after")
