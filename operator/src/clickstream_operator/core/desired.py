@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from clickstream_contract.document import API_VERSION, EFFECTIVE_FROM, KIND, RESUMED_AT
 
 from clickstream_operator.core.broker import Broker
-from clickstream_operator.core.handover import may_carry
+from clickstream_operator.core.handover import Handover
 from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
 from clickstream_operator.core.pod import METRICS_PORT, pod_spec
 from clickstream_operator.core.shards import dealt, format_shards
@@ -108,6 +108,7 @@ def children(
         return []
     content = _document(simulation, run)
     hands = dealt(simulation.spec.shards, run.workers)
+    handover = Handover(observed)
     objects = [
         _config_map(owner, content),
         # Before the pods: none is to run without it.
@@ -120,7 +121,7 @@ def children(
                 settings,
                 worker,
                 shards,
-                int(may_carry(worker, shards, observed)),
+                int(handover.may_carry(worker, shards)),
             )
             for worker, shards in enumerate(hands)
         ),

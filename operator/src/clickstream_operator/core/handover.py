@@ -17,35 +17,58 @@ if TYPE_CHECKING:
 
     from clickstream_operator.core.observed import Observed
 
-__all__ = ["may_carry"]
+__all__ = ["Handover"]
 
 
-def may_carry(worker: int, shards: Iterable[int], observed: Observed) -> bool:
-    """Say whether a worker may run with the shards.
-
-    Its own former pod is its Deployment's to end first, by its strategy.
+class Handover:
+    """Who carries which shards at present.
 
     Args:
-        worker: Its number.
-        shards: What it shall carry.
         observed: What is seen; pods that have ended carry nothing.
     """
-    wanted = frozenset(shards)
-    if any(
-        pod.worker != worker and not pod.is_over and not pod.shards.isdisjoint(wanted)
-        for pod in observed.pods
-    ):
-        return False
-    deployments = [row for row in observed.children if row.get("kind") == "Deployment"]
-    # What runs already goes on: only who begins has to wait for others to be told.
-    return any(_is_of(row, worker) and _carries(row) == wanted for row in deployments) or all(
-        _is_of(row, worker) or (_is_seen(row) and _carries(row).isdisjoint(wanted))
-        for row in deployments
-    )
+
+    def __init__(self, observed: Observed) -> None:
+        self._pods: dict[int, set[str]] = {}
+        for pod in observed.pods:
+            if not pod.is_over:
+                _note(self._pods, pod.shards, str(pod.worker))
+        self._deployments: dict[int, set[str]] = {}
+        self._carried: dict[str, list[frozenset[int]]] = {}
+        self._outdated: set[str] = set()
+        for row in observed.children:
+            if row.get("kind") != "Deployment":
+                continue
+            worker = str(row["metadata"].get("labels", {}).get(WORKER_LABEL))
+            shards = _carries(row)
+            _note(self._deployments, shards, worker)
+            self._carried.setdefault(worker, []).append(shards)
+            if not _is_seen(row):
+                self._outdated.add(worker)
+
+    def may_carry(self, worker: int, shards: Iterable[int]) -> bool:
+        """Return whether a worker may run with the shards.
+
+        Its own former pod is its Deployment's to end first, by its strategy.
+
+        Args:
+            worker: Its number.
+            shards: What it shall carry.
+        """
+        wanted, name = frozenset(shards), str(worker)
+        if any(self._pods.get(shard, set()) - {name} for shard in wanted):
+            return False
+        # A Deployment that already runs these shards keeps running; only a new one waits until
+        # the others have released them.
+        if wanted in self._carried.get(name, ()):
+            return True
+        return not (self._outdated - {name}) and not any(
+            self._deployments.get(shard, set()) - {name} for shard in wanted
+        )
 
 
-def _is_of(deployment: Mapping[str, Any], worker: int) -> bool:
-    return bool(deployment["metadata"].get("labels", {}).get(WORKER_LABEL) == str(worker))
+def _note(carriers: dict[int, set[str]], shards: Iterable[int], worker: str) -> None:
+    for shard in shards:
+        carriers.setdefault(shard, set()).add(worker)
 
 
 def _carries(deployment: Mapping[str, Any]) -> frozenset[int]:
@@ -58,6 +81,6 @@ def _carries(deployment: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _is_seen(deployment: Mapping[str, Any]) -> bool:
-    """Say whether its controller has seen it as it stands: until then it may make old pods."""
+    """Return whether its controller has seen it as it stands: until then it may make old pods."""
     seen = deployment.get("status", {}).get("observedGeneration", 0)
     return bool(seen >= deployment["metadata"].get("generation", 0))
