@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,11 +61,13 @@ async def _serve(settings: Settings) -> None:
     async def look(key: Key) -> float | None:
         return await reconciler.look(key)
 
-    queue = WorkQueue(look, _AT_A_TIME)
+    queue = WorkQueue(look, _AT_A_TIME, random.random)
 
     def complaint() -> str:
-        waiting = queue.overdue_seconds()
-        return f"a simulation has waited for {waiting:.0f} s" if waiting > _STUCK_SECONDS else ""
+        stuck = queue.stuck_seconds()
+        return (
+            f"no simulation has been looked at for {stuck:.0f} s" if stuck > _STUCK_SECONDS else ""
+        )
 
     def changed(key: Key) -> None:
         queue.add(key, _SETTLE_SECONDS)

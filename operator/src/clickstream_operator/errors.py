@@ -8,6 +8,8 @@ from __future__ import annotations
 
 __all__ = ["ApiRefused", "NameTaken", "OperatorError"]
 
+_TOO_MANY, _SERVER_ERROR = 429, 500
+
 
 class OperatorError(Exception):
     """Root of the operator's errors."""
@@ -21,13 +23,22 @@ class ApiRefused(OperatorError):
         path: Of which object.
         status: HTTP status; 0 if there was no answer.
         message: The API server's own words.
+        retry_after_seconds: How long the API server asks to wait before the next call.
     """
 
-    def __init__(self, method: str, path: str, status: int, message: str) -> None:
+    def __init__(
+        self, method: str, path: str, status: int, message: str, retry_after_seconds: float = 0.0
+    ) -> None:
         """Keep the fields and build the text."""
         self.method, self.path, self.status, self.message = method, path, status, message
+        self.retry_after_seconds = retry_after_seconds
         answer = f"answers {status}" if status else "does not answer"
         super().__init__(f"the API server {answer} to {method} {path}: {message[:300]}")
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether the API server cannot serve at present, so that other calls would fail too."""
+        return not self.status or self.status == _TOO_MANY or self.status >= _SERVER_ERROR
 
     @property
     def is_quota(self) -> bool:

@@ -38,6 +38,15 @@ def test_quota_is_recognised() -> None:
     assert not ApiRefused("PATCH", "/", 403, "forbidden").is_quota
 
 
+@pytest.mark.parametrize(
+    ("status", "is_overload"),
+    [(0, True), (429, True), (500, True), (503, True), (403, False), (409, False), (422, False)],
+)
+def test_overload_is_recognised(status: int, *, is_overload: bool) -> None:
+    """An API server that is away, busy or broken is not asked for more."""
+    assert ApiRefused("PATCH", "/", status, "no").is_overload is is_overload
+
+
 def test_taken_name_is_named() -> None:
     """The error names the object and both ways out."""
     error = NameTaken("Service", "load", "shop-workers")

@@ -26,6 +26,7 @@ __all__ = ["Api"]
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 20
 _NOT_FOUND, _REFUSED = 404, 400
@@ -75,6 +76,18 @@ class Api:
         found = self._call("GET", path, accept=_NAMES_ONLY)
         rows: list[Object] = found["items"] or []
         return rows[0]["metadata"] if rows else None
+
+    def secret_labels(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Return a secret's labels, if there is the secret; its content is not sent to us."""
+        path = f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}"
+        try:
+            found = self._call("GET", path, accept=_METADATA_ONLY)
+        except ApiRefused as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        labels: Mapping[str, str] = found["metadata"].get("labels") or {}
+        return labels
 
     def delete(self, kind: str, metadata: Mapping[str, Any]) -> None:
         """Delete exactly this child; one that is gone already is no error."""
@@ -150,9 +163,15 @@ class Api:
         except (urllib3.exceptions.HTTPError, kubernetes.client.ApiException) as error:
             raise ApiRefused(method, path, 0, str(error)) from None
         if answer.status >= _REFUSED:
-            raise ApiRefused(method, path, answer.status, _message(content))
+            pause = _seconds(answer.getheader("Retry-After"))
+            raise ApiRefused(method, path, answer.status, _message(content), pause)
         found: Object = json.loads(content)
         return found
+
+
+def _seconds(header: str | None) -> float:
+    """Return the seconds of a ``Retry-After``, which the API server writes as a whole number."""
+    return float(header) if header and header.isascii() and header.isdigit() else 0.0
 
 
 def _message(content: bytes) -> str:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from clickstream_operator.core.backoff import pause_seconds
+from clickstream_operator.errors import ApiRefused
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
 __all__ = ["WorkQueue"]
 
-_FIRST_BACKOFF_SECONDS, _LAST_BACKOFF_SECONDS = 0.5, 60.0
+_LEAST_PAUSE_SECONDS = 5.0
+"""How long after a failure a change of the key waits at least, unless the pause is shorter."""
 K = TypeVar("K", bound="Hashable")
 
 
@@ -25,25 +29,44 @@ class WorkQueue(Generic[K]):
         look: Looks at a key and returns after how many seconds to look again; ``None`` for
             not by itself. An exception means again, after a pause that grows.
         at_a_time: How many are looked at side by side.
+        chance: Returns a random number from 0 to 1, which spreads the pauses.
     """
 
-    def __init__(self, look: Callable[[K], Awaitable[float | None]], at_a_time: int) -> None:
+    def __init__(
+        self,
+        look: Callable[[K], Awaitable[float | None]],
+        at_a_time: int,
+        chance: Callable[[], float],
+    ) -> None:
         self._look = look
         self._at_a_time = at_a_time
+        self._chance = chance
         self._due: dict[K, float] = {}
         self._failures: dict[K, int] = {}
+        self._not_before: dict[K, float] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._began: dict[K, float] = {}
+        self._last_end = 0.0
         self._changed = asyncio.Event()
 
     def add(self, key: K, after_seconds: float = 0.0) -> None:
-        """Ask for a look; of two that are asked for the earlier one counts."""
-        moment = _now() + after_seconds
+        """Ask for a look; of two that are asked for the earlier one counts.
+
+        A key whose look failed a moment ago waits: its changes may come from the failing looks.
+        """
+        moment = max(_now() + after_seconds, self._not_before.get(key, 0.0))
         self._due[key] = min(moment, self._due.get(key, moment))
         self._changed.set()
 
-    def overdue_seconds(self) -> float:
-        """Return for how long the longest waiting key has been due."""
-        return max(0.0, _now() - min(self._due.values(), default=_now()))
+    def stuck_seconds(self) -> float:
+        """Return for how long nothing has moved: a look that does not end, or none that begins.
+
+        Keys that wait while others are looked at are a queue and no defect.
+        """
+        if self._began:
+            return _now() - min(self._began.values())
+        due = min(self._due.values(), default=_now())
+        return max(0.0, _now() - max(due, self._last_end))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look at keys until told to stop; what has begun is brought to its end."""
@@ -57,6 +80,7 @@ class WorkQueue(Generic[K]):
             )
             for _, key in ready[: self._at_a_time - len(self._running)]:
                 del self._due[key]
+                self._began[key] = now
                 self._running[key] = asyncio.create_task(self._turn(key))
             coming = [row for key, row in self._due.items() if key not in self._running]
             pause = max(0.0, min(coming) - now) if coming else None
@@ -68,14 +92,21 @@ class WorkQueue(Generic[K]):
     async def _turn(self, key: K) -> None:
         try:
             again = await self._look(key)
-        except Exception:  # noqa: BLE001  whatever it was: the key is not given up
+        except Exception as error:  # noqa: BLE001  whatever it was: the key is not given up
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            again = min(_FIRST_BACKOFF_SECONDS * 2**failures, _LAST_BACKOFF_SECONDS)
+            asked = error.retry_after_seconds if isinstance(error, ApiRefused) else 0.0
+            again = pause_seconds(failures, self._chance(), asked)
+            least = again if asked else min(again, _LEAST_PAUSE_SECONDS)
+            self._not_before[key] = _now() + least
+            if key in self._due:
+                self._due[key] = max(self._due[key], self._not_before[key])
         else:
             self._failures.pop(key, None)
+            self._not_before.pop(key, None)
         finally:
-            del self._running[key]
+            del self._running[key], self._began[key]
+            self._last_end = _now()
             self._changed.set()
         if again is not None:
             self.add(key, again)

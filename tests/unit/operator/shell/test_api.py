@@ -44,7 +44,9 @@ class _Server:
 
 
 @contextmanager
-def _server(answer: object, status: int = 200) -> Iterator[_Server]:
+def _server(
+    answer: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Iterator[_Server]:
     calls: list[_Call] = []
     content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
@@ -62,6 +64,8 @@ def _server(answer: object, status: int = 200) -> Iterator[_Server]:
             )
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -112,6 +116,40 @@ def test_find_returns_metadata(items: object, found: object) -> None:
     assert call.method == "GET"
     assert call.path == "/api/v1/namespaces/load/services?fieldSelector=metadata.name%3Dshop"
     assert call.accept == _NAMES_ONLY
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"), [({"a": "b"}, {"a": "b"}), (None, {})], ids=["labelled", "bare"]
+)
+def test_secret_shows_only_its_labels(labels: object, found: object) -> None:
+    """Of a secret only the metadata is fetched: the operator never holds a password."""
+    with _server({"metadata": {**_METADATA, "labels": labels}}) as server:
+        assert server.api.secret_labels("load", "user.x") == found
+
+    (call,) = server.calls
+    assert (call.method, call.path) == ("GET", "/api/v1/namespaces/load/secrets/user.x")
+    assert call.accept == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+def test_missing_secret_has_no_labels() -> None:
+    """A secret that does not exist is no refusal; any other answer is one."""
+    with _server({"message": "no"}, 404) as server:
+        assert server.api.secret_labels("load", "../x") is None
+    assert server.calls[0].path == "/api/v1/namespaces/load/secrets/..%2Fx"
+    with _server({"message": "no"}, 403) as server, pytest.raises(ApiRefused, match="403"):
+        server.api.secret_labels("load", "user")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("soon", 0.0), ("-1", 0.0), (None, 0.0)]
+)
+def test_refusal_keeps_the_pause(header: str | None, seconds: float) -> None:
+    """A refusal says how long the API server asks to wait."""
+    headers = {"Retry-After": header} if header else {}
+    with _server({}, 429, headers) as server, pytest.raises(ApiRefused) as caught:
+        server.api.post_event({"metadata": {"namespace": "load"}})
+
+    assert caught.value.retry_after_seconds == seconds
 
 
 def test_delete_names_the_object() -> None:

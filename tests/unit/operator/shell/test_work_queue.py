@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_operator.errors import ApiRefused
 from clickstream_operator.shell.work_queue import WorkQueue
 from instant_loop import run_instantly
 
@@ -42,7 +43,7 @@ def _turns(
             turns.append((key, _now()))
             return await look(key, [name for name, _ in turns].count(key))
 
-        queue, stop = WorkQueue(recorded, at_a_time), asyncio.Event()
+        queue, stop = WorkQueue(recorded, at_a_time, lambda: 1.0), asyncio.Event()
         add(queue)
         work = asyncio.create_task(queue.run(stop))
         await asyncio.sleep(seconds)
@@ -143,7 +144,7 @@ def test_key_is_never_looked_at_twice() -> None:
             events.append(("end", _now()))
             return None
 
-        queue, stop = WorkQueue(look, 2), asyncio.Event()
+        queue, stop = WorkQueue(look, 2, lambda: 1.0), asyncio.Event()
         work = asyncio.create_task(queue.run(stop))
         queue.add("a")
         await asyncio.sleep(1.0)
@@ -167,7 +168,7 @@ def test_stopping_ends_what_has_begun() -> None:
             ended.append(key)
             return None
 
-        queue, stop = WorkQueue(look, 1), asyncio.Event()
+        queue, stop = WorkQueue(look, 1, lambda: 1.0), asyncio.Event()
         work = asyncio.create_task(queue.run(stop))
         queue.add("begun")
         await asyncio.sleep(1.0)
@@ -179,20 +180,107 @@ def test_stopping_ends_what_has_begun() -> None:
     assert run_instantly(scenario()) == ["begun"]
 
 
+def test_pauses_are_spread() -> None:
+    """A pause is a random part of the whole one, at least half of it."""
+
+    async def scenario(chance: float) -> list[float]:
+        moments: list[float] = []
+
+        async def look(_key: str) -> float | None:
+            moments.append(_now())
+            raise RuntimeError("no")
+
+        queue, stop = WorkQueue(look, 1, lambda: chance), asyncio.Event()
+        queue.add("a")
+        work = asyncio.create_task(queue.run(stop))
+        await asyncio.sleep(3.0)
+        stop.set()
+        await work
+        return moments
+
+    assert run_instantly(scenario(0.0)) == [0.0, 0.25, 0.75, 1.75]
+    assert run_instantly(scenario(1.0)) == [0.0, 0.5, 1.5]
+
+
+def _looks_of_busy_key(error: Exception, seconds: int) -> list[float]:
+    """Return when a key is looked at that fails always and changes eight times a second."""
+
+    async def scenario() -> list[float]:
+        moments: list[float] = []
+
+        async def look(_key: str) -> float | None:
+            moments.append(_now())
+            raise error
+
+        queue, stop = WorkQueue(look, 1, lambda: 1.0), asyncio.Event()
+        work = asyncio.create_task(queue.run(stop))
+        # Eighths of a second have no rounding, so the instant loop's clock always moves.
+        for _ in range(8 * seconds):
+            queue.add("a", 0.125)
+            await asyncio.sleep(0.125)
+        stop.set()
+        await work
+        return moments
+
+    return run_instantly(scenario())
+
+
+def test_changes_do_not_undercut_backoff() -> None:
+    """A key that fails and changes all the time is looked at every five seconds, not at once."""
+    moments = _looks_of_busy_key(RuntimeError("no"), 60)
+
+    assert min(after - before for before, after in pairwise(moments[5:])) >= 5.0
+    assert len(moments) <= 17
+
+
+def test_server_is_given_its_pause() -> None:
+    """The pause that a refusal asks for is kept, whatever changes meanwhile."""
+    error = ApiRefused("PATCH", "/", 429, "slow down", 20.0)
+
+    moments = _looks_of_busy_key(error, 60)
+
+    assert len(moments) > 1
+    assert min(after - before for before, after in pairwise(moments)) >= 20.0
+
+
 @pytest.mark.parametrize(
-    ("waits", "overdue"), [((), 0.0), ((0.0,), 4.0), ((1.0, 3.0), 3.0), ((9.0,), 0.0)]
+    ("waits", "stuck"), [((), 0.0), ((0.0,), 4.0), ((1.0, 3.0), 3.0), ((9.0,), 0.0)]
 )
-def test_longest_wait_is_known(waits: tuple[float, ...], overdue: float) -> None:
-    """A queue knows for how long the key that waits longest has been due."""
+def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
+    """A queue that looks at nothing knows for how long a key has been due."""
 
     async def look(_key: int) -> float | None:
         return None
 
     async def scenario() -> float:
-        queue = WorkQueue(look, 1)
+        queue = WorkQueue(look, 1, lambda: 1.0)
         for key, seconds in enumerate(waits):
             queue.add(key, seconds)
         await asyncio.sleep(4.0)
-        return queue.overdue_seconds()
+        return queue.stuck_seconds()
 
-    assert run_instantly(scenario()) == overdue
+    assert run_instantly(scenario()) == stuck
+
+
+def test_busy_queue_is_not_stuck() -> None:
+    """Keys that wait for their turn are no defect; a look that does not end is one."""
+
+    async def scenario(look_seconds: float) -> float:
+        async def look(_key: int) -> float | None:
+            await asyncio.sleep(look_seconds)
+            return None
+
+        queue, stop = WorkQueue(look, 2, lambda: 1.0), asyncio.Event()
+        for key in range(1_000):
+            queue.add(key)
+        work = asyncio.create_task(queue.run(stop))
+        longest = 0.0
+        for _ in range(400):
+            await asyncio.sleep(1.0)
+            longest = max(longest, queue.stuck_seconds())
+        stop.set()
+        await work
+        return longest
+
+    assert run_instantly(scenario(10.0)) <= 10.0
+    assert run_instantly(scenario(300.0)) >= 299.0
