@@ -18,7 +18,9 @@ _HEAD = "# What the operator writes; `pytest tests/golden --update-golden` write
 _SETTINGS = settings_from(
     {
         "CLICKSTREAM_OPERATOR_IMAGE": "registry.example/clickstream-generator:1.0.0",
+        "CLICKSTREAM_OPERATOR_NAMESPACES": "load",
         "CLICKSTREAM_OPERATOR_BOOTSTRAP_SERVERS": "kafka.data:9092",
+        "CLICKSTREAM_OPERATOR_ALLOWED_SERVERS": "one:9092,two:9093",
         "CLICKSTREAM_OPERATOR_CREDENTIALS_SECRET": "generator",
         "CLICKSTREAM_OPERATOR_CA_SECRET": "kafka-ca",
     }
@@ -59,6 +61,7 @@ def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureR
         resource(**SCENARIOS[scenario]),
         settings=_SETTINGS,
         has_pod_monitors=scenario == "with-pod-monitors",
+        secrets={"load": {"clickstream.dev/credentials": "true"}},
     )
     plan = cluster.look()
     text = _HEAD + yaml.dump_all(

@@ -25,7 +25,10 @@ __all__ = ["NOW", "SETTINGS", "Cluster", "resource", "scrape", "simulation"]
 NOW = 1_795_766_400.0
 """2026-11-27T08:00:00Z."""
 SETTINGS = Settings(
-    image="registry.example/clickstream-generator:1.0.0", bootstrap_servers="kafka:9092"
+    image="registry.example/clickstream-generator:1.0.0",
+    namespaces=("load",),
+    bootstrap_servers="kafka:9092",
+    allowed_servers=("elsewhere:9092",),
 )
 
 
@@ -81,6 +84,7 @@ class Cluster:
     scrapes: dict[str, Scrape] = field(default_factory=dict)
     draining: Counter[str] = field(default_factory=Counter)
     has_pod_monitors: bool = False
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     writes: int = 0
     count: int = 1
 
@@ -91,6 +95,7 @@ class Cluster:
             pods=tuple(self.pods.values()),
             scrapes={name: row for name, row in self.scrapes.items() if name in self.pods},
             has_pod_monitors=self.has_pod_monitors,
+            secrets=self.secrets,
         )
 
     def look(self) -> Plan:

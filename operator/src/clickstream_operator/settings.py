@@ -18,9 +18,10 @@ from clickstream_contract.environment import (
     settings_values,
     whole,
 )
+from clickstream_contract.naming import HOST, PORT, SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from clickstream_contract.environment import Reader
 
@@ -35,12 +36,12 @@ class Settings:
 
     image: str
     """The generator's image, with a tag or a digest."""
+    namespaces: tuple[str, ...]
+    """The namespaces to work in; ``*`` is the whole cluster, which is no name here."""
     image_pull_policy: str = "IfNotPresent"
     """When nodes fetch it."""
     image_pull_secret: str = ""
     """Secret in the simulation's namespace with which nodes fetch it."""
-    namespaces: tuple[str, ...] = ()
-    """The namespaces to work in; the whole cluster if there is none."""
     bootstrap_servers: str = ""
     """Kafka for simulations that name none, ``host:port`` separated by commas."""
     credentials_secret: str = ""
@@ -49,6 +50,11 @@ class Settings:
     """Secret with ``ca.crt``, against which that Kafka's certificate is checked."""
     sasl_mechanism: str = "SCRAM-SHA-512"
     """How workers prove who they are."""
+    allowed_servers: tuple[str, ...] = ()
+    """Servers that a simulation may name in ``bootstrapServers`` beside the operator's own Kafka:
+    ``host:port``, where the host may be ``*`` or begin with ``*.``."""
+    sasl_without_tls: bool = False
+    """Whether workers may send credentials over a connection without TLS."""
     worker_cpu_request: str = "250m"
     """Of each worker."""
     worker_cpu_limit: str = "2"
@@ -60,7 +66,7 @@ class Settings:
     worker_events_per_second: int = 50_000
     """What one worker is taken to send before it is measured."""
     max_workers: int = 8
-    """Workers of a simulation that says nothing about them."""
+    """The most workers of one simulation, whatever it asks for."""
     queue_records: int = 200_000
     """Records that a worker may have sent without acknowledgement."""
     drain_seconds: int = 25
@@ -80,7 +86,9 @@ class Settings:
 
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_SERVERS = re.compile(r"[A-Za-z0-9.\-]+:[0-9]{1,5}(,[A-Za-z0-9.\-]+:[0-9]{1,5}){0,15}")
+_SERVERS = re.compile(SERVERS)
+_ALLOWED_SERVER = re.compile(rf"(\*|(\*\.)?{HOST}):{PORT}")
+_ALL_NAMESPACES = "*"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
 _CPU = re.compile(r"[0-9]{1,4}|[0-9]{1,6}m")
 _MEMORY = re.compile(r"[0-9]{1,6}(Mi|Gi)")
@@ -95,24 +103,45 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
 
 
-def _names(name: str, value: str) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in value.split(","))
-    if not all(_NAME.fullmatch(part) for part in parts):
-        raise SettingsInvalid(name, value, "names of namespaces, separated by commas")
-    return parts
+def _namespaces(name: str, value: str) -> tuple[str, ...]:
+    """Return the namespaces' names, none for the whole cluster."""
+    if value == _ALL_NAMESPACES:
+        return ()
+    return _parts(_NAME, "names of namespaces, separated by commas, or * for all")(name, value)
 
 
-_REQUIRED = ("image",)
+def _parts(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], tuple[str, ...]]:
+    """Take texts of a pattern, separated by commas."""
+
+    def read(name: str, value: str) -> tuple[str, ...]:
+        parts = tuple(part.strip() for part in value.split(","))
+        if not all(pattern.fullmatch(part) for part in parts):
+            raise SettingsInvalid(name, value, allowed)
+        return parts
+
+    return read
+
+
+def _flag(name: str, value: str) -> bool:
+    return one_of("true", "false")(name, value) == "true"
+
+
+_REQUIRED = ("image", "namespaces")
 _SECRET = like(_NAME, "the name of a secret")
 _READERS: dict[str, Reader] = {
     "image": like(_IMAGE, "an image with a tag or a digest"),
     "image_pull_policy": one_of("Always", "IfNotPresent", "Never"),
     "image_pull_secret": _SECRET,
-    "namespaces": _names,
+    "namespaces": _namespaces,
     "bootstrap_servers": like(_SERVERS, "addresses host:port, separated by commas"),
     "credentials_secret": _SECRET,
     "ca_secret": _SECRET,
     "sasl_mechanism": one_of("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"),
+    "allowed_servers": _parts(
+        _ALLOWED_SERVER,
+        "addresses host:port, separated by commas; a host may be * or begin with *.",
+    ),
+    "sasl_without_tls": _flag,
     "worker_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_cpu_limit": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_memory_request": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),

@@ -52,6 +52,7 @@ def test_missing_cluster_ends_it(
 ) -> None:
     """Without a service account and a kubeconfig the exit code is 2."""
     monkeypatch.setenv("CLICKSTREAM_OPERATOR_IMAGE", "registry.example/generator:1.0")
+    monkeypatch.setenv("CLICKSTREAM_OPERATOR_NAMESPACES", "load")
 
     assert main() == 2
     assert capsys.readouterr().err.startswith("error: Invalid kube-config file.")

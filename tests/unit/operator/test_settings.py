@@ -7,24 +7,27 @@ from clickstream_contract.environment import SettingsInvalid
 from clickstream_operator.settings import PREFIX, Settings, settings_from
 
 _IMAGE = {"IMAGE": "registry.example/generator:1.0"}
+_GIVEN = {**_IMAGE, "NAMESPACES": "load"}
 
 
 def _read(**variables: str) -> Settings:
-    given = {**_IMAGE, **variables}
+    given = {**_GIVEN, **variables}
     return settings_from({PREFIX + name: value for name, value in given.items()})
 
 
 def test_defaults_are_documented() -> None:
-    """Only the image must be given; the rest has these defaults."""
+    """Image and namespaces must be given; the rest has these defaults."""
     assert _read() == Settings(
         image="registry.example/generator:1.0",
         image_pull_policy="IfNotPresent",
         image_pull_secret="",
-        namespaces=(),
+        namespaces=("load",),
         bootstrap_servers="",
         credentials_secret="",
         ca_secret="",
         sasl_mechanism="SCRAM-SHA-512",
+        allowed_servers=(),
+        sasl_without_tls=False,
         worker_cpu_request="250m",
         worker_cpu_limit="2",
         worker_memory_request="512Mi",
@@ -45,9 +48,8 @@ def test_defaults_are_documented() -> None:
 
 def test_empty_variables_are_absent() -> None:
     """An empty variable leaves the default, and variables of others are ignored."""
-    given = {PREFIX + "IMAGE": _IMAGE["IMAGE"], PREFIX + "MAX_WORKERS": "", "PATH": "x"}
-
-    assert settings_from(given).max_workers == 8
+    assert _read(MAX_WORKERS="").max_workers == 8
+    assert settings_from({**{PREFIX + key: row for key, row in _GIVEN.items()}, "PATH": "x"})
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,10 @@ def test_empty_variables_are_absent() -> None:
         ("IMAGE_PULL_POLICY", "Always", "image_pull_policy", "Always"),
         ("IMAGE_PULL_SECRET", "pull", "image_pull_secret", "pull"),
         ("NAMESPACES", "a, b", "namespaces", ("a", "b")),
+        ("NAMESPACES", "*", "namespaces", ()),
+        ("ALLOWED_SERVERS", "a:1, *.b.c:2,*:3", "allowed_servers", ("a:1", "*.b.c:2", "*:3")),
+        ("SASL_WITHOUT_TLS", "true", "sasl_without_tls", True),
+        ("SASL_WITHOUT_TLS", "false", "sasl_without_tls", False),
         ("BOOTSTRAP_SERVERS", "a:1,b.c:2", "bootstrap_servers", "a:1,b.c:2"),
         ("CREDENTIALS_SECRET", "user", "credentials_secret", "user"),
         ("CA_SECRET", "ca.crt", "ca_secret", "ca.crt"),
@@ -105,6 +111,13 @@ def test_numbers_are_bounded(name: str, low: int, high: int) -> None:
         ("IMAGE_PULL_SECRET", "A"),
         ("NAMESPACES", "A"),
         ("NAMESPACES", "a,,b"),
+        ("NAMESPACES", "*,a"),
+        ("ALLOWED_SERVERS", "*"),
+        ("ALLOWED_SERVERS", "a:0"),
+        ("ALLOWED_SERVERS", "a*:1"),
+        ("ALLOWED_SERVERS", "*a:1"),
+        ("SASL_WITHOUT_TLS", "yes"),
+        ("BOOTSTRAP_SERVERS", "kafka:99999"),
         ("BOOTSTRAP_SERVERS", "kafka"),
         ("SASL_MECHANISM", "GSSAPI"),
         ("WORKER_CPU_LIMIT", "1.5"),
@@ -119,7 +132,8 @@ def test_wrong_values_are_named(name: str, value: str) -> None:
         _read(**{name: value})
 
 
-def test_image_must_be_given() -> None:
-    """Without an image there is no default to start."""
-    with pytest.raises(SettingsInvalid, match=f"^{PREFIX}IMAGE is not set"):
-        settings_from({})
+@pytest.mark.parametrize("name", _GIVEN)
+def test_image_and_namespaces_must_be_given(name: str) -> None:
+    """There is no default image, and nobody gets the whole cluster by leaving a variable out."""
+    with pytest.raises(SettingsInvalid, match=f"^{PREFIX}{name} is not set"):
+        _read(**{name: ""})

@@ -18,6 +18,8 @@ __all__ = ["Broker"]
 
 _TLS_PORT = 9093
 """Where Strimzi's internal listener with TLS is by convention."""
+_KEYS = {"kafka-ca": ("ca.crt",), "kafka-user": ("username", "password")}
+"""What a worker reads of each secret, by the volume's name."""
 
 
 class Broker:
@@ -33,8 +35,8 @@ class Broker:
         credentials: Secret with who to be.
         authority: Secret with what the broker's certificate is checked against.
 
-    A secret that is missing keeps no pod from starting: the worker says what it misses, which
-    the operator, who may not look at secrets, could not.
+    A secret of the operator's settings that is missing keeps no pod from starting: the worker
+    says what it misses.
     """
 
     def __init__(self, target: KafkaTarget, settings: Settings) -> None:
@@ -87,7 +89,15 @@ class Broker:
     def volumes(self) -> list[Object]:
         """Return the secrets as volumes."""
         return [
-            {"name": name, "secret": {"secretName": secret, "optional": True}}
+            {
+                "name": name,
+                "secret": {
+                    "secretName": secret,
+                    "optional": True,
+                    # Of a secret that holds more the worker gets no more.
+                    "items": [{"key": key, "path": key} for key in _KEYS[name]],
+                },
+            }
             for name, secret in self._secrets()
             if secret
         ]

@@ -76,6 +76,7 @@ def verdict(
     is_missed: bool,
     is_silent: bool = False,
     is_unseen: bool = False,
+    is_limited: bool = False,
     files: str = "",
     failure: Finding | None = None,
 ) -> Verdict:
@@ -88,6 +89,7 @@ def verdict(
         is_missed: Whether the rate has been missed for as long as it takes to add a worker.
         is_silent: Whether the broker has acknowledged nothing for a while.
         is_unseen: Whether a worker that is ready has given no figures for a while.
+        is_limited: Whether the simulation asks for more workers than the operator allows.
         files: Which secrets the workers' files come from, in words.
         failure: What the API server would not do.
     """
@@ -112,7 +114,13 @@ def verdict(
         return Verdict(reason, message, progressing=True, degraded=found)
     if found is not None:
         return Verdict(found.reason, found.message, degraded=found)
-    return Verdict("Running", "all workers run and send", ready=True)
+    message = "all workers run and send"
+    if is_limited:
+        message += (
+            f"; spec.workers asks for more than {settings.max_workers}, which is this operator's "
+            "limit (MAX_WORKERS)"
+        )
+    return Verdict("Running", message, ready=True)
 
 
 def _finding(

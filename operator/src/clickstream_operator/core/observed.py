@@ -99,12 +99,15 @@ class Observed:
         pods: Its workers' pods.
         scrapes: Figures by pod; a pod that gave none is missing.
         has_pod_monitors: Whether the cluster knows that kind.
+        secrets: Labels of the secret that the simulation names, by its name; a secret that does
+            not exist is missing.
     """
 
     children: tuple[Mapping[str, Any], ...] = ()
     pods: tuple[Pod, ...] = ()
     scrapes: Mapping[str, Scrape] | None = None
     has_pod_monitors: bool = False
+    secrets: Mapping[str, Mapping[str, str]] | None = None
 
     def figures(self) -> dict[int, Scrape]:
         """Return the figures of the workers whose pod stays, by worker."""

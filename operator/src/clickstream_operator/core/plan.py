@@ -34,11 +34,13 @@ from clickstream_operator.core.desired import (
     iso,
     traffic_spec,
 )
+from clickstream_operator.core.destination import destination_problem
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.observed import SIMULATION_LABEL
 from clickstream_operator.core.scaling import (
     Trend,
     first_workers,
+    is_limited,
     is_missed,
     is_silent,
     next_workers,
@@ -160,14 +162,26 @@ def make_plan(
         decided = {"workers": 0, **_figures(status, observed, 0)}
         plan = _told(resource, judged, decided, observed, memory, now)
         return _pruned(plan, owner, observed, set())
-    if not Broker(simulation.spec.kafka, settings).servers:
-        missing = Finding(
-            "NoBroker",
-            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
-        )
-        judged = Verdict(missing.reason, missing.message, degraded=missing)
-        return _told(resource, judged, {}, observed, memory, now)
     return _running(resource, simulation, owner, observed, memory, now, settings, failure)
+
+
+def _refused(
+    resource: Mapping[str, Any],
+    owner: Owner,
+    problem: Finding,
+    observed: Observed,
+    memory: Memory,
+    now: float,
+) -> Plan:
+    """Take the workers away: they would go on sending what they may not send."""
+    status = resource.get("status", {})
+    judged = Verdict(
+        problem.reason, problem.message, progressing=bool(observed.pods), degraded=problem
+    )
+    decided = {"workers": 0, **_figures(status, observed, 0)}
+    plan = _pruned(_told(resource, judged, decided, observed, memory, now), owner, observed, set())
+    # A label on a secret is not watched.
+    return replace(plan, is_under_way=True)
 
 
 def _running(
@@ -180,6 +194,17 @@ def _running(
     settings: Settings,
     failure: Finding | None,
 ) -> Plan:
+    broker = Broker(simulation.spec.kafka, settings)
+    if not broker.servers:
+        missing = Finding(
+            "NoBroker",
+            "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
+        )
+        judged = Verdict(missing.reason, missing.message, degraded=missing)
+        return _told(resource, judged, {}, observed, memory, now)
+    refused = destination_problem(simulation.spec.kafka, broker, settings, observed.secrets or {})
+    if refused is not None:
+        return _refused(resource, owner, refused, observed, memory, now)
     status = resource.get("status", {})
     before = int(status.get("workers", 0)) or first_workers(simulation.spec, settings)
     figures = observed.figures()
@@ -193,7 +218,8 @@ def _running(
         is_missed=is_missed(trend, now, settings),
         is_silent=silent_since is not None and now - silent_since >= _SILENT_SECONDS,
         is_unseen=unseen_since is not None and now - unseen_since >= _UNSEEN_SECONDS,
-        files=Broker(simulation.spec.kafka, settings).files(),
+        is_limited=is_limited(simulation.spec, settings),
+        files=broker.files(),
         failure=failure,
     )
     run, course = _course(resource, simulation, workers, now, settings)

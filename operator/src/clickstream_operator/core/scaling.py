@@ -23,6 +23,7 @@ __all__ = [
     "Trend",
     "first_workers",
     "is_below",
+    "is_limited",
     "is_missed",
     "is_pushed_back",
     "is_silent",
@@ -58,7 +59,16 @@ class Trend:
 
 
 def most_workers(spec: SimulationSpec, settings: Settings) -> int:
-    """Return how many workers there may be."""
+    """Return how many workers there may be: what is asked, up to the operator's limit."""
+    return min(_asked_workers(spec, settings), settings.max_workers)
+
+
+def is_limited(spec: SimulationSpec, settings: Settings) -> bool:
+    """Return whether the simulation asks for more workers than the operator allows."""
+    return _asked_workers(spec, settings) > settings.max_workers
+
+
+def _asked_workers(spec: SimulationSpec, settings: Settings) -> int:
     return min(spec.workers.count or spec.workers.max or settings.max_workers, spec.shards)
 
 

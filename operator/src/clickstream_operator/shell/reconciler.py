@@ -1,7 +1,8 @@
 """One look at a simulation: see, plan, do.
 
 Owns the order of the writes - the status first, which all that follows relies on, then
-children - and what is remembered between two looks. What to do is the plan's decision.
+children, and no worker before its policy - how many of them one look makes, and what is
+remembered between two looks. What to do is the plan's decision.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from clickstream_operator.core.desired import (
     Owner,
     iso,
 )
+from clickstream_operator.core.destination import named_secret
 from clickstream_operator.core.drift import holds
 from clickstream_operator.core.kinds import POD, POD_MONITOR, SIMULATION
 from clickstream_operator.core.observed import Observed, pod_from
@@ -44,8 +46,13 @@ _LOG = logging.getLogger(__name__)
 _REST_SECONDS = 300.0
 """How often what is at rest is looked at without being told."""
 _KINDS_SECONDS = 60.0
-_CONFLICT_SECONDS = 0.2
+_SECRET_SECONDS = 30.0
+"""How old what is known of a secret may get."""
+_WRITES_PER_LOOK = 32
+_LOOK_SECONDS = 10.0
+"""How many children one look writes, and for how long: then other simulations have their turn."""
 _NOT_FOUND, _CONFLICT = 404, 409
+_POLICY, _DEPLOYMENT = "NetworkPolicy", "Deployment"
 
 
 @dataclass
@@ -62,19 +69,78 @@ class _Remembered:
     failure: Finding | None = None
     tried: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     conditions: tuple[tuple[str, str], ...] = ()
+    secret: _Secret | None = None
 
 
-@contextmanager
-def _collected(refused: list[OperatorError]) -> Iterator[None]:
-    try:
-        yield
-    except OperatorError as error:
-        refused.append(error)
+@dataclass(frozen=True)
+class _Secret:
+    """A secret that a simulation names: its labels if it exists, and when that was asked."""
+
+    name: str
+    labels: Mapping[str, str] | None
+    asked_at: float
+
+
+@dataclass
+class _Writes:
+    """The writes of one look.
+
+    Attributes:
+        until: When the look has taken long enough, seconds of the event loop.
+        refused: What the API server did not do.
+        policy: Why there is no policy; without one no worker is made.
+    """
+
+    until: float
+    count: int = 0
+    refused: list[OperatorError] = field(default_factory=list)
+    policy: OperatorError | None = None
+
+    def is_full(self) -> bool:
+        """Return whether the rest has to wait for another look."""
+        return self.count >= _WRITES_PER_LOOK or _loop_seconds() >= self.until
+
+    @contextmanager
+    def collected(self, kind: str) -> Iterator[None]:
+        """Count a write and keep its refusal; an API server that cannot serve ends the look."""
+        self.count += 1
+        try:
+            yield
+        except OperatorError as error:
+            self.refused.append(error)
+            if kind == _POLICY:
+                self.policy = error
+            if isinstance(error, ApiRefused) and error.is_overload:
+                self.until = float("-inf")
+
+
+def _loop_seconds() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _is_outdated(error: OperatorError) -> bool:
-    """Say whether somebody was faster; what they did is on its way to us."""
+    """Return whether another writer was faster; the watch will show what it did."""
     return isinstance(error, ApiRefused) and error.status in {_CONFLICT, _NOT_FOUND}
+
+
+def _is_tried(
+    kept: _Remembered,
+    wanted: Mapping[str, Any],
+    there: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> bool:
+    """Return whether exactly this was applied before, and another writer changed it at once."""
+    place = wanted["kind"], wanted["metadata"]["name"]
+    found = there[place]["metadata"] if place in there else None
+    digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
+    return kept.tried.get(place) == (digest, found["resourceVersion"] if found else "")
+
+
+def _failure(error: OperatorError, policy: OperatorError | None) -> Finding:
+    """Return what the next status tells of a refusal."""
+    if policy is not None and not _is_outdated(policy):
+        return Finding("PolicyRefused", f"no worker starts without its NetworkPolicy: {policy}")
+    is_quota = isinstance(error, ApiRefused) and error.is_quota
+    return Finding("QuotaExceeded" if is_quota else "ChildRefused", str(error))
 
 
 class Reconciler:
@@ -127,8 +193,8 @@ class Reconciler:
         except OperatorError as error:
             if _is_outdated(error):
                 outcome = "outdated"
-                return _CONFLICT_SECONDS
-            _LOG.warning("%s/%s: %s", *key, error)
+            else:
+                _LOG.warning("%s/%s: %s", *key, error)
             raise
         except Exception:
             _LOG.exception("%s/%s: an error that nobody expected", *key)
@@ -148,9 +214,10 @@ class Reconciler:
             self._forget(key)
             return None
         kept = self._remembered.setdefault(key, _Remembered())
-        observed = await self._observe(rows, resource["metadata"]["uid"])
-        plan = make_plan(
-            resource, observed, kept.memory, self._clock(), self._settings, kept.failure
+        observed = await self._observe(rows, resource, kept)
+        # A plan for many workers takes a while, in which health and watches must be served.
+        plan: Plan = await self._in_thread(
+            make_plan, resource, observed, kept.memory, self._clock(), self._settings, kept.failure
         )
         self._count(kept, plan.status or resource.get("status", {}))
         if plan.status is not None:
@@ -162,10 +229,14 @@ class Reconciler:
         for notice in plan.notices:
             await self._tell(resource, notice)
         owner = Owner(key[1], key[0], resource["metadata"]["uid"])
-        await self._change(owner, kept, plan)
+        if not await self._change(owner, kept, plan):
+            return 0.0
         return self._settings.resync_seconds if plan.is_under_way else _REST_SECONDS
 
-    async def _observe(self, rows: list[Mapping[str, Any]], uid: str) -> Observed:
+    async def _observe(
+        self, rows: list[Mapping[str, Any]], resource: Mapping[str, Any], kept: _Remembered
+    ) -> Observed:
+        uid = resource["metadata"]["uid"]
         found = (pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
         # Pods of a former simulation of this name tell nothing about this one.
         pods = tuple(pod for pod in found if pod.run_id == uid)
@@ -174,7 +245,22 @@ class Reconciler:
             pods=pods,
             scrapes=await self._scraper.ask(pods),
             has_pod_monitors=await self._knows_pod_monitors(),
+            secrets=await self._secrets(resource, kept),
         )
+
+    async def _secrets(
+        self, resource: Mapping[str, Any], kept: _Remembered
+    ) -> dict[str, Mapping[str, str]]:
+        """Return the labels of the secret that the simulation names, if it exists."""
+        name, now = named_secret(resource), self._clock()
+        if not name:
+            return {}
+        known = kept.secret
+        if known is None or known.name != name or now - known.asked_at > _SECRET_SECONDS:
+            namespace = resource["metadata"]["namespace"]
+            labels = await self._in_thread(self._api.secret_labels, namespace, name)
+            known = kept.secret = _Secret(name, labels, now)
+        return {} if known.labels is None else {name: known.labels}
 
     async def _knows_pod_monitors(self) -> bool:
         # Looks beside the one that asks wait for the answer: without it they would take some away.
@@ -185,35 +271,50 @@ class Reconciler:
                 self._kinds_asked = now
             return self._has_pod_monitors
 
-    async def _change(self, owner: Owner, kept: _Remembered, plan: Plan) -> None:
-        """Delete, apply and nudge; what is refused is kept for the next look to tell.
+    async def _change(self, owner: Owner, kept: _Remembered, plan: Plan) -> bool:
+        """Delete, apply and nudge; return whether nothing is left for another look.
 
-        One child that is refused keeps no other back.
+        What is refused is kept for the next look to tell. One child that is refused keeps no other
+        back, but for the policy: no worker is made without it.
         """
+        writes = _Writes(_loop_seconds() + _LOOK_SECONDS)
+        is_whole = await self._write(owner, kept, plan, writes)
+        if not writes.refused:
+            if is_whole:
+                kept.failure = None
+            return is_whole
+        error = min(writes.refused, key=_is_outdated)
+        if not _is_outdated(error):
+            kept.failure = _failure(error, writes.policy)
+        raise error
+
+    async def _write(self, owner: Owner, kept: _Remembered, plan: Plan, writes: _Writes) -> bool:
+        """Make the plan's writes as far as one look may; return whether all were tried."""
         key = owner.namespace, owner.name
-        refused: list[OperatorError] = []
         for child in plan.delete:
-            with _collected(refused):
+            if writes.is_full():
+                return False
+            with writes.collected(child["kind"]):
                 await self._call("delete", self._api.delete, child["kind"], child["metadata"])
                 self._seen.drop(key, child["kind"], child)
         there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
         for wanted in plan.apply:
-            with _collected(refused):
+            if writes.policy is not None and wanted["kind"] == _DEPLOYMENT:
+                continue
+            if _is_tried(kept, wanted, there):
+                continue
+            if writes.is_full():
+                return False
+            with writes.collected(wanted["kind"]):
                 await self._apply(owner, kept, wanted, there)
         for name in plan.nudge:
-            with _collected(refused):
+            if writes.is_full():
+                return False
+            with writes.collected(POD.kind):
                 annotations = {READ_ANNOTATION: plan.digest}
                 pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
                 self._seen.put(key, POD.kind, pod)
-        if not refused:
-            kept.failure = None
-            return
-        error = min(refused, key=_is_outdated)
-        if not _is_outdated(error):
-            is_quota = isinstance(error, ApiRefused) and error.is_quota
-            reason = "QuotaExceeded" if is_quota else "ChildRefused"
-            kept.failure = Finding(reason, str(error))
-        raise error
+        return True
 
     async def _apply(
         self,
@@ -225,8 +326,6 @@ class Reconciler:
         place = kind, name = wanted["kind"], wanted["metadata"]["name"]
         digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
         found = there[place]["metadata"] if place in there else None
-        if kept.tried.get(place) == (digest, found["resourceVersion"] if found else ""):
-            return
         if found is None:
             # What does not carry our label is not watched, and may have the name all the same.
             found = await self._in_thread(self._api.find, kind, owner.namespace, name)

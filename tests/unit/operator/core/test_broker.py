@@ -106,7 +106,7 @@ def test_secrets_choose_the_protocol(*, has_user: bool, has_authority: bool, pro
 
 
 def test_secrets_become_optional_volumes() -> None:
-    """Each secret is a read-only mount, and a missing one keeps no pod from starting."""
+    """Each secret is a read-only mount of what a worker reads; a missing one blocks no pod."""
     broker = _broker()
 
     assert broker.mounts() == [
@@ -114,8 +114,25 @@ def test_secrets_become_optional_volumes() -> None:
         {"name": "kafka-user", "mountPath": "/etc/kafka-user", "readOnly": True},
     ]
     assert broker.volumes() == [
-        {"name": "kafka-ca", "secret": {"secretName": "default-ca", "optional": True}},
-        {"name": "kafka-user", "secret": {"secretName": "default-user", "optional": True}},
+        {
+            "name": "kafka-ca",
+            "secret": {
+                "secretName": "default-ca",
+                "optional": True,
+                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+            },
+        },
+        {
+            "name": "kafka-user",
+            "secret": {
+                "secretName": "default-user",
+                "optional": True,
+                "items": [
+                    {"key": "username", "path": "username"},
+                    {"key": "password", "path": "password"},
+                ],
+            },
+        },
     ]
     assert broker.files() == (
         "/etc/kafka-ca is the secret default-ca, /etc/kafka-user is the secret default-user"

@@ -299,7 +299,7 @@ def test_reason_is_of_ready() -> None:
         "ImagePullFailed", "Unschedulable", "QuotaExceeded", "PodsRefused", "ChildRefused",
         "WorkerMisconfigured", "WorkerCrashed", "BrokerUnreachable", "BrokerSlow",
         "ChangeRefused", "RateNotReached", "WorkersUnseen", "ShardsTaken",
-        "WorldChanged",
+        "WorldChanged", "ServersRefused", "TlsRequired", "CredentialsRefused", "PolicyRefused",
     ],
 )  # fmt: skip
 def test_every_reason_is_documented(reason: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.events import DEVICES
+from clickstream_contract.naming import HOST, PORT
 from clickstream_contract.personas import PERSONAS
 from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.desired import (
@@ -33,13 +34,14 @@ _OWNER = Owner("shop", "load", "6f1b2c3d-0000-4000-8000-000000000001")
 
 _LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 _NAME = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,40}[a-z0-9])?", fullmatch=True)
-_SERVER = st.from_regex(r"[A-Za-z0-9.\-]{1,30}:[0-9]{1,5}", fullmatch=True)
+_SERVER = st.from_regex(rf"{HOST}:{PORT}", fullmatch=True).filter(lambda text: len(text) < 300)
+_CLUSTER = st.fixed_dictionaries({"name": _LABEL})
 _REF = st.fixed_dictionaries({"name": _NAME})
 _WEIGHT = st.integers(1, 1_000_000)
 _KAFKA: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries(
-        {"clusterRef": _REF}, optional={"credentialsSecretRef": _REF, "caSecretRef": _REF}
+        {"clusterRef": _CLUSTER}, optional={"credentialsSecretRef": _REF, "caSecretRef": _REF}
     ),
     st.fixed_dictionaries(
         {"bootstrapServers": st.lists(_SERVER, min_size=1, max_size=3).map(",".join)},

@@ -11,6 +11,7 @@ import pytest
 from clickstream_contract.document import parse_simulation
 from clickstream_operator.core.conditions import Finding
 from clickstream_operator.core.desired import traffic_spec
+from clickstream_operator.core.destination import CREDENTIALS_LABEL
 from clickstream_operator.core.observed import Observed
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
 from clickstream_operator.core.scaling import Trend
@@ -387,10 +388,55 @@ def test_unseen_worker_is_named_late() -> None:
     assert cluster.condition("Ready") == ("True", "Running")
 
 
+def test_refused_destination_stops_workers() -> None:
+    """Workers that may not send are taken away; once they may, the same run resumes."""
+    cluster = Cluster(resource())
+    cluster.settle()
+    started = cluster.resource["status"]["startTime"]
+    cluster.resource["spec"]["kafka"] = {"bootstrapServers": "attacker:9092"}
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("False", "ServersRefused")
+    assert cluster.condition("Degraded") == ("True", "ServersRefused")
+    assert (cluster.children, cluster.pods) == ({}, {})
+    assert cluster.look().is_under_way
+    cluster.resource["spec"]["kafka"] = {}
+    cluster.settle()
+    assert cluster.condition("Ready") == ("True", "Running")
+    status = cluster.resource["status"]
+    assert status["startTime"] == started < status["resumeTime"]
+
+
+def test_unlabelled_secret_is_not_mounted() -> None:
+    """Nothing is made for a secret whose owner has not agreed; with the label all is made."""
+    kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "any"}}
+    cluster = Cluster(resource(kafka=kafka), secrets={"any": {}})
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "CredentialsRefused")
+    assert cluster.children == {}
+    cluster.secrets["any"] = {CREDENTIALS_LABEL: "true"}
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+    del cluster.secrets["any"]
+    cluster.settle()
+    assert cluster.children == {}
+
+
+def test_limited_workers_are_told() -> None:
+    """A simulation that asks for more workers than the limit runs, and its condition says so."""
+    cluster = Cluster(resource(workers={"count": 16}, shards=16))
+    cluster.settle()
+
+    assert len(cluster.pods) == SETTINGS.max_workers == 8
+    message = cluster.resource["status"]["conditions"][0]["message"]
+    assert "spec.workers asks for more than 8" in message
+
+
 def test_missing_secret_is_named() -> None:
     """The worker knows a path and the operator its secret; once it is there all is well."""
     kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "load"}}
-    cluster = Cluster(resource(kafka=kafka))
+    cluster = Cluster(resource(kafka=kafka), secrets={"load": {CREDENTIALS_LABEL: "true"}})
     cluster.settle()
     (name,) = cluster.pods
     well = cluster.pods[name]
@@ -879,7 +925,9 @@ def test_same_traffic_is_no_revision() -> None:
     before = [{"generation": 1, "effectiveFrom": _LOOK, "spec": _text()}]
     status = {"startTime": _LOOK, "workers": 2, "revisions": before}
 
-    plan = _plan(_with_status(status, workers={"count": 2}, kafka={"bootstrapServers": "a:1"}))
+    plan = _plan(
+        _with_status(status, workers={"count": 2}, kafka={"bootstrapServers": "elsewhere:9092"})
+    )
 
     assert plan.status is not None
     assert plan.status["revisions"] == before

@@ -11,6 +11,7 @@ from clickstream_operator.core.scaling import (
     Trend,
     first_workers,
     is_below,
+    is_limited,
     is_missed,
     is_pushed_back,
     is_silent,
@@ -55,13 +56,25 @@ def _read(at: float, *seconds: float) -> tuple[tuple[int, float, float], ...]:
         ({"max": 9}, 8, 8),
         ({"count": 2}, 16, 2),
         ({"count": 12}, 8, 8),
+        ({"count": 1_024}, 1_024, 8),
+        ({"max": 1_024}, 1_024, 8),
     ],
 )
 def test_most_workers_are_bounded(workers: dict[str, int], shards: int, most: int) -> None:
-    """The bound is the count, else the maximum, else the operator's; never more than shards."""
-    spec = simulation(workers=workers, shards=shards).spec
+    """The bound is what is asked; never more than the operator's limit, or than shards."""
+    spec = simulation(workers=workers, shards=shards, users=10_000).spec
 
     assert most_workers(spec, SETTINGS) == most
+
+
+@pytest.mark.parametrize(
+    ("workers", "shards", "limited"),
+    [({}, 16, False), ({"count": 8}, 16, False), ({"count": 9}, 8, False),
+     ({"count": 9}, 16, True), ({"max": 9}, 16, True)],
+)  # fmt: skip
+def test_limit_is_known(workers: dict[str, int], shards: int, *, limited: bool) -> None:
+    """A simulation is limited where its shards would allow more than the operator does."""
+    assert is_limited(simulation(workers=workers, shards=shards).spec, SETTINGS) is limited
 
 
 @pytest.mark.parametrize(

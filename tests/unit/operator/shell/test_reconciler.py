@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -12,13 +13,16 @@ from clickstream_operator.core.seen import Seen
 from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
 from clickstream_operator.shell.reconciler import Reconciler
 from clickstream_operator.shell.telemetry import Telemetry
+from clickstream_operator.shell.work_queue import WorkQueue
 from clusters import NOW, SETTINGS, resource
+from instant_loop import run_instantly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from clickstream_operator.core.observed import Pod, Scrape
     from clickstream_operator.core.seen import Key
+    from clickstream_operator.settings import Settings
     from clickstream_operator.shell.api import Api
     from clickstream_operator.shell.scraper import Scraper
 
@@ -40,6 +44,7 @@ class _Api:
         refusals: Errors by kind of a child, or by verb.
         edits: Fields that the server changes as it stores a child, by kind.
         calls: The writes that were taken: verb, and of which object.
+        tries: How many writes were tried.
     """
 
     def __init__(self, seen: Seen) -> None:
@@ -48,12 +53,16 @@ class _Api:
         self.refusals: dict[str, Exception] = {}
         self.edits: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, str]] = []
+        self.tries = 0
         self.statuses: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.kinds_asked = 0
+        self.secrets: dict[str, dict[str, str]] = {}
+        self.secrets_asked: list[str] = []
         self._version = 1
 
     def _take(self, verb: str, kind: str) -> str:
+        self.tries += 1
         for name in (verb, kind):
             if name in self.refusals:
                 raise self.refusals[name]
@@ -64,6 +73,11 @@ class _Api:
     def find(self, kind: str, _namespace: str, _name: str) -> dict[str, Any] | None:
         """Return what has that name."""
         return self.taken.get(kind)
+
+    def secret_labels(self, _namespace: str, name: str) -> dict[str, str] | None:
+        """Return a secret's labels."""
+        self.secrets_asked.append(name)
+        return self.secrets.get(name)
 
     def has_kind(self, _kind: object) -> bool:
         """Say that PodMonitors are known."""
@@ -142,7 +156,7 @@ class _Inline(Executor):
 class _Operator:
     """A reconciler with all that it needs, and what it has seen."""
 
-    def __init__(self, simulations: int = 1, **spec: object) -> None:
+    def __init__(self, simulations: int = 1, settings: Settings = SETTINGS, **spec: object) -> None:
         self.seen = Seen()
         self.api = _Api(self.seen)
         self.telemetry = Telemetry("127.0.0.1", 0, str)
@@ -155,7 +169,7 @@ class _Operator:
             cast("Api", self.api),
             cast("Scraper", _Scraper()),
             self.telemetry,
-            SETTINGS,
+            settings,
             lambda: self.now,
             _Inline(),
         )
@@ -172,6 +186,19 @@ class _Operator:
             return list(await asyncio.gather(*every, return_exceptions=True))
 
         return asyncio.run(looks())
+
+    def run(self, seconds: float) -> None:
+        """Let a queue look for so long, as the operator's process does."""
+
+        async def scenario() -> None:
+            queue, stop = WorkQueue(self._reconciler.look, 8, lambda: 1.0), asyncio.Event()
+            queue.add(_KEY)
+            work = asyncio.create_task(queue.run(stop))
+            await asyncio.sleep(seconds)
+            stop.set()
+            await work
+
+        run_instantly(scenario())
 
     def refused(self) -> OperatorError:
         """Look once and return the error that must come of it."""
@@ -291,6 +318,115 @@ def test_refused_child_stops_no_other() -> None:
     assert operator.applied() == [kind for kind in _CHILDREN if kind != "Service"]
 
 
+@pytest.mark.parametrize("status", [403, 409, 422])
+def test_no_worker_without_policy(status: int) -> None:
+    """A policy that is refused blocks the workers, and only them."""
+    operator = _Operator(workers={"count": 2})
+    operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "policy", status, "invalid")
+    operator.refused()
+    assert operator.applied() == ["ConfigMap", "Service", "PodDisruptionBudget", "PodMonitor"]
+    del operator.api.refusals["NetworkPolicy"]
+    operator.api.calls.clear()
+
+    operator.look()
+
+    assert operator.applied() == ["NetworkPolicy", "Deployment", "Deployment"]
+
+
+def test_refused_policy_is_in_the_status() -> None:
+    """The next look says that the workers wait for their policy, and why."""
+    operator = _Operator()
+    operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "policy", 422, "port 99999")
+    operator.refused()
+    operator.refused()
+
+    degraded = operator.api.statuses[-1]["conditions"][2]
+    assert degraded["reason"] == "PolicyRefused"
+    assert degraded["message"].startswith("no worker starts without its NetworkPolicy: ")
+    assert "port 99999" in degraded["message"]
+
+
+def test_foreign_policy_blocks_workers() -> None:
+    """A policy of the wanted name that is another's does not count."""
+    operator = _Operator()
+    operator.api.taken["NetworkPolicy"] = {}
+    operator.refused()
+
+    assert "Deployment" not in operator.applied()
+
+
+def test_look_has_a_bound() -> None:
+    """A simulation of many workers is made in several looks of 32 writes, and then rests."""
+    operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
+                         workers={"count": 100}, shards=100)  # fmt: skip
+    sizes = []
+    while True:
+        before = len(operator.applied())
+        again = operator.look()
+        sizes.append(len(operator.applied()) - before)
+        if again != 0.0:
+            break
+
+    assert sizes == [32, 32, 32, 9]
+    assert again == SETTINGS.resync_seconds
+    assert operator.applied().count("Deployment") == 100
+    operator.edit(suspend=True)
+    looks = 1
+    while operator.look() == 0.0:
+        looks += 1
+    assert looks == 4
+
+
+def test_many_edited_children_end() -> None:
+    """Children that another writer always changes do not fill every look for ever."""
+    operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
+                         workers={"count": 40}, shards=40)  # fmt: skip
+    operator.api.edits["Deployment"] = {"spec": {"replicas": 7, "template": {}}}
+    for _ in range(10):
+        if operator.look() != 0.0:
+            break
+
+    assert operator.look() == SETTINGS.resync_seconds
+
+
+@pytest.mark.parametrize("status", [0, 429, 500, 503])
+def test_overload_ends_the_look(status: int) -> None:
+    """An API server that cannot serve gets no other write of this look."""
+    operator = _Operator()
+    operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "x", status, "busy", 7.0)
+
+    error = operator.refused()
+
+    assert isinstance(error, ApiRefused)
+    assert error.retry_after_seconds == 7.0
+    assert operator.applied() == ["ConfigMap"]
+
+
+def test_secret_is_asked_in_time() -> None:
+    """A named secret is looked up once in 30 seconds; its label decides about the workers."""
+    kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "any"}}
+    operator = _Operator(kafka=kafka)
+    operator.api.secrets["any"] = {}
+    operator.look()
+    operator.look()
+    assert (operator.applied(), operator.api.secrets_asked) == ([], ["any"])
+    operator.api.secrets["any"] = {"clickstream.dev/credentials": "true"}
+    operator.now += 31
+
+    operator.look()
+
+    assert operator.applied() == _CHILDREN
+    assert operator.api.secrets_asked == ["any", "any"]
+
+
+def test_no_secret_is_asked_for() -> None:
+    """A simulation that names no secret makes the operator ask for none."""
+    operator = _Operator()
+    operator.look()
+
+    assert operator.api.secrets_asked == []
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [("no such name", "ChildRefused"), ("exceeded quota: small", "QuotaExceeded")],
@@ -311,12 +447,12 @@ def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 409])
-def test_conflict_is_looked_at_soon(status: int) -> None:
-    """Where another writer was faster, the next look comes soon and nothing is reported."""
+def test_conflict_is_no_failure(status: int) -> None:
+    """Where another writer was faster, the look is tried again and the status tells nothing."""
     operator = _Operator()
     operator.api.refusals["Service"] = ApiRefused("PATCH", "service", status, "changed")
 
-    assert operator.look() == 0.2
+    assert isinstance(operator.refused(), ApiRefused)
     assert operator.metric("reconciles_total", outcome="outdated") == 1
     del operator.api.refusals["Service"]
     operator.look()
@@ -337,8 +473,24 @@ def test_conflicting_status_stops_the_look() -> None:
     operator = _Operator()
     operator.api.refusals["status"] = ApiRefused("PATCH", "x", 409, "changed")
 
-    assert operator.look() == 0.2
+    operator.refused()
+
     assert operator.api.calls == []
+
+
+@pytest.mark.parametrize(
+    ("status", "pause", "most"),
+    [(0, 0.0, 16), (404, 0.0, 16), (409, 0.0, 16), (422, 0.0, 16), (429, 60.0, 7), (500, 0.0, 16),
+     (503, 120.0, 5)],
+)  # fmt: skip
+def test_refused_status_backs_off(status: int, pause: float, most: int) -> None:
+    """In ten minutes a status that is always refused is tried a few times, whatever the answer."""
+    operator = _Operator()
+    operator.api.refusals["status"] = ApiRefused("PATCH", "x", status, "no", pause)
+
+    operator.run(600.0)
+
+    assert 1 < operator.api.tries <= most
 
 
 def test_unexpected_error_is_raised() -> None:

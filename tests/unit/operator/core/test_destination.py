@@ -1,0 +1,157 @@
+"""Where a simulation may send its events, and with which credentials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_operator.core.broker import Broker
+from clickstream_operator.core.destination import (
+    CREDENTIALS_LABEL,
+    destination_problem,
+    named_secret,
+)
+from clusters import SETTINGS, resource, simulation
+
+if TYPE_CHECKING:
+    from clickstream_operator.core.conditions import Finding
+    from clickstream_operator.settings import Settings
+
+_SETTINGS = replace(
+    SETTINGS,
+    bootstrap_servers="kafka:9092,kafka-2:9092",
+    allowed_servers=("Other.data:9093", "*.team.svc:9093", "*:7000"),
+)
+_AGREED = {"user": {CREDENTIALS_LABEL: "true"}}
+_SECURED = {"credentialsSecretRef": {"name": "user"}, "caSecretRef": {"name": "ca"}}
+
+
+def _problem(
+    settings: Settings = _SETTINGS,
+    secrets: dict[str, dict[str, str]] | None = None,
+    **kafka: object,
+) -> Finding | None:
+    target = simulation(kafka=kafka).spec.kafka
+    known = _AGREED if secrets is None else secrets
+    return destination_problem(target, Broker(target, settings), settings, known)
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        "kafka:9092", "KAFKA-2:9092,kafka:9092", "other.data:9093", "a.team.svc:9093",
+        "a.b.team.svc:9093", "anything.example:7000",
+    ],
+)  # fmt: skip
+def test_allowed_servers_pass(servers: str) -> None:
+    """The operator's own servers and those of its list may be named, in any case of letters."""
+    assert _problem(bootstrapServers=servers) is None
+
+
+@pytest.mark.parametrize(
+    ("servers", "named"),
+    [
+        ("attacker:9092", "attacker:9092"),
+        ("kafka:9093", "kafka:9093"),
+        ("kafka:9092,attacker:9092", "attacker:9092"),
+        ("team.svc:9093", "team.svc:9093"),
+        ("xteam.svc:9093", "xteam.svc:9093"),
+        ("a.team.svc:9092", "a.team.svc:9092"),
+        ("other.data.attacker:9093", "other.data.attacker:9093"),
+        ("kafka.attacker:9092", "kafka.attacker:9092"),
+    ],
+)
+def test_other_servers_are_refused(servers: str, named: str) -> None:
+    """Each server must be allowed with its port, with credentials and without."""
+    plain, secured = (
+        _problem(bootstrapServers=servers), _problem(bootstrapServers=servers, **_SECURED)
+    )  # fmt: skip
+
+    for problem in (plain, secured):
+        assert problem is not None
+        assert problem.reason == "ServersRefused"
+        assert f"does not allow {named};" in problem.message
+
+
+def test_cluster_beside_it_passes() -> None:
+    """A Strimzi cluster of the simulation's namespace needs no entry in the list."""
+    assert _problem(replace(_SETTINGS, allowed_servers=()), clusterRef={"name": "clicks"}) is None
+
+
+def test_nothing_is_allowed_without_a_list() -> None:
+    """An operator without a Kafka and without a list allows no server."""
+    settings = replace(_SETTINGS, bootstrap_servers="", allowed_servers=())
+    problem = _problem(settings, bootstrapServers="kafka:9092")
+
+    assert problem is not None
+    assert problem.reason == "ServersRefused"
+
+
+def test_credentials_need_tls() -> None:
+    """Credentials without TLS are refused, unless the operator's settings allow it."""
+    kafka = {"bootstrapServers": "kafka:9092", "credentialsSecretRef": {"name": "user"}}
+    problem = _problem(**kafka)
+
+    assert problem is not None
+    assert problem.reason == "TlsRequired"
+    assert "secret user would go to kafka:9092 without TLS" in problem.message
+    assert _problem(replace(_SETTINGS, sasl_without_tls=True), **kafka) is None
+    assert _problem(**kafka, caSecretRef={"name": "ca"}) is None
+
+
+def test_own_credentials_need_tls_too() -> None:
+    """The rule holds for the operator's own Kafka and credentials."""
+    settings = replace(_SETTINGS, credentials_secret="default")  # noqa: S106  a secret's name
+    problem = _problem(settings)
+
+    assert problem is not None
+    assert problem.reason == "TlsRequired"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "words"),
+    [
+        ({}, "there is no secret user in this namespace"),
+        ({"other": {CREDENTIALS_LABEL: "true"}}, "there is no secret user"),
+        ({"user": {}}, f'the secret user has no label {CREDENTIALS_LABEL}: "true"'),
+        ({"user": {CREDENTIALS_LABEL: "false"}}, "the secret user has no label"),
+        ({"user": {"clickstream.dev/simulation": "true"}}, "the secret user has no label"),
+    ],
+)
+def test_secret_needs_its_owner(secrets: dict[str, dict[str, str]], words: str) -> None:
+    """A secret that a simulation names is used only with the label that its owner sets."""
+    problem = _problem(secrets=secrets, clusterRef={"name": "clicks"}, **_SECURED)
+
+    assert problem is not None
+    assert problem.reason == "CredentialsRefused"
+    assert words in problem.message
+
+
+def test_labelled_secret_passes() -> None:
+    """With the label the secret is used."""
+    assert _problem(clusterRef={"name": "clicks"}, **_SECURED) is None
+
+
+def test_secret_of_the_settings_passes() -> None:
+    """A secret that the operator's administrator has named needs no label."""
+    settings = replace(_SETTINGS, credentials_secret="default", ca_secret="ca")  # noqa: S106  names
+
+    assert _problem(settings, secrets={}) is None
+
+
+@pytest.mark.parametrize(
+    ("kafka", "name"),
+    [
+        ({}, ""),
+        ({"credentialsSecretRef": {"name": "user"}}, "user"),
+        ({"credentialsSecretRef": {}}, ""),
+        ({"credentialsSecretRef": "user"}, ""),
+        ({"credentialsSecretRef": {"name": 7}}, ""),
+        (None, ""),
+    ],
+)
+def test_named_secret_is_read(kafka: object, name: str) -> None:
+    """Whatever form a resource has, a secret's name or nothing comes out."""
+    assert named_secret(resource(kafka=kafka)) == name
+    assert named_secret({}) == ""
