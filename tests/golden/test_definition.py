@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
-from clickstream_contract.access import USERS
+from clickstream_contract.access import GENERATOR, USERS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import SimulationSpec
 from clickstream_contract.topics import TOPICS
+from clickstream_operator.core.destination import CREDENTIALS_LABEL
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "k8s" / "definition.yaml"
 TOPICS_FILE = ROOT / "k8s" / "kafka" / "topics.yaml"
 USERS_FILE = ROOT / "k8s" / "kafka" / "users.yaml"
+_SHARED = {"template": {"secret": {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}}}}
+"""Simulations may name the generators' secret; Strimzi copies the label to it."""
 _HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it anew.\n"
 
 
@@ -79,6 +82,7 @@ def test_the_committed_users_are_the_contracts(request: pytest.FixtureRequest) -
             "metadata": {"name": user.name, "labels": {"strimzi.io/cluster": "clickstream"}},
             "spec": {
                 "authentication": {"type": "scram-sha-512"},
+                **(_SHARED if user is GENERATOR else {}),
                 "authorization": {
                     "type": "simple",
                     "acls": [
