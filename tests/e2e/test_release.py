@@ -93,18 +93,18 @@ def _load_is_accounted_for(release: Release, figures: Figures) -> None:
 
 
 def _a_missing_secret_is_named_and_heals(release: Release, figures: Figures) -> None:
-    """What only a worker can see is a condition, and goes away with its cause; meanwhile load."""
+    """A secret that is missing is a condition, and goes away with its cause; meanwhile load."""
     name, secret, cluster = "unlucky", "not-there-yet", release.cluster
     kafka = {"bootstrapServers": "kafka:9092", "credentialsSecretRef": {"name": secret}}
     release.apply(name, rate={"eventsPerSecond": 10}, stopAfter={"events": 50}, kafka=kafka)
-    reason = "WorkerMisconfigured"
+    reason = "CredentialsRefused"
     wait_until(lambda: release.condition(name)[1] == reason, f"{name} is {reason}", 60)
     rows = release.status(name)["conditions"]
     assert all(
-        f"is the secret {secret}" in row["message"] for row in rows if row["reason"] == reason
+        f"there is no secret {secret}" in row["message"] for row in rows if row["reason"] == reason
     )
     copy = cluster.get("secret", "kafka-user")
-    copy["metadata"] = {"name": secret}
+    copy["metadata"] = {"name": secret, "labels": {"clickstream.dev/credentials": "true"}}
     cluster.kubectl("apply", "-f", "-", given=json.dumps(copy))
     took = release.timed(
         lambda: release.condition(name)[1] in {"Running", "Completed"}, f"{name} heals", 240

@@ -42,6 +42,27 @@ def find_programs(folder: Path) -> Path:
     return folder
 
 
+def _wide_rights() -> list[dict[str, Any]]:
+    """Return the operator's rights in the whole cluster: each test has a namespace of its own."""
+    text = (ROOT / "k8s" / "operator" / "rbac.yaml").read_text(encoding="utf-8")
+    narrow = [row for row in yaml.safe_load_all(text) if "Role" in row["kind"]]
+    seen = [("", "namespaces"), ("apiextensions.k8s.io", "customresourcedefinitions")]
+    more = [
+        {"apiGroups": [group], "resources": [kind], "verbs": ["list", "watch"]}
+        for group, kind in seen
+    ]
+    wide = []
+    for row in narrow:
+        metadata = {"name": row["metadata"]["name"]}
+        changed = {**row, "kind": f"Cluster{row['kind']}", "metadata": metadata}
+        if "rules" in row:
+            changed["rules"] = [*row["rules"], *more]
+        else:
+            changed["roleRef"] = {**row["roleRef"], "kind": "ClusterRole"}
+        wide.append(changed)
+    return wide
+
+
 class ControlPlane:
     """etcd, API server and controllers."""
 
@@ -97,6 +118,7 @@ class ControlPlane:
             "--concurrent-deployment-syncs=10", "--kube-api-qps=200", "--kube-api-burst=400",
         )  # fmt: skip
         self.kubectl("apply", "--server-side", "-k", str(ROOT / "k8s"))
+        self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(_wide_rights()))
         self.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -212,6 +234,7 @@ class OperatorProcess:
         self._port = free_port()
         named = {
             "image": "registry.example/generator:1.0",
+            "namespaces": "*",
             "bootstrap_servers": "kafka:9092",
             "metrics_port": self._port,
             "resync_seconds": 1,

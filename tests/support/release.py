@@ -171,7 +171,7 @@ class Release:
         login = {role: {"existingSecret": f"postgres-{role}"}
                  for role in ("owner", "writer", "reader")}  # fmt: skip
         return {
-            "kafka": {"mode": "external", "external": {
+            "kafka": {"mode": "external", "saslWithoutTls": True, "external": {
                 "bootstrapServers": "kafka:9092", "existingSecret": "kafka-user"}},
             "postgres": {"mode": "external", "external": {
                 "host": "postgres", "sslmode": "disable", **login}},
@@ -213,6 +213,10 @@ class Release:
         values = {name: now[name] for name in ("operator", "generator")}
         values["kafka"] = {"external": now["kafka"]["external"]}
         self._helm_install(folder / "helm" / "clickstream", values)
+        # That chart cannot say it, and this version's operator would send no credentials.
+        operator = f"deployment/{RELEASE}-operator"
+        self.cluster.kubectl("set", "env", operator, "CLICKSTREAM_OPERATOR_SASL_WITHOUT_TLS=true")
+        self.cluster.kubectl("rollout", "status", operator, "--timeout=120s")
 
     def sql(self, query: str) -> list[list[str]]:
         """Ask the database, as its superuser, beside it."""

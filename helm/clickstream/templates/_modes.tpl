@@ -25,6 +25,12 @@
 {{- if and (eq $kafka.mode "strimzi") $kafka.external.bootstrapServers -}}
 {{- fail "kafka.external.bootstrapServers names a Kafka, but kafka.mode is strimzi; to use yours, say kafka.mode=external" -}}
 {{- end -}}
+{{- if and (eq $kafka.mode "external") $kafka.external.existingSecret (not $kafka.external.existingCaSecret) (not $kafka.saslWithoutTls) -}}
+{{- fail "kafka.external.existingSecret would go to Kafka without TLS: name a secret with ca.crt in kafka.external.existingCaSecret, or say kafka.saslWithoutTls=true" -}}
+{{- end -}}
+{{- if and (has "*" .Values.operator.namespaces) (gt (len .Values.operator.namespaces) 1) -}}
+{{- fail "operator.namespaces has * and other names: * alone means the whole cluster" -}}
+{{- end -}}
 {{- if and $streams (eq $kafka.mode "external") (not $kafka.external.bootstrapServers) -}}
 {{- fail "kafka.mode is external, so the stream needs kafka.external.bootstrapServers; without a stream, say spark.mode=none" -}}
 {{- end -}}

@@ -19,13 +19,26 @@ DIGEST = "sha256:" + 64 * "a"
 VALUES = {
     "defaults": (),
     "namespaced": ("--set", "operator.namespaces={a,b}"),
+    "whole cluster": ("--set", "operator.namespaces={*}"),
     "pinned": ("--set", f"generator.image.digest={DIGEST},operator.image.tag=1.2.3"),
     "kafka": (
-        "--set", "kafka.mode=external",
-        "--set-string", r"kafka.external.bootstrapServers=one:9092\,two:9093",
-        "--set", "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
+        "--set",
+        "kafka.mode=external",
+        "--set-string",
+        r"kafka.external.bootstrapServers=one:9092\,two:9093",
+        "--set",
+        "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
+        "--set",
+        r"operator.allowedServers={a:1,*.b.c:2}",
     ),
-}  # fmt: skip
+    "without TLS": (
+        "--set",
+        "kafka.mode=external,kafka.external.bootstrapServers=one:9092",
+        "--set",
+        "kafka.external.existingSecret=user,kafka.saslWithoutTls=true",
+    ),
+}
+NAMESPACES = {"namespaced": ("a", "b"), "whole cluster": ()}  # fmt: skip
 
 
 def _rendered(helm: Callable[..., str], *options: str) -> list[dict[str, Any]]:
@@ -56,7 +69,9 @@ def test_the_operator_understands_what_the_chart_sets(
     """Each variable is one of the operator's and within its bounds."""
     settings = settings_from(_environment(_rendered(helm, *VALUES[profile])))
 
-    assert settings.namespaces == (("a", "b") if profile == "namespaced" else ())
+    assert settings.namespaces == NAMESPACES.get(profile, ("charts",))
+    assert settings.sasl_without_tls is (profile == "without TLS")
+    assert settings.allowed_servers == (("a:1", "*.b.c:2") if profile == "kafka" else ())
     assert settings.image == (
         f"ghcr.io/clickstream-dev/generator@{DIGEST}"
         if profile == "pinned"
@@ -69,7 +84,7 @@ def test_the_operator_understands_what_the_chart_sets(
 
 @pytest.mark.parametrize("profile", VALUES)
 def test_what_it_renders_is_restricted_and_pinned(helm: Callable[..., str], profile: str) -> None:
-    """No privilege, no writable root, no wildcard, no secret, no image without a version."""
+    """No privilege, no writable root, no wildcard, no list of secrets, no image without version."""
     rows = _rendered(helm, *VALUES[profile])
     spec = _operator(rows)
     (container,) = spec["containers"]
@@ -84,7 +99,42 @@ def test_what_it_renders_is_restricted_and_pinned(helm: Callable[..., str], prof
     for row in rows:
         for rule in row.get("rules", []):
             assert "*" not in rule["apiGroups"] + rule["resources"] + rule["verbs"]
-            assert "secrets" not in rule["resources"]
+            assert "secrets" not in rule["resources"] or rule["verbs"] == ["get"]
+
+
+@pytest.mark.parametrize("profile", ["defaults", "namespaced", "kafka"])
+def test_rights_end_at_the_namespaces(helm: Callable[..., str], profile: str) -> None:
+    """Without a word the operator works in the release's namespace only, with Roles only."""
+    rows = _rendered(helm, *VALUES[profile])
+
+    assert not {row["kind"] for row in rows} & {"ClusterRole", "ClusterRoleBinding"}
+    roles = {
+        row["metadata"]["namespace"]
+        for row in rows
+        if row["kind"] == "Role" and row["metadata"]["name"] == "shop-operator"
+    }
+    assert roles == set(NAMESPACES.get(profile, ("charts",)))
+
+
+def test_whole_cluster_is_a_switch(helm: Callable[..., str]) -> None:
+    """Only ``*`` gives a ClusterRole, and the operator's way out to workers everywhere."""
+    rows = _rendered(helm, *VALUES["whole cluster"])
+    (rules,) = (row["rules"] for row in rows if row["kind"] == "ClusterRole")
+
+    assert {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]} in rules
+    assert _to_workers(rows) == {}
+    assert _to_workers(_rendered(helm))["matchExpressions"][0]["values"] == ["charts"]
+
+
+def _to_workers(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    (policy,) = (
+        row["spec"]
+        for row in rows
+        if (row["kind"], row["metadata"]["name"]) == ("NetworkPolicy", "shop-operator")
+    )
+    (peer,) = (peer for rule in policy["egress"] for peer in rule.get("to", ()))
+    found: dict[str, Any] = peer["namespaceSelector"]
+    return found
 
 
 def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
@@ -98,11 +148,16 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
     )
     assert plain["image"] == _operator(rows)["containers"][0]["image"]
     given = {row["name"]: row["value"] for row in plain["env"]}
+    assert given.pop("CLICKSTREAM_OPERATOR_NAMESPACES") == "clickstream-system"
     for name, value in given.items():
         assert _environment(rows)[name] == value
     text = (ROOT / "k8s" / "operator" / "rbac.yaml").read_text(encoding="utf-8")
-    (plain,) = (row["rules"] for row in yaml.safe_load_all(text) if row["kind"] == "ClusterRole")
-    (charted,) = (row["rules"] for row in rows if row["kind"] == "ClusterRole")
+    (plain,) = (row["rules"] for row in yaml.safe_load_all(text) if row["kind"] == "Role")
+    (charted,) = (
+        row["rules"]
+        for row in rows
+        if (row["kind"], row["metadata"]["name"]) == ("Role", "shop-operator")
+    )
     assert charted == plain
     (definition,) = (row for row in rows if row["kind"] == "CustomResourceDefinition")
     committed = yaml.safe_load((ROOT / "k8s" / "definition.yaml").read_text(encoding="utf-8"))
@@ -115,6 +170,12 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
     [
         ("operator.resyncSeconds=soon", "/operator/resyncSeconds"),
         ("operator.namespaces={A}", "/operator/namespaces"),
+        ("operator.namespaces={*,a}", "* alone means the whole cluster"),
+        ("operator.allowedServers={kafka}", "/operator/allowedServers"),
+        ("operator.allowedServers={kafka:99999}", "/operator/allowedServers"),
+        ("operator.allowedServers={*kafka:9092}", "/operator/allowedServers"),
+        ("kafka.saslWithoutTls=maybe", "/kafka/saslWithoutTls"),
+        ("networkPolicy.grafanaNamespaces={}", "/networkPolicy/grafanaNamespaces"),
         ("operator.image.tag=a b", "/operator/image/tag"),
         ("generator.maxWorkers=0", "/generator/maxWorkers"),
         ("generator.resources.limits.memory=1e9", "/generator/resources/limits/memory"),

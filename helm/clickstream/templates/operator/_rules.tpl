@@ -1,4 +1,9 @@
-{{- /* What the operator may do: simulations and what they are made of; no secrets, no wildcard. */ -}}
+{{- /* Where the operator works, as JSON: names, or * for the whole cluster. */ -}}
+{{- define "clickstream.operator.namespaces" -}}
+{{- default (list .Release.Namespace) .Values.operator.namespaces | toJson -}}
+{{- end -}}
+
+{{- /* What the operator may do: simulations and what they are made of; no wildcard. */ -}}
 {{- define "clickstream.rules" -}}
 - apiGroups: [clickstream.dev]
   resources: [clickstreamsimulations]
@@ -15,6 +20,10 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+# Whether the owner of a secret lets simulations use it: the operator fetches only its metadata.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]

@@ -38,6 +38,13 @@
 {{- end }}
 {{- end -}}
 
+{{- /* Namespaces by their names, for a peer of a policy: a list. */ -}}
+{{- define "clickstream.policy.namespaces" -}}
+namespaceSelector:
+  matchExpressions:
+    - {key: kubernetes.io/metadata.name, operator: In, values: {{ toJson . }}}
+{{- end -}}
+
 {{- /* The beginning of a component's policy: (dict "root" $ "component" NAME). */ -}}
 {{- define "clickstream.policy.of" -}}
 apiVersion: networking.k8s.io/v1
