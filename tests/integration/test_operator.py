@@ -208,6 +208,11 @@ def test_api_lists_uids_and_kinds(plane: ControlPlane, namespace: str) -> None:
     assert made["uid"] in uids
     assert api.list_uids(SIMULATION, namespace, "team=nobody")[1] == frozenset()
     assert api.has_kind(SIMULATION)
+    plane.kubectl("create", "secret", "generic", "user", "-n", namespace, "--from-literal=a=b")
+    assert api.secret_labels(namespace, "user") == {}
+    plane.kubectl("label", "secret", "user", "-n", namespace, "team=blue")
+    assert api.secret_labels(namespace, "user") == {"team": "blue"}
+    assert api.secret_labels(namespace, "nobody") is None
     assert not api.has_kind(replace(SIMULATION, plural="nothings"))
 
 
@@ -259,6 +264,42 @@ def test_exceeded_quota_is_named(
     wait_until(lambda: _ready(plane, namespace)[0] == "WorkersStarting", "the reason is gone")
 
 
+def test_secret_needs_its_owner(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """A simulation that names any secret gets no worker; with its owner's label it gets one."""
+    plane.kubectl("create", "secret", "generic", "any", "-n", namespace, "--from-literal=a=b")
+    operate(sasl_without_tls="true")
+    kafka = {"bootstrapServers": "kafka:9092", "credentialsSecretRef": {"name": "any"}}
+    _apply(plane, namespace, _simulation(kafka=kafka))
+    _apply(plane, namespace, _simulation("away", kafka={"bootstrapServers": "attacker:9092"}))
+    wait_until(lambda: _ready(plane, namespace)[0] == "CredentialsRefused", "it is named")
+    wait_until(lambda: _ready(plane, namespace, "away")[0] == "ServersRefused", "so is this")
+    assert not _children(plane, namespace)
+    plane.kubectl("label", "secret", "any", "-n", namespace, "clickstream.dev/credentials=true")
+
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made, with its pod")
+
+
+def test_refused_policy_blocks_workers(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """While the API server takes no policy there is no Deployment; then all is made."""
+    plane.kubectl("create", "quota", "none", "-n", namespace,
+                  "--hard=count/networkpolicies.networking.k8s.io=0")  # fmt: skip
+    wait_until(
+        lambda: "hard" in plane.get("quota", "none", "-n", namespace).get("status", {}),
+        "the quota holds",
+    )
+    operate()
+    _apply(plane, namespace, _simulation())
+    wait_until(lambda: _ready(plane, namespace)[0] == "PolicyRefused", "it is named")
+    assert not plane.get("deployments", "-n", namespace)["items"]
+    plane.kubectl("delete", "quota", "none", "-n", namespace)
+
+    wait_until(lambda: len(_children(plane, namespace)) == 5, "all is made")
+
+
 def test_foreign_object_is_kept(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
@@ -306,14 +347,14 @@ def test_operator_keeps_to_its_namespaces(
 
 
 def test_operator_has_no_more_rights(plane: ControlPlane) -> None:
-    """No secrets, no wildcards, nothing that would let it become somebody else."""
+    """No list of secrets, no wildcards, nothing that would let it become another account."""
     rules = plane.get("clusterrole", "clickstream-operator")["rules"]
     assert all(
         "*" not in rule[part] for rule in rules for part in ("apiGroups", "resources", "verbs")
     )
     assert plane.kubectl("auth", "can-i", "patch", "deployments", "-A", user="operator") == "yes\n"
     for verb, kind in (
-        ("get", "secrets"), ("create", "pods"), ("create", "pods/exec"), ("patch", "clusterroles"),
+        ("list", "secrets"), ("watch", "secrets"), ("patch", "secrets"), ("create", "pods"), ("create", "pods/exec"), ("patch", "clusterroles"),
         ("create", "serviceaccounts/token"), ("patch", "clickstreamsimulations"),
         ("delete", "clickstreamsimulations"),
     ):  # fmt: skip

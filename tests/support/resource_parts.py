@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clickstream_contract.naming import SERVERS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import FIXED_FIELDS
 from markdown_tables import Rows, table
@@ -64,7 +65,9 @@ def _bounds(node: dict[str, Any]) -> str:
     for size, unit in (("Length", "characters"), ("Items", "entries"), ("Properties", "entries")):
         if f"max{size}" in node:
             found.append(f"{_span(node.get(f'min{size}', 0), node[f'max{size}'])} {unit}")
-    if "pattern" in node:
+    if node.get("pattern") == SERVERS:
+        found.append("up to 16 addresses, ports from 1 to 65535")
+    elif "pattern" in node:
         found.append(f"`{node['pattern']}`")
     return ", ".join(found)
 

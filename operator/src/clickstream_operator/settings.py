@@ -37,7 +37,7 @@ class Settings:
     image: str
     """The generator's image, with a tag or a digest."""
     namespaces: tuple[str, ...]
-    """The namespaces to work in; ``*`` is the whole cluster, which is no name here."""
+    """The namespaces to work in; with ``*`` the whole cluster, for which this is empty."""
     image_pull_policy: str = "IfNotPresent"
     """When nodes fetch it."""
     image_pull_secret: str = ""

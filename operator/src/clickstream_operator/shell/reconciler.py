@@ -46,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 _REST_SECONDS = 300.0
 """How often what is at rest is looked at without being told."""
 _KINDS_SECONDS = 60.0
-_SECRET_SECONDS = 30.0
+_SECRET_SECONDS = 10.0
 """How old what is known of a secret may get."""
 _WRITES_PER_LOOK = 32
 _LOOK_SECONDS = 10.0

@@ -403,7 +403,7 @@ def test_overload_ends_the_look(status: int) -> None:
 
 
 def test_secret_is_asked_in_time() -> None:
-    """A named secret is looked up once in 30 seconds; its label decides about the workers."""
+    """A named secret is looked up once in ten seconds; its label decides about the workers."""
     kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "any"}}
     operator = _Operator(kafka=kafka)
     operator.api.secrets["any"] = {}
@@ -411,7 +411,7 @@ def test_secret_is_asked_in_time() -> None:
     operator.look()
     assert (operator.applied(), operator.api.secrets_asked) == ([], ["any"])
     operator.api.secrets["any"] = {"clickstream.dev/credentials": "true"}
-    operator.now += 31
+    operator.now += 11
 
     operator.look()
 
