@@ -354,7 +354,8 @@ def test_operator_has_no_more_rights(plane: ControlPlane) -> None:
     )
     assert plane.kubectl("auth", "can-i", "patch", "deployments", "-A", user="operator") == "yes\n"
     for verb, kind in (
-        ("list", "secrets"), ("watch", "secrets"), ("patch", "secrets"), ("create", "pods"), ("create", "pods/exec"), ("patch", "clusterroles"),
+        ("list", "secrets"), ("watch", "secrets"), ("patch", "secrets"), ("create", "pods"),
+        ("create", "pods/exec"), ("patch", "clusterroles"),
         ("create", "serviceaccounts/token"), ("patch", "clickstreamsimulations"),
         ("delete", "clickstreamsimulations"),
     ):  # fmt: skip
