@@ -15,6 +15,8 @@ from clickstream_operator.core.destination import (
 from clusters import SETTINGS, resource, simulation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clickstream_operator.core.conditions import Finding
     from clickstream_operator.settings import Settings
 
@@ -28,13 +30,12 @@ _SECURED = {"credentialsSecretRef": {"name": "user"}, "caSecretRef": {"name": "c
 
 
 def _problem(
+    kafka: Mapping[str, object],
     settings: Settings = _SETTINGS,
-    secrets: dict[str, dict[str, str]] | None = None,
-    **kafka: object,
+    secrets: Mapping[str, Mapping[str, str]] = _AGREED,
 ) -> Finding | None:
     target = simulation(kafka=kafka).spec.kafka
-    known = _AGREED if secrets is None else secrets
-    return destination_problem(target, Broker(target, settings), settings, known)
+    return destination_problem(target, Broker(target, settings), settings, secrets)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def _problem(
 )  # fmt: skip
 def test_allowed_servers_pass(servers: str) -> None:
     """The operator's own servers and those of its list may be named, in any case of letters."""
-    assert _problem(bootstrapServers=servers) is None
+    assert _problem({"bootstrapServers": servers}) is None
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,8 @@ def test_allowed_servers_pass(servers: str) -> None:
 )
 def test_other_servers_are_refused(servers: str, named: str) -> None:
     """Each server must be allowed with its port, with credentials and without."""
-    plain, secured = (
-        _problem(bootstrapServers=servers), _problem(bootstrapServers=servers, **_SECURED)
-    )  # fmt: skip
+    plain = _problem({"bootstrapServers": servers})
+    secured = _problem({"bootstrapServers": servers, **_SECURED})
 
     for problem in (plain, secured):
         assert problem is not None
@@ -76,13 +76,15 @@ def test_other_servers_are_refused(servers: str, named: str) -> None:
 
 def test_cluster_beside_it_passes() -> None:
     """A Strimzi cluster of the simulation's namespace needs no entry in the list."""
-    assert _problem(replace(_SETTINGS, allowed_servers=()), clusterRef={"name": "clicks"}) is None
+    settings = replace(_SETTINGS, allowed_servers=())
+
+    assert _problem({"clusterRef": {"name": "clicks"}}, settings) is None
 
 
 def test_nothing_is_allowed_without_a_list() -> None:
     """An operator without a Kafka and without a list allows no server."""
     settings = replace(_SETTINGS, bootstrap_servers="", allowed_servers=())
-    problem = _problem(settings, bootstrapServers="kafka:9092")
+    problem = _problem({"bootstrapServers": "kafka:9092"}, settings)
 
     assert problem is not None
     assert problem.reason == "ServersRefused"
@@ -91,19 +93,19 @@ def test_nothing_is_allowed_without_a_list() -> None:
 def test_credentials_need_tls() -> None:
     """Credentials without TLS are refused, unless the operator's settings allow it."""
     kafka = {"bootstrapServers": "kafka:9092", "credentialsSecretRef": {"name": "user"}}
-    problem = _problem(**kafka)
+    problem = _problem(kafka)
 
     assert problem is not None
     assert problem.reason == "TlsRequired"
     assert "secret user would go to kafka:9092 without TLS" in problem.message
-    assert _problem(replace(_SETTINGS, sasl_without_tls=True), **kafka) is None
-    assert _problem(**kafka, caSecretRef={"name": "ca"}) is None
+    assert _problem(kafka, replace(_SETTINGS, sasl_without_tls=True)) is None
+    assert _problem({**kafka, "caSecretRef": {"name": "ca"}}) is None
 
 
 def test_own_credentials_need_tls_too() -> None:
     """The rule holds for the operator's own Kafka and credentials."""
     settings = replace(_SETTINGS, credentials_secret="default")  # noqa: S106  a secret's name
-    problem = _problem(settings)
+    problem = _problem({}, settings)
 
     assert problem is not None
     assert problem.reason == "TlsRequired"
@@ -121,7 +123,7 @@ def test_own_credentials_need_tls_too() -> None:
 )
 def test_secret_needs_its_owner(secrets: dict[str, dict[str, str]], words: str) -> None:
     """A secret that a simulation names is used only with the label that its owner sets."""
-    problem = _problem(secrets=secrets, clusterRef={"name": "clicks"}, **_SECURED)
+    problem = _problem({"clusterRef": {"name": "clicks"}, **_SECURED}, secrets=secrets)
 
     assert problem is not None
     assert problem.reason == "CredentialsRefused"
@@ -130,14 +132,14 @@ def test_secret_needs_its_owner(secrets: dict[str, dict[str, str]], words: str) 
 
 def test_labelled_secret_passes() -> None:
     """With the label the secret is used."""
-    assert _problem(clusterRef={"name": "clicks"}, **_SECURED) is None
+    assert _problem({"clusterRef": {"name": "clicks"}, **_SECURED}) is None
 
 
 def test_secret_of_the_settings_passes() -> None:
     """A secret that the operator's administrator has named needs no label."""
     settings = replace(_SETTINGS, credentials_secret="default", ca_secret="ca")  # noqa: S106  names
 
-    assert _problem(settings, secrets={}) is None
+    assert _problem({}, settings, secrets={}) is None
 
 
 @pytest.mark.parametrize(
