@@ -265,9 +265,9 @@ def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
 def test_busy_queue_is_not_stuck() -> None:
     """Keys that wait for their turn are no defect; a look that does not end is one."""
 
-    async def scenario(look_seconds: float) -> float:
-        async def look(_key: int) -> float | None:
-            await asyncio.sleep(look_seconds)
+    async def scenario(first_seconds: float) -> float:
+        async def look(key: int) -> float | None:
+            await asyncio.sleep(10.0 if key else first_seconds)
             return None
 
         queue, stop = WorkQueue(look, 2, lambda: 1.0), asyncio.Event()
