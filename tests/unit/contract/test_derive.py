@@ -98,8 +98,9 @@ def test_event_schema_is_exact_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("shard", {"type": "integer", "minimum": 0, "maximum": 2_147_483_647}),
-        ("shard_seq", {"type": "integer", "minimum": 1, "maximum": 9_223_372_036_854_775_807}),
+        ("shard", {"type": "integer", "minimum": 0, "maximum": 1_023}),
+        ("shard_seq", {"type": "integer", "minimum": 1, "maximum": 1_000_000_000_000}),
+        ("session_seq", {"type": "integer", "minimum": 1, "maximum": 2_147_483_647}),
         ("quantity", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
         ("schema_version", {"type": "integer", "maximum": 2_147_483_647, "enum": [1]}),
         ("country", {"type": "string", "minLength": 1, "maxLength": 2}),
@@ -140,7 +141,7 @@ def test_items_are_closed_objects() -> None:
     items = event_json_schema()["properties"]["items"]
 
     names = [row.name for row in ITEM_FIELDS]
-    assert (items["type"], items["minItems"]) == ("array", 1)
+    assert (items["type"], items["minItems"], items["maxItems"]) == ("array", 1, 50)
     assert items["items"]["additionalProperties"] is False
     assert items["items"]["required"] == names
     assert list(items["items"]["properties"]) == names

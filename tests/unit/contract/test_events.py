@@ -14,9 +14,11 @@ from clickstream_contract.events import (
     ITEM_EVENTS,
     ITEM_FIELDS,
     MAX_EVENT_BYTES,
+    MAX_ORDER_LINES,
     SCHEMA_VERSION,
     field,
 )
+from clickstream_contract.fields import FieldType
 
 if TYPE_CHECKING:
     from clickstream_contract.fields import Field
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 OF_VALUE = ("view_item", *CART_EVENTS)
 OF_QUANTITY = ("add_to_cart", "remove_from_cart")
 BOUNDS = {
-    "shard": (0, None),
-    "shard_seq": (1, None),
+    "shard": (0, 1_023),
+    "shard_seq": (1, 1_000_000_000_000),
     "session_seq": (1, None),
     "visit_number": (1, None),
     "price_minor": (0, 1_000_000_000),
@@ -99,7 +101,8 @@ def test_only_arrival_is_optional() -> None:
 
 def test_texts_have_lengths() -> None:
     """Ids and codes are short, pages and agents long."""
-    lengths = {row.name: row.max_length for row in EVENT_FIELDS if row.max_length != 256}
+    texts = [row for row in EVENT_FIELDS if row.type is FieldType.TEXT]
+    lengths = {row.name: row.max_length for row in texts if row.max_length != 256}
 
     assert lengths == {
         "simulation": 127, "user_id": 32, "persona": 63, "country": 2, "language": 16, "os": 64,
@@ -111,6 +114,11 @@ def test_texts_have_lengths() -> None:
         "product_id": 32,
         "category": 64,
     }
+
+
+def test_orders_have_few_lines() -> None:
+    """An order has at most 50 lines, since it makes a row for each pair of them."""
+    assert field("items").max_length == MAX_ORDER_LINES == 50
 
 
 def test_choices_are_listed() -> None:

@@ -31,19 +31,28 @@ def test_counts_are_never_negative() -> None:
 
     assert len(counts) == 10 + len(EVENT_NAMES) + len(FAULT_NAMES)
     assert {row.minimum for row in counts} == {0}
+    assert {row.name for row in counts if row.maximum is None} == {
+        "revenue_minor", "content_checksum",
+    }  # fmt: skip
+    assert {row.maximum for row in counts} == {None, 10**12}
     assert all(row.required and not row.events for row in LEDGER_FIELDS)
 
 
 def test_shards_are_numbered_from_zero() -> None:
     """A shard's number is at least 0, and there is at least one."""
-    minimum = {row.name: row.minimum for row in LEDGER_FIELDS if row.type is FieldType.INTEGER}
+    bounds = {
+        row.name: (row.minimum, row.maximum)
+        for row in LEDGER_FIELDS
+        if row.type is FieldType.INTEGER
+    }
 
-    assert minimum == {"shard": 0, "shards": 1}
+    assert bounds == {"shard": (0, 1_023), "shards": (1, 1_024)}
 
 
 def test_kinds_have_their_names() -> None:
     """A record is about the start of a run, a minute, or the end of a shard."""
     assert [kind.value for kind in LedgerKind] == ["run_start", "minute", "shard_end"]
+    assert LEDGER_FIELDS[0].values == ("run_start", "minute", "shard_end")
 
 
 def test_faulty_records_have_a_reason() -> None:

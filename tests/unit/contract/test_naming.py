@@ -6,10 +6,11 @@ import re
 
 import pytest
 from clickstream_contract.naming import (
-    DNS_LABEL,
     FULL_NAME,
     FULL_NAME_LENGTH,
     HOST,
+    NAME,
+    NAMESPACE,
     PORT,
     SERVERS,
     full_name,
@@ -32,14 +33,28 @@ def test_longest_names_fit() -> None:
     assert re.search(FULL_NAME, longest)
 
 
-@pytest.mark.parametrize("name", ["shop", "0/1", "a-b/c-d", _LONGEST])
+@pytest.mark.parametrize("name", ["shop", "0/a1", "a-b/c-d", _LONGEST])
 def test_full_names_match(name: str) -> None:
     """A full name is one DNS label, or two with a slash between them."""
     assert re.fullmatch(FULL_NAME, name)
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/", "/shop", "blue/", "a/b/c", "Blue/shop", "a//b", f"a{_LONGEST}/b", "-a/b"]
+    "name",
+    [
+        "",
+        "/",
+        "/shop",
+        "blue/",
+        "a/b/c",
+        "Blue/shop",
+        "a//b",
+        f"a{_LONGEST}/b",
+        "-a/b",
+        "0",
+        "0shop",
+        "a/0",
+    ],
 )
 def test_other_texts_do_not_match(name: str) -> None:
     """No other text names a simulation."""
@@ -48,8 +63,15 @@ def test_other_texts_do_not_match(name: str) -> None:
 
 def test_labels_have_no_slash() -> None:
     """Neither a name nor a namespace can pass for a full name with both."""
-    assert re.fullmatch(DNS_LABEL, _LONGEST)
-    assert not re.fullmatch(DNS_LABEL, "blue/shop")
+    for pattern in (NAME, NAMESPACE):
+        assert re.fullmatch(pattern, _LONGEST)
+        assert not re.fullmatch(pattern, "blue/shop")
+
+
+def test_only_namespaces_begin_with_digits() -> None:
+    """A Service has the simulation's name, and a Service's begins with a letter."""
+    assert re.fullmatch(NAMESPACE, "0shop")
+    assert not re.fullmatch(NAME, "0shop")
 
 
 def test_ports_are_those_of_tcp() -> None:

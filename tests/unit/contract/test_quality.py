@@ -37,7 +37,7 @@ def test_whole_record_is_judged_first() -> None:
         "record.no_value", "record.oversized", "record.bad_encoding", "record.not_json",
         "record.wrong_type", "record.missing_field",
     ]  # fmt: skip
-    assert [row.name for row in QUALITY_RULES[:7]] == [*names, "minute.wrong_type"]
+    assert [row.name for row in QUALITY_RULES[:6]] == names
 
 
 def test_required_fields_must_be_there() -> None:
@@ -67,7 +67,11 @@ def test_required_fields_must_be_there() -> None:
         ("device.unknown_value", "One of mobile, desktop, tablet."),
         ("schema_version.unknown_version", "One of 1."),
         ("user_id.out_of_range", "From 1 to 32 characters."),
-        ("shard.out_of_range", "At least 0."),
+        ("shard.out_of_range", "At least 0, at most 1023."),
+        ("items.out_of_range", "At most 50 lines."),
+        ("kind.unknown_value", "In the ledger: one of run_start, minute, shard_end."),
+        ("minute.out_of_range", "In the ledger: not before the year 2000."),
+        ("shards.out_of_range", "In the ledger: at least 1, at most 1024."),
         ("quantity.out_of_range", "At least 1, at most 1000000."),
         ("event_time.future_time", "Not more than 5 s after Kafka got the record."),
     ],
@@ -79,7 +83,7 @@ def test_bad_value_is_rejected(name: str, doc: str) -> None:
 
 
 def test_types_have_their_rules() -> None:
-    """An id has a form and no bounds; a listed value has no length; items have only to be there."""
+    """An id has a form and no bounds; a listed value has no length; lines are counted."""
     reasons = {
         name: [row.reason.value for row in QUALITY_RULES if row.field == name]
         for name in ("event_id", "event_name", "referrer", "items", "schema_version")
@@ -89,7 +93,7 @@ def test_types_have_their_rules() -> None:
         "event_id": ["missing_field", "wrong_type"],
         "event_name": ["missing_field", "unknown_value"],
         "referrer": ["out_of_range"],
-        "items": ["missing_field"],
+        "items": ["missing_field", "out_of_range"],
         "schema_version": ["missing_field", "unknown_version"],
     }
 

@@ -241,10 +241,12 @@ def test_transitions_name_legal_steps() -> None:
 
 
 def test_name_is_a_label() -> None:
-    """A resource's name is a DNS label: it becomes a name in Kafka and PostgreSQL."""
+    """A resource's name is a DNS label that begins with a letter, as a Service's name must."""
     (rule,) = _root()["x-kubernetes-validations"]
 
-    assert rule["rule"] == "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')"
+    assert rule["rule"] == (
+        "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z][^.]*$')"
+    )
 
 
 def test_status_has_conditions() -> None:

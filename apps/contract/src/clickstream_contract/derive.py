@@ -139,6 +139,7 @@ def _json_type(row: Field) -> dict[str, Any]:
         return shape | {
             "type": "array",
             "minItems": 1,
+            "maxItems": row.max_length,
             "items": _object(ITEM_FIELDS, always=ITEM_FIELDS),
         }
     if row.type in {FieldType.INTEGER, FieldType.BIGINT}:
@@ -155,6 +156,7 @@ def _json_type(row: Field) -> dict[str, Any]:
     if row.type is FieldType.TIMESTAMP:
         return shape | {"pattern": _TIME_PATTERN}
     shape |= {"minLength": 1, "maxLength": row.max_length}
+    shape |= {"pattern": row.pattern} if row.pattern else {}
     return shape | ({"enum": list(row.values)} if row.values else {})
 
 

@@ -10,7 +10,7 @@ It does not know how events follow each other: that is :mod:`clickstream_contrac
 from __future__ import annotations
 
 from clickstream_contract.fields import Field, FieldType
-from clickstream_contract.naming import FULL_NAME_LENGTH
+from clickstream_contract.naming import FULL_NAME, FULL_NAME_LENGTH
 
 __all__ = [
     "CART_EVENTS",
@@ -18,9 +18,12 @@ __all__ = [
     "DEVICES",
     "EVENT_FIELDS",
     "EVENT_NAMES",
+    "HIGHEST_COUNT",
     "ITEM_EVENTS",
     "ITEM_FIELDS",
     "MAX_EVENT_BYTES",
+    "MAX_ORDER_LINES",
+    "MAX_SHARDS",
     "SCHEMA_VERSION",
     "field",
 ]
@@ -36,6 +39,15 @@ _HIGHEST_VALUE_MINOR = 1_000_000_000_000
 
 MAX_EVENT_BYTES = 65_536
 """A larger record is rejected: the largest event the generator can make has under 4 KiB."""
+
+MAX_ORDER_LINES = 50
+"""An order makes a row for each pair of its products: 1,225 rows at most."""
+
+MAX_SHARDS = 1_024
+"""Shards of a simulation; their numbers begin at 0."""
+
+HIGHEST_COUNT = 1_000_000_000_000
+"""The most events of a run, and so the highest number of one; sums of it fit into 64 bits."""
 
 EVENT_NAMES = (
     "session_start",
@@ -109,15 +121,19 @@ EVENT_FIELDS: tuple[Field, ...] = (
         FieldType.TEXT,
         "Full name of the simulation: namespace/name, or its name if it has no namespace.",
         max_length=FULL_NAME_LENGTH,
+        pattern=FULL_NAME,
     ),
     Field("run_id", FieldType.UUID, "The run of that simulation."),
     Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
-    Field("shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0),
+    Field(
+        "shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0, maximum=MAX_SHARDS - 1
+    ),
     Field(
         "shard_seq",
         FieldType.BIGINT,
         "Its number within run and shard: 1, 2, 3 and so on without a gap.",
         minimum=1,
+        maximum=HIGHEST_COUNT,
     ),
     Field(
         "session_seq",
@@ -214,7 +230,13 @@ EVENT_FIELDS: tuple[Field, ...] = (
         max_length=32,
     ),
     Field("order_id", FieldType.UUID, "The order.", events=("purchase",)),
-    Field("items", FieldType.ITEMS, "The lines of the order.", events=("purchase",)),
+    Field(
+        "items",
+        FieldType.ITEMS,
+        "The lines of the order.",
+        events=("purchase",),
+        max_length=MAX_ORDER_LINES,
+    ),
     Field(
         "cart_quantity",
         FieldType.INTEGER,

@@ -47,4 +47,6 @@ class Field:
     maximum: int | None = None
     """Only with a minimum."""
     max_length: int = 256
-    """In characters; only for text."""
+    """In characters of a text, in lines of an order."""
+    pattern: str = ""
+    """What a text must match; empty means anything."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.events import EVENT_NAMES, HIGHEST_COUNT, MAX_SHARDS
 from clickstream_contract.fields import Field, FieldType
-from clickstream_contract.naming import FULL_NAME_LENGTH
+from clickstream_contract.naming import FULL_NAME, FULL_NAME_LENGTH
 from clickstream_contract.topics import RejectReason
 
 __all__ = ["FAULT_NAMES", "FAULT_REASONS", "LEDGER_FIELDS", "LedgerKind"]
@@ -61,51 +61,50 @@ FAULT_REASONS: dict[str, RejectReason] = {
 }
 """Why the stream must reject the record that each fault makes."""
 
-_COUNT = FieldType.BIGINT
+
+def _count(name: str, doc: str, unit: str = "") -> Field:
+    return Field(name, FieldType.BIGINT, doc, minimum=0, maximum=HIGHEST_COUNT, unit=unit)
+
 
 LEDGER_FIELDS: tuple[Field, ...] = (
     Field(
-        "kind", FieldType.TEXT, "minute; run_start before a run; shard_end at the end of a shard."
+        "kind",
+        FieldType.TEXT,
+        "minute; run_start before a run; shard_end at the end of a shard.",
+        values=tuple(kind.value for kind in LedgerKind),
     ),
     Field(
         "simulation",
         FieldType.TEXT,
         "Full name of the simulation: namespace/name, or its name if it has no namespace.",
         max_length=FULL_NAME_LENGTH,
+        pattern=FULL_NAME,
     ),
     Field("run_id", FieldType.UUID, "The run."),
-    Field("shard", FieldType.INTEGER, "The shard.", minimum=0),
-    Field("shards", FieldType.INTEGER, "How many shards the simulation has.", minimum=1),
+    Field("shard", FieldType.INTEGER, "The shard.", minimum=0, maximum=MAX_SHARDS - 1),
+    Field(
+        "shards",
+        FieldType.INTEGER,
+        "How many shards the simulation has.",
+        minimum=1,
+        maximum=MAX_SHARDS,
+    ),
     Field("minute", FieldType.TIMESTAMP, "Minute of event time, its start."),
-    Field("events", _COUNT, "Events acknowledged in this minute.", minimum=0),
-    *(Field(f"{name}_events", _COUNT, f"Of these, {name}.", minimum=0) for name in EVENT_NAMES),
-    Field("revenue_minor", _COUNT, "Value of the purchases.", unit="cents", minimum=0),
+    _count("events", "Events acknowledged in this minute."),
+    *(_count(f"{name}_events", f"Of these, {name}.") for name in EVENT_NAMES),
+    Field("revenue_minor", FieldType.BIGINT, "Value of the purchases.", unit="cents", minimum=0),
     Field(
         "content_checksum",
-        _COUNT,
+        FieldType.BIGINT,
         "Sum of these events' checksums, which cover every field but sent_at.",
         minimum=0,
     ),
-    Field("sessions_begun", _COUNT, "Sessions with their first event here.", minimum=0),
-    Field("sessions_ended", _COUNT, "Sessions with their last event here.", minimum=0),
-    *(
-        Field(f"{name}_faults", _COUNT, f"Faults planted here: {name}.", minimum=0)
-        for name in FAULT_NAMES
-    ),
-    Field("shard_seq", _COUNT, "Number of the shard's last event so far.", minimum=0),
-    Field(
-        "records_sent",
-        _COUNT,
-        "Kafka records handed to the client so far, faults included.",
-        minimum=0,
-    ),
-    Field("records_acknowledged", _COUNT, "Of these, acknowledged by the broker.", minimum=0),
-    Field("sessions_open", _COUNT, "Sessions under way after it.", minimum=0),
-    Field(
-        "target_milli_per_second",
-        _COUNT,
-        "Rate wanted of this shard.",
-        minimum=0,
-        unit="events per 1000 s",
-    ),
+    _count("sessions_begun", "Sessions with their first event here."),
+    _count("sessions_ended", "Sessions with their last event here."),
+    *(_count(f"{name}_faults", f"Faults planted here: {name}.") for name in FAULT_NAMES),
+    _count("shard_seq", "Number of the shard's last event so far."),
+    _count("records_sent", "Kafka records handed to the client so far, faults included."),
+    _count("records_acknowledged", "Of these, acknowledged by the broker."),
+    _count("sessions_open", "Sessions under way after it."),
+    _count("target_milli_per_second", "Rate wanted of this shard.", unit="events per 1000 s"),
 )

@@ -13,16 +13,22 @@ __all__ = [
     "FULL_NAME_LENGTH",
     "HOST",
     "MAX_LABEL_LENGTH",
+    "NAME",
+    "NAMESPACE",
     "PORT",
     "SERVERS",
     "full_name",
 ]
 
 MAX_LABEL_LENGTH = 63
-_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-DNS_LABEL = f"^{_LABEL}$"
-"""Pattern of a simulation's name, and of a namespace (RFC 1123)."""
-FULL_NAME = f"^({_LABEL}/)?{_LABEL}$"
+_REST = "([-a-z0-9]{0,61}[a-z0-9])?"
+NAME = f"^[a-z]{_REST}$"
+"""Pattern of a simulation's name: it begins with a letter, as a Service's does (RFC 1035)."""
+DNS_LABEL = f"^[a-z0-9]{_REST}$"
+"""Pattern of a label (RFC 1123)."""
+NAMESPACE = DNS_LABEL
+"""Pattern of a namespace."""
+FULL_NAME = f"^([a-z0-9]{_REST}/)?[a-z]{_REST}$"
 """Pattern of a full name."""
 FULL_NAME_LENGTH = 2 * MAX_LABEL_LENGTH + 1
 _HOST_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?"

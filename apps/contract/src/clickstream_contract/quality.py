@@ -6,11 +6,12 @@ the stream has a condition for each. It does not know how a rule is checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import RejectReason
 
 __all__ = [
@@ -94,6 +95,9 @@ def _of_field(field: Field) -> list[QualityRule]:
         doc = "A time such as 2026-01-31T12:00:00.000Z."
         rules.append(_reject(field.name, RejectReason.WRONG_TYPE, doc))
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, "Not before the year 2000."))
+    elif field.type is FieldType.ITEMS:
+        doc = f"At most {field.max_length} lines."
+        rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
     elif field.values:
         is_version = field.name == "schema_version"
         reason = RejectReason.UNKNOWN_VERSION if is_version else RejectReason.UNKNOWN_VALUE
@@ -101,11 +105,25 @@ def _of_field(field: Field) -> list[QualityRule]:
     elif field.type is FieldType.TEXT:
         doc = f"From 1 to {field.max_length} characters."
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
+        if field.pattern:
+            doc = f"It matches {field.pattern}"
+            rules.append(_reject(field.name, RejectReason.WRONG_TYPE, doc))
     elif field.minimum is not None:
         most = field.maximum
         doc = f"At least {field.minimum}" + ("." if most is None else f", at most {most}.")
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
     return rules
+
+
+def _of_ledger() -> list[QualityRule]:
+    """Return the rules that only the ledger's fields have; that they are there is one rule."""
+    known = {rule.name for field in EVENT_FIELDS for rule in _of_field(field)}
+    rules = [rule for field in LEDGER_FIELDS for rule in _of_field(field)]
+    return [
+        replace(rule, doc=f"In the ledger: {rule.doc[0].lower()}{rule.doc[1:]}")
+        for rule in rules
+        if rule.reason is not RejectReason.MISSING_FIELD and rule.name not in known
+    ]
 
 
 QUALITY_RULES: tuple[QualityRule, ...] = (
@@ -115,8 +133,8 @@ QUALITY_RULES: tuple[QualityRule, ...] = (
     _reject(RECORD, RejectReason.NOT_JSON, "One JSON object."),
     _reject(RECORD, RejectReason.WRONG_TYPE, "Each field is of its type."),
     _reject(RECORD, RejectReason.MISSING_FIELD, "A ledger record is complete."),
-    _reject("minute", RejectReason.WRONG_TYPE, "A ledger record's minute is a time."),
     *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
+    *_of_ledger(),
     _reject(
         "event_time",
         RejectReason.FUTURE_TIME,

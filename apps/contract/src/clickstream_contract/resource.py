@@ -87,8 +87,10 @@ def _root() -> Schema:
         },
         "x-kubernetes-validations": [
             {
-                "rule": "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
-                "message": "metadata.name: at most 63 of a-z, 0-9 and -, as in a DNS label",
+                "rule": (
+                    "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z][^.]*$')"
+                ),
+                "message": "metadata.name: at most 63 of a-z, 0-9 and -, and a letter first",
             }
         ],
     }

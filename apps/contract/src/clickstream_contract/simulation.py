@@ -18,9 +18,16 @@ from pydantic import (
 
 from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.duration import format_duration
-from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.events import EVENT_NAMES, HIGHEST_COUNT, MAX_SHARDS
 from clickstream_contract.journey import EXIT, is_legal
-from clickstream_contract.naming import DNS_LABEL, MAX_LABEL_LENGTH, SERVERS, full_name
+from clickstream_contract.naming import (
+    DNS_LABEL,
+    MAX_LABEL_LENGTH,
+    NAME,
+    NAMESPACE,
+    SERVERS,
+    full_name,
+)
 from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
@@ -164,7 +171,7 @@ class StopAfter(Part):
         Duration | None, Field(alias="duration", description="After this much live time.")
     ] = None
     events: Annotated[
-        int | None, Field(ge=1, le=1_000_000_000_000, description="After exactly so many events.")
+        int | None, Field(ge=1, le=HIGHEST_COUNT, description="After exactly so many events.")
     ] = None
 
     @model_validator(mode="after")
@@ -314,7 +321,9 @@ class SimulationSpec(Part):
     )
     faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
     kafka: Annotated[KafkaTarget, Field(description="Where events go.")] = KafkaTarget()
-    shards: Annotated[int, Field(ge=1, le=1_024, description="Logical parts of the visitors.")] = 16
+    shards: Annotated[
+        int, Field(ge=1, le=MAX_SHARDS, description="Logical parts of the visitors.")
+    ] = 16
     workers: Annotated[
         Workers, Field(description="How many pods carry them; the operator has a limit.")
     ] = Workers()
@@ -340,8 +349,8 @@ class SimulationSpec(Part):
 class Simulation(Part):
     """A simulation with its name and, on Kubernetes always, its namespace."""
 
-    name: Annotated[str, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH)]
-    namespace: Annotated[str | None, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH)] = None
+    name: Annotated[str, Field(pattern=NAME, max_length=MAX_LABEL_LENGTH)]
+    namespace: Annotated[str | None, Field(pattern=NAMESPACE, max_length=MAX_LABEL_LENGTH)] = None
     spec: SimulationSpec
     labels: dict[str, str] = Field(default_factory=dict)
     effective_from_seconds: float | None = None

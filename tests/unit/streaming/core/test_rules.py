@@ -114,8 +114,15 @@ def test_reasons_have_an_order() -> None:
     assert [rule.name for rule in LEDGER_RULES] == [
         "record.bad_encoding",
         "record.missing_field",
+        "simulation.wrong_type",
         "run_id.wrong_type",
         "minute.wrong_type",
+        "kind.unknown_value",
+        *(
+            f"{field.name}.out_of_range"
+            for field in LEDGER_FIELDS
+            if field.name not in {"kind", "run_id"}
+        ),
         "record.wrong_type",
     ]
 
@@ -247,7 +254,9 @@ def test_listed_value_is_known(device: str) -> None:
     assert _broken_by(changed(device=device)) == []
 
 
-TEXTS = [row for row in EVENT_FIELDS if row.type is FieldType.TEXT and not row.values]
+TEXTS = [
+    row for row in EVENT_FIELDS if row.type is FieldType.TEXT and not row.values and not row.pattern
+]
 
 
 @pytest.mark.parametrize("field", TEXTS, ids=lambda field: field.name)
@@ -261,6 +270,25 @@ def test_texts_have_a_length(field: Field) -> None:
     found = _broken(EVENT_RULES, _columns([changed(**{field.name: text}) for text in texts]))
 
     assert found == [broken, [], [], [], broken, broken]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("shop", []),
+        ("blue/shop", []),
+        ("a" * 63, []),
+        ("shop\n", ["simulation.wrong_type"]),
+        ("1shop", ["simulation.wrong_type"]),
+        ("Shop", ["simulation.wrong_type"]),
+        ("a" * 64, ["simulation.wrong_type"]),
+        ("é", ["simulation.wrong_type"]),
+        ("", ["simulation.wrong_type", "simulation.out_of_range"]),
+    ],
+)
+def test_simulation_has_full_name(name: str, expected: list[str]) -> None:
+    """A simulation's name has the form of a resource's, so an invented one is no label."""
+    assert _broken_by(changed(simulation=name)) == expected
 
 
 NUMBERS = [row for row in EVENT_FIELDS if row.minimum is not None]
@@ -325,6 +353,15 @@ def test_orders_have_whole_lines(case: str) -> None:
     value, is_broken = ORDERS[case]
 
     assert _broken_by(value) == (["items.missing_field"] if is_broken else [])
+
+
+def test_orders_have_few_lines() -> None:
+    """An order with more lines than 50 is rejected: it would make a row for each pair of them."""
+    lines = [line(product_id=f"p{number}") for number in range(51)]
+
+    assert _broken_by(order_of(*lines)) == ["items.out_of_range"]
+    assert _broken_by(changed(items=lines)) == ["items.out_of_range"]
+    assert _broken_by(order_of(*lines[:50])) == []
 
 
 def test_orders_do_not_share_lines() -> None:
@@ -398,13 +435,18 @@ def test_ledger_record_is_complete(field: Field) -> None:
         ({}, []),
         ({"run_id": "x"}, ["run_id.wrong_type"]),
         ({"minute": "2026"}, ["minute.wrong_type"]),
-        ({"minute": "1999-01-01T00:00:00.000Z"}, []),
-        ({"simulation": "a\0"}, ["record.bad_encoding"]),
-        ({"events": -1}, []),
+        ({"minute": "1999-01-01T00:00:00.000Z"}, ["minute.out_of_range"]),
+        ({"minute": "0000-01-01T00:00:00.000Z"}, ["minute.out_of_range"]),
+        ({"kind": "second"}, ["kind.unknown_value"]),
+        ({"simulation": "Shop 1"}, ["simulation.wrong_type"]),
+        ({"shard": 1_024, "shards": 1_025}, ["shard.out_of_range", "shards.out_of_range"]),
+        ({"shard_seq": 10**12 + 1}, ["shard_seq.out_of_range"]),
+        ({"simulation": "a\0"}, ["record.bad_encoding", "simulation.wrong_type"]),
+        ({"events": -1}, ["events.out_of_range"]),
     ],
 )
-def test_ledger_record_has_types(changes: dict[str, object], expected: list[str]) -> None:
-    """Only what PostgreSQL would refuse is refused of a ledger record."""
+def test_ledger_record_keeps_contract(changes: dict[str, object], expected: list[str]) -> None:
+    """Each field of a ledger record keeps the contract's bounds, so no value is too large a sum."""
     assert _broken_by(ledger_record(**changes), LEDGER_RULES) == expected
 
 

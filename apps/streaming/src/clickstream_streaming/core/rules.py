@@ -134,12 +134,16 @@ def _of_field(field: Field) -> Iterable[Rule]:
     elif field.type is FieldType.TIMESTAMP:
         yield Rule(field.name, RejectReason.WRONG_TYPE, partial(_no_time, field.name))
         yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_early, field.name))
+    elif field.type is FieldType.ITEMS:
+        yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_too_many_lines, field))
     elif field.values:
         is_version = field.name == "schema_version"
         reason = RejectReason.UNKNOWN_VERSION if is_version else RejectReason.UNKNOWN_VALUE
         yield Rule(field.name, reason, partial(_unknown, field))
     elif field.type is FieldType.TEXT or field.minimum is not None:
         yield Rule(field.name, RejectReason.OUT_OF_RANGE, partial(_out_of_range, field))
+    if field.pattern:
+        yield Rule(field.name, RejectReason.WRONG_TYPE, partial(_no_match, field))
 
 
 def _missing(field: Field, columns: Columns) -> np.ndarray | None:
@@ -190,6 +194,23 @@ def _unfit(field: Field, column: pa.Array) -> np.ndarray | None:
     if most is not None:
         beyond = pc.or_(beyond, pc.greater(size, most))
     return truths(beyond)
+
+
+def _no_match(field: Field, columns: Columns) -> np.ndarray | None:
+    """Return which texts do not match the field's pattern; each different text is read once."""
+    known = columns[field.name].dictionary_encode()
+    fits = truths(pc.match_substring_regex(known.dictionary, field.pattern))
+    if fits.all():
+        return None
+    found = pa.array(~fits).take(known.indices)
+    return truths(found)
+
+
+def _too_many_lines(field: Field, columns: Columns) -> np.ndarray | None:
+    items = columns[field.name]
+    if items.null_count == len(items):
+        return None
+    return truths(pc.greater(pc.list_value_length(items), field.max_length))
 
 
 def _future(columns: Columns) -> np.ndarray:
@@ -291,11 +312,18 @@ EVENT_RULES: tuple[Rule, ...] = (
 LEDGER_RULES: tuple[Rule, ...] = (
     _NUL,
     Rule("", RejectReason.MISSING_FIELD, _incomplete),
-    Rule("run_id", RejectReason.WRONG_TYPE, partial(_no_uuid, "run_id")),
-    Rule("minute", RejectReason.WRONG_TYPE, partial(_no_time, "minute")),
+    *sorted(
+        (
+            rule
+            for field in LEDGER_FIELDS
+            for rule in _of_field(field)
+            if rule.reason is not RejectReason.MISSING_FIELD
+        ),
+        key=lambda rule: _REASONS.index(rule.reason),
+    ),
     _NO_TEXT,
 )
-"""What rejects a record of the ledger: it is all there, and ids and times are such."""
+"""What rejects a record of the ledger: it is all there, and each field is as the contract says."""
 
 FLAG_RULES: tuple[Rule, ...] = (
     Rule("event_time", FlagReason.LATE, _late),
