@@ -16,6 +16,7 @@ from clickstream_streaming.shell import partition
 from clickstream_streaming.shell.verification import figures_of
 from databases import Database, batch_process
 from kafka_records import records_of
+from stream_settings import SAMPLE_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +164,7 @@ def test_dropped_number_that_is_stored_counts_once(
 
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
     """Events that were judged before their day was dropped are not stored after it."""
-    read = partition._read([records_of(_events(_OLD, 1))], lambda: None)
-    assert read is not None
+    (read,) = partition._portions([records_of(_events(_OLD, 1))], lambda: None, SAMPLE_DAYS)
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")
     database.ask(_DROP)
 

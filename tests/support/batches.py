@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,24 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, WRITER
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell import partition
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
 from clickstream_streaming.shell.telemetry import Telemetry
+from stream_settings import SAMPLE_DAYS
 
 if TYPE_CHECKING:
     from clickstream_local.stack import Stack
 
-__all__ = ["refusal", "write_batch", "write_closed_batch", "writer_settings"]
+__all__ = [
+    "refusal",
+    "rejects_memory",
+    "write_batch",
+    "write_closed_batch",
+    "write_portions",
+    "writer_settings",
+]
 
 
 def writer_settings(stack: Stack) -> Settings:
@@ -39,6 +49,7 @@ def writer_settings(stack: Stack) -> Settings:
         postgres_password_file=stack.state.secret(WRITER),
         postgres_sslmode="disable",
         checkpoint_dir=stack.state.folder("checkpoints"),
+        oldest_event_days=SAMPLE_DAYS,
     )
 
 
@@ -50,6 +61,27 @@ def write_batch(
     The task keeps its connection: run it in a process that ends.
     """
     return vars(_written(_task(settings, len(records), batch_id, topic), records))
+
+
+def write_portions(
+    settings: Settings, batches: list[list[bytes]], portion_bytes: int
+) -> dict[str, Any]:
+    """Write one batch whose records come in several pieces, in portions of about so many bytes."""
+    partition._PORTION_BYTES = portion_bytes
+    return vars(_written(_task(settings, sum(map(len, batches)), 0, EVENTS.name), *batches))
+
+
+def rejects_memory(settings: Settings, pieces: int, records: int, size: int) -> tuple[int, int]:
+    """Write pieces of large records that are no events; return rejects, and growth in bytes."""
+    task = _task(settings, pieces * records, 0, EVENTS.name)
+    write_batch(settings, [b"x"], 1)  # what a worker process needs is loaded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    batches = (
+        _records(EVENTS.name, number * records, [b"x" * size] * records) for number in range(pieces)
+    )
+    (answer,) = write_partition(task, batches)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return sum(json.loads(answer["outcome"][0].as_py())["rejects"].values()), grown << 10
 
 
 def write_closed_batch(settings: Settings, records: list[bytes], batch_id: int) -> dict[str, Any]:
@@ -73,21 +105,30 @@ def _task(settings: Settings, records: int, batch_id: int, topic: str) -> BatchT
     )
 
 
-def _written(task: BatchTask, records: list[bytes]) -> Outcome:
+def _written(task: BatchTask, *pieces: list[bytes]) -> Outcome:
     ((topic, ends),) = task.offsets_until.items()
-    count = len(records)
-    batch = pa.RecordBatch.from_pydict(
+    first = ends[0] - sum(map(len, pieces))
+    batches = []
+    for records in pieces:
+        batches.append(_records(topic, first, records))
+        first += len(records)
+    (answer,) = write_partition(task, batches)
+    return Outcome(**json.loads(answer["outcome"][0].as_py()))
+
+
+def _records(topic: str, first: int, values: list[bytes]) -> pa.RecordBatch:
+    """Return records of partition 0 that begin at an offset, as Spark hands them over."""
+    count = len(values)
+    return pa.RecordBatch.from_pydict(
         {
             "topic": pa.array([topic] * count),
             "partition": pa.array([0] * count, pa.int32()),
-            "offset": pa.array(range(ends[0] - count, ends[0]), pa.int64()),
+            "offset": pa.array(range(first, first + count), pa.int64()),
             "timestamp": pa.array([datetime.now(UTC)] * count, pa.timestamp("us", "UTC")),
             "key": pa.array([None] * count, pa.binary()),
-            "value": pa.array(records, pa.binary()),
+            "value": pa.array(values, pa.binary()),
         }
     )
-    (answer,) = write_partition(task, [batch])
-    return Outcome(**json.loads(answer["outcome"][0].as_py()))
 
 
 def _end_before(settings: Settings, batch_id: int, topic: str) -> int | None:

@@ -34,6 +34,7 @@ from confluent_kafka import Producer
 from disks import Disk
 from network import TcpProxy, one_more_listener
 from rich.console import Console
+from stream_settings import SAMPLE_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -171,6 +172,7 @@ class Pipeline(Stack):
         self, settings: Mapping[str, str], environment: Mapping[str, str] | None = None
     ) -> ServiceProcess:
         """Start the stream with settings of its own, and more in its environment."""
+        settings = {"OLDEST_EVENT_DAYS": str(SAMPLE_DAYS), **settings}
         names = {f"CLICKSTREAM_STREAMING_{name}": value for name, value in settings.items()}
         direct = self.kafka, self.postgres
         if self.is_kafka_proxied:

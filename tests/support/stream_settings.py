@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.settings import Settings
 
-__all__ = ["stream_environment", "stream_settings"]
+__all__ = ["SAMPLE_DAYS", "stream_environment", "stream_settings"]
+
+SAMPLE_DAYS = 3_650
+"""So old may events be in tests: sample events are of January 2020."""
 
 
 def stream_environment(folder: Path, **more: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from clickstream_local.errors import RejectUnknown
@@ -35,6 +36,14 @@ def test_rejects_are_shown_as_text(payload: bytes | None, shown: dict[str, objec
         "arrived_at": "2026-11-27T08:00:00Z",
         **shown,
     }
+
+
+def test_cut_reject_tells_its_length() -> None:
+    """A payload of which only the first bytes are kept is shown with the length it had."""
+    shown = replace(_reject(b"x" * 8_192), payload_bytes=70_000).to_json()
+
+    assert shown["payload_bytes"] == 70_000
+    assert "payload_bytes" not in _reject(b"x").to_json()
 
 
 @given(st.none() | st.binary(max_size=40))

@@ -16,6 +16,7 @@ from clickstream_contract.topics import RejectReason
 
 __all__ = [
     "HUGE_ORDER_MINOR",
+    "KEPT_BYTES",
     "LARGE_QUANTITY",
     "LATE_SECONDS",
     "QUALITY_RULES",
@@ -28,6 +29,8 @@ __all__ = [
 
 RECORD = "record"
 """Stands for the field where a rule is about the whole record."""
+KEPT_BYTES = 8_192
+"""So many bytes are kept of a key or value that is longer than any event."""
 TOLERATED_SECONDS = 5
 """Clocks differ a little: only more than this counts as ahead."""
 LATE_SECONDS = 600
@@ -140,7 +143,11 @@ QUALITY_RULES: tuple[QualityRule, ...] = (
         RejectReason.FUTURE_TIME,
         f"Not more than {TOLERATED_SECONDS} s after Kafka got the record.",
     ),
-    _reject("event_time", RejectReason.DAY_DROPPED, "Of a day that retention has not dropped."),
+    _reject(
+        "event_time",
+        RejectReason.DAY_DROPPED,
+        "Of a day that retention has not dropped, and not older than OLDEST_EVENT_DAYS.",
+    ),
     _flag(
         "event_time",
         FlagReason.LATE,

@@ -81,4 +81,4 @@ class RejectReason(Enum):
     FUTURE_TIME = "future_time"
     """The event is dated in the future: it must not move the watermark."""
     DAY_DROPPED = "day_dropped"
-    """Retention has dropped the event's day: whether it was stored before, nothing can say."""
+    """The event's day was dropped by retention, or is older than the stream stores."""

@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import EVENTS, LEDGER
 from confluent_kafka import Producer
 
@@ -33,7 +34,7 @@ WHERE (topic, kafka_partition, kafka_offset, kafka_timestamp) = (
     WHERE topic = %s AND kafka_partition = %s AND kafka_offset = %s AND replayed_at IS NULL
     ORDER BY kafka_timestamp DESC LIMIT 1
 )
-RETURNING key
+RETURNING key, octet_length(payload) < payload_bytes OR octet_length(key) < key_bytes
 """
 """A topic that was created again has other records at the same offsets: the latest comes first."""
 
@@ -48,6 +49,8 @@ class Reject:
     rule: str
     arrived_at: str
     payload: bytes | None
+    payload_bytes: int | None = None
+    """How long the payload was, if only its first bytes are kept."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON's values; bytes that are no UTF-8 as base64."""
@@ -55,6 +58,8 @@ class Reject:
             name: getattr(self, name)
             for name in ("topic", "partition", "offset", "rule", "arrived_at")
         }
+        if self.payload_bytes is not None:
+            shown["payload_bytes"] = self.payload_bytes
         try:
             text = None if self.payload is None else self.payload.decode()
         except UnicodeDecodeError:
@@ -68,14 +73,15 @@ def list_rejects(connection: Connection, reason: str | None, limit: int) -> list
         cursor.execute(
             "SELECT topic, kafka_partition, kafka_offset, rule,"
             " to_char(kafka_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-            " payload FROM ops.rejected_events WHERE replayed_at IS NULL"
+            " payload, nullif(payload_bytes, octet_length(payload))"
+            " FROM ops.rejected_events WHERE replayed_at IS NULL"
             " AND (%(reason)s IS NULL OR reason = %(reason)s)"
             " ORDER BY kafka_timestamp DESC, kafka_partition, kafka_offset DESC LIMIT %(limit)s",
             {"reason": reason, "limit": limit},
         )
         return [
-            Reject(topic, partition, offset, rule, at, None if payload is None else bytes(payload))
-            for topic, partition, offset, rule, at, payload in cursor.fetchall()
+            Reject(topic, partition, offset, rule, at, _bytes(payload), size)
+            for topic, partition, offset, rule, at, payload, size in cursor.fetchall()
         ]
 
 
@@ -106,7 +112,8 @@ def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]
     """Send rejects again, and note that; return how many.
 
     Raises:
-        RejectUnknown: One is not among the rejects, or was sent again before.
+        RejectUnknown: One is not among the rejects, was sent again before, or is kept only in
+            part.
     """
     producer = Producer({"bootstrap.servers": bootstrap_servers, **_CLIENT})
     with connection, connection.cursor() as cursor:
@@ -116,10 +123,19 @@ def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]
             known = cursor.fetchone()
             if known is None or row.topic not in {EVENTS.name, LEDGER.name}:
                 raise RejectUnknown(where, "is not among the rejects, or was sent again before")
-            key = None if known[0] is None else bytes(known[0])
-            producer.produce(row.topic, value=row.payload, key=key)
+            if known[1]:
+                raise RejectUnknown(
+                    where,
+                    f"is longer than any event, so only its first {KEPT_BYTES} bytes are kept;"
+                    " take it from Kafka",
+                )
+            producer.produce(row.topic, value=row.payload, key=_bytes(known[0]))
         # Noted only if all have arrived: what was sent nevertheless is known by its id.
         left = producer.flush(_FLUSH_SECONDS)
         if left:
             raise RejectUnknown(f"{left} records", "were not taken by Kafka; try again")
     return len(rejects)
+
+
+def _bytes(value: memoryview | None) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -141,7 +141,7 @@ class Stack:
             "POSTGRES_SSLMODE": "disable",
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
-            "MASTER": "local[2]",
+            "MASTER": "local[2,4]",
             "DRIVER_MEMORY": "2g",
             "METRICS_PORT": port,
             "DRIVER_JAVA_OPTIONS": _SPARK_JVM,

@@ -98,6 +98,8 @@ class Settings(DatabaseSettings):
     """How late an event may be before it counts as late, and a visit may be called over."""
     raw_retention_days: int = 0
     """How many days of ``raw.events`` are kept; 0 keeps all."""
+    oldest_event_days: int = 800
+    """How many days before Kafka got it an event may have happened; each day is a table."""
     failpoint: str | None = None
     """For tests: where the process kills itself."""
     failpoint_batch: int = 0
@@ -149,6 +151,7 @@ _READERS: dict[str, Reader] = {
     "driver_java_options": text,
     "watermark_delay_seconds": whole(1, 604_800),
     "raw_retention_days": whole(0, 36_500),
+    "oldest_event_days": whole(1, 3_650),
     "failpoint": one_of(*_FAILPOINTS),
     "failpoint_batch": whole(0, 1_000_000_000),
 }

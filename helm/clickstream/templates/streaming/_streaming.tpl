@@ -22,6 +22,7 @@ TRIGGER_MILLISECONDS: {{ $streaming.triggerMilliseconds | int }}
 MAX_OFFSETS_PER_TRIGGER: {{ $streaming.maxOffsetsPerTrigger | int }}
 WATERMARK_DELAY_SECONDS: {{ $streaming.watermarkDelaySeconds | int }}
 RAW_RETENTION_DAYS: {{ $streaming.rawRetentionDays | int }}
+OLDEST_EVENT_DAYS: {{ $streaming.oldestEventDays | int }}
 {{- end -}}
 
 {{- /* Spark's configuration that is the same whoever starts the driver, by name, as YAML. */ -}}

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
+from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.parsing import parse_carefully
@@ -35,7 +36,7 @@ TEXT = changed()
 GOOD_ID = "0a1b2c3d-4e5f-4789-8abc-def012345678"
 REJECT_COLUMNS = [
     "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
-    "payload",
+    "key_bytes", "payload", "payload_bytes",
 ]  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def test_columns_have_types() -> None:
     assert judged.events.schema.types == [*types, pa.string(), pa.int32(), pa.int64()]
     assert judged.rejects.schema.types == [
         pa.string(), pa.int32(), pa.int64(), time, pa.string(), pa.string(), pa.binary(),
-        pa.binary(),
+        pa.int32(), pa.binary(), pa.int32(),
     ]  # fmt: skip
     assert judged.ledger.schema.types == [pa.string()]
 
@@ -218,9 +219,49 @@ def test_reject_keeps_record() -> None:
             "reason": "out_of_range",
             "detail": "city",
             "key": b"k",
+            "key_bytes": 1,
             "payload": bad,
+            "payload_bytes": len(bad),
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"), [(MAX_EVENT_BYTES, MAX_EVENT_BYTES), (MAX_EVENT_BYTES + 1, KEPT_BYTES)]
+)
+def test_oversized_reject_is_cut(size: int, kept: int) -> None:
+    """Of a key or value that is longer than any event, the first 8 KiB and the length are kept."""
+    value = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    records = records_of([b"short", value, None])
+    key = pa.array([None, b"k", value], pa.binary())
+    records = records.set_column(records.schema.get_field_index("key"), "key", key)
+
+    rejects = judge(records).rejects
+
+    assert rejects["payload"].to_pylist() == [b"short", value[:kept], None]
+    assert rejects["payload_bytes"].to_pylist() == [5, size, None]
+    assert rejects["key"].to_pylist() == [None, b"k", value[:kept]]
+    assert rejects["key_bytes"].to_pylist() == [None, 1, size]
+
+
+def test_kept_rows_do_not_hold_records() -> None:
+    """What is kept of a batch shares no memory with it: its bytes can go."""
+    before = pa.total_allocated_bytes()
+    judged = judge(_received(records_of([changed(padding="x" * 60_000)] * 200)))
+
+    held = pa.total_allocated_bytes() - before
+
+    assert judged.events.num_rows == 200
+    assert held < 2_000_000
+
+
+def _received(records: pa.RecordBatch) -> pa.RecordBatch:
+    """Return records as Spark hands them over: all columns in one piece of memory."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, records.schema) as stream:
+        stream.write_batch(records)
+    with pa.ipc.open_stream(pa.BufferReader(sink.getvalue())) as stream:
+        return stream.read_next_batch()
 
 
 def test_rejects_come_in_order() -> None:
@@ -260,6 +301,44 @@ def test_arrival_follows_its_record() -> None:
     judged = judge(batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column))
 
     assert _offsets(judged.rejects) == [0]
+
+
+@pytest.mark.parametrize(
+    ("moment", "days", "kept_since", "expected"),
+    [
+        ("2026-09-11T00:00:00.000Z", 10, None, None),
+        ("2026-09-10T23:59:59.999Z", 10, None, ("day_dropped", "event_time")),
+        ("2026-09-10T23:59:59.999Z", 11, None, None),
+        ("2000-01-01T00:00:00.000Z", None, None, None),
+        ("2026-09-11T00:00:00.000Z", 10, "2026-09-12", ("day_dropped", "event_time")),
+        ("2026-09-12T00:00:00.000Z", 10, "2026-09-12", None),
+    ],
+)
+def test_old_day_is_not_stored(
+    moment: str, days: int | None, kept_since: str | None, expected: tuple[str, str] | None
+) -> None:
+    """A day is stored if retention has kept it and it is not too long before the arrival."""
+    mark = None if kept_since is None else np.datetime64(kept_since, "us")
+
+    judged = judge(records_of([changed(event_time=moment)]), kept_since=mark, oldest_days=days)
+
+    found = [(row["reason"], row["detail"]) for row in judged.rejects.to_pylist()]
+    assert found == ([] if expected is None else [expected])
+    assert judged.expired.num_rows == len(found)
+
+
+def test_oldest_day_follows_arrival() -> None:
+    """Each record's own arrival counts, so that reading it again later changes no verdict."""
+    batch = records_of([changed(event_time="2026-09-11T12:00:00.000Z")] * 2)
+    times = [ARRIVED, ARRIVED.replace(day=22)]
+    column = pa.array(times, pa.timestamp("us", "UTC"))
+
+    judged = judge(
+        batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column),
+        oldest_days=10,
+    )
+
+    assert _offsets(judged.rejects) == [1]
 
 
 VERDICTS = {

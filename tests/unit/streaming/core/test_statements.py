@@ -10,6 +10,7 @@ from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_streaming.core.marts import MARTS, TRAFFIC, USER_DAY, VISITS, Mart
 from clickstream_streaming.core.statements import (
+    CLEAR_STAGES,
     CLOSE_RUNS,
     COLUMN_TYPES,
     COUNT_EXPIRED,
@@ -90,17 +91,26 @@ def test_every_column_has_type() -> None:
         "reason": "text",
         "detail": "text",
         "key": "bytea",
+        "key_bytes": "integer",
         "payload": "bytea",
+        "payload_bytes": "integer",
         "ledger": "jsonb",
     }
 
 
-def test_rejects_are_kept_whole() -> None:
-    """A reject keeps its place in Kafka, its reason, and its bytes."""
+def test_rejects_keep_their_place() -> None:
+    """A reject keeps its place in Kafka, its reason, its bytes, and how many it had."""
     assert REJECT_COLUMNS == (
         "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
-        "payload",
+        "key_bytes", "payload", "payload_bytes",
     )  # fmt: skip
+
+
+def test_every_stage_is_cleared() -> None:
+    """Between two portions of a transaction no stage keeps a row."""
+    stages = re.findall(r"IF NOT EXISTS (\w+)", CREATE_STAGES)
+
+    assert f"TRUNCATE {', '.join(stages)}" == CLEAR_STAGES
 
 
 def test_stages_are_temporary() -> None:
@@ -220,7 +230,7 @@ def test_ledger_keeps_every_field() -> None:
           " leader_epoch")),
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (STORED_ENDS, "query checkpoint_id batch_id"),
-        (COUNT_EXPIRED, "run_id shard simulation shard_seq"),
+        (COUNT_EXPIRED, "run_id shard simulation shard_seq event_id event_time"),
         (NOTE_WATERMARKS, "run_ids shards event_times delay_seconds"),
         (CLOSE_RUNS, ""),
         (FIND_KNOWN, ""),

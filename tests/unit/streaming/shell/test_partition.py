@@ -38,7 +38,7 @@ from clickstream_streaming.shell.partition import (
 from kafka_records import ARRIVED, PARTITION, changed, ledger_record, records_of
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
-from stream_settings import stream_settings
+from stream_settings import SAMPLE_DAYS, stream_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +69,7 @@ class _Worker:
         monkeypatch.setattr(module, "_settle_in", lambda: None)
         monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
-        self.task = batch_task(stream_settings(folder))
+        self.task = batch_task(stream_settings(folder, OLDEST_EVENT_DAYS=str(SAMPLE_DAYS)))
         self.answers: list[Mapping[str, Answer]] = [CLAIMED]
         self.opened: list[ScriptedDatabase] = []
 
@@ -178,6 +178,20 @@ def test_days_are_made_once(worker: _Worker) -> None:
     days = worker.database.executed("ops.ensure_event_partitions")
     assert days == [([date(2020, 1, 31), date(2021, 2, 3)],)]
     assert len(worker.opened) == 1
+
+
+def test_many_days_are_made_in_portions(worker: _Worker) -> None:
+    """Each transaction makes a few days' tables, so that PostgreSQL's table of locks has room."""
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(120)]
+
+    worker.write(
+        *(_event(number, event_time=f"{day}T00:00:00.000Z") for number, day in enumerate(days, 1))
+    )
+
+    made = worker.database.executed("ops.ensure_event_partitions")
+    assert made == [(days[:50],), (days[50:100],), (days[100:],)]
+    # Since when days are kept, three portions of days, then the rows.
+    assert worker.database.ends == ["commit"] * 5
 
 
 def test_events_enter_stage_and_table(worker: _Worker) -> None:
@@ -380,15 +394,14 @@ def test_trying_has_an_end(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> 
 @pytest.mark.parametrize("place", ["before_sink_commit", "after_sink_commit"])
 @pytest.mark.parametrize(("batch", "kills"), [("5", 2), ("6", 0)])
 def test_failpoint_kills(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, worker: _Worker, place: str, batch: str,
-    kills: int,
+    monkeypatch: pytest.MonkeyPatch, worker: _Worker, place: str, batch: str, kills: int
 ) -> None:  # fmt: skip
     """From the wanted batch on, driver and worker are killed before or after the commit."""
     killed: list[tuple[int, int, int]] = []
     monkeypatch.setattr(
         os, "kill", lambda pid, number: killed.append((pid, number, len(worker.database.ends)))
     )
-    settings = stream_settings(tmp_path, FAILPOINT=place, FAILPOINT_BATCH=batch)
+    settings = replace(worker.task.settings, failpoint=place, failpoint_batch=int(batch))
 
     worker.write(_event(1), task=replace(worker.task, settings=settings))
 
@@ -419,7 +432,9 @@ def test_dropped_days_are_rejected(worker: _Worker) -> None:
     assert (outcome["stored"], outcome["rejects"]) == (1, {"day_dropped": 1})
     (expired,) = worker.database.executed(COUNT_EXPIRED)
     assert isinstance(expired, dict)
-    assert expired.keys() == {"run_id", "shard", "simulation", "shard_seq"}
+    assert expired.keys() == {
+        "run_id", "shard", "simulation", "shard_seq", "event_id", "event_time",
+    }  # fmt: skip
     assert expired["shard_seq"] == [1]
 
 

@@ -220,7 +220,8 @@ FULL JOIN stored USING (run_id, shard)
 LEFT JOIN ops.runs AS runs USING (run_id),
     LATERAL (VALUES
         (known.run_id IS NULL AND stored.run_id IS NOT NULL, 'it is not in ops.shards'),
-        (runs.run_id IS NULL, 'its run is not in ops.runs'),
+        (runs.run_id IS NULL AND known.stored_events + known.expired_events > 0,
+            'its run is not in ops.runs'),
         (known.stored_events <> coalesce(stored.events, 0) + known.dropped_events,
             format('%%s events stored, %%s rows and %%s of dropped days', known.stored_events,
                 coalesce(stored.events, 0), known.dropped_events)),
@@ -255,13 +256,14 @@ WITH lost AS (
         shards.end_shard_seq IS NOT NULL
         AND shards.end_shard_seq
             = shards.stored_events + shards.expired_events + coalesce(lost.events, 0)
-    ) IS TRUE AS is_over
+    ) IS TRUE AS is_over,
+        sum(shards.stored_events + shards.expired_events) > 0 AS has_events
     FROM ops.shards AS shards LEFT JOIN lost USING (run_id, shard) GROUP BY run_id
 )
 SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || complaint
 FROM ops.runs AS runs FULL JOIN states USING (run_id),
     LATERAL (VALUES
-        (runs.run_id IS NULL, 'it is not in ops.runs'),
+        (runs.run_id IS NULL AND states.has_events, 'it is not in ops.runs'),
         (states.run_id IS NULL AND runs.closed_at IS NOT NULL, 'it has no shard'),
         (runs.closed_at IS NOT NULL AND NOT states.is_over, 'it is closed before its end'),
         (runs.closed_at IS NULL AND states.is_over
@@ -291,7 +293,7 @@ LEFT JOIN ops.runs AS runs USING (run_id),
     LATERAL (VALUES
         (one.events <> {_NAMES}, 'its events are not the sum of their names'),
         (one.records_sent < one.records_acknowledged, 'more is acknowledged than was sent'),
-        (one.simulation IS DISTINCT FROM runs.simulation, 'its simulation is not the run''s'),
+        (one.simulation <> runs.simulation, 'its simulation is not the run''s'),
         (one.shard >= one.shards OR one.minute <> date_trunc('minute', one.minute, 'UTC'),
             'there is no such shard or minute'),
         (one.shards <> sizes.shards, 'the run has another number of shards'),

@@ -14,7 +14,8 @@ class Check:
     Attributes:
         name: What it compares, as the documentation says it.
         defect: The figure that it counts towards.
-        query: Returns one row for each defect, a text that says where.
+        query: Returns rows with a text that says where; each is a defect, or as many as a second
+            column says. A count needs no rows: an invented ledger can claim any number of events.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The checks that set every table against the ledger and against each other.
 
-Owns the SQL of the verification, made from the contract; each query returns one row per
-defect. Only what the ledger has accounted for is judged: per shard, events up to the last
+Owns the SQL of the verification, made from the contract; each query returns its
+defects. Only what the ledger has accounted for is judged: per shard, events up to the last
 number it names. It does not know a connection.
 """
 
@@ -161,7 +161,7 @@ WITH {_ACCOUNTED}, {_READ}, dropped AS MATERIALIZED (
     LEFT JOIN read USING (run_id, shard)
     GROUP BY raw.run_id, raw.shard
 )
-SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing)
+SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing), missing
 FROM (
     SELECT run_id, shard, greatest(
         known.stored_events - coalesce(known.dropped_events, 0) - coalesce(stored.events, 0),
@@ -177,14 +177,14 @@ FROM (
     FULL JOIN accounted USING (run_id, shard)
     LEFT JOIN stored USING (run_id, shard)
     LEFT JOIN read USING (run_id, shard)
-) AS compared, generate_series(1, missing)
+) AS compared WHERE missing > 0
 """
 
 _DUPLICATED = """
-SELECT format('event %%s stands in %%s rows', shown, copies) FROM (
+SELECT format('event %%s stands in %%s rows', shown, copies), copies - 1 FROM (
     SELECT min(event_id::text) AS shown, count(*) AS copies FROM raw.events
     GROUP BY run_id, shard, shard_seq HAVING count(*) > 1
-) AS doubled, generate_series(2, copies)
+) AS doubled
 """
 
 # The ledger follows events within seconds, or within a batch if that takes longer. A generator that

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS
+from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import LEDGER, RejectReason
 
 from clickstream_streaming.core.forms import containing
@@ -60,6 +61,8 @@ _EXPIRED = pa.schema(
         ("shard", pa.int32()),
         ("simulation", pa.string()),
         ("shard_seq", pa.int64()),
+        ("event_id", pa.string()),
+        ("event_time", pa.string()),
     ]
 )
 _REJECTED = pa.schema(
@@ -71,7 +74,9 @@ _REJECTED = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("key", pa.binary()),
+        ("key_bytes", pa.int32()),
         ("payload", pa.binary()),
+        ("payload_bytes", pa.int32()),
     ]
 )
 
@@ -84,16 +89,23 @@ class Judged:
         events: The event's fields in order, times as such and an order's lines as JSON; then
             ``flags``, names of rules or null, ``kafka_partition`` and ``kafka_offset``.
         rejects: Topic, ``kafka_partition``, ``kafka_offset``, ``kafka_timestamp``, ``reason``,
-            ``detail`` (the field, or empty), ``key`` and ``payload``.
+            ``detail`` (the field, or empty), ``key`` and ``payload`` with their lengths; of
+            one that is longer than any event, the first bytes.
         ledger: One column ``ledger``, JSON.
-        expired: Of the rejects whose day retention has dropped: which event it was, by ``run_id``,
-            ``shard``, ``simulation`` and ``shard_seq``.
+        expired: Of the rejects whose day is not stored: which event it was, by ``run_id``,
+            ``shard``, ``simulation``, ``shard_seq``, ``event_id`` and ``event_time``.
     """
 
     events: pa.Table
     rejects: pa.Table
     ledger: pa.Table
     expired: pa.Table
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it takes."""
+        tables = (self.events, self.rejects, self.ledger, self.expired)
+        return sum(table.nbytes for table in tables)
 
     @classmethod
     def joined(cls, parts: Sequence[Judged]) -> Judged:
@@ -110,6 +122,7 @@ def judge(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed] = parse,
     kept_since: np.datetime64 | None = None,
+    oldest_days: int | None = None,
 ) -> Judged:
     """Check records of the events' and the ledger's topic.
 
@@ -118,6 +131,8 @@ def judge(
             offset, timestamp.
         read: How texts are read.
         kept_since: Retention has dropped all days before; ``None`` if it has dropped none.
+        oldest_days: How many days before its arrival an event may have happened; ``None`` for
+            any number.
     """
     if not records.num_rows:
         return Judged(
@@ -129,7 +144,9 @@ def judge(
     is_ledger = records.column("topic")[0].as_py() == LEDGER.name
     return Judged.joined(
         [
-            _judge_chunk(records.slice(at, _CHUNK), read, kept_since, is_ledger=is_ledger)
+            _judge_chunk(
+                records.slice(at, _CHUNK), read, kept_since, oldest_days, is_ledger=is_ledger
+            )
             for at in range(0, records.num_rows, _CHUNK)
         ]
     )
@@ -139,6 +156,7 @@ def _judge_chunk(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed],
     kept_since: np.datetime64 | None,
+    oldest_days: int | None,
     *,
     is_ledger: bool,
 ) -> Judged:
@@ -147,12 +165,13 @@ def _judge_chunk(
     arrived = np.asarray(
         records.column("timestamp").to_numpy(zero_copy_only=False), "datetime64[us]"
     )
+    arrived = arrived[parsed.rows]
     columns = Columns(
         parsed.objects,
-        arrived[parsed.rows],
+        arrived,
         parsed.wrong_texts,
         may_hold_nul=containing(values, _NUL) is not None,
-        kept_since=kept_since,
+        kept_since=kept_since if oldest_days is None else _since(arrived, kept_since, oldest_days),
     )
     rules = LEDGER_RULES if is_ledger else EVENT_RULES
     verdicts = _first_broken(rules, columns)
@@ -172,6 +191,15 @@ def _judge_chunk(
         _LEDGER.empty_table(),
         _expired(columns, expired),
     )
+
+
+def _since(arrived: np.ndarray, kept_since: np.datetime64 | None, oldest_days: int) -> np.ndarray:
+    """Return the start of the first day that is stored, of each record.
+
+    By the arrival, not by the clock: a record that is read again meets the same verdict.
+    """
+    oldest = (arrived.astype("datetime64[D]") - oldest_days).astype("datetime64[us]")
+    return oldest if kept_since is None else np.maximum(oldest, kept_since)
 
 
 def _first_broken(rules: tuple[Rule, ...], columns: Columns) -> np.ndarray:
@@ -200,9 +228,8 @@ def _events(
     if len(fine) < columns.objects.num_rows:
         arrays = {name: array.take(pa.array(fine)) for name, array in arrays.items()}
     for name in ("partition", "offset"):
-        column = records.column(name)
-        chosen = column if len(rows) == len(column) else column.take(pa.array(rows))
-        arrays[f"kafka_{name}"] = chosen
+        # Taken even if all are: a column shares its bytes with the records that Spark handed over.
+        arrays[f"kafka_{name}"] = records.column(name).take(pa.array(rows))
     return pa.table(arrays, _EVENTS)
 
 
@@ -260,11 +287,21 @@ def _rejects(records: pa.RecordBatch, reasons: dict[int, tuple[RejectReason, str
             "kafka_timestamp": chosen.column("timestamp"),
             "reason": [reasons[row][0].value for row in rows],
             "detail": [reasons[row][1] for row in rows],
-            "key": chosen.column("key"),
-            "payload": chosen.column("value"),
+            "key": _kept(chosen.column("key")),
+            "key_bytes": pc.binary_length(chosen.column("key")),
+            "payload": _kept(chosen.column("value")),
+            "payload_bytes": pc.binary_length(chosen.column("value")),
         },
         _REJECTED,
     )
+
+
+def _kept(values: pa.BinaryArray) -> pa.BinaryArray:
+    """Return what is kept of keys or values: the first bytes of one longer than any event."""
+    is_long = pc.greater(pc.binary_length(values), MAX_EVENT_BYTES)
+    if not pc.any(is_long).as_py():
+        return values
+    return pc.if_else(is_long, pc.binary_slice(values, 0, KEPT_BYTES), values)
 
 
 def _expired(columns: Columns, rows: np.ndarray) -> pa.Table:

@@ -59,7 +59,8 @@ class Columns:
             Not the wall clock of the batch: a record read again must meet the same verdict.
         wrong_texts: Mask: a field that should be text is not.
         may_hold_nul: Whether the character NUL may stand in a text.
-        kept_since: Retention has dropped all days before; ``None`` if it has dropped none.
+        kept_since: Days before are not stored: of each record or of all, ``datetime64[us]``;
+            ``None`` if all are.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Columns:
         wrong_texts: np.ndarray,
         *,
         may_hold_nul: bool,
-        kept_since: np.datetime64 | None = None,
+        kept_since: np.ndarray | np.datetime64 | None = None,
     ) -> None:
         self.objects = objects
         self.arrived = arrived

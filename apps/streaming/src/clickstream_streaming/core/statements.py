@@ -30,6 +30,7 @@ from clickstream_streaming.core.marts import (
 )
 
 __all__ = [
+    "CLEAR_STAGES",
     "CLOSE_RUNS",
     "COLUMN_TYPES",
     "COUNT_BATCH",
@@ -67,7 +68,7 @@ FRESH_COLUMNS = (*(name for name in _TYPES if name not in _NOT_FRESH), "flags", 
 """What the marts need of it, and its number in the batch."""
 REJECT_COLUMNS = (
     "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
-    "payload",
+    "key_bytes", "payload", "payload_bytes",
 )  # fmt: skip
 """What is kept of a record that is no event."""
 COLUMN_TYPES = _TYPES | {
@@ -80,7 +81,9 @@ COLUMN_TYPES = _TYPES | {
     "reason": "text",
     "detail": "text",
     "key": "bytea",
+    "key_bytes": "integer",
     "payload": "bytea",
+    "payload_bytes": "integer",
     "ledger": "jsonb",
 }
 """The types of all columns that are handed over."""
@@ -112,6 +115,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS minutes (LIKE mart.traffic_minute) ON COMMI
 CREATE TEMPORARY TABLE IF NOT EXISTS rejected ({_columns(REJECT_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS told (ledger jsonb) ON COMMIT DELETE ROWS;
 """
+
+CLEAR_STAGES = "TRUNCATE fresh, moved, seen, minutes, rejected, told"
+"""Between two portions of a transaction."""
 
 # One look into the index for each: joined as a whole, the planner would read all of a day.
 FIND_KNOWN = """
@@ -236,9 +242,12 @@ INSERT INTO ops.runs (run_id, simulation)
 SELECT run_id, any_value(simulation) FROM fresh GROUP BY run_id
 UNION
 SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation' FROM told
+WHERE ledger ->> 'kind' = 'run_start'
 ORDER BY 1
 ON CONFLICT DO NOTHING
 """
+"""A run is known by its events, or since it was announced. The ledger's other records do not make
+one: nobody needs to show an invented run."""
 
 EVENT_STEPS = (_merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS))
 """What follows from new events, before they are stored themselves."""
@@ -340,18 +349,30 @@ HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); 
 """Let no day be dropped until the transaction ends. After the claim, as a rebuild does it."""
 
 COUNT_EXPIRED = """
+WITH expired AS (
+    SELECT * FROM unnest(%(run_id)s::uuid[], %(shard)s::integer[], %(simulation)s::text[],
+        %(shard_seq)s::bigint[], %(event_id)s::uuid[], %(event_time)s::timestamptz[])
+        AS expired (run_id, shard, simulation, number, event_id, event_time)
+    WHERE (
+        SELECT true FROM raw.events AS stored
+        WHERE stored.event_id = expired.event_id AND stored.event_time = expired.event_time LIMIT 1
+    ) IS NULL
+), met AS (
+    INSERT INTO ops.runs (run_id, simulation)
+    SELECT run_id, min(simulation) FROM expired GROUP BY run_id ORDER BY run_id
+    ON CONFLICT DO NOTHING
+)
 INSERT INTO ops.shards AS known (run_id, shard, simulation, dropped_numbers, expired_events)
 SELECT run_id, shard, min(simulation), range_agg(int8range(number, number + 1)),
     count(DISTINCT number)
-FROM unnest(%(run_id)s::uuid[], %(shard)s::integer[], %(simulation)s::text[],
-    %(shard_seq)s::bigint[]) AS expired (run_id, shard, simulation, number)
+FROM expired
 GROUP BY run_id, shard ORDER BY run_id, shard
 ON CONFLICT (run_id, shard) DO UPDATE SET
     dropped_numbers = known.dropped_numbers + excluded.dropped_numbers,
     expired_events = known.expired_events
         + ops.count_numbers(excluded.dropped_numbers - known.dropped_numbers)
 """
-"""An event that was stored before its day was dropped is counted already, by its number."""
+"""An event that is stored, or was until its day was dropped, is counted already."""
 
 _STORE_LEDGER = f"""
 INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
@@ -367,7 +388,8 @@ ON CONFLICT (run_id, shard, minute) DO UPDATE SET
         if name not in {"run_id", "shard", "minute"}
     )
 }
-WHERE excluded.records_acknowledged >= known.records_acknowledged
+WHERE (excluded.records_acknowledged, excluded.shard_seq)
+    >= (known.records_acknowledged, known.shard_seq)
 """
 
 _END_SHARDS = """
@@ -378,12 +400,14 @@ SELECT DISTINCT ON (row.run_id, row.shard) row.run_id, row.shard, row.simulation
 FROM told, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
     shards integer, shard_seq bigint, records_sent bigint, records_acknowledged bigint)
 WHERE ledger ->> 'kind' = 'shard_end'
-ORDER BY row.run_id, row.shard, row.records_acknowledged DESC
+ORDER BY row.run_id, row.shard, row.records_acknowledged DESC, row.shard_seq DESC
 ON CONFLICT (run_id, shard) DO UPDATE SET
     shards = excluded.shards,
     end_shard_seq = excluded.end_shard_seq,
     records_sent = excluded.records_sent,
     records_acknowledged = excluded.records_acknowledged
+WHERE known.end_shard_seq IS NULL OR (excluded.records_acknowledged, excluded.end_shard_seq)
+    >= (known.records_acknowledged, known.end_shard_seq)
 """
 
 LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)

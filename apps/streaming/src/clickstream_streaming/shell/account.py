@@ -31,11 +31,16 @@ _LOG = logging.getLogger(__name__)
 _EVERY_SECONDS = 15.0
 _SHARE = 0.02
 """At most this share of the time goes into it, however large the ledger gets."""
-_ACCOUNT = """
+_MOST_SIMULATIONS = 200
+"""Each is a label of several metrics: those with the most defects come first."""
+_ACCOUNT = f"""
 SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
-FROM ops.account
-"""
+FROM ops.account WHERE simulation IN (SELECT simulation FROM ops.runs)
+ORDER BY missing_events + surplus_events + aggregate_difference_events
+    + session_difference_events DESC, simulation
+LIMIT {_MOST_SIMULATIONS}
+"""  # noqa: S608  a number of our own
 # Batches compute the summary tables once a minute; after the last batch, only this query does.
 _COMPUTE_WHEN_IDLE = """
 SELECT mart.compute_boards()

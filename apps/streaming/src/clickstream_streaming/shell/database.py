@@ -184,7 +184,7 @@ def store_rules(connection: Connection) -> None:
         for rule in QUALITY_RULES
     ]
     with connection, connection.cursor() as cursor:
-        execute_values(cursor, _STORE_RULES, rows)
+        execute_values(cursor, _STORE_RULES, rows, page_size=len(rows))
 
 
 def refuse_if_apart(connection: Connection, query: str, checkpoint: Checkpoint) -> None:

@@ -13,6 +13,8 @@ import logging
 import os
 import signal
 import time
+from collections import ChainMap
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -29,6 +31,7 @@ from psycopg2 import errors
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
+    CLEAR_STAGES,
     COLUMN_TYPES,
     COUNT_BATCH,
     COUNT_EXPIRED,
@@ -58,7 +61,7 @@ from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import connect, copy_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -87,6 +90,10 @@ OUTCOME = "outcome string"
 """What a task answers with, as Spark's DDL: one JSON text, see :class:`Outcome`."""
 _KNOWN_SOURCES = 100_000
 """Of so many, what was stored last is remembered; then all is forgotten and looked for again."""
+_PORTION_BYTES = 64 << 20
+"""Records are written in portions of about so much memory, however large they are."""
+_DAYS_AT_ONCE = 50
+"""Each day's table takes locks until its transaction ends, and PostgreSQL has room for a number."""
 _RETRY_SECONDS = 1.0
 _GIVE_UP_SECONDS = 300.0
 _WRITE_AGAIN = (
@@ -182,11 +189,19 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     """
     began = time.monotonic()
     _settle_in()
-    read = _read(batches, lambda: _patiently(task, lambda: _kept_since(task)))
-    if read is None:
+    portions = _portions(
+        batches,
+        lambda: _patiently(task, lambda: _kept_since(task)),
+        task.settings.oldest_event_days,
+    )
+    first = next(portions, None)
+    if first is None:
         return
     read_seconds = time.monotonic() - began
-    outcome = _patiently(task, lambda: _write(task, read))
+    if first.is_last:
+        outcome = _patiently(task, lambda: _write(task, iter([first])))
+    else:
+        outcome = _write_once(task, chain([first], portions))
     outcome.read_seconds = read_seconds
     outcome.write_seconds = time.monotonic() - began - read_seconds
     _fail(task, "after_sink_commit")
@@ -207,6 +222,15 @@ def _patiently(task: BatchTask, work: Callable[[], _Result]) -> _Result:
             time.sleep(_RETRY_SECONDS)
 
 
+def _write_once(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
+    """Write portions that cannot be read again; if it fails, Spark runs the task again."""
+    try:
+        return _write(task, portions)
+    except _WRITE_AGAIN:
+        _forget_connection()
+        raise
+
+
 @cache
 def _settle_in() -> None:
     """Make this process fit for many batches, once."""
@@ -218,7 +242,7 @@ def _settle_in() -> None:
 
 @dataclass(frozen=True)
 class _Read:
-    """What a task has got from Kafka.
+    """A portion of what a task gets from Kafka.
 
     Attributes:
         topic, partition: Where from.
@@ -226,6 +250,7 @@ class _Read:
         arrived_at: When Kafka got the last record, Unix seconds.
         judged: What the records are.
         kept_since: Retention had dropped all days before, when they were judged.
+        is_last: Whether no other portion follows.
     """
 
     topic: str
@@ -234,30 +259,38 @@ class _Read:
     arrived_at: float
     judged: Judged
     kept_since: datetime | None
+    is_last: bool = True
 
 
-def _read(
-    batches: Iterable[pa.RecordBatch], kept_since: Callable[[], datetime | None]
-) -> _Read | None:
+def _portions(
+    batches: Iterable[pa.RecordBatch],
+    kept_since: Callable[[], datetime | None],
+    oldest_days: int,
+) -> Iterator[_Read]:
     """Judge records as they come; only what they are is kept, not their bytes.
 
     Args:
         batches: The records.
         kept_since: Says since when days are kept; asked once, and only if there is a record.
+        oldest_days: How many days before its arrival an event may have happened.
     """
     batches = filter(attrgetter("num_rows"), batches)
-    first = next(batches, None)
-    if first is None:
-        return None
-    topic, partition = first["topic"][0].as_py(), first["partition"][0].as_py()
+    batch = next(batches, None)
+    if batch is None:
+        return
+    topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
     kept = kept_since()
     mark = None if kept is None else np.datetime64(kept.replace(tzinfo=None), "us")
-    parts, rows, arrived_at = [], 0, 0.0
-    for batch in chain([first], batches):
-        rows += batch.num_rows
-        arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
-        parts.append(judge(batch, kept_since=mark))
-    return _Read(topic, partition, rows, arrived_at, Judged.joined(parts), kept)
+    while batch is not None:
+        parts: list[Judged] = []
+        rows, arrived_at = 0, 0.0
+        while batch is not None and sum(part.nbytes for part in parts) < _PORTION_BYTES:
+            rows += batch.num_rows
+            arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
+            parts.append(judge(batch, kept_since=mark, oldest_days=oldest_days))
+            batch = next(batches, None)
+        judged = Judged.joined(parts)
+        yield _Read(topic, partition, rows, arrived_at, judged, kept, is_last=batch is None)
 
 
 def _kept_since(task: BatchTask) -> datetime | None:
@@ -275,60 +308,122 @@ def _connected(task: BatchTask) -> Connection:
     return _Connections.open
 
 
-def _write(task: BatchTask, read: _Read) -> Outcome:
+def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
     """Write everything in one transaction."""
-    topic, partition = read.topic, read.partition
+    read: _Read | None
+    read = next(portions)
     outcome = Outcome(
-        topic=topic,
-        partition=partition,
-        rows=read.rows,
+        topic=read.topic,
+        partition=read.partition,
+        rows=0,
         stored=0,
         duplicates=0,
         late=0,
         rejects={},
         latencies=[],
         max_event_times=[],
-        arrived_at=read.arrived_at,
+        arrived_at=0.0,
         read_seconds=0.0,
         write_seconds=0.0,
     )
     connection = _connected(task)
-    events = read.judged.events
-    if events.num_rows:
-        # Of known ones too: who has stored them may have died before the batch was closed.
-        outcome.max_event_times = _max_event_times(events)
-    _see_to_days(connection, events)
-    reached, may_be_known = _numbers(events, partition)
+    _make_days(connection, _missing_days(read.judged.events))
+    written = _Written()
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
-        if not _claim(cursor, task, topic, partition):
-            outcome.is_repeated = True
+        outcome.is_repeated = not _claim(cursor, task, outcome.topic, outcome.partition)
+        while read is not None:
+            if outcome.rows:
+                _prepare_next(cursor, task, read)
+            _take_in(outcome, read, written)
+            if not outcome.is_repeated:
+                _store(cursor, read, outcome, written)
+            read = None  # the next portion needs its memory
+            read = next(portions, None)
+        outcome.max_event_times = [(*key, seconds) for key, seconds in written.latest.items()]
+        if outcome.is_repeated:
             return outcome
-        _hold_days(cursor, read)
-        fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
-        outcome.stored = fresh.num_rows
-        outcome.duplicates = events.num_rows - fresh.num_rows
-        if fresh.num_rows:
-            outcome.late = _write_events(cursor, rows)
-        # Counts of rejects are rows that all writers want, too.
-        _write_rest(cursor, read.judged, outcome)
-        counts = {"rejected": sum(outcome.rejects.values()), "ledger": read.judged.ledger.num_rows}
-        cursor.execute(COUNT_BATCH, _offsets_row(task, topic, partition) | vars(outcome) | counts)
+        counts = {"rejected": sum(outcome.rejects.values()), "ledger": written.ledger}
+        cursor.execute(
+            COUNT_BATCH,
+            _offsets_row(task, outcome.topic, outcome.partition) | vars(outcome) | counts,
+        )
         _fail(task, "before_sink_commit")
     if len(_Connections.reached) > _KNOWN_SOURCES:
         _Connections.reached.clear()
-    _Connections.reached |= reached
-    if fresh.num_rows:
-        _measure(outcome, fresh["event_time"])
+    _Connections.reached |= written.reached
+    if written.event_times:
+        _measure(outcome, pa.chunked_array(written.event_times))
     return outcome
 
 
-def _numbers(events: pa.Table, partition: int) -> tuple[dict[tuple[str, int, int], int], bool]:
+@dataclass
+class _Written:
+    """What a transaction has written so far, beside its outcome.
+
+    Attributes:
+        latest: The latest event time of each run and shard, Unix seconds.
+        reached: The last number of each run, shard and partition.
+        event_times: Of the new events.
+        ledger: Records of the ledger.
+    """
+
+    latest: dict[tuple[str, int], float] = field(default_factory=dict)
+    reached: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    event_times: list[pa.Array] = field(default_factory=list)
+    ledger: int = 0
+
+
+def _prepare_next(cursor: Cursor, task: BatchTask, read: _Read) -> None:
+    """Empty the stages, and make the days of a portion that is not the first."""
+    cursor.execute(CLEAR_STAGES)
+    missing = _missing_days(read.judged.events)
+    if missing:
+        with closing(connect(task.settings)) as apart:
+            _make_days(apart, missing)
+
+
+def _take_in(outcome: Outcome, read: _Read, written: _Written) -> None:
+    """Count a portion's records, and how far its shards have come."""
+    outcome.rows += read.rows
+    outcome.arrived_at = max(outcome.arrived_at, read.arrived_at)
+    # Of known ones too: who has stored them may have died before the batch was closed.
+    for run_id, shard, seconds in _max_event_times(read.judged.events):
+        known = written.latest.get((run_id, shard), seconds)
+        written.latest[run_id, shard] = max(known, seconds)
+
+
+def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> None:
+    """Write one portion."""
+    events = read.judged.events
+    known = ChainMap(written.reached, _Connections.reached)
+    reached, may_be_known = _numbers(events, read.partition, known)
+    written.reached |= reached
+    _hold_days(cursor, read)
+    fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
+    outcome.stored += fresh.num_rows
+    outcome.duplicates += events.num_rows - fresh.num_rows
+    if fresh.num_rows:
+        outcome.late += _write_events(cursor, rows)
+        written.event_times += fresh["event_time"].chunks
+    # Counts of rejects are rows that all writers want, too.
+    _write_rest(cursor, read.judged, outcome)
+    written.ledger += read.judged.ledger.num_rows
+
+
+def _numbers(
+    events: pa.Table, partition: int, stored: Mapping[tuple[str, int, int], int]
+) -> tuple[dict[tuple[str, int, int], int], bool]:
     """Look how the events' numbers go on from those that this process has stored.
 
     A shard's events come in the order of their numbers, so one that comes again goes back. It is
     no proof: what is stored already after all breaks the key of ``raw.events``, and the
     transaction is tried again by a process that has forgotten what it knew.
+
+    Args:
+        events: The events.
+        partition: Where they come from.
+        stored: The last number that is stored, by run, shard and partition.
 
     Returns:
         The last numbers of each run, shard and partition, and whether any may be stored already.
@@ -339,26 +434,28 @@ def _numbers(events: pa.Table, partition: int) -> tuple[dict[tuple[str, int, int
     reached, goes_back = {}, False
     for row in numbers.to_pylist():
         source = (row["run_id"], row["shard"], partition)
-        known = _Connections.reached.get(source)
+        known = stored.get(source)
         goes_back |= known is None or row["shard_seq_min"] <= known
         reached[source] = max(row["shard_seq_max"], known or 0)
     return reached, goes_back
 
 
-def _see_to_days(connection: Connection, events: pa.Table) -> None:
-    """Make the days' tables that are missing, in a transaction of its own: it waits for all."""
-    if not events.num_rows:
-        return
+def _missing_days(events: pa.Table) -> list[date]:
+    """Return the days of events that are not known to have a table."""
     # Only those that occur: one event of long ago does not ask for all the years since.
     days = frozenset(pc.unique(events["event_time"].cast(pa.date32())).to_pylist())
-    missing = sorted(days - _Connections.days)
-    if missing:
+    return sorted(days - _Connections.days)
+
+
+def _make_days(connection: Connection, days: list[date]) -> None:
+    """Make days' tables, some in each transaction: each takes locks until its end."""
+    for at in range(0, len(days), _DAYS_AT_ONCE):
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT ops.ensure_event_partitions(day, day) FROM unnest(%s::date[]) AS day",
-                (missing,),
+                (days[at : at + _DAYS_AT_ONCE],),
             )
-        _Connections.days |= days
+    _Connections.days |= frozenset(days)
 
 
 def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
@@ -461,8 +558,9 @@ def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.
 def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
     """Write what is no event: rejects and the ledger."""
     if judged.rejects.num_rows:
-        counts = pc.value_counts(judged.rejects["reason"]).to_pylist()
-        outcome.rejects = {row["values"]: row["counts"] for row in counts}
+        for row in pc.value_counts(judged.rejects["reason"]).to_pylist():
+            reason = row["values"]
+            outcome.rejects[reason] = outcome.rejects.get(reason, 0) + row["counts"]
         rejects = BinaryRows(judged.rejects, COLUMN_TYPES)
         copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:

@@ -193,8 +193,10 @@ def figures_of(cursor: Cursor) -> VerificationReport:
     examples: list[str] = []
     for check in CHECKS:
         cursor.execute(check.query, values)
-        figures[check.defect] += cursor.rowcount
-        examples += [row[0] for row in cursor.fetchmany(_SHOWN)]
+        for where, *count in cursor.fetchall():
+            figures[check.defect] += int(count[0]) if count else 1
+            if len(examples) < _SHOWN:
+                examples.append(where)
     cursor.execute(REJECTS, values)
     rejects = tuple(RejectScore(*row) for row in cursor.fetchall())
     cursor.execute(LEDGER_TOTALS)
