@@ -16,6 +16,7 @@ import process_parts
 import resource_parts
 from clickstream_contract.derive import markdown_table
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.fields import FieldType
 from clickstream_contract.journey import mermaid
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
@@ -64,8 +65,11 @@ def _limits() -> str:
     for row in EVENT_FIELDS:
         if row.values:
             rows.append((f"`{row.name}`", "one of " + ", ".join(f"`{one}`" for one in row.values)))
+        elif row.type is FieldType.ITEMS:
+            rows.append((f"`{row.name}`", f"1 to {row.max_length} lines"))
         elif row.minimum is not None:
-            rows.append((f"`{row.name}`", f"at least {row.minimum}"))
+            most = "" if row.maximum is None else f", at most {row.maximum:,}"
+            rows.append((f"`{row.name}`", f"at least {row.minimum}{most}"))
         elif row.type.value == "text":
             rows.append((f"`{row.name}`", f"1 to {row.max_length} characters"))
     rows.append(("the record", f"at most {MAX_EVENT_BYTES:,} bytes"))
