@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.events import EVENT_NAMES, MAX_ORDER_LINES
 from clickstream_generator.core.events import (
     CODE,
     EVENT_DTYPE,
@@ -73,3 +73,8 @@ def test_nothing_joined_is_empty() -> None:
     assert len(joined) == 0
     assert joined.rows.dtype == EVENT_DTYPE
     assert joined.line_products.shape == joined.line_quantities.shape == (0, MAX_CART_LINES)
+
+
+def test_carts_stay_below_the_bound() -> None:
+    """A cart of the generator has fewer lines than an order of the contract may have."""
+    assert 0 < MAX_CART_LINES < MAX_ORDER_LINES

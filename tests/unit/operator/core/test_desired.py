@@ -32,7 +32,7 @@ from workers import pod
 
 _OWNER = Owner("shop", "load", "6f1b2c3d-0000-4000-8000-000000000001")
 
-_LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+_LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 _NAME = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,40}[a-z0-9])?", fullmatch=True)
 _SERVER = st.from_regex(rf"{HOST}:{PORT}", fullmatch=True).filter(lambda text: len(text) < 300)
 _CLUSTER = st.fixed_dictionaries({"name": _LABEL})
