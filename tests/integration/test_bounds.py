@@ -232,6 +232,25 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
     assert not [text for text in report.examples if "not in ops.runs" in text]
 
 
+def test_metrics_show_the_worst(database: Database) -> None:
+    """Of many simulations the 200 with the most defects are labels of metrics."""
+    database.ask("""
+        WITH made AS (
+            INSERT INTO ops.runs (run_id, simulation)
+            SELECT gen_random_uuid(), 's' || number FROM generate_series(1, 205) AS number
+            RETURNING run_id, simulation
+        ), stored AS (
+            INSERT INTO ops.shards (run_id, shard, simulation, stored_events)
+            SELECT run_id, 0, simulation, substr(simulation, 2)::bigint FROM made
+        )
+        SELECT count(*) FROM made
+    """)
+
+    shown = [row[0] for row in _rows(database, account._ACCOUNT)]
+
+    assert shown == [f"s{number}" for number in range(205, 5, -1)]
+
+
 def test_claims_of_ledger_are_counted(database: Database) -> None:
     """A ledger that claims a trillion events is one finding, whatever it claims."""
     database.write([ledger_record(shard_seq=10**12, lost_faults=0, late_faults=0)], LEDGER.name)

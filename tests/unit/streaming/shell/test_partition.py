@@ -371,6 +371,35 @@ def test_failed_write_is_tried_again(worker: _Worker, error: Exception) -> None:
     assert len(worker.database.executed("LATERAL")) == 1
 
 
+def test_failed_portions_are_left_to_spark(
+    monkeypatch: pytest.MonkeyPatch, worker: _Worker
+) -> None:
+    """Portions before the last are gone by then: the task fails, and remembers nothing."""
+    monkeypatch.setattr(module, "_PORTION_BYTES", 1)
+    worker.answers = [CLAIMED | {"INTO mart.fact_orders": psycopg2.OperationalError("gone")}]
+    pieces = [records_of([_event(number)]) for number in (1, 2)]
+
+    with pytest.raises(psycopg2.OperationalError, match="gone"):
+        list(write_partition(worker.task, pieces))
+
+    assert [database.closed for database in worker.opened] == [1]
+    assert module._Connections.open is None
+
+
+def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
+    """Stages are emptied between portions; the offsets are claimed and counted once."""
+    monkeypatch.setattr(module, "_PORTION_BYTES", 1)
+
+    pieces = [records_of([_event(number)]) for number in (1, 2, 3)]
+    (answer,) = write_partition(worker.task, pieces)
+
+    outcome = json.loads(answer["outcome"][0].as_py())
+    assert (outcome["rows"], outcome["stored"]) == (3, 3)
+    assert len(worker.database.executed(CLAIM)) == 1
+    assert len(worker.database.executed("TRUNCATE fresh")) == 2
+    assert worker.database.ends == ["commit", "commit", "commit"]
+
+
 def test_other_error_is_raised(worker: _Worker) -> None:
     """An error that would come again ends the task."""
     worker.answers = [CLAIMED | {"INTO mart.fact_orders": ValueError("bug")}]
