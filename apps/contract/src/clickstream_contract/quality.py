@@ -109,7 +109,7 @@ def _of_field(field: Field) -> list[QualityRule]:
         doc = f"From 1 to {field.max_length} characters."
         rules.append(_reject(field.name, RejectReason.OUT_OF_RANGE, doc))
         if field.pattern:
-            doc = f"It matches {field.pattern}"
+            doc = f"It matches `{field.pattern}`."
             rules.append(_reject(field.name, RejectReason.WRONG_TYPE, doc))
     elif field.minimum is not None:
         most = field.maximum
