@@ -49,6 +49,9 @@ raw.events [dropped ended running]: kafka_offset
     "The bytes of a record that is no event; its batch proves that it is there, not where.": """
 ops.rejected_events []: kafka_offset key payload
 """,
+    "Empty in rows of a stream that did not count them.": """
+ops.rejected_events []: key_bytes payload_bytes
+""",
     "Null and an empty text both mean the whole record.": """
 ops.rejected_events []: detail
 """,
