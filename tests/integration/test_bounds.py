@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -21,11 +22,13 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.statements import SHARE_ROWS
 from clickstream_streaming.shell import account
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of, verify
 from databases import batch_process
 from kafka_records import changed, ledger_record, line
+from pipeline import wait_until
 
 if TYPE_CHECKING:
     from databases import Database
@@ -313,6 +316,23 @@ def test_portions_are_one_batch(database: Database) -> None:
     assert set(rebuild(database.owner).values()) == {0}
     assert (again["is_repeated"], again["stored"]) == (True, 0)
     assert again["max_event_times"] == outcome["max_event_times"]
+
+
+def test_portions_wait_for_other_writers(database: Database) -> None:
+    """Portions would take shared rows in any order, so they are written without other writers."""
+    pieces = [_numbered(1), _numbered(2)]
+    with (
+        batch_process() as writer,
+        closing(database.connect()) as other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute(SHARE_ROWS)
+        writing = writer.submit(write_portions, database.settings, pieces, 1)
+        waits = "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: bool(database.ask(waits)[0]), "the portions wait", 60)
+        other.rollback()
+
+        assert writing.result()["stored"] == 2
 
 
 def test_large_rejects_take_little_memory(database: Database) -> None:

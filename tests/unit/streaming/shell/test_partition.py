@@ -20,7 +20,9 @@ from clickstream_streaming.core.statements import (
     COUNT_EXPIRED,
     COUNT_SHARDS,
     HOLD_DAYS,
+    HOLD_ROWS,
     KEPT_SINCE,
+    SHARE_ROWS,
 )
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
@@ -396,6 +398,8 @@ def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Wo
     outcome = json.loads(answer["outcome"][0].as_py())
     assert (outcome["rows"], outcome["stored"]) == (3, 3)
     assert len(worker.database.executed(CLAIM)) == 1
+    assert len(worker.database.executed(HOLD_ROWS)) == 1
+    assert worker.database.executed(SHARE_ROWS) == []
     assert len(worker.database.executed("TRUNCATE fresh")) == 2
     assert worker.database.ends == ["commit", "commit", "commit"]
 

@@ -42,6 +42,7 @@ __all__ = [
     "FORGET_KNOWN",
     "FRESH_COLUMNS",
     "HOLD_DAYS",
+    "HOLD_ROWS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
     "NOTE_WATERMARKS",
@@ -49,6 +50,7 @@ __all__ = [
     "REJECT_COLUMNS",
     "REJECT_STEPS",
     "SHARED_STEPS",
+    "SHARE_ROWS",
     "STORED_END",
     "STORED_ENDS",
     "STORE_OFFSETS",
@@ -347,6 +349,11 @@ KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
 
 HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
 """Let no day be dropped until the transaction ends. After the claim, as a rebuild does it."""
+
+SHARE_ROWS = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
+"""Write beside other writers of one portion, which take shared rows last, in one order."""
+HOLD_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
+"""Write alone: several portions would take shared rows in more than one order."""
 
 COUNT_EXPIRED = """
 WITH expired AS (

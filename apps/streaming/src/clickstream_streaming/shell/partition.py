@@ -42,11 +42,13 @@ from clickstream_streaming.core.statements import (
     FORGET_KNOWN,
     FRESH_COLUMNS,
     HOLD_DAYS,
+    HOLD_ROWS,
     KEPT_SINCE,
     LEDGER_STEPS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
+    SHARE_ROWS,
     SHARED_STEPS,
     STORE_OFFSETS,
     STORED_END,
@@ -332,6 +334,7 @@ def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
         outcome.is_repeated = not _claim(cursor, task, outcome.topic, outcome.partition)
+        cursor.execute(SHARE_ROWS if read.is_last else HOLD_ROWS)
         while read is not None:
             if outcome.rows:
                 _prepare_next(cursor, task, read)
