@@ -278,7 +278,10 @@ def test_writers_of_a_visit_take_turns(database: Database) -> None:
     assert database.ask("SELECT count(*), sum(events) FROM mart.visits") == (1, 2)
 
 
-_MEET_RUN = "INSERT INTO ops.runs (run_id, simulation) VALUES (%(run_id)s, 'shop')"
+_MEET_RUN = """
+SET LOCAL clickstream.seals = 'on';
+INSERT INTO ops.runs (run_id, simulation) VALUES (%(run_id)s, 'shop')
+"""
 _COUNT_REJECTS = """
 INSERT INTO ops.quality_minute (minute, rule, records)
 SELECT date_trunc('minute', moment), 'record.not_json', 1
@@ -496,6 +499,7 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
     """A ledger grows for as long as its run goes on; what every batch does must not."""
     with database.owner, database.owner.cursor() as cursor:
         run = str(uuid4())
+        cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'shop')", (run,))
         cursor.execute(
             "INSERT INTO ops.shards (run_id, shard, simulation, shards, stored_events)"

@@ -272,6 +272,7 @@ def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
 def test_dropped_days_leave_no_defect(connection: Connection) -> None:
     """Days that retention drops are counted, and what is left is still proven."""
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute(
             "INSERT INTO ops.shards (run_id, shard, simulation, stored_events)"
             " VALUES (gen_random_uuid(), 0, 'old', 1) RETURNING run_id"
@@ -285,6 +286,12 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
             "INSERT INTO raw.events SELECT (r).* FROM (SELECT jsonb_populate_record(e,"
             " jsonb_build_object('event_time', '2020-01-01T12:00:00Z', 'run_id', %s::text,"
             " 'shard', 0)) AS r FROM raw.events AS e LIMIT 1) AS old",
+            (run_id,),
+        )
+        cursor.execute(
+            "UPDATE ops.shards AS known SET arrivals_checksum ="
+            " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)"
+            " FROM raw.events AS old WHERE known.run_id = old.run_id AND old.run_id = %s",
             (run_id,),
         )
         cursor.execute("SELECT ops.drop_event_partitions('2020-01-03')")

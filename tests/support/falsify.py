@@ -45,7 +45,15 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["DROPPED_BEFORE", "STATES", "Database", "Falsehood", "Planting", "fill"]
+__all__ = [
+    "COUNT_ARRIVALS",
+    "DROPPED_BEFORE",
+    "STATES",
+    "Database",
+    "Falsehood",
+    "Planting",
+    "fill",
+]
 
 STATES = ("dropped", "ended", "running")
 """The states of a run that the database holds; each is the name of a simulation too."""
@@ -93,6 +101,16 @@ WHERE shard_seq <= (
 )
 """
 """As if all had come a while ago, but for the events that the ledger is still to count."""
+COUNT_ARRIVALS = """
+UPDATE ops.shards AS known SET arrivals_checksum = arrived.checksum
+FROM (
+    SELECT run_id, shard,
+        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset))::bigint AS checksum
+    FROM raw.events GROUP BY run_id, shard
+) AS arrived
+WHERE known.run_id = arrived.run_id AND known.shard = arrived.shard
+"""
+"""As if the stream had stored the events as they are."""
 _FORGET = """
 UPDATE ops.batches SET batch_id = batch_id - 1000 WHERE batch_id < 2;
 SELECT ops.forget_batches(100)
@@ -224,7 +242,9 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         pool.submit(_fill, settings, folder).result()
     with owner, owner.cursor() as cursor:
         cursor.execute("SELECT ops.drop_event_partitions(%s)", (DROPPED_BEFORE,))
+        cursor.execute("SET clickstream.seals = 'on'")
         cursor.execute(_AGE)
+        cursor.execute(COUNT_ARRIVALS)
         cursor.execute(_FORGET)
         cursor.execute("SELECT mart.compute_boards()")
         report = figures_of(cursor)

@@ -377,6 +377,7 @@ class Pipeline(Stack):
                 " AND rule IN (SELECT rule FROM ops.quality_rules WHERE severity = 'flag')",
                 (run_id,),
             )
+            cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(_UNCOUNT, (run_id, EVENTS.name))
             for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets"):
                 cursor.execute(f"DELETE FROM {table} WHERE run_id = %s", (run_id,))  # noqa: S608

@@ -117,6 +117,7 @@ def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]
     """
     producer = Producer({"bootstrap.servers": bootstrap_servers, **_CLIENT})
     with connection, connection.cursor() as cursor:
+        cursor.execute("SET LOCAL clickstream.seals = 'on'")
         for row in rejects:
             where = f"{row.topic}/{row.partition}@{row.offset}"
             cursor.execute(_NOTE_REPLAY, (row.topic, row.partition, row.offset))

@@ -23,6 +23,7 @@ from clickstream_streaming.core.statements import (
     HOLD_ROWS,
     KEPT_SINCE,
     SHARE_ROWS,
+    STORED_AT,
 )
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.partition import BatchTask
 
 CLAIM = "INSERT INTO ops.batches"
-CLAIMED: dict[str, Answer] = {CLAIM: [(1,)]}
 NOON = datetime(2020, 1, 31, 12, tzinfo=UTC)
+CLAIMED: dict[str, Answer] = {CLAIM: [(1,)], STORED_AT: [(NOON,)]}
 EVENT_TIME = NOON.timestamp()
 RUN_ID, SHARD = (sample_event("page_view")[name] for name in ("run_id", "shard"))
 
@@ -271,7 +272,25 @@ def test_late_events_are_counted(worker: _Worker) -> None:
     outcome = worker.write(_event(1), _event(2))
 
     assert outcome["late"] == 1
-    assert worker.database.executed(COUNT_SHARDS) == [None]
+    assert len(worker.database.executed(COUNT_SHARDS)) == 1
+
+
+def test_arrivals_follow_from_stored_time(worker: _Worker) -> None:
+    """The shards' checksums are those of the new events, with the time that PostgreSQL gave."""
+    worker.answers = [CLAIMED, CLAIMED | {STORED_AT: [(NOON + timedelta(seconds=1),)]}]
+    worker.write(_event(1), _event(2))
+    worker.write(_event(3))
+    (first, _) = worker.opened[0].executed(COUNT_SHARDS)
+
+    module._forget_connection()
+    worker.write(_event(1), _event(2))
+
+    (later,) = worker.opened[1].executed(COUNT_SHARDS)
+    assert isinstance(first, dict)
+    assert isinstance(later, dict)
+    assert worker.opened[0].executed(STORED_AT)[0] == worker.opened[1].executed(STORED_AT)[0]
+    assert (first["run_ids"], first["shards"]) == ([RUN_ID], [SHARD])
+    assert first["checksums"] != later["checksums"]
 
 
 def test_shards_have_own_event_times(worker: _Worker) -> None:

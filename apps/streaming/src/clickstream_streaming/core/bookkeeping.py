@@ -210,7 +210,8 @@ WITH ledger AS (
     FROM ops.ledger ORDER BY run_id, shard, records_acknowledged DESC, shard_seq DESC, minute DESC
 ), stored AS (
     SELECT run_id, shard, count(*) AS events, min(simulation) AS simulation,
-        max(simulation) AS other, max(event_time) AS latest
+        max(simulation) AS other, max(event_time) AS latest,
+        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)) AS arrivals
     FROM raw.events GROUP BY run_id, shard
 )
 SELECT format('shard %%s of run %%s: ', shard, run_id) || complaint
@@ -225,6 +226,9 @@ LEFT JOIN ops.runs AS runs USING (run_id),
         (known.stored_events <> coalesce(stored.events, 0) + known.dropped_events,
             format('%%s events stored, %%s rows and %%s of dropped days', known.stored_events,
                 coalesce(stored.events, 0), known.dropped_events)),
+        (known.stored_events = coalesce(stored.events, 0) + known.dropped_events
+                AND known.arrivals_checksum <> coalesce(stored.arrivals, 0),
+            'sent_at, ingested_at or kafka_offset of an event is not as it was stored'),
         (NOT (known.simulation = runs.simulation
                 AND coalesce(ledger.simulation, runs.simulation) = runs.simulation
                 AND coalesce(stored.simulation, runs.simulation) = runs.simulation
@@ -353,6 +357,30 @@ UNION ALL
 SELECT 'ops.boards lacks one' FROM ops.boards HAVING count(*) NOT IN (0, 2)
 """.replace("%", "%%")
 
+_SEALED = {
+    "ops.batches": "query, batch_id, topic, kafka_partition",
+    "ops.boards": "board",
+    "ops.latency_buckets": "run_id, bucket",
+    "ops.ledger": "run_id, shard, minute",
+    "ops.rejected_events": "topic, kafka_partition, kafka_offset",
+    "ops.runs": "run_id",
+    "ops.shards": "run_id, shard",
+    "ops.verifications": "verified_at",
+}
+"""Tables whose rows have a seal, with the columns that name a row."""
+
+_SEALS = " UNION ALL ".join(
+    f"SELECT concat_ws(' ', '{table}', {key}, 'is not as it was written')"
+    f" FROM {table} AS one WHERE seal <> ops.seal_of(one)"
+    for table, key in _SEALED.items()
+)
+
+_HISTORIES = f"""
+WITH found AS (SELECT relation, rows, seals FROM ops.histories), wanted AS (
+    SELECT 'ops.verifications' AS relation, count(*) AS rows, coalesce(bit_xor(seal), 0) AS seals
+    FROM ops.verifications
+){differing("format('%%s has not the rows that were added to it', relation)", "relation")}"""
+
 BOOKKEEPING: tuple[Check, ...] = (
     Check(
         "countries of the contract",
@@ -399,5 +427,7 @@ BOOKKEEPING: tuple[Check, ...] = (
     Check("mark of retention", "aggregate_mismatches", _PROGRESS),
     Check("latencies by shards", "aggregate_mismatches", _LATENCIES),
     Check("board times", "aggregate_mismatches", _BOARDS),
+    Check("seals of rows", "aggregate_mismatches", _SEALS),
+    Check("rows of histories", "aggregate_mismatches", _HISTORIES),
 )
 """All of them."""

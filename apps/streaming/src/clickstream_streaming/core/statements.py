@@ -51,6 +51,7 @@ __all__ = [
     "REJECT_STEPS",
     "SHARED_STEPS",
     "SHARE_ROWS",
+    "STORED_AT",
     "STORED_END",
     "STORED_ENDS",
     "STORE_OFFSETS",
@@ -312,16 +313,27 @@ SHARED_STEPS = (
 )
 """What all writers add to the same rows: last, and in the order of the keys."""
 
+STORED_AT = "SELECT ingested_at FROM raw.events WHERE event_id = %s AND event_time = %s"
+"""When an event was stored; all events of one COPY have the same."""
+
 COUNT_SHARDS = """
 WITH counted AS (
-    INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events, late_events)
-    SELECT run_id, shard, min(fresh.simulation), count(*),
-        count(*) FILTER (WHERE event_time < former.watermark)
-    FROM fresh LEFT JOIN ops.shards AS former USING (run_id, shard)
-    GROUP BY run_id, shard ORDER BY run_id, shard
+    INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events, late_events,
+        arrivals_checksum)
+    SELECT run_id, shard, simulation, events, late_events, checksum
+    FROM (
+        SELECT run_id, shard, min(fresh.simulation) AS simulation, count(*) AS events,
+            count(*) FILTER (WHERE event_time < former.watermark) AS late_events
+        FROM fresh LEFT JOIN ops.shards AS former USING (run_id, shard)
+        GROUP BY run_id, shard
+    ) AS stored
+    INNER JOIN unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(checksums)s::bigint[])
+        AS arrived (run_id, shard, checksum) USING (run_id, shard)
+    ORDER BY run_id, shard
     ON CONFLICT (run_id, shard) DO UPDATE SET
         stored_events = known.stored_events + excluded.stored_events,
-        late_events = known.late_events + excluded.late_events
+        late_events = known.late_events + excluded.late_events,
+        arrivals_checksum = known.arrivals_checksum + excluded.arrivals_checksum
     RETURNING new.late_events - coalesce(old.late_events, 0) AS late_events
 )
 SELECT sum(late_events)::bigint FROM counted

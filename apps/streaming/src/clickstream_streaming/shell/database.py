@@ -59,6 +59,7 @@ _SESSION = (
     f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_SECONDS}"
     f" -c tcp_keepalives_interval={_PROBE_SECONDS} -c tcp_keepalives_count={_PROBES}"
     f" -c tcp_user_timeout={_SILENT_SECONDS}s"
+    " -c clickstream.seals=on"  # what this session writes is sealed, see docs/adr/0014
 )
 _STORE_RULES = """
 INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s

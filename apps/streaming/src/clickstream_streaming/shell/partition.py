@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import errors
 
+from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
@@ -51,6 +52,7 @@ from clickstream_streaming.core.statements import (
     SHARE_ROWS,
     SHARED_STEPS,
     STORE_OFFSETS,
+    STORED_AT,
     STORED_END,
 )
 from clickstream_streaming.errors import (
@@ -407,7 +409,7 @@ def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> 
     outcome.stored += fresh.num_rows
     outcome.duplicates += events.num_rows - fresh.num_rows
     if fresh.num_rows:
-        outcome.late += _write_events(cursor, rows)
+        outcome.late += _write_events(cursor, fresh, rows)
         written.event_times += fresh["event_time"].chunks
     # Counts of rejects are rows that all writers want, too.
     _write_rest(cursor, read.judged, outcome)
@@ -577,14 +579,17 @@ def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
             cursor.execute(step)
 
 
-def _write_events(cursor: Cursor, rows: BinaryRows) -> int:
+def _write_events(cursor: Cursor, fresh: pa.Table, rows: BinaryRows) -> int:
     """Write events and all that follows from them; return how many are late."""
     for step in EVENT_STEPS:
         cursor.execute(step)
     copy_rows(cursor, "raw.events", rows, RAW_COLUMNS)
     for step in SHARED_STEPS:
         cursor.execute(step)
-    cursor.execute(COUNT_SHARDS)
+    first = fresh["event_id"][0].as_py(), fresh["event_time"][0].as_py()
+    cursor.execute(STORED_AT, first)
+    (ingested_at,) = cursor.fetchone() or (None,)
+    cursor.execute(COUNT_SHARDS, arrivals_of(fresh, ingested_at))
     (late,) = cursor.fetchone() or (0,)
     return int(late)
 
