@@ -456,6 +456,8 @@ def _large(field: Field) -> Any:  # noqa: ANN401  a value of any field
         return field.maximum or 2 ** (31 if field.type is FieldType.INTEGER else 63) - 1
     if field.values:
         return int(field.values[-1]) if field.type is FieldType.INTEGER else field.values[-1]
+    if field.pattern:
+        return f"{'a' * 63}/{'b' * 63}"
     # Four bytes each, and such that no compression makes them fit an index.
     return "".join(chr(0x10000 + random.randrange(0xFFFF)) for _ in range(field.max_length))  # noqa: S311
 
