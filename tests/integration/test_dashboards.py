@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_dashboards.filled import fill_sql
-from clickstream_local.postgres import READER, WRITER
+from clickstream_local.postgres import READER, VERIFIER
 from clickstream_operator.shell.telemetry import Telemetry
 from clickstream_streaming.shell.verification import DEFECTS, note, verify
 from grafana import NAMES, dashboard, fill_promql, targets
@@ -48,9 +48,9 @@ def shown(pipeline: Pipeline) -> Shown:
     texts = [_scraped(pipeline, "generator")]
     pipeline.wait_for_generator()
     pipeline.drain()
-    writer = pipeline.postgres.connect(WRITER)
-    note(writer, verify(writer))
-    writer.close()
+    verifier = pipeline.postgres.connect(VERIFIER)
+    note(verifier, verify(verifier))
+    verifier.close()
     wait_until(
         lambda: 'verified_defects{defect="lost"}' in _scraped(pipeline, "streaming"),
         "the stream shows the verification",

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_local.ports import free_port
-from clickstream_local.postgres import DATABASE, OWNER, WRITER
+from clickstream_local.postgres import DATABASE, OWNER, VERIFIER
 from pipeline import wait_until
 from relay import Relay
 from simulations import simulation
@@ -55,7 +55,7 @@ def _outcome(
 @pytest.mark.parametrize(
     ("command", "prefix", "user", "says"),
     [
-        (["clickstream_streaming", "verify"], "CLICKSTREAM_STREAMING_", WRITER, '"lost": '),
+        (["clickstream_streaming", "verify"], "CLICKSTREAM_STREAMING_", VERIFIER, '"lost": '),
         (["clickstream_streaming", "rebuild"], "CLICKSTREAM_STREAMING_", OWNER, '"mart.visits": '),
         (["clickstream_migrations"], "CLICKSTREAM_MIGRATIONS_", OWNER, "retrying in 1 s"),
     ],

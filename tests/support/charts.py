@@ -38,6 +38,7 @@ _POSTGRES = {
         "--set", "postgres.external.owner.existingSecret=o",
         "--set", "postgres.external.writer.existingSecret=w",
         "--set", "postgres.external.reader.existingSecret=r",
+        "--set", "postgres.external.verifier.existingSecret=v",
     ),
 }  # fmt: skip
 _SPARK = {"spark-operator": (), "driver": ("--set", "spark.mode=driver")}

@@ -108,7 +108,7 @@ class Release:
         self.tag = f"e2e-{secrets.token_hex(4)}"
         self.canaries = {
             role: f"canary{secrets.token_hex(12)}"
-            for role in ("owner", "writer", "reader", "kafka")
+            for role in ("owner", "writer", "reader", "verifier", "kafka")
         }
 
     def build(self) -> None:
@@ -169,7 +169,7 @@ class Release:
         small = {"requests": {"cpu": "50m", "memory": "256Mi"},
                  "limits": {"cpu": "2", "memory": "1Gi"}}  # fmt: skip
         login = {role: {"existingSecret": f"postgres-{role}"}
-                 for role in ("owner", "writer", "reader")}  # fmt: skip
+                 for role in ("owner", "writer", "reader", "verifier")}  # fmt: skip
         return {
             "kafka": {"mode": "external", "saslWithoutTls": True, "external": {
                 "bootstrapServers": "kafka:9092", "existingSecret": "kafka-user"}},

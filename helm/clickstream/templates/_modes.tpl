@@ -56,7 +56,7 @@
 {{- if not $postgres.external.host -}}
 {{- fail "postgres.mode is external, so postgres.external.host must be set" -}}
 {{- end -}}
-{{- range $role := list "owner" "writer" "reader" -}}
+{{- range $role := list "owner" "writer" "reader" "verifier" -}}
 {{- if not (index $postgres.external $role).existingSecret -}}
 {{- fail (printf "postgres.mode is external, so postgres.external.%s.existingSecret must name a secret with username and password" $role) -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{- /*
-PostgreSQL as its clients see it, whatever postgres.mode. A role is `owner`, `writer` or `reader`;
-templates that ask for one take (dict "root" $ "role" "writer"), the others take $. Each role's
+PostgreSQL as its clients see it, whatever postgres.mode. A role is `owner`, `writer`, `reader` or
+`verifier`; templates that ask for one take (dict "root" $ "role" "writer"), the others take $. Each role's
 secret is one of type basic-auth: username and password.
 */ -}}
 
@@ -45,7 +45,7 @@ secret is one of type basic-auth: username and password.
 {{- end -}}
 {{- end -}}
 
-{{- /* Whether the logins of writer and reader are the migrations' to make, or the database operator's. */ -}}
+{{- /* Whether the logins of writer, reader and verifier are the migrations' to make, or the database operator's. */ -}}
 {{- define "clickstream.postgres.makesLogins" -}}
 {{- if eq .Values.postgres.mode "external" -}}true{{- end -}}
 {{- end -}}

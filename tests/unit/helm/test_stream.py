@@ -20,6 +20,7 @@ EXTERNAL = (
     "--set", "postgres.mode=external,postgres.external.host=db",
     "--set", "postgres.external.owner.existingSecret=o,postgres.external.writer.existingSecret=w",
     "--set", "postgres.external.reader.existingSecret=r",
+    "--set", "postgres.external.verifier.existingSecret=v",
 )  # fmt: skip
 MODES = {
     "external, driver": (*EXTERNAL, "--set", "spark.mode=driver"),
@@ -177,3 +178,37 @@ def test_a_migrations_job_that_differs_has_another_name(
 
     assert one["spec"]["template"] != other["spec"]["template"]
     assert one["metadata"]["name"] != other["metadata"]["name"]
+
+
+def _mounted_logins(spec: dict[str, Any]) -> set[str]:
+    """Return the roles whose logins a pod has."""
+    names = {volume["name"] for volume in spec["volumes"] if "secret" in volume}
+    return {name.removeprefix("postgres-") for name in names if name != "postgres-ca"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_job_has_one_login(helm: Callable[..., str], mode: str) -> None:
+    """The verification has the verifier's login alone, the rebuild the owner's."""
+    found = dict(_pods(_rendered(helm, mode)))
+
+    assert _mounted_logins(found["CronJob shop-verify"]) == {"verifier"}
+    assert _mounted_logins(found["CronJob shop-rebuild"]) == {"owner"}
+
+
+def test_migrations_make_each_login(helm: Callable[..., str]) -> None:
+    """On a database of one's own the migrations get the logins that are to be made."""
+    found = dict(_pods(_rendered(helm, "external, driver")))
+
+    (job,) = (spec for name, spec in found.items() if name.startswith("Job shop-migrations"))
+    assert _mounted_logins(job) == {"owner", "writer", "reader", "verifier"}
+
+
+def test_cluster_makes_group_before_login(helm: Callable[..., str]) -> None:
+    """CloudNativePG makes the verifier's group, which an older database lacks, before its login."""
+    (cluster,) = (row for row in _rendered(helm, "own, driver") if row["kind"] == "Cluster")
+
+    roles = {row["name"]: row for row in cluster["spec"]["managed"]["roles"]}
+    names = list(roles)
+    assert names.index("clickstream_verifier") < names.index("clickstream_verify")
+    assert roles["clickstream_verifier"]["login"] is False
+    assert roles["clickstream_verify"]["inRoles"] == ["clickstream_verifier", "clickstream_reader"]

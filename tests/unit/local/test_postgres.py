@@ -11,9 +11,9 @@ import pytest
 from clickstream_local import postgres
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.ports import free_port
-from clickstream_local.postgres import LOGINS, OWNER, READER, WRITER, Postgres, binary
+from clickstream_local.postgres import LOGINS, READER, VERIFIER, Postgres, binary
 from clickstream_local.state import StateFolder
-from clickstream_migrations.logins import OWNER_ROLE, READER_ROLE, WRITER_ROLE
+from clickstream_migrations.logins import READER_ROLE, VERIFIER_ROLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,9 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_login_has_its_role() -> None:
-    """Three logins have three roles of the migrations."""
-    assert LOGINS == {OWNER: OWNER_ROLE, WRITER: WRITER_ROLE, READER: READER_ROLE}
-    assert len(set(LOGINS.values())) == 3
+    """Each login has a role of its own; the verifier also reads what the reader does."""
+    assert LOGINS[VERIFIER] == (READER_ROLE, VERIFIER_ROLE)
+    assert len({roles[-1] for roles in LOGINS.values()}) == len(LOGINS) == 4
 
 
 def test_absent_server_refuses(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Logins are made where they are not there, each a member of its role."""
+"""Logins are made where they are not there, each a member of its roles."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import pytest
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    limit_database,
     see_to_logins,
 )
 from scripted_database import Answer, ScriptedDatabase
 
-STREAM = Login("stream", "secret", WRITER_ROLE)
+STREAM = Login("stream", "secret", (WRITER_ROLE,))
 ROLES = "FROM pg_roles"
 MEMBERS = "FROM pg_auth_members"
 
@@ -52,16 +54,20 @@ def test_logins_are_looked_up() -> None:
     assert database.executed(MEMBERS) == [("clickstream_writer", '"stream"')]
 
 
-def test_each_login_has_its_role() -> None:
-    """Logins are seen to one after the other."""
+def test_each_login_has_its_roles() -> None:
+    """Logins are made one after the other; a login may be a member of two roles."""
     changes = _changes(
-        {ROLES: [(1,)]}, Login("a", "", OWNER_ROLE), STREAM, Login("b", "", READER_ROLE)
+        {ROLES: [(1,)]},
+        Login("a", "", (OWNER_ROLE,)),
+        STREAM,
+        Login("b", "", (READER_ROLE, VERIFIER_ROLE)),
     )
 
     assert [text for text, _ in changes] == [
         'GRANT "clickstream_owner" TO "a"',
         'GRANT "clickstream_writer" TO "stream"',
         'GRANT "clickstream_reader" TO "b"',
+        'GRANT "clickstream_verifier" TO "b"',
     ]
 
 
@@ -79,7 +85,28 @@ def test_names_are_quoted(name: str) -> None:
     """A name from outside is one identifier, whatever it contains."""
     quoted = '"{}"'.format(name.replace('"', '""'))
 
-    assert [text for text, _ in _changes({}, Login(name, "p", READER_ROLE))] == [
+    assert [text for text, _ in _changes({}, Login(name, "p", (READER_ROLE,)))] == [
         f"CREATE ROLE {quoted} LOGIN PASSWORD %s",
         f'GRANT "clickstream_reader" TO {quoted}',
     ]
+
+
+def test_database_is_limited() -> None:
+    """The roles that stage rows keep temporary objects before all others lose them."""
+    database = ScriptedDatabase({"has_database_privilege": [("shop", True)]})
+
+    limit_database(database.cursor())
+
+    assert [text for text, _ in database.statements[1:]] == [
+        'GRANT TEMPORARY ON DATABASE "shop" TO "clickstream_owner", "clickstream_writer"',
+        'REVOKE TEMPORARY ON DATABASE "shop" FROM PUBLIC',
+    ]
+
+
+def test_limited_database_is_left_alone() -> None:
+    """A database that is limited already is not changed."""
+    database = ScriptedDatabase({"has_database_privilege": [("shop", False)]})
+
+    limit_database(database.cursor())
+
+    assert len(database.statements) == 1

@@ -125,6 +125,29 @@ def test_reader_is_made_alone(monkeypatch: pytest.MonkeyPatch, files: Path) -> N
     assert server.opened[1].executed("CREATE ROLE") == [("reader's password",)]
 
 
+def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    """The verifier's login is a member of the reader's role and of its own."""
+    _login(monkeypatch, files, "verifier")
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert list(server.grants()) == [
+        'GRANT "clickstream_reader" TO "verifier\'s user"',
+        'GRANT "clickstream_verifier" TO "verifier\'s user"',
+    ]
+
+
+@pytest.mark.usefixtures("files")
+def test_database_is_limited_without_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody else makes the logins, the database loses its open rights all the same."""
+    server = _Server(monkeypatch, {"has_database_privilege": [("shop", True)]})
+
+    assert program.main() == 0
+
+    assert len(server.opened[1].executed("REVOKE TEMPORARY")) == 1
+
+
 def test_refused_login_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], files: Path
 ) -> None:

@@ -30,6 +30,8 @@ def test_defaults_hold() -> None:
         writer_password_file=None,
         reader_user_file=None,
         reader_password_file=None,
+        verifier_user_file=None,
+        verifier_password_file=None,
     )
 
 
@@ -64,7 +66,7 @@ def test_dbmate_knows_modes(mode: str) -> None:
     assert _settings(POSTGRES_SSLMODE=mode).postgres_sslmode == mode
 
 
-@pytest.mark.parametrize("role", ["WRITER", "READER"])
+@pytest.mark.parametrize("role", ["WRITER", "READER", "VERIFIER"])
 @pytest.mark.parametrize(("given", "missing"), [("USER", "PASSWORD"), ("PASSWORD", "USER")])
 def test_login_needs_both_files(role: str, given: str, missing: str) -> None:
     """Half a login is refused by the variable that is missing."""
@@ -72,15 +74,14 @@ def test_login_needs_both_files(role: str, given: str, missing: str) -> None:
         _settings(**{f"{role}_{given}_FILE": FILE})
 
 
-@pytest.mark.parametrize("role", ["writer", "reader"])
+@pytest.mark.parametrize("role", ["writer", "reader", "verifier"])
 def test_whole_login_is_taken(role: str) -> None:
-    """A login with both of its files is taken, and the other login stays absent."""
+    """A login with both of its files is taken, and the other logins stay absent."""
     files = {f"{role.upper()}_USER_FILE": FILE, f"{role.upper()}_PASSWORD_FILE": FILE}
 
     settings = _settings(**files, POSTGRES_CA_FILE=FILE, POSTGRES_DATABASE="shop")
 
-    other = "reader" if role == "writer" else "writer"
-    assert getattr(settings, f"{role}_user_file") == Path(FILE)
-    assert getattr(settings, f"{role}_password_file") == Path(FILE)
-    assert getattr(settings, f"{other}_user_file") is None
+    roles = ("writer", "reader", "verifier")
+    assert {name for name in roles if getattr(settings, f"{name}_user_file")} == {role}
+    assert {name for name in roles if getattr(settings, f"{name}_password_file")} == {role}
     assert (settings.postgres_ca_file, settings.postgres_database) == (Path(FILE), "shop")

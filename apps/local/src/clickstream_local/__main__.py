@@ -32,7 +32,7 @@ from clickstream_local.display import live_line, show_verification
 from clickstream_local.doctor import examine
 from clickstream_local.errors import LocalError, NotRunning
 from clickstream_local.figures import read_live
-from clickstream_local.postgres import DATABASE, OWNER, READER, binary
+from clickstream_local.postgres import DATABASE, OWNER, READER, VERIFIER, binary
 from clickstream_local.processes import is_running, stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
@@ -122,7 +122,7 @@ def verify(
 ) -> None:
     """Set every table against the ledger; exit 0 only if nothing is wrong."""
     with database(StateFolder(state_dir.absolute())) as postgres:
-        connection = postgres.connect(OWNER)
+        connection = postgres.connect(VERIFIER)
         missing = wait_for_arrival(connection, wait) if wait else 0
         report = verify_tables(connection)
         note(connection, report)

@@ -92,7 +92,7 @@ def put_back(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool
         ServiceFailed: ``pg_restore`` failed.
     """
     with postgres.connect(OWNER) as connection, connection.cursor() as cursor:
-        for role in sorted(set(LOGINS.values())):
+        for role in sorted({role for roles in LOGINS.values() for role in roles}):
             cursor.execute(f'CREATE ROLE "{role}" NOLOGIN')
     connection.close()
     restore = ["--no-owner", "--exit-on-error", f"--dbname={DATABASE}", str(source / _DUMP)]

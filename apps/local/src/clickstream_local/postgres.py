@@ -25,8 +25,10 @@ import psycopg2
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    limit_database,
     see_to_logins,
 )
 from psycopg2 import sql
@@ -41,12 +43,18 @@ if TYPE_CHECKING:
 
     from clickstream_local.state import StateFolder
 
-__all__ = ["DATABASE", "LOGINS", "OWNER", "READER", "WRITER", "Postgres", "binary"]
+__all__ = ["DATABASE", "LOGINS", "OWNER", "READER", "VERIFIER", "WRITER", "Postgres", "binary"]
 
 DATABASE = "clickstream"
 OWNER, WRITER, READER = "clickstream", "clickstream_stream", "clickstream_read"
-LOGINS = {OWNER: OWNER_ROLE, WRITER: WRITER_ROLE, READER: READER_ROLE}
-"""Login roles and the role of the migrations that each is a member of."""
+VERIFIER = "clickstream_verify"
+LOGINS = {
+    OWNER: (OWNER_ROLE,),
+    WRITER: (WRITER_ROLE,),
+    READER: (READER_ROLE,),
+    VERIFIER: (READER_ROLE, VERIFIER_ROLE),
+}
+"""Login roles and the roles of the migrations that each is a member of."""
 
 _READY_SECONDS = 30.0
 _UNPRIVILEGED = "nobody"
@@ -173,10 +181,11 @@ class Postgres:
     def see_to_logins(self) -> None:
         """Make the login roles, members of the roles that the migrations made."""
         logins = [
-            Login(name, self.state.secret(name).read_text(encoding="utf-8"), role)
-            for name, role in LOGINS.items()
+            Login(name, self.state.secret(name).read_text(encoding="utf-8"), roles)
+            for name, roles in LOGINS.items()
         ]
         with closing(self.connect(OWNER)) as connection, connection, connection.cursor() as cursor:
+            limit_database(cursor)
             see_to_logins(cursor, logins)
 
 

@@ -20,7 +20,7 @@ from rich.live import Live
 from clickstream_local.display import live_line, live_view, show_run, show_verification
 from clickstream_local.errors import DrainFailed, StartInterrupted
 from clickstream_local.figures import is_drained, read_live, read_run
-from clickstream_local.postgres import OWNER, READER
+from clickstream_local.postgres import READER, VERIFIER
 from clickstream_local.stack import Stack
 
 if TYPE_CHECKING:
@@ -153,10 +153,10 @@ class Session:
 
     def _report(self, stack: Stack, connection: Connection) -> bool:
         """Verify, print and write the report; say whether all is right."""
-        owner = stack.postgres.connect(OWNER)
-        report = verify(owner)
-        note(owner, report)
-        owner.close()
+        verifier = stack.postgres.connect(VERIFIER)
+        report = verify(verifier)
+        note(verifier, report)
+        verifier.close()
         run = read_run(connection, self.simulation.full_name, stack.run_id)
         target = self.simulation.spec.rate.per_second
         show_run(self.console, run, target)

@@ -19,13 +19,16 @@ from clickstream_migrations.errors import DatabaseRefused, MigrationError
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    limit_database,
     see_to_logins,
 )
 from clickstream_migrations.settings import settings_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from clickstream_migrations.settings import Settings
@@ -60,21 +63,31 @@ def _run(settings: Settings) -> None:
     # A server that is not up yet is better named than dbmate would.
     database.connect().close()
     migrate(database)
-    logins = []
-    if settings.writer_user_file and settings.writer_password_file:
-        # Only who makes logins may make himself a member of a role.
-        logins.append(Login(database.user, database.password, OWNER_ROLE))
-        name, password = _line(settings.writer_user_file), _line(settings.writer_password_file)
-        logins.append(Login(name, password, WRITER_ROLE))
-    if settings.reader_user_file and settings.reader_password_file:
-        name, password = _line(settings.reader_user_file), _line(settings.reader_password_file)
-        logins.append(Login(name, password, READER_ROLE))
     with closing(database.connect()) as connection:
         try:
             with connection, connection.cursor() as cursor:
-                see_to_logins(cursor, logins)
+                limit_database(cursor)
+                see_to_logins(cursor, _logins(settings, database))
         except psycopg2.Error as error:
             raise DatabaseRefused(database.address, str(error).strip()) from error
+
+
+def _logins(settings: Settings, database: Database) -> Iterator[Login]:
+    """Return the logins that the settings name, in the order in which they are made."""
+    if settings.writer_user_file:
+        # Only who makes logins may make himself a member of a role.
+        yield Login(database.user, database.password, (OWNER_ROLE,))
+    for user_file, password_file, roles in (
+        (settings.writer_user_file, settings.writer_password_file, (WRITER_ROLE,)),
+        (settings.reader_user_file, settings.reader_password_file, (READER_ROLE,)),
+        (
+            settings.verifier_user_file,
+            settings.verifier_password_file,
+            (READER_ROLE, VERIFIER_ROLE),
+        ),
+    ):
+        if user_file and password_file:
+            yield Login(_line(user_file), _line(password_file), roles)
 
 
 def _line(file: Path) -> str:

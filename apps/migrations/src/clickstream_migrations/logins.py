@@ -1,7 +1,7 @@
-"""Logins: who may come in, each a member of a role that the migrations made.
+"""Logins: members of the roles that the migrations made, and what the database gives to all.
 
-Owns making those that are not there. What one is called and its password come from outside; one
-that is there keeps its password. It does not know what a role may do.
+Owns making the logins that are not there. A login's name and password come from outside; one that
+is there keeps its password. The migrations own what a role may do with a table.
 """
 
 from __future__ import annotations
@@ -16,25 +16,38 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["OWNER_ROLE", "READER_ROLE", "WRITER_ROLE", "Login", "see_to_logins"]
+__all__ = [
+    "OWNER_ROLE",
+    "READER_ROLE",
+    "VERIFIER_ROLE",
+    "WRITER_ROLE",
+    "Login",
+    "limit_database",
+    "see_to_logins",
+]
 
 OWNER_ROLE = "clickstream_owner"
 WRITER_ROLE = "clickstream_writer"
 READER_ROLE = "clickstream_reader"
+VERIFIER_ROLE = "clickstream_verifier"
+"""Adds to ``ops.verifications``; its logins are members of ``clickstream_reader`` as well."""
 
 _IS_MEMBER = """
 SELECT 1 FROM pg_auth_members
 WHERE roleid = %s::regrole AND member = to_regrole(%s)
 """
+_IS_LIMITED = """
+SELECT current_database(), has_database_privilege('public', current_database(), 'TEMPORARY')
+"""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A login and the role that it is a member of."""
+    """A login and the roles that it is a member of."""
 
     name: str
     password: str
-    role: str
+    roles: tuple[str, ...]
 
 
 def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
@@ -46,7 +59,24 @@ def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
             cursor.execute(
                 sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(name), (login.password,)
             )
-        # A member already may be one by somebody's grant whose we could not repeat.
-        cursor.execute(_IS_MEMBER, (login.role, f'"{login.name}"'))
-        if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(login.role), name))
+        for role in login.roles:
+            # A member already may be one by somebody's grant whose we could not repeat.
+            cursor.execute(_IS_MEMBER, (role, f'"{login.name}"'))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), name))
+
+
+def limit_database(cursor: Cursor) -> None:
+    """Let only the owner's and the writer's logins, which stage rows, make temporary objects.
+
+    PostgreSQL lets every login make them, and a temporary function is code that runs in the server.
+    A dump does not hold the rights on the database itself: a migration could not keep them.
+    """
+    cursor.execute(_IS_LIMITED)
+    name, is_open = cursor.fetchone() or ("", False)
+    if not is_open:
+        return
+    database = sql.Identifier(name)
+    roles = sql.SQL(", ").join(map(sql.Identifier, (OWNER_ROLE, WRITER_ROLE)))
+    cursor.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, roles))
+    cursor.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))

@@ -54,6 +54,10 @@ class Settings:
     """The login of dashboards and people; as the writer's."""
     reader_password_file: Path | None = None
     """File with that login's password."""
+    verifier_user_file: Path | None = None
+    """The login of the verification; as the writer's."""
+    verifier_password_file: Path | None = None
+    """File with that login's password."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -63,7 +67,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
     required = list(_REQUIRED)
-    for role in ("writer", "reader"):
+    for role in ("writer", "reader", "verifier"):
         pair = [f"{role}_user_file", f"{role}_password_file"]
         if any(environment.get(PREFIX + name.upper()) for name in pair):
             required += pair
@@ -82,4 +86,6 @@ _READERS: dict[str, Reader] = {
     "writer_password_file": existing_file,
     "reader_user_file": existing_file,
     "reader_password_file": existing_file,
+    "verifier_user_file": existing_file,
+    "verifier_password_file": existing_file,
 }
