@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.quality import KEPT_BYTES
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.topics import EVENTS, LEDGER, RejectReason
 from confluent_kafka import Producer
 
 from clickstream_local.errors import RejectUnknown
@@ -68,16 +68,22 @@ class Reject:
 
 
 def list_rejects(connection: Connection, reason: str | None, limit: int) -> list[Reject]:
-    """Return the last rejects that were not sent again, the latest first."""
+    """Return the last rejects that can be sent and were not, the latest first."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT topic, kafka_partition, kafka_offset, rule,"
             " to_char(kafka_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " payload, nullif(payload_bytes, octet_length(payload))"
             " FROM ops.rejected_events WHERE replayed_at IS NULL"
+            # The bytes of an old one are forgotten.
+            " AND (payload IS NOT NULL OR reason = %(without_value)s)"
             " AND (%(reason)s IS NULL OR reason = %(reason)s)"
             " ORDER BY kafka_timestamp DESC, kafka_partition, kafka_offset DESC LIMIT %(limit)s",
-            {"reason": reason, "limit": limit},
+            {
+                "reason": reason,
+                "limit": limit,
+                "without_value": RejectReason.NO_VALUE.value,
+            },
         )
         return [
             Reject(topic, partition, offset, rule, at, _bytes(payload), size)

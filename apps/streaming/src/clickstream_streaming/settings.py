@@ -100,6 +100,8 @@ class Settings(DatabaseSettings):
     """How many days of ``raw.events`` are kept; 0 keeps all."""
     oldest_event_days: int = 800
     """How many days before Kafka got it an event may have happened; each day is a table."""
+    rejected_payload_days: int = 30
+    """How many days the bytes of a rejected record are kept, by Kafka's time; 0 keeps all."""
     failpoint: str | None = None
     """For tests: where the process kills itself."""
     failpoint_batch: int = 0
@@ -152,6 +154,7 @@ _READERS: dict[str, Reader] = {
     "watermark_delay_seconds": whole(1, 604_800),
     "raw_retention_days": whole(0, 36_500),
     "oldest_event_days": whole(1, 3_650),
+    "rejected_payload_days": whole(0, 36_500),
     "failpoint": one_of(*_FAILPOINTS),
     "failpoint_batch": whole(0, 1_000_000_000),
 }

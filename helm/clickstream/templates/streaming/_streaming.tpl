@@ -23,6 +23,7 @@ MAX_OFFSETS_PER_TRIGGER: {{ $streaming.maxOffsetsPerTrigger | int }}
 WATERMARK_DELAY_SECONDS: {{ $streaming.watermarkDelaySeconds | int }}
 RAW_RETENTION_DAYS: {{ $streaming.rawRetentionDays | int }}
 OLDEST_EVENT_DAYS: {{ $streaming.oldestEventDays | int }}
+REJECTED_PAYLOAD_DAYS: {{ $streaming.rejectedPayloadDays | int }}
 {{- end -}}
 
 {{- /* Spark's configuration that is the same whoever starts the driver, by name, as YAML. */ -}}

@@ -45,7 +45,7 @@ class _Scene:
         self.answers: list[Mapping[str, Answer]] = [WRITTEN]
         self.opened: list[ScriptedDatabase] = []
         self.telemetry = Telemetry()
-        self.settings = stream_settings(folder, RAW_RETENTION_DAYS="30")
+        self.settings = stream_settings(folder, RAW_RETENTION_DAYS="30", REJECTED_PAYLOAD_DAYS="7")
         self.closer = BatchCloser(self.settings, self.telemetry)
         self.task = batch_task(self.settings)
 
@@ -221,6 +221,25 @@ def test_days_are_kept_without_retention(monkeypatch: pytest.MonkeyPatch, tmp_pa
     scene.closer = BatchCloser(stream_settings(tmp_path), scene.telemetry)
 
     assert scene.close().executed("ops.drop_event_partitions") == []
+
+
+def test_payloads_are_forgotten(scene: _Scene) -> None:
+    """With the upkeep, the bytes of rejects from before their days go."""
+    before = datetime.now(tz=UTC).date()
+    database = scene.close()
+    after = datetime.now(tz=UTC).date()
+
+    forgotten = database.executed("ops.forget_payloads")
+    assert forgotten in [[(day - timedelta(days=7), 50_000)] for day in (before, after)]
+
+
+def test_payloads_are_kept_without_days(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With 0 days the bytes of no reject are forgotten."""
+    scene = _Scene(monkeypatch, tmp_path)
+    settings = stream_settings(tmp_path, REJECTED_PAYLOAD_DAYS="0")
+    scene.closer = BatchCloser(settings, scene.telemetry)
+
+    assert scene.close().executed("ops.forget_payloads") == []
 
 
 def test_day_in_use_is_dropped_later(scene: _Scene) -> None:

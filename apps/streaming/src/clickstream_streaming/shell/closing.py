@@ -41,6 +41,8 @@ _BOARDS_SHARE = 0.02
 _UPKEEP_SECONDS = 3_600.0
 _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
+_MOST_PAYLOADS = 50_000
+"""So many rejects at most are forgotten in one upkeep: a batch waits for it."""
 
 
 class BatchCloser:
@@ -102,7 +104,7 @@ class BatchCloser:
         self._next_boards = began + max(_BOARDS_SECONDS, taken / _BOARDS_SHARE)
 
     def _keep_up(self, connection: Connection) -> None:
-        """Make days ahead of time, drop those that are over, forget old batches."""
+        """Make days ahead of time, drop those that are over, forget old batches and payloads."""
         today = datetime.now(tz=UTC).date()
         ahead = today + timedelta(days=_DAYS_AHEAD)
         with connection, connection.cursor() as cursor:
@@ -111,6 +113,9 @@ class BatchCloser:
             self._drop_days(connection, today - timedelta(days=self._settings.raw_retention_days))
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
+            if days := self._settings.rejected_payload_days:
+                oldest = today - timedelta(days=days)
+                cursor.execute("SELECT ops.forget_payloads(%s, %s)", (oldest, _MOST_PAYLOADS))
 
     def _drop_days(self, connection: Connection, before: date) -> None:
         try:
