@@ -75,7 +75,7 @@ SELECT 3, format('CREATE TEMPORARY VIEW %I AS SELECT %s FROM pg_catalog.%I WHERE
     relname, string_agg(format('%I', attname), ', ' ORDER BY attnum), relname)
 FROM pg_catalog.pg_class AS relation
 INNER JOIN pg_catalog.pg_attribute ON attrelid = relation.oid AND attnum > 0
-    AND atttypid <> 'anyarray'::regtype
+    AND atttypid NOT IN ('anyarray'::regtype, 'pg_statistic[]'::regtype)
 WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v')
 GROUP BY relname
 UNION ALL
