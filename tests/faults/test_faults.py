@@ -23,6 +23,8 @@ from breakages import (
     Part,
     SetClock,
 )
+from clickstream_contract.events import MAX_EVENT_BYTES
+from clickstream_contract.quality import KEPT_BYTES
 from clickstream_streaming.core.sample import sample_event
 from deliveries import Alter, Check, DieOver, ExpireRecords, LoseCheckpoint, Refuse, Replay
 from pipeline import SIMULATION
@@ -202,17 +204,27 @@ def test_future_event_drops_no_other(pipeline: Pipeline, results: Path) -> None:
     assert is_right(play(pipeline, "F10 an event of the far future", steps, results))
 
 
+def _kept(value: bytes | None) -> tuple[bytes | None, int | None]:
+    """Return what is kept of a reject's value, and the value's length."""
+    if value is None:
+        return None, None
+    is_whole = len(value) <= MAX_EVENT_BYTES
+    return value if is_whole else value[:KEPT_BYTES], len(value)
+
+
 def test_poison_is_rejected(pipeline: Pipeline, results: Path) -> None:
-    """F10: every kind of unfit record stands once among the rejects, whole, with its reason."""
+    """F10: each kind of unfit record is one reject with its reason; oversized ones are cut."""
     kinds = poison()
     before = pipeline.count(_REJECTED)
 
     def one_reject_each(stage: Stage) -> str:
         rows = stage.pipeline.rows(
-            "SELECT payload, reason FROM ops.rejected_events WHERE key = 'poison'"
+            "SELECT payload, payload_bytes, reason FROM ops.rejected_events WHERE key = 'poison'"
         )
-        found = {value if value is None else bytes(value): reason for value, reason in rows}
-        assert {name: found.get(value) for name, (value, _) in kinds.items()} == {
+        found = {
+            (None if kept is None else bytes(kept), length): reason for kept, length, reason in rows
+        }
+        assert {name: found.get(_kept(value)) for name, (value, _) in kinds.items()} == {
             name: reason for name, (_, reason) in kinds.items()
         }
         rejects = stage.pipeline.count(_REJECTED) - before

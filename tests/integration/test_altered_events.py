@@ -236,7 +236,8 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
         line = st.fixed_dictionaries({item.name: _values(item) for item in ITEM_FIELDS})
         return st.lists(line, min_size=1, max_size=3, unique_by=lambda row: row["product_id"])
     if field.type is FieldType.TEXT:
-        return _TEXTS.map(lambda text: text[: field.max_length])
+        texts = st.from_regex(field.pattern, fullmatch=True) if field.pattern else _TEXTS
+        return texts.map(lambda text: text[: field.max_length])
     most = 2 ** (31 if field.type is FieldType.INTEGER else 63) - 1
     return st.integers(field.minimum, field.maximum or most)
 

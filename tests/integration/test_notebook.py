@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import psycopg2
 import pytest
+from clickstream_local.processes import process_identity
 from clickstream_local.tables import reader
 from pages import ROOT
 
@@ -40,7 +41,12 @@ spec:
 @pytest.fixture
 def state(pipeline: Pipeline, tmp_path: Path) -> Iterator[Path]:
     """Say what runs, as `clickstream up` does, in a folder that notebooks look for."""
-    running = {"pid": os.getpid(), "ports": {"postgres": pipeline.postgres.port}}
+    pid = os.getpid()
+    running = {
+        "pid": pid,
+        "identity": process_identity(pid),
+        "ports": {"postgres": pipeline.postgres.port},
+    }
     pipeline.state.remember(running)
     folder = tmp_path / ".clickstream"
     folder.symlink_to(pipeline.state.root)

@@ -330,7 +330,9 @@ def _held_batch(pipeline: Pipeline) -> Iterator[None]:
 def test_events_far_apart_share_a_batch(pipeline: Pipeline) -> None:
     """One batch stores an event of today and one of long ago, each in its own day."""
     run_id = str(uuid4())
-    moments = ["2001-02-03T04:05:06.007Z", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"]
+    now = datetime.now(UTC)
+    days_ago = (700, 0)
+    moments = [f"{now - timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000Z" for days in days_ago]
     events = [
         sample_event("page_view")
         | {"run_id": run_id, "event_id": str(uuid4()), "event_time": moment, "sent_at": moment}

@@ -102,6 +102,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Database]:
             assert outcome["rejects"] == {}
         database.ask("SELECT mart.compute_boards()")
         with database.owner, database.owner.cursor() as cursor:
+            cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(CLOSE_RUNS)
         yield database
 
