@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from clickstream_contract.document import dump_simulation, parse_simulation
+from clickstream_contract.ledger import GROWING_FIGURES
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.simulator import Simulator
 from clickstream_local.kafka import create_topics, start_kafka_alone
@@ -252,11 +253,11 @@ class GeneratorRun:
         return self.broker.read(topic, self._begins)
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
-        """Return the last ledger record of each shard, kind and minute."""
+        """Return the ledger record that counts, of each shard, kind and minute."""
         rows = [json.loads(value) for _, value in self._read(LEDGER.name) if value]
         return {
             (row["shard"], row["kind"], row["minute"]): row
-            for row in rows
+            for row in sorted(rows, key=lambda row: sum(row[name] for name in GROWING_FIGURES))
             if row["run_id"] == str(self.run_id)
         }
 

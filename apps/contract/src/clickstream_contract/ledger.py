@@ -16,7 +16,7 @@ from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.naming import FULL_NAME, FULL_NAME_LENGTH
 from clickstream_contract.topics import RejectReason
 
-__all__ = ["FAULT_NAMES", "FAULT_REASONS", "LEDGER_FIELDS", "LedgerKind"]
+__all__ = ["FAULT_NAMES", "FAULT_REASONS", "GROWING_FIGURES", "LEDGER_FIELDS", "LedgerKind"]
 
 
 class LedgerKind(Enum):
@@ -45,6 +45,12 @@ FAULT_NAMES = (
     "corrupt_no_value",
 )
 """Faults that a simulation can plant, as the ledger names them."""
+
+GROWING_FIGURES = ("events", *(f"{name}_faults" for name in FAULT_NAMES))
+"""What a minute's records count up; of two records, the one with the larger sum counts.
+
+Two workers can publish records for one minute, and the one that lost the shard may do so last.
+``records_acknowledged`` decides between equal records only, since it counts other minutes too."""
 
 FAULT_REASONS: dict[str, RejectReason] = {
     "future": RejectReason.FUTURE_TIME,

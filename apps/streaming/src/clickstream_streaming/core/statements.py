@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_FIELDS
 
 from clickstream_streaming.core.marts import (
     COUNTS,
@@ -393,12 +393,19 @@ ON CONFLICT (run_id, shard) DO UPDATE SET
 """
 """An event that is stored, or was until its day was dropped, is counted already."""
 
+
+def _progress(row: str) -> str:
+    """Return how far a minute's record is: of several, the one with the highest counts."""
+    grown = " + ".join(f"{row}.{name}" for name in GROWING_FIGURES)
+    return f"({grown}, {row}.records_acknowledged, {row}.shard_seq)"
+
+
 _STORE_LEDGER = f"""
 INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
 SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
 FROM told, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
 WHERE ledger ->> 'kind' = 'minute'
-ORDER BY row.run_id, row.shard, row.minute, row.records_acknowledged DESC, row.shard_seq DESC
+ORDER BY row.run_id, row.shard, row.minute, {_progress("row")} DESC
 ON CONFLICT (run_id, shard, minute) DO UPDATE SET
     {
     ", ".join(
@@ -407,8 +414,7 @@ ON CONFLICT (run_id, shard, minute) DO UPDATE SET
         if name not in {"run_id", "shard", "minute"}
     )
 }
-WHERE (excluded.records_acknowledged, excluded.shard_seq)
-    >= (known.records_acknowledged, known.shard_seq)
+WHERE {_progress("excluded")} >= {_progress("known")}
 """
 
 _END_SHARDS = """
