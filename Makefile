@@ -1,6 +1,5 @@
 # Everything a developer or a user runs. `make help` lists the targets.
 
-UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 RUN := .venv/bin
 # Python keeps what it has compiled, whatever the environment says: tests start hundreds of processes.
@@ -99,9 +98,10 @@ clean: ## remove the environment, caches and the state of the last run
 	-test ! -x $(RUN)/clickstream || $(RUN)/clickstream down
 	rm -rf .venv .tools .clickstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
-.tools/bin/uv:
+.tools/bin/uv: requirements-uv.txt
 	python3 -m venv .tools
-	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 .venv/ready: $(UV) uv.lock pyproject.toml
 	$(UV) sync --quiet --frozen --all-packages
