@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -330,3 +330,23 @@ def test_owner_need_not_be_superuser(plain: MigratedDatabase) -> None:
         )
 
         assert cursor.fetchone() == (True, False)
+
+
+def test_reader_takes_some_connections(database_server: DatabaseServer) -> None:
+    """A reader that opens connections without end leaves the others theirs, and waits in vain."""
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(closing(database_server.postgres.connect(READER)))
+            for _ in range(20)
+        ]
+        with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
+            database_server.postgres.connect(READER)
+        database_server.postgres.connect(WRITER).close()
+        with opened[0].cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting(name) FROM unnest(ARRAY['statement_timeout',"
+                " 'lock_timeout', 'idle_in_transaction_session_timeout']) AS name"
+            )
+            times = [row[0] for row in cursor.fetchall()]
+
+    assert times == ["5min", "10s", "5min"]

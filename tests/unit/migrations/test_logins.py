@@ -71,6 +71,38 @@ def test_each_login_has_its_roles() -> None:
     ]
 
 
+LIMITS = "rolconnlimit"
+
+
+def test_reader_is_limited() -> None:
+    """A reader's login gets a number of connections and times for its sessions."""
+    changes = _changes(
+        {LIMITS: [(1,)], ROLES: [(1,)], MEMBERS: [(1,)]}, Login("people", "", (READER_ROLE,))
+    )
+
+    assert changes == [
+        ('ALTER ROLE "people" CONNECTION LIMIT %s', (20,)),
+        ('ALTER ROLE "people" SET "statement_timeout" = %s', ("5min",)),
+        ('ALTER ROLE "people" SET "lock_timeout" = %s', ("10s",)),
+        ('ALTER ROLE "people" SET "idle_in_transaction_session_timeout" = %s', ("5min",)),
+    ]
+
+
+@pytest.mark.parametrize("roles", [(WRITER_ROLE,), (READER_ROLE, VERIFIER_ROLE)])
+def test_others_are_not_limited(roles: tuple[str, ...]) -> None:
+    """The stream's login and the verification's take what they need."""
+    answers: dict[str, Answer] = {LIMITS: [(1,)], ROLES: [(1,)], MEMBERS: [(1,)]}
+
+    assert _changes(answers, Login("works", "", roles)) == []
+
+
+def test_limits_of_others_are_kept() -> None:
+    """A login that has limits, or that we may not change, stays as it is."""
+    answers: dict[str, Answer] = {LIMITS: [], ROLES: [(1,)], MEMBERS: [(1,)]}
+
+    assert _changes(answers, Login("people", "", (READER_ROLE,))) == []
+
+
 def test_no_logins_change_nothing() -> None:
     """Without logins the database is not asked."""
     database = ScriptedDatabase()

@@ -1,7 +1,8 @@
 """Logins: members of the roles that the migrations made, and what the database gives to all.
 
-Owns making the logins that are not there. A login's name and password come from outside; one that
-is there keeps its password. The migrations own what a role may do with a table.
+Owns making the logins that are not there, and how much a reader may take. A login's name and
+password come from outside; one that is there keeps its password, and limits of its own. The
+migrations own what a role may do with a table.
 """
 
 from __future__ import annotations
@@ -36,6 +37,19 @@ _IS_MEMBER = """
 SELECT 1 FROM pg_auth_members
 WHERE roleid = %s::regrole AND member = to_regrole(%s)
 """
+_MOST_CONNECTIONS = 20
+_SESSION = {
+    "statement_timeout": "5min",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "5min",
+}
+"""How a reader's session begins; PostgreSQL lets every session change these."""
+_IS_UNLIMITED = """
+SELECT 1 FROM pg_roles
+WHERE rolname = %s AND rolconnlimit = -1 AND rolconfig IS NULL
+    AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')
+"""
+"""Whether nobody has set limits for a login, and we may."""
 _IS_LIMITED = """
 SELECT current_database(), has_database_privilege('public', current_database(), 'TEMPORARY')
 """
@@ -64,6 +78,21 @@ def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
             cursor.execute(_IS_MEMBER, (role, f'"{login.name}"'))
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), name))
+        if login.roles == (READER_ROLE,):
+            _limit_reader(cursor, login.name)
+
+
+def _limit_reader(cursor: Cursor, login: str) -> None:
+    """Leave connections to the stream, and end statements that nobody waits for any more."""
+    cursor.execute(_IS_UNLIMITED, (login,))
+    if cursor.fetchone() is None:
+        return
+    name = sql.Identifier(login)
+    cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(name), (_MOST_CONNECTIONS,))
+    for setting, value in _SESSION.items():
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET {} = %s").format(name, sql.Identifier(setting)), (value,)
+        )
 
 
 def limit_database(cursor: Cursor) -> None:
