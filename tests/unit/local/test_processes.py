@@ -50,6 +50,22 @@ def test_output_goes_to_the_log(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "before\nout\nerr\n"
 
 
+def test_large_log_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log beyond the limit moves beside itself, and the process writes on at the file's end."""
+    monkeypatch.setattr("clickstream_local.processes._MOST_LOG_BYTES", 10)
+    script = f"echo 0123456789; while ! test -e '{tmp_path}/go'; do sleep 0.01; done; echo next"
+    with _started(tmp_path, script) as process:
+        process.limit_log()  # there may be none yet
+        process.wait_until(lambda: _says(tmp_path, "9\n"), 60)
+        process.limit_log()
+        (tmp_path / "go").touch()
+        process.process.wait()
+        process.limit_log()
+
+    assert (tmp_path / "log").read_text() == "next\n"
+    assert (tmp_path / "log.log.1").read_text() == "0123456789\n"
+
+
 def test_environment_is_the_given_one(tmp_path: Path) -> None:
     """A service sees the variables that it is given and no others."""
     process = ServiceProcess.start(

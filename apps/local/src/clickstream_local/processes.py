@@ -7,6 +7,7 @@ start, so that neither a pid that was used again nor a clock that was set mislea
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ __all__ = ["ServiceProcess", "is_running", "process_identity", "stop_remembered"
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS = 0.05
+_MOST_LOG_BYTES = 8 * 2**20
 _PROC = Path("/proc")
 _START_TICKS = 19
 """Place of the start time behind the process's name: ``starttime`` is field 22."""
@@ -108,6 +110,19 @@ class ServiceProcess:
         if code is not None:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             raise ServiceFailed(self.service, how, self.log_file)
+
+    def limit_log(self) -> None:
+        """Move a log that has grown to more than 8 MiB to ``NAME.log.1``, and let it begin again.
+
+        What was there is replaced. The process keeps the file open and writes at its end: what it
+        writes between copy and truncation is lost. A log that cannot be copied stays as it is.
+        """
+        try:
+            if self.log_file.stat().st_size > _MOST_LOG_BYTES:
+                shutil.copyfile(self.log_file, self.log_file.with_suffix(".log.1"))
+                os.truncate(self.log_file, 0)
+        except OSError:
+            return
 
     def stop(self) -> None:
         """Ask the process to end, and kill it when it does not."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["NEEDED_BYTES", "Stack"]
 
 NEEDED_BYTES = MAX_BYTES + 2 * 2**30
-"""Room for Kafka's events at their most, and for the tables of some million of them."""
+"""Room for what Kafka takes at most, and for the tables of some million events."""
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
 # A laptop's run is short: the quick compiler alone is ready long before the thorough one.
@@ -197,8 +197,12 @@ class Stack:
         return f"http://{LOOPBACK}:{self._ports['console']}/"
 
     def check(self) -> None:
-        """Raise :class:`ServiceFailed` if a service has died; the generator may have ended."""
+        """Raise :class:`ServiceFailed` if a service has died; the generator may have ended.
+
+        Logs that have grown large begin again.
+        """
         for process in self._running:
+            process.limit_log()
             if process.service != "generator" or process.process.poll() not in {None, 0}:
                 process.check()
 
