@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from clickstream_local.kafka import start_kafka_alone
+from clickstream_contract.topics import LEDGER, TOPICS
+from clickstream_local.kafka import _settings_of, create_topics, start_kafka_alone
 from clickstream_local.state import StateFolder
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -25,3 +27,22 @@ def test_cluster_id_begins_with_dash(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert "cluster.id=-w" in meta
     finally:
         broker.process.stop()
+
+
+def test_topics_keep_their_bytes(tmp_path: Path) -> None:
+    """New topics are bounded, and so is one that an earlier version made without a bound."""
+    broker = start_kafka_alone(StateFolder(tmp_path), os.environ, Console(quiet=True))
+    try:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        older = NewTopic(LEDGER.name, 1, 1, config={"retention.bytes": "-1", "retention.ms": "-1"})
+        admin.create_topics([older])[LEDGER.name].result(20)
+
+        create_topics(broker.bootstrap_servers)
+
+        asked = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in TOPICS]
+        found = {row.name: done.result(20) for row, done in admin.describe_configs(asked).items()}
+    finally:
+        broker.process.stop()
+    for topic in TOPICS:
+        wanted = _settings_of(topic)
+        assert {name: found[topic.name][name].value for name in wanted} == wanted

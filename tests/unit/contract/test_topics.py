@@ -26,9 +26,13 @@ def test_events_take_oversized_records() -> None:
     assert int(EVENTS.settings["max.message.bytes"]) > MAX_EVENT_BYTES
 
 
-def test_ledger_is_kept_for_good() -> None:
-    """The ledger is never deleted."""
-    assert LEDGER.settings == {"retention.ms": "-1"}
+def test_ledger_outlasts_events() -> None:
+    """The ledger is kept for a month, with the broker's time."""
+    assert LEDGER.settings == {
+        "retention.ms": str(30 * 86_400_000),
+        "message.timestamp.type": "LogAppendTime",
+    }
+    assert int(LEDGER.settings["retention.ms"]) > int(EVENTS.settings["retention.ms"])
 
 
 def test_shards_are_compacted() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from base64 import urlsafe_b64decode
 
-from clickstream_contract.topics import EVENTS
-from clickstream_local.kafka import MAX_BYTES, _cluster_id, _properties
+from clickstream_contract.topics import TOPICS
+from clickstream_local.kafka import MAX_BYTES, _cluster_id, _properties, _settings_of
 from clickstream_local.stack import NEEDED_BYTES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,12 +48,19 @@ def test_settings_name_no_path() -> None:
 
 
 def test_disk_use_is_bounded() -> None:
-    """All partitions of the events, with their open segments, fit into what is asked for."""
-    lines = _properties(1, 2).splitlines()
-    values = dict(line.split("=", 1) for line in lines)
+    """All partitions of all topics, with their open segments, fit into what is asked for."""
+    values = dict(line.split("=", 1) for line in _properties(1, 2).splitlines())
+    segment = int(values["log.segment.bytes"])
 
-    kept = int(values["log.retention.bytes"]) + 2 * int(values["log.segment.bytes"])
-    assert EVENTS.partitions * kept <= MAX_BYTES < NEEDED_BYTES
+    taken = int(values["metadata.max.retention.bytes"])
+    taken += 2 * int(values["metadata.log.segment.bytes"])
+    for topic in TOPICS:
+        own = _settings_of(topic)
+        kept = int(own["retention.bytes"]) + 2 * int(own.get("segment.bytes", segment))
+        assert int(own["retention.bytes"]) > 0
+        assert "delete" in own.get("cleanup.policy", "delete")
+        taken += topic.partitions * kept
+    assert taken <= MAX_BYTES < NEEDED_BYTES
 
 
 def test_one_broker_replicates_nothing() -> None:

@@ -39,7 +39,8 @@ LEDGER = Topic(
     "clickstream.ledger.v1",
     "What the generators sent, per shard and minute; key is run and shard.",
     partitions=1,
-    settings={"retention.ms": "-1"},
+    # Longer than the events, and by the broker's clock, too.
+    settings={"retention.ms": "2592000000", "message.timestamp.type": "LogAppendTime"},
 )
 SHARDS = Topic(
     "clickstream.shards.v1",

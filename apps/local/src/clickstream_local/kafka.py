@@ -15,9 +15,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clickstream_contract.ledger import LEDGER_FIELDS, LedgerKind
-from clickstream_contract.topics import EVENTS, LEDGER, TOPICS
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS, TOPICS
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
@@ -40,14 +45,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "Kafka", "announce_run", "create_topics", "start_kafka_alone"]
 
-MAX_BYTES = 2 * 2**30
-"""What the events in Kafka take at most; the oldest are dropped, stored or not."""
+_MEBIBYTE = 2**20
+_TOPIC_BYTES = {
+    EVENTS.name: 2_048 * _MEBIBYTE,
+    LEDGER.name: 256 * _MEBIBYTE,
+    SHARDS.name: 640 * _MEBIBYTE,
+}
+"""What each topic takes at most; the oldest records are dropped, stored or not."""
+_METADATA_BYTES = 128 * _MEBIBYTE
+MAX_BYTES = sum(_TOPIC_BYTES.values()) + _METADATA_BYTES
+"""What Kafka takes at most."""
 
 _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
 # A partition is dropped segment by segment, without the one that is written.
-_SEGMENT_BYTES = 32 * 2**20
-_RETENTION_BYTES = MAX_BYTES // EVENTS.partitions - 2 * _SEGMENT_BYTES
+_SEGMENT_BYTES = 32 * _MEBIBYTE
 # A broker of this size starts in half the time when it does not compile what runs once.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _SETTINGS, _LOGGING = "server.properties", "log4j2.yaml"
@@ -129,22 +141,42 @@ def start_kafka_alone(
 
 
 def create_topics(bootstrap_servers: str) -> None:
-    """Create the contract's topics that are not there."""
+    """Create the contract's topics that are not there, and bound what each takes."""
     admin = _admin(bootstrap_servers)
     there = admin.list_topics(timeout=_TOPIC_SECONDS).topics
     wanted = [
-        NewTopic(topic.name, topic.partitions, 1, config=topic.settings | _keep(topic))
+        NewTopic(topic.name, topic.partitions, 1, config=_settings_of(topic))
         for topic in TOPICS
         if topic.name not in there
     ]
     if wanted:
         for future in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
             future.result(_TOPIC_SECONDS)
+    # An earlier version may have made them, without these bounds.
+    known = [
+        ConfigResource(
+            ConfigResource.Type.TOPIC,
+            topic.name,
+            incremental_configs=[
+                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                for name, value in _settings_of(topic).items()
+            ],
+        )
+        for topic in TOPICS
+        if topic.name in there
+    ]
+    if known:
+        for future in admin.incremental_alter_configs(known).values():
+            future.result(_TOPIC_SECONDS)
 
 
-def _keep(topic: Topic) -> dict[str, str]:
-    """Return the setting by which the broker keeps all of the ledger, which is small."""
-    return {"retention.bytes": "-1"} if topic == LEDGER else {}
+def _settings_of(topic: Topic) -> dict[str, str]:
+    """Return a topic's settings on a laptop, where a run is never resumed after its worker."""
+    kept = _TOPIC_BYTES[topic.name] // topic.partitions - 2 * _SEGMENT_BYTES
+    bounded = {"retention.bytes": str(kept)}
+    if topic == SHARDS:
+        bounded |= {"cleanup.policy": "compact,delete", "retention.ms": "-1"}
+    return topic.settings | bounded
 
 
 def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -> None:
@@ -193,8 +225,9 @@ def _properties(port: int, controller_port: int) -> str:
         "offsets.topic.num.partitions": 1,
         "message.max.bytes": 2_097_152,
         "group.initial.rebalance.delay.ms": 0,
-        "log.retention.bytes": _RETENTION_BYTES,
         "log.segment.bytes": _SEGMENT_BYTES,
+        "metadata.log.segment.bytes": _METADATA_BYTES // 8,
+        "metadata.max.retention.bytes": _METADATA_BYTES // 2,
         "log.retention.check.interval.ms": 10_000,
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
