@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _LOG = logging.getLogger(__name__)
+_DAY_SECONDS = 86_400
 
 
 def main() -> int:
@@ -87,7 +89,10 @@ def _run(settings: Settings) -> None:
         sink = KafkaSink(settings, EVENTS.name)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
-        hold = claim_shards(reader, sink, run_id, numbers, file.simulation.spec.shards)
+        kept_seconds = settings.state_retention_days * _DAY_SECONDS or math.inf
+        forget_before = clock.now() - kept_seconds
+        shards = file.simulation.spec.shards
+        hold = claim_shards(reader, sink, run_id, numbers, shards, forget_before)
         if hold.epochs:
             _carry(settings, file, hold, sink, clock, telemetry, stop)
         else:

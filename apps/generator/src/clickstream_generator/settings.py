@@ -58,6 +58,9 @@ class Settings:
     snapshot_seconds: float = 10.0
     """Least time between two snapshots of a shard; large ones are kept less often. What is sent
     since is worked out anew."""
+    state_retention_days: int = 90
+    """How many days snapshots of other runs are kept that write none: a worker that starts removes
+    them. A simulation that is suspended for longer cannot be resumed; 0 keeps all."""
     drain_seconds: float = 25.0
     """How long to wait for acknowledgements at the end; under Kubernetes' 30 s of grace."""
     queue_records: int = 200_000
@@ -133,6 +136,7 @@ _READERS: dict[str, Reader] = {
     "on_stop": one_of(*_ON_STOP),
     "on_end": one_of(*_ON_END),
     "snapshot_seconds": number(1, 3_600),
+    "state_retention_days": whole(0, 36_500),
     "drain_seconds": number(0.1, 3_600),
     "queue_records": whole(1_000, 10_000_000),
     "security_protocol": one_of(*_PROTOCOLS),

@@ -10,6 +10,7 @@ from clickstream_generator.errors import ShardTaken
 from clickstream_generator.shell.claiming import Hold, claim_shards
 from clickstream_generator.shell.shard_log import (
     Position,
+    Record,
     alive_row,
     claim_row,
 )
@@ -184,3 +185,19 @@ def test_holder_reads_back_its_grant() -> None:
     _held(log, 2)
     with pytest.raises(ShardTaken):
         hold.look()
+
+
+def test_abandoned_snapshots_are_removed() -> None:
+    """A worker that claims its shards removes snapshots of runs that have been silent."""
+    log = MemoryLog()
+    key = b"00000000-0000-4000-8000-000000000001/0/1/snapshot/0/0"
+    log.records.append(Record(1, key, b"x", 10.0))
+    sink = _Sink(log, lambda: None)
+
+    claim_shards(log, sink, RUN_ID, (0, 1), 4, 10.0)  # type: ignore[arg-type]
+    assert Record(1, key, None) not in log.records
+
+    again = MemoryLog()
+    again.records = log.records
+    claim_shards(again, _Sink(again, lambda: None), RUN_ID, (2,), 4, 11.0)  # type: ignore[arg-type]
+    assert again.records.count(Record(1, key, None)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from clickstream_generator.core.behaviour import Revision
@@ -13,6 +14,7 @@ from clickstream_generator.errors import SnapshotUnusable
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
     PART_BYTES,
+    OtherSnapshots,
     Position,
     Record,
     ShardRecords,
@@ -261,3 +263,21 @@ def test_unreadable_record_is_named(key: str, value: bytes) -> None:
     """What has one of the run's keys and cannot be understood is refused, never passed over."""
     with pytest.raises(SnapshotUnusable, match="cannot be taken up"):
         _records().take(Record(0, f"{RUN_ID}/0/{key}".encode(), value))
+
+
+def test_silent_runs_snapshots_are_forgotten() -> None:
+    """Of other runs, those that wrote no snapshot since; claims, positions and one's own stay."""
+    silent, active = UUID(int=1), UUID(int=2)
+    others = OtherSnapshots(RUN_ID)
+    removed = f"{silent}/1/1/snapshot/0/0".encode()
+    for run_id, shard, seconds in (
+        (silent, 0, 10.0), (silent, 1, 20.0), (active, 0, 10.0), (active, 1, 30.0), (RUN_ID, 0, 1.0)
+    ):  # fmt: skip
+        others.take(Record(1, f"{run_id}/{shard}/1/snapshot/0/0".encode(), b"x", seconds))
+        others.take(Record(0, f"{run_id}/{shard}/1/position".encode(), b"{}", 1.0))
+        others.take(Record(0, f"{run_id}/{shard}/1/claim/holder".encode(), b"{}", 1.0))
+    others.take(Record(1, removed, None, 20.0))
+
+    assert others.rows_before(20.0) == []
+    assert others.rows_before(20.1) == [(f"{silent}/0/1/snapshot/0/0".encode(), None)]
+    assert len(others.rows_before(30.1)) == 3

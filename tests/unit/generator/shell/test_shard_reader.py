@@ -14,7 +14,13 @@ from clickstream_generator.settings import Settings
 from clickstream_generator.shell import shard_reader
 from clickstream_generator.shell.shard_log import Record
 from clickstream_generator.shell.shard_reader import ShardReader
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    KafkaError,
+    KafkaException,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +39,10 @@ class _Message:
     def error(self) -> KafkaError | None:
         """Return the error, if it is one."""
         return None if self._code is None else KafkaError(self._code)
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return when it was written: never said, by a partition 0."""
+        return (TIMESTAMP_CREATE_TIME, 7_500) if self._partition else (TIMESTAMP_NOT_AVAILABLE, 0)
 
     def partition(self) -> int:
         """Return its partition."""

@@ -18,7 +18,7 @@ from clickstream_generator.core.faults import FaultPlanter, held_arrays
 from clickstream_generator.core.lease import Claim
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, capture_shard
-from clickstream_generator.errors import DrainTimeout, ShardTaken
+from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import Position, StoredShard, claim_row
@@ -426,6 +426,17 @@ def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemet
     assert _figure(telemetry, "delivered_records") == 50 + 150
     figures = [row["events"] for key, row in run.broker.minutes.items() if key.startswith("0 ")]
     assert sum(figures) == 50
+
+
+def test_lost_snapshot_is_named(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A shard that has sent events does not begin again without its snapshot."""
+    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
+    run.hold.stored[0] = StoredShard(Position(0))
+    run.worker.resume()
+
+    run.hold.stored[1] = StoredShard(Position(70))
+    with pytest.raises(SnapshotUnusable, match="shard 1 has sent 70 events, and its snapshot is"):
+        run.worker.resume()
 
 
 def test_decided_end_is_kept(tmp_path: Path, telemetry: Telemetry) -> None:

@@ -8,6 +8,7 @@ back, and only then read where they are. The rules themselves are in
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -21,6 +22,7 @@ from clickstream_generator.core.lease import Claim, Grant, Lease
 from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
+    OtherSnapshots,
     ShardRecords,
     StoredShard,
     alive_row,
@@ -88,7 +90,12 @@ class Hold:
 
 
 def claim_shards(
-    reader: ShardReader, sink: KafkaSink, run_id: UUID, numbers: tuple[int, ...], shards: int
+    reader: ShardReader,
+    sink: KafkaSink,
+    run_id: UUID,
+    numbers: tuple[int, ...],
+    shards: int,
+    forget_before: float = -math.inf,
 ) -> Hold:
     """Take the shards that are not over, and read where each is.
 
@@ -100,16 +107,19 @@ def claim_shards(
         run_id: The run.
         numbers: The shards.
         shards: How many the run has.
+        forget_before: Snapshots of other runs that have written none since are removed; Unix
+            seconds.
 
     Raises:
         BrokerRefused: The topic is not there or cannot be read or written.
         SnapshotUnusable: A record is there and cannot be understood.
     """
     holder = uuid4().hex
-    records = ShardRecords(run_id, numbers)
+    records, others = ShardRecords(run_id, numbers), OtherSnapshots(run_id)
     partitions = reader.partitions
     for record in reader.read_to_end(partitions):
         records.take(record)
+        others.take(record)
     claims: list[Claim] = []
     while not claims and records.unfinished():
         reader.follow(partitions)
@@ -129,8 +139,12 @@ def claim_shards(
         # Snapshots last: a position drops the revisions that a snapshot written before it has.
         for record in reader.read_to_end(set(partitions) - {LEASE_PARTITION}):
             records.take(record)
+            others.take(record)
         reader.follow({LEASE_PARTITION})
         stored = records.found()
+    if abandoned := others.rows_before(forget_before):
+        _LOG.info("%d parts of abandoned snapshots are removed", len(abandoned))
+        sink.publish(SHARDS.name, abandoned, Batch(), max(partitions))
     until = max(
         (stored[row.shard].position.granted_until for row in claims if row.shard in stored),
         default=0.0,

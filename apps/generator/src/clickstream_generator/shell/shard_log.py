@@ -11,6 +11,7 @@ holder still sends replaces what the present one wrote.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEASE_PARTITION",
+    "OtherSnapshots",
     "Position",
     "Record",
     "ShardRecords",
@@ -56,11 +58,13 @@ _SHARDS_PER_HEARTBEAT_SECOND = 100
 
 
 class Record(NamedTuple):
-    """A record of the topic, and the partition that it lies in."""
+    """A record of the topic, the partition that it lies in, and when it was written."""
 
     partition: int
     key: bytes
     value: bytes | None
+    seconds: float = math.inf
+    """Unix seconds; infinity if the record does not say."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +270,42 @@ class ShardRecords:
             newest = max(whole)
             content = b"".join(kept[newest][part][1] for part in sorted(kept[newest]))
             stored.generation, stored.snapshot = newest[1], load_snapshot(content)
+
+
+class OtherSnapshots:
+    """The snapshots that the topic holds of other runs.
+
+    A run that ends removes its own; a run whose simulation was deleted leaves them there.
+
+    Args:
+        run_id: The run whose snapshots are passed over.
+    """
+
+    def __init__(self, run_id: UUID) -> None:
+        self._own = str(run_id)
+        self._keys: dict[str, set[bytes]] = defaultdict(set)
+        self._latest: dict[str, float] = defaultdict(float)
+
+    def take(self, record: Record) -> None:
+        """Take up a record."""
+        name, is_snapshot, _ = record.key.decode(errors="replace").partition("/snapshot/")
+        run = name.partition("/")[0]
+        if not is_snapshot or run == self._own:
+            return
+        if record.value is None:
+            self._keys[run].discard(record.key)
+        else:
+            self._keys[run].add(record.key)
+            self._latest[run] = max(self._latest[run], record.seconds)
+
+    def rows_before(self, seconds: float) -> list[Row]:
+        """Return the records that make the topic forget those of runs silent since a time."""
+        return [
+            (key, None)
+            for run, keys in self._keys.items()
+            if self._latest[run] < seconds
+            for key in sorted(keys)
+        ]
 
 
 def _merged(positions: dict[int, Position]) -> Position:

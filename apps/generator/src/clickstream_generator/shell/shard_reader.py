@@ -5,12 +5,14 @@ Owns the consumer: reading partitions to their present end, and following one.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from clickstream_contract.topics import SHARDS
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
@@ -133,7 +135,9 @@ class ShardReader:
     def _taken(self, message: Message) -> Record:
         partition = message.partition() or 0
         self._next[partition] = (message.offset() or 0) + 1
-        return Record(partition, message.key() or b"", message.value())
+        kind, milliseconds = message.timestamp()
+        seconds = math.inf if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
+        return Record(partition, message.key() or b"", message.value(), seconds)
 
     def _noticed(self, error: KafkaError) -> None:
         if is_hopeless(error):

@@ -24,7 +24,7 @@ from clickstream_generator.core.accounts import MINUTE_MS, Account
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
 from clickstream_generator.core.waiting import LateRecords
-from clickstream_generator.errors import DrainTimeout
+from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
 from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 
@@ -122,7 +122,11 @@ class Worker:
         self._has_resumed = self._is_apart = False
 
     def resume(self) -> None:
-        """Take up what was acknowledged after the shards' snapshots, without sending it."""
+        """Take up what was acknowledged after the shards' snapshots, without sending it.
+
+        Raises:
+            SnapshotUnusable: A shard has sent events and has no snapshot.
+        """
         going_on = 0
         stored = self._hold.stored
         for number, found in stored.items():
@@ -131,6 +135,12 @@ class Worker:
             elif found.snapshot is not None:
                 self._resume_shard(number, found, found.snapshot)
                 going_on += 1
+            elif found.position.shard_seq:
+                # To begin again would make other events under the ids of those that were sent.
+                raise SnapshotUnusable(
+                    f"shard {number} has sent {found.position.shard_seq} events, and its snapshot"
+                    " is gone"
+                )
         self._telemetry.resumed_shards.set(going_on)
         self._telemetry.shards_over.set(sum(row.position.is_over for row in stored.values()))
 
