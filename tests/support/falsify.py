@@ -31,7 +31,7 @@ from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
-from clickstream_streaming.shell.verification import figures_of, note
+from clickstream_streaming.shell.verification import figures_of, note, values_of
 from holds import MemoryLog, hold
 from psycopg2 import errors
 
@@ -116,6 +116,15 @@ UPDATE ops.batches SET batch_id = batch_id - 1000 WHERE batch_id < 2;
 SELECT ops.forget_batches(100)
 """
 """As if the first two batches had been a thousand batches ago."""
+_OLD_REJECTS = 12
+_AGE_REJECTS = """
+UPDATE ops.rejected_events AS one SET rejected_at = rejected_at - interval '100 days'
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ops.rejected_events ORDER BY topic, kafka_partition, kafka_offset LIMIT %s
+))
+"""
+"""As if so many rejects were old; of a partition they are the first."""
+_FORGET_REJECTS = "SELECT ops.forget_rejects(current_date - 90, 50000, %s)"
 _LOOK_SECONDS = 0.5
 """How far the runs' clock advances with each look."""
 _WATERMARK_SECONDS = 120
@@ -246,6 +255,8 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(_AGE)
         cursor.execute(COUNT_ARRIVALS)
         cursor.execute(_FORGET)
+        cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
+        cursor.execute(_FORGET_REJECTS, (values_of(cursor)["prefixes"],))
         cursor.execute("SELECT mart.compute_boards()")
         report = figures_of(cursor)
     note(owner, report)

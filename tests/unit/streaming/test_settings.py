@@ -52,6 +52,8 @@ def test_defaults_hold(tmp_path: Path) -> None:
         "raw_retention_days": 0,
         "oldest_event_days": 800,
         "rejected_payload_days": 30,
+        "rejected_retention_days": 90,
+        "detail_retention_days": 90,
         "failpoint": None,
         "failpoint_batch": 0,
     }
@@ -89,6 +91,7 @@ def test_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> None:
      ("TRIGGER_MILLISECONDS", 50, 600_000), ("MAX_OFFSETS_PER_TRIGGER", 100, 10_000_000),
      ("WATERMARK_DELAY_SECONDS", 1, 604_800), ("RAW_RETENTION_DAYS", 0, 36_500),
      ("OLDEST_EVENT_DAYS", 1, 3_650), ("REJECTED_PAYLOAD_DAYS", 0, 36_500),
+     ("REJECTED_RETENTION_DAYS", 0, 36_500), ("DETAIL_RETENTION_DAYS", 0, 36_500),
      ("FAILPOINT_BATCH", 0, 1_000_000_000)],
 )  # fmt: skip
 def test_numbers_have_bounds(tmp_path: Path, name: str, low: int, high: int) -> None:
@@ -125,7 +128,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "EVENTS_PARTITIONS": "3", "TRIGGER_MILLISECONDS": "60", "MAX_OFFSETS_PER_TRIGGER": "200",
         "MASTER": "e", "DRIVER_MEMORY": "f", "DRIVER_JAVA_OPTIONS": "g",
         "WATERMARK_DELAY_SECONDS": "4", "RAW_RETENTION_DAYS": "5", "OLDEST_EVENT_DAYS": "7",
-        "REJECTED_PAYLOAD_DAYS": "8", "FAILPOINT": "before_sink_commit", "FAILPOINT_BATCH": "6",
+        "REJECTED_PAYLOAD_DAYS": "8", "REJECTED_RETENTION_DAYS": "9", "DETAIL_RETENTION_DAYS": "10",
+        "FAILPOINT": "before_sink_commit", "FAILPOINT_BATCH": "6",
     }  # fmt: skip
     stream_environment(tmp_path)
 

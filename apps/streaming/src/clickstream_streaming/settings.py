@@ -102,6 +102,11 @@ class Settings(DatabaseSettings):
     """How many days before Kafka got it an event may have happened; each day is a table."""
     rejected_payload_days: int = 30
     """How many days the bytes of a rejected record are kept, by Kafka's time; 0 keeps all."""
+    rejected_retention_days: int = 90
+    """How many days the row of a rejected record is kept; 0 keeps all."""
+    detail_retention_days: int = 90
+    """How many days verifications are kept, and rows of minutes and latencies whose events are
+    dropped; 0 keeps all."""
     failpoint: str | None = None
     """For tests: where the process kills itself."""
     failpoint_batch: int = 0
@@ -155,6 +160,8 @@ _READERS: dict[str, Reader] = {
     "raw_retention_days": whole(0, 36_500),
     "oldest_event_days": whole(1, 3_650),
     "rejected_payload_days": whole(0, 36_500),
+    "rejected_retention_days": whole(0, 36_500),
+    "detail_retention_days": whole(0, 36_500),
     "failpoint": one_of(*_FAILPOINTS),
     "failpoint_batch": whole(0, 1_000_000_000),
 }

@@ -24,6 +24,8 @@ WATERMARK_DELAY_SECONDS: {{ $streaming.watermarkDelaySeconds | int }}
 RAW_RETENTION_DAYS: {{ $streaming.rawRetentionDays | int }}
 OLDEST_EVENT_DAYS: {{ $streaming.oldestEventDays | int }}
 REJECTED_PAYLOAD_DAYS: {{ $streaming.rejectedPayloadDays | int }}
+REJECTED_RETENTION_DAYS: {{ $streaming.rejectedRetentionDays | int }}
+DETAIL_RETENTION_DAYS: {{ $streaming.detailRetentionDays | int }}
 {{- end -}}
 
 {{- /* Spark's configuration that is the same whoever starts the driver, by name, as YAML. */ -}}

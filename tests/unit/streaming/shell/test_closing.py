@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -16,7 +16,6 @@ from clickstream_streaming.shell import closing as module
 from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.telemetry import Telemetry
 from kafka_records import PARTITION
-from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
 from stream_settings import stream_settings
 
@@ -45,7 +44,7 @@ class _Scene:
         self.answers: list[Mapping[str, Answer]] = [WRITTEN]
         self.opened: list[ScriptedDatabase] = []
         self.telemetry = Telemetry()
-        self.settings = stream_settings(folder, RAW_RETENTION_DAYS="30", REJECTED_PAYLOAD_DAYS="7")
+        self.settings = stream_settings(folder)
         self.closer = BatchCloser(self.settings, self.telemetry)
         self.task = batch_task(self.settings)
 
@@ -193,58 +192,21 @@ def test_slow_summaries_are_rare(scene: _Scene) -> None:
 
 
 def test_upkeep_is_hourly(scene: _Scene) -> None:
-    """Old batches are forgotten, and days made and dropped, once an hour."""
+    """The upkeep is done once an hour."""
     counts = []
     for seconds in (0.0, 3_599.0, 1.0):
         scene.seconds += seconds
         counts.append(len(scene.close().executed(UPKEEP)))
 
     assert counts == [1, 1, 2]
-    assert scene.opened[0].executed(UPKEEP)[0] == (10_000,)
 
 
-def test_days_are_made_and_dropped(scene: _Scene) -> None:
-    """Three days are made ahead; days before the retention are dropped."""
-    before = datetime.now(tz=UTC).date()
-    database = scene.close()
-    after = datetime.now(tz=UTC).date()
+def test_busy_upkeep_comes_soon(scene: _Scene) -> None:
+    """An upkeep that leaves rejects is done again after ten seconds."""
+    scene.answers = [WRITTEN | {"ops.forget_rejects": [(50_000,)]}]
+    counts = []
+    for seconds in (0.0, 9.0, 1.0):
+        scene.seconds += seconds
+        counts.append(len(scene.close().executed(UPKEEP)))
 
-    made = database.executed("ops.ensure_event_partitions")
-    dropped = database.executed("ops.drop_event_partitions")
-    assert made in [[(day, day + timedelta(days=3))] for day in (before, after)]
-    assert dropped in [[(day - timedelta(days=30),)] for day in (before, after)]
-
-
-def test_days_are_kept_without_retention(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With a retention of 0 no day is dropped."""
-    scene = _Scene(monkeypatch, tmp_path)
-    scene.closer = BatchCloser(stream_settings(tmp_path), scene.telemetry)
-
-    assert scene.close().executed("ops.drop_event_partitions") == []
-
-
-def test_payloads_are_forgotten(scene: _Scene) -> None:
-    """With the upkeep, the bytes of rejects from before their days go."""
-    before = datetime.now(tz=UTC).date()
-    database = scene.close()
-    after = datetime.now(tz=UTC).date()
-
-    forgotten = database.executed("ops.forget_payloads")
-    assert forgotten in [[(day - timedelta(days=7), 50_000)] for day in (before, after)]
-
-
-def test_payloads_are_kept_without_days(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With 0 days the bytes of no reject are forgotten."""
-    scene = _Scene(monkeypatch, tmp_path)
-    settings = stream_settings(tmp_path, REJECTED_PAYLOAD_DAYS="0")
-    scene.closer = BatchCloser(settings, scene.telemetry)
-
-    assert scene.close().executed("ops.forget_payloads") == []
-
-
-def test_day_in_use_is_dropped_later(scene: _Scene) -> None:
-    """Days that are being read stay, and the rest of the upkeep is done."""
-    busy: dict[str, Answer] = {"ops.drop_event_partitions": errors.LockNotAvailable("busy")}
-    scene.answers = [WRITTEN | busy]
-
-    assert len(scene.close().executed(UPKEEP)) == 1
+    assert counts == [1, 1, 2]

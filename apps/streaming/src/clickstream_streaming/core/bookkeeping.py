@@ -19,7 +19,7 @@ from clickstream_streaming.core.check import Check, differing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BOOKKEEPING"]
+__all__ = ["BOOKKEEPING", "SOURCES"]
 
 _COUNTS = ("stored_events", "known_events", "rejected_records", "ledger_records")
 
@@ -126,7 +126,24 @@ WITH {_RANGES}, found AS (
 SELECT format('%%s rejects of %%s/%%s from offset %%s, and %%s rows', ranges.rejected_records,
     ranges.topic, ranges.kafka_partition, ranges.from_offset, coalesce(found.records, 0))
 FROM ranges LEFT JOIN found USING (topic, kafka_partition, from_offset)
-WHERE ranges.rejected_records > coalesce(found.records, 0)
+WHERE ranges.rejected_records > coalesce(found.records, 0) AND NOT EXISTS (
+    SELECT FROM ops.forgotten_rejects AS gone WHERE gone.until_offset > ranges.from_offset
+        AND (gone.topic, gone.kafka_partition) = (ranges.topic, ranges.kafka_partition)
+)
+UNION ALL
+SELECT format('%%s rejects of %%s/%%s, %%s rows and %%s deleted ones', sums.records, topic,
+    kafka_partition, coalesce(stored.records, 0), coalesce(gone.records, 0))
+FROM (
+    SELECT topic, kafka_partition, sum(rejected_records) AS records FROM ranges
+    GROUP BY topic, kafka_partition
+) AS sums
+LEFT JOIN (
+    SELECT topic, kafka_partition, sum(records) AS records FROM found GROUP BY 1, 2
+) AS stored USING (topic, kafka_partition)
+LEFT JOIN (
+    SELECT topic, kafka_partition, sum(records) AS records FROM ops.forgotten_rejects GROUP BY 1, 2
+) AS gone USING (topic, kafka_partition)
+WHERE sums.records > coalesce(stored.records, 0) + coalesce(gone.records, 0)
 UNION ALL
 SELECT format('reject %%s of %%s/%%s was never read', kafka_offset, topic, kafka_partition)
 FROM ops.rejected_events AS one
@@ -174,6 +191,13 @@ _PLANTED = ", ".join(
     )
     for reason in dict.fromkeys(FAULT_REASONS.values())
 )
+SOURCES = """
+    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
+    FROM ops.rejected_events GROUP BY 1, 2
+    UNION ALL
+    SELECT source, reason, records FROM ops.forgotten_rejects
+"""
+"""Rejects by what their keys name and by reason, also those that were deleted as old."""
 _FAULTS_REJECTED = f"""
 WITH runs AS (
     SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
@@ -185,8 +209,7 @@ WITH runs AS (
     WHERE known.closed_at IS NOT NULL
     GROUP BY 1, 2
 ), found AS (
-    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
-    FROM ops.rejected_events GROUP BY 1, 2
+    SELECT source, reason, sum(records) AS records FROM ({SOURCES}) AS one GROUP BY source, reason
 )
 SELECT format('%%s faults of %%s call for %%s, and %%s records were rejected for it', faults,
     source, reason, coalesce(records, 0))
@@ -333,7 +356,8 @@ FROM ops.progress WHERE max_event_time <> date_trunc('day', max_event_time, 'UTC
     OR max_event_time > clock_timestamp()
 """.replace("%", "%%")
 
-# Of days that were dropped before latencies were counted, there are none.
+# Of days that were dropped before latencies were counted, there are none; nor of a closed run that
+# retention has dropped as a whole.
 _LATENCIES = """
 WITH stored AS (
     SELECT run_id, simulation, sum(stored_events) AS events, sum(dropped_events) AS dropped
@@ -360,6 +384,7 @@ SELECT 'ops.boards lacks one' FROM ops.boards HAVING count(*) NOT IN (0, 2)
 _SEALED = {
     "ops.batches": "query, batch_id, topic, kafka_partition",
     "ops.boards": "board",
+    "ops.forgotten_rejects": "topic, kafka_partition, source, reason",
     "ops.latency_buckets": "run_id, bucket",
     "ops.ledger": "run_id, shard, minute",
     "ops.rejected_events": "topic, kafka_partition, kafka_offset",

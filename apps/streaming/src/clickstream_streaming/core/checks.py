@@ -16,7 +16,7 @@ from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.ledger import FAULT_REASONS
 from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.core.bookkeeping import BOOKKEEPING
+from clickstream_streaming.core.bookkeeping import BOOKKEEPING, SOURCES
 from clickstream_streaming.core.check import Check, differing
 from clickstream_streaming.core.marts import (
     COUNTS,
@@ -103,8 +103,8 @@ WITH runs AS (
         LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
     GROUP BY 1, 2
 ), found AS (
-    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS rejected
-    FROM ops.rejected_events GROUP BY 1, 2
+    SELECT source, reason, sum(records) AS rejected FROM ({SOURCES}) AS one
+    GROUP BY source, reason
 )
 SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
     coalesce(sum(least(planted, rejected)) FILTER (WHERE planted > 0 AND rejected > 0), 0)::bigint

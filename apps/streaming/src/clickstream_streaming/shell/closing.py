@@ -1,25 +1,24 @@
 """The close of a batch: what is done once, when all of its partitions are written.
 
 Owns the watermarks of shards, the closing of runs, the offsets of partitions without
-records, and what is done now and then: boards computed as a whole, days made ahead of time
-and dropped. A partition with records has noted its own offsets; if the database has lost them, a
-standby without the last commits has taken over, and their rows are lost, too.
+records, and when boards are computed and the upkeep is due. A partition with records has noted its
+own offsets; if the database has lost them, a standby without the last commits has taken over, and
+their rows are lost, too.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg2
-from psycopg2 import errors
 
 from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_WATERMARKS, STORED_ENDS
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
 from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
+from clickstream_streaming.shell.upkeep import keep_up
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -39,10 +38,8 @@ _BOARDS_SECONDS = 60.0
 _BOARDS_SHARE = 0.02
 """At most this share of the time goes into boards, however large they get."""
 _UPKEEP_SECONDS = 3_600.0
-_DAYS_AHEAD = 3
-_KEPT_BATCHES = 10_000
-_MOST_PAYLOADS = 50_000
-"""So many rejects at most are forgotten in one upkeep: a batch waits for it."""
+_BUSY_UPKEEP_SECONDS = 10.0
+"""After an upkeep that has more to delete."""
 
 
 class BatchCloser:
@@ -91,8 +88,8 @@ class BatchCloser:
             self._compute_boards(cursor, is_due=cursor.rowcount > 0)
         now = time.monotonic()
         if now >= self._next_upkeep:
-            self._keep_up(self._connection)
-            self._next_upkeep = now + _UPKEEP_SECONDS
+            has_more = keep_up(self._connection, self._settings)
+            self._next_upkeep = now + (_BUSY_UPKEEP_SECONDS if has_more else _UPKEEP_SECONDS)
 
     def _compute_boards(self, cursor: Cursor, *, is_due: bool) -> None:
         """Compute boards when a run is closed, and now and then in between."""
@@ -102,31 +99,6 @@ class BatchCloser:
         cursor.execute("SELECT mart.compute_boards()")
         taken = time.monotonic() - began
         self._next_boards = began + max(_BOARDS_SECONDS, taken / _BOARDS_SHARE)
-
-    def _keep_up(self, connection: Connection) -> None:
-        """Make days ahead of time, drop those that are over, forget old batches and payloads."""
-        today = datetime.now(tz=UTC).date()
-        ahead = today + timedelta(days=_DAYS_AHEAD)
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT ops.ensure_event_partitions(%s, %s)", (today, ahead))
-        if self._settings.raw_retention_days:
-            self._drop_days(connection, today - timedelta(days=self._settings.raw_retention_days))
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
-            if days := self._settings.rejected_payload_days:
-                oldest = today - timedelta(days=days)
-                cursor.execute("SELECT ops.forget_payloads(%s, %s)", (oldest, _MOST_PAYLOADS))
-
-    def _drop_days(self, connection: Connection, before: date) -> None:
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
-                (dropped,) = cursor.fetchone() or (0,)
-        except errors.LockNotAvailable:
-            _LOG.warning("days before %s are dropped later: somebody reads them", before)
-            return
-        if dropped:
-            _LOG.info("%d days of raw.events before %s are dropped", dropped, before)
 
     def _forget_connection(self) -> None:
         if self._connection is not None:

@@ -93,7 +93,7 @@ class VerificationReport:
     """Events that the ledger says the broker has."""
     events_stored: int
     events_rejected: int
-    """Records in ``ops.rejected_events``."""
+    """Records in ``ops.rejected_events``, and those that were deleted there once they were old."""
     planted_losses: int
     """Events that were numbered and, on purpose, never sent."""
     lost: int
@@ -204,6 +204,7 @@ def figures_of(cursor: Cursor) -> VerificationReport:
     acknowledged, _, _, planted = map(int, cursor.fetchone() or (0, 0, 0, 0))
     cursor.execute(
         "SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_events)"
+        " + (SELECT coalesce(sum(records), 0)::bigint FROM ops.forgotten_rejects)"
     )
     stored, rejected = cursor.fetchone() or (0, 0)
     return VerificationReport(

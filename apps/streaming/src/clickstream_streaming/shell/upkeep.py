@@ -1,0 +1,90 @@
+"""What the database keeps for how long: days of events, rejects, batches, verifications, minutes.
+
+Owns the order of the upkeep and its calls. What may be deleted without a verification missing it is
+the functions' to say, which the migrations made.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from psycopg2 import errors
+
+from clickstream_streaming.core.checks import run_prefix
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+    from clickstream_streaming.settings import Settings
+
+__all__ = ["keep_up"]
+
+_LOG = logging.getLogger(__name__)
+
+_DAYS_AHEAD = 3
+_KEPT_BATCHES = 10_000
+_MOST_REJECTS = 50_000
+"""So many rejects at most are forgotten in one upkeep: a batch waits for it."""
+_RUNS = "SELECT DISTINCT run_id::text FROM ops.ledger"
+
+
+def keep_up(connection: Connection, settings: Settings) -> bool:
+    """Make days ahead of time, drop those that are over, and delete rows that are old.
+
+    Returns:
+        Whether there is more to delete: rejects that came faster than they are forgotten.
+    """
+    today = datetime.now(tz=UTC).date()
+    ahead = today + timedelta(days=_DAYS_AHEAD)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT ops.ensure_event_partitions(%s, %s)", (today, ahead))
+    if days := settings.raw_retention_days:
+        _drop_days(connection, today - timedelta(days=days))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
+        if days := settings.detail_retention_days:
+            _forget_details(cursor, today - timedelta(days=days))
+        has_more = False
+        if days := settings.rejected_payload_days:
+            oldest = today - timedelta(days=days)
+            cursor.execute("SELECT ops.forget_payloads(%s, %s)", (oldest, _MOST_REJECTS))
+            has_more |= _count_of(cursor) >= _MOST_REJECTS
+        if days := settings.rejected_retention_days:
+            oldest = today - timedelta(days=days)
+            values = (oldest, _MOST_REJECTS, _prefixes(cursor))
+            cursor.execute("SELECT ops.forget_rejects(%s, %s, %s)", values)
+            has_more |= _count_of(cursor) >= _MOST_REJECTS
+    return has_more
+
+
+def _forget_details(cursor: Cursor, before: date) -> None:
+    """Delete verifications, and rows of minutes and latencies whose events are dropped."""
+    for function in ("forget_verifications", "forget_minutes", "forget_latencies", "merge_seals"):
+        cursor.execute(f"SELECT ops.{function}(%s)", (before,))
+
+
+def _prefixes(cursor: Cursor) -> list[str]:
+    """Return how the keys of the ledger's runs begin: their rejects are counted by shard."""
+    cursor.execute(_RUNS)
+    return [run_prefix(UUID(run_id)) for (run_id,) in cursor.fetchall()]
+
+
+def _count_of(cursor: Cursor) -> int:
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def _drop_days(connection: Connection, before: date) -> None:
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
+            dropped = _count_of(cursor)
+    except errors.LockNotAvailable:
+        _LOG.warning("days before %s are dropped later: another session reads them", before)
+        return
+    if dropped:
+        _LOG.info("%d days of raw.events before %s are dropped", dropped, before)
