@@ -20,6 +20,7 @@ from clickstream_streaming.errors import (
     QueryFailed,
     RecordsGone,
     StreamingError,
+    TooFewLocks,
     TopicMissing,
     TopicRemade,
     TopicUnfit,
@@ -40,6 +41,7 @@ EXAMPLES: list[StreamingError] = [
     DaysDropped(date(2026, 1, 31)),
     LogDiverged("events", 1, LogPosition("abc", 20, 3), FOLDER),
     TopicRemade("events", ("abc", "def"), FOLDER),
+    TooFewLocks(3_000, 9_200, 6_400, 184),
 ]
 
 
@@ -81,6 +83,7 @@ def _shown(error: StreamingError, name: str) -> list[object]:
         (EXAMPLES[10], "start the stream again"),
         (EXAMPLES[11], "empty ops.batches"),
         (EXAMPLES[12], "empty ops.batches"),
+        (EXAMPLES[13], "set max_locks_per_transaction to 184 or more"),
     ],
     ids=lambda part: type(part).__name__,
 )

@@ -22,6 +22,7 @@ from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
 from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
+from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import note, wait_for_arrival
 from clickstream_streaming.shell.verification import verify as verify_tables
@@ -340,7 +341,7 @@ def main() -> None:
         app()
     except SimulationInvalid as error:
         code = _say(error, 2)
-    except (LocalError, OSError) as error:
+    except (LocalError, StreamingError, OSError) as error:
         code = _say(error, 1)
     sys.exit(code)
 

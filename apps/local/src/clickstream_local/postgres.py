@@ -76,7 +76,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "50",
     # A statement on raw.events locks each day's table and indexes.
-    "max_locks_per_transaction": "256",
+    "max_locks_per_transaction": "512",
     "jit": "off",
 }
 # The same order of texts as the C library's, but by bytes and without asking it: every index on a

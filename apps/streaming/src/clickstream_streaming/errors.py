@@ -5,6 +5,7 @@ and while batches run say what to do: ``CheckpointMismatch``,
 ``CheckpointBehindDatabase``, ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``,
 ``DatabaseUnreachable``, ``LogDiverged``, ``RecordsGone``, ``TopicMissing``, ``TopicRemade``,
 ``TopicUnfit``; ``QueryFailed`` ends a running stream, as does what turns out to be its cause.
+``TooFewLocks`` refuses a verification.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "QueryFailed",
     "RecordsGone",
     "StreamingError",
+    "TooFewLocks",
     "TopicMissing",
     "TopicRemade",
     "TopicUnfit",
@@ -222,6 +224,26 @@ class RecordsGone(StreamingError):
         super().__init__(
             f"partition {partition} of the topic {topic} does not have offset {wanted}, which"
             f" comes next; {gone}. Bring the records back and start again. {_read_again(folder)}"
+        )
+
+
+class TooFewLocks(StreamingError):
+    """PostgreSQL cannot lock as many tables and indexes as a verification reads at one moment.
+
+    Attributes:
+        days: Tables of days that there are.
+        needed: Locks that a verification takes.
+        room: Locks that all sessions may take together.
+        setting: The least ``max_locks_per_transaction`` with room for twice as many.
+    """
+
+    def __init__(self, days: int, needed: int, room: int, setting: int) -> None:
+        """Keep the fields and build the text."""
+        self.days, self.needed, self.room, self.setting = days, needed, room, setting
+        super().__init__(
+            f"a verification of {days} days takes {needed} locks, and PostgreSQL has room for"
+            f" {room}: set max_locks_per_transaction to {setting} or more and restart PostgreSQL,"
+            " or let CLICKSTREAM_STREAMING_RAW_RETENTION_DAYS drop old days"
         )
 
 

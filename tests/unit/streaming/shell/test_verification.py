@@ -14,6 +14,7 @@ from clickstream_streaming.core.checks import (
     UNDER_WAY,
     run_prefix,
 )
+from clickstream_streaming.errors import TooFewLocks
 from clickstream_streaming.shell import verification as module
 from clickstream_streaming.shell.verification import (
     DEFECTS,
@@ -260,3 +261,24 @@ def test_report_is_kept() -> None:
         }
     ]
     assert database.ends == ["commit"]
+
+
+@pytest.mark.parametrize(
+    ("relations", "locks", "helpers", "setting"),
+    [
+        (9_000, 92, 0, 0), (9_000, 91, 0, 184), (9_000, 92, 1, 0), (9_000, 138, 2, 0),
+        (9_000, 137, 2, 276), (0, 1, 0, 4),
+    ],
+)  # fmt: skip
+def test_too_few_locks_are_named(relations: int, locks: int, helpers: int, setting: int) -> None:
+    """More tables and indexes than PostgreSQL can lock are refused before the first check."""
+    rows = [(relations // 3, relations, 100, locks, helpers)]
+    database = ScriptedDatabase(CLEAN | {"FROM parts": rows})
+    if not setting:
+        assert verify(database.connection()).events_stored == 9
+        return
+
+    with pytest.raises(TooFewLocks, match=f"set max_locks_per_transaction to {setting} or more"):
+        verify(database.connection())
+
+    assert database.executed(LEDGER_TOTALS) == []

@@ -19,6 +19,7 @@ from clickstream_streaming.core.checks import (
     UNDER_WAY,
     run_prefix,
 )
+from clickstream_streaming.errors import TooFewLocks
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -54,6 +55,25 @@ _NOTE = (
     f"INSERT INTO ops.verifications ({', '.join(_NOTED)}, examples)"  # noqa: S608  names of our own
     f" VALUES ({', '.join(f'%({name})s' for name in _NOTED)}, %(examples)s)"
 )
+
+
+_LOCKS = """
+WITH parts AS (
+    SELECT count(*) FILTER (WHERE inhparent = 'raw.events'::regclass) AS days, count(*) AS relations
+    FROM pg_inherits WHERE inhparent = 'raw.events'::regclass OR inhparent IN (
+        SELECT indexrelid FROM pg_index WHERE indrelid = 'raw.events'::regclass
+    )
+)
+SELECT days, relations, current_setting('max_connections')::bigint
+    + current_setting('max_prepared_transactions')::bigint,
+    current_setting('max_locks_per_transaction')::bigint,
+    current_setting('max_parallel_workers_per_gather')::bigint
+FROM parts
+"""
+"""Days, with their tables and indexes; sessions that may be, locks of each, and how many processes
+may help with one statement."""
+_OTHER_LOCKS = 200
+"""What a verification reads beside the days."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +144,30 @@ class VerificationReport:
 
 
 def verify(connection: Connection) -> VerificationReport:
-    """Check every table, in one snapshot of the database that nothing can change."""
+    """Check every table, in one snapshot of the database that nothing can change.
+
+    Raises:
+        TooFewLocks: There are more tables of days than PostgreSQL can lock.
+    """
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
+            _check_locks(cursor)
             return figures_of(cursor)
     finally:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _check_locks(cursor: Cursor) -> None:
+    """Refuse what would end as "out of shared memory": all days are locked at one moment."""
+    cursor.execute(_LOCKS)
+    days, relations, sessions, locks, helpers = cursor.fetchone() or (0, 0, 1, _OTHER_LOCKS, 0)
+    # PostgreSQL has room for two holders of each lock; every process that helps holds all of them.
+    needed = -(-(relations + _OTHER_LOCKS) * max(2, 1 + helpers) // 2)
+    room = sessions * locks
+    if needed > room:
+        raise TooFewLocks(days, needed, room, -(-2 * needed // sessions))
 
 
 def wait_for_arrival(connection: Connection, seconds: float) -> int:
