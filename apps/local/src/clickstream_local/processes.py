@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from clickstream_streaming.shell.patience import Patience
 
 from clickstream_local.errors import ServiceFailed
 
@@ -95,10 +96,10 @@ class ServiceProcess:
         Raises:
             ServiceFailed: It ended, or was not ready in time.
         """
-        deadline = time.monotonic() + seconds
+        patience = Patience(seconds)
         while not is_ready():
             self.check()
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 raise ServiceFailed(
                     self.service, f"was not ready after {seconds:.0f} s", self.log_file
                 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_streaming.shell.patience import Patience
 from clickstream_streaming.shell.verification import note, verify
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
@@ -143,11 +144,11 @@ class Session:
         Raises:
             DrainFailed: They have not in time.
         """
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        patience = Patience(_DRAIN_SECONDS)
         ends = end_offsets(stack.kafka.bootstrap_servers)
         while not is_drained(connection, stack.run_id, ends):
             stack.check()
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 raise DrainFailed(_DRAIN_SECONDS)
             time.sleep(_TICK_SECONDS)
 

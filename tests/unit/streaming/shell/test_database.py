@@ -148,7 +148,7 @@ def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After a minute the last reason is raised."""
     happened = _failing(monkeypatch, "first", "second", "third", "never")
-    clock = iter([0.0, 59.0, 60.0, 60.1])
+    clock = iter([0.0, 30.0, 60.0, 60.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     with pytest.raises(DatabaseUnreachable, match="third"):

@@ -18,6 +18,7 @@ from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_WATERMARKS, S
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
 from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
+from clickstream_streaming.shell.patience import Patience
 from clickstream_streaming.shell.upkeep import keep_up
 
 if TYPE_CHECKING:
@@ -65,14 +66,14 @@ class BatchCloser:
             DatabaseBehindCheckpoint: It has lost the batch before as well.
             DatabaseUnreachable: It stays away for five minutes.
         """
-        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        patience = Patience(_GIVE_UP_SECONDS)
         while True:
             try:
                 self._write(task, outcomes)
                 break
             except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
                 self._forget_connection()
-                if time.monotonic() > deadline:
+                if patience.is_over():
                     raise
                 _LOG.warning("the close of batch %d is tried again: %s", task.batch_id, e)
                 time.sleep(_RETRY_SECONDS)

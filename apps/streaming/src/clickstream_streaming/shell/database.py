@@ -7,7 +7,6 @@ written with each batch. It does not know what becomes of the rows.
 from __future__ import annotations
 
 import logging
-import time
 from io import RawIOBase
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from clickstream_streaming.errors import (
     DatabaseNotMigrated,
     DatabaseUnreachable,
 )
+from clickstream_streaming.shell.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,12 +114,12 @@ def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection
     Raises:
         DatabaseUnreachable: PostgreSQL does not let us in.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    patience = Patience(_PATIENCE_SECONDS)
     while True:
         try:
             return connect(settings)
         except DatabaseUnreachable as error:
-            if error.is_refusal or time.monotonic() > deadline:
+            if error.is_refusal or patience.is_over():
                 raise
             _LOG.warning("PostgreSQL is waited for: %s", error)
             if stopping.wait(_RETRY_SECONDS):

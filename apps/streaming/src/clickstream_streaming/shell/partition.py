@@ -63,6 +63,7 @@ from clickstream_streaming.errors import (
 )
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import connect, copy_rows
+from clickstream_streaming.shell.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -214,13 +215,13 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
 
 def _patiently(task: BatchTask, work: Callable[[], _Result]) -> _Result:
     """Return what work gives; while the database is away, it is done again."""
-    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    patience = Patience(_GIVE_UP_SECONDS)
     while True:
         try:
             return work()
         except _WRITE_AGAIN as error:
             _forget_connection()
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 raise
             _LOG.warning("batch %d of %s is tried again: %s", task.batch_id, task.query, error)
             time.sleep(_RETRY_SECONDS)

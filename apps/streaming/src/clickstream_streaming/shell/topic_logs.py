@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from clickstream_streaming.core.log_positions import LogPosition, other_epochs, 
 from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
+from clickstream_streaming.shell.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,12 +117,12 @@ class TopicLogs:
         Raises:
             TopicMissing: Kafka does not answer for five minutes, or a topic is not there.
         """
-        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        patience = Patience(_GIVE_UP_SECONDS)
         while True:
             try:
                 return self.look()
             except TopicMissing as error:
-                if time.monotonic() > deadline or stopping.wait(_RETRY_SECONDS):
+                if patience.is_over() or stopping.wait(_RETRY_SECONDS):
                     raise
                 _LOG.warning("the topics are looked at again: %s", error)
 
