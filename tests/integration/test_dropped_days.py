@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from batch_tasks import batch_task
 from batches import write_batch
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER
@@ -16,7 +17,6 @@ from clickstream_streaming.shell import partition
 from clickstream_streaming.shell.verification import figures_of
 from databases import Database, batch_process
 from kafka_records import records_of
-from stream_settings import SAMPLE_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,8 @@ def test_dropped_number_that_is_stored_counts_once(
 
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
     """Events that were judged before their day was dropped are not stored after it."""
-    (read,) = partition._portions([records_of(_events(_OLD, 1))], lambda: None, SAMPLE_DAYS)
+    records = [records_of(_events(_OLD, 1))]
+    (read,) = partition._portions(batch_task(database.settings), records, lambda: None)
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")
     database.ask(_DROP)
 

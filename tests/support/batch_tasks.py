@@ -42,6 +42,7 @@ def outcome_of(*, max_event_times: list[tuple[str, int, float]] | None = None) -
         topic=EVENTS.name,
         partition=PARTITION,
         rows=3,
+        skipped=0,
         stored=3,
         duplicates=0,
         late=0,

@@ -92,6 +92,11 @@ def show_verification(console: Console, report: VerificationReport) -> None:
         f" session mismatches {report.session_mismatches},"
         f" illegal transitions {report.illegal_transitions}"
     )
+    if report.skipped_offsets:
+        console.print(
+            f"{report.skipped_offsets:,} offsets of Kafka have no committed record:"
+            " ends of transactions, and records of aborted ones"
+        )
     for score in report.rejects:
         console.print(
             f"  {score.reason:<16} {score.planted:,} planted, {score.rejected:,} rejected,"

@@ -227,7 +227,7 @@ def test_ledger_keeps_every_field() -> None:
     [
         (STORE_OFFSETS,
          ("query checkpoint_id batch_id topic partition from_offset until_offset topic_id"
-          " leader_epoch")),
+          " leader_epoch skipped")),
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (STORED_ENDS, "query checkpoint_id batch_id"),
         (COUNT_EXPIRED, "run_id shard simulation shard_seq event_id event_time"),

@@ -113,6 +113,19 @@ def test_empty_partition_notes_offsets(scene: _Scene) -> None:
             if isinstance(row, dict)] == [(EVENTS.name, 0, 7), (LEDGER.name, 0, 9)]  # fmt: skip
 
 
+def test_partition_without_records_is_skipped(scene: _Scene) -> None:
+    """Offsets of which no record came are of transactions; where reading began is not known."""
+    scene.task = replace(
+        scene.task,
+        offsets_from={EVENTS.name: {PARTITION: 0, 0: 3}},
+        offsets_until={EVENTS.name: {PARTITION: UNTIL, 0: 7}, LEDGER.name: {0: 9}},
+    )
+
+    rows = scene.close().executed("INSERT INTO ops.batches")
+
+    assert [row["skipped"] for row in rows if isinstance(row, dict)] == [4, 0]
+
+
 def test_lost_share_is_named(scene: _Scene) -> None:
     """A share that its task has committed and the database does not have is lost."""
     scene.answers = [{STORED: []}]

@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+import pyarrow as pa
 import pytest
 from batch_tasks import NO_PROCESS, UNTIL, batch_task, outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
@@ -39,7 +40,7 @@ from clickstream_streaming.shell.partition import (
     timestamp,
     write_partition,
 )
-from kafka_records import ARRIVED, PARTITION, changed, ledger_record, records_of
+from kafka_records import ARRIVED, FIRST_OFFSET, PARTITION, changed, ledger_record, records_of
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
 from stream_settings import SAMPLE_DAYS, stream_settings
@@ -163,6 +164,7 @@ def test_offsets_are_claimed_first(worker: _Worker) -> None:
         "until_offset": UNTIL,
         "topic_id": "id",
         "leader_epoch": 2,
+        "skipped": 0,
     }
     texts = [text for text, _ in worker.database.statements]
     claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
@@ -541,10 +543,33 @@ def test_share_is_counted(worker: _Worker) -> None:
     (counted,) = worker.database.executed(COUNT_BATCH)
     (claimed,) = worker.database.executed(CLAIM)
     expected = {"stored": 2, "duplicates": 1, "rejected": 2, "ledger": 0, "late": 2}
+    expected["skipped"] = UNTIL - FIRST_OFFSET - 5
     assert isinstance(counted, dict)
     assert isinstance(claimed, dict)
     assert counted.items() >= (claimed | expected).items()
     assert worker.database.statements[-1][0] == COUNT_BATCH
+
+
+def test_offsets_without_records_are_counted(worker: _Worker) -> None:
+    """Before, between and behind the records that came, also from one part to the next."""
+    first, second = (
+        records_of([_event(number), _event(number + 1)]).set_column(
+            2, "offset", pa.array(offsets, pa.int64())
+        )
+        for number, offsets in ((1, [FIRST_OFFSET + 2, FIRST_OFFSET + 4]), (3, [120, 121]))
+    )
+
+    (answer,) = write_partition(worker.task, [first, second])
+
+    outcome = json.loads(answer["outcome"][0].as_py())
+    assert (outcome["rows"], outcome["skipped"]) == (4, UNTIL - FIRST_OFFSET - 4)
+
+
+def test_unknown_beginning_is_no_gap(worker: _Worker) -> None:
+    """Where a first batch began, only its first record says."""
+    task = replace(worker.task, offsets_from={})
+
+    assert worker.write(_event(1), task=task)["skipped"] == UNTIL - FIRST_OFFSET - 1
 
 
 def test_ledger_records_are_counted(worker: _Worker) -> None:

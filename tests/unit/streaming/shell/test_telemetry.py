@@ -21,6 +21,7 @@ OUTCOME = Outcome(
     topic="t",
     partition=1,
     rows=10,
+    skipped=0,
     stored=4,
     duplicates=3,
     late=2,

@@ -50,11 +50,12 @@ WITH found AS (TABLE mart.dim_date), wanted AS (
     FROM generate_series(timestamp '2020-01-01', timestamp '2049-12-31', interval '1 day') AS day
 ){differing("concat_ws(' ', 'mart.dim_date', day)", "day")}"""
 
-# What a batch read is what its records became. Batches of a stream that did not count have nulls;
-# where the first batch of a partition began, only its counts say.
-_COUNTED = " + ".join(_COUNTS)
+# Each offset that a batch read is of a record that became something, or has no committed record.
+# Batches of a stream that did not count have nulls; where a partition's first batch began, only its
+# counts say.
+_COUNTED = " + ".join((*_COUNTS, "skipped_offsets"))
 _BATCH_SUMS = f"""
-SELECT format('batch %%s of %%s/%%s read %%s records and accounts for %%s', batch_id, topic,
+SELECT format('batch %%s of %%s/%%s read %%s offsets and accounts for %%s', batch_id, topic,
     kafka_partition, until_offset - from_offset, {_COUNTED})
 FROM (
     SELECT *, lag(batch_id) OVER (
@@ -64,6 +65,7 @@ FROM (
 ) AS tiles
 WHERE until_offset - from_offset <> {_COUNTED} OR (from_offset IS NULL AND NOT is_first)
     OR num_nulls({", ".join(_COUNTS)}, late_events) NOT IN (0, {len(_COUNTS) + 1})
+    OR skipped_offsets < 0
 UNION ALL
 SELECT format('%%s/%%s was read from %%s again, up to %%s all was read before', topic,
     kafka_partition, from_offset, ended)
@@ -78,7 +80,7 @@ SELECT format('batch %%s of %%s/%%s counts %%s of %%s events late', batch_id, to
     kafka_partition, late_events, stored_events)
 FROM ops.batches WHERE late_events NOT BETWEEN 0 AND stored_events + known_events
 UNION ALL
-SELECT format('the forgotten batches of %%s/%%s account for %%s records of %%s', topic,
+SELECT format('the forgotten batches of %%s/%%s account for %%s offsets of %%s', topic,
     kafka_partition, {_COUNTED}, until_offset - from_offset)
 FROM ops.forgotten_batches WHERE until_offset - from_offset <> {_COUNTED}
     OR late_events NOT BETWEEN 0 AND stored_events + known_events

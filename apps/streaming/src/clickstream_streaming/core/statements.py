@@ -441,9 +441,9 @@ LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
 STORE_OFFSETS = """
 INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
     until_offset, topic_id, leader_epoch, stored_events, known_events, rejected_records,
-    ledger_records, late_events)
+    ledger_records, late_events, skipped_offsets)
 SELECT %(query)s, %(checkpoint_id)s, %(batch_id)s, %(topic)s, %(partition)s, %(from_offset)s,
-    %(until_offset)s, %(topic_id)s, %(leader_epoch)s, 0, 0, 0, 0, 0
+    %(until_offset)s, %(topic_id)s, %(leader_epoch)s, 0, 0, 0, 0, 0, %(skipped)s
 WHERE %(from_offset)s IS NULL OR EXISTS (
     SELECT FROM ops.batches WHERE query = %(query)s AND topic = %(topic)s
         AND kafka_partition = %(partition)s AND until_offset = %(from_offset)s
@@ -454,7 +454,8 @@ where the batch before has ended: no row, if the database has lost that one."""
 
 COUNT_BATCH = """
 UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s,
-    rejected_records = %(rejected)s, ledger_records = %(ledger)s, late_events = %(late)s
+    rejected_records = %(rejected)s, ledger_records = %(ledger)s, late_events = %(late)s,
+    skipped_offsets = %(skipped)s
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """

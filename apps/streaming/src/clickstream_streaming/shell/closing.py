@@ -138,4 +138,4 @@ def _note_offsets(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> N
     for topic, partitions in task.offsets_until.items():
         for partition in sorted(partitions):
             if (topic, partition) not in stored:
-                store_offsets(cursor, task, topic, partition)
+                store_offsets(cursor, task, topic, partition, is_empty=True)

@@ -144,6 +144,7 @@ class Outcome:
     Attributes:
         topic, partition: What it has read.
         rows: Records.
+        skipped: Offsets without a committed record.
         stored: Events that were new.
         duplicates: Events that were known.
         late: New events before the watermark of their shard.
@@ -160,6 +161,7 @@ class Outcome:
     topic: str
     partition: int
     rows: int
+    skipped: int
     stored: int
     duplicates: int
     late: int
@@ -194,11 +196,7 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
     """
     began = time.monotonic()
     _settle_in()
-    portions = _portions(
-        batches,
-        lambda: _patiently(task, lambda: _kept_since(task)),
-        task.settings.oldest_event_days,
-    )
+    portions = _portions(task, batches, lambda: _patiently(task, lambda: _kept_since(task)))
     first = next(portions, None)
     if first is None:
         return
@@ -252,6 +250,7 @@ class _Read:
     Attributes:
         topic, partition: Where from.
         rows: Records.
+        skipped: Offsets without a committed record; in the last portion also those behind it.
         arrived_at: When Kafka got the last record, Unix seconds.
         judged: What the records are.
         kept_since: Retention had dropped all days before, when they were judged.
@@ -261,6 +260,7 @@ class _Read:
     topic: str
     partition: int
     rows: int
+    skipped: int
     arrived_at: float
     judged: Judged
     kept_since: datetime | None
@@ -268,16 +268,16 @@ class _Read:
 
 
 def _portions(
+    task: BatchTask,
     batches: Iterable[pa.RecordBatch],
     kept_since: Callable[[], datetime | None],
-    oldest_days: int,
 ) -> Iterator[_Read]:
     """Judge records as they come; only what they are is kept, not their bytes.
 
     Args:
+        task: What the records are part of.
         batches: The records.
         kept_since: Says since when days are kept; asked once, and only if there is a record.
-        oldest_days: How many days before its arrival an event may have happened.
     """
     batches = filter(attrgetter("num_rows"), batches)
     batch = next(batches, None)
@@ -286,16 +286,41 @@ def _portions(
     topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
     kept = kept_since()
     mark = None if kept is None else np.datetime64(kept.replace(tzinfo=None), "us")
+    oldest_days = task.settings.oldest_event_days
+    following = task.offsets_from.get(topic, {}).get(partition, batch["offset"][0].as_py())
     while batch is not None:
         parts: list[Judged] = []
-        rows, arrived_at = 0, 0.0
+        rows, skipped, arrived_at = 0, 0, 0.0
         while batch is not None and sum(part.nbytes for part in parts) < _PORTION_BYTES:
             rows += batch.num_rows
+            skipped += _skipped(batch["offset"], following)
+            following = batch["offset"][-1].as_py() + 1
             arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
             parts.append(judge(batch, kept_since=mark, oldest_days=oldest_days))
             batch = next(batches, None)
-        judged = Judged.joined(parts)
-        yield _Read(topic, partition, rows, arrived_at, judged, kept, is_last=batch is None)
+        if batch is None:
+            skipped += task.offsets_until[topic][partition] - following
+        yield _Read(
+            topic,
+            partition,
+            rows,
+            skipped,
+            arrived_at,
+            Judged.joined(parts),
+            kept,
+            is_last=batch is None,
+        )
+
+
+def _skipped(offsets: pa.Array, following: int) -> int:
+    """Return how many offsets lie between ascending ones, and before the first of them.
+
+    Args:
+        offsets: Of records, in their order.
+        following: The offset after the record before them.
+    """
+    steps = np.diff(offsets.to_numpy(), prepend=following - 1)
+    return int(np.maximum(steps - 1, 0).sum())
 
 
 def _kept_since(task: BatchTask) -> datetime | None:
@@ -321,6 +346,7 @@ def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
         topic=read.topic,
         partition=read.partition,
         rows=0,
+        skipped=0,
         stored=0,
         duplicates=0,
         late=0,
@@ -392,6 +418,7 @@ def _prepare_next(cursor: Cursor, task: BatchTask, read: _Read) -> None:
 def _take_in(outcome: Outcome, read: _Read, written: _Written) -> None:
     """Count a portion's records, and how far its shards have come."""
     outcome.rows += read.rows
+    outcome.skipped += read.skipped
     outcome.arrived_at = max(outcome.arrived_at, read.arrived_at)
     # Of known ones too: who has stored them may have died before the batch was closed.
     for run_id, shard, seconds in _max_event_times(read.judged.events):
@@ -486,15 +513,27 @@ def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
     return True
 
 
-def store_offsets(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> None:
+def store_offsets(
+    cursor: Cursor, task: BatchTask, topic: str, partition: int, *, is_empty: bool = False
+) -> None:
     """Note a partition's offsets, in the transaction of its rows.
+
+    Args:
+        cursor: Of the transaction.
+        task: What was read.
+        topic: Where.
+        partition: Where.
+        is_empty: Whether none of these offsets has a committed record.
 
     Raises:
         UniqueViolation: They are noted already.
         DatabaseBehindCheckpoint: What is stored does not end where the batch begins: what lies
             between was lost by the database, and is not to be passed over.
     """
-    cursor.execute(STORE_OFFSETS, _offsets_row(task, topic, partition))
+    row = _offsets_row(task, topic, partition)
+    began = row["from_offset"]
+    skipped = row["until_offset"] - began if is_empty and began is not None else 0
+    cursor.execute(STORE_OFFSETS, row | {"skipped": skipped})
     if not cursor.rowcount:
         raise DatabaseBehindCheckpoint(task.settings.checkpoint_dir / QUERY, task.batch_id - 1)
 

@@ -122,6 +122,8 @@ def start_query(
     records = (
         spark.readStream.format("kafka")
         .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
+        # Records of a transaction that its producer has aborted were never sent.
+        .option("kafka.isolation.level", "read_committed")
         .option("subscribe", ",".join(_TOPICS))
         .option("startingOffsets", _starting_offsets(known))
         .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)

@@ -47,6 +47,15 @@ DEFECTS = (
 )
 _SHOWN = 20
 _LOOK_SECONDS = 0.5
+_SIZES = """
+SELECT (SELECT count(*) FROM raw.events),
+    (SELECT count(*) FROM ops.rejected_events)
+        + (SELECT coalesce(sum(records), 0)::bigint FROM ops.forgotten_rejects),
+    (SELECT coalesce(sum(skipped_offsets), 0) FROM (
+        SELECT skipped_offsets FROM ops.batches
+        UNION ALL SELECT skipped_offsets FROM ops.forgotten_batches
+    ) AS batch)
+"""
 _NOTED = (
     "events_sent", "events_acknowledged", "events_stored", "events_rejected", "planted_losses",
     *DEFECTS,
@@ -130,6 +139,8 @@ class VerificationReport:
     under_way: int = 0
     """Events that the ledger has and the stream has not stored yet."""
 
+    skipped_offsets: int = 0
+    """Offsets of Kafka without a committed record: ends and aborted records of transactions."""
     def is_clean(self) -> bool:
         """Say whether there is no defect."""
         return not any(getattr(self, name) for name in DEFECTS)
@@ -238,11 +249,8 @@ def figures_of(cursor: Cursor) -> VerificationReport:
     rejects = tuple(RejectScore(*row) for row in cursor.fetchall())
     cursor.execute(LEDGER_TOTALS)
     acknowledged, _, _, planted = map(int, cursor.fetchone() or (0, 0, 0, 0))
-    cursor.execute(
-        "SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_events)"
-        " + (SELECT coalesce(sum(records), 0)::bigint FROM ops.forgotten_rejects)"
-    )
-    stored, rejected = cursor.fetchone() or (0, 0)
+    cursor.execute(_SIZES)
+    stored, rejected, skipped = cursor.fetchone() or (0, 0, 0)
     return VerificationReport(
         events_sent=acknowledged + planted,
         events_acknowledged=acknowledged,
@@ -250,7 +258,8 @@ def figures_of(cursor: Cursor) -> VerificationReport:
         events_rejected=rejected,
         planted_losses=planted,
         under_way=_under_way(cursor, _acknowledged(cursor)),
-        examples=tuple(examples[:_SHOWN]),
+        skipped_offsets=int(skipped),
+        examples=tuple(examples)[:_SHOWN],
         rejects=rejects,
         **figures,
     )
