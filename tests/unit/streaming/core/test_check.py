@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 
 import pytest
-from clickstream_streaming.core.check import Check, differing
+from clickstream_streaming.core.check import Check, differing, summed
 
 
 def test_check_is_fixed() -> None:
@@ -14,6 +14,26 @@ def test_check_is_fixed() -> None:
 
     with pytest.raises(FrozenInstanceError):
         check.query = "SELECT 2"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("has_counts", "figure", "columns"),
+    [(False, "count(*)", "shown"), (True, "sum(defects)", "shown, defects")],
+)
+def test_defects_are_counted_by_postgres(
+    has_counts: bool,  # noqa: FBT001  a case
+    figure: str,
+    columns: str,
+) -> None:
+    """One row comes back, however many defects there are: their number and the examples."""
+    check = Check("orders", "lost", "SELECT 1", has_counts=has_counts)
+
+    assert " ".join(summed(check, 7).split()) == (
+        f"SELECT coalesce({figure}, 0)::bigint,"  # noqa: S608  compared only
+        " coalesce(array_agg(shown) FILTER (WHERE number <= 7), ARRAY[]::text[])"
+        f" FROM ( SELECT *, row_number() OVER () AS number FROM (SELECT 1) AS found ({columns})"
+        " ) AS numbered"
+    )
 
 
 def test_comparison_looks_both_ways() -> None:

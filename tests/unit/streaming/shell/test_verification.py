@@ -6,6 +6,7 @@ import time
 from uuid import UUID
 
 import pytest
+from clickstream_streaming.core.check import summed
 from clickstream_streaming.core.checks import (
     ACKNOWLEDGED,
     CHECKS,
@@ -35,6 +36,11 @@ CLEAN: dict[str, Answer] = {
 }
 
 
+def _found(*texts: str) -> Answer:
+    """Return what a check answers that finds a defect at each of these places."""
+    return [(len(texts), list(texts))]
+
+
 SHARDS = [(RUN_ID, 0, 7), (RUN_ID, 1, 8)]
 WANTED = {"run_ids": [RUN_ID, RUN_ID], "shards": [0, 1], "events": [7, 8]}
 
@@ -58,13 +64,13 @@ def test_clean_database_has_no_defect() -> None:
         illegal_transitions=0,
         examples=(),
         rejects=(),
+        skipped_offsets=3,
     )
     assert report.is_clean()
 
 
 def test_empty_database_is_clean() -> None:
     """A database without a ledger has sums of 0."""
-        skipped_offsets=3,
     report = figures_of(ScriptedDatabase().cursor())
 
     assert report.is_clean()
@@ -79,14 +85,14 @@ def test_checks_know_the_runs() -> None:
 
     values = {"run_ids": [RUN_ID], "prefixes": [run_prefix(UUID(RUN_ID))]}
     for check in CHECKS:
-        assert database.executed(check.query) == [values]
+        assert database.executed(summed(check, 20)) == [values]
     assert database.executed(REJECTS) == [values]
 
 
 def test_defects_are_added_up() -> None:
-    """Each row of a check is one defect, and checks of one kind share a figure."""
+    """The defects of each check count, and checks of one kind share a figure."""
     found: dict[str, Answer] = {
-        check.query: [(f"{number}",)] * (number + 1) for number, check in enumerate(CHECKS)
+        check.query: [(number + 1, [f"{number}"])] for number, check in enumerate(CHECKS)
     }
 
     report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
@@ -99,17 +105,17 @@ def test_defects_are_added_up() -> None:
 
 
 def test_first_defects_are_shown() -> None:
-    """At most 20 examples are shown, in the order of the checks."""
+    """At most 20 examples are shown, each once, in the order of the checks."""
     found: dict[str, Answer] = {
-        CHECKS[0].query: [(f"a{number}",) for number in range(15)],
-        CHECKS[1].query: [(f"b{number}",) for number in range(25)],
+        CHECKS[0].query: _found("a0", *(f"a{number}" for number in range(15))),
+        CHECKS[1].query: [(25, [f"b{number}" for number in range(20)])],
     }
 
     report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
 
     examples = (*(f"a{number}" for number in range(15)), *(f"b{number}" for number in range(5)))
     assert report.examples == examples
-    assert sum(getattr(report, name) for name in DEFECTS) == 40
+    assert sum(getattr(report, name) for name in DEFECTS) == 41
 
 
 def test_rejects_are_scored() -> None:
@@ -143,7 +149,7 @@ def test_any_defect_is_unclean(defect: str) -> None:
     """One defect of any kind makes a report unclean."""
     (query,) = [check.query for check in CHECKS if check.defect == defect][:1]
 
-    report = figures_of(ScriptedDatabase(CLEAN | {query: [("x",)]}).cursor())
+    report = figures_of(ScriptedDatabase(CLEAN | {query: _found("x")}).cursor())
 
     assert not report.is_clean()
     assert getattr(report, defect) == 1
@@ -151,7 +157,7 @@ def test_any_defect_is_unclean(defect: str) -> None:
 
 def test_report_becomes_json() -> None:
     """JSON has every figure, the examples as a list, and scores with their shares."""
-    found: dict[str, Answer] = {REJECTS: [("late", 4, 2, 1)], CHECKS[0].query: [("here",)]}
+    found: dict[str, Answer] = {REJECTS: [("late", 4, 2, 1)], CHECKS[0].query: _found("here")}
 
     report = figures_of(ScriptedDatabase(CLEAN | found).cursor()).to_json()
 
@@ -244,7 +250,7 @@ def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_report_is_kept() -> None:
     """The row in ``ops.verifications`` has the figures, every defect and the examples."""
-    report = figures_of(ScriptedDatabase(CLEAN | {CHECKS[0].query: [("here",)]}).cursor())
+    report = figures_of(ScriptedDatabase(CLEAN | {CHECKS[0].query: _found("here")}).cursor())
     database = ScriptedDatabase()
 
     note(database.connection(), report)

@@ -504,8 +504,8 @@ WHERE event_name = 'purchase' AND value_minor <> (
 """
 
 CHECKS: tuple[Check, ...] = (
-    Check("numbers that are there", "lost", _LOST),
-    Check("numbers that are there once", "duplicated", _DUPLICATED),
+    Check("numbers that are there", "lost", _LOST, has_counts=True),
+    Check("numbers that are there once", "duplicated", _DUPLICATED, has_counts=True),
     Check("numbers that were sent", "phantom", _PHANTOM),
     Check("offsets without a gap", "lost", _OFFSETS),
     *(

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from clickstream_streaming.core.check import summed
 from clickstream_streaming.core.checks import (
     ACKNOWLEDGED,
     CHECKS,
@@ -46,7 +47,6 @@ DEFECTS = (
     "illegal_transitions",
 )
 _SHOWN = 20
-_LOOK_SECONDS = 0.5
 _SIZES = """
 SELECT (SELECT count(*) FROM raw.events),
     (SELECT count(*) FROM ops.rejected_events)
@@ -56,6 +56,7 @@ SELECT (SELECT count(*) FROM raw.events),
         UNION ALL SELECT skipped_offsets FROM ops.forgotten_batches
     ) AS batch)
 """
+_LOOK_SECONDS = 0.5
 _NOTED = (
     "events_sent", "events_acknowledged", "events_stored", "events_rejected", "planted_losses",
     *DEFECTS,
@@ -138,9 +139,9 @@ class VerificationReport:
     """By reason, how well rejection worked."""
     under_way: int = 0
     """Events that the ledger has and the stream has not stored yet."""
-
     skipped_offsets: int = 0
     """Offsets of Kafka without a committed record: ends and aborted records of transactions."""
+
     def is_clean(self) -> bool:
         """Say whether there is no defect."""
         return not any(getattr(self, name) for name in DEFECTS)
@@ -238,13 +239,12 @@ def figures_of(cursor: Cursor) -> VerificationReport:
     """Check what the cursor's transaction sees."""
     values = values_of(cursor)
     figures = dict.fromkeys(DEFECTS, 0)
-    examples: list[str] = []
+    examples: dict[str, None] = {}  # in order, each once
     for check in CHECKS:
-        cursor.execute(check.query, values)
-        for where, *count in cursor.fetchall():
-            figures[check.defect] += int(count[0]) if count else 1
-            if len(examples) < _SHOWN:
-                examples.append(where)
+        cursor.execute(summed(check, _SHOWN), values)
+        defects, shown = cursor.fetchone() or (0, ())
+        figures[check.defect] += int(defects)
+        examples |= dict.fromkeys(shown)
     cursor.execute(REJECTS, values)
     rejects = tuple(RejectScore(*row) for row in cursor.fetchall())
     cursor.execute(LEDGER_TOTALS)
