@@ -8,7 +8,14 @@ import pytest
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_FIELDS
-from clickstream_streaming.core.marts import MARTS, TRAFFIC, USER_DAY, VISITS, Mart
+from clickstream_streaming.core.marts import (
+    MARTS,
+    TRAFFIC,
+    USER_DAY,
+    VISIT_FIRST,
+    VISITS,
+    Mart,
+)
 from clickstream_streaming.core.statements import (
     CLEAR_STAGES,
     CLOSE_RUNS,
@@ -187,7 +194,7 @@ def test_hours_follow_from_minutes() -> None:
 
 
 def test_visits_are_merged() -> None:
-    """A visit's counts are added, its bounds widened, and unknown values filled in."""
+    """A visit's counts are added, its bounds widened, and its first event says whose it is."""
     (step,) = _writing(VISITS.table)
 
     merged = step[: step.index("WHEN NOT MATCHED")]
@@ -199,10 +206,13 @@ def test_visits_are_merged() -> None:
         "last_event_at = greatest(known.last_event_at, excluded.last_event_at)",
         "first_seq = least(known.first_seq, excluded.first_seq)",
         "last_seq = greatest(known.last_seq, excluded.last_seq)",
-        "campaign = coalesce(known.campaign, excluded.campaign)",
-        "visit_number = coalesce(known.visit_number, excluded.visit_number)",
+        "campaign = least(known.campaign, excluded.campaign)",
+        "referrer = least(known.referrer, excluded.referrer)",
+        "visit_number = least(known.visit_number, excluded.visit_number)",
     ):
         assert change in merged
+    for name in VISIT_FIRST:
+        assert f"THEN excluded.{name} ELSE known.{name} END" in merged
 
 
 def test_events_come_before_shared_rows() -> None:

@@ -219,14 +219,14 @@ def _mart(mart: Mart) -> str:
     columns = ", ".join(mart.columns)
     key = ", ".join(mart.key)
     kept = is_kept(mart.kept_by) if mart.kept_by else "true"
-    # A sum may have come back to nothing; its row is as good as none.
+    # A sum may be nothing, or have come back to nothing; its row is as good as none.
     sums = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
     return f"""
 WITH found AS (
     SELECT {columns} FROM {mart.table} AS one WHERE {kept} AND ({sums})
 ), wanted AS (
     SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
-    WHERE {is_whole(mart)}
+    WHERE {is_whole(mart)} AND ({sums})
 )
 SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)

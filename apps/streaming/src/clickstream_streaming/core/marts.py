@@ -20,11 +20,13 @@ __all__ = [
     "MARTS",
     "ORDERS",
     "ORDER_ITEMS",
+    "ORDER_MARTS",
     "PRODUCT_VERSIONS",
     "TRAFFIC",
     "USER_DAY",
     "VISITORS_HOUR",
     "VISITS",
+    "VISIT_FIRST",
     "VISIT_MARTS",
     "Mart",
     "is_kept",
@@ -51,7 +53,7 @@ class Mart:
         table: Its name.
         key: Its primary key.
         values: Its other columns that the definition gives.
-        source: Which rows it follows from: events, visits, or days of visitors.
+        source: Which rows it follows from: events, orders, visits, or days of visitors.
         select: Its rows; ``{source}`` stands for the relation that they follow from.
         time: The moment that decides whether a row of it lies in a range, as an expression of
             the columns of a row called ``one``; empty if its rows follow from all times.
@@ -63,7 +65,7 @@ class Mart:
     table: str
     key: tuple[str, ...]
     values: tuple[str, ...]
-    source: Literal["events", "visits", "user_day"]
+    source: Literal["events", "orders", "visits", "user_day"]
     select: str
     time: str
     is_sum: bool = False
@@ -137,12 +139,13 @@ _PRODUCT_PAIRS = Mart(
     "mart.product_pairs",
     ("simulation", "product_a", "product_b"),
     ("orders",),
-    "events",
+    "orders",
     f"""
-SELECT simulation, one.product_id AS product_a, other.product_id AS product_b, count(*) AS orders
+SELECT simulation, one.product_id AS product_a, other.product_id AS product_b,
+    sum(weight) AS orders
 FROM {{source}}, jsonb_to_recordset(items) AS one {_LINE},
     jsonb_to_recordset(items) AS other {_LINE}
-WHERE event_name = 'purchase' AND one.product_id < other.product_id
+WHERE one.product_id < other.product_id
 GROUP BY simulation, one.product_id, other.product_id
 """,
     "",
@@ -169,12 +172,12 @@ ORDERS = Mart(
     ("order_id",),
     (
         "simulation", "run_id", "session_id", "user_id", "country", "device", "channel",
-        "ordered_at", "pieces", "value_minor",
+        "ordered_at", "event_id", "pieces", "value_minor",
     ),
     "events",
     """
 SELECT DISTINCT ON (order_id) order_id, simulation, run_id, session_id, user_id, country, device,
-    channel, event_time AS ordered_at, cart_quantity AS pieces, value_minor
+    channel, event_time AS ordered_at, event_id, cart_quantity AS pieces, value_minor
 FROM {source} WHERE event_name = 'purchase' ORDER BY order_id, event_time, event_id
 """,
     "ordered_at",
@@ -200,26 +203,35 @@ FROM (
     kept_by=_ORDERED_AT,
 )
 
+VISIT_FIRST = (
+    "entry_page", "user_id", "simulation", "run_id", "persona", "country", "city", "language",
+    "device", "os", "browser", "channel",
+)  # fmt: skip
+"""What a visit has of its first event. Of several with the lowest number, the least in this order
+of columns counts, so that no order of arrival makes a difference."""
+_FIELDS = tuple(name.replace("entry_page", "page") for name in VISIT_FIRST)
+# One order for all, so that PostgreSQL sorts once; any_value() keeps the first value that it gets.
+_IN_ORDER = f"ORDER BY session_seq, {', '.join(_FIELDS)}"
+_OF_FIRST = ", ".join(
+    f"any_value({field} {_IN_ORDER}) AS {name}"
+    for field, name in zip(_FIELDS, VISIT_FIRST, strict=True)
+)
+
 VISITS = Mart(
     "mart.visits",
     ("session_id",),
     (
         "simulation", "run_id", "user_id", "persona", "country", "city", "language", "device",
-        "os", "browser", "channel", "campaign", "visit_number", "started_at", "last_event_at",
-        "first_seq", "last_seq", "entry_page", "exit_page", "events", *COUNTS, "added_minor",
-        "removed_minor", "revenue_minor",
+        "os", "browser", "channel", "campaign", "referrer", "visit_number", "started_at",
+        "last_event_at", "first_seq", "last_seq", "entry_page", "exit_page", "events", *COUNTS,
+        "added_minor", "removed_minor", "revenue_minor",
     ),
     "events",
     f"""
-SELECT session_id, any_value(simulation) AS simulation, any_value(run_id) AS run_id,
-    any_value(user_id) AS user_id, any_value(persona) AS persona, any_value(country) AS country,
-    any_value(city) AS city, any_value(language) AS language, any_value(device) AS device,
-    any_value(os) AS os, any_value(browser) AS browser, any_value(channel) AS channel,
-    any_value(campaign) AS campaign,
-    any_value(visit_number) AS visit_number, min(event_time) AS started_at,
+SELECT session_id, {_OF_FIRST}, min(campaign) AS campaign, min(referrer) AS referrer,
+    min(visit_number) AS visit_number, min(event_time) AS started_at,
     max(event_time) AS last_event_at, min(session_seq) AS first_seq,
-    max(session_seq) AS last_seq, (array_agg(page ORDER BY session_seq))[1] AS entry_page,
-    (array_agg(page ORDER BY session_seq))[count(*)] AS exit_page,
+    max(session_seq) AS last_seq, (array_agg(page {_IN_ORDER}))[count(*)] AS exit_page,
     count(*)::integer AS events, {_COUNTED.replace(" AS", "::integer AS")},
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0)::bigint AS added_minor,
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0)::bigint
@@ -257,7 +269,8 @@ DIM_USER = Mart(
 SELECT DISTINCT ON (simulation, user_id) simulation, user_id, persona, country, city, language,
     device, os, browser, channel, started_at AS first_seen_at
 FROM {source} WHERE weight = 1
-ORDER BY simulation, user_id, started_at, session_id
+ORDER BY simulation, user_id, started_at, persona, country, city, language, device, os, browser,
+    channel
 """,
     "",
 )  # fmt: skip
@@ -331,15 +344,18 @@ GROUP BY 1, simulation
 TRAFFIC = (_traffic("minute"), _traffic("hour"), _traffic("day"))
 """The same counts by minute, hour and day."""
 
-EVENT_MARTS = (_PRODUCT_HOUR, _PRODUCT_PAIRS)
+EVENT_MARTS = (_PRODUCT_HOUR,)
 """Other sums over events: what a batch stores is added."""
+
+ORDER_MARTS = (_PRODUCT_PAIRS,)
+"""Sums over orders: an order's former lines are taken away, its present ones added."""
 
 VISIT_MARTS = (_SESSIONS_HOUR, _PAGES_DAY)
 """Sums over visits: a visit's former state is taken away, its present state added."""
 
 MARTS = (
-    VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *TRAFFIC, DIM_USER,
-    *VISIT_MARTS, VISITORS_HOUR,
+    VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC,
+    DIM_USER, *VISIT_MARTS, VISITORS_HOUR,
 )  # fmt: skip
 """All of them; each follows from ``raw.events`` or from one that stands before it."""
 
@@ -366,7 +382,7 @@ def is_whole(mart: Mart) -> str:
 
 
 _SOLD = """(
-    SELECT bought.simulation, 'purchase' AS event_name, jsonb_agg(to_jsonb(line)) AS items
+    SELECT bought.simulation, jsonb_agg(to_jsonb(line)) AS items, 1 AS weight
     FROM mart.fact_orders AS bought INNER JOIN mart.fact_order_items AS line USING (order_id)
     GROUP BY bought.order_id
 )"""
@@ -379,10 +395,9 @@ def source_of(mart: Mart, events: str = "raw.events") -> str:
         mart: The mart.
         events: The events, where it follows from them.
     """
-    if mart is _PRODUCT_PAIRS:
-        return _SOLD  # it has no time: orders are kept longer than events
     return {
         "events": events,
+        "orders": _SOLD,
         "visits": "(SELECT *, 1 AS weight FROM mart.visits)",
         "user_day": "mart.user_day",
     }[mart.source]

@@ -18,10 +18,12 @@ from clickstream_streaming.core.marts import (
     DIM_USER,
     EVENT_MARTS,
     ORDER_ITEMS,
+    ORDER_MARTS,
     ORDERS,
     PRODUCT_VERSIONS,
     TRAFFIC,
     USER_DAY,
+    VISIT_FIRST,
     VISIT_MARTS,
     VISITORS_HOUR,
     VISITS,
@@ -59,8 +61,8 @@ __all__ = [
 ]
 
 _NOT_FRESH = {
-    "sent_at", "schema_version", "shard_seq", "referrer", "user_agent", "search_term",
-    "quantity", "currency", "shipping_tier", "payment_type",
+    "sent_at", "schema_version", "shard_seq", "user_agent", "search_term", "quantity",
+    "currency", "shipping_tier", "payment_type",
 }  # fmt: skip
 _LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
 _TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
@@ -97,6 +99,8 @@ _MOVED = (
     "events", "view_item_events", "add_to_cart_events", "begin_checkout_events",
     "purchase_events", "pages", "left_minor", "revenue_minor",
 )  # fmt: skip
+_SHOWN = tuple(name for name in DIM_USER.values if name != "first_seen_at")
+"""What a user's first visit shows of the user."""
 
 
 def _list(names: tuple[str, ...], prefix: str = "") -> str:
@@ -110,7 +114,11 @@ def _columns(names: tuple[str, ...]) -> str:
 CREATE_STAGES = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh ({_columns(FRESH_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS moved ON COMMIT DELETE ROWS AS
-    SELECT {_list(_MOVED)}, 1 AS weight, true AS begins FROM mart.visits WITH NO DATA;
+    SELECT {_list(_MOVED)}, 1 AS weight, true AS begins, true AS leaves
+    FROM mart.visits WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS sold (
+    order_id uuid, simulation text, items jsonb, weight integer
+) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS seen (
     day date, simulation text, user_id text, hours integer
 ) ON COMMIT DELETE ROWS;
@@ -119,7 +127,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS rejected ({_columns(REJECT_COLUMNS)}) ON CO
 CREATE TEMPORARY TABLE IF NOT EXISTS told (ledger jsonb) ON COMMIT DELETE ROWS;
 """
 
-CLEAR_STAGES = "TRUNCATE fresh, moved, seen, minutes, rejected, told"
+CLEAR_STAGES = "TRUNCATE fresh, moved, sold, seen, minutes, rejected, told"
 """Between two portions of a transaction."""
 
 # One look into the index for each: joined as a whole, the planner would read all of a day.
@@ -166,15 +174,20 @@ def _add(mart: Mart, source: str, select: str = "") -> str:
 
 def _merge_visits() -> str:
     """Merge visits; their former and their present state go to ``moved``."""
+    first, last = ("first_seq", *VISIT_FIRST), ("last_seq", "exit_page")
+    is_first = f"({_list(first, 'excluded.')}) < ({_list(first, 'known.')})"
+    is_last = f"({_list(last, 'excluded.')}) > ({_list(last, 'known.')})"
     kept = {
-        "campaign": "coalesce(known.campaign, excluded.campaign)",
-        "visit_number": "coalesce(known.visit_number, excluded.visit_number)",
-        "started_at": "least(known.started_at, excluded.started_at)",
+        name: f"CASE WHEN {is_first} THEN excluded.{name} ELSE known.{name} END"
+        for name in VISIT_FIRST
+    }
+    kept |= {
+        name: f"least(known.{name}, excluded.{name})"
+        for name in ("campaign", "referrer", "visit_number", "started_at")
+    }
+    kept |= {
         "last_event_at": "greatest(known.last_event_at, excluded.last_event_at)",
-        "entry_page": "CASE WHEN excluded.first_seq < known.first_seq"
-        " THEN excluded.entry_page ELSE known.entry_page END",
-        "exit_page": "CASE WHEN excluded.last_seq > known.last_seq"
-        " THEN excluded.exit_page ELSE known.exit_page END",
+        "exit_page": f"CASE WHEN {is_last} THEN excluded.exit_page ELSE known.exit_page END",
         "first_seq": "least(known.first_seq, excluded.first_seq)",
         "last_seq": "greatest(known.last_seq, excluded.last_seq)",
     }
@@ -182,7 +195,12 @@ def _merge_visits() -> str:
     kept |= {name: f"known.{name} + excluded.{name}" for name in summed}
     changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
     old = ", ".join(f"old.{name} AS old_{name}" for name in _MOVED)
-    begins = "old_started_at IS NULL OR old_started_at <> started_at"
+    user, shown = ("simulation", "user_id"), ("started_at", *_SHOWN)
+    before, after = _list((*user, *shown), "old_"), _list((*user, *shown))
+    begins = f"old_session_id IS NULL OR ({before}) <> ({after})"
+    leaves = (
+        f"({_list(user, 'old_')}) <> ({_list(user)}) OR ({_list(shown, 'old_')}) < ({_list(shown)})"
+    )
     # No upsert, which locks each row that it meets and confirms each that it inserts: a visit has
     # one partition, so one writer. Another one would break the key, and be tried again.
     return f"""
@@ -196,33 +214,35 @@ WITH merged AS (
     RETURNING {_list(_MOVED, "new.")}, {old}
 )
 INSERT INTO moved
-SELECT {_list(_MOVED)}, 1, {begins} FROM merged
+SELECT {_list(_MOVED)}, 1, {begins}, false FROM merged
 UNION ALL
-SELECT {_list(_MOVED, "old_")}, -1, false FROM merged WHERE old_session_id IS NOT NULL
+SELECT {_list(_MOVED, "old_")}, -1, false, {leaves} FROM merged WHERE old_session_id IS NOT NULL
 """
 
 
+# A visit that turns out to be another user's, or less early, may have made a user's row: the row is
+# made again from the visits that are left. Events that come in order never do that: then EXISTS,
+# which PostgreSQL evaluates first and once, spares the look through all users and visits.
+_IS_LEFT = (
+    "EXISTS (SELECT FROM moved WHERE leaves)"
+    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM moved WHERE leaves)"
+)
+_FORGET_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
+_VISIT_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
+_SHOWS = ("first_seen_at", *_SHOWN)
 _MEET_USERS = upsert(
     DIM_USER,
-    DIM_USER.select.format(source="(SELECT * FROM moved WHERE begins)"),
-    condition="excluded.first_seen_at < known.first_seen_at",
+    DIM_USER.select.format(
+        source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM moved WHERE begins"
+        f" UNION ALL SELECT {_VISIT_SHOWS}, 1 FROM {VISITS.table} WHERE {_IS_LEFT})"
+    ),
+    condition=f"({_list(_SHOWS, 'excluded.')}) < ({_list(_SHOWS, 'known.')})",
 )
-
-# A visit within one hour was there in that hour, and nothing more need be known of it; only one
-# that crosses hours is looked at event by event.
-_STARTED_IN, _ENDED_IN = start_of("hour", "started_at"), start_of("hour", "last_event_at")
-_PRESENT = f"""(
-    SELECT simulation, user_id, started_at AS event_time FROM moved WHERE weight = 1
-        AND {_STARTED_IN} = {_ENDED_IN} AND begins
-    UNION ALL
-    SELECT simulation, user_id, event_time FROM fresh WHERE session_id IN (
-        SELECT session_id FROM moved WHERE weight = 1 AND {_STARTED_IN} <> {_ENDED_IN})
-)"""
 
 _SEE_USERS = f"""
 WITH merged AS (
     INSERT INTO {USER_DAY.table} AS known ({_list(USER_DAY.columns)})
-    SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source=_PRESENT)}) AS given
+    SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="fresh")}) AS given
     ORDER BY {_list(USER_DAY.key)}
     ON CONFLICT ({_list(USER_DAY.key)}) DO UPDATE SET hours = known.hours | excluded.hours
     WHERE known.hours | excluded.hours <> known.hours
@@ -232,12 +252,48 @@ INSERT INTO seen SELECT day, simulation, user_id, hours FROM merged
 """
 
 
-def _insert(mart: Mart) -> str:
-    rows = mart.select.format(source="fresh")
-    return (
-        f"INSERT INTO {mart.table} ({_list(mart.columns)})\n"
-        f"SELECT {_list(mart.columns)} FROM ({rows}) AS given\nON CONFLICT DO NOTHING"
+# Of several events with one order, the earliest counts, whatever came first. Its lines are looked
+# up once the row of the order is locked: another writer may just have written them.
+_FIRST_BOUGHT = ("ordered_at", "event_id")
+_TAKE_ORDERS = f"""
+WITH taken AS (
+    {
+    upsert(
+        ORDERS,
+        ORDERS.select.format(source="fresh"),
+        condition=f"({_list(_FIRST_BOUGHT, 'excluded.')}) < ({_list(_FIRST_BOUGHT, 'known.')})",
     )
+}
+    RETURNING new.order_id, new.simulation, new.event_id, new.ordered_at,
+        old.simulation AS old_simulation
+)
+INSERT INTO sold
+SELECT taken.order_id, taken.simulation, fresh.items, 1
+FROM taken INNER JOIN fresh
+    ON fresh.event_id = taken.event_id AND fresh.event_time = taken.ordered_at
+    AND fresh.event_name = 'purchase'
+UNION ALL
+SELECT order_id, old_simulation, NULL, -1 FROM taken WHERE old_simulation IS NOT NULL
+"""
+_TAKE_BACK_LINES = f"""
+WITH former AS (
+    DELETE FROM {ORDER_ITEMS.table} AS line
+    WHERE EXISTS (SELECT FROM sold WHERE weight < 0)
+        AND order_id IN (SELECT order_id FROM sold WHERE weight < 0)
+    RETURNING order_id, to_jsonb(line) AS line
+), bundled AS (SELECT order_id, jsonb_agg(line) AS items FROM former GROUP BY order_id)
+UPDATE sold SET items = bundled.items FROM bundled
+WHERE sold.order_id = bundled.order_id AND weight < 0
+"""
+_SOLD_AS_EVENTS = (
+    "(SELECT order_id, items, 'purchase' AS event_name, NULL AS event_time, NULL AS event_id"
+    " FROM sold WHERE weight > 0)"
+)
+_WRITE_LINES = (
+    f"INSERT INTO {ORDER_ITEMS.table} ({_list(ORDER_ITEMS.columns)})\n"
+    f"SELECT {_list(ORDER_ITEMS.columns)}"
+    f" FROM ({ORDER_ITEMS.select.format(source=_SOLD_AS_EVENTS)}) AS given"
+)
 
 
 _MEET_RUNS = """
@@ -252,7 +308,7 @@ ON CONFLICT DO NOTHING
 """A run is known by its events, or since it was announced. The ledger's other records do not make
 one: nobody needs to show an invented run."""
 
-EVENT_STEPS = (_merge_visits(), _insert(ORDERS), _insert(ORDER_ITEMS))
+EVENT_STEPS = (_merge_visits(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
 """What follows from new events, before they are stored themselves."""
 
 _SEE_PRODUCTS = upsert(
@@ -301,10 +357,12 @@ ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.reco
 
 SHARED_STEPS = (
     _MEET_RUNS,
+    _FORGET_USERS,
     _MEET_USERS,
     _SEE_USERS,
     _SEE_PRODUCTS,
     *(_add(mart, "fresh") for mart in EVENT_MARTS),
+    *(_add(mart, "sold") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
     *(_add(mart, "moved") for mart in VISIT_MARTS),
     _add(VISITORS_HOUR, "seen"),
