@@ -38,7 +38,7 @@ def poison() -> dict[str, tuple[bytes | None, str]]:
         "no user": (changed(user_id=None), "missing_field"),
         "no product": (changed(product_id=None), "missing_field"),
         "unknown name": (changed(event_name="teleport"), "unknown_value"),
-        "unknown version": (changed(schema_version=2), "unknown_version"),
+        "unknown version": (changed(schema_version=3), "unknown_version"),
         "below zero": (changed(price_minor=-1), "out_of_range"),
         "long text": (changed(city="x" * 5000), "out_of_range"),
         "the future": (changed(event_time="2199-01-01T00:00:00.000Z"), "future_time"),

@@ -73,7 +73,7 @@ def test_event_schema_is_closed() -> None:
     schema = event_json_schema()
 
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["title"] == "Clickstream event, version 1"
+    assert schema["title"] == "Clickstream event, version 2"
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
     assert list(schema["properties"]) == [row.name for row in EVENT_FIELDS]
@@ -82,7 +82,7 @@ def test_event_schema_is_closed() -> None:
 
 def test_event_schema_is_exact_by_name() -> None:
     """Each name of an event requires its fields and forbids those of other events."""
-    cases = event_json_schema()["allOf"]
+    cases = event_json_schema()["allOf"][: len(EVENT_NAMES)]
 
     assert [case["if"]["properties"]["event_name"]["const"] for case in cases] == list(EVENT_NAMES)
     search = cases[EVENT_NAMES.index("search")]["then"]
@@ -93,6 +93,10 @@ def test_event_schema_is_exact_by_name() -> None:
     start = cases[EVENT_NAMES.index("session_start")]["then"]
     assert start["required"] == ["user_agent", "visit_number"]
     assert not {"referrer", "campaign"} & start["properties"].keys()
+    for name in ("view_cart", "purchase"):
+        case = cases[EVENT_NAMES.index(name)]["then"]
+        assert "items" not in case["properties"]
+        assert ("items" in case["required"]) == (name == "purchase")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_event_schema_is_exact_by_name() -> None:
         ("shard_seq", {"type": "integer", "minimum": 1, "maximum": 1_000_000_000_000}),
         ("session_seq", {"type": "integer", "minimum": 1, "maximum": 2_147_483_647}),
         ("quantity", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
-        ("schema_version", {"type": "integer", "maximum": 2_147_483_647, "enum": [1]}),
+        ("schema_version", {"type": "integer", "maximum": 2_147_483_647, "enum": [1, 2]}),
         ("country", {"type": "string", "minLength": 1, "maxLength": 2}),
         ("currency", {"type": "string", "minLength": 1, "maxLength": 256, "enum": ["EUR"]}),
     ],
@@ -137,14 +141,24 @@ def test_forms_are_patterns(name: str, good: str, bad: str) -> None:
 
 
 def test_items_are_closed_objects() -> None:
-    """An order has at least one line, each with all fields of a line and no others."""
+    """An order has at least one line, each with the fields of a line and no others."""
     items = event_json_schema()["properties"]["items"]
 
     names = [row.name for row in ITEM_FIELDS]
     assert (items["type"], items["minItems"], items["maxItems"]) == ("array", 1, 50)
     assert items["items"]["additionalProperties"] is False
-    assert items["items"]["required"] == names
+    assert items["items"]["required"] == [row.name for row in ITEM_FIELDS if row.since == 1]
     assert list(items["items"]["properties"]) == names
+
+
+def test_newer_fields_are_required_since_their_version() -> None:
+    """What came with a version is required of records of that version and later ones."""
+    *_, newer = event_json_schema()["allOf"]
+
+    assert newer == {
+        "if": {"properties": {"schema_version": {"minimum": 2}}},
+        "then": {"properties": {"items": {"items": {"required": ["product_name", "brand"]}}}},
+    }
 
 
 def test_ledger_schema_requires_everything() -> None:

@@ -89,8 +89,9 @@ def test_items_have_the_same_bounds() -> None:
     found = {row.name: (row.minimum, row.maximum) for row in ITEM_FIELDS if row.minimum is not None}
 
     assert [row.name for row in ITEM_FIELDS] == [
-        "product_id", "category", "quantity", "price_minor",
+        "product_id", "product_name", "brand", "category", "quantity", "price_minor",
     ]  # fmt: skip
+    assert [row.name for row in ITEM_FIELDS if row.since == 2] == ["product_name", "brand"]
     assert found == {"quantity": (1, 1_000_000), "price_minor": (0, 1_000_000_000)}
 
 
@@ -112,6 +113,7 @@ def test_texts_have_lengths() -> None:
     }  # fmt: skip
     assert {row.name: row.max_length for row in ITEM_FIELDS if row.max_length != 256} == {
         "product_id": 32,
+        "brand": 64,
         "category": 64,
     }
 
@@ -125,11 +127,19 @@ def test_choices_are_listed() -> None:
     """Name, version, device and currency are one of a list."""
     assert {row.name: row.values for row in EVENT_FIELDS if row.values} == {
         "event_name": EVENT_NAMES,
-        "schema_version": (str(SCHEMA_VERSION),),
+        "schema_version": ("1", str(SCHEMA_VERSION)),
         "device": DEVICES,
         "currency": (CURRENCY,),
     }
-    assert (SCHEMA_VERSION, CURRENCY, DEVICES) == (1, "EUR", ("mobile", "desktop", "tablet"))
+    assert (SCHEMA_VERSION, CURRENCY, DEVICES) == (2, "EUR", ("mobile", "desktop", "tablet"))
+
+
+def test_carts_may_have_lines() -> None:
+    """A purchase has lines; what is about a whole cart may have them."""
+    cart = CART_EVENTS[CART_EVENTS.index("view_cart") : -1]
+
+    assert (field("items").events, field("items").optional_events) == (("purchase",), cart)
+    assert [row.name for row in EVENT_FIELDS if row.optional_events] == ["items"]
 
 
 def test_event_order_is_their_code() -> None:

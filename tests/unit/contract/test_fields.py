@@ -14,7 +14,25 @@ def test_plain_field_has_defaults() -> None:
 
     assert field.required
     assert (field.events, field.unit, field.since, field.values) == ((), "", 1, ())
+    assert field.optional_events == ()
     assert (field.minimum, field.maximum, field.max_length) == (None, None, 256)
+
+
+@pytest.mark.parametrize(
+    ("events", "optional_events", "names"),
+    [
+        ((), (), ["search", "purchase", "view_cart"]),
+        (("purchase",), (), ["purchase"]),
+        (("purchase",), ("view_cart",), ["purchase", "view_cart"]),
+    ],
+)
+def test_field_may_be_in_its_events(
+    events: tuple[str, ...], optional_events: tuple[str, ...], names: list[str]
+) -> None:
+    """A field may be in the events that carry it, and in those that may carry it."""
+    field = Field("x", FieldType.TEXT, "x", events=events, optional_events=optional_events)
+
+    assert [name for name in ("search", "purchase", "view_cart") if field.may_be_in(name)] == names
 
 
 def test_field_cannot_be_changed() -> None:

@@ -65,7 +65,7 @@ def test_required_fields_must_be_there() -> None:
         ("sent_at.wrong_type", "A time such as 2026-01-31T12:00:00.000Z."),
         ("sent_at.out_of_range", "Not before the year 2000."),
         ("device.unknown_value", "One of mobile, desktop, tablet."),
-        ("schema_version.unknown_version", "One of 1."),
+        ("schema_version.unknown_version", "One of 1, 2."),
         ("user_id.out_of_range", "From 1 to 32 characters."),
         ("shard.out_of_range", "At least 0, at most 1023."),
         ("items.out_of_range", "At most 50 lines."),

@@ -88,7 +88,9 @@ def _as_json(field: Field, value: Any) -> str:  # noqa: ANN401  any JSON value
     if field.type is FieldType.ITEMS:
         # jsonb sorts keys by their length, then by their bytes.
         names = sorted((item.name for item in ITEM_FIELDS), key=lambda name: (len(name), name))
-        value = [{name: line[name] for name in names} for line in value]
+        value = [
+            {name: line[name] for name in names if line.get(name) is not None} for line in value
+        ]
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS, SCHEMA_VERSION
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 
@@ -59,7 +59,7 @@ def event_json_schema() -> dict[str, Any]:
     """Return the event's JSON Schema: closed, and exact for each event's name."""
     return {
         "$schema": _DIALECT,
-        "title": "Clickstream event, version 1",
+        "title": f"Clickstream event, version {SCHEMA_VERSION}",
         **_object(EVENT_FIELDS, always=[row for row in EVENT_FIELDS if not row.events]),
         "allOf": [
             {
@@ -69,15 +69,29 @@ def event_json_schema() -> dict[str, Any]:
                         row.name for row in EVENT_FIELDS if name in row.events and row.required
                     ],
                     "properties": {
-                        row.name: False
-                        for row in EVENT_FIELDS
-                        if row.events and name not in row.events
+                        row.name: False for row in EVENT_FIELDS if not row.may_be_in(name)
                     },
                 },
             }
             for name in EVENT_NAMES
+        ]
+        + [
+            {
+                "if": {"properties": {"schema_version": {"minimum": version}}},
+                "then": {"properties": {"items": {"items": {"required": names}}}},
+            }
+            for version, names in _newer_item_fields().items()
         ],
     }
+
+
+def _newer_item_fields() -> dict[int, list[str]]:
+    """Return the fields of an order's line that came with each version after the first."""
+    newer: dict[int, list[str]] = {}
+    for row in ITEM_FIELDS:
+        if row.since > 1:
+            newer.setdefault(row.since, []).append(row.name)
+    return newer
 
 
 def ledger_json_schema() -> dict[str, Any]:
@@ -117,6 +131,8 @@ def markdown_table(fields: Sequence[Field]) -> str:
         unit = f", {row.unit}" if row.unit else ""
         where = ", ".join(row.events) if row.events else "every record"
         optional = "" if row.required else " (optional)"
+        if row.optional_events:
+            optional += f"; optional in {', '.join(row.optional_events)}"
         lines.append(
             f"| `{row.name}` | {row.type.value}{unit} | {where}{optional}"
             f" | {row.since} | {row.doc} |"
@@ -140,7 +156,7 @@ def _json_type(row: Field) -> dict[str, Any]:
             "type": "array",
             "minItems": 1,
             "maxItems": row.max_length,
-            "items": _object(ITEM_FIELDS, always=ITEM_FIELDS),
+            "items": _object(ITEM_FIELDS, always=[row for row in ITEM_FIELDS if row.since == 1]),
         }
     if row.type in {FieldType.INTEGER, FieldType.BIGINT}:
         bits = 31 if row.type is FieldType.INTEGER else 63

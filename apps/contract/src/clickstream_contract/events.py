@@ -28,7 +28,8 @@ __all__ = [
     "field",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What generators write. The stream reads every version: records may wait in Kafka for long."""
 CURRENCY = "EUR"
 """The shop has one currency, so that sums are sums. ISO 4217."""
 
@@ -81,16 +82,20 @@ CART_EVENTS = (
 )
 """Events that tell what the cart holds."""
 
+_CHECKOUT_EVENTS = ("view_cart", "begin_checkout", "add_shipping_info", "add_payment_info")
+"""Events about the whole cart."""
 _VALUE_EVENTS = ("view_item", *CART_EVENTS)
 _CATEGORY_EVENTS = ("view_item_list", *ITEM_EVENTS)
 
 ITEM_FIELDS: tuple[Field, ...] = (
     Field("product_id", FieldType.TEXT, "The product.", max_length=32),
+    Field("product_name", FieldType.TEXT, "Its name.", since=2),
+    Field("brand", FieldType.TEXT, "Its brand.", max_length=64, since=2),
     Field("category", FieldType.TEXT, "The product's category.", max_length=64),
     Field(
         "quantity",
         FieldType.INTEGER,
-        "How many were bought.",
+        "How many are in the order or the cart.",
         unit="pieces",
         minimum=1,
         maximum=_MOST_PIECES,
@@ -104,7 +109,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         maximum=_HIGHEST_PRICE_MINOR,
     ),
 )
-"""The lines of an order."""
+"""The lines of an order or a cart."""
 
 EVENT_FIELDS: tuple[Field, ...] = (
     Field(
@@ -115,7 +120,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
     ),
     Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
     Field("event_time", FieldType.TIMESTAMP, "When the visitor did it."),
-    Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1",)),
+    Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1", "2")),
     Field(
         "simulation",
         FieldType.TEXT,
@@ -233,8 +238,9 @@ EVENT_FIELDS: tuple[Field, ...] = (
     Field(
         "items",
         FieldType.ITEMS,
-        "The lines of the order.",
+        "The lines of the order; since version 2 also those of the cart, unless it is empty.",
         events=("purchase",),
+        optional_events=_CHECKOUT_EVENTS,
         max_length=MAX_ORDER_LINES,
     ),
     Field(

@@ -38,6 +38,8 @@ class Field:
     required: bool = True
     events: tuple[str, ...] = ()
     """The events that carry it; empty means all of them."""
+    optional_events: tuple[str, ...] = ()
+    """Beside these, events that may carry it."""
     unit: str = ""
     since: int = 1
     """The schema version that introduced it."""
@@ -50,3 +52,7 @@ class Field:
     """In characters of a text, in lines of an order."""
     pattern: str = ""
     """What a text must match; empty means anything."""
+
+    def may_be_in(self, event_name: str) -> bool:
+        """Return whether an event of that name may carry the field."""
+        return not self.events or event_name in (*self.events, *self.optional_events)

@@ -57,8 +57,20 @@ def test_difference_is_named_with_its_cause(present: Fingerprint, what: str) -> 
 
 def test_changed_data_need_no_changed_version() -> None:
     """Where all versions are the same, the error says so and names them."""
-    with pytest.raises(WorldChanged, match=r"no version differs: faker 39\.0\.0, numpy 2\.4\.1"):
+    with pytest.raises(
+        WorldChanged, match=r"no version differs: event schema 2, faker 39\.0\.0, numpy 2\.4\.1"
+    ):
         check_fingerprint(_WRITTEN, replace(_WRITTEN, world="other"))
+
+
+def test_other_event_version_is_refused() -> None:
+    """A run whose events have another version has other bytes; snapshots of before name none."""
+    row = {"world": "w", "streams": "s", "libraries": {}}
+
+    with pytest.raises(WorldChanged, match=r"other events .* \(event schema 1 -> 2\)"):
+        check_fingerprint(Fingerprint.from_json(row), Fingerprint("w", "s", {}))
+
+    assert Fingerprint.from_json(_WRITTEN.to_json()) == _WRITTEN
 
 
 def test_changed_city_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

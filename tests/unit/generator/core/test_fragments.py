@@ -113,7 +113,8 @@ def test_order_line_lacks_quantity(fragments: Fragments) -> None:
     line = f"{fragments.lines_before[3]}7{fragments.lines_after[3]}"
 
     assert line == (
-        '{"category": "Kids Hat", "quantity": 7, "product_id": "P000004", "price_minor": 400}'
+        '{"brand": "Sand", "category": "Kids Hat", "quantity": 7, "product_id": "P000004",'
+        ' "price_minor": 400, "product_name": "Light Red Hat"}'
     )
 
 

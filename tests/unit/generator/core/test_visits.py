@@ -213,8 +213,11 @@ def test_same_item_shares_a_line(shop: _Shop) -> None:
     shop.add(3, 2)
     row = shop.add(0, 3).rows[0]
 
-    cart = shop.take("view_cart").rows[0]
+    shown = shop.take("view_cart")
+    cart = shown.rows[0]
 
+    assert cart["order_row"] == 0
+    assert shown.line_products[0].tolist() == [0, 3, *(6 * [-1])]
     assert (row["value_minor"], row["cart_quantity"]) == (300, 6)
     assert (cart["value_minor"], cart["cart_quantity"]) == (400 + 800, 6)
     assert shop.visits.lines.max() == 2

@@ -464,8 +464,9 @@ def test_order_lines_are_exact_json() -> None:
 
     assert judged.events["items"].to_pylist() == [
         (
-            '[{"product_id":"\\"é\\"","category":"a\\nb","quantity":2,"price_minor":1000000000},'
-            '{"product_id":"xx","category":"xx","quantity":1,"price_minor":1}]'
+            '[{"product_id":"\\"é\\"","product_name":"xx","brand":"xx","category":"a\\nb",'
+            '"quantity":2,"price_minor":1000000000},{"product_id":"xx","product_name":"xx",'
+            '"brand":"xx","category":"xx","quantity":1,"price_minor":1}]'
         )
     ]
 
@@ -491,7 +492,8 @@ _LINES = st.lists(
             "category": st.sampled_from(["a", '"', "\\", "é\n"]),
             "quantity": st.integers(1, 10**6),
             "price_minor": st.integers(0, 10**9),
-        }
+        },
+        optional={"product_name": st.sampled_from(["a", "[/red]"]), "brand": st.just("b")},
     ),
     min_size=1,
     max_size=4,
@@ -502,8 +504,9 @@ _LINES = st.lists(
 @settings(max_examples=25)
 @given(_LINES, _LINES)
 def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-    """Whatever they hold, lines are stored at their order, beside events without lines."""
-    values = [changed("view_item"), order_of(*lines), changed("page_view"), order_of(*others)]
+    """Whatever they hold or lack, lines are stored at their order, beside events without lines."""
+    orders = [changed("purchase", schema_version=1, items=rows) for rows in (lines, others)]
+    values = [changed("view_item"), orders[0], changed("page_view"), orders[1]]
 
     stored = judge(records_of(values)).events["items"].to_pylist()
 

@@ -239,7 +239,7 @@ def test_dropped_day_is_rejected() -> None:
         ("device", "toaster", "unknown_value"),
         ("device", "", "unknown_value"),
         ("currency", "USD", "unknown_value"),
-        ("schema_version", 2, "unknown_version"),
+        ("schema_version", 3, "unknown_version"),
         ("schema_version", 0, "unknown_version"),
     ],
 )
@@ -316,6 +316,11 @@ def test_column_within_bounds_has_no_mask(name: str, value: object) -> None:
     assert rule.broken(_columns([changed(**{name: value})])) is None
 
 
+def _first_version(*lines: object) -> bytes:
+    """Return a purchase of the event's first version, whose lines had no name and no brand."""
+    return changed("purchase", schema_version=1, items=list(lines))
+
+
 ORDERS = {
     "one line": (order_of(line()), False),
     "two lines": (order_of(line(), line(product_id="y")), False),
@@ -329,6 +334,18 @@ ORDERS = {
     "empty product": (order_of(line(product_id="")), True),
     "long product": (order_of(line(product_id="é" * 32)), False),
     "too long product": (order_of(line(product_id="é" * 33)), True),
+    "no name": (order_of(line(product_name=None)), True),
+    "no name in version 1": (_first_version(line(product_name=None)), False),
+    "empty name": (order_of(line(product_name="")), True),
+    "empty name in version 1": (_first_version(line(product_name="")), True),
+    "long name": (order_of(line(product_name="x" * 256)), False),
+    "too long name": (order_of(line(product_name="x" * 257)), True),
+    "no brand": (order_of(line(brand=None)), True),
+    "no brand in version 1": (_first_version(line(brand=None)), False),
+    "long brand": (order_of(line(brand="x" * 64)), False),
+    "too long brand": (order_of(line(brand="x" * 65)), True),
+    "a cart without names": (changed("view_cart", items=[line(brand=None)]), True),
+    "no category in version 1": (_first_version(line(category=None)), True),
     "no category": (order_of(line(category=None)), True),
     "empty category": (order_of(line(category="")), True),
     "long category": (order_of(line(category="x" * 64)), False),
@@ -519,5 +536,5 @@ def test_columns_give_event_names() -> None:
 def test_every_item_field_is_bounded() -> None:
     """The cases above have a missing and an unfit value for each field of an order line."""
     assert {field.name for field in ITEM_FIELDS} == {
-        "product_id", "category", "quantity", "price_minor",
+        "product_id", "product_name", "brand", "category", "quantity", "price_minor",
     }  # fmt: skip

@@ -17,7 +17,7 @@ from clickstream_contract.canonical import sent_at_ending
 from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
 
 from clickstream_generator.core.content import content_checksums
-from clickstream_generator.core.events import CODE
+from clickstream_generator.core.events import CODE, MAX_CART_LINES
 from clickstream_generator.core.fragments import CURRENCY_MEMBER, build_fragments, members
 from clickstream_generator.core.identifiers import TAIL_BYTES, run_prefix, write_tails
 from clickstream_generator.core.world import CHANNELS
@@ -230,14 +230,8 @@ class Encoder:
         elif name == "add_payment_info":
             extra = (",", pools.payments.take(choice))
         elif name == "purchase":
-            extra = (
-                ',"order_id":"',
-                self._order_ids(rows),
-                '","items":[',
-                self._items(rows, events),
-                "]",
-            )
-        return _join(page, *extra, *_cart(rows), CURRENCY_MEMBER)
+            extra = (',"order_id":"', self._order_ids(rows), '"')
+        return _join(page, *extra, self._items(rows, events), *_cart(rows), CURRENCY_MEMBER)
 
     def _order_ids(self, rows: np.ndarray) -> pa.Array:
         """Return the orders' ids: those of the purchases' events."""
@@ -245,9 +239,12 @@ class Encoder:
         return _fixed(np.ascontiguousarray(self._head(rows)[:, start : self._event_end]))
 
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
-        """Return the lines of the purchases, as ``jsonb`` prints them."""
-        products = events.line_products[rows["order_row"]]
-        quantities = events.line_quantities[rows["order_row"]]
+        """Return the lines of orders and carts, as ``jsonb`` prints them; empty without one."""
+        has_lines = rows["order_row"] >= 0
+        products = np.full((len(rows), MAX_CART_LINES), -1, dtype=np.int32)
+        quantities = np.zeros_like(products)
+        products[has_lines] = events.line_products[rows["order_row"][has_lines]]
+        quantities[has_lines] = events.line_quantities[rows["order_row"][has_lines]]
         there = products >= 0
         product = pa.array(products[there])
         lines = _join(
@@ -256,7 +253,8 @@ class Encoder:
             self._fragments.lines_after.take(product),
         )
         offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ", ")
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ", ")
+        return pc.if_else(pa.array(has_lines), _join(',"items":[', joined, "]"), "")
 
 
 def _ending(sent_at_ms: int) -> str:

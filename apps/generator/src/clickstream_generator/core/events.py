@@ -32,7 +32,7 @@ EVENT_DTYPE = np.dtype(
         ("subject", "i4"),  # product, category or search term, as the event's name says
         ("cart_quantity", "i4"),
         ("visit_number", "i4"),
-        ("order_row", "i4"),  # row of the order's lines, for a purchase
+        ("order_row", "i4"),  # row of the lines of order or cart; -1 without any
         ("shard", "i2"),
         ("quantity", "i2"),
         ("choice", "u2"),  # arrival, page, delivery or payment, as the event's name says
@@ -45,11 +45,11 @@ EVENT_DTYPE = np.dtype(
 
 @dataclass(frozen=True)
 class Events:
-    """Some events in order, and the lines of the orders among them.
+    """Some events in order, and the lines of the orders and carts that they are about.
 
     Attributes:
         rows: Shape (events,), of :data:`EVENT_DTYPE`.
-        line_products: Shape (orders, lines); -1 where the order has no such line.
+        line_products: Shape (orders and carts, lines); -1 where there is no such line.
         line_quantities: Same shape; pieces.
     """
 

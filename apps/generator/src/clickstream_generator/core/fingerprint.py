@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import faker
 import numpy as np
+from clickstream_contract.events import SCHEMA_VERSION
 
 from clickstream_generator.errors import WorldChanged
 
@@ -34,11 +35,13 @@ class Fingerprint:
         world: Hash of names, cities, products, user agents, campaigns and personas.
         streams: Hash of what the random generator gives for a seed.
         libraries: Versions by name.
+        schema_version: Of the event; a record of another version has other bytes.
     """
 
     world: str
     streams: str
     libraries: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -47,7 +50,9 @@ class Fingerprint:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Fingerprint:
         """Read what :meth:`to_json` returned."""
-        return cls(row["world"], row["streams"], row["libraries"])
+        # Generators that wrote version 1 did not say so.
+        version = row.get("schema_version", 1)
+        return cls(row["world"], row["streams"], row["libraries"], version)
 
 
 def take_fingerprint(catalogue: Catalogue, pools: Iterable[object]) -> Fingerprint:
@@ -74,15 +79,21 @@ def check_fingerprint(written: Fingerprint, present: Fingerprint) -> None:
     """Refuse to resume what would not be the same run.
 
     Raises:
-        WorldChanged: The world or the random streams differ.
+        WorldChanged: The world, the random streams or the event's version differ.
     """
-    if written.world != present.world:
+    if written.schema_version != present.schema_version:
+        what = "events"
+    elif written.world != present.world:
         what = "names, cities, products, user agents or personas"
     elif written.streams != present.streams:
         what = "random streams"
     else:
         return
-    raise WorldChanged(what, written.libraries, present.libraries)
+    raise WorldChanged(what, _versions(written), _versions(present))
+
+
+def _versions(fingerprint: Fingerprint) -> dict[str, str]:
+    return fingerprint.libraries | {"event schema": str(fingerprint.schema_version)}
 
 
 @cache

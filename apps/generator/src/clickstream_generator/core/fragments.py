@@ -44,8 +44,8 @@ class Fragments:
         cities, technologies, user_agents, arrivals: By their number in the world.
         pages, terms, categories, viewed_products: By number; nothing but ``sent_at`` follows.
         products: By number.
-        lines_before, lines_after: By the product's number; an order's line before and after its
-            quantity, as ``jsonb`` prints it.
+        lines_before, lines_after: By the product's number; the line of an order or a cart before
+            and after its quantity, as ``jsonb`` prints it.
         cart_pages: By the event's code; empty for events about something else.
         shipping, payments: By the number of the choice.
     """
@@ -124,11 +124,13 @@ def build_fragments(world: World) -> Fragments:
             for text, price in zip(products, prices, strict=True)
         ),
         lines_before=_pool(
-            f'{{"category": {json.dumps(own_category[number], ensure_ascii=False)}, "quantity": '
+            f'{{"brand": {_text(shop.product_brands[number])},'
+            f' "category": {_text(own_category[number])}, "quantity": '
             for number in numbers
         ),
         lines_after=_pool(
-            f', "product_id": "{_product_id(number)}", "price_minor": {prices[number]}}}'
+            f', "product_id": "{_product_id(number)}", "price_minor": {prices[number]},'
+            f' "product_name": {_text(shop.product_names[number])}}}'
             for number in numbers
         ),
         cart_pages=_pool(
@@ -137,6 +139,11 @@ def build_fragments(world: World) -> Fragments:
         shipping=_pool(members(shipping_tier=name) for name in SHIPPING),
         payments=_pool(members(payment_type=name) for name in PAYMENTS),
     )
+
+
+def _text(value: str) -> str:
+    """Write a text as JSON."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _product_id(number: int) -> str:

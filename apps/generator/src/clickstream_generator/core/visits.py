@@ -186,7 +186,7 @@ class Visits:
     def _shop(
         self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Change carts, tell their value, and return the lines of the orders."""
+        """Change carts, tell their value, and return the lines of orders and whole carts."""
         code = rows["code"]
         at = np.flatnonzero(code == CODE["add_to_cart"])
         self._put_in(slot[at], rows, at, uniform[0, at], world)
@@ -198,14 +198,15 @@ class Visits:
         rows["cart_quantity"][at] = np.where(filled, self.line_quantities[own], 0).sum(axis=1)
         whole = at[code[at] >= CODE["view_cart"]]
         rows["value_minor"][whole] = self.value_minor[slot[whole]]
-        at = np.flatnonzero(code == CODE["purchase"])
-        own = slot[at]
-        rows["order_row"][at] = np.arange(len(at))
+        shown = whole[self.lines[slot[whole]] > 0]
+        own = slot[shown]
+        rows["order_row"][shown] = np.arange(len(shown))
         filled = np.arange(MAX_CART_LINES) < self.lines[own][:, None]
         products = np.where(filled, self.line_products[own], -1)
         quantities = np.where(filled, self.line_quantities[own], 0)
-        self.lines[own] = 0
-        self.value_minor[own] = 0
+        bought = slot[code == CODE["purchase"]]
+        self.lines[bought] = 0
+        self.value_minor[bought] = 0
         return products, quantities
 
     def _put_in(

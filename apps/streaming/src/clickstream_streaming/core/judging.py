@@ -245,18 +245,19 @@ def _flags(columns: Columns) -> pa.StringArray:
 
 
 def _lines_as_json(items: pa.ListArray) -> pa.StringArray:
-    """Write the lines of orders as JSON; null where there is no order."""
+    """Write the lines of orders and carts as JSON, without fields that a line does not have."""
     if items.null_count == len(items):
         return pa.nulls(len(items), pa.string())
     lines = pc.list_flatten(items)
-    parts: list[pa.Array | str] = []
-    for place, field in enumerate(ITEM_FIELDS):
-        parts += [
-            f'{"," if place else "{"}"{field.name}":',
-            _as_json(pc.struct_field(lines, place)),
-        ]
+    # The first field is in every line that a rule lets pass, so that each other one has a comma.
+    members = [
+        pc.binary_join_element_wise(
+            f'{"," if place else "{"}"{field.name}":', _as_json(pc.struct_field(lines, place)), ""
+        )
+        for place, field in enumerate(ITEM_FIELDS)
+    ]
     written = pc.binary_join_element_wise(
-        *parts, "}", "", null_handling="replace", null_replacement="null"
+        *members, "}", "", null_handling="replace", null_replacement=""
     )
     ends = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(items), 0))])
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), written), ",")

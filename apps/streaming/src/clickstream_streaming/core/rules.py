@@ -230,14 +230,15 @@ def _bad_lines(columns: Columns) -> np.ndarray | None:
     if items.null_count == len(items):
         return None
     lines = pc.list_flatten(items)
+    order = pc.list_parent_indices(items).to_numpy()
+    version = pc.fill_null(columns["schema_version"], 0).to_numpy()[order]
     broken = truths(pc.is_null(lines))
     for place, field in enumerate(ITEM_FIELDS):
         column = pc.struct_field(lines, place)
-        broken |= truths(pc.is_null(column))
+        broken |= truths(pc.is_null(column)) & (version >= field.since)
         unfit = _unfit(field, column)
         if unfit is not None:
             broken |= unfit
-    order = pc.list_parent_indices(items).to_numpy()
     products = pc.fill_null(pc.struct_field(lines, _PRODUCT), "").dictionary_encode()
     pairs = order.astype(np.int64) * (len(products.dictionary) + 1) + products.indices.to_numpy()
     is_repeated = np.ones(len(pairs), dtype=bool)

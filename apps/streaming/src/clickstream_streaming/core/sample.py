@@ -25,7 +25,7 @@ def sample_event(name: str) -> dict[str, Any]:
     return {
         field.name: name if field.name == "event_name" else _value(field)
         for field in EVENT_FIELDS
-        if not field.events or name in field.events
+        if field.may_be_in(name)
     }
 
 

@@ -1,0 +1,166 @@
+-- migrate:up
+COMMENT ON COLUMN raw.events.items IS 'The lines of the order; since version 2 also those of the cart, unless it is empty.';
+
+-- As https://support.google.com/analytics/answer/7029846 describes the export, as far as the stream knows it. In GA4 a
+-- first visit is an event of its own, beside session_start.
+DROP VIEW mart.ga4_events;
+CREATE VIEW mart.ga4_events AS
+SELECT
+    to_char(event.event_time AT TIME ZONE 'UTC', 'YYYYMMDD') AS event_date,
+    (extract(epoch FROM event.event_time) * 1000000)::bigint AS event_timestamp,
+    event.ga4_name AS event_name,
+    (
+        SELECT jsonb_agg(jsonb_build_object('key', given.key, 'value', jsonb_build_object(
+            'string_value', given.string_value, 'int_value', given.int_value,
+            'float_value', NULL, 'double_value', given.double_value
+        )) ORDER BY given.key)
+        FROM (VALUES
+            ('ga_session_id', NULL, (
+                ('x' || left(event.session_id::text, 8) || substr(event.session_id::text, 10, 4))::bit(48)
+                # ('x' || substr(event.session_id::text, 16, 3) || right(event.session_id::text, 9))::bit(48)
+            )::bigint, NULL),
+            ('ga_session_number', NULL, visit.visit_number, NULL),
+            ('page_location', event.page, NULL, NULL),
+            ('page_referrer', event.referrer, NULL, NULL),
+            ('campaign', event.campaign, NULL, NULL),
+            ('search_term', event.search_term, NULL, NULL),
+            ('item_list_name', CASE WHEN event.event_name = 'view_item_list' THEN event.category END, NULL, NULL),
+            ('currency', event.currency, NULL, NULL),
+            ('value', NULL, NULL, round(event.value_minor / 100.0, 2)),
+            ('transaction_id', event.order_id::text, NULL, NULL),
+            ('shipping_tier', event.shipping_tier, NULL, NULL),
+            ('payment_type', event.payment_type, NULL, NULL)
+        ) AS given (key, string_value, int_value, double_value)
+        WHERE num_nonnulls(given.string_value, given.int_value, given.double_value) > 0
+    ) AS event_params,
+    event.user_id,
+    event.user_id AS user_pseudo_id,
+    (extract(epoch FROM visitor.first_seen_at) * 1000000)::bigint AS user_first_touch_timestamp,
+    jsonb_build_object(
+        'category', event.device, 'operating_system', event.os, 'language', event.language,
+        'web_info', jsonb_build_object('browser', event.browser)
+    ) AS device,
+    jsonb_build_object('country', coalesce(country.name, event.country), 'city', event.city) AS geo,
+    jsonb_build_object(
+        'source', CASE
+            WHEN event.channel = 'direct' THEN '(direct)'
+            WHEN event.channel IN ('organic_search', 'paid_search')
+                THEN substring(visit.referrer FROM '^[a-z]+://(?:www\.)?([^/:.]+)')
+            ELSE coalesce(substring(visit.referrer FROM '^[a-z]+://(?:www\.)?([^/:]+)'), event.channel)
+        END,
+        'medium', CASE event.channel
+            WHEN 'direct' THEN '(none)' WHEN 'organic_search' THEN 'organic' WHEN 'paid_search' THEN 'cpc'
+            ELSE event.channel
+        END,
+        'name', coalesce(visit.campaign, CASE event.channel
+            WHEN 'direct' THEN '(direct)' WHEN 'organic_search' THEN '(organic)' WHEN 'referral' THEN '(referral)'
+        END)
+    ) AS traffic_source,
+    event.simulation AS stream_id,
+    'WEB' AS platform,
+    CASE WHEN event.items IS NOT NULL THEN jsonb_strip_nulls(jsonb_build_object(
+        'transaction_id', event.order_id,
+        'purchase_revenue',
+        CASE WHEN event.event_name = 'purchase' THEN round(event.value_minor / 100.0, 2) END,
+        'total_item_quantity', event.cart_quantity,
+        'unique_items', jsonb_array_length(event.items)
+    )) END AS ecommerce,
+    CASE
+        WHEN event.items IS NOT NULL THEN (
+            SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                'item_id', line.product_id, 'item_name', line.product_name, 'item_brand', line.brand,
+                'item_category', line.category, 'price', round(line.price_minor / 100.0, 2),
+                'quantity', line.quantity, 'item_revenue',
+                CASE WHEN event.event_name = 'purchase'
+                    THEN round(line.quantity * line.price_minor / 100.0, 2) END
+            )))
+            FROM jsonb_to_recordset(event.items) AS line (
+                product_id text, product_name text, brand text, category text, quantity integer, price_minor bigint
+            )
+        )
+        WHEN event.product_id IS NOT NULL THEN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'item_id', event.product_id, 'item_name', event.product_name, 'item_brand', event.brand,
+            'item_category', event.category, 'price', round(event.price_minor / 100.0, 2),
+            'quantity', event.quantity
+        )))
+        WHEN event.event_name = 'view_item_list' THEN jsonb_build_array(jsonb_build_object(
+            'item_category', event.category, 'item_list_name', event.category
+        ))
+    END AS items,
+    event.event_time
+FROM (
+    SELECT *, event_name AS ga4_name FROM raw.events
+    UNION ALL
+    SELECT *, 'first_visit' FROM raw.events WHERE event_name = 'session_start' AND visit_number = 1
+) AS event
+LEFT JOIN mart.visits AS visit USING (session_id)
+LEFT JOIN mart.dim_user AS visitor
+    ON visitor.simulation = event.simulation AND visitor.user_id = event.user_id
+LEFT JOIN mart.dim_country AS country ON country.country = event.country;
+COMMENT ON VIEW mart.ga4_events IS 'Events as Google Analytics 4 exports them to BigQuery: its columns, names and units. Records are jsonb.';
+COMMENT ON COLUMN mart.ga4_events.event_date IS 'Day of the event, YYYYMMDD, UTC.';
+COMMENT ON COLUMN mart.ga4_events.event_timestamp IS 'Time of the event. Unit: microseconds since 1970.';
+COMMENT ON COLUMN mart.ga4_events.event_name IS 'What the visitor did; first_visit is one more event where session_start is of a user''s first session.';
+COMMENT ON COLUMN mart.ga4_events.event_params IS 'A list of {key, value}; value has string_value, int_value, float_value and double_value. Money in euros. ga_session_id is a number of 48 bits, of the hexadecimal digits of session_id: the first twelve XOR the 14th to 16th and the last nine; ga_session_number counts the user''s sessions.';
+COMMENT ON COLUMN mart.ga4_events.user_id IS 'The visitor.';
+COMMENT ON COLUMN mart.ga4_events.user_pseudo_id IS 'The same: there is no other identity.';
+COMMENT ON COLUMN mart.ga4_events.user_first_touch_timestamp IS 'Time of the user''s first session. Unit: microseconds since 1970.';
+COMMENT ON COLUMN mart.ga4_events.device IS 'The visitor''s device: category, operating_system, language, web_info.';
+COMMENT ON COLUMN mart.ga4_events.geo IS 'Where the visitor is: country by its English name, city.';
+COMMENT ON COLUMN mart.ga4_events.traffic_source IS 'What led to the shop: source from the referrer, medium from the channel, name from the campaign.';
+COMMENT ON COLUMN mart.ga4_events.stream_id IS 'The simulation''s full name: its users'' ids are its own.';
+COMMENT ON COLUMN mart.ga4_events.platform IS 'Always WEB.';
+COMMENT ON COLUMN mart.ga4_events.ecommerce IS 'Order or cart: transaction_id, purchase_revenue in euros, total_item_quantity, unique_items.';
+COMMENT ON COLUMN mart.ga4_events.items IS 'The items that the event is about; of a list only the category, since the event does not name them. Money in euros.';
+COMMENT ON COLUMN mart.ga4_events.event_time IS 'Time of the event: the column by which the days are partitioned.';
+
+-- migrate:down
+DROP VIEW mart.ga4_events;
+CREATE VIEW mart.ga4_events AS
+SELECT
+    to_char(event_time AT TIME ZONE 'UTC', 'YYYYMMDD') AS event_date,
+    (extract(epoch FROM event_time) * 1000000)::bigint AS event_timestamp,
+    event_name,
+    user_id,
+    user_id AS user_pseudo_id,
+    jsonb_strip_nulls(jsonb_build_object(
+        'ga_session_id', session_id, 'ga_session_number', visit_number,
+        'page_location', page, 'page_referrer', referrer, 'search_term', search_term,
+        'currency', currency, 'value', value_minor / 100.0, 'transaction_id', order_id,
+        'shipping_tier', shipping_tier, 'payment_type', payment_type
+    )) AS event_params,
+    jsonb_build_object(
+        'category', device, 'operating_system', os, 'language', language,
+        'web_info', jsonb_build_object('browser', browser)
+    ) AS device,
+    jsonb_build_object('country', country, 'city', city) AS geo,
+    jsonb_strip_nulls(jsonb_build_object('medium', channel, 'name', campaign)) AS traffic_source,
+    CASE
+        WHEN items IS NOT NULL THEN (
+            SELECT jsonb_agg(jsonb_build_object(
+                'item_id', line.product_id, 'item_category', line.category,
+                'quantity', line.quantity, 'price', line.price_minor / 100.0))
+            FROM jsonb_to_recordset(items) AS line
+                (product_id text, category text, quantity integer, price_minor bigint)
+        )
+        WHEN product_id IS NOT NULL THEN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'item_id', product_id, 'item_name', product_name, 'item_brand', brand,
+            'item_category', category, 'price', price_minor / 100.0, 'quantity', quantity)))
+    END AS items,
+    event_time,
+    simulation AS stream_id
+FROM raw.events;
+COMMENT ON VIEW mart.ga4_events IS 'Events in the terms of Google Analytics 4''s BigQuery export.';
+COMMENT ON COLUMN mart.ga4_events.event_date IS 'Day of the event, YYYYMMDD, UTC.';
+COMMENT ON COLUMN mart.ga4_events.event_timestamp IS 'Time of the event. Unit: microseconds since 1970.';
+COMMENT ON COLUMN mart.ga4_events.event_name IS 'What the visitor did.';
+COMMENT ON COLUMN mart.ga4_events.user_id IS 'The visitor.';
+COMMENT ON COLUMN mart.ga4_events.user_pseudo_id IS 'The same: there is no other identity.';
+COMMENT ON COLUMN mart.ga4_events.event_params IS 'Parameters of the event, by GA4''s names. Money in euros.';
+COMMENT ON COLUMN mart.ga4_events.device IS 'The visitor''s device.';
+COMMENT ON COLUMN mart.ga4_events.geo IS 'Where the visitor is.';
+COMMENT ON COLUMN mart.ga4_events.traffic_source IS 'What led to the shop.';
+COMMENT ON COLUMN mart.ga4_events.items IS 'The items that the event is about. Money in euros.';
+COMMENT ON COLUMN mart.ga4_events.event_time IS 'Time of the event: the column by which the days are partitioned.';
+COMMENT ON COLUMN mart.ga4_events.stream_id IS 'The simulation''s full name: its users'' ids are its own.';
+COMMENT ON COLUMN raw.events.items IS 'The lines of the order.';
