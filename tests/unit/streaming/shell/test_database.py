@@ -24,6 +24,7 @@ from clickstream_streaming.shell.database import (
     committed_offsets,
     connect,
     connect_patiently,
+    connect_when_migrated,
     copy_rows,
     refuse_if_apart,
     store_rules,
@@ -154,6 +155,53 @@ def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     with pytest.raises(DatabaseUnreachable, match="third"):
         connect_patiently(stream_settings(tmp_path), Event())
     assert len(happened) == 3
+
+
+def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[ScriptedDatabase]:
+    """Let each connection in turn lack a table; return the connections as they are made."""
+    made: list[ScriptedDatabase] = []
+
+    def attempt(*_: object) -> ScriptedDatabase:
+        lacking = missing[len(made)]
+        look = {"to_regclass": lambda values: [(None if values == (lacking,) else "there",)]}
+        made.append(ScriptedDatabase(look))
+        return made[-1]
+
+    monkeypatch.setattr(module, "connect_patiently", attempt)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    return made
+
+
+def test_migrations_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """A database without its tables is asked again until it has them; each is named once."""
+    made = _migrating(monkeypatch, "raw.events", "raw.events", "mart.visits", None)
+
+    connection = connect_when_migrated(stream_settings(tmp_path), Event())
+
+    assert connection is made[3]
+    assert [database.closed for database in made] == [1, 1, 1, 0]
+    assert [row.message.split(";")[0] for row in caplog.records] == [
+        "waiting for the migrations: the database has no raw.events",
+        "waiting for the migrations: the database has no mart.visits",
+    ]
+
+
+def test_waiting_for_migrations_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After ten minutes, or when the process stops, the missing table is named."""
+    made = _migrating(monkeypatch, *5 * ["raw.events"])
+    clock = iter([0.0, 599.0, 600.1])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 0.0))
+    with pytest.raises(DatabaseNotMigrated, match=r"raw\.events"):
+        connect_when_migrated(stream_settings(tmp_path), Event())
+    assert len(made) == 2
+
+    stopping = Event()
+    stopping.set()
+    with pytest.raises(DatabaseNotMigrated):
+        connect_when_migrated(stream_settings(tmp_path), stopping)
+    assert len(made) == 3
 
 
 def test_rows_are_handed_over() -> None:

@@ -9,7 +9,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from clickstream_streaming.errors import DatabaseUnreachable, QueryFailed, TopicMissing
+from clickstream_streaming.errors import (
+    DatabaseNotMigrated,
+    DatabaseUnreachable,
+    QueryFailed,
+    TopicMissing,
+)
 from clickstream_streaming.shell import job as module
 from clickstream_streaming.shell.job import Job, spark_session
 from clickstream_streaming.shell.telemetry import Telemetry
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from clickstream_streaming.errors import StreamingError
     from clickstream_streaming.shell.checkpoint import Offsets
 
 WANTED: Offsets = {"t": {0: 5}}
@@ -145,6 +151,7 @@ class _Scene:
         self.looks: Callable[[], None] = self.job.stop
         self.topics_error: Exception | None = None
         monkeypatch.setattr(module, "_WATCH_SECONDS", 0.0)
+        monkeypatch.setattr(module, "connect_when_migrated", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect_patiently", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect", lambda *_: self._connect())
         monkeypatch.setattr(module, "TopicLogs", lambda *_: self._part("logs"))
@@ -154,7 +161,6 @@ class _Scene:
         monkeypatch.setattr(module, "spark_session", lambda _: self._part("spark"))
         monkeypatch.setattr(module, "check_topics", lambda *_: self._check_topics())
         for name, answer in (
-            ("check_tables", None),
             ("store_rules", None),
             ("warm_up", None),
             ("next_offsets", WANTED),
@@ -206,8 +212,8 @@ def test_job_starts_in_order(scene: _Scene) -> None:
     scene.job.run()
 
     assert scene.happened == [
-        "check_tables", "store_rules", "next_offsets", "read_positions", "check_topics",
-        "close logs", "warm_up", "start_query", "close logs", "stop spark", "close account",
+        "store_rules", "next_offsets", "read_positions", "check_topics", "close logs", "warm_up",
+        "start_query", "close logs", "stop spark", "close account",
     ]  # fmt: skip
     assert scene.query.stops == 1
     assert [database.closed for database in scene.databases] == [1, 1]
@@ -242,14 +248,19 @@ def test_waiting_query_is_ready(scene: _Scene, message: str, is_ready: bool) -> 
     assert scene.telemetry.is_ready is is_ready
 
 
-def test_stopped_job_does_not_start(monkeypatch: pytest.MonkeyPatch, scene: _Scene) -> None:
-    """A job that is to stop while it waits for the database ends without an error."""
+@pytest.mark.parametrize(
+    "error", [DatabaseUnreachable("db", "refused"), DatabaseNotMigrated("raw.events")]
+)
+def test_stopped_job_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, scene: _Scene, error: StreamingError
+) -> None:
+    """A job that stops while it waits for the database or its tables ends without an error."""
 
     def refuse(*_: object) -> None:
-        raise DatabaseUnreachable("db", "refused")
+        raise error
 
-    monkeypatch.setattr(module, "connect_patiently", refuse)
-    with pytest.raises(DatabaseUnreachable):
+    monkeypatch.setattr(module, "connect_when_migrated", refuse)
+    with pytest.raises(type(error)):
         scene.job.run()
 
     scene.job.stop()

@@ -40,6 +40,7 @@ __all__ = [
     "committed_offsets",
     "connect",
     "connect_patiently",
+    "connect_when_migrated",
     "copy_rows",
     "refuse_if_apart",
     "refuse_if_behind",
@@ -50,6 +51,7 @@ _LOG = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10
 _PATIENCE_SECONDS = 60.0
+_MIGRATION_SECONDS = 600.0
 _RETRY_SECONDS = 1.0
 # A peer that is gone without a word is noticed in a quarter of a minute, and at both ends: until
 # the server knows that we are gone, its transaction keeps the offsets that we want to note again.
@@ -124,6 +126,34 @@ def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection
             _LOG.warning("PostgreSQL is waited for: %s", error)
             if stopping.wait(_RETRY_SECONDS):
                 raise
+
+
+def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connection:
+    """Connect; wait ten minutes for the tables, since migrations may run beside the stream.
+
+    Args:
+        settings: Where, and as whom.
+        stopping: Ends the waiting.
+
+    Raises:
+        DatabaseUnreachable: PostgreSQL does not let us in.
+        DatabaseNotMigrated: A table is still missing.
+    """
+    deadline = time.monotonic() + _MIGRATION_SECONDS
+    missing = ""
+    while True:
+        connection = connect_patiently(settings, stopping)
+        try:
+            check_tables(connection)
+        except DatabaseNotMigrated as error:
+            connection.close()
+            if error.missing != missing:
+                _LOG.warning("waiting for the migrations: %s", error)
+            missing = error.missing
+            if time.monotonic() > deadline or stopping.wait(_RETRY_SECONDS):
+                raise
+        else:
+            return connection
 
 
 class _Pieces(RawIOBase):

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from clickstream_streaming.errors import DatabaseUnreachable, QueryFailed
+from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable, QueryFailed
 from clickstream_streaming.shell.account import Account
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import (
-    check_tables,
     connect,
     connect_patiently,
+    connect_when_migrated,
     store_rules,
 )
 from clickstream_streaming.shell.kafka_client import last_line
@@ -32,7 +32,6 @@ from clickstream_streaming.shell.query import start_query, warm_up
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
     from pyspark.sql.streaming.query import StreamingQuery
 
     from clickstream_streaming.core.log_positions import LogPositions
@@ -111,13 +110,12 @@ class Job:
             StreamingError: It cannot start, or a query has ended by itself.
         """
         try:
-            connection = self._connect()
-        except DatabaseUnreachable:
+            connection = connect_when_migrated(self._settings, self._stopping)
+        except (DatabaseNotMigrated, DatabaseUnreachable):
             if self._stopping.is_set():
                 return
             raise
         with closing(connection):
-            check_tables(connection)
             store_rules(connection)
             wanted = next_offsets(connection, self._settings)
             read = read_positions(connection, QUERY)
@@ -152,11 +150,8 @@ class Job:
             spark.stop()
             account.close()
 
-    def _connect(self) -> Connection:
-        return connect_patiently(self._settings, self._stopping)
-
     def _start_query(self, spark: SparkSession, logs: TopicLogs) -> StreamingQuery:
-        with closing(self._connect()) as connection:
+        with closing(connect_patiently(self._settings, self._stopping)) as connection:
             return start_query(
                 spark, self._settings, self._telemetry, connection, logs, self._stopping
             )
