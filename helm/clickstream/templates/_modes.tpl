@@ -1,5 +1,6 @@
 {{- /* Modes and values that contradict each other are refused, each with a sentence. */ -}}
 {{- define "clickstream.checkModes" -}}
+{{- include "clickstream.checkName" . -}}
 {{- $kafka := .Values.kafka -}}
 {{- $postgres := .Values.postgres -}}
 {{- $streams := ne .Values.spark.mode "none" -}}
@@ -73,7 +74,7 @@ Kinds that a mode needs and the cluster does not know are named with the command
 */ -}}
 {{- define "clickstream.checkKind" -}}
 {{- if not (.root.Capabilities.APIVersions.Has .group) -}}
-{{- fail (printf "%s needs the kinds of %s, which this cluster does not know. Install the operators first: helm dependency build helm/clickstream-operators && helm install clickstream-operators helm/clickstream-operators -n clickstream-operators --create-namespace --wait%s" .for .group (default "" .more)) -}}
+{{- fail (printf "%s needs the kinds of %s, which this cluster does not know. Install the operators first: helm dependency update helm/clickstream-operators && helm install clickstream-operators helm/clickstream-operators -n clickstream-operators --create-namespace --wait%s" .for .group (default "" .more)) -}}
 {{- end -}}
 {{- end -}}
 

@@ -1,6 +1,16 @@
+{{- /*
+All names begin with the release's. The shortest limit is CloudNativePG's: 50 characters for a cluster,
+RELEASE-postgres. Services, of ours and of the operators', begin with a letter and have no dots.
+*/ -}}
+{{- define "clickstream.checkName" -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]{0,40}$" .Release.Name) -}}
+{{- fail (printf "the release's name %q has %d characters; it must begin with a letter, have only a-z, 0-9 and -, and at most 41 characters, since Services and databases are named after it" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Of a component: (dict "root" $ "component" "streaming"). */ -}}
 {{- define "clickstream.name" -}}
-{{- printf "%s-%s" .root.Release.Name .component | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .root.Release.Name .component -}}
 {{- end -}}
 
 {{- define "clickstream.selectorOf" -}}
@@ -16,6 +26,15 @@ app.kubernetes.io/part-of: clickstream
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- /* Grafana's name for the release's tables: at most 40 characters, another one for each release. */ -}}
+{{- define "clickstream.grafana.source" -}}
+{{- $name := printf "%s-%s" .Release.Namespace .Release.Name -}}
+{{- if gt (len $name) 40 -}}
+{{- $name = printf "%s-%s" (trunc 31 $name) ($name | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{- define "clickstream.operator" -}}
