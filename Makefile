@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test check slow mutants proof faults lint bench screenshots e2e kind clean
+.PHONY: help demo notebook analysis docs test check slow mutants proof faults lint bench screenshots e2e cluster kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -77,18 +77,31 @@ e2e: .venv/ready ## run against the cluster that KUBECONFIG names
 	  echo "NOT RUN: make e2e needs a cluster, and KUBECONFIG names none." >&2; \
 	else $(RUN)/pytest tests/e2e --capture=no; fi
 
+# kind 0.31.0's own image for this version of Kubernetes: make cluster NODE_IMAGE=...
+NODE_IMAGE ?= docker.io/kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f
+REGISTRY_IMAGE ?= docker.io/library/registry:3.0.0
+REGISTRY := clickstream-registry
+HOSTS := /etc/containerd/certs.d/localhost:5001
+
+cluster: ## make a cluster of kind's, with a registry at localhost:5001 that its node pulls from
+	kind get clusters | grep -qx clickstream || kind create cluster --config kind-config.yaml --image $(NODE_IMAGE)
+	docker inspect $(REGISTRY) > /dev/null 2>&1 || docker run --detach --restart always --network kind \
+	  --publish 127.0.0.1:5001:5000 --name $(REGISTRY) $(REGISTRY_IMAGE)
+	echo '[host."http://$(REGISTRY):5000"]' | docker exec --interactive clickstream-control-plane \
+	  sh -c 'mkdir -p $(HOSTS) && cat > $(HOSTS)/hosts.toml'
+	kubectl --context kind-clickstream apply -f k8s/local-registry.yaml
+
 # The version that the chart's images have by default.
 VERSION = $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/clickstream/Chart.yaml)
 IMAGES := operator apps/console apps/generator apps/migrations apps/streaming
 
-kind: ## bring everything up on a cluster of kind's, without Tilt
-	kind get clusters | grep -qx clickstream || kind create cluster --config kind-config.yaml
+kind: cluster ## bring everything up on a cluster of kind's, without Tilt
 	set -e; for folder in $(IMAGES); do \
 	  image=ghcr.io/clickstream-dev/$$(basename $$folder):$(VERSION); \
 	  docker build --tag $$image --file $$folder/Dockerfile .; \
 	  kind load docker-image --name clickstream $$image; done
 	kubectl --context kind-clickstream apply -f k8s/namespace.yaml
-	helm dependency build helm/clickstream-operators
+	helm dependency update helm/clickstream-operators
 	helm --kube-context kind-clickstream upgrade --install clickstream-operators helm/clickstream-operators \
 	  --namespace clickstream-operators --create-namespace --wait --timeout 15m
 	helm --kube-context kind-clickstream upgrade --install clickstream helm/clickstream \

@@ -36,7 +36,11 @@ IMAGES = {
     "streaming": "apps/streaming/Dockerfile",
     "services": "tests/e2e/images/services/Dockerfile",
 }
-_BUILD = "docker build -t {tag} -f {dockerfile} . && kind load docker-image {tag}"
+_BUILD = (
+    "docker build -t {tag} -f {dockerfile} ."
+    " && cluster=$(kubectl config current-context)"
+    ' && kind load docker-image --name "${{cluster#kind-}}" {tag}'
+)
 """How an image gets into the cluster, unless CLICKSTREAM_E2E_BUILD says it."""
 _PREVIOUS_CHART = "a26d56e44d56a24a4689156e797e0f6f96c753c7"
 """The commit of chart 0.1.0: the operator alone."""
