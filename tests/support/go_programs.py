@@ -49,6 +49,7 @@ PROGRAMS = {
         "github.com/prometheus/prometheus/cmd/promtool@v0.316.0", tags="remove_all_sd"
     ),
     "kubeconform": _Source("github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"),
+    "helm": _Source("helm.sh/helm/v3/cmd/helm@v3.21.4"),
     "etcd": _Source("go.etcd.io/etcd/server/v3", "etcd"),
     # API server, controllers and kubectl, each by the name it is called by.
     "kube": _Source(".", "kube"),
