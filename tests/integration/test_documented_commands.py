@@ -35,13 +35,13 @@ _READY = {
     "type": "Ready", "status": "True", "reason": "Ready", "message": "",
     "lastTransitionTime": _MOMENT,
 }  # fmt: skip
-_DONE = {
+_DONE: dict[str, Any] = {
     "succeeded": 1, "startTime": _MOMENT, "completionTime": _MOMENT,
     "conditions": [
         {"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"},
     ],
 }  # fmt: skip
-_SAID = {
+_SAID: dict[str, dict[str, Any]] = {
     "kafkas.kafka.strimzi.io": {"conditions": [_READY]},
     "clusters.postgresql.cnpg.io": {"conditions": [_READY]},
     "jobs.batch": _DONE,

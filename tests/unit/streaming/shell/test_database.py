@@ -180,7 +180,7 @@ def test_migrations_are_waited_for(
 
     connection = connect_when_migrated(stream_settings(tmp_path), Event())
 
-    assert connection is made[3]
+    assert connection is made[3].connection()
     assert [database.closed for database in made] == [1, 1, 1, 0]
     assert [row.message.split(";")[0] for row in caplog.records] == [
         "waiting for the migrations: the database has no raw.events",
