@@ -10,6 +10,7 @@ import pytest
 import yaml
 from charts import documents
 from clickstream_operator.settings import settings_from
+from versions import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def test_the_operator_understands_what_the_chart_sets(
     assert settings.image == (
         f"ghcr.io/clickstream-dev/generator@{DIGEST}"
         if profile == "pinned"
-        else "ghcr.io/clickstream-dev/generator:0.2.0"
+        else f"ghcr.io/clickstream-dev/generator:{VERSION}"
     )
     if profile == "kafka":
         assert settings.bootstrap_servers == "one:9092,two:9093"
