@@ -13,6 +13,7 @@ from clickstream_local import __main__ as command
 from clickstream_local.__main__ import main
 from clickstream_local.doctor import Finding
 from clickstream_local.state import StateFolder
+from versions import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,17 @@ def test_unused_folder_is_named(run: Run, arguments: list[str]) -> None:
     assert code == 1
     assert "start with `clickstream up FILE`" in errors
     assert errors.count("\n") == 1
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    """``--version`` prints name and version, and starts nothing."""
+    assert run("--version") == (0, f"clickstream {VERSION}\n", "")
+
+
+def test_shipped_simulations_need_no_file(run: Run) -> None:
+    """``up`` finds them from any folder; without a name it takes the storefront."""
+    assert "--for" in run("up", "chaos", "--for", "soon")[2]
+    assert "--for" in run("up", "--for", "soon")[2]
 
 
 def test_missing_file_is_named(run: Run) -> None:

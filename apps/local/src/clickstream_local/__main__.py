@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from datetime import date
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +37,7 @@ from clickstream_local.postgres import DATABASE, OWNER, READER, VERIFIER, binary
 from clickstream_local.processes import is_running, stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
+from clickstream_local.shipped import shipped_simulations, simulation_file
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_local.tables import database, running_postgres
@@ -68,16 +69,35 @@ _Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 _STATE_DIR = Path(".clickstream")
 
 
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001  Typer passes it by position
+    if is_asked:
+        typer.echo(f"clickstream {version('clickstream')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
-    *, debug: Annotated[bool, typer.Option(help="Show where an error comes from.")] = False
+    *,
+    debug: Annotated[bool, typer.Option(help="Show where an error comes from.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version, and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     os.environ["CLICKSTREAM_DEBUG"] = "1" if debug else ""
 
 
 @app.command()
 def up(
-    file: Annotated[Path, typer.Argument(help="The simulation, a ClickstreamSimulation in YAML.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The simulation: a ClickstreamSimulation in YAML, or the name of one that comes"
+            f" with the command: {', '.join(shipped_simulations())}."
+        ),
+    ] = Path("storefront"),
     for_: Annotated[
         str | None, typer.Option("--for", help="End after so long, such as 60s or 10m.")
     ] = None,
@@ -87,7 +107,7 @@ def up(
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Start everything and run the simulation until it ends or Ctrl-C."""
-    simulation = _read(file, for_, rate)
+    simulation = _read(simulation_file(file), for_, rate)
     is_right = Session(StateFolder(state_dir.absolute()), _console(), simulation).run()
     raise typer.Exit(0 if is_right else 1)
 
