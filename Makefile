@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs test check slow mutants proof faults lint bench screenshots e2e cluster kind clean
+.PHONY: help demo notebook analysis docs site test check slow mutants proof faults lint dist image bench screenshots e2e cluster kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 
 docs: .venv/ready ## write the parts of docs/ that are derived from the code
 	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py tests/integration/test_proof.py --update-golden
+
+site: .venv/ready ## build the documentation as a site, strictly, into site/
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict
 
 # `make test check` runs no test twice; the coverage is of both.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -62,6 +65,15 @@ lint: .venv/ready ## check style, types and the direction of imports
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(RUN)/python releasing/licences.py
+
+dist: .venv/ready ## build wheels, charts and bills of materials into dist/; RELEASE=X.Y.Z for a tag
+	$(RUN)/python releasing/distribution.py dist --release "$(RELEASE)"
+
+# What the release workflow pushes; it says which FOLDER, where (REGISTRY) and which RELEASE.
+image: ## build one image with its bill of materials and provenance, and push it
+	docker buildx build --push --sbom=true --provenance=mode=max --metadata-file image.json \
+	  --file "$(FOLDER)/Dockerfile" --tag "$(REGISTRY)/$(notdir $(FOLDER)):$(RELEASE)" .
 
 bench: .venv/ready ## measure speed and pacing on this machine
 	$(RUN)/clickstream bench generator
@@ -109,7 +121,7 @@ kind: cluster ## bring everything up on a cluster of kind's, without Tilt
 
 clean: ## remove the environment, caches and the state of the last run
 	-test ! -x $(RUN)/clickstream || $(RUN)/clickstream down
-	rm -rf .venv .tools .clickstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf dist site .venv .tools .clickstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
 .tools/bin/uv: requirements-uv.txt
 	python3 -m venv .tools

@@ -56,6 +56,8 @@ def steps(*, is_tested: bool, e2e: str) -> list[Step]:
              {"PYTHONPATH": "tests/support"}),
         Step("slow tests", [*_SLOW, "-n", "3"]),
         Step("coverage", [sys.executable, "tests/floors.py"]),
+        Step("distribution", ["make", "dist"]),
+        Step("documentation's site", ["make", "site"]),
         Step("bench generator", [*_BENCH, "generator"]),
         Step("bench streaming", [*_BENCH, "streaming", "--no-latencies"]),
         Step("bench console", [*_BENCH, "console"]),
