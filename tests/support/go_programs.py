@@ -50,6 +50,9 @@ PROGRAMS = {
     ),
     "kubeconform": _Source("github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"),
     "helm": _Source("helm.sh/helm/v3/cmd/helm@v3.21.4"),
+    "actionlint": _Source("github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"),
+    # The reader of compose.yaml that Docker Compose is built on, with the specification's schema.
+    "compose-spec": _Source("github.com/compose-spec/compose-go/v2/cmd@v2.16.2"),
     "etcd": _Source("go.etcd.io/etcd/server/v3", "etcd"),
     # API server, controllers and kubectl, each by the name it is called by.
     "kube": _Source(".", "kube"),
