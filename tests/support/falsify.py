@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clickstream_generator.core.faults import Record
-    from clickstream_generator.shell.kafka_sink import Batch
+    from clickstream_generator.shell.sink import Batch
     from clickstream_streaming.settings import Settings
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor

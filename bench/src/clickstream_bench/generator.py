@@ -23,7 +23,8 @@ from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.settings import Settings
-from clickstream_generator.shell.kafka_sink import Batch, KafkaSink, producer_settings
+from clickstream_generator.shell.kafka_sink import KafkaSink, producer_settings
+from clickstream_generator.shell.sink import Batch
 from confluent_kafka import Producer
 from faker import Faker
 

@@ -24,11 +24,12 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
+from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
-from clickstream_generator.shell.worker import Clock, Worker
+from clickstream_generator.shell.worker import Worker
 
 if TYPE_CHECKING:
     from clickstream_generator.shell.claiming import Hold

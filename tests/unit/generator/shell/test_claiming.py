@@ -20,7 +20,7 @@ from simulations import RUN_ID, START_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clickstream_generator.shell.kafka_sink import Batch
+    from clickstream_generator.shell.sink import Batch
 
 _ROWS = list[tuple[bytes, bytes | None]]
 _QUIET_POLLS = 15

@@ -12,13 +12,13 @@ from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.errors import BrokerRefused
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.kafka_sink import (
-    Batch,
     KafkaSink,
     client_settings,
     is_hopeless,
     producer_settings,
     refusal,
 )
+from clickstream_generator.shell.sink import Batch
 from confluent_kafka import KafkaError, KafkaException
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from simulations import RUN_ID, START_SECONDS, simulation, simulator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from clickstream_generator.shell.kafka_sink import Batch
+    from clickstream_generator.shell.sink import Batch
 
 NUMBERS = (0, 1, 2, 3)
 Row = tuple[bytes, bytes | None]

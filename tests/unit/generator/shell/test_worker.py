@@ -20,11 +20,12 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, capture_shard
 from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
 from clickstream_generator.settings import Settings
+from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import Position, StoredShard, claim_row
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
-from clickstream_generator.shell.worker import Clock, Worker
+from clickstream_generator.shell.worker import Worker
 from holds import MemoryLog, hold
 from simulations import RUN_ID, START_SECONDS, simulation
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
-    from clickstream_generator.shell.kafka_sink import Batch
+    from clickstream_generator.shell.sink import Batch
 
 NUMBERS = (0, 1, 2, 3)
 FLYING = 3

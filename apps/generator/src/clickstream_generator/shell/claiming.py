@@ -19,7 +19,6 @@ from clickstream_contract.topics import SHARDS
 from confluent_kafka import KafkaException
 
 from clickstream_generator.core.lease import Claim, Grant, Lease
-from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
     OtherSnapshots,
@@ -29,6 +28,7 @@ from clickstream_generator.shell.shard_log import (
     claim_row,
     heartbeat_seconds,
 )
+from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

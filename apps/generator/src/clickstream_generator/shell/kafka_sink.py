@@ -11,22 +11,23 @@ the records say.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.shell.sink import AFTERMATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
     from clickstream_generator.settings import Settings
+    from clickstream_generator.shell.sink import Batch
 
-__all__ = ["Batch", "KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
+__all__ = ["KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
 
 _BY_KEY = -1
 """librdkafka's ``RD_KAFKA_PARTITION_UA``: the partition follows from the key."""
@@ -45,41 +46,7 @@ _SETTING_TO_LOOK_AT = {
     "SASL_AUTHENTICATION_FAILED": "CLICKSTREAM_GENERATOR_USERNAME and _PASSWORD_FILE",
     "_SSL": "CLICKSTREAM_GENERATOR_CA_FILE",
 }
-_AFTERMATH = "_FATAL"
-"""What records get that were queued when the producer gave up; why it did comes by itself."""
 _HOPELESS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "_UNKNOWN_TOPIC")
-
-
-@dataclass(eq=False)
-class Batch:
-    """Some records on their way, and what they are in figures.
-
-    Attributes:
-        tally: Figures by shard and minute.
-        sent_by_shard: Records by shard.
-        last_seq: Highest ``shard_seq`` by shard.
-        events: Events that the visitors made: planted copies do not count, and what is planted as
-            lost or held back does.
-        done: What is to happen when this batch and all before it are acknowledged.
-        waiting: Reports that have not come yet.
-        size_bytes: Length of the values.
-    """
-
-    tally: Tally = field(default_factory=dict)
-    sent_by_shard: dict[int, int] = field(default_factory=dict)
-    last_seq: dict[int, int] = field(default_factory=dict)
-    events: int = 0
-    done: Callable[[], None] | None = None
-    waiting: int = 0
-    size_bytes: int = 0
-    sink: KafkaSink | None = field(default=None, repr=False)
-
-    def reported(self, error: KafkaError | None, _message: object) -> None:
-        """Take one delivery report; a batch with a record refused is never complete."""
-        if error is None:
-            self.waiting -= 1
-        elif self.sink is not None and error.name() != _AFTERMATH:
-            self.sink.refusal = error
 
 
 class KafkaSink:
@@ -88,17 +55,22 @@ class KafkaSink:
     Args:
         settings: Where the broker is and how to reach it.
         topic: The topic.
+        client: Further settings of the client, by librdkafka's names.
 
     Attributes:
         refusal: The first error that no retry can help.
     """
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(
+        self, settings: Settings, topic: str, client: Mapping[str, str] | None = None
+    ) -> None:
         self.refusal: KafkaError | None = None
         self._topic = topic
         self._limit = settings.queue_records
         self._flying: deque[Batch] = deque()
-        self._producer = Producer({**producer_settings(settings), "error_cb": self._noticed})
+        self._producer = Producer(
+            {**producer_settings(settings), **(client or {}), "error_cb": self._noticed}
+        )
         self._partitions = 0
         self._flying_bytes = 0
 
@@ -161,7 +133,7 @@ class KafkaSink:
 
     def _cause_of(self, error: KafkaError) -> BrokerRefused:
         """Name why a record was not taken: a producer that has given up says only that."""
-        if error.name() == _AFTERMATH and self.refusal is None:
+        if error.name() == AFTERMATH and self.refusal is None:
             # The cause is on its way to the callbacks.
             self._serve(_CAUSE_SECONDS)
         return refusal(self.refusal or error)

@@ -18,7 +18,6 @@ from clickstream_contract.topics import SHARDS
 
 from clickstream_generator.core.faults import held_arrays
 from clickstream_generator.core.snapshot import Snapshot, capture_shard, dump_snapshot
-from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
     Position,
@@ -26,6 +25,7 @@ from clickstream_generator.shell.shard_log import (
     heartbeat_seconds,
     snapshot_rows,
 )
+from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,8 +24,8 @@ from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
 from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
-from clickstream_generator.shell.kafka_sink import Batch
 from clickstream_generator.shell.shard_keeper import ShardKeeper
+from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
     from threading import Event
@@ -37,12 +36,13 @@ if TYPE_CHECKING:
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
     from clickstream_generator.shell.claiming import Hold
+    from clickstream_generator.shell.clock import Clock
     from clickstream_generator.shell.kafka_sink import KafkaSink
     from clickstream_generator.shell.shard_log import StoredShard
     from clickstream_generator.shell.simulation_file import SimulationFile
     from clickstream_generator.shell.telemetry import Telemetry
 
-__all__ = ["Clock", "Worker"]
+__all__ = ["Worker"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,18 +54,6 @@ _ACHIEVED_SECONDS = 10.0
 _SHED_BEHIND_SECONDS = 1.0
 _KEEP_MINUTES = 120
 """Minutes of account that stay open: late events may still reach them."""
-
-
-class Clock:
-    """Unix time that never jumps: the wall's at the start, then the monotonic clock's."""
-
-    def __init__(self) -> None:
-        self._wall_seconds = time.time()
-        self._started = time.monotonic()
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        return self._wall_seconds + time.monotonic() - self._started
 
 
 class Worker:

@@ -1,0 +1,21 @@
+"""The clock: Unix time that does not jump with the wall's."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from clickstream_generator.shell.clock import Clock
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_clock_does_not_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the wall's clock is set, time continues from where it was."""
+    clock = Clock()
+    before = clock.now()
+    assert abs(before - time.time()) < 5
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    assert 0 <= clock.now() - before < 5
