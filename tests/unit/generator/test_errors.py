@@ -6,6 +6,9 @@ from clickstream_generator.errors import (
     BrokerRefused,
     DrainTimeout,
     GeneratorError,
+    OutputFailed,
+    OutputRefused,
+    RecordUnusable,
     ShardTaken,
     SnapshotUnusable,
     WorldChanged,
@@ -60,3 +63,30 @@ def test_changed_world_names_versions() -> None:
     assert (error.what, error.changed) == ("cities", ["faker 1 -> 3"])
     assert "other cities than the run began with (faker 1 -> 3)" in str(error)
     assert isinstance(error, SnapshotUnusable)
+
+
+def test_refused_output_says_what_is_there() -> None:
+    """A refused output says what is there, that it was left alone, and what to do."""
+    error = OutputRefused("csv:a", "holds b", "name another")
+
+    assert (error.place, error.found, error.remedy) == ("csv:a", "holds b", "name another")
+    assert str(error) == "csv:a holds b, and nothing there was changed; name another"
+    assert isinstance(error, GeneratorError)
+
+
+def test_failed_output_names_its_file() -> None:
+    """An output that fails names file, reason and cure."""
+    error = OutputFailed("a/b", "disk full", "make room")
+
+    assert (error.place, error.reason, error.remedy) == ("a/b", "disk full", "make room")
+    assert str(error) == "cannot write a/b: disk full; make room"
+    assert isinstance(error, GeneratorError)
+
+
+def test_unusable_record_names_its_file() -> None:
+    """A record that cannot be used says where it is and what it must be."""
+    error = RecordUnusable("run.json", "no format", "it must be one")
+
+    assert (error.place, error.found, error.allowed) == ("run.json", "no format", "it must be one")
+    assert str(error) == "run.json has no format; it must be one"
+    assert isinstance(error, GeneratorError)

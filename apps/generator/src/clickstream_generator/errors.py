@@ -3,7 +3,9 @@
 ``GeneratorError`` is the root; ``BrokerRefused`` says what Kafka would not take,
 ``DrainTimeout`` that not all was acknowledged before the end, ``SnapshotUnusable`` why a shard
 cannot go on (``WorldChanged``: this process would make other events), ``ShardTaken`` that
-another worker holds a shard now.
+another worker holds a shard now. ``OutputRefused`` says why an output is not written to,
+``OutputFailed`` that it cannot be written any more, ``RecordUnusable`` what is wrong with a run
+record.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ __all__ = [
     "BrokerRefused",
     "DrainTimeout",
     "GeneratorError",
+    "OutputFailed",
+    "OutputRefused",
+    "RecordUnusable",
     "ShardTaken",
     "SnapshotUnusable",
     "WorldChanged",
@@ -106,3 +111,48 @@ class ShardTaken(GeneratorError):
             f"another worker ({holder}) has taken over shard {shard} while this one was silent, so "
             "this one stops: nothing is lost; start it again to let it wait for its shards"
         )
+
+
+class OutputRefused(GeneratorError):
+    """Nothing is written to an output, since it is not this run's.
+
+    Attributes:
+        place: The output.
+        found: What is there.
+        remedy: What to do.
+    """
+
+    def __init__(self, place: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.found, self.remedy = place, found, remedy
+        super().__init__(f"{place} {found}, and nothing there was changed; {remedy}")
+
+
+class OutputFailed(GeneratorError):
+    """An output cannot be written any more.
+
+    Attributes:
+        place: The file.
+        reason: The system's text.
+        remedy: What to do.
+    """
+
+    def __init__(self, place: str, reason: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.reason, self.remedy = place, reason, remedy
+        super().__init__(f"cannot write {place}: {reason}; {remedy}")
+
+
+class RecordUnusable(GeneratorError):
+    """A file is not a run record that can be used.
+
+    Attributes:
+        place: The file.
+        found: What is there.
+        allowed: What must be there.
+    """
+
+    def __init__(self, place: str, found: str, allowed: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.found, self.allowed = place, found, allowed
+        super().__init__(f"{place} has {found}; {allowed}")

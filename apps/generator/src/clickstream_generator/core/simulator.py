@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
 
+    from clickstream_generator.core.fingerprint import Fingerprint
     from clickstream_generator.core.snapshot import Snapshot
 
 __all__ = ["Simulator"]
@@ -44,6 +45,7 @@ class Simulator:
         run_id: The run.
 
     Attributes:
+        run_id: As given.
         shards: By number.
         encoder: Writes the events.
         shed_events: Events left out because the process could not keep up.
@@ -52,6 +54,7 @@ class Simulator:
     def __init__(self, first: Simulation, numbers: tuple[int, ...], run_id: UUID) -> None:
         spec = first.spec
         self.first = first
+        self.run_id = run_id
         self.shards: dict[int, Shard] = {}
         self.shed_events = 0
         self._total_shards = spec.shards
@@ -99,6 +102,11 @@ class Simulator:
             )
 
     @property
+    def fingerprint(self) -> Fingerprint:
+        """What the run's events follow from, beside its specification."""
+        return self._behaviours.world.fingerprint
+
+    @property
     def live_from_seconds(self) -> float:
         """When the live part starts or started, Unix seconds; what is due before is history."""
         schedule = next(iter(self.shards.values())).schedule
@@ -139,21 +147,43 @@ class Simulator:
                 parts.append(shard.take(count))
         return concatenate(parts)
 
-    def replay(self, number: int, shard_seq: int) -> Events:
+    def replay(self, number: int, shard_seq: int, unix_seconds: float = float("inf")) -> Events:
         """Hand out the shard's next events up to the one with the number, at most a bite.
 
         None is left once the number is reached.
+
+        Args:
+            number: The shard.
+            shard_seq: The number of the last event wanted.
+            unix_seconds: Only events that are due by this moment.
         """
         shard = self.shards[number]
-        shard.turn(float("inf"))
+        shard.turn(unix_seconds)
         count = min(shard_seq - shard.made, _REPLAY_BITE)
         if shard.ahead:
-            count = min(count, shard.due(shard.ahead[0][0].until_seconds))
+            unix_seconds = min(unix_seconds, shard.ahead[0][0].until_seconds)
+        if np.isfinite(unix_seconds):
+            count = min(count, shard.due(unix_seconds))
         return shard.take(count) if count > 0 else concatenate([])
 
     def reached_seconds(self, unix_seconds: float) -> float:
         """Return the moment up to which all is handed out, not after the given one."""
         return unix_seconds - self.lag_seconds(unix_seconds)
+
+    def following_seconds(self) -> float:
+        """Return the moment by which an event or a revision is due next; infinity if never."""
+        return min(
+            (
+                min(
+                    float(shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))[0]),
+                    *(row.until_seconds for row, _ in shard.ahead[:1]),
+                    np.inf,
+                )
+                for shard in self.shards.values()
+                if not shard.is_over()
+            ),
+            default=np.inf,
+        )
 
     def lag_seconds(self, unix_seconds: float) -> float:
         """Return how far the next event to be handed out lies behind the moment."""

@@ -1,0 +1,184 @@
+"""Records from events, and the account of what has become of them.
+
+Owns what a run keeps beside its shards: the fault planter, the records that are held back, and the
+accounts from which the ledger is made. The caller says when something counts as acknowledged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from clickstream_generator.core.accounts import Account
+from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
+from clickstream_generator.core.fingerprint import check_fingerprint
+from clickstream_generator.core.snapshot import capture_shard
+from clickstream_generator.core.waiting import LateRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from clickstream_generator.core.accounts import Tally
+    from clickstream_generator.core.events import Events
+    from clickstream_generator.core.faults import LateRecord, Planted
+    from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.core.simulator import Simulator
+    from clickstream_generator.core.snapshot import Snapshot
+
+__all__ = ["Maker", "begin_run"]
+
+_KEEP_MINUTES = 120
+"""Minutes of an account that stay open at least: late events may still reach them."""
+
+
+class Maker:
+    """Makes the records of the shards of a simulator.
+
+    Args:
+        simulator: Where events come from; it has begun.
+
+    Attributes:
+        simulator: As given.
+        accounts: By shard.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        spec = simulator.first.spec
+        self.simulator = simulator
+        self.accounts = {number: Account(number, spec.shards) for number in simulator.shards}
+        self._planter = FaultPlanter(spec.seed, list(simulator.shards))
+        self._late = {number: LateRecords((number,)) for number in simulator.shards}
+
+    def make(self, events: Events, now_ms: int) -> Planted:
+        """Return the records of events, faults among them; hold back those that come late."""
+        encoded = self.simulator.encoder.encode(events, now_ms)
+        faults = {
+            number: shard.behaviour.spec.faults for number, shard in self.simulator.shards.items()
+        }
+        planted = self._planter.plant(events.rows, encoded, faults)
+        for late in planted.late:
+            self._late[late.shard].hold(late)
+        return planted
+
+    def take_late(self, number: int, reached_seconds: float, now_ms: int) -> list[LateRecord]:
+        """Return a shard's records whose delay is over, as records that are sent now.
+
+        Args:
+            number: The shard.
+            reached_seconds: Up to when the others have got, Unix seconds; infinity at the end.
+            now_ms: The present, Unix milliseconds.
+        """
+        found = []
+        while (late := self._late[number].take_due(reached_seconds)) is not None:
+            value, key = late.record
+            stamped = self.simulator.encoder.stamped(value or b"", now_ms)
+            found.append(replace(late, record=(stamped, key)))
+        return found
+
+    def close(self, late: LateRecord) -> None:
+        """Forget a late record: it has been acknowledged."""
+        self._late[late.shard].close(late)
+
+    def count_sent(self, sent_by_shard: dict[int, int]) -> None:
+        """Count records that were handed to the output."""
+        for number, count in sent_by_shard.items():
+            self.accounts[number].records_sent += count
+
+    def acknowledge(
+        self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
+    ) -> None:
+        """Count records that the output has acknowledged."""
+        for (number, minute_ms), figures in tally.items():
+            self.accounts[number].add(minute_ms, figures)
+        for number, count in sent_by_shard.items():
+            self.accounts[number].records_acknowledged += count
+        for number, shard_seq in last_seq.items():
+            self.accounts[number].shard_seq = shard_seq
+
+    def ledger_records(
+        self,
+        number: int,
+        unix_seconds: float,
+        in_flight: Iterable[Tally] = (),
+        *,
+        is_end: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return the ledger entries of a shard's minutes that have changed since the last call.
+
+        Args:
+            number: The shard.
+            unix_seconds: How far the shard has got; the rate wanted then is in the entries.
+            in_flight: Figures that are sent and not acknowledged: their minutes stay open.
+            is_end: Whether the shard's last entry follows.
+        """
+        simulator, account = self.simulator, self.accounts[number]
+        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.accounts)
+        records = account.records(
+            simulator.first.full_name,
+            simulator.run_id,
+            simulator.shards[number].visits.under_way(),
+            round(share),
+            is_end=is_end,
+        )
+        spec = simulator.shards[number].behaviour.spec
+        lateness_minutes = spec.faults.max_lateness_seconds // 60 + 2
+        open_ms = 60_000 * max(_KEEP_MINUTES, lateness_minutes)
+        waiting = [
+            minute_ms
+            for tally in (*self._late[number].tallies(), *in_flight)
+            for _, minute_ms in tally
+        ]
+        account.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
+        return records
+
+    def capture(self, number: int) -> Snapshot:
+        """Return a copy of all that the shard's next events and entries follow from."""
+        shard = self.simulator.shards[number]
+        snapshot = capture_shard(shard, self.simulator.first)
+        snapshot.header["fault_rng"] = self._planter.state(number)
+        held = self._late[number].open_up_to(number, snapshot.shard_seq)
+        snapshot.arrays.update(self.accounts[number].to_arrays(), **held_arrays(held))
+        return snapshot
+
+    def restore(self, number: int, snapshot: Snapshot) -> None:
+        """Take up what :meth:`capture` kept; the simulator has begun with the same snapshot."""
+        self.accounts[number] = Account.from_arrays(
+            number, self.simulator.first.spec.shards, snapshot.arrays
+        )
+        self._planter.resume(number, snapshot.header["fault_rng"])
+        for late in held_from(number, snapshot.arrays):
+            self._late[number].hold(late)
+
+
+def begin_run(
+    simulator: Simulator, record: RunRecord, snapshots: Mapping[int, Snapshot] | None = None
+) -> Maker:
+    """Return the maker of a run's events, from its beginning or from its shards' snapshots.
+
+    Args:
+        simulator: Of the run; it has not begun.
+        record: Of the run.
+        snapshots: Of some of its shards, by shard.
+
+    Raises:
+        WorldChanged: This process would make other events than the run has.
+    """
+    kept = snapshots or {}
+    check_fingerprint(record.fingerprint, simulator.fingerprint)
+    simulator.begin(record.start_seconds, kept)
+    maker = Maker(simulator)
+    for number, shard in simulator.shards.items():
+        known = {row.from_seconds for row, _ in shard.ahead}
+        if number in kept:
+            maker.restore(number, kept[number])
+            known |= {
+                row.from_seconds
+                for row in record.revisions
+                if row.from_seconds <= shard.schedule.start_seconds
+            }
+        for revision in record.revisions:
+            if revision.from_seconds not in known:
+                simulator.revise(revision, (number,))
+        if record.ends_at:
+            shard.end_at(record.ends_at[number])
+    return maker

@@ -1,0 +1,160 @@
+"""The run record: what made a run, so that its events can be made again.
+
+Owns the record's content and its form as JSON. Events follow from the simulation as it was at the
+start, the moment of the start, the run's id and the revisions; the rest of the record says whether
+this process would make the same events, and which part of them the run got to.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import yaml
+from clickstream_contract.document import dump_simulation, simulation_from_resource
+from clickstream_contract.errors import SimulationInvalid
+
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.fingerprint import Fingerprint
+from clickstream_generator.errors import RecordUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["Layout", "RunRecord"]
+
+_KIND = "clickstream-run"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the run lies in a folder of files.
+
+    Attributes:
+        form: ``jsonl``, ``csv`` or ``parquet``.
+        part_events: A part holds so many events of a shard.
+    """
+
+    form: str
+    part_events: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run.
+
+    Attributes:
+        run_id: Its id, from which the ids of its events follow.
+        first: The simulation as it was at the start, with every default.
+        start_seconds: When the live part starts, Unix seconds; history comes before it.
+        fingerprint: Of the world and the random streams that it was made with.
+        version: Of the generator that began it.
+        revisions: Every change, with the simulated time at which it took effect.
+        ends_at: By shard, the number of its last event, once the end is decided.
+        began_at: When the process began it, ISO 8601.
+        ended_at: When all was written, ISO 8601; ``None`` before.
+        layout: How it lies in its folder, if it does.
+    """
+
+    run_id: UUID
+    first: Simulation
+    start_seconds: float
+    fingerprint: Fingerprint
+    version: str
+    began_at: str
+    revisions: tuple[Revision, ...] = ()
+    ends_at: Mapping[int, int] = field(default_factory=dict)
+    ended_at: str | None = None
+    layout: Layout | None = None
+
+    @property
+    def running(self) -> Simulation:
+        """The simulation as the last revision left it."""
+        return self.revisions[-1].simulation if self.revisions else self.first
+
+    def to_json(self) -> str:
+        """Return the record as a JSON document."""
+        content = {
+            "kind": _KIND,
+            "format": _FORMAT,
+            "run_id": str(self.run_id),
+            "simulation": self.first.full_name,
+            "seed": self.first.spec.seed,
+            "shards": self.first.spec.shards,
+            "start_seconds": self.start_seconds,
+            "began_at": self.began_at,
+            "ended_at": self.ended_at,
+            "ends_at": {str(number): last for number, last in self.ends_at.items()},
+            "version": self.version,
+            "fingerprint": self.fingerprint.to_json(),
+            "layout": None if self.layout is None else vars(self.layout),
+            "document": _resource(self.first),
+            "revisions": [
+                {
+                    "until_seconds": row.until_seconds,
+                    "from_seconds": row.from_seconds,
+                    "document": _resource(row.simulation),
+                }
+                for row in self.revisions
+            ],
+        }
+        return json.dumps(content, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, place: str) -> RunRecord:
+        """Read what :meth:`to_json` returned.
+
+        Args:
+            text: The document.
+            place: Where it was found, for the error.
+
+        Raises:
+            RecordUnusable: It is something else.
+        """
+        try:
+            content = json.loads(text)
+            if content["kind"] != _KIND or content["format"] != _FORMAT:
+                raise RecordUnusable(
+                    place,
+                    f"kind {content['kind']!r}, format {content['format']!r}",
+                    f"it must be a {_KIND} of format {_FORMAT}",
+                )
+            return cls._read(content)
+        except (ValueError, KeyError, TypeError, AttributeError, SimulationInvalid) as error:
+            raise RecordUnusable(
+                place, f"{type(error).__name__}: {error}", "it must be a run record"
+            ) from None
+
+    @classmethod
+    def _read(cls, content: Mapping[str, Any]) -> RunRecord:
+        layout = content["layout"]
+        return cls(
+            run_id=UUID(content["run_id"]),
+            first=simulation_from_resource(content["document"]),
+            start_seconds=float(content["start_seconds"]),
+            fingerprint=Fingerprint.from_json(content["fingerprint"]),
+            version=content["version"],
+            began_at=content["began_at"],
+            revisions=tuple(
+                Revision(
+                    row["until_seconds"],
+                    row["from_seconds"],
+                    simulation_from_resource(row["document"]),
+                )
+                for row in content["revisions"]
+            ),
+            ends_at={int(number): int(last) for number, last in content["ends_at"].items()},
+            ended_at=content["ended_at"],
+            layout=None if layout is None else Layout(layout["form"], int(layout["part_events"])),
+        )
+
+
+def _resource(simulation: Simulation) -> dict[str, Any]:
+    """Return a simulation as a resource in JSON's values."""
+    resource: dict[str, Any] = yaml.safe_load(dump_simulation(simulation))
+    return resource

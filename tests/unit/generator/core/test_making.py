@@ -1,0 +1,172 @@
+"""Making records: a run that is taken up from snapshots or a record is the same run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.making import Maker, begin_run
+from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
+from clickstream_generator.errors import WorldChanged
+from run_records import begun, run_record, shared_worlds
+from simulations import RUN_ID, START_SECONDS, simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickstream_generator.core.run_record import RunRecord
+
+FAULTY = simulation(
+    more="  stopAfter: {events: 4000}\n"
+    "  faults: {latePermille: 50, duplicatePermille: 50, maxLatenessSeconds: 1}\n",
+    users=400,
+)
+HOUR = 3_600.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _worlds() -> Iterator[None]:
+    with shared_worlds():
+        yield
+
+
+def _made(maker: Maker, number: int, shard_seq: int) -> list[bytes]:
+    """Return a shard's records up to an event, all acknowledged."""
+    found: list[bytes] = []
+    while len(events := maker.simulator.replay(number, shard_seq)):
+        planted = maker.make(events, 0)
+        maker.count_sent(planted.sent_by_shard)
+        maker.acknowledge(planted.tally, planted.sent_by_shard, {number: shard_seq})
+        found += [value or b"" for value, _ in planted.records]
+    return found
+
+
+def _late(maker: Maker, number: int, reached: float) -> list[bytes]:
+    found = []
+    for late in maker.take_late(number, reached, 0):
+        maker.acknowledge(late.tally, {number: 1}, {})
+        maker.close(late)
+        found.append(late.record[0] or b"")
+    return found
+
+
+def _restored(record: RunRecord, maker: Maker, number: int) -> Maker:
+    kept = {number: load_snapshot(dump_snapshot(maker.capture(number)))}
+    return begin_run(Simulator(record.first, (0, 1, 2, 3), RUN_ID), record, kept)
+
+
+def test_restored_maker_makes_the_same() -> None:
+    """Records, late ones and ledger entries are those of the maker that went on."""
+    record, maker = begun(FAULTY)
+    _made(maker, 2, 500)
+    other = _restored(record, maker, 2)
+
+    assert _made(other, 2, 1000) == _made(maker, 2, 1000)
+    late = _late(maker, 2, float("inf"))
+    assert _late(other, 2, float("inf")) == late
+    assert late
+    entries = [each.ledger_records(2, START_SECONDS, is_end=True) for each in (maker, other)]
+    assert entries[0] == entries[1]
+    assert sum(row["events"] for row in entries[0]) == 1000
+
+
+def test_late_record_waits_for_its_time() -> None:
+    """What is held back comes when the others have got so far, each once."""
+    _, maker = begun(FAULTY)
+    _made(maker, 0, 1000)
+
+    assert _late(maker, 0, START_SECONDS) == []
+    soon = _late(maker, 0, START_SECONDS + 1)
+    rest = _late(maker, 0, START_SECONDS + HOUR)
+    assert soon
+    assert rest
+    assert len({*soon, *rest}) == len(soon) + len(rest)
+
+
+def test_late_record_says_when_it_is_sent() -> None:
+    """A late record has the moment at which it leaves, not that of its making."""
+    _, maker = begun(FAULTY)
+    _made(maker, 0, 1000)
+
+    value = maker.take_late(0, float("inf"), 86_400_000)[0].record[0] or b""
+    assert value.endswith(b'"sent_at":"1970-01-02T00:00:00.000Z"}')
+
+
+def test_old_minutes_are_forgotten() -> None:
+    """A published minute goes after hours, unless figures of it are on their way."""
+    _, maker = begun()
+    _made(maker, 0, 1000)
+    minute_ms = min(maker.accounts[0].minutes)
+
+    maker.ledger_records(0, START_SECONDS + HOUR)
+    assert minute_ms in maker.accounts[0].minutes
+    in_flight = [{(0, minute_ms): maker.accounts[0].minutes[minute_ms]}]
+    maker.ledger_records(0, START_SECONDS + 9 * HOUR, in_flight)
+    assert minute_ms in maker.accounts[0].minutes
+    maker.ledger_records(0, START_SECONDS + 9 * HOUR)
+    assert minute_ms not in maker.accounts[0].minutes
+
+
+def test_revisions_of_a_record_hold() -> None:
+    """A run that begins with its revisions makes what a run makes that gets them on the way."""
+    first = simulation("{eventsPerSecond: 400}", users=400)
+    moments = (START_SECONDS + 2.2, START_SECONDS + 4.4)
+    revisions = tuple(
+        Revision(moment, moment, simulation(f"{{eventsPerSecond: {rate}}}", users=400))
+        for moment, rate in zip(moments, (800, 200), strict=True)
+    )
+    record, edited = begun(first)
+    parts: list[list[bytes]] = [[]]
+    for revision in revisions:
+        events = edited.simulator.take_due(revision.until_seconds, 10**6)
+        parts.append(edited.simulator.encoder.encode(events, 0).values)
+        edited.simulator.revise(revision)
+    events = edited.simulator.take_due(START_SECONDS + 9, 10**6)
+    parts.append(edited.simulator.encoder.encode(events, 0).values)
+
+    again = begin_run(run_record(first)[1], replace(record, revisions=revisions))
+    whole = []
+    while len(events := again.simulator.take_due(START_SECONDS + 9, 10**6)):
+        whole += again.simulator.encoder.encode(events, 0).values
+    assert sorted(whole) == sorted(value for part in parts for value in part)
+
+
+def test_taken_revision_is_not_taken_twice() -> None:
+    """A shard restored behind a revision does not take it again, and takes the next one."""
+    first = simulation("{eventsPerSecond: 400}", users=400)
+    moments = (START_SECONDS + 1.1, START_SECONDS + 5.5)
+    revisions = tuple(
+        Revision(moment, moment, simulation("{eventsPerSecond: 800}", users=400))
+        for moment in moments
+    )
+    record = replace(run_record(first)[0], revisions=revisions)
+    maker = begin_run(run_record(first)[1], record)
+    _made(maker, 0, 200)
+    other = _restored(record, maker, 0)
+
+    assert maker.simulator.shards[0].schedule.start_seconds == moments[0]
+    assert [row.from_seconds for row, _ in other.simulator.shards[0].ahead] == [moments[1]]
+    assert [row.from_seconds for row, _ in other.simulator.shards[1].ahead] == [*moments]
+    assert _made(other, 0, 2000) == _made(maker, 0, 2000)
+
+
+def test_decided_end_holds() -> None:
+    """A run whose end is decided makes no event behind it."""
+    record, simulator = run_record()
+    ended = replace(record, ends_at={0: 3, 1: 0, 2: 2, 3: 2})
+    maker = begin_run(simulator, ended)
+
+    assert len(maker.simulator.take_due(START_SECONDS + HOUR, 10**6)) == 7
+    assert maker.simulator.is_over()
+
+
+def test_changed_world_is_refused() -> None:
+    """A record of another world is not made again."""
+    record, simulator = run_record()
+    other = replace(record.fingerprint, world="other")
+
+    with pytest.raises(WorldChanged):
+        begin_run(simulator, replace(record, fingerprint=other))
