@@ -355,7 +355,11 @@ def test_overrides_replace_rate_and_end() -> None:
 
     changed = given.with_overrides(duration_seconds=90, events_per_second=7)
 
+    counted = given.with_overrides(events=9)
+
     assert given.with_overrides() == given
+    assert counted.spec.stop_after is not None
+    assert counted.spec.stop_after.events == 9
     assert changed.spec.rate.per_second == 7
     assert changed.spec.rate.events_per_minute is None
     assert changed.spec.rate.curve == "Weekly"

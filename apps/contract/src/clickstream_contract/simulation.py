@@ -364,10 +364,16 @@ class Simulation(Part):
         return full_name(self.name, self.namespace)
 
     def with_overrides(
-        self, *, duration_seconds: int | None = None, events_per_second: int | None = None
+        self,
+        *,
+        duration_seconds: int | None = None,
+        events_per_second: int | None = None,
+        events: int | None = None,
     ) -> Simulation:
-        """Return the simulation with another end or another rate."""
+        """Return the simulation with another end, after a time or some events, or another rate."""
         changes: dict[str, Any] = {}
+        if events is not None:
+            changes["stop_after"] = StopAfter.model_validate({"events": events})
         if duration_seconds is not None:
             changes["stop_after"] = StopAfter.model_validate(
                 {"duration": format_duration(duration_seconds)}

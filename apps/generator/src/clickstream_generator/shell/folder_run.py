@@ -1,0 +1,186 @@
+"""A run whose events go into a folder of files, part by part.
+
+Owns the loop between clock, simulator and folder. Each shard is made by itself, up to the end of
+its part. A run that was killed makes the events since the shards' snapshots again; parts that are
+complete are not written again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clickstream_generator.core.accounts import MINUTE_MS
+from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+    from clickstream_generator.core.events import Events
+    from clickstream_generator.core.making import Maker
+    from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.shell.clock import Clock
+    from clickstream_generator.shell.edits import Edits
+    from clickstream_generator.shell.run_folder import RunFolder
+
+__all__ = ["FolderRun"]
+
+_DAY_MS = 1440 * MINUTE_MS
+_SNAPSHOT_SECONDS = 10.0
+"""Least time between two snapshots of a shard: one costs as much as some thousand events."""
+
+
+class FolderRun:
+    """Makes the events of a run and writes them into a folder.
+
+    Args:
+        maker: Of all shards of the run.
+        folder: Where they go; the run is its run.
+        record: Of the run, with its layout.
+        clock: What time it is.
+        edits: Of the simulation's file; ``None`` if the run takes none up.
+        show: Called when there is progress.
+        is_paced: Whether events are made when they are due, else as fast as possible.
+        snapshot_seconds: Least time between two snapshots of a shard.
+
+    Attributes:
+        record: As it is now.
+    """
+
+    def __init__(
+        self,
+        maker: Maker,
+        folder: RunFolder,
+        record: RunRecord,
+        clock: Clock,
+        edits: Edits | None,
+        show: Callable[[], None],
+        *,
+        is_paced: bool,
+        snapshot_seconds: float = _SNAPSHOT_SECONDS,
+    ) -> None:
+        assert record.layout is not None  # noqa: S101  a folder's run has one
+        self.record = record
+        self._part_events = record.layout.part_events
+        self._maker = maker
+        self._simulator = maker.simulator
+        self._folder = folder
+        self._clock = clock
+        self._edits = edits
+        self._show = show
+        self._is_paced = is_paced
+        self._snapshot_seconds = snapshot_seconds
+        self._reached = dict.fromkeys(maker.simulator.shards, record.start_seconds)
+        self._next_snapshot = dict.fromkeys(maker.simulator.shards, clock.now() + snapshot_seconds)
+
+    def run(self, stop: Event) -> None:
+        """Work until the run is over or told to stop, then write the last parts.
+
+        Args:
+            stop: Set when the run is to end; what has been made is still written.
+
+        Raises:
+            OutputFailed: A file cannot be written.
+        """
+        self._keep_record()
+        while not stop.is_set() and not self._simulator.is_over():
+            now = self._clock.now()
+            self._take_up_edit(now)
+            horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
+            if np.isinf(horizon):
+                break
+            made = sum(self._advance(number, horizon) for number in self._simulator.shards)
+            self._show()
+            if not made:
+                stop.wait(TICK_SECONDS)
+        self._finish()
+
+    def _take_up_edit(self, now: float) -> None:
+        if self._edits is None:
+            return
+        revision = self._edits.look(self._simulator, self.record.running, now)
+        if revision is not None:
+            # Before any event that it concerns: a run that is killed must find it.
+            self.record = replace(self.record, revisions=(*self.record.revisions, revision))
+            self._keep_record()
+            self._simulator.revise(revision)
+
+    def _advance(self, number: int, horizon: float) -> int:
+        """Make a shard's next events, at most to the end of its part; return how many."""
+        shard = self._simulator.shards[number]
+        boundary = (shard.made // self._part_events + 1) * self._part_events
+        events = self._simulator.replay(number, boundary, horizon)
+        if not len(events):
+            return 0
+        self._reached[number] = float(events.rows["event_time_ms"][-1]) / 1000
+        part = boundary // self._part_events
+        is_new = not self._folder.has_part(number, part)
+        for day, of_day in _by_day(events):
+            planted = self._maker.make(of_day, self._now_ms())
+            self._count(planted.tally, planted.sent_by_shard)
+            if is_new and planted.records:
+                self._folder.add(number, day, [value or b"" for value, _ in planted.records])
+        self._maker.accounts[number].shard_seq = shard.made
+        if shard.made == boundary:
+            self._close(number, part, self._reached[number])
+        return len(events)
+
+    def _close(self, number: int, part: int, reached: float, *, is_end: bool = False) -> None:
+        """Close a shard's part with the events that are late until then."""
+        is_new = not self._folder.has_part(number, part)
+        for late in self._maker.take_late(number, reached, self._now_ms()):
+            self._count(late.tally, {number: 1})
+            self._maker.close(late)
+            if is_new:
+                ((_, minute_ms),) = late.tally
+                self._folder.add(number, _day(minute_ms), [late.record[0] or b""])
+        rows = self._maker.ledger_records(number, self._reached[number], is_end=is_end)
+        if not is_new:
+            return
+        snapshot = None
+        if not is_end and self._clock.now() >= self._next_snapshot[number]:
+            snapshot = self._maker.capture(number)
+            self._next_snapshot[number] = self._clock.now() + self._snapshot_seconds
+        self._folder.close_part(number, part, rows, snapshot)
+
+    def _finish(self) -> None:
+        """Decide the end, write the last part of each shard, and close the record."""
+        self._simulator.stop()
+        shards = self._simulator.shards
+        ends_at = {number: shard.made for number, shard in shards.items()}
+        self.record = replace(self.record, ends_at=ends_at)
+        self._keep_record()
+        for number, last in ends_at.items():
+            self._close(number, last // self._part_events + 1, float("inf"), is_end=True)
+        self._folder.settle()
+        self.record = replace(self.record, ended_at=f"{np.datetime64(self._now_ms(), 'ms')}Z")
+        self._keep_record()
+        self._folder.forget_state()
+        self._show()
+
+    def _count(self, tally: dict[tuple[int, int], np.ndarray], sent: dict[int, int]) -> None:
+        """Count records: they are acknowledged when their part is written."""
+        self._maker.count_sent(sent)
+        self._maker.acknowledge(tally, sent, {})
+
+    def _keep_record(self) -> None:
+        self._folder.keep_record(self.record)
+
+    def _now_ms(self) -> int:
+        return int(1000 * self._clock.now())
+
+
+def _by_day(events: Events) -> Iterator[tuple[str, Events]]:
+    """Cut events, which are in the order of their time, where a day begins, UTC."""
+    days = events.rows["event_time_ms"] // _DAY_MS
+    starts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(events)]
+    for start, stop in pairwise(starts):
+        yield _day(int(events.rows["event_time_ms"][start])), events.part(start, stop)
+
+
+def _day(unix_ms: int) -> str:
+    return str(np.datetime64(unix_ms, "ms").astype("datetime64[D]"))

@@ -1,0 +1,218 @@
+"""A folder with the events of a run, its ledger and its record.
+
+Owns where what lies, that every file appears as a whole, and that nothing of others is touched::
+
+    run.json                                            the run record
+    events/day=2026-11-29/shard-0000-part-00001.parquet     events, by the day of their time
+    ledger/shard-0000-part-00001.jsonl                  ledger entries that the part has changed
+    state/shard-0000.snapshot                           from where a killed run continues
+
+A part is a fixed range of a shard's event numbers, so a part that is made again is the same. Its
+entry in ``ledger`` is written last: a part that has one is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.run_record import RunRecord
+from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
+from clickstream_generator.errors import OutputRefused
+from clickstream_generator.shell.truth import RECORD_NAME
+from clickstream_generator.shell.whole_files import is_temporary, remove_temporary, write_whole
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
+    from types import TracebackType
+
+    from clickstream_generator.core.file_forms import EventFile
+    from clickstream_generator.core.snapshot import Snapshot
+
+__all__ = ["RunFolder"]
+
+_EVENTS, _LEDGER, _STATE = "events", "ledger", "state"
+_AHEAD = 4
+"""Tasks that may wait for the writing thread; more would only take memory."""
+
+
+class RunFolder:
+    """A folder that one process at a time writes a run into.
+
+    Files are made in a thread of their own: packing them leaves Python's lock to the simulation.
+
+    Args:
+        path: The folder; made if it is not there.
+        form: ``jsonl``, ``csv`` or ``parquet``.
+
+    Attributes:
+        record: Of the run that the folder holds; ``None`` if it is empty.
+
+    Raises:
+        OutputRefused: On entering: the folder holds something else, or another process writes it.
+        OutputFailed: By each method: a file could not be written.
+        RecordUnusable: On entering: ``run.json`` is no run record.
+    """
+
+    def __init__(self, path: Path, form: str) -> None:
+        self.record: RunRecord | None = None
+        self._path = path
+        self._place = f"{form}:{path}"
+        self._form = FORMS[form]
+        self._lock: int | None = None
+        self._open: dict[int, dict[str, EventFile]] = {}
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
+        self._tasks: deque[Future[None]] = deque()
+        self._has_failed = False
+
+    def __enter__(self) -> Self:
+        """Take the folder, and read which run it holds."""
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self._path, os.O_RDONLY)
+        except OSError as error:
+            raise OutputRefused(
+                self._place, f"is no folder ({error.strerror})", "name a folder"
+            ) from None
+        try:
+            self._take()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what is on its way, and let the folder go."""
+        self._writer.shutdown(cancel_futures=kind is not None)
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def keep_record(self, record: RunRecord) -> None:
+        """Replace the run record."""
+        write_whole(self._path / RECORD_NAME, record.to_json().encode())
+        self.record = record
+
+    def snapshots(self) -> dict[int, Snapshot]:
+        """Return the shards' snapshots, by shard.
+
+        Raises:
+            SnapshotUnusable: A file of ``state`` is no snapshot.
+        """
+        found = sorted((self._path / _STATE).glob("shard-*.snapshot"))
+        rows = [load_snapshot(path.read_bytes()) for path in found]
+        return {row.header["number"]: row for row in rows}
+
+    def has_part(self, number: int, part: int) -> bool:
+        """Return whether a part of a shard is complete."""
+        return self._ledger_path(number, part).exists()
+
+    def add(self, number: int, day: str, values: list[bytes]) -> None:
+        """Add records to the open part of a shard.
+
+        Args:
+            number: The shard.
+            day: Of their events, ISO 8601.
+            values: The records.
+        """
+        files = self._open.setdefault(number, {})
+        if day not in files:
+            files[day] = self._form()
+        self._do(files[day].add, values)
+
+    def close_part(
+        self, number: int, part: int, ledger: list[dict[str, Any]], snapshot: Snapshot | None
+    ) -> None:
+        """Write the open part of a shard.
+
+        Args:
+            number: The shard.
+            part: The part's number.
+            ledger: The entries that it has changed.
+            snapshot: Of the shard behind the part, if it is to be kept.
+        """
+        files = self._open.pop(number, {})
+        self._do(self._write_part, number, part, files, ledger)
+        if snapshot is not None:
+            self._do(self._write_snapshot, number, snapshot)
+
+    def settle(self) -> None:
+        """Wait until everything is written."""
+        while self._tasks:
+            self._tasks.popleft().result()
+
+    def forget_state(self) -> None:
+        """Remove what only a run that is not over needs."""
+        folder = self._path / _STATE
+        for path in folder.glob("*"):
+            path.unlink()
+        if folder.exists():
+            folder.rmdir()
+
+    def _take(self) -> None:
+        """Lock the folder, and look at what it holds."""
+        assert self._lock is not None  # noqa: S101  set by the caller
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OutputRefused(
+                self._place, "is written by another process", "wait for it, or name another folder"
+            ) from None
+        names = {entry.name for entry in self._path.iterdir() if not is_temporary(entry.name)}
+        if RECORD_NAME in names:
+            path = self._path / RECORD_NAME
+            self.record = RunRecord.from_json(path.read_text(encoding="utf-8"), str(path))
+        elif names:
+            raise OutputRefused(
+                self._place,
+                f"holds {min(names)}, which is of no run",
+                "name an empty folder or a new one",
+            )
+        remove_temporary(self._path)
+
+    def _do(self, task: Any, *arguments: Any) -> None:  # noqa: ANN401  any function
+        """Let the writing thread do something after all that it was given before."""
+        self._tasks.append(self._writer.submit(self._perform, task, *arguments))
+        while len(self._tasks) > _AHEAD or (self._tasks and self._tasks[0].done()):
+            self._tasks.popleft().result()
+
+    def _perform(self, task: Any, *arguments: Any) -> None:  # noqa: ANN401  any function
+        """Do something, unless something before it has failed.
+
+        A snapshot must not be written behind a part that is missing.
+        """
+        if self._has_failed:
+            return
+        self._has_failed = True
+        task(*arguments)
+        self._has_failed = False
+
+    def _write_part(
+        self, number: int, part: int, files: dict[str, EventFile], ledger: list[dict[str, Any]]
+    ) -> None:
+        for day, file in files.items():
+            name = f"{_part_name(number, part)}{file.suffix}"
+            write_whole(self._path / _EVENTS / f"day={day}" / name, file.content())
+        lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in ledger)
+        write_whole(self._ledger_path(number, part), lines.encode())
+
+    def _write_snapshot(self, number: int, snapshot: Snapshot) -> None:
+        path = self._path / _STATE / f"shard-{number:04d}.snapshot"
+        write_whole(path, dump_snapshot(snapshot))
+
+    def _ledger_path(self, number: int, part: int) -> Path:
+        return self._path / _LEDGER / f"{_part_name(number, part)}.jsonl"
+
+
+def _part_name(number: int, part: int) -> str:
+    return f"shard-{number:04d}-part-{part:05d}"

@@ -1,0 +1,75 @@
+"""The simulation that a command names: a file, and what the command line changes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clickstream_contract.document import parse_simulation
+from clickstream_contract.duration import duration_seconds
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.events import HIGHEST_COUNT
+from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_contract.simulation import Simulation
+
+__all__ = ["Overrides", "read_simulation"]
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line changes of a simulation.
+
+    Attributes:
+        for_: End after so long, such as ``10m``.
+        rate: Events per second.
+        events: End after so many events.
+    """
+
+    for_: str | None = None
+    rate: int | None = None
+    events: int | None = None
+
+    def applied(self, simulation: Simulation) -> Simulation:
+        """Return the simulation with these changes.
+
+        Raises:
+            SimulationInvalid: An option is out of bounds.
+        """
+        seconds = None
+        if self.for_ is not None:
+            try:
+                seconds = duration_seconds(self.for_)
+            except ValueError:
+                allowed = "a duration such as 90s, 10m or 1h30m"
+                raise SimulationInvalid("--for", self.for_, allowed) from None
+        for name, value, most in (
+            ("--rate", self.rate, MAX_EVENTS_PER_SECOND),
+            ("--events", self.events, HIGHEST_COUNT),
+        ):
+            if value is not None and not 1 <= value <= most:
+                raise SimulationInvalid(name, value, f"it must be from 1 to {most}")
+        if seconds is not None and self.events is not None:
+            raise SimulationInvalid("--events", self.events, "one of --events and --for, not both")
+        return simulation.with_overrides(
+            duration_seconds=seconds, events_per_second=self.rate, events=self.events
+        )
+
+
+def read_simulation(file: Path, overrides: Overrides) -> Simulation:
+    """Return the simulation of a file, with what the command line changes of it.
+
+    Raises:
+        SimulationInvalid: The file or an option cannot be used.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SimulationInvalid(str(file), None, f"it cannot be read: {error}") from None
+    simulation = parse_simulation(text)
+    if simulation.spec.suspend:
+        raise SimulationInvalid("spec.suspend", True, "it must be false to run")  # noqa: FBT003  the value found
+    return overrides.applied(simulation)

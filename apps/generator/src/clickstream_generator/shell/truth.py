@@ -1,0 +1,103 @@
+"""Where the run record and the ledger of a run go that is not a folder of files.
+
+Owns the two files of a folder beside the data, and the way to a topic.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clickstream_generator.errors import OutputFailed, OutputRefused
+from clickstream_generator.shell.sink import Batch
+from clickstream_generator.shell.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.shell.kafka_sink import KafkaSink
+
+__all__ = ["RECORD_NAME", "LedgerTopic", "Truth", "TruthFolder"]
+
+RECORD_NAME = "run.json"
+_LEDGER_NAME = "ledger.jsonl"
+
+
+class Truth(Protocol):
+    """Keeps what is known about a run."""
+
+    def keep_record(self, record: RunRecord) -> None:
+        """Replace the run record."""
+
+    def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
+        """Add ledger entries; of several for one shard and minute, the last one holds."""
+
+
+class TruthFolder:
+    """A folder with ``run.json`` and ``ledger.jsonl``.
+
+    Args:
+        path: The folder; made if it is not there.
+
+    Raises:
+        OutputRefused: It holds something.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            found = sorted(entry.name for entry in path.iterdir())
+        except OSError as error:
+            raise OutputRefused(
+                f"--truth {path}", f"is no folder ({error.strerror})", "name a folder"
+            ) from None
+        if found:
+            raise OutputRefused(
+                f"--truth {path}", f"holds {found[0]}", "name an empty folder or a new one"
+            )
+        self._path = path
+
+    def keep_record(self, record: RunRecord) -> None:
+        """Replace ``run.json``."""
+        write_whole(self._path / RECORD_NAME, record.to_json().encode())
+
+    def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
+        """Add lines to ``ledger.jsonl``."""
+        path = self._path / _LEDGER_NAME
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+        except OSError as error:
+            raise OutputFailed(
+                str(path), error.strerror or str(error), "make room, and begin in a new folder"
+            ) from None
+
+
+class LedgerTopic:
+    """The ledger as records of a topic, keyed by run and shard.
+
+    Args:
+        sink: Of the events' cluster.
+        topic: The topic.
+    """
+
+    def __init__(self, sink: KafkaSink, topic: str) -> None:
+        self._sink, self._topic = sink, topic
+
+    def keep_record(self, _record: RunRecord) -> None:
+        """Do nothing: a reader of the topic would reject the record."""
+
+    def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
+        """Publish entries."""
+        self._sink.publish(
+            self._topic,
+            [
+                (
+                    f"{row['run_id']}/{row['shard']}".encode(),
+                    json.dumps(row, separators=(",", ":")).encode(),
+                )
+                for row in rows
+            ],
+            Batch(),
+        )

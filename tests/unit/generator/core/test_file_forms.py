@@ -1,0 +1,69 @@
+"""Files of events: each form holds the events it was given, in their order."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from clickstream_generator.core.file_forms import FORMS, CsvFile, JsonLinesFile, ParquetFile
+from simulations import START_SECONDS, simulator
+
+SUFFIXES = {"jsonl": ".jsonl.gz", "csv": ".csv.gz", "parquet": ".parquet"}
+
+
+@pytest.fixture(scope="module")
+def values() -> list[bytes]:
+    """Some thousand events."""
+    source = simulator(users=400)
+    return source.encoder.encode(source.take_due(START_SECONDS + 2, 10**6), 0).values
+
+
+def _ids(values: list[bytes]) -> list[str]:
+    return [json.loads(value)["event_id"] for value in values]
+
+
+def test_json_lines_are_the_records(values: list[bytes]) -> None:
+    """Each line is a record as it is, also one that is broken; one without a value is empty."""
+    file = JsonLinesFile()
+    file.add([*values[:10], b"<html>"])
+    file.add([b"", *values[10:]])
+
+    lines = gzip.decompress(file.content()).split(b"\n")
+    assert lines == [*values[:10], b"<html>", b"", *values[10:], b""]
+
+
+def test_csv_has_one_header(values: list[bytes]) -> None:
+    """A CSV file has a header and a row per event, also if it is made in pieces."""
+    file = CsvFile()
+    file.add(values[:10])
+    file.add(values[10:])
+
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress(file.content()).decode())))
+    assert [row["event_id"] for row in rows] == _ids(values)
+    assert [row["event_time"] for row in rows] == [
+        json.loads(value)["event_time"] for value in values
+    ]
+
+
+def test_parquet_has_every_event(values: list[bytes]) -> None:
+    """A Parquet file has every event, in groups of rows or in one."""
+    file = ParquetFile()
+    wanted = values[:10] + 12 * values
+    file.add(wanted[:10])
+    file.add(wanted[10:])
+    file.add(values)
+
+    table = pq.read_table(pa.BufferReader(file.content()))
+    assert table["event_id"].to_pylist() == _ids([*wanted, *values])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_form_says_what_it_is(form: str) -> None:
+    """Each form has its ending, and those with columns say so."""
+    assert FORMS[form].suffix == SUFFIXES[form]
+    assert FORMS[form].has_columns == (form != "jsonl")

@@ -1,0 +1,105 @@
+"""Edits of the file: which becomes a revision, when, and which is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from clickstream_contract.document import dump_simulation
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.shell.edits import Edits
+from clickstream_generator.shell.simulation_file import SimulationFile
+from clickstream_generator.shell.simulation_source import Overrides
+from simulations import START_SECONDS, simulation, simulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_contract.simulation import Simulation
+
+FIRST = simulation(users=400)
+OTHER = simulation("{eventsPerSecond: 7}", users=400)
+NOW = START_SECONDS + 5
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a file with the first simulation."""
+    path = tmp_path / "simulation.yaml"
+    _write(path, FIRST)
+    return path
+
+
+def _write(path: Path, wanted: Simulation) -> None:
+    path.write_text(dump_simulation(wanted), encoding="utf-8")
+
+
+def _edits(file: Path, overrides: Overrides | None = None) -> Edits:
+    return Edits(SimulationFile(file), (overrides or Overrides()).applied)
+
+
+def test_edit_holds_from_now(file: Path) -> None:
+    """A file that says what runs makes no revision; an edit makes one that holds from now."""
+    edits, source = _edits(file), simulator(users=400)
+    assert edits.look(source, FIRST, NOW) is None
+    _write(file, OTHER)
+
+    assert edits.look(source, FIRST, NOW + 2) == Revision(NOW + 2, NOW + 2, OTHER)
+
+
+def test_edit_waits_for_the_one_before(file: Path) -> None:
+    """No revision overtakes one that is announced."""
+    edits, source = _edits(file), simulator(users=400)
+    source.revise(Revision(NOW + 60, NOW + 60, FIRST))
+    _write(file, OTHER)
+
+    revision = edits.look(source, FIRST, NOW)
+    assert revision is not None
+    assert revision.from_seconds == NOW + 60
+
+
+def test_edit_may_name_its_moment(file: Path) -> None:
+    """The annotation says from when an edit holds."""
+    edits, source = _edits(file), simulator(users=400)
+    text = dump_simulation(OTHER).replace(
+        "metadata:", 'metadata:\n  annotations: {clickstream.dev/effective-from: "2030-01-01T00Z"}'
+    )
+    file.write_text(text, encoding="utf-8")
+
+    revision = edits.look(source, FIRST, NOW)
+    assert revision is not None
+    assert revision.from_seconds == 1_893_456_000.0
+
+
+def test_command_line_holds_on(file: Path) -> None:
+    """What the command line changes stays changed in an edit."""
+    overrides = Overrides(rate=33)
+    edits, source = _edits(file, overrides), simulator(users=400)
+    running = overrides.applied(FIRST)
+    assert edits.look(source, running, NOW) is None
+    _write(file, OTHER)
+
+    assert edits.look(source, running, NOW + 2) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "]",
+        dump_simulation(FIRST).replace("seed: 42", "seed: 43"),
+        dump_simulation(FIRST).replace("name: tested", "name: other"),
+    ],
+)
+def test_edit_that_cannot_be_used_is_logged_once(
+    file: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broken edit, and one of what holds for the run, changes nothing."""
+    edits, source = _edits(file), simulator(users=400)
+    if "name: other" in text:
+        text = text.replace("seed: 42", "seed: 44")
+    file.write_text(text, encoding="utf-8")
+
+    assert [edits.look(source, FIRST, NOW + 2 * step) for step in range(3)] == [None] * 3
+    assert [row.getMessage()[:33] for row in caplog.records] == [
+        "the changed simulation is refused"
+    ]
