@@ -1,0 +1,63 @@
+"""Records as lines of a stream of bytes, such as standard output."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from clickstream_generator.core.accounts import Tally
+    from clickstream_generator.core.faults import Record
+    from clickstream_generator.shell.sink import Batch
+
+__all__ = ["LineSink"]
+
+
+class LineSink:
+    """Writes one record per line; a record without a value is an empty line.
+
+    What the stream has taken counts as acknowledged.
+
+    Args:
+        stream: Where lines go.
+
+    Raises:
+        BrokenPipeError: By :meth:`send`: the reader has closed the stream.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._written: list[Batch] = []
+
+    def has_room(self, _records: int) -> bool:
+        """Return that there is room: writing waits for the reader."""
+        return True
+
+    def send(self, records: list[Record], batch: Batch) -> None:
+        """Write records."""
+        if records:
+            lines = [value or b"" for value, _ in records]
+            self._stream.write(b"\n".join(lines) + b"\n")
+            self._stream.flush()
+        self._written.append(batch)
+
+    def poll(self, seconds: float) -> list[Batch]:
+        """Return the batches written since the last call, after a while."""
+        if seconds:
+            time.sleep(seconds)
+        written, self._written = self._written, []
+        return written
+
+    def is_idle(self) -> bool:
+        """Return whether everything is handed back."""
+        return not self._written
+
+    def in_flight(self) -> int:
+        """Return 0: no record waits for an acknowledgement."""
+        return 0
+
+    def tallies(self) -> list[Tally]:
+        """Return the figures of the batches that are not handed back."""
+        return [batch.tally for batch in self._written]

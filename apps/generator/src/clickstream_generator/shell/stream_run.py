@@ -1,0 +1,204 @@
+"""A run whose records leave one after the other: to standard output or to Kafka.
+
+Owns the loop between clock, simulator and sink, and when the run record and the ledger are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clickstream_generator.core.events import Events
+from clickstream_generator.errors import DrainTimeout
+from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
+from clickstream_generator.shell.sink import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from threading import Event
+
+    from clickstream_generator.core.faults import LateRecord, Record
+    from clickstream_generator.core.making import Maker
+    from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.shell.clock import Clock
+    from clickstream_generator.shell.edits import Edits
+    from clickstream_generator.shell.sink import Sink
+    from clickstream_generator.shell.truth import Truth
+
+__all__ = ["StreamRun"]
+
+_FIRST_CHUNK, _CHUNK = 500, 20_000
+"""Events made in one step: few at first, so that a reader sees something at once."""
+_LEDGER_SECONDS = 2.0
+_DRAIN_SECONDS = 60.0
+
+
+class StreamRun:
+    """Makes the events of a run and sends them in the order of their time.
+
+    Args:
+        maker: Of all shards of the run.
+        sink: Where records go.
+        truths: Where record and ledger go.
+        record: Of the run.
+        clock: What time it is.
+        edits: Of the simulation's file; ``None`` if the run takes none up.
+        show: Called when there is progress.
+        is_paced: Whether events leave when they are due, else as fast as possible.
+
+    Attributes:
+        record: As it is now.
+    """
+
+    def __init__(
+        self,
+        maker: Maker,
+        sink: Sink,
+        truths: Sequence[Truth],
+        record: RunRecord,
+        clock: Clock,
+        edits: Edits | None,
+        show: Callable[[], None],
+        *,
+        is_paced: bool,
+    ) -> None:
+        self.record = record
+        self._maker = maker
+        self._simulator = maker.simulator
+        self._sink = sink
+        self._truths = truths
+        self._clock = clock
+        self._edits = edits
+        self._show = show
+        self._is_paced = is_paced
+        self._reached = record.start_seconds
+
+    def run(self, stop: Event) -> None:
+        """Work until the run is over or told to stop, then wait for every acknowledgement.
+
+        Args:
+            stop: Set when the run is to end; what has been made is still sent.
+
+        Raises:
+            BrokerRefused: Kafka will not take a record, now or later.
+            BrokenPipeError: The reader of standard output has gone.
+            DrainTimeout: Records were without acknowledgement when time was up.
+            OutputFailed: The record or the ledger cannot be written.
+        """
+        self._keep_record()
+        chunk = _FIRST_CHUNK
+        next_ledger = self._clock.now() + _LEDGER_SECONDS
+        while not stop.is_set() and not self._simulator.is_over():
+            now = self._clock.now()
+            self._take_up_edit(now)
+            horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
+            if np.isinf(horizon):
+                break
+            sent = self._send_due(horizon, chunk)
+            following = self._simulator.following_seconds()
+            if np.isfinite(following):
+                # All that is due before the next event has been handed out.
+                self._reached = min(horizon, following)
+            sent += self._send_late(self._reached)
+            chunk = _CHUNK
+            # Full steps follow each other at once; a light one waits for the next moment.
+            is_light = self._is_paced and sent < _CHUNK // 2
+            self._acknowledge(TICK_SECONDS if is_light or not sent else 0.0)
+            if now >= next_ledger:
+                self._keep_ledger()
+                next_ledger = now + _LEDGER_SECONDS
+            self._show()
+        self._finish()
+
+    def _take_up_edit(self, now: float) -> None:
+        if self._edits is None:
+            return
+        revision = self._edits.look(self._simulator, self.record.running, now)
+        if revision is not None:
+            self.record = replace(self.record, revisions=(*self.record.revisions, revision))
+            self._keep_record()
+            self._simulator.revise(revision)
+
+    def _send_due(self, horizon: float, chunk: int) -> int:
+        """Send events that are due by the horizon, unless there is no room; return how many."""
+        if not self._sink.has_room(chunk):
+            return 0
+        events = self._simulator.take_due(horizon, chunk)
+        if not len(events):
+            return 0
+        order = np.argsort(events.rows["event_time_ms"], kind="stable")
+        events = Events(events.rows[order], events.line_products, events.line_quantities)
+        planted = self._maker.make(events, self._now_ms())
+        last_seq = {number: shard.made for number, shard in self._simulator.shards.items()}
+        batch = Batch(planted.tally, planted.sent_by_shard, last_seq, len(events))
+        self._send(planted.records, batch)
+        return len(events)
+
+    def _send_late(self, reached: float) -> int:
+        """Send the events whose delay is over; return how many."""
+        sent = 0
+        for number in self._simulator.shards:
+            for late in self._maker.take_late(number, reached, self._now_ms()):
+                self._send_one(late)
+                sent += 1
+        return sent
+
+    def _send_one(self, late: LateRecord) -> None:
+        done = partial(self._maker.close, late)
+        self._send([late.record], Batch(late.tally, {late.shard: 1}, done=done))
+
+    def _send(self, records: list[Record], batch: Batch) -> None:
+        while not self._sink.has_room(len(records)):
+            self._acknowledge(TICK_SECONDS)
+        self._maker.count_sent(batch.sent_by_shard)
+        self._sink.send(records, batch)
+
+    def _acknowledge(self, seconds: float) -> int:
+        """Count what is acknowledged, after a while; return how many batches."""
+        batches = self._sink.poll(seconds)
+        for batch in batches:
+            self._maker.acknowledge(batch.tally, batch.sent_by_shard, batch.last_seq)
+            if batch.done is not None:
+                batch.done()
+        return len(batches)
+
+    def _finish(self) -> None:
+        """Send what is held back, wait for every acknowledgement, close ledger and record."""
+        self._simulator.stop()
+        ends_at = {number: shard.made for number, shard in self._simulator.shards.items()}
+        self.record = replace(self.record, ends_at=ends_at)
+        self._keep_record()
+        self._send_late(float("inf"))
+        self._drain()
+        self._keep_ledger(is_end=True)
+        self._drain()
+        self.record = replace(self.record, ended_at=f"{np.datetime64(self._now_ms(), 'ms')}Z")
+        self._keep_record()
+        self._show()
+
+    def _drain(self) -> None:
+        deadline = self._clock.now() + _DRAIN_SECONDS
+        while not self._sink.is_idle():
+            if self._acknowledge(TICK_SECONDS):
+                deadline = self._clock.now() + _DRAIN_SECONDS
+            elif self._clock.now() > deadline:
+                raise DrainTimeout(self._sink.in_flight(), _DRAIN_SECONDS)
+
+    def _keep_record(self) -> None:
+        for truth in self._truths:
+            truth.keep_record(self.record)
+
+    def _keep_ledger(self, *, is_end: bool = False) -> None:
+        in_flight = self._sink.tallies()
+        rows: list[dict[str, Any]] = []
+        for number in self._simulator.shards:
+            rows += self._maker.ledger_records(number, self._reached, in_flight, is_end=is_end)
+        if rows:
+            for truth in self._truths:
+                truth.keep_ledger(rows)
+
+    def _now_ms(self) -> int:
+        return int(1000 * self._clock.now())

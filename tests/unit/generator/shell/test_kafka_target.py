@@ -1,0 +1,214 @@
+"""A cluster of others: what may be said about it, and which topics are left alone."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.errors import BrokerRefused, OutputRefused
+from clickstream_generator.shell import kafka_target
+from clickstream_generator.shell.kafka_target import (
+    KafkaTarget,
+    kafka_settings,
+    read_client_file,
+)
+from confluent_kafka import KafkaError, KafkaException
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_generator.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings for a cluster that nobody reaches."""
+    return _settings(tmp_path)
+
+
+def _settings(folder: Path, client: dict[str, str] | None = None, **options: str) -> Settings:
+    file = folder / "simulation.yaml"
+    file.touch()
+    return kafka_settings({"bootstrap_servers": "h:1"} | options, client or {}, file)
+
+
+def test_client_file_is_read(tmp_path: Path) -> None:
+    """Names of access are read; blanks, comments and signs within values do not matter."""
+    file = tmp_path / "client.properties"
+    file.write_text(
+        "# ours\n\nbootstrap.servers = h:1,i:2\nsasl.password=a=b#c\nssl.ca.location=/ca.pem\n",
+        encoding="utf-8",
+    )
+
+    assert read_client_file(file) == {
+        "bootstrap.servers": "h:1,i:2",
+        "sasl.password": "a=b#c",
+        "ssl.ca.location": "/ca.pem",
+    }
+
+
+@pytest.mark.parametrize("line", ["enable.idempotence=false", "sasl.password", "secret-alone"])
+def test_other_line_is_refused(tmp_path: Path, line: str) -> None:
+    """What changes how records are sent is refused by line and name; no value is shown."""
+    file = tmp_path / "client.properties"
+    file.write_text(f"client.id=x\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(SimulationInvalid) as refused:
+        read_client_file(file)
+    assert refused.value.path == f"{file}, line 2"
+    assert "name=value with a name of these: bootstrap.servers" in refused.value.allowed
+    assert "false" not in refused.value.value
+
+
+def test_missing_client_file_is_named(tmp_path: Path) -> None:
+    """A file that cannot be read is named with its option."""
+    with pytest.raises(SimulationInvalid, match="--kafka-config"):
+        read_client_file(tmp_path / "none")
+
+
+def test_option_comes_before_the_file(tmp_path: Path) -> None:
+    """An option replaces the file's line; what only the file has stays for the client."""
+    client = {
+        "bootstrap.servers": "file:1",
+        "security.protocol": "SSL",
+        "sasl.username": "u",
+        "ssl.endpoint.identification.algorithm": "none",
+    }
+    found = _settings(tmp_path, client, security_protocol="SASL_SSL")
+
+    assert (found.bootstrap_servers, found.security_protocol) == ("h:1", "SASL_SSL")
+    assert client == {
+        "sasl.username": "u", "ssl.endpoint.identification.algorithm": "none",
+    }  # fmt: skip
+
+
+def test_file_names_the_servers(tmp_path: Path) -> None:
+    """Without servers in the output, those of the file are taken."""
+    found = _settings(tmp_path, {"bootstrap.servers": "file:1"}, bootstrap_servers="")
+
+    assert found.bootstrap_servers == "file:1"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"bootstrap_servers": ""}, "--output: 'kafka' is not allowed; name the servers"),
+        ({"security_protocol": "TLS"}, "--security-protocol: 'TLS' is not allowed; it must be one"),
+        ({"ca_file": "/none"}, "--ca-file: '/none' is not allowed; it must be a file that exists"),
+        ({"sasl_mechanism": "X"}, "--sasl-mechanism"),
+    ],
+)
+def test_wrong_option_is_named(tmp_path: Path, options: dict[str, str], says: str) -> None:
+    """An option that cannot be used is named as it was given."""
+    with pytest.raises(SimulationInvalid) as refused:
+        _settings(tmp_path, {}, **options)
+    assert str(refused.value).startswith(says)
+
+
+def _consumer(monkeypatch: pytest.MonkeyPatch, topics: dict[str, Any]) -> list[bool]:
+    """Let the cluster hold topics, each with its partitions' offsets or an error."""
+    closed: list[bool] = []
+
+    class _Consumer:
+        def __init__(self, _settings: object) -> None:
+            pass
+
+        def list_topics(self, name: str, timeout: float) -> object:
+            assert timeout
+            found = topics[name]
+            if isinstance(found, KafkaException):
+                raise found
+            is_error = isinstance(found, KafkaError)
+            row = SimpleNamespace(
+                error=found if is_error else None,
+                partitions={} if is_error else dict.fromkeys(range(len(found))),
+            )
+            return SimpleNamespace(topics={name: row})
+
+        def get_watermark_offsets(self, at: Any, timeout: float) -> tuple[int, int]:  # noqa: ANN401
+            assert timeout
+            offsets: tuple[int, int] = topics[at.topic][at.partition]
+            return offsets
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(kafka_target, "Consumer", _Consumer)
+    return closed
+
+
+def test_topic_with_records_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic that holds something is named with its count and what to do."""
+    closed = _consumer(monkeypatch, {"shop": [(5, 5), (10, 1_244)], "ledger": [(0, 0)]})
+
+    with pytest.raises(OutputRefused) as refused:
+        KafkaTarget(settings, "shop", "ledger").check_is_free()
+    assert str(refused.value) == (
+        "topic shop holds 1,234 records, and nothing there was changed;"
+        " name an empty topic, or add --append to send behind them"
+    )
+    assert closed == [True]
+
+
+def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger's topic must be free as well; without one only the events' is looked at."""
+    _consumer(monkeypatch, {"shop": [(5, 5)], "ledger": [(0, 1)]})
+
+    KafkaTarget(settings, "shop", None).check_is_free()
+    with pytest.raises(OutputRefused, match="topic ledger holds 1 records"):
+        KafkaTarget(settings, "shop", "ledger").check_is_free()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART),
+        KafkaException(KafkaError(KafkaError._TRANSPORT)),
+    ],
+)
+def test_missing_topic_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    """A topic or a cluster that is not there is a refusal that says where to look."""
+    _consumer(monkeypatch, {"shop": found})
+
+    with pytest.raises(BrokerRefused, match=r"look at (the topic's name|--output)"):
+        KafkaTarget(settings, "shop", None).check_is_free()
+
+
+def test_wrong_client_setting_is_named(settings: Settings) -> None:
+    """A name that the client does not know is a refusal."""
+    target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
+
+    with pytest.raises(BrokerRefused, match=r"ssl\.mood"):
+        target.sink()
+
+
+def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not there is made like the contract's topic, and not looked at; the rest is left."""
+    made: list[Any] = []
+
+    class _Admin:
+        def __init__(self, _settings: object) -> None:
+            pass
+
+        def list_topics(self, timeout: float) -> object:
+            assert timeout
+            return SimpleNamespace(topics={"shop": None})
+
+        def create_topics(self, rows: list[Any], operation_timeout: float) -> dict[str, object]:
+            assert operation_timeout
+            made.extend(rows)
+            return {row.topic: SimpleNamespace(result=lambda: None) for row in rows}
+
+    monkeypatch.setattr(kafka_target, "AdminClient", _Admin)
+    _consumer(monkeypatch, {"shop": [(0, 1)]})
+
+    assert KafkaTarget(settings, "shop", None).create_missing() == []
+    target = KafkaTarget(settings, "mine", "its")
+    assert target.create_missing() == ["mine", "its"]
+    assert [(row.topic, row.num_partitions) for row in made] == [("mine", 4), ("its", 1)]
+    assert made[0].config["message.timestamp.type"] == "LogAppendTime"
+    target.check_is_free(["mine", "its"])

@@ -1,0 +1,34 @@
+"""Lines: one record each, acknowledged once the stream has them."""
+
+from __future__ import annotations
+
+import io
+
+from clickstream_generator.shell.line_sink import LineSink
+from clickstream_generator.shell.sink import Batch
+
+
+def test_records_are_lines() -> None:
+    """Each record is a line; one without a value is an empty one."""
+    stream = io.BytesIO()
+    sink = LineSink(stream)
+
+    sink.send([(b"a", b""), (None, b""), (b"b", b"")], Batch())
+    sink.send([], Batch())
+    sink.send([(b"c", b"")], Batch())
+    assert stream.getvalue() == b"a\n\nb\nc\n"
+
+
+def test_batches_come_back_in_order() -> None:
+    """What is written is handed back once, in order, and is idle then."""
+    sink = LineSink(io.BytesIO())
+    batches = [Batch(tally={}), Batch(events=1)]
+    for batch in batches:
+        sink.send([(b"a", b"")], batch)
+
+    assert not sink.is_idle()
+    assert sink.tallies() == [{}, {}]
+    assert sink.poll(0) == batches
+    assert sink.poll(0.001) == []
+    assert sink.is_idle()
+    assert (sink.in_flight(), sink.has_room(10**9)) == (0, True)
