@@ -14,14 +14,14 @@ from datetime import date
 from importlib.metadata import entry_points, version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from clickstream_contract.document import parse_simulation
-from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
-from clickstream_contract.rate import MAX_EVENTS_PER_SECOND
+from clickstream_generator.command import generate
+from clickstream_generator.errors import GeneratorError
+from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import note, wait_for_arrival
@@ -42,9 +42,6 @@ from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_local.tables import database, running_postgres
 
-if TYPE_CHECKING:
-    from clickstream_contract.simulation import Simulation
-
 __all__ = ["main"]
 
 _STOP_SECONDS = 240.0
@@ -60,6 +57,8 @@ app = typer.Typer(
 )
 for _point in entry_points(group="clickstream.commands"):
     app.add_typer(_point.load(), name=_point.name)
+
+app.command()(generate)
 
 rejects_app = typer.Typer(help="Records that are no events.", no_args_is_help=True)
 app.add_typer(rejects_app, name="rejects")
@@ -107,7 +106,7 @@ def up(
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
     """Start everything and run the simulation until it ends or Ctrl-C."""
-    simulation = _read(simulation_file(file), for_, rate)
+    simulation = read_simulation(simulation_file(file), Overrides(for_, rate))
     is_right = Session(StateFolder(state_dir.absolute()), _console(), simulation).run()
     raise typer.Exit(0 if is_right else 1)
 
@@ -328,28 +327,6 @@ def _console() -> Console:
     return Console(markup=False, emoji=False, width=_WIDE_CELLS)
 
 
-def _read(file: Path, for_: str | None, rate: int | None) -> Simulation:
-    """Read the simulation and what the command line changes of it."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SimulationInvalid(str(file), None, f"it cannot be read: {error}") from None
-    simulation = parse_simulation(text)
-    if simulation.spec.suspend:
-        raise SimulationInvalid("spec.suspend", True, "it must be false to run")  # noqa: FBT003  the value found
-    seconds = None
-    if for_ is not None:
-        try:
-            seconds = duration_seconds(for_)
-        except ValueError:
-            allowed = "a duration such as 90s, 10m or 1h30m"
-            raise SimulationInvalid("--for", for_, allowed) from None
-    if rate is not None and not 1 <= rate <= MAX_EVENTS_PER_SECOND:
-        allowed = f"it must be from 1 to {MAX_EVENTS_PER_SECOND}"
-        raise SimulationInvalid("--rate", rate, allowed)
-    return simulation.with_overrides(duration_seconds=seconds, events_per_second=rate)
-
-
 def main() -> None:
     """Run the command; errors become one line and an exit code."""
     forget_libpq(os.environ)
@@ -361,7 +338,7 @@ def main() -> None:
         app()
     except SimulationInvalid as error:
         code = _say(error, 2)
-    except (LocalError, StreamingError, OSError) as error:
+    except (LocalError, GeneratorError, StreamingError, OSError) as error:
         code = _say(error, 1)
     sys.exit(code)
 

@@ -1,0 +1,208 @@
+"""``clickstream generate``: the generator alone, to standard output, files or Kafka.
+
+Owns the command's arguments, and the errors of ``clickstream-generator``, the same command without
+the rest of the pipeline. What makes events is imported when it is asked for: other commands do not
+wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.topics import EVENTS, LEDGER
+
+from clickstream_generator.errors import GeneratorError
+
+__all__ = ["app", "generate", "main"]
+
+_ENVIRONMENT = "CLICKSTREAM_GENERATOR_"
+_WIDE_CELLS = 200
+
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def generate(
+    file: Annotated[
+        Path | None, typer.Argument(help="The simulation, a ClickstreamSimulation in YAML.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Instead of FILE: make the events of this run record again.")
+    ] = None,
+    events: Annotated[int | None, typer.Option(help="End after so many events.")] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="End after so long in the shop, such as 1h or 30d.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Events per second, instead of the file's.")
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="stdout, jsonl:FOLDER, csv:FOLDER, parquet:FOLDER or kafka:SERVERS.",
+        ),
+    ] = "stdout",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="When the live part starts, ISO 8601 with its zone; else so that it ends about "
+            "now, or with --paced, begins now."
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(help="The run's id, a UUID; else one that follows from FILE and start."),
+    ] = None,
+    part_events: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Events of a shard in a file of a folder."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="New folder for run record and ledger; a folder of files has them."),
+    ] = None,
+    topic: Annotated[str, typer.Option(help="Kafka: where events go.")] = EVENTS.name,
+    ledger_topic: Annotated[
+        str | None,
+        typer.Option(help=f"Kafka: where the ledger goes; {LEDGER.name} if --topic is absent."),
+    ] = None,
+    kafka_config: Annotated[
+        Path | None,
+        typer.Option(help="Kafka: file of lines name=value with librdkafka's names, for access."),
+    ] = None,
+    security_protocol: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}SECURITY_PROTOCOL", help="Kafka: such as SASL_SSL."),
+    ] = None,
+    ca_file: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka: certificates to check against."),
+    ] = None,
+    username: Annotated[
+        str | None, typer.Option(envvar=f"{_ENVIRONMENT}USERNAME", help="Kafka: user for SASL.")
+    ] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}PASSWORD_FILE", help="Kafka: file with the password."),
+    ] = None,
+    sasl_mechanism: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}SASL_MECHANISM", help="Kafka: such as SCRAM-SHA-512."),
+    ] = None,
+    *,
+    paced: Annotated[
+        bool,
+        typer.Option(
+            "--paced", help="Send events when they are due, and take up edits of FILE meanwhile."
+        ),
+    ] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Kafka: send behind the records of a topic.")
+    ] = False,
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Kafka: create topics that are not there.")
+    ] = False,
+) -> None:
+    """Make events alone: to standard output, into files or to a Kafka, with ledger and record."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from clickstream_generator.shell import generation  # noqa: PLC0415
+    from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
+    from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
+
+    if (file is None) == (run is None):
+        raise SimulationInvalid("generate", None, "give it a FILE or a --run, one of them")
+    overrides = Overrides(for_, rate, events)
+    if run is not None and overrides != Overrides():
+        raise SimulationInvalid("--run", str(run), "a run that is made again has its own end")
+    chosen = parse_output(output)
+    kafka = None
+    if chosen.is_kafka:
+        from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
+            KafkaTarget,
+            kafka_settings,
+            read_client_file,
+        )
+
+        client = {} if kafka_config is None else read_client_file(kafka_config)
+        options = {
+            "bootstrap_servers": chosen.place or os.environ.get(f"{_ENVIRONMENT}BOOTSTRAP_SERVERS"),
+            "security_protocol": security_protocol,
+            "ca_file": ca_file,
+            "username": username,
+            "password_file": password_file,
+            "sasl_mechanism": sasl_mechanism,
+        }
+        settings = kafka_settings(options, client, file or run)
+        is_ours = topic == EVENTS.name and ledger_topic is None
+        kafka = KafkaTarget(settings, topic, LEDGER.name if is_ours else ledger_topic, client)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE_CELLS
+    generation.generate(
+        generation.Request(
+            file=file,
+            record_file=run,
+            overrides=overrides,
+            output=chosen,
+            is_paced=paced,
+            start_seconds=_moment(start),
+            run_id=_uuid(run_id),
+            part_events=part_events,
+            truth=truth,
+            kafka=kafka,
+            is_appending=append,
+            is_creating=create_topics,
+        ),
+        console,
+    )
+
+
+def main() -> None:
+    """Run the command; errors become one line and an exit code."""
+    try:
+        app()
+    except SimulationInvalid as error:
+        sys.exit(_say(error, 2))
+    except (GeneratorError, OSError) as error:
+        sys.exit(_say(error, 1))
+
+
+def _say(error: Exception, code: int) -> int:
+    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+    return code
+
+
+def _moment(text: str | None) -> float | None:
+    """Read a moment from the command line, in Unix seconds."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        allowed = "a time with its zone, such as 2026-11-27T08:00:00Z"
+        raise SimulationInvalid("--start", text, allowed)
+    return moment.timestamp()
+
+
+def _uuid(text: str | None) -> UUID | None:
+    """Read a UUID from the command line."""
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise SimulationInvalid("--run-id", text, "it must be a UUID") from None
+
+
+if __name__ == "__main__":
+    main()

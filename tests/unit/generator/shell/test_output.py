@@ -1,0 +1,36 @@
+"""The output's name on the command line."""
+
+from __future__ import annotations
+
+import pytest
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.shell.output import Output, parse_output
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "is_folder", "is_kafka"),
+    [
+        ("stdout", Output("stdout"), False, False),
+        ("jsonl:a:b", Output("jsonl", "a:b"), True, False),
+        ("csv:/a", Output("csv", "/a"), True, False),
+        ("parquet:a", Output("parquet", "a"), True, False),
+        ("kafka:h:1,i:2", Output("kafka", "h:1,i:2"), False, True),
+        ("kafka", Output("kafka"), False, True),
+    ],
+)
+def test_output_is_read(text: str, output: Output, *, is_folder: bool, is_kafka: bool) -> None:
+    """Each kind is read and written back."""
+    assert parse_output(text) == output
+    assert str(output) == text
+    assert (output.is_folder, output.is_kafka) == (is_folder, is_kafka)
+
+
+@pytest.mark.parametrize("text", ["", "avro:a", "jsonl", "jsonl:", "stdout:x", "Parquet:a"])
+def test_unknown_output_names_the_known(text: str) -> None:
+    """An unknown output is refused with the value and the known ones."""
+    with pytest.raises(SimulationInvalid) as refused:
+        parse_output(text)
+    assert str(refused.value) == (
+        f"--output: {text!r} is not allowed; it must be stdout, jsonl:FOLDER, csv:FOLDER, "
+        "parquet:FOLDER or kafka:SERVERS"
+    )
