@@ -29,6 +29,18 @@ def generator(*, as_json: _Json = False) -> None:
 
 
 @app.command()
+def outputs(
+    *,
+    events: Annotated[int, typer.Option(help="How many each output gets.", min=10_000)] = 1_000_000,
+    as_json: _Json = False,
+) -> None:
+    """Compare the outputs of `clickstream generate` with each other."""
+    from clickstream_bench.outputs import measure_outputs
+
+    _show(measure_outputs(events), as_json=as_json)
+
+
+@app.command()
 def console(*, as_json: _Json = False) -> None:
     """Ask the console 200 times a second while events come in."""
     from clickstream_bench.console import measure_console

@@ -36,6 +36,8 @@ def _run(
     ("name", "arguments", "given", "named"),
     [
         ("generator", [], [], {}),
+        ("outputs", [], [1_000_000], {}),
+        ("outputs", ["--events", "10000"], [10_000], {}),
         ("console", [], [], {}),
         ("pacing", [], [], {}),
         ("streaming", [], [], {"latencies": True}),
