@@ -139,7 +139,7 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
         DatabaseUnreachable: PostgreSQL does not let us in.
         DatabaseNotMigrated: A table is still missing.
     """
-    deadline = time.monotonic() + _MIGRATION_SECONDS
+    patience = Patience(_MIGRATION_SECONDS)
     missing = ""
     while True:
         connection = connect_patiently(settings, stopping)
@@ -150,7 +150,7 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
             if error.missing != missing:
                 _LOG.warning("waiting for the migrations: %s", error)
             missing = error.missing
-            if time.monotonic() > deadline or stopping.wait(_RETRY_SECONDS):
+            if patience.is_over() or stopping.wait(_RETRY_SECONDS):
                 raise
         else:
             return connection
