@@ -338,6 +338,15 @@ class Pipeline(Stack):
         wait_until(drained, "every record is in the tables")
         connection.close()
 
+    def has_read(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Say whether the stream has read each partition up to an offset."""
+        rows = self.rows(
+            "SELECT topic, kafka_partition, max(until_offset) FROM ops.batches"
+            " GROUP BY topic, kafka_partition"
+        )
+        read = {(topic, number): until for topic, number, until in rows}
+        return all(read.get(at, 0) >= end for at, end in ends.items())
+
     def connect(self) -> Connection:
         """Connect as the owner of the tables."""
         return self.postgres.connect(OWNER)

@@ -61,6 +61,7 @@ class Figures:
         recovery_seconds: From each fault's end to the next committed batch.
         shown: What else it has shown, in a few words.
         strangers: Runs that a scenario sent itself, which no ledger knows.
+        taken: The most mebibytes that processes and folders took, where a scenario measures them.
     """
 
     scenario: str
@@ -77,6 +78,7 @@ class Figures:
     recovery_seconds: list[float] = field(default_factory=list)
     shown: str = ""
     strangers: list[str] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

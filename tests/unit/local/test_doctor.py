@@ -109,11 +109,11 @@ def test_whole_cache_needs_no_network(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("java")
-@pytest.mark.parametrize(("free", "is_fine"), [(4 * 2**30, True), (4 * 2**30 - 1, False)])
+@pytest.mark.parametrize(("free", "is_fine"), [(5 * 2**30, True), (5 * 2**30 - 1, False)])
 def test_disk_must_have_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, is_fine: bool
 ) -> None:
-    """Four GiB are needed on the disk of the nearest folder that exists."""
+    """Five GiB are needed on the disk of the nearest folder that exists."""
     asked: list[Path] = []
 
     def usage(path: Path) -> _Usage:
@@ -122,7 +122,7 @@ def test_disk_must_have_room(
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
 
-    assert _is_fine(tmp_path, "Disk") == (is_fine, "4.0 GiB free, 4 are needed")
+    assert _is_fine(tmp_path, "Disk") == (is_fine, "5.0 GiB free, 5 are needed")
     assert asked == [tmp_path]
 
 
