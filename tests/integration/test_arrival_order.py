@@ -150,7 +150,7 @@ def test_marts_keep_their_definitions(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**_ANY)
 def test_many_marts_keep_their_definitions(
     database: Database, writer: ProcessPoolExecutor, events: list[dict[str, Any]], cuts: set[int]

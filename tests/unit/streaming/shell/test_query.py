@@ -171,6 +171,7 @@ def test_query_reads_both_topics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert spark.values["kafka.bootstrap.servers"] == "kafka:9092"
     assert spark.values["maxOffsetsPerTrigger"] == 400_000
     assert spark.values["failOnDataLoss"] == "true"
+    assert spark.values["kafka.isolation.level"] == "read_committed"
     assert spark.values["checkpointLocation"] == str(tmp_path / "checkpoints" / "events")
     assert spark.calls["queryName"] == [("events",)]
     assert spark.trigger_values == {"processingTime": "0 seconds"}
