@@ -25,7 +25,7 @@ from pipeline import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NAMESPACE", "RELEASE", "Cluster", "Figures", "Release"]
+__all__ = ["BUILD", "NAMESPACE", "RELEASE", "Cluster", "Figures", "Release"]
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE, RELEASE = "clickstream-e2e", "shop"
@@ -36,7 +36,7 @@ IMAGES = {
     "streaming": "apps/streaming/Dockerfile",
     "services": "tests/e2e/images/services/Dockerfile",
 }
-_BUILD = (
+BUILD = (
     "docker build -t {tag} -f {dockerfile} ."
     " && cluster=$(kubectl config current-context)"
     ' && kind load docker-image --name "${{cluster#kind-}}" {tag}'
@@ -117,7 +117,7 @@ class Release:
 
     def build(self) -> None:
         """Build every image and load it into the cluster."""
-        command = os.environ.get("CLICKSTREAM_E2E_BUILD", _BUILD)
+        command = os.environ.get("CLICKSTREAM_E2E_BUILD", BUILD)
         for name, dockerfile in IMAGES.items():
             filled = command.format(tag=self.image(name), dockerfile=dockerfile)
             done = subprocess.run(

@@ -16,6 +16,7 @@ import pytest
 import starlark
 import yaml
 from charts import documents, printing_copy, rendered
+from release import BUILD
 from tiltfile import CONTEXT, ROOT, load_tiltfile
 
 if TYPE_CHECKING:
@@ -459,6 +460,23 @@ def test_charts_can_be_fetched_twice() -> None:
     assert {"helm/*/charts/", "helm/*/Chart.lock"} <= set(ignored)
     for row in load_tiltfile().resources().values():
         assert {"helm/clickstream", "helm/clickstream-operators"}.isdisjoint(row.get("deps", []))
+
+
+def test_the_cluster_test_loads_into_its_cluster(tmp_path: Path) -> None:
+    """``make e2e`` builds an image and loads it into the cluster of the context."""
+    _program(tmp_path, "docker", 'echo "docker $*" >> "$FOLDER/calls"')
+    _program(tmp_path, "kind", 'echo "kind $*" >> "$FOLDER/calls"')
+    _program(tmp_path, "kubectl", "echo kind-clickstream")
+
+    done = _shell(tmp_path, BUILD.format(tag="localhost/a:1", dockerfile="a/Dockerfile"))
+
+    assert (done.returncode, (tmp_path / "calls").read_text("utf-8").splitlines()) == (
+        0,
+        [
+            "docker build -t localhost/a:1 -f a/Dockerfile .",
+            "kind load docker-image --name clickstream localhost/a:1",
+        ],
+    )
 
 
 def _target(name: str) -> str:
