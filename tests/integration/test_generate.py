@@ -61,7 +61,7 @@ def _says(*arguments: object, code: int = 0) -> tuple[str, str]:
 
 
 def _files(folder: Path) -> int:
-    return len(list(folder.glob("events/*/*.*")))
+    return len(list(folder.glob("events/*/shard-*")))
 
 
 def _kill_after(process: subprocess.Popen[str], folder: Path, files: int) -> None:

@@ -31,7 +31,7 @@ def json_lines(folder: Path) -> list[bytes]:
     """Return the records of JSON lines, without when they were sent, sorted."""
     return sorted(
         without_sent_at(line)
-        for path in folder.glob("events/day=*/*.jsonl.gz")
+        for path in folder.glob("events/day=*/shard-*.jsonl.gz")
         for line in gzip.decompress(path.read_bytes()).split(b"\n")[:-1]
     )
 
@@ -44,7 +44,7 @@ def content_hash(lines: list[bytes]) -> str:
 def event_ids(folder: Path) -> Counter[str]:
     """Return how often each event is in the files of any form; a broken file is an error."""
     found: Counter[str] = Counter()
-    for path in folder.glob("events/day=*/*"):
+    for path in folder.glob("events/day=*/shard-*"):
         if path.name.endswith(".parquet"):
             found.update(pq.ParquetFile(path).read(["event_id"])["event_id"].to_pylist())
             continue

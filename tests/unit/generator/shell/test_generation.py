@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.run_record import RunRecord
-from clickstream_generator.errors import OutputRefused, RecordUnusable, WorldChanged
+from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnusable, WorldChanged
 from clickstream_generator.shell import generation
 from clickstream_generator.shell.generation import Request, generate
 from clickstream_generator.shell.output import Output
@@ -28,6 +30,7 @@ from simulations import START_SECONDS, simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     Generate = Callable[..., str]
 
@@ -264,19 +267,29 @@ def test_edit_while_down_becomes_a_revision(
     assert sum(event_ids(tmp_path / "data").values()) == 200
 
 
-def test_reader_that_leaves_ends_the_run(
-    call: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("cause", "raised"),
+    [(BrokenPipeError(), nullcontext()), (OSError(28, "full"), pytest.raises(OutputFailed))],
+)
+def test_output_that_is_closed_ends_the_run(
+    call: Generate,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    cause: OSError,
+    raised: AbstractContextManager[object],
 ) -> None:
-    """When the reader of standard output has gone, the run ends without an error."""
+    """A reader that has gone ends the run without an error, a full disk with one."""
     target = (tmp_path / "closed").open("wb")
 
     class _Closed(io.BytesIO):
         def write(self, _data: object) -> int:
-            raise BrokenPipeError
+            raise cause
 
     stand_in = SimpleNamespace(
         buffer=_Closed(), isatty=lambda: False, fileno=target.fileno, write=lambda _: None
     )
     monkeypatch.setattr(sys, "stdout", stand_in)
-    assert call(output=Output("stdout"), part_events=None) == ""
+    with raised:
+        assert call(output=Output("stdout"), part_events=None) == ""
+    assert os.path.samestat(os.fstat(target.fileno()), Path(os.devnull).stat())
     target.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
+import pytest
+from clickstream_generator.errors import OutputFailed
 from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.sink import Batch
 
@@ -32,3 +35,26 @@ def test_batches_come_back_in_order() -> None:
     assert sink.poll(0.001) == []
     assert sink.is_idle()
     assert (sink.in_flight(), sink.has_room(10**9)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            OutputFailed,
+            "cannot write standard output: No space left on device; make room, and begin again",
+        ),
+        (BrokenPipeError(), BrokenPipeError, ""),
+    ],
+)
+def test_stream_that_fails_is_named(cause: OSError, error: type[Exception], says: str) -> None:
+    """A full disk behind the stream is named; a reader that has gone stays what it is."""
+
+    class _Full(io.BytesIO):
+        def write(self, _data: object) -> int:
+            raise cause
+
+    with pytest.raises(error) as raised:
+        LineSink(_Full()).send([(b"a", b"")], Batch())
+    assert str(raised.value) == says

@@ -27,7 +27,7 @@ from clickstream_generator.core.file_forms import FORMS
 from clickstream_generator.core.making import begin_run
 from clickstream_generator.core.run_record import Layout, RunRecord
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import OutputRefused, RecordUnusable
+from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnusable
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
 from clickstream_generator.shell.folder_run import FolderRun
@@ -224,11 +224,19 @@ def _into_stream(
         try:
             _timed(run, simulator, stop, console, str(request.output))
         except BrokenPipeError:
-            # The reader has seen enough; what Python still has for it goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has seen enough.
+            _discard_output()
             return
+        except OutputFailed:
+            _discard_output()
+            raise
     if request.kafka is not None:
         sys.stdout.write(run.record.to_json() + "\n")
+
+
+def _discard_output() -> None:
+    """Let what Python still has for standard output go nowhere, where it fails a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _simulator(first: Simulation, run_id: UUID) -> Simulator:

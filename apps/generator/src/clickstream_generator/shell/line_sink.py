@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from clickstream_generator.errors import OutputFailed
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -25,6 +27,7 @@ class LineSink:
 
     Raises:
         BrokenPipeError: By :meth:`send`: the reader has closed the stream.
+        OutputFailed: By :meth:`send`: the stream takes no more.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -39,8 +42,15 @@ class LineSink:
         """Write records."""
         if records:
             lines = [value or b"" for value, _ in records]
-            self._stream.write(b"\n".join(lines) + b"\n")
-            self._stream.flush()
+            try:
+                self._stream.write(b"\n".join(lines) + b"\n")
+                self._stream.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise OutputFailed(
+                    "standard output", error.strerror or str(error), "make room, and begin again"
+                ) from None
         self._written.append(batch)
 
     def poll(self, seconds: float) -> list[Batch]:
