@@ -20,21 +20,27 @@ DEV, PRODUCTION = (CLICKSTREAM / f"values-{name}.yaml" for name in ("dev", "prod
 
 
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
-    """Two releases on one API server: ``dev`` by values-dev.yaml, ``team`` by the defaults."""
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server that knows the operators' kinds."""
     found = sorted(DEFINITIONS.rglob("*.yaml"))
     if not found:
         pytest.skip(f"NOT RUN: the operators' definitions are not in {DEFINITIONS}")
-    plane = ControlPlane(tmp_path_factory.mktemp("upgrade-plane"))
+    started = ControlPlane(tmp_path_factory.mktemp("upgrade-plane"))
     try:
-        plane.serve(DEFINITIONS)
-        found_there = Releases(plane.kubeconfig("admin"))
-        for name, values in (("dev", _values(DEV)), ("team", _values())):
-            plane.kubectl("create", "namespace", name)
-            found_there.install(name, values)
-        yield found_there
+        started.serve(DEFINITIONS)
+        yield started
     finally:
-        plane.stop()
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def releases(plane: ControlPlane) -> Releases:
+    """Two releases on one API server: ``dev`` by values-dev.yaml, ``team`` by the defaults."""
+    found = Releases(plane.kubeconfig("admin"))
+    for name, values in (("dev", _values(DEV)), ("team", _values())):
+        plane.kubectl("create", "namespace", name)
+        found.install(name, values)
+    return found
 
 
 def _values(*parts: Path | dict[str, Any]) -> dict[str, Any]:
@@ -116,3 +122,40 @@ def test_growth_is_accepted(releases: Releases) -> None:
         "streaming": {"eventsPartitions": 12, "checkpoint": {"size": "2Gi"}},
     }
     assert releases.refusal("dev", _values(DEV, change)) == ""
+
+
+def _ready(plane: ControlPlane, count: int) -> None:
+    """Write how many instances are ready into the status of the database of ``dev``."""
+    status = f'{{"status": {{"readyInstances": {count}}}}}'
+    plane.kubectl(
+        "patch", "cluster.postgresql.cnpg.io/dev-postgres", "--namespace", "dev",
+        "--subresource=status", "--type=merge", "--patch", status,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ready", [1, 2])
+def test_unready_replicas_are_not_required(
+    plane: ControlPlane, releases: Releases, ready: int
+) -> None:
+    """Batches never wait for instances that are only being copied: these come first."""
+    _ready(plane, ready)
+    more: dict[str, Any] = {"instances": 3, "synchronous": {"number": ready}}
+    said = releases.refusal("dev", _values(DEV, {"postgres": {"cnpg": more}}))
+    assert f"number is {ready} and required, but this release has {ready - 1} ready beside" in said
+    assert "first upgrade with postgres.cnpg.synchronous.dataDurability=preferred" in said
+
+    more["synchronous"]["dataDurability"] = "preferred"
+    assert releases.refusal("dev", _values(DEV, {"postgres": {"cnpg": more}})) == ""
+
+
+def test_ready_replicas_may_be_required(plane: ControlPlane, releases: Releases) -> None:
+    """Once the other instances are ready, batches may wait for them."""
+    _ready(plane, 3)
+    more = {"postgres": {"cnpg": {"instances": 3, "synchronous": {"number": 2}}}}
+    assert releases.refusal("dev", _values(DEV, more)) == ""
+
+
+def test_kept_requirement_is_accepted(releases: Releases) -> None:
+    """A release that already waits for others can be upgraded while they are away."""
+    change = {"postgres": {"cnpg": {"resources": {"limits": {"memory": "2Gi"}}}}}
+    assert releases.refusal("team", _values(change)) == ""

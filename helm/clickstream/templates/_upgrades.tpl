@@ -70,12 +70,28 @@ https://strimzi.io/docs/operators/latest/deploying#limitations_with_static_contr
 {{- $cluster := lookup "postgresql.cnpg.io/v1" "Cluster" .Release.Namespace $name -}}
 {{- if $cluster -}}
 {{- $is := $cluster.spec -}}
-{{- include "clickstream.upgrade.storage" (dict "path" "postgres.cnpg.storage" "wanted" $wanted.storage "size" $is.storage.size "class" (default "" $is.storage.storageClass)) }}
+{{- include "clickstream.upgrade.synchronous" (dict "wanted" $wanted "cluster" $cluster) }}
+{{ include "clickstream.upgrade.storage" (dict "path" "postgres.cnpg.storage" "wanted" $wanted.storage "size" $is.storage.size "class" (default "" $is.storage.storageClass)) }}
 {{- if and (hasKey $is "walStorage") (not $wanted.walStorage.size) }}
 - postgres.cnpg.walStorage.size is empty, but this release has a volume of its own for the log, which CloudNativePG never takes away: keep the size
 {{- else if hasKey $is "walStorage" }}
 {{- include "clickstream.upgrade.storage" (dict "path" "postgres.cnpg.walStorage" "wanted" $wanted.walStorage "size" $is.walStorage.size "class" (default "" $is.walStorage.storageClass)) }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /*
+With `required`, CloudNativePG makes every commit wait for other instances at once, also for those
+that are only being copied; a copy begins with a checkpoint, which may take checkpoint_timeout.
+(dict "wanted" VALUES "cluster" CLUSTER)
+*/ -}}
+{{- define "clickstream.upgrade.synchronous" -}}
+{{- $wanted := ternary (int64 .wanted.synchronous.number) 0 (eq .wanted.synchronous.dataDurability "required") -}}
+{{- $is := dig "postgresql" "synchronous" dict .cluster.spec -}}
+{{- $required := ternary (dig "number" 0 $is | int64) 0 (eq (dig "dataDurability" "required" $is) "required") -}}
+{{- $others := sub (dig "status" "readyInstances" 0 .cluster | int64) 1 | max 0 -}}
+{{- if and (gt $wanted $required) (lt $others $wanted) }}
+- postgres.cnpg.synchronous.number is {{ $wanted }} and required, but this release has {{ $others }} ready beside the primary, and no batch could be written until there are enough: first upgrade with postgres.cnpg.synchronous.dataDurability=preferred, and require them once all are ready (docs/operations.md, "Scaling")
 {{- end -}}
 {{- end -}}
 

@@ -197,6 +197,15 @@ def test_what_holds_data_outlives_the_release(ways: dict[str, list[dict[str, Any
     }  # fmt: skip
 
 
+def test_database_stops_without_its_clients(ways: dict[str, list[dict[str, Any]]]) -> None:
+    """A primary that is restarted never waits for the stream to close its connections."""
+    clusters = [row["spec"] for rows in ways.values() for row in rows if row["kind"] == "Cluster"]
+    assert clusters
+    for spec in clusters:
+        assert spec["smartShutdownTimeout"] == 0
+        assert 30 <= spec["stopDelay"] <= 180
+
+
 def test_every_pod_has_a_policy_of_its_own(ways: dict[str, list[dict[str, Any]]]) -> None:
     """Beside the one that refuses everything, each pod is let do what it must."""
     for way, rows in ways.items():
