@@ -138,10 +138,12 @@ class Simulator:
             unix_seconds: The moment.
             at_most: About how many; what is left comes with the next call.
         """
+        # First, since a bite is measured by the rate that holds now.
+        for shard in self.shards.values():
+            shard.turn(unix_seconds)
         horizon = self._horizon(unix_seconds, at_most)
         parts = []
         for shard in self.shards.values():
-            shard.turn(unix_seconds)
             count = shard.due(horizon)
             if count:
                 parts.append(shard.take(count))
