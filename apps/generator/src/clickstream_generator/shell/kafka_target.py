@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.topics import EVENTS, LEDGER
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from clickstream_generator.errors import OutputRefused
@@ -176,6 +176,10 @@ class KafkaTarget:
         with self._naming_settings():
             topic = consumer.list_topics(name, timeout=_SECONDS).topics[name]
             if topic.error is not None:
+                if topic.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise OutputRefused(
+                        f"topic {name}", "is not there", "create it, or add --create-topics"
+                    )
                 raise refusal(topic.error)
             held = 0
             for partition in topic.partitions:
