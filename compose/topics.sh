@@ -13,7 +13,8 @@ topic() { # NAME PARTITIONS SETTING...
 
 topic clickstream.events.v1 4 max.message.bytes=2097152 retention.ms=604800000 \
   message.timestamp.type=LogAppendTime
-# All of the ledger stays, whatever the broker's limit is.
-topic clickstream.ledger.v1 1 retention.ms=-1 retention.bytes=-1
+# All of the ledger stays for that long, whatever the broker's limit is.
+topic clickstream.ledger.v1 1 retention.ms=2592000000 message.timestamp.type=LogAppendTime \
+  retention.bytes=-1
 topic clickstream.shards.v1 2 cleanup.policy=compact segment.bytes=33554432 \
   min.cleanable.dirty.ratio=0.1

@@ -31,8 +31,8 @@ def test_spark_reads_ids_as_text() -> None:
     """Spark reads ids and times as text, numbers by their size, and items as structures."""
     assert spark_schema(FIELDS) == (
         "`name` string, `run` string, `at` string, `count` int, `price` bigint, "
-        "`items` array<struct<`product_id`: string, `category`: string, `quantity`: int, "
-        "`price_minor`: bigint>>"
+        "`items` array<struct<`product_id`: string, `product_name`: string, `brand`: string, "
+        "`category`: string, `quantity`: int, `price_minor`: bigint>>"
     )
 
 

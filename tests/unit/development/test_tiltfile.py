@@ -100,7 +100,7 @@ def test_contexts_share_only_the_contract() -> None:
         path for path in _tracked() if sum(image.takes(path) for image in images.values()) > 1
     }
     assert {path for path in shared if not path.startswith("apps/contract/")} == {
-        "pyproject.toml", "uv.lock",
+        "pyproject.toml", "requirements-uv.txt", "uv.lock",
     }  # fmt: skip
 
 

@@ -59,7 +59,8 @@ def test_file_that_cannot_run_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     with pytest.raises(SimulationInvalid, match="it cannot be read"):
         read_simulation(path, Overrides())
-    path.write_text(dump_simulation(FIRST) + "  suspend: true\n", encoding="utf-8")
+    suspended = dump_simulation(FIRST).replace("suspend: false", "suspend: true")
+    path.write_text(suspended, encoding="utf-8")
 
     with pytest.raises(SimulationInvalid, match=r"spec\.suspend"):
         read_simulation(path, Overrides())

@@ -190,18 +190,18 @@ def test_migrations_are_waited_for(
 
 def test_waiting_for_migrations_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After ten minutes, or when the process stops, the missing table is named."""
-    made = _migrating(monkeypatch, *5 * ["raw.events"])
-    clock = iter([0.0, 599.0, 600.1])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 0.0))
+    made = _migrating(monkeypatch, *30 * ["raw.events"])
+    clock = iter(range(0, 1_000, 30))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     with pytest.raises(DatabaseNotMigrated, match=r"raw\.events"):
         connect_when_migrated(stream_settings(tmp_path), Event())
-    assert len(made) == 2
+    assert len(made) == 21
 
     stopping = Event()
     stopping.set()
     with pytest.raises(DatabaseNotMigrated):
         connect_when_migrated(stream_settings(tmp_path), stopping)
-    assert len(made) == 3
+    assert len(made) == 22
 
 
 def test_rows_are_handed_over() -> None:

@@ -32,7 +32,7 @@ RUN_ID = str(UUID(int=7))
 CLEAN: dict[str, Answer] = {
     "SELECT DISTINCT run_id": [(RUN_ID,)],
     LEDGER_TOTALS: [(10, 20, 30, 2)],
-    "FROM raw.events), (SELECT": [(9, 4, 3)],
+    "SELECT (SELECT count(*) FROM raw.events)": [(9, 4, 3)],
 }
 
 
