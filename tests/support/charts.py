@@ -17,16 +17,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = [
-    "CLICKSTREAM",
-    "NOTES",
-    "WAYS",
-    "documents",
-    "pods",
-    "printing_copy",
-    "rendered",
-    "spark_conf",
-]
+__all__ = ["CLICKSTREAM", "NOTES", "WAYS", "documents", "pods", "printing_copy", "rendered"]
 
 CLICKSTREAM = Path(__file__).parents[2] / "helm" / "clickstream"
 _PROFILES = {"defaults": (), "dev": ("-f", str(CLICKSTREAM / "values-dev.yaml")),
@@ -140,14 +131,3 @@ def pods(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
                 template = copies.deepcopy(yaml.safe_load(text))
                 template["spec"]["containers"][0]["image"] = "from.the/driver:1"
                 yield f"{place}/{name}", template
-
-
-def spark_conf(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Return Spark's configuration, whichever way the driver is told."""
-    for row in rows:
-        if row["kind"] == "SparkApplication":
-            conf: dict[str, str] = row["spec"]["sparkConf"]
-            return conf
-        if lines := row.get("data", {}).get("spark-defaults.conf"):
-            return dict(line.split(" ", 1) for line in lines.splitlines() if line)
-    return {}

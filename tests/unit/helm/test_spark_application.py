@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from charts import WAYS, pods, spark_conf
+from charts import WAYS, pods
 
 OPERATOR_WAYS = [way for way in WAYS if way.endswith("spark-operator")] + ["all-on"]
 DRIVER_WAYS = [way for way in WAYS if way.endswith("/driver")]
@@ -83,15 +83,3 @@ def test_selectors_match_their_role(ways: dict[str, Rows]) -> None:
     assert _selected(rows, "NetworkPolicy", "shop-streaming-executor") == ["executor"]
     assert _selected(rows, "NetworkPolicy", "shop-streaming") == ["driver"]
     assert _selected(rows, "PodMonitor", "shop-streaming") == ["driver"]
-
-
-@pytest.mark.parametrize("way", [*OPERATOR_WAYS, *DRIVER_WAYS])
-def test_spark_asks_for_a_secret(ways: dict[str, Rows], way: str) -> None:
-    """Driver and executors authenticate each other and encrypt; the chart holds no secret."""
-    conf = spark_conf(ways[way])
-
-    assert conf["spark.authenticate"] == "true"
-    assert conf["spark.network.crypto.enabled"] == "true"
-    assert conf["spark.network.crypto.cipher"] == "AES/GCM/NoPadding"
-    assert conf["spark.network.crypto.saslFallback"] == "false"
-    assert not [name for name in conf if "secret" in name]

@@ -36,11 +36,6 @@ spark.kubernetes.driver.ownPersistentVolumeClaim: "false"
 spark.kubernetes.driver.reusePersistentVolumeClaim: "false"
 {{- /* A task that is done again writes nothing twice; a broker or database that restarts takes a while. */}}
 spark.task.maxFailures: "16"
-{{- /* Driver and executors know each other by a secret that Spark draws at each start, and encrypt what they send. */}}
-spark.authenticate: "true"
-spark.network.crypto.enabled: "true"
-spark.network.crypto.cipher: AES/GCM/NoPadding
-spark.network.crypto.saslFallback: "false"
 {{- end -}}
 
 {{- define "clickstream.streaming.executorJava" -}}
