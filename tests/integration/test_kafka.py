@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from clickstream_contract.topics import LEDGER, TOPICS
 from clickstream_local.kafka import _settings_of, create_topics, start_kafka_alone
 from clickstream_local.state import StateFolder
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from pipeline import wait_until
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pytest
@@ -39,10 +41,17 @@ def test_topics_keep_their_bytes(tmp_path: Path) -> None:
 
         create_topics(broker.bootstrap_servers)
 
-        asked = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in TOPICS]
-        found = {row.name: done.result(20) for row, done in admin.describe_configs(asked).items()}
+        # The controller has them first; the broker that is asked learns of them a little later.
+        wanted = {topic.name: _settings_of(topic) for topic in TOPICS}
+        wait_until(lambda: _described(admin, wanted) == wanted, "every topic is bounded", 20)
     finally:
         broker.process.stop()
-    for topic in TOPICS:
-        wanted = _settings_of(topic)
-        assert {name: found[topic.name][name].value for name in wanted} == wanted
+
+
+def _described(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in wanted]
+    found = {row.name: done.result(20) for row, done in admin.describe_configs(asked).items()}
+    return {
+        topic: {name: found[topic][name].value for name in settings}
+        for topic, settings in wanted.items()
+    }
