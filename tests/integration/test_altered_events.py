@@ -18,9 +18,9 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter
 from clickstream_streaming.core.binary_rows import BinaryRows
-from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
+from clickstream_streaming.core.validation import validate
 from clickstream_streaming.shell.verification import VerificationReport, figures_of
 from databases import batch_process
 from hypothesis import HealthCheck, given, settings
@@ -262,7 +262,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
     count = len(events)
     values = [json.dumps(event, ensure_ascii=place % 2 == 0).encode()
               for place, event in enumerate(events)]  # fmt: skip
-    judged = judge(
+    validated = validate(
         pa.RecordBatch.from_pydict(
             {
                 "topic": pa.array([EVENTS.name] * count),
@@ -274,9 +274,9 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
             }
         )
     )
-    assert judged.rejects.num_rows == 0
+    assert validated.rejects.num_rows == 0
     columns = ", ".join(RAW_COLUMNS)
-    content = b"".join(BinaryRows(judged.events, COLUMN_TYPES).of(RAW_COLUMNS))
+    content = b"".join(BinaryRows(validated.events, COLUMN_TYPES).of(RAW_COLUMNS))
     cursor.execute("CREATE TEMPORARY TABLE copied (LIKE raw.events) ON COMMIT DROP")
     cursor.execute("ALTER TABLE copied ALTER COLUMN ingested_at DROP NOT NULL")
     cursor.copy_expert(f"COPY copied ({columns}) FROM STDIN (FORMAT binary)", BytesIO(content))

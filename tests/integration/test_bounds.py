@@ -148,7 +148,7 @@ def _read_everything(database: Database) -> None:
         figures_of(cursor)
 
 
-def test_ledger_extremes_are_judged(database: Database) -> None:
+def test_ledger_extremes_are_validated(database: Database) -> None:
     """What the rules let pass fits the table, its sums and its views; the rest is a reject."""
     names = {field.name for field in LEDGER_FIELDS} - {"kind"}
     extremes = _extremes(database, "ops.ledger", names)
@@ -169,7 +169,7 @@ def test_ledger_extremes_are_judged(database: Database) -> None:
     _read_everything(database)
 
 
-def test_event_extremes_are_judged(database: Database) -> None:
+def test_event_extremes_are_validated(database: Database) -> None:
     """What the rules let pass fits the tables and their sums; the rest is a reject."""
     names = {field.name for field in EVENT_FIELDS} - {"event_id", "event_time"}
     extremes = _extremes(database, "raw.events", names)

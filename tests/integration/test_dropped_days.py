@@ -163,7 +163,7 @@ def test_dropped_number_that_is_stored_counts_once(
 
 
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
-    """Events that were judged before their day was dropped are not stored after it."""
+    """Events that were validated before their day was dropped are not stored after it."""
     records = [records_of(_events(_OLD, 1))]
     (read,) = partition._portions(batch_task(database.settings), records, lambda: None)
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")

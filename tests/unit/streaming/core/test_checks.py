@@ -114,7 +114,7 @@ def test_content_is_compared_with_ledger() -> None:
 
 def test_dropped_days_are_not_summed() -> None:
     """The ledger is compared in minutes whose events retention has kept."""
-    queries = [check.query for check in CHECKS if "judged AS (" in check.query]
+    queries = [check.query for check in CHECKS if "checked AS (" in check.query]
 
     assert len(queries) == 2
     for query in queries:

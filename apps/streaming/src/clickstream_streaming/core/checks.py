@@ -1,7 +1,7 @@
 """The checks that set every table against the ledger and against each other.
 
 Owns the SQL of the verification, made from the contract; each query returns its
-defects. Only what the ledger has accounted for is judged: per shard, events up to the last
+defects. Only what the ledger has accounted for is validated: per shard, events up to the last
 number it names. It does not know a connection.
 """
 
@@ -276,7 +276,7 @@ def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """
     columns = ", ".join(sums)
     return f"""
-WITH {_ACCOUNTED}, {_READ}, judged AS (
+WITH {_ACCOUNTED}, {_READ}, checked AS (
     SELECT run_id, shard, accounted.read_at, known.end_shard_seq IS NULL AS is_open,
         CASE WHEN known.end_shard_seq IS NULL
             THEN least(date_trunc('minute', read.event_time, 'UTC'), accounted.minute)
@@ -288,18 +288,18 @@ WITH {_ACCOUNTED}, {_READ}, judged AS (
 ), stored AS (
     SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made},
         bool_or(is_open AND ingested_at > read_at - {_GRACE}) AS is_new
-    FROM raw.events INNER JOIN judged USING (run_id, shard)
+    FROM raw.events INNER JOIN checked USING (run_id, shard)
     WHERE event_time < until AND {is_kept("event_time")} GROUP BY 1, 2, 3
 ), found AS (
     SELECT run_id, shard, minute, {columns} FROM stored AS one
     WHERE NOT is_new AND NOT EXISTS (
-        SELECT FROM ops.ledger AS entry INNER JOIN judged USING (run_id, shard)
+        SELECT FROM ops.ledger AS entry INNER JOIN checked USING (run_id, shard)
         WHERE (entry.run_id, entry.shard, entry.minute) = (one.run_id, one.shard, one.minute)
             AND is_open AND late_faults > 0
     )
 ), wanted AS (
     SELECT run_id, shard, minute, {columns}
-    FROM ops.ledger AS one INNER JOIN judged USING (run_id, shard)
+    FROM ops.ledger AS one INNER JOIN checked USING (run_id, shard)
     WHERE events > 0 AND {is_kept("minute")} AND minute < until
         AND NOT (is_open AND late_faults > 0) AND NOT EXISTS (
             SELECT FROM stored WHERE is_new AND (stored.run_id, stored.shard, stored.minute)
@@ -470,7 +470,7 @@ FROM (
 WHERE from_offset <> ended OR topic_id <> topic_id_before
 """
 
-# A step that a planted loss has cut is no step: only neighbours by number are judged. A shard's
+# A step that a planted loss has cut is no step: only neighbours by number are validated. A shard's
 # sessions lack no more events than were lost on purpose, or may still come late.
 _ILLEGAL = f"""
 WITH steps AS (

@@ -30,7 +30,6 @@ from psycopg2 import errors
 
 from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.binary_rows import BinaryRows
-from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
     CLEAR_STAGES,
     COLUMN_TYPES,
@@ -55,6 +54,7 @@ from clickstream_streaming.core.statements import (
     STORED_AT,
     STORED_END,
 )
+from clickstream_streaming.core.validation import ValidatedBatch, validate
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
@@ -252,8 +252,8 @@ class _Read:
         rows: Records.
         skipped: Offsets without a committed record; in the last portion also those behind it.
         arrived_at: When Kafka got the last record, Unix seconds.
-        judged: What the records are.
-        kept_since: Retention had dropped all days before, when they were judged.
+        validated: What the records are.
+        kept_since: Retention had dropped all days before, when they were validated.
         is_last: Whether no other portion follows.
     """
 
@@ -262,7 +262,7 @@ class _Read:
     rows: int
     skipped: int
     arrived_at: float
-    judged: Judged
+    validated: ValidatedBatch
     kept_since: datetime | None
     is_last: bool = True
 
@@ -272,7 +272,7 @@ def _portions(
     batches: Iterable[pa.RecordBatch],
     kept_since: Callable[[], datetime | None],
 ) -> Iterator[_Read]:
-    """Judge records as they come; only what they are is kept, not their bytes.
+    """Validate records as they come, in portions; keep the results, not the bytes.
 
     Args:
         task: What the records are part of.
@@ -289,14 +289,14 @@ def _portions(
     oldest_days = task.settings.oldest_event_days
     following = task.offsets_from.get(topic, {}).get(partition, batch["offset"][0].as_py())
     while batch is not None:
-        parts: list[Judged] = []
+        parts: list[ValidatedBatch] = []
         rows, skipped, arrived_at = 0, 0, 0.0
         while batch is not None and sum(part.nbytes for part in parts) < _PORTION_BYTES:
             rows += batch.num_rows
             skipped += _skipped(batch["offset"], following)
             following = batch["offset"][-1].as_py() + 1
             arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
-            parts.append(judge(batch, kept_since=mark, oldest_days=oldest_days))
+            parts.append(validate(batch, kept_since=mark, oldest_days=oldest_days))
             batch = next(batches, None)
         if batch is None:
             skipped += task.offsets_until[topic][partition] - following
@@ -306,7 +306,7 @@ def _portions(
             rows,
             skipped,
             arrived_at,
-            Judged.joined(parts),
+            ValidatedBatch.joined(parts),
             kept,
             is_last=batch is None,
         )
@@ -358,7 +358,7 @@ def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
         write_seconds=0.0,
     )
     connection = _connected(task)
-    _make_days(connection, _missing_days(read.judged.events))
+    _make_days(connection, _missing_days(read.validated.events))
     written = _Written()
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
@@ -409,7 +409,7 @@ class _Written:
 def _prepare_next(cursor: Cursor, task: BatchTask, read: _Read) -> None:
     """Empty the stages, and make the days of a portion that is not the first."""
     cursor.execute(CLEAR_STAGES)
-    missing = _missing_days(read.judged.events)
+    missing = _missing_days(read.validated.events)
     if missing:
         with closing(connect(task.settings)) as apart:
             _make_days(apart, missing)
@@ -421,14 +421,14 @@ def _take_in(outcome: Outcome, read: _Read, written: _Written) -> None:
     outcome.skipped += read.skipped
     outcome.arrived_at = max(outcome.arrived_at, read.arrived_at)
     # Of known ones too: who has stored them may have died before the batch was closed.
-    for run_id, shard, seconds in _max_event_times(read.judged.events):
+    for run_id, shard, seconds in _max_event_times(read.validated.events):
         known = written.latest.get((run_id, shard), seconds)
         written.latest[run_id, shard] = max(known, seconds)
 
 
 def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> None:
     """Write one portion."""
-    events = read.judged.events
+    events = read.validated.events
     known = ChainMap(written.reached, _Connections.reached)
     reached, may_be_known = _numbers(events, read.partition, known)
     written.reached |= reached
@@ -440,8 +440,8 @@ def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> 
         outcome.late += _write_events(cursor, fresh, rows)
         written.event_times += fresh["event_time"].chunks
     # Counts of rejects are rows that all writers want, too.
-    _write_rest(cursor, read.judged, outcome)
-    written.ledger += read.judged.ledger.num_rows
+    _write_rest(cursor, read.validated, outcome)
+    written.ledger += read.validated.ledger.num_rows
 
 
 def _numbers(
@@ -558,11 +558,11 @@ def _hold_days(cursor: Cursor, read: _Read) -> None:
     """Let no day be dropped until the transaction ends.
 
     Raises:
-        DaysDropped: A day of these events was dropped since they were judged.
+        DaysDropped: A day of these events was dropped since they were validated.
     """
     cursor.execute(HOLD_DAYS)
     (kept_since,) = cursor.fetchone() or (None,)
-    events = read.judged.events
+    events = read.validated.events
     if kept_since == read.kept_since or kept_since is None or not events.num_rows:
         return
     if _unix_seconds(events["event_time"]).min() < kept_since.timestamp():
@@ -600,21 +600,21 @@ def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.
     return events, BinaryRows(events, COLUMN_TYPES)
 
 
-def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
+def _write_rest(cursor: Cursor, validated: ValidatedBatch, outcome: Outcome) -> None:
     """Write what is no event: rejects and the ledger."""
-    if judged.rejects.num_rows:
-        for row in pc.value_counts(judged.rejects["reason"]).to_pylist():
+    if validated.rejects.num_rows:
+        for row in pc.value_counts(validated.rejects["reason"]).to_pylist():
             reason = row["values"]
             outcome.rejects[reason] = outcome.rejects.get(reason, 0) + row["counts"]
-        rejects = BinaryRows(judged.rejects, COLUMN_TYPES)
+        rejects = BinaryRows(validated.rejects, COLUMN_TYPES)
         copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:
             cursor.execute(step)
-    if judged.expired.num_rows:
-        cursor.execute(COUNT_EXPIRED, judged.expired.to_pydict())
-    if judged.ledger.num_rows:
-        ledger = BinaryRows(judged.ledger, COLUMN_TYPES)
-        copy_rows(cursor, "told", ledger, judged.ledger.column_names)
+    if validated.expired.num_rows:
+        cursor.execute(COUNT_EXPIRED, validated.expired.to_pydict())
+    if validated.ledger.num_rows:
+        ledger = BinaryRows(validated.ledger, COLUMN_TYPES)
+        copy_rows(cursor, "told", ledger, validated.ledger.column_names)
         for step in LEDGER_STEPS:
             cursor.execute(step)
 

@@ -21,8 +21,8 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
-from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
+from clickstream_streaming.core.validation import validate
 from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.closing import BatchCloser
@@ -67,7 +67,7 @@ def warm_up(spark: SparkSession) -> None:
         F.current_timestamp().alias("timestamp"),
     )
     for _ in range(_WARM_UP_ROUNDS):
-        kafka.mapInArrow(_judge_only, OUTCOME).collect()
+        kafka.mapInArrow(_validate_only, OUTCOME).collect()
 
 
 class _Pace:
@@ -177,10 +177,10 @@ def _run(batch: DataFrame, task: BatchTask, closer: BatchCloser, began: float) -
             return
 
 
-def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-    """Judge records and answer nothing: what a worker process must load is loaded."""
+def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Validate records and return no row, so that a worker process loads what it needs."""
     for batch in batches:
-        judge(batch)
+        validate(batch)
         yield from ()
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.core.parsing import Parsed
     from clickstream_streaming.core.rules import Rule
 
-__all__ = ["Judged", "judge"]
+__all__ = ["ValidatedBatch", "validate"]
 
 _CHUNK = 4_096
 _NUL = b"\\u0000"
@@ -82,7 +82,7 @@ _REJECTED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidatedBatch:
     """What some records are; each of them is an event, a reject or a ledger record.
 
     Attributes:
@@ -108,7 +108,7 @@ class Judged:
         return sum(table.nbytes for table in tables)
 
     @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
+    def joined(cls, parts: Sequence[ValidatedBatch]) -> ValidatedBatch:
         """Return several as one."""
         return cls(
             pa.concat_tables([part.events for part in parts]),
@@ -118,12 +118,12 @@ class Judged:
         )
 
 
-def judge(
+def validate(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed] = parse,
     kept_since: np.datetime64 | None = None,
     oldest_days: int | None = None,
-) -> Judged:
+) -> ValidatedBatch:
     """Check records of the events' and the ledger's topic.
 
     Args:
@@ -135,16 +135,16 @@ def judge(
             any number.
     """
     if not records.num_rows:
-        return Judged(
+        return ValidatedBatch(
             _EVENTS.empty_table(),
             _REJECTED.empty_table(),
             _LEDGER.empty_table(),
             _EXPIRED.empty_table(),
         )
     is_ledger = records.column("topic")[0].as_py() == LEDGER.name
-    return Judged.joined(
+    return ValidatedBatch.joined(
         [
-            _judge_chunk(
+            _validate_chunk(
                 records.slice(at, _CHUNK), read, kept_since, oldest_days, is_ledger=is_ledger
             )
             for at in range(0, records.num_rows, _CHUNK)
@@ -152,14 +152,14 @@ def judge(
     )
 
 
-def _judge_chunk(
+def _validate_chunk(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed],
     kept_since: np.datetime64 | None,
     oldest_days: int | None,
     *,
     is_ledger: bool,
-) -> Judged:
+) -> ValidatedBatch:
     values = records.column("value")
     parsed = read(values, LEDGER_FIELDS if is_ledger else EVENT_FIELDS)
     arrived = np.asarray(
@@ -183,9 +183,9 @@ def _judge_chunk(
     rejects = _rejects(records, reasons)
     if is_ledger:
         ledger = _ledger(parsed.objects, fine)
-        return Judged(_EVENTS.empty_table(), rejects, ledger, _EXPIRED.empty_table())
+        return ValidatedBatch(_EVENTS.empty_table(), rejects, ledger, _EXPIRED.empty_table())
     expired = np.flatnonzero(verdicts == rules.index(DAY_DROPPED))
-    return Judged(
+    return ValidatedBatch(
         _events(columns, fine, records, parsed.rows[fine]),
         rejects,
         _LEDGER.empty_table(),
