@@ -17,6 +17,7 @@ from clickstream_streaming.core.marts import (
     Mart,
 )
 from clickstream_streaming.core.statements import (
+    ADVANCE_WATERMARKS,
     CLEAR_STAGES,
     CLOSE_RUNS,
     COLUMN_TYPES,
@@ -28,7 +29,6 @@ from clickstream_streaming.core.statements import (
     FORGET_KNOWN,
     FRESH_COLUMNS,
     LEDGER_STEPS,
-    NOTE_WATERMARKS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
@@ -241,7 +241,7 @@ def test_ledger_keeps_every_field() -> None:
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (STORED_ENDS, "query checkpoint_id batch_id"),
         (COUNT_EXPIRED, "run_id shard simulation shard_seq event_id event_time"),
-        (NOTE_WATERMARKS, "run_ids shards event_times delay_seconds"),
+        (ADVANCE_WATERMARKS, "run_ids shards event_times delay_seconds"),
         (CLOSE_RUNS, ""),
         (FIND_KNOWN, ""),
     ],

@@ -94,24 +94,24 @@ class _Batch:
         return [{"outcome": json.dumps(vars(outcome_of(max_event_times=[("run", 0, 7.0)])))}]
 
 
-class _Closer:
-    """Closes batches, or says that their rows are lost."""
+class _Finalizer:
+    """Finalizes batches, or reports that their rows are lost."""
 
-    made: _Closer
+    made: _Finalizer
     losses = 0
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self.settings, self.telemetry = settings, telemetry
-        self.closed: list[tuple[BatchTask, list[Outcome]]] = []
+        self.finalized: list[tuple[BatchTask, list[Outcome]]] = []
         self.lost = 0
-        _Closer.made = self
+        _Finalizer.made = self
 
-    def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
+    def finalize(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
         assert seconds >= 0
         if self.lost < self.losses:
             self.lost += 1
             raise BatchRowsLost(task.batch_id, [f"{EVENTS.name}/0"])
-        self.closed.append((task, outcomes))
+        self.finalized.append((task, outcomes))
 
 
 class _Logs:
@@ -137,8 +137,8 @@ class _Scene:
         rows: Rows = (),
         stopping: Event | None = None,
     ) -> None:
-        monkeypatch.setattr(module, "BatchCloser", _Closer)
-        monkeypatch.setattr(_Closer, "losses", 0)
+        monkeypatch.setattr(module, "BatchFinalizer", _Finalizer)
+        monkeypatch.setattr(_Finalizer, "losses", 0)
         self.spark, self.logs = _Spark(), _Logs()
         if stopping is None:
             stopping = Event()
@@ -209,7 +209,7 @@ def test_batch_becomes_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     scene.spark.write(batch, 1)
 
-    ((task, outcomes),) = _Closer.made.closed
+    ((task, outcomes),) = _Finalizer.made.finalized
     assert batch.tasks == [task]
     assert (task.query, task.checkpoint_id, task.batch_id) == ("events", "abc", 1)
     assert task.offsets_from == {EVENTS.name: {0: 10}}
@@ -227,7 +227,7 @@ def test_first_batch_follows_database(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     scene.spark.write(_Batch(), 0)
 
-    ((task, _),) = _Closer.made.closed
+    ((task, _),) = _Finalizer.made.finalized
     assert task.offsets_from == {EVENTS.name: {0: 4}}
 
 
@@ -235,19 +235,19 @@ def test_lost_batch_is_run_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """A batch whose rows the database has lost is run again."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
-    monkeypatch.setattr(_Closer, "losses", 1)
+    monkeypatch.setattr(_Finalizer, "losses", 1)
 
     scene.spark.write(batch, 0)
 
     assert batch.runs == 2
-    assert len(_Closer.made.closed) == 1
+    assert len(_Finalizer.made.finalized) == 1
 
 
 def test_running_again_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A batch that is lost each time ends the query, and is not noted as read."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
-    monkeypatch.setattr(_Closer, "losses", 100)
+    monkeypatch.setattr(_Finalizer, "losses", 100)
 
     with pytest.raises(BatchRowsLost):
         scene.spark.write(batch, 0)

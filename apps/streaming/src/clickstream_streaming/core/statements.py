@@ -32,6 +32,7 @@ from clickstream_streaming.core.marts import (
 )
 
 __all__ = [
+    "ADVANCE_WATERMARKS",
     "CLEAR_STAGES",
     "CLOSE_RUNS",
     "COLUMN_TYPES",
@@ -47,7 +48,6 @@ __all__ = [
     "HOLD_ROWS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
-    "NOTE_WATERMARKS",
     "RAW_COLUMNS",
     "REJECT_COLUMNS",
     "REJECT_STEPS",
@@ -532,7 +532,7 @@ WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(b
 """
 """Where each partition's share of a batch ends, of those that are written."""
 
-NOTE_WATERMARKS = """
+ADVANCE_WATERMARKS = """
 UPDATE ops.shards AS known SET watermark = given.watermark
 FROM (
     SELECT run_id, shard, event_time - %(delay_seconds)s * interval '1 second' AS watermark

@@ -24,8 +24,8 @@ from pyspark.sql import functions as F
 from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.core.validation import validate
 from clickstream_streaming.errors import BatchRowsLost
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.closing import BatchCloser
 from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
 from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
@@ -130,7 +130,7 @@ def start_query(
         .option("failOnDataLoss", "true")
         .load()
     )
-    closer = BatchCloser(settings, telemetry)
+    finalizer = BatchFinalizer(settings, telemetry)
     pace = _Pace(settings.trigger_milliseconds / 1_000, stopping)
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -147,7 +147,7 @@ def start_query(
             logs=ends,
             driver_pid=os.getpid(),
         )
-        _run(batch, task, closer, began)
+        _run(batch, task, finalizer, began)
         logs.note(ends, task.offsets_until)
         pace.keep()
 
@@ -162,13 +162,13 @@ def start_query(
     )
 
 
-def _run(batch: DataFrame, task: BatchTask, closer: BatchCloser, began: float) -> None:
+def _run(batch: DataFrame, task: BatchTask, finalizer: BatchFinalizer, began: float) -> None:
     """Write a batch and close it; run it again if the database loses it in between."""
     work = batch.mapInArrow(partial(write_partition, task), OUTCOME)
     for runs in range(1, _RUNS + 1):
         outcomes = [Outcome(**json.loads(row["outcome"])) for row in work.collect()]
         try:
-            closer.close(task, outcomes, time.monotonic() - began)
+            finalizer.finalize(task, outcomes, time.monotonic() - began)
         except BatchRowsLost as error:
             if runs == _RUNS:
                 raise

@@ -1,9 +1,9 @@
-"""The close of a batch: what is done once, when all of its partitions are written.
+"""The end of a batch: the work that follows once, after all partitions are written.
 
-Owns the watermarks of shards, the closing of runs, the offsets of partitions without
-records, and when boards are computed and the upkeep is due. A partition with records has noted its
-own offsets; if the database has lost them, a standby without the last commits has taken over, and
-their rows are lost, too.
+Owns the watermarks of shards, the closing of runs, the offsets of partitions without records, and
+the intervals of summary tables and upkeep. The task of a partition with records stores the
+offsets in the same transaction as the rows. If the database lacks these offsets, it has also lost
+the rows: a standby without the last commits has taken over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from clickstream_streaming.core.statements import CLOSE_RUNS, NOTE_WATERMARKS, STORED_ENDS
+from clickstream_streaming.core.statements import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
 from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
@@ -29,42 +29,47 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.partition import BatchTask, Outcome
     from clickstream_streaming.shell.telemetry import Telemetry
 
-__all__ = ["BatchCloser"]
+__all__ = ["BatchFinalizer"]
 
 _LOG = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 _GIVE_UP_SECONDS = 300.0
-_BOARDS_SECONDS = 60.0
-_BOARDS_SHARE = 0.02
-"""At most this share of the time goes into boards, however large they get."""
+_SUMMARY_SECONDS = 60.0
+_SUMMARY_SHARE = 0.02
+"""Summary tables take at most this share of the time, whatever their size."""
 _UPKEEP_SECONDS = 3_600.0
 _BUSY_UPKEEP_SECONDS = 10.0
-"""After an upkeep that has more to delete."""
+"""Time to the next upkeep if the last one left old rows."""
 
 
-class BatchCloser:
-    """Closes the batches of one query, one after the other.
+class BatchFinalizer:
+    """Finalizer of the batches of one query, one after the other.
 
     Args:
-        settings: Where the database is, and what is kept for how long.
-        telemetry: Where figures are shown.
+        settings: The database's address, and how long rows are kept.
+        telemetry: The metrics.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._connection: Connection | None = None
-        self._next_boards = 0.0
+        self._next_summaries = 0.0
         self._next_upkeep = 0.0
 
-    def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
-        """Close a batch; while the database is away it is tried again.
+    def finalize(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
+        """Finalize a batch; repeat while the database does not answer.
+
+        Args:
+            task: The batch.
+            outcomes: The results of its tasks.
+            seconds: How long the tasks took.
 
         Raises:
-            BatchRowsLost: The database has lost what tasks had committed.
-            DatabaseBehindCheckpoint: It has lost the batch before as well.
-            DatabaseUnreachable: It stays away for five minutes.
+            BatchRowsLost: The database has lost rows that tasks had committed.
+            DatabaseBehindCheckpoint: The database has also lost the batch before.
+            DatabaseUnreachable: The database does not answer for five minutes.
         """
         patience = Patience(_GIVE_UP_SECONDS)
         while True:
@@ -75,7 +80,7 @@ class BatchCloser:
                 self._forget_connection()
                 if patience.is_over():
                     raise
-                _LOG.warning("the close of batch %d is tried again: %s", task.batch_id, e)
+                _LOG.warning("batch %d is finalized again: %s", task.batch_id, e)
                 time.sleep(_RETRY_SECONDS)
         self._telemetry.show_batch(outcomes, seconds)
 
@@ -83,23 +88,23 @@ class BatchCloser:
         if self._connection is None:
             self._connection = connect(self._settings)
         with self._connection, self._connection.cursor() as cursor:
-            _note_offsets(cursor, task, outcomes)
-            _note_watermarks(cursor, outcomes, self._settings.watermark_delay_seconds)
+            _store_empty_partitions(cursor, task, outcomes)
+            _advance_watermarks(cursor, outcomes, self._settings.watermark_delay_seconds)
             cursor.execute(CLOSE_RUNS)
-            self._compute_boards(cursor, is_due=cursor.rowcount > 0)
+            self._compute_summary_tables(cursor, is_due=cursor.rowcount > 0)
         now = time.monotonic()
         if now >= self._next_upkeep:
             has_more = keep_up(self._connection, self._settings)
             self._next_upkeep = now + (_BUSY_UPKEEP_SECONDS if has_more else _UPKEEP_SECONDS)
 
-    def _compute_boards(self, cursor: Cursor, *, is_due: bool) -> None:
-        """Compute boards when a run is closed, and now and then in between."""
+    def _compute_summary_tables(self, cursor: Cursor, *, is_due: bool) -> None:
+        """Compute the summary tables if a run was closed or their interval is over."""
         began = time.monotonic()
-        if not is_due and began < self._next_boards:
+        if not is_due and began < self._next_summaries:
             return
         cursor.execute("SELECT mart.compute_boards()")
         taken = time.monotonic() - began
-        self._next_boards = began + max(_BOARDS_SECONDS, taken / _BOARDS_SHARE)
+        self._next_summaries = began + max(_SUMMARY_SECONDS, taken / _SUMMARY_SHARE)
 
     def _forget_connection(self) -> None:
         if self._connection is not None:
@@ -107,8 +112,8 @@ class BatchCloser:
             self._connection = None
 
 
-def _note_watermarks(cursor: Cursor, outcomes: list[Outcome], delay_seconds: int) -> None:
-    """Move the watermarks of the batch's shards, each by the shard's own events."""
+def _advance_watermarks(cursor: Cursor, outcomes: list[Outcome], delay_seconds: int) -> None:
+    """Advance the watermark of each shard of the batch, by the events of that shard."""
     reached = reached_event_times(outcomes)
     if reached:
         values = {
@@ -117,16 +122,15 @@ def _note_watermarks(cursor: Cursor, outcomes: list[Outcome], delay_seconds: int
             "event_times": [timestamp(seconds) for seconds in reached.values()],
             "delay_seconds": delay_seconds,
         }
-        cursor.execute(NOTE_WATERMARKS, values)
+        cursor.execute(ADVANCE_WATERMARKS, values)
 
 
-def _note_offsets(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> None:
-    """Note the offsets of partitions without records; the tasks have noted those of the others.
+def _store_empty_partitions(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> None:
+    """Store the offsets of partitions without records; tasks have stored all others.
 
     Raises:
-        BatchRowsLost: They had, but the database no longer has that.
-        DatabaseBehindCheckpoint: A partition without records was not read up to where this batch
-            begins.
+        BatchRowsLost: The database lacks offsets that a task has stored.
+        DatabaseBehindCheckpoint: The offsets stored for an empty partition end before this batch.
     """
     written = {(outcome.topic, outcome.partition) for outcome in outcomes}
     values = {"query": task.query, "checkpoint_id": task.checkpoint_id, "batch_id": task.batch_id}
