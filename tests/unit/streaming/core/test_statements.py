@@ -27,8 +27,8 @@ from clickstream_streaming.core.statements import (
     EVENT_STEPS,
     FIND_KNOWN,
     FORGET_KNOWN,
-    FRESH_COLUMNS,
     LEDGER_STEPS,
+    NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
@@ -58,17 +58,17 @@ def test_raw_events_hold_everything() -> None:
     assert (*EVENT_COLUMNS, "flags", "kafka_partition", "kafka_offset") == RAW_COLUMNS
 
 
-def test_fresh_columns_are_events() -> None:
+def test_new_event_columns_are_events() -> None:
     """The marts get fields in the contract's order, flags, and the number in the batch."""
-    *fields, flags, number = FRESH_COLUMNS
+    *fields, flags, number = NEW_EVENT_COLUMNS
 
     assert fields == [name for name in EVENT_COLUMNS if name in fields]
     assert (flags, number) == ("flags", "number")
 
 
-def test_fresh_has_what_steps_ask_for() -> None:
+def test_new_events_have_the_columns_of_steps() -> None:
     """No step reads a field of new events that is not handed over."""
-    absent = set(EVENT_COLUMNS) - set(FRESH_COLUMNS)
+    absent = set(EVENT_COLUMNS) - set(NEW_EVENT_COLUMNS)
     assert absent
 
     for mart in MARTS:
@@ -82,7 +82,7 @@ def test_fresh_has_what_steps_ask_for() -> None:
 
 def test_every_column_has_type() -> None:
     """Each column that is handed over has its type in the database."""
-    columns = {*RAW_COLUMNS, *FRESH_COLUMNS, *REJECT_COLUMNS, "ledger"}
+    columns = {*RAW_COLUMNS, *NEW_EVENT_COLUMNS, *REJECT_COLUMNS, "ledger"}
 
     assert COLUMN_TYPES.keys() == columns
     for column in postgres_columns(EVENT_FIELDS):
@@ -130,7 +130,9 @@ def test_stages_are_temporary() -> None:
         assert "ON COMMIT DELETE ROWS" in stage
 
 
-@pytest.mark.parametrize("columns", [FRESH_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"])
+@pytest.mark.parametrize(
+    "columns", [NEW_EVENT_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"]
+)
 def test_stage_has_typed_columns(columns: tuple[str, ...]) -> None:
     """A stage has the columns that are handed over, with their types."""
     expected = ", ".join(f"{name} {COLUMN_TYPES[name]}" for name in columns)
@@ -184,12 +186,14 @@ def test_shared_rows_have_an_order() -> None:
 
 def test_hours_follow_from_minutes() -> None:
     """A batch counts its minutes once; each traffic mart adds them up."""
-    counted = [step for step in SHARED_STEPS if step.startswith("INSERT INTO minutes ")]
+    counted = [step for step in SHARED_STEPS if step.startswith("INSERT INTO traffic_minutes ")]
 
-    assert counted == [f"INSERT INTO minutes {TRAFFIC[0].select.format(source='fresh')}"]
+    assert counted == [
+        f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}"
+    ]
     for mart in TRAFFIC:
         (step,) = _writing(mart.table)
-        assert "FROM minutes GROUP BY" in step
+        assert "FROM traffic_minutes GROUP BY" in step
         assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
 
 

@@ -210,14 +210,14 @@ def test_rows_are_handed_over() -> None:
     database = ScriptedDatabase()
 
     copy_rows(database.cursor(), "raw.events", rows, ["more", "na me"])
-    copy_rows(database.cursor(), "fresh", rows, ["more"])
+    copy_rows(database.cursor(), "new_events", rows, ["more"])
 
     assert database.copied == [
         (
             'COPY "raw"."events" ("more", "na me") FROM STDIN (FORMAT binary)',
             b"".join(rows.of(["more", "na me"])),
         ),
-        ('COPY "fresh" ("more") FROM STDIN (FORMAT binary)', b"".join(rows.of(["more"]))),
+        ('COPY "new_events" ("more") FROM STDIN (FORMAT binary)', b"".join(rows.of(["more"]))),
     ]
 
 

@@ -204,7 +204,7 @@ def test_events_enter_stage_and_table(worker: _Worker) -> None:
     """New events are staged, then stored; rejects come after them."""
     worker.write(_event(1), b"x")
 
-    assert worker.copied() == ['COPY "fresh"', 'COPY "raw"."events"', 'COPY "rejected"']
+    assert worker.copied() == ['COPY "new_events"', 'COPY "raw"."events"', 'COPY "staged_rejects"']
 
 
 def test_ledger_is_written(worker: _Worker) -> None:
@@ -219,7 +219,7 @@ def test_ledger_is_written(worker: _Worker) -> None:
     outcome = worker.write(ledger_record(), topic=LEDGER.name, task=task)
 
     assert (outcome["rows"], outcome["stored"], outcome["max_event_times"]) == (1, 0, [])
-    assert worker.copied() == ['COPY "told"']
+    assert worker.copied() == ['COPY "staged_ledger"']
     (row,) = worker.database.executed(CLAIM)
     assert isinstance(row, dict)
     assert (row["from_offset"], row["topic_id"], row["leader_epoch"]) == (None, None, None)
@@ -245,7 +245,7 @@ def test_known_event_is_left_out(worker: _Worker) -> None:
     assert (outcome["stored"], outcome["duplicates"]) == (1, 1)
     latest = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
     assert outcome["max_event_times"] == [[RUN_ID, SHARD, latest]]
-    assert worker.database.executed("DELETE FROM fresh") == [([0],)]
+    assert worker.database.executed("DELETE FROM new_events") == [([0],)]
 
 
 def test_known_events_alone_write_nothing(worker: _Worker) -> None:
@@ -255,7 +255,7 @@ def test_known_events_alone_write_nothing(worker: _Worker) -> None:
     outcome = worker.write(_event(1), _event(2))
 
     assert (outcome["stored"], outcome["duplicates"], outcome["latencies"]) == (0, 2, [])
-    assert worker.copied() == ['COPY "fresh"']
+    assert worker.copied() == ['COPY "new_events"']
 
 
 @pytest.mark.parametrize(("number", "looks"), [(3, 1), (2, 2), (1, 2)])
@@ -422,7 +422,7 @@ def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Wo
     assert len(worker.database.executed(CLAIM)) == 1
     assert len(worker.database.executed(HOLD_ROWS)) == 1
     assert worker.database.executed(SHARE_ROWS) == []
-    assert len(worker.database.executed("TRUNCATE fresh")) == 2
+    assert len(worker.database.executed("TRUNCATE new_events")) == 2
     assert worker.database.ends == ["commit", "commit", "commit"]
 
 

@@ -40,11 +40,11 @@ from clickstream_streaming.core.statements import (
     EVENT_STEPS,
     FIND_KNOWN,
     FORGET_KNOWN,
-    FRESH_COLUMNS,
     HOLD_DAYS,
     HOLD_ROWS,
     KEPT_SINCE,
     LEDGER_STEPS,
+    NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
@@ -433,12 +433,12 @@ def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> 
     reached, may_be_known = _numbers(events, read.partition, known)
     written.reached |= reached
     _hold_days(cursor, read)
-    fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
-    outcome.stored += fresh.num_rows
-    outcome.duplicates += events.num_rows - fresh.num_rows
-    if fresh.num_rows:
-        outcome.late += _write_events(cursor, fresh, rows)
-        written.event_times += fresh["event_time"].chunks
+    new_events, rows = _stage_new_events(cursor, events, may_be_known=may_be_known)
+    outcome.stored += new_events.num_rows
+    outcome.duplicates += events.num_rows - new_events.num_rows
+    if new_events.num_rows:
+        outcome.late += _write_events(cursor, new_events, rows)
+        written.event_times += new_events["event_time"].chunks
     # Counts of rejects are rows that all writers want, too.
     _write_rest(cursor, read.validated, outcome)
     written.ledger += read.validated.ledger.num_rows
@@ -569,8 +569,10 @@ def _hold_days(cursor: Cursor, read: _Read) -> None:
         raise DaysDropped(kept_since.date())
 
 
-def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.Table, BinaryRows]:
-    """Put the events that are new into ``fresh``; of two with the same id the first counts.
+def _stage_new_events(
+    cursor: Cursor, events: pa.Table, *, may_be_known: bool
+) -> tuple[pa.Table, BinaryRows]:
+    """Put the events that are new into ``new_events``; of two with the same id the first counts.
 
     Args:
         cursor: Of the transaction.
@@ -588,7 +590,7 @@ def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.
         grouped = events.group_by(["event_id", "event_time"]).aggregate([("number", "min")])
         events = events.take(np.sort(grouped["number_min"].to_numpy()))
     rows = BinaryRows(events, COLUMN_TYPES)
-    copy_rows(cursor, "fresh", rows, FRESH_COLUMNS)
+    copy_rows(cursor, "new_events", rows, NEW_EVENT_COLUMNS)
     if not may_be_known:
         return events, rows
     cursor.execute(FIND_KNOWN)
@@ -607,29 +609,29 @@ def _write_rest(cursor: Cursor, validated: ValidatedBatch, outcome: Outcome) -> 
             reason = row["values"]
             outcome.rejects[reason] = outcome.rejects.get(reason, 0) + row["counts"]
         rejects = BinaryRows(validated.rejects, COLUMN_TYPES)
-        copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
+        copy_rows(cursor, "staged_rejects", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:
             cursor.execute(step)
     if validated.expired.num_rows:
         cursor.execute(COUNT_EXPIRED, validated.expired.to_pydict())
     if validated.ledger.num_rows:
         ledger = BinaryRows(validated.ledger, COLUMN_TYPES)
-        copy_rows(cursor, "told", ledger, validated.ledger.column_names)
+        copy_rows(cursor, "staged_ledger", ledger, validated.ledger.column_names)
         for step in LEDGER_STEPS:
             cursor.execute(step)
 
 
-def _write_events(cursor: Cursor, fresh: pa.Table, rows: BinaryRows) -> int:
+def _write_events(cursor: Cursor, new_events: pa.Table, rows: BinaryRows) -> int:
     """Write events and all that follows from them; return how many are late."""
     for step in EVENT_STEPS:
         cursor.execute(step)
     copy_rows(cursor, "raw.events", rows, RAW_COLUMNS)
     for step in SHARED_STEPS:
         cursor.execute(step)
-    first = fresh["event_id"][0].as_py(), fresh["event_time"][0].as_py()
+    first = new_events["event_id"][0].as_py(), new_events["event_time"][0].as_py()
     cursor.execute(STORED_AT, first)
     (ingested_at,) = cursor.fetchone() or (None,)
-    cursor.execute(COUNT_SHARDS, arrivals_of(fresh, ingested_at))
+    cursor.execute(COUNT_SHARDS, arrivals_of(new_events, ingested_at))
     (late,) = cursor.fetchone() or (0,)
     return int(late)
 
