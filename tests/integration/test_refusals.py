@@ -112,7 +112,7 @@ class TestHaltedStream:
             stream = halted.launch({})
             before = len(stream.log_file.read_text(encoding="utf-8"))
             wait_until(
-                lambda: "PostgreSQL is waited for" in stream.log_file.read_text("utf-8")[before:],
+                lambda: "PostgreSQL does not answer" in stream.log_file.read_text("utf-8")[before:],
                 "the stream waits",
             )
             assert not halted.is_ready()

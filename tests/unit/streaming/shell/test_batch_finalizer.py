@@ -13,6 +13,7 @@ from batch_tasks import UNTIL, batch_task, outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
 from clickstream_streaming.shell import batch_finalizer as module
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.telemetry import Telemetry
 from kafka_records import PARTITION
@@ -39,7 +40,7 @@ class _Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.seconds = 100_000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
-        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.answers: list[Mapping[str, Answer]] = [WRITTEN]
         self.opened: list[ScriptedDatabase] = []

@@ -18,6 +18,7 @@ from clickstream_streaming.errors import (
     DatabaseUnreachable,
 )
 from clickstream_streaming.shell import database as module
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.database import (
     check_tables,
@@ -114,7 +115,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, *reasons: str) -> list[DatabaseUnr
         return "connection"
 
     monkeypatch.setattr(module, "connect", attempt)
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     return happened
 
 
@@ -168,7 +169,7 @@ def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[Sc
         return made[-1]
 
     monkeypatch.setattr(module, "connect_patiently", attempt)
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     return made
 
 

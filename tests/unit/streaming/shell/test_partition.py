@@ -34,6 +34,7 @@ from clickstream_streaming.errors import (
     DaysDropped,
 )
 from clickstream_streaming.shell import partition as module
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.partition import (
     LATENCY_BOUNDS_SECONDS,
     reached_event_times,
@@ -72,7 +73,7 @@ class _Worker:
         monkeypatch.setattr(module._Connections, "days", frozenset())
         monkeypatch.setattr(module._Connections, "reached", {})
         monkeypatch.setattr(module, "_settle_in", lambda: None)
-        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.task = batch_task(stream_settings(folder, OLDEST_EVENT_DAYS=str(SAMPLE_DAYS)))
         self.answers: list[Mapping[str, Answer]] = [CLAIMED]

@@ -11,7 +11,7 @@ import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
-from clickstream_streaming.shell import topic_logs as module
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 from java_objects import JavaKafka, JavaLog, java_error
 from scripted_database import ScriptedDatabase
@@ -167,7 +167,7 @@ def test_noted_offsets_are_compared(tmp_path: Path) -> None:
 
 def test_absent_kafka_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A broker that does not answer is asked again until it does."""
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     kafka = _kafka()
     kafka.error = java_error("a.TimeoutException: no answer")
     stopping = _Returning(kafka, after=3)
@@ -207,7 +207,7 @@ def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     """After five minutes the last reason is raised."""
     kafka = _kafka()
     kafka.error = java_error("a.TimeoutException: no answer")
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     clock = count(step=25.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     stopping = _Returning(kafka, after=99)

@@ -11,11 +11,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-import psycopg2
-
-from clickstream_streaming.errors import DatabaseUnreachable
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.database import connect, refuse_if_behind
+from clickstream_streaming.shell.database import DISCONNECTED, connect, refuse_if_behind
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
@@ -81,8 +78,8 @@ class Account:
             return
         try:
             self._show()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as error:
-            _LOG.warning("the account is looked at later: %s", error)
+        except DISCONNECTED as error:
+            _LOG.warning("cannot read the integrity figures, retrying later: %s", error)
             self.close()
             self._telemetry.show_away("PostgreSQL", is_away=True)
             self._next = time.monotonic() + _EVERY_SECONDS

@@ -8,17 +8,14 @@ the rows: a standby without the last commits has taken over.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
-import psycopg2
-
 from clickstream_streaming.core.statements import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
-from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
-from clickstream_streaming.shell.database import connect
+from clickstream_streaming.errors import BatchRowsLost
+from clickstream_streaming.shell.database import DISCONNECTED, connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 from clickstream_streaming.shell.upkeep import keep_up
 
 if TYPE_CHECKING:
@@ -31,10 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchFinalizer"]
 
-_LOG = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
 _SUMMARY_SECONDS = 60.0
 _SUMMARY_SHARE = 0.02
 """Summary tables take at most this share of the time, whatever their size."""
@@ -71,17 +64,13 @@ class BatchFinalizer:
             DatabaseBehindCheckpoint: The database has also lost the batch before.
             DatabaseUnreachable: The database does not answer for five minutes.
         """
-        patience = Patience(_GIVE_UP_SECONDS)
-        while True:
-            try:
-                self._write(task, outcomes)
-                break
-            except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as e:
-                self._forget_connection()
-                if patience.is_over():
-                    raise
-                _LOG.warning("batch %d is finalized again: %s", task.batch_id, e)
-                time.sleep(_RETRY_SECONDS)
+        retry(
+            lambda: self._write(task, outcomes),
+            DISCONNECTED,
+            GIVE_UP_SECONDS,
+            f"cannot finalize batch {task.batch_id}",
+            on_error=lambda _: self._close_connection(),
+        )
         self._telemetry.show_batch(outcomes, seconds)
 
     def _write(self, task: BatchTask, outcomes: list[Outcome]) -> None:
@@ -106,7 +95,7 @@ class BatchFinalizer:
         taken = time.monotonic() - began
         self._next_summaries = began + max(_SUMMARY_SECONDS, taken / _SUMMARY_SHARE)
 
-    def _forget_connection(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -22,7 +22,7 @@ from clickstream_streaming.errors import (
     DatabaseNotMigrated,
     DatabaseUnreachable,
 )
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.retry import RETRY_SECONDS, Deadline, retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.shell.checkpoint import Checkpoint, Offsets
 
 __all__ = [
+    "DISCONNECTED",
     "check_tables",
     "committed_offsets",
     "connect",
@@ -49,10 +50,11 @@ __all__ = [
 
 _LOG = logging.getLogger(__name__)
 
+DISCONNECTED = (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable)
+"""Errors of a lost connection, and of a database that does not answer."""
 _CONNECT_SECONDS = 10
-_PATIENCE_SECONDS = 60.0
+_STARTUP_SECONDS = 60.0
 _MIGRATION_SECONDS = 600.0
-_RETRY_SECONDS = 1.0
 # A peer that is gone without a word is noticed in a quarter of a minute, and at both ends: until
 # the server knows that we are gone, its transaction keeps the offsets that we want to note again.
 _IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 5, 3, 3
@@ -116,16 +118,20 @@ def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection
     Raises:
         DatabaseUnreachable: PostgreSQL does not let us in.
     """
-    patience = Patience(_PATIENCE_SECONDS)
-    while True:
-        try:
-            return connect(settings)
-        except DatabaseUnreachable as error:
-            if error.is_refusal or patience.is_over():
-                raise
-            _LOG.warning("PostgreSQL is waited for: %s", error)
-            if stopping.wait(_RETRY_SECONDS):
-                raise
+    return retry(
+        lambda: connect(settings),
+        DatabaseUnreachable,
+        _STARTUP_SECONDS,
+        "PostgreSQL does not answer",
+        on_error=_raise_refusal,
+        wait=stopping.wait,
+    )
+
+
+def _raise_refusal(error: Exception) -> None:
+    """Raise an error that no other attempt can change."""
+    if isinstance(error, DatabaseUnreachable) and error.is_refusal:
+        raise error
 
 
 def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connection:
@@ -139,7 +145,7 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
         DatabaseUnreachable: PostgreSQL does not let us in.
         DatabaseNotMigrated: A table is still missing.
     """
-    patience = Patience(_MIGRATION_SECONDS)
+    deadline = Deadline(_MIGRATION_SECONDS)
     missing = ""
     while True:
         connection = connect_patiently(settings, stopping)
@@ -150,7 +156,7 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
             if error.missing != missing:
                 _LOG.warning("waiting for the migrations: %s", error)
             missing = error.missing
-            if patience.is_over() or stopping.wait(_RETRY_SECONDS):
+            if deadline.has_passed() or stopping.wait(RETRY_SECONDS):
                 raise
         else:
             return connection

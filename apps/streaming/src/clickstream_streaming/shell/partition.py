@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import signal
 import time
@@ -23,7 +22,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import errors
@@ -58,12 +56,11 @@ from clickstream_streaming.core.validation import ValidatedBatch, validate
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
-    DatabaseUnreachable,
     DaysDropped,
 )
 from clickstream_streaming.shell.checkpoint import QUERY
-from clickstream_streaming.shell.database import connect, copy_rows
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.database import DISCONNECTED, connect, copy_rows
+from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,8 +85,6 @@ __all__ = [
 
 _Result = TypeVar("_Result")
 
-_LOG = logging.getLogger(__name__)
-
 LATENCY_BOUNDS_SECONDS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 OUTCOME = "outcome string"
 """What a task answers with, as Spark's DDL: one JSON text, see :class:`Outcome`."""
@@ -99,12 +94,8 @@ _PORTION_BYTES = 64 << 20
 """Records are written in portions of about so much memory, however large they are."""
 _DAYS_AT_ONCE = 50
 """Each day's table takes locks until its transaction ends, and PostgreSQL has room for a number."""
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
-_WRITE_AGAIN = (
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-    DatabaseUnreachable,
+_RETRYABLE = (
+    *DISCONNECTED,
     errors.UniqueViolation,
     errors.CheckViolation,
 )
@@ -212,24 +203,21 @@ def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Itera
 
 
 def _patiently(task: BatchTask, work: Callable[[], _Result]) -> _Result:
-    """Return what work gives; while the database is away, it is done again."""
-    patience = Patience(_GIVE_UP_SECONDS)
-    while True:
-        try:
-            return work()
-        except _WRITE_AGAIN as error:
-            _forget_connection()
-            if patience.is_over():
-                raise
-            _LOG.warning("batch %d of %s is tried again: %s", task.batch_id, task.query, error)
-            time.sleep(_RETRY_SECONDS)
+    """Return the result of some work; repeat it on a new connection if it fails."""
+    return retry(
+        work,
+        _RETRYABLE,
+        GIVE_UP_SECONDS,
+        f"cannot write batch {task.batch_id} of {task.query}",
+        on_error=lambda _: _forget_connection(),
+    )
 
 
 def _write_once(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
     """Write portions that cannot be read again; if it fails, Spark runs the task again."""
     try:
         return _write(task, portions)
-    except _WRITE_AGAIN:
+    except _RETRYABLE:
         _forget_connection()
         raise
 

@@ -6,7 +6,6 @@ Owns the questions to Kafka. What was read in which log is noted with the offset
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from clickstream_streaming.core.log_positions import LogPosition, other_epochs, 
 from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TopicLogs", "read_positions"]
 
-_LOG = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
 _DESERIALIZER = "org.apache.kafka.common.serialization.ByteArrayDeserializer"
 _TRUNCATED = "LogTruncationException"
 _READ_POSITIONS = """
@@ -71,7 +66,7 @@ class TopicLogs:
     def __init__(
         self, spark: SparkSession, settings: Settings, read: LogPositions, answer_seconds: int
     ) -> None:
-        jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
+        jvm: Any = spark._jvm  # noqa: SLF001  Spark's JVM is the only way to Kafka's own client
         # Each look at a name in the JVM searches all jars for each part of it.
         self._offset_spec = jvm.org.apache.kafka.clients.admin.OffsetSpec
         self._topic_partition = jvm.org.apache.kafka.common.TopicPartition
@@ -117,14 +112,13 @@ class TopicLogs:
         Raises:
             TopicMissing: Kafka does not answer for five minutes, or a topic is not there.
         """
-        patience = Patience(_GIVE_UP_SECONDS)
-        while True:
-            try:
-                return self.look()
-            except TopicMissing as error:
-                if patience.is_over() or stopping.wait(_RETRY_SECONDS):
-                    raise
-                _LOG.warning("the topics are looked at again: %s", error)
+        return retry(
+            self.look,
+            TopicMissing,
+            GIVE_UP_SECONDS,
+            "Kafka does not answer",
+            wait=stopping.wait,
+        )
 
     def ends(self, bound: str) -> LogPositions:
         """Return where the logs begin or end.
