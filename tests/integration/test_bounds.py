@@ -23,7 +23,7 @@ from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import SHARE_ROWS
-from clickstream_streaming.shell import account
+from clickstream_streaming.shell import integrity_monitor
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import figures_of, verify
 from databases import batch_process
@@ -245,7 +245,7 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
 
     known = _rows(database, "SELECT simulation FROM ops.runs ORDER BY simulation")
     assert known == [("announced",), ("shop",)]
-    assert [row[0] for row in _rows(database, account._ACCOUNT)] == ["shop"]
+    assert [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)] == ["shop"]
     with database.owner, database.owner.cursor() as cursor:
         report = figures_of(cursor)
     assert report.lost == 1, "what a ledger claims is missing all the same"
@@ -267,7 +267,7 @@ def test_metrics_show_the_worst(database: Database) -> None:
         SELECT count(*) FROM made
     """)
 
-    shown = [row[0] for row in _rows(database, account._ACCOUNT)]
+    shown = [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)]
 
     assert shown == [f"s{number}" for number in range(205, 5, -1)]
 

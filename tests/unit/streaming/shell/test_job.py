@@ -138,7 +138,7 @@ class _Scene:
 
     Attributes:
         happened: What was called, in order.
-        looks: Called at each look at the lag; ends the job unless a test says otherwise.
+        on_update: Called at each update of the lag; ends the job unless a test says otherwise.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -148,15 +148,15 @@ class _Scene:
         self.query = self.later_query = _Query()
         self.telemetry = Telemetry()
         self.job = Job(stream_settings(folder), self.telemetry)
-        self.looks: Callable[[], None] = self.job.stop
+        self.on_update: Callable[[], None] = self.job.stop
         self.topics_error: Exception | None = None
         monkeypatch.setattr(module, "_WATCH_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect_when_migrated", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect_patiently", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect", lambda *_: self._connect())
         monkeypatch.setattr(module, "TopicLogs", lambda *_: self._part("logs"))
-        monkeypatch.setattr(module, "Lag", lambda *_: SimpleNamespace(look=self._look))
-        monkeypatch.setattr(module, "Account", lambda *_: self._part("account"))
+        monkeypatch.setattr(module, "Lag", lambda *_: SimpleNamespace(update=self._update))
+        monkeypatch.setattr(module, "IntegrityMonitor", lambda *_: self._part("integrity"))
         monkeypatch.setattr(module, "start_query", lambda *_: self._start())
         monkeypatch.setattr(module, "spark_session", lambda _: self._part("spark"))
         monkeypatch.setattr(module, "check_topics", lambda *_: self._check_topics())
@@ -177,7 +177,7 @@ class _Scene:
 
     def _part(self, name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            look=lambda: None,
+            update=lambda: None,
             close=lambda: self.happened.append(f"close {name}"),
             stop=lambda: self.happened.append(f"stop {name}"),
         )
@@ -196,14 +196,14 @@ class _Scene:
         if self.topics_error is not None:
             raise self.topics_error
 
-    def _look(self, done: Offsets) -> None:
+    def _update(self, done: Offsets) -> None:
         self.done.append(done)
-        self.looks()
+        self.on_update()
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
-    """A job that stops at its first look."""
+    """A job that stops at its first update."""
     return _Scene(monkeypatch, tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_job_starts_in_order(scene: _Scene) -> None:
 
     assert scene.happened == [
         "store_rules", "next_offsets", "read_positions", "check_topics", "close logs", "warm_up",
-        "start_query", "close logs", "stop spark", "close account",
+        "start_query", "close logs", "stop spark", "close integrity",
     ]  # fmt: skip
     assert scene.query.stops == 1
     assert [database.closed for database in scene.databases] == [1, 1]
@@ -277,7 +277,7 @@ def test_failed_query_ends_job(scene: _Scene) -> None:
         scene.job.run()
 
     assert (caught.value.query, caught.value.reason) == ("events", "a.SomeException: the reason")
-    assert scene.happened[-3:] == ["close logs", "stop spark", "close account"]
+    assert scene.happened[-3:] == ["close logs", "stop spark", "close integrity"]
     assert scene.query.stops == 1
 
 
@@ -296,7 +296,7 @@ def test_topics_name_the_cause(scene: _Scene) -> None:
         scene.query.error = ValueError("something in Spark")
         scene.topics_error = TopicMissing("t", "gone")
 
-    scene.looks = fail
+    scene.on_update = fail
 
     with pytest.raises(TopicMissing, match="gone"):
         scene.job.run()
@@ -308,7 +308,7 @@ def test_spark_error_is_query_failed(scene: _Scene) -> None:
     def fail() -> None:
         raise PySparkException("a.b.SomeException: it fell")
 
-    scene.looks = fail
+    scene.on_update = fail
 
     with pytest.raises(QueryFailed, match="it fell"):
         scene.job.run()

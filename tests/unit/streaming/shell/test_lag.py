@@ -27,7 +27,7 @@ class _Logs:
     def end(self, topic: str, partition: int, offset: int) -> None:
         self.ends[topic, partition] = LogPosition("id", offset, 0)
 
-    def look(self) -> LogPositions:
+    def check(self) -> LogPositions:
         if self.is_away:
             raise TopicMissing(LEDGER.name, "no answer")
         return self.ends
@@ -67,7 +67,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> _Scene:
 
 def test_lag_is_shown_by_partition(scene: _Scene) -> None:
     """Each partition of both topics is behind by its end less what is done."""
-    scene.lag.look({EVENTS.name: {0: 7, 1: 5}})
+    scene.lag.update({EVENTS.name: {0: 7, 1: 5}})
 
     assert scene.behind(EVENTS.name, 0) == 0
     assert scene.behind(EVENTS.name, 1) == 4
@@ -77,13 +77,13 @@ def test_lag_is_shown_by_partition(scene: _Scene) -> None:
 
 def test_lag_keeps_its_pace(scene: _Scene) -> None:
     """Kafka is asked every five seconds."""
-    scene.lag.look({})
+    scene.lag.update({})
     scene.logs.end(LEDGER.name, 0, 8)
     scene.seconds += 4.9
-    scene.lag.look({})
+    scene.lag.update({})
     early = scene.behind(LEDGER.name, 0)
     scene.seconds += 0.1
-    scene.lag.look({})
+    scene.lag.update({})
 
     assert early == 3
     assert scene.behind(LEDGER.name, 0) == 8
@@ -91,17 +91,17 @@ def test_lag_keeps_its_pace(scene: _Scene) -> None:
 
 def test_absent_kafka_keeps_figures(scene: _Scene) -> None:
     """While Kafka is away the last figures stay, and it is asked again five seconds later."""
-    scene.lag.look({})
+    scene.lag.update({})
     scene.logs.is_away = True
     scene.seconds += 5
-    scene.lag.look({LEDGER.name: {0: 3}})
+    scene.lag.update({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 3
     assert scene.away == [("Kafka", False), ("Kafka", True)]
 
     scene.logs.is_away = False
     scene.seconds += 5
-    scene.lag.look({LEDGER.name: {0: 3}})
+    scene.lag.update({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 0
     assert scene.away[-1] == ("Kafka", False)

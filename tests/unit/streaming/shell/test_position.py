@@ -86,7 +86,7 @@ def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
 class _Logs:
     """Logs of all partitions, each with records from offset 10 to 19."""
 
-    def look(self) -> LogPositions:
+    def check(self) -> LogPositions:
         return self.ends("latest")
 
     def ends(self, bound: str) -> LogPositions:

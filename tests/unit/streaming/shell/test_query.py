@@ -120,10 +120,10 @@ class _Logs:
     def __init__(self) -> None:
         self.noted: list[tuple[LogPositions, Offsets]] = []
 
-    def look_patiently(self, _: Event) -> LogPositions:
+    def check_with_retries(self, _: Event) -> LogPositions:
         return ENDS
 
-    def note(self, ends: LogPositions, until: Offsets) -> None:
+    def record_read(self, ends: LogPositions, until: Offsets) -> None:
         self.noted.append((ends, until))
 
 

@@ -151,8 +151,8 @@ def test_account_is_shown() -> None:
     """Disagreements are shown by simulation and kind; a simulation that is gone disappears."""
     telemetry = Telemetry()
 
-    telemetry.show_account({"a": {"missing": 1}, "b": {"missing": 2}})
-    telemetry.show_account({"b": {"missing": 0}})
+    telemetry.show_integrity({"a": {"missing": 1}, "b": {"missing": 2}})
+    telemetry.show_integrity({"b": {"missing": 0}})
 
     name = "integrity_defects"
     assert _value(telemetry, name, simulation="a", defect="missing") is None

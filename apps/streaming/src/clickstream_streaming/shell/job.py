@@ -17,7 +17,6 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable, QueryFailed
-from clickstream_streaming.shell.account import Account
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import (
     connect,
@@ -25,6 +24,7 @@ from clickstream_streaming.shell.database import (
     connect_when_migrated,
     store_rules,
 )
+from clickstream_streaming.shell.integrity_monitor import IntegrityMonitor
 from clickstream_streaming.shell.kafka_client import last_line
 from clickstream_streaming.shell.lag import Lag
 from clickstream_streaming.shell.position import check_topics, next_offsets
@@ -122,7 +122,7 @@ class Job:
         spark = spark_session(self._settings)
         query: StreamingQuery | None = None
         logs: TopicLogs | None = None
-        account = Account(self._settings, self._telemetry)
+        integrity = IntegrityMonitor(self._settings, self._telemetry)
         try:
             self._check_topics(spark, wanted, read)
             warm_up(spark)
@@ -135,8 +135,8 @@ class Job:
                     query = self._start_query(spark, logs)
                 else:
                     self._watch(query)
-                lag.look(_ends_of(query) or wanted)
-                account.look()
+                lag.update(_ends_of(query) or wanted)
+                integrity.update()
         except (PySparkException, QueryFailed) as error:
             self._name_cause(spark)
             if isinstance(error, QueryFailed):
@@ -148,7 +148,7 @@ class Job:
             if logs is not None:
                 logs.close()
             spark.stop()
-            account.close()
+            integrity.close()
 
     def _start_query(self, spark: SparkSession, logs: TopicLogs) -> StreamingQuery:
         with closing(connect_patiently(self._settings, self._stopping)) as connection:

@@ -38,7 +38,7 @@ class Lag:
         self._telemetry = telemetry
         self._next = 0.0
 
-    def look(self, done: Offsets) -> None:
+    def update(self, done: Offsets) -> None:
         """Show the lag if it is time; while Kafka is away, the figures before stay.
 
         Args:
@@ -51,7 +51,7 @@ class Lag:
         if time.monotonic() < self._next:
             return
         try:
-            found = self._logs.look()
+            found = self._logs.check()
         except TopicMissing as error:
             _LOG.warning("Kafka does not say where its topics end: %s", error)
             self._telemetry.show_away("Kafka", is_away=True)

@@ -58,7 +58,7 @@ def check_topics(logs: TopicLogs, settings: Settings, wanted: Offsets) -> None:
         TopicUnfit: The events' topic has another number of partitions than expected.
         RecordsGone: Kafka no longer has what comes next.
     """
-    ends = logs.look()
+    ends = logs.check()
     found = sum(topic == EVENTS.name for topic, _ in ends)
     if settings.events_partitions and found != settings.events_partitions:
         raise TopicUnfit(EVENTS.name, found, settings.events_partitions)

@@ -136,7 +136,7 @@ def start_query(
     def write(batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
         # Asked before any record is read: a log that is replaced later differs at the next look.
-        ends = logs.look_patiently(stopping)
+        ends = logs.check_with_retries(stopping)
         task = BatchTask(
             settings=settings,
             query=QUERY,
@@ -148,7 +148,7 @@ def start_query(
             driver_pid=os.getpid(),
         )
         _run(batch, task, finalizer, began)
-        logs.note(ends, task.offsets_until)
+        logs.record_read(ends, task.offsets_until)
         pace.keep()
 
     return (

@@ -137,7 +137,7 @@ class Telemetry:
                 seconds = time.time() - arrived_at if behind else 0.0
                 self._lag_seconds.labels(topic, number).set(seconds)
 
-    def show_account(self, events: dict[str, dict[str, int]]) -> None:
+    def show_integrity(self, events: dict[str, dict[str, int]]) -> None:
         """Show on how many events ledger and tables disagree, by simulation and kind of defect."""
         self._integrity.clear()  # a simulation that is gone is no longer broken
         for simulation, counts in events.items():

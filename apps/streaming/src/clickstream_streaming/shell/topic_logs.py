@@ -84,7 +84,7 @@ class TopicLogs:
         self._read = read
         self._lock = threading.Lock()  # a batch and the job's own look may come together
 
-    def look(self) -> LogPositions:
+    def check(self) -> LogPositions:
         """Return the ends of the logs, once they are known to continue what was read.
 
         Raises:
@@ -103,8 +103,8 @@ class TopicLogs:
                 self._read = {**self._read, place: replace(ends[place], offset=read.offset)}
             return ends
 
-    def look_patiently(self, stopping: Event) -> LogPositions:
-        """Return what :meth:`look` does; while Kafka does not answer, ask again.
+    def check_with_retries(self, stopping: Event) -> LogPositions:
+        """Return what :meth:`check` does; while Kafka does not answer, ask again.
 
         Args:
             stopping: Ends the waiting.
@@ -113,7 +113,7 @@ class TopicLogs:
             TopicMissing: Kafka does not answer for five minutes, or a topic is not there.
         """
         return retry(
-            self.look,
+            self.check,
             TopicMissing,
             GIVE_UP_SECONDS,
             "Kafka does not answer",
@@ -149,7 +149,7 @@ class TopicLogs:
                     found[topic, number] = LogPosition(topic_id, answer.offset(), epoch)
         return found
 
-    def note(self, ends: LogPositions, until: Offsets) -> None:
+    def record_read(self, ends: LogPositions, until: Offsets) -> None:
         """Remember that everything up to some offsets was read.
 
         Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.telemetry import Telemetry
 
-__all__ = ["Account"]
+__all__ = ["IntegrityMonitor"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _SHARE = 0.02
 """At most this share of the time goes into it, however large the ledger gets."""
 _MOST_SIMULATIONS = 200
 """Each is a label of several metrics: those with the most defects come first."""
-_ACCOUNT = f"""
+_INTEGRITY = f"""
 SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
 FROM ops.account WHERE simulation IN (SELECT simulation FROM ops.runs)
@@ -52,7 +52,7 @@ FROM ops.verifications ORDER BY verified_at DESC LIMIT 1
 """  # noqa: S608  names of our own
 
 
-class Account:
+class IntegrityMonitor:
     """Looks at the account now and then.
 
     Args:
@@ -67,7 +67,7 @@ class Account:
         self._connection: Connection | None = None
         self._next = 0.0
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Show the figures if it is time; while the database is away, those before stay.
 
         Raises:
@@ -99,8 +99,8 @@ class Account:
         refuse_if_behind(self._connection, QUERY, self._checkpoint)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(_COMPUTE_WHEN_IDLE)
-            cursor.execute(_ACCOUNT)
-            self._telemetry.show_account(
+            cursor.execute(_INTEGRITY)
+            self._telemetry.show_integrity(
                 {
                     simulation: dict(zip(_KINDS, counts, strict=True))
                     for simulation, *counts in cursor.fetchall()
