@@ -1,4 +1,4 @@
-"""PostgreSQL as the stream uses it: connecting, COPY, offsets, and refusals."""
+"""PostgreSQL as the stream uses it: connecting, COPY, offsets and rules."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import pytest
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.errors import (
-    CheckpointBehindDatabase,
-    DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
     DatabaseUnreachable,
 )
 from clickstream_streaming.shell import database as module
 from clickstream_streaming.shell import retry
-from clickstream_streaming.shell.checkpoint import Checkpoint
 from clickstream_streaming.shell.database import (
     check_tables,
     committed_offsets,
@@ -27,14 +24,12 @@ from clickstream_streaming.shell.database import (
     connect_patiently,
     connect_when_migrated,
     copy_rows,
-    refuse_if_apart,
     store_rules,
 )
 from scripted_database import Rows, ScriptedDatabase
 from stream_settings import stream_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -266,94 +261,3 @@ def test_rules_are_stored() -> None:
         row = (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
         assert repr(row) in text
     assert database.ends == ["commit"]
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Callable[[int | None, int | None], Checkpoint]:
-    """Return a function that makes a checkpoint with a last planned and a committed batch.
-
-    Batch n ends at offset 10 n + 10 of each of two partitions.
-    """
-
-    def make(planned: int | None, committed: int | None) -> Checkpoint:
-        folder = tmp_path / "checkpoint"
-        for log, last in (("offsets", planned), ("commits", committed)):
-            (folder / log).mkdir(parents=True)
-            for batch in range(0 if last is None else last + 1):
-                end = 10 * batch + 10
-                text = f'v1\n{{}}\n{{"t": {{"0": {end}, "1": {end}}}}}'
-                (folder / log / str(batch)).write_text(text, encoding="utf-8")
-        (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
-        return Checkpoint(folder)
-
-    return make
-
-
-def _holding(**batches: Rows) -> ScriptedDatabase:
-    """Return a database with the ends of some batches, named ``batch_0`` and so on."""
-
-    def ends(values: object) -> Rows:
-        assert isinstance(values, dict)
-        assert (values["query"], values["checkpoint_id"]) == ("events", "abc")
-        return batches.get(f"batch_{values['batch_id']}", [])
-
-    return ScriptedDatabase({"FROM ops.batches": ends})
-
-
-def _ends(offset: int) -> Rows:
-    return [("t", 0, offset), ("t", 1, offset)]
-
-
-AGREEING = {
-    "no checkpoint": (None, None, {}),
-    "first batch planned": (0, None, {}),
-    "first batch in part": (0, None, {"batch_0": _ends(10)[:1]}),
-    "all committed": (1, 1, {"batch_1": _ends(20)}),
-    "one batch ahead": (2, 1, {"batch_1": _ends(20)}),
-    "one batch ahead, in part": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)[1:]}),
-    "one batch ahead, as a whole": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)}),
-}
-
-
-@pytest.mark.parametrize("case", AGREEING)
-def test_fitting_database_is_welcome(
-    checkpoint: Callable[[int | None, int | None], Checkpoint], case: str
-) -> None:
-    """The last batch may be written in part; all before it must be there."""
-    planned, committed, batches = AGREEING[case]
-
-    refuse_if_apart(_holding(**batches).connection(), "events", checkpoint(planned, committed))
-
-
-@pytest.mark.parametrize("rows", [[], _ends(20)[:1]], ids=["none", "in part"])
-def test_wiped_database_is_refused(
-    checkpoint: Callable[[int | None, int | None], Checkpoint], rows: Rows
-) -> None:
-    """A committed batch that the database lacks, even in part, was lost there."""
-    database = _holding(batch_1=rows)
-
-    with pytest.raises(DatabaseBehindCheckpoint) as caught:
-        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
-    assert caught.value.batch_id == 1
-
-
-@pytest.mark.parametrize(
-    ("batches", "batch"),
-    [
-        ({"batch_1": _ends(20), "batch_2": _ends(30)[:1]}, 2),
-        ({"batch_1": [("t", 0, 20), ("t", 1, 21)]}, 1),
-        ({"batch_1": [*_ends(20), ("t", 2, 20)]}, 1),
-    ],
-    ids=["batch unknown", "other end", "other partition"],
-)
-def test_old_checkpoint_is_refused(
-    checkpoint: Callable[[int | None, int | None], Checkpoint],
-    batches: dict[str, Rows],
-    batch: int,
-) -> None:
-    """A batch that the checkpoint does not know, or with other ends, shows an old checkpoint."""
-    database = _holding(**batches)
-
-    with pytest.raises(CheckpointBehindDatabase) as caught:
-        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
-    assert caught.value.batch_id == batch

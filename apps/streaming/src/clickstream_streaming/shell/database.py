@@ -15,10 +15,7 @@ from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from clickstream_streaming.core.statements import STORED_ENDS
 from clickstream_streaming.errors import (
-    CheckpointBehindDatabase,
-    DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
     DatabaseUnreachable,
 )
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.core.binary_rows import BinaryRows
     from clickstream_streaming.settings import DatabaseSettings
-    from clickstream_streaming.shell.checkpoint import Checkpoint, Offsets
+    from clickstream_streaming.shell.checkpoint import Offsets
 
 __all__ = [
     "DISCONNECTED",
@@ -43,8 +40,6 @@ __all__ = [
     "connect_patiently",
     "connect_when_migrated",
     "copy_rows",
-    "refuse_if_apart",
-    "refuse_if_behind",
     "store_rules",
 ]
 
@@ -222,51 +217,3 @@ def store_rules(connection: Connection) -> None:
     ]
     with connection, connection.cursor() as cursor:
         execute_values(cursor, _STORE_RULES, rows, page_size=len(rows))
-
-
-def refuse_if_apart(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
-    """Compare the checkpoint's last batches with what the database holds of them.
-
-    Raises:
-        DatabaseBehindCheckpoint: The database was wiped or restored under the checkpoint.
-        CheckpointBehindDatabase: The checkpoint was put back, or has lost its last batch's plan.
-    """
-    planned = checkpoint.planned_batch()
-    if planned is None:
-        return
-    refuse_if_behind(connection, query, checkpoint)
-    if _stored_ends(connection, query, checkpoint, planned + 1):
-        raise CheckpointBehindDatabase(checkpoint.folder, planned + 1)
-    # A batch that was under way may be there in part; what is there must end where it was to.
-    there = _stored_ends(connection, query, checkpoint, planned)
-    if not there.items() <= _flat(checkpoint.offsets_until(planned)).items():
-        raise CheckpointBehindDatabase(checkpoint.folder, planned)
-
-
-def refuse_if_behind(connection: Connection, query: str, checkpoint: Checkpoint) -> None:
-    """Compare the last batch that Spark has committed with what the database holds of it.
-
-    Batches are written one after the other: a database that has the last one has all of them.
-
-    Raises:
-        DatabaseBehindCheckpoint: The database lacks it, in whole or in part.
-    """
-    committed = checkpoint.committed_batch()
-    if committed is not None:
-        there = _stored_ends(connection, query, checkpoint, committed)
-        if not _flat(checkpoint.offsets_until(committed)).keys() <= there.keys():
-            raise DatabaseBehindCheckpoint(checkpoint.folder, committed)
-
-
-def _flat(offsets: Offsets) -> dict[tuple[str, int], int]:
-    return {(topic, number): end for topic, ends in offsets.items() for number, end in ends.items()}
-
-
-def _stored_ends(
-    connection: Connection, query: str, checkpoint: Checkpoint, batch_id: int
-) -> dict[tuple[str, int], int]:
-    """Return where the database has a batch of the checkpoint end, by topic and partition."""
-    with connection, connection.cursor() as cursor:
-        values = {"query": query, "checkpoint_id": checkpoint.identity(), "batch_id": batch_id}
-        cursor.execute(STORED_ENDS, values)
-        return {(topic, number): until for topic, number, until in cursor.fetchall()}

@@ -12,7 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.database import DISCONNECTED, connect, refuse_if_behind
+from clickstream_streaming.shell.database import DISCONNECTED, connect
+from clickstream_streaming.shell.preflight import check_committed_batch
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class IntegrityMonitor:
     def _show(self) -> None:
         if self._connection is None:
             self._connection = connect(self._settings)
-        refuse_if_behind(self._connection, QUERY, self._checkpoint)
+        check_committed_batch(self._connection, QUERY, self._checkpoint)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(_COMPUTE_WHEN_IDLE)
             cursor.execute(_INTEGRITY)

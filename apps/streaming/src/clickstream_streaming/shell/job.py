@@ -27,7 +27,7 @@ from clickstream_streaming.shell.database import (
 from clickstream_streaming.shell.integrity_monitor import IntegrityMonitor
 from clickstream_streaming.shell.kafka_client import last_line
 from clickstream_streaming.shell.lag import Lag
-from clickstream_streaming.shell.position import check_topics, next_offsets
+from clickstream_streaming.shell.preflight import check_topics, next_offsets
 from clickstream_streaming.shell.query import start_query, warm_up
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 

@@ -26,7 +26,7 @@ from clickstream_streaming.core.validation import validate
 from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
+from clickstream_streaming.shell.database import committed_offsets
 from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
 
@@ -106,30 +106,12 @@ def start_query(
         spark: The session.
         settings: All settings.
         telemetry: Where figures are shown.
-        connection: To the database, for what is asked before the start.
-        logs: The topics, and what was read of them.
-        stopping: Set when the query is to end soon.
-
-    Raises:
-        CheckpointMismatch: The checkpoint is another job's.
-        DatabaseBehindCheckpoint: The database was wiped or restored.
-        CheckpointBehindDatabase: The checkpoint was put back to an older state.
+        connection: To the database.
+        logs: The topics, and the positions read in them.
+        stopping: Set when the query shall end soon.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
-    checkpoint.check_fingerprint(fingerprint())
-    refuse_if_apart(connection, QUERY, checkpoint)
     known = committed_offsets(connection, QUERY)
-    records = (
-        spark.readStream.format("kafka")
-        .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
-        # Records of a transaction that its producer has aborted were never sent.
-        .option("kafka.isolation.level", "read_committed")
-        .option("subscribe", ",".join(_TOPICS))
-        .option("startingOffsets", _starting_offsets(known))
-        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
-        .option("failOnDataLoss", "true")
-        .load()
-    )
     finalizer = BatchFinalizer(settings, telemetry)
     pace = _Pace(settings.trigger_milliseconds / 1_000, stopping)
 
@@ -152,13 +134,35 @@ def start_query(
         pace.keep()
 
     return (
-        records.select("topic", "partition", "offset", "timestamp", "key", "value")
+        _records(spark, settings, known)
         .writeStream.queryName(QUERY)
         .outputMode("append")
         .option("checkpointLocation", str(checkpoint.folder))
         .trigger(processingTime="0 seconds")
         .foreachBatch(write)
         .start()
+    )
+
+
+def _records(spark: SparkSession, settings: Settings, known: Offsets) -> DataFrame:
+    """Return the records of both topics as a stream.
+
+    Args:
+        spark: The session.
+        settings: Kafka's address, and how many records a batch may have.
+        known: The offsets where the database's batches ended.
+    """
+    return (
+        spark.readStream.format("kafka")
+        .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
+        # Records of an aborted transaction do not count as sent.
+        .option("kafka.isolation.level", "read_committed")
+        .option("subscribe", ",".join(_TOPICS))
+        .option("startingOffsets", _starting_offsets(known))
+        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
+        .option("failOnDataLoss", "true")
+        .load()
+        .select("topic", "partition", "offset", "timestamp", "key", "value")
     )
 
 
