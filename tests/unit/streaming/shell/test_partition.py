@@ -69,10 +69,10 @@ class _Worker:
     """A worker process without a past, whose databases are scripted."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        monkeypatch.setattr(module._Connections, "open", None)
-        monkeypatch.setattr(module._Connections, "days", frozenset())
-        monkeypatch.setattr(module._Connections, "reached", {})
-        monkeypatch.setattr(module, "_settle_in", lambda: None)
+        monkeypatch.setattr(module._Worker, "connection", None)
+        monkeypatch.setattr(module._Worker, "days", frozenset())
+        monkeypatch.setattr(module._Worker, "high_water_marks", {})
+        monkeypatch.setattr(module, "_init_worker", lambda: None)
         monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.task = batch_task(stream_settings(folder, OLDEST_EVENT_DAYS=str(SAMPLE_DAYS)))
@@ -286,7 +286,7 @@ def test_arrivals_follow_from_stored_time(worker: _Worker) -> None:
     worker.write(_event(3))
     (first, _) = worker.opened[0].executed(COUNT_SHARDS)
 
-    module._forget_connection()
+    module._reset_worker()
     worker.write(_event(1), _event(2))
 
     (later,) = worker.opened[1].executed(COUNT_SHARDS)
@@ -408,7 +408,7 @@ def test_failed_portions_are_left_to_spark(
         list(write_partition(worker.task, pieces))
 
     assert [database.closed for database in worker.opened] == [1]
-    assert module._Connections.open is None
+    assert module._Worker.connection is None
 
 
 def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
