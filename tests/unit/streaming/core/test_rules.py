@@ -517,8 +517,8 @@ def test_columns_give_times() -> None:
     """Times are read once, and null where a text holds none."""
     columns = _columns([changed(sent_at="2026-01-31T12:00:00.001Z"), changed(sent_at="never")])
 
-    assert columns.moments("sent_at") is columns.moments("sent_at")
-    assert columns.moments("sent_at").is_valid().to_pylist() == [True, False]
+    assert columns.timestamps("sent_at") is columns.timestamps("sent_at")
+    assert columns.timestamps("sent_at").is_valid().to_pylist() == [True, False]
     times = columns.times("sent_at")
     assert times[0] == np.datetime64("2026-01-31T12:00:00.001", "us")
     assert np.isnat(times[1])

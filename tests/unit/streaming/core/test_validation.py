@@ -13,7 +13,7 @@ from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, MAX_EVENT_BYT
 from clickstream_contract.fields import FieldType
 from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.core.parsing import parse_carefully
+from clickstream_streaming.core.parsing import parse_one_by_one
 from clickstream_streaming.core.sample import sample_events
 from clickstream_streaming.core.validation import ValidatedBatch, validate
 from hypothesis import given, settings
@@ -66,7 +66,7 @@ def test_both_ways_of_reading_agree(values: list[bytes | None]) -> None:
     """Whatever happened to records, read together or one by one they have the same verdict."""
     records = records_of(values)
 
-    assert _same(validate(records), validate(records, parse_carefully))
+    assert _same(validate(records), validate(records, parse_one_by_one))
 
 
 @settings(max_examples=40)
@@ -118,7 +118,7 @@ def test_records_are_read_in_chunks(size: int, chunks: list[int]) -> None:
 
     def read(values: pa.BinaryArray, fields: Any) -> Any:  # noqa: ANN401  passed on
         sizes.append(len(values))
-        return parse_carefully(values, fields)
+        return parse_one_by_one(values, fields)
 
     validate(records_of([b"x"] * size), read)
 
