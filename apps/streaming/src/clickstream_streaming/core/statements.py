@@ -1,10 +1,10 @@
-"""The SQL by which a batch enters the tables.
+"""The SQL statements that write a batch to the tables.
 
-Owns the text of the statements, made from the contract and the definitions of the marts;
-values are never part of it. All of a partition's share of a batch is one transaction, and all
-of it follows from ``new_events``, the events that ``raw.events`` did not know: so whatever comes
-twice changes nothing. Rows that many writers want come last and in the order of their keys, so
-that writers wait for each other briefly and never in a circle. It does not know a connection.
+Owns the text of the statements, made from the contract and the definitions of the marts. Values are
+never part of the text. A partition of a batch is one transaction. All of its rows follow from
+``new_events``, the events that ``raw.events`` did not have, so a duplicate changes nothing. Rows
+that several writers update come last and in the order of their keys: writers wait only briefly for
+each other, and never in a circle.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ _LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
 _TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
 
 RAW_COLUMNS = (*_TYPES, "flags", "kafka_partition", "kafka_offset")
-"""What ``raw.events`` gets of an event."""
+"""The columns of ``raw.events``."""
 NEW_EVENT_COLUMNS = (*(name for name in _TYPES if name not in _NOT_STAGED), "flags", "number")
-"""What the marts need of it, and its number in the batch."""
+"""The columns of an event that the marts need, and its number in the batch."""
 REJECT_COLUMNS = (
     "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
     "key_bytes", "payload", "payload_bytes",
 )  # fmt: skip
-"""What is kept of a record that is no event."""
+"""The columns of a rejected record."""
 COLUMN_TYPES = _TYPES | {
     "flags": "text",
     "number": "integer",
@@ -91,7 +91,7 @@ COLUMN_TYPES = _TYPES | {
     "payload_bytes": "integer",
     "ledger": "jsonb",
 }
-"""The types of all columns that are handed over."""
+"""The types of all columns that a batch writes."""
 
 _SESSION_DELTA_COLUMNS = (
     "session_id", "simulation", "user_id", "persona", "country", "city", "language", "device",
@@ -134,9 +134,9 @@ CLEAR_STAGES = (
     "TRUNCATE new_events, session_deltas, order_deltas, user_hours, traffic_minutes,"
     " staged_rejects, staged_ledger"
 )
-"""Between two portions of a transaction."""
+"""Runs between two portions of a transaction."""
 
-# One look into the index for each: joined as a whole, the planner would read all of a day.
+# LATERAL with a limit makes one index look-up per event; a plain join could read a whole day.
 FIND_KNOWN = """
 SELECT number FROM new_events, LATERAL (
     SELECT FROM raw.events AS stored
@@ -144,18 +144,18 @@ SELECT number FROM new_events, LATERAL (
     LIMIT 1
 ) AS known
 """
-"""Numbers of the events that are stored already."""
+"""Returns the numbers of the events that are already stored."""
 FORGET_KNOWN = "DELETE FROM new_events WHERE number = ANY(%s)"
 
 
 def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
-    """Return a statement that puts rows into a mart.
+    """Return a statement that inserts rows into a mart, or updates existing rows.
 
     Args:
         mart: The mart.
-        rows: A query for its columns, by their names.
-        values: What becomes of values that are there, as SQL; those of the rows if absent.
-        condition: When it does; always if empty.
+        rows: A query for the columns of the mart.
+        values: The new values of an existing row, as SQL; those of the query if absent.
+        condition: When to update an existing row; always if empty.
     """
     values = values or {name: f"excluded.{name}" for name in mart.values}
     changes = ", ".join(f"{name} = {value}" for name, value in values.items())
@@ -168,7 +168,7 @@ def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, conditio
 
 
 def _add(mart: Mart, source: str, select: str = "") -> str:
-    """Add sums; rows that change nothing are left out."""
+    """Return a statement that adds sums to a mart, without rows that change nothing."""
     rows = select or mart.select.format(source=source)
     changed = " OR ".join(f"{name} <> 0" for name in mart.values)
     return upsert(
@@ -259,8 +259,8 @@ INSERT INTO user_hours SELECT day, simulation, user_id, hours FROM merged
 """
 
 
-# Of several events with one order, the earliest counts, whatever came first. Its lines are looked
-# up once the row of the order is locked: another writer may just have written them.
+# Of several events with one order id, the earliest counts, whatever the order of arrival. Its items
+# are read after the order's row is locked, because another writer may just have written them.
 _FIRST_BOUGHT = ("ordered_at", "event_id")
 _TAKE_ORDERS = f"""
 WITH taken AS (
@@ -312,11 +312,11 @@ WHERE ledger ->> 'kind' = 'run_start'
 ORDER BY 1
 ON CONFLICT DO NOTHING
 """
-"""A run is known by its events, or since it was announced. The ledger's other records do not make
-one: nobody needs to show an invented run."""
+"""Events and the ledger's ``run_start`` create a run. Other ledger records do not: an invented
+ledger must not create runs."""
 
 EVENT_STEPS = (_merge_visits(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
-"""What follows from new events, before they are stored themselves."""
+"""Statements for rows that follow from new events; they run before ``raw.events`` is written."""
 
 _SEE_PRODUCTS = upsert(
     PRODUCT_VERSIONS,
@@ -342,7 +342,7 @@ _ADD_TRAFFIC = (
         for mart in TRAFFIC
     ),
 )
-"""Minutes are counted once; hours and days are added up from a batch's minutes."""
+"""Counts the minutes of a batch once; hours and days are sums of these minutes."""
 
 _COUNT_LATENCIES = """
 INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
@@ -353,7 +353,7 @@ SELECT min(simulation), run_id,
 FROM new_events GROUP BY run_id, bucket ORDER BY run_id, bucket
 ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.events
 """
-"""Nearly at the commit: but for the other marts, the rows are written."""
+"""Runs last, so that the measured time is close to the commit."""
 
 _COUNT_QUALITY = f"""
 INSERT INTO ops.quality_minute AS known (minute, rule, records)
@@ -377,10 +377,10 @@ SHARED_STEPS = (
     _COUNT_QUALITY,
     _COUNT_LATENCIES,
 )
-"""What all writers add to the same rows: last, and in the order of the keys."""
+"""Statements that update rows shared by all writers: last, and in the order of the keys."""
 
 STORED_AT = "SELECT ingested_at FROM raw.events WHERE event_id = %s AND event_time = %s"
-"""When an event was stored; all events of one COPY have the same."""
+"""Returns when an event was stored; all events of one COPY have the same time."""
 
 COUNT_SHARDS = """
 WITH counted AS (
@@ -404,8 +404,8 @@ WITH counted AS (
 )
 SELECT sum(late_events)::bigint FROM counted
 """
-"""Returns how many of the events are late: before their shard's watermark, as it was when the batch
-before was closed. A shard without a watermark has no late event."""
+"""Returns the number of late events: those before the watermark that their shard had after the
+batch before. A shard without a watermark has no late event."""
 
 REJECT_STEPS = (
     f"""
@@ -420,18 +420,21 @@ SELECT minute, rule, count(*) FROM stored GROUP BY minute, rule ORDER BY minute,
 ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
 """,
 )
-"""What becomes of records that are no events."""
+"""Statements that store rejects."""
 
 KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
-"""Retention has dropped all days before; no row, if it has dropped none."""
+"""Returns the first day that retention has kept; no row if it has kept all days."""
 
 HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
-"""Let no day be dropped until the transaction ends. After the claim, as a rebuild does it."""
+"""Keeps retention from dropping a day until the transaction ends. Runs after the offsets are
+claimed, in the order of a rebuild."""
 
 SHARE_ROWS = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
-"""Write beside other writers of one portion, which take shared rows last, in one order."""
+"""For a transaction of one portion: it locks shared rows last and in one order, so several writers
+can work at the same time."""
 HOLD_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
-"""Write alone: several portions would take shared rows in more than one order."""
+"""For a transaction of several portions: it would lock shared rows in another order, so it works
+alone."""
 
 COUNT_EXPIRED = """
 WITH expired AS (
@@ -457,11 +460,11 @@ ON CONFLICT (run_id, shard) DO UPDATE SET
     expired_events = known.expired_events
         + ops.count_numbers(excluded.dropped_numbers - known.dropped_numbers)
 """
-"""An event that is stored, or was until its day was dropped, is counted already."""
+"""Events that are stored, or that were stored before their day was dropped, do not count again."""
 
 
 def _progress(row: str) -> str:
-    """Return how far a minute's record is: of several, the one with the highest counts."""
+    """Return the progress of a ledger entry as SQL: of several entries the most advanced counts."""
     grown = " + ".join(f"{row}.{name}" for name in GROWING_FIGURES)
     return f"({grown}, {row}.records_acknowledged, {row}.shard_seq)"
 
@@ -502,7 +505,7 @@ WHERE known.end_shard_seq IS NULL OR (excluded.records_acknowledged, excluded.en
 """
 
 LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
-"""What becomes of ledger records."""
+"""Statements that store ledger records."""
 
 STORE_OFFSETS = """
 INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
@@ -515,8 +518,8 @@ WHERE %(from_offset)s IS NULL OR EXISTS (
         AND kafka_partition = %(partition)s AND until_offset = %(from_offset)s
 )
 """
-"""Once per partition and batch: the same again is an error, which fences off a second writer. Only
-where the batch before has ended: no row, if the database has lost that one."""
+"""Runs once per partition and batch: a second writer gets an error. Inserts no row if the stored
+offsets do not end where the batch begins, because the database has lost the batch before."""
 
 COUNT_BATCH = """
 UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s,
@@ -525,20 +528,20 @@ UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """
-"""What became of a partition's share of a batch."""
+"""Stores the counts of one partition of a batch."""
 
 STORED_END = """
 SELECT until_offset FROM ops.batches
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """
-"""Where a partition's share of a batch ends that was written before."""
+"""Returns the stored end of one partition of a batch."""
 
 STORED_ENDS = """
 SELECT topic, kafka_partition, until_offset FROM ops.batches
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
 """
-"""Where each partition's share of a batch ends, of those that are written."""
+"""Returns the stored ends of all partitions of a batch."""
 
 ADVANCE_WATERMARKS = """
 UPDATE ops.shards AS known SET watermark = given.watermark
@@ -550,7 +553,7 @@ FROM (
 WHERE known.run_id = given.run_id AND known.shard = given.shard
     AND (known.watermark IS NULL OR known.watermark < given.watermark)
 """
-"""Of all shards of a batch at once; a watermark never goes back."""
+"""Advances the watermarks of all shards of a batch; a watermark never goes back."""
 
 CLOSE_RUNS = """
 WITH ended AS (
