@@ -21,7 +21,7 @@ from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
 from clickstream_streaming.core.validation import validate
-from clickstream_streaming.shell.verification import VerificationReport, figures_of
+from clickstream_streaming.shell.verification import VerificationReport, run_checks
 from databases import batch_process
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -86,7 +86,7 @@ def cursor(stored: Connection) -> Iterator[Cursor]:
 
 
 def _verified(cursor: Cursor) -> VerificationReport:
-    return figures_of(cursor)
+    return run_checks(cursor)
 
 
 def test_events_as_sent_are_clean(cursor: Cursor) -> None:

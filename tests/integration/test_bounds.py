@@ -22,10 +22,10 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import SHARE_ROWS
+from clickstream_streaming.core.statements import LOCK_ROWS_SHARED
 from clickstream_streaming.shell import integrity_monitor
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of, verify
+from clickstream_streaming.shell.verification import run_checks, verify
 from databases import batch_process
 from kafka_records import changed, ledger_record, line
 from pipeline import wait_until
@@ -145,7 +145,7 @@ def _read_everything(database: Database) -> None:
     for (view,) in _rows(database, _VIEWS):
         _rows(database, f"TABLE {view}")
     with database.owner, database.owner.cursor() as cursor:
-        figures_of(cursor)
+        run_checks(cursor)
 
 
 def test_ledger_extremes_are_validated(database: Database) -> None:
@@ -247,7 +247,7 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
     assert known == [("announced",), ("shop",)]
     assert [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)] == ["shop"]
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert report.lost == 1, "what a ledger claims is missing all the same"
     assert not [text for text in report.examples if "not in ops.runs" in text]
 
@@ -277,7 +277,7 @@ def test_claims_of_ledger_are_counted(database: Database) -> None:
     database.write([ledger_record(shard_seq=10**12, lost_faults=0, late_faults=0)], LEDGER.name)
 
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.lost == 10**12
     assert len([text for text in report.examples if "lacks" in text]) == 1
@@ -327,7 +327,7 @@ def test_portions_wait_for_other_writers(database: Database) -> None:
         closing(database.connect()) as other,
         other.cursor() as cursor,
     ):
-        cursor.execute(SHARE_ROWS)
+        cursor.execute(LOCK_ROWS_SHARED)
         writing = writer.submit(write_portions, database.settings, pieces, 1)
         waits = "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: bool(database.ask(waits)[0]), "the portions wait", 60)

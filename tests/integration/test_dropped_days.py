@@ -14,7 +14,7 @@ from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.errors import DaysDropped
 from clickstream_streaming.shell import partition
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from databases import Database, batch_process
 from kafka_records import records_of
 
@@ -76,7 +76,7 @@ def _ledger(last: int) -> list[bytes]:
 
 def _lost(database: Database) -> int:
     with database.owner, database.owner.cursor() as cursor:
-        return int(figures_of(cursor).lost)
+        return int(run_checks(cursor).lost)
 
 
 def _write(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_local.postgres import WRITER
 from clickstream_local.rejects import list_rejects
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from psycopg2 import errors
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_old_payloads_are_forgotten(database: Database) -> None:
 def _found(database: Database) -> VerificationReport:
     """Verify, and sort the examples: their order is not fixed."""
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     return replace(report, examples=tuple(sorted(report.examples)))
 
 

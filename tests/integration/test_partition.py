@@ -19,7 +19,7 @@ from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process
 from pipeline import wait_until
 from psycopg2.extras import Json
@@ -246,7 +246,7 @@ def test_false_late_counts_are_named(database: Database) -> None:
     for late in (0, 1, 2):
         with database.owner.cursor() as cursor:
             cursor.execute("UPDATE ops.shards SET late_events = %s", (late,))
-            found.append([text for text in figures_of(cursor).examples if "late" in text])
+            found.append([text for text in run_checks(cursor).examples if "late" in text])
         database.owner.rollback()
 
     assert found == [
@@ -356,7 +356,7 @@ def test_rebuild_keeps_partly_dropped_visits(database: Database) -> None:
     assert set(rebuild(database.owner).values()) == {0}
     assert database.ask("SELECT events, started_at, pages FROM mart.visits") == before
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0), report.examples
 
 
@@ -424,7 +424,7 @@ def test_visits_around_midnight_are_clean(database: Database) -> None:
             "SELECT true_converted, rule_converted FROM mart.sessionization_day ORDER BY day"
         )
         converted = cursor.fetchall()
-        examples = figures_of(cursor).examples
+        examples = run_checks(cursor).examples
 
     assert converted == [(0, 1), (1, 0)]
     assert not [text for text in examples if "sessionization_day" in text]

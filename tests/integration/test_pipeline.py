@@ -18,7 +18,7 @@ from clickstream_local.postgres import READER, WRITER
 from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import DEFECTS, figures_of
+from clickstream_streaming.shell.verification import DEFECTS, run_checks
 from pipeline import SIMULATION, Pipeline, wait_until
 from psycopg2 import errors
 
@@ -116,7 +116,7 @@ def test_planted_defect_is_found(pipeline: Pipeline, connection: Connection, def
     with connection.cursor() as cursor:
         cursor.execute(PLANTED[defect])
         assert cursor.rowcount == 1
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert getattr(report, defect) >= 1
     assert pipeline.verify().is_clean()
@@ -298,7 +298,7 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
         assert cursor.fetchone() == (2,)
         cursor.execute("SELECT dropped_events FROM ops.shards WHERE run_id = %s", (run_id,))
         assert cursor.fetchone() == (1,)
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert _defects(report) == NONE
 
 

@@ -21,7 +21,7 @@ from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.checks import CHECKS
 from clickstream_streaming.core.marts import COUNTS, MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
-from clickstream_streaming.shell.verification import figures_of, values_of, wait_for_arrival
+from clickstream_streaming.shell.verification import check_values, run_checks, wait_for_arrival
 from falsify import (
     COUNT_ARRIVALS,
     DROPPED_BEFORE,
@@ -80,7 +80,7 @@ def owner(stack: Stack) -> Iterator[Connection]:
 def test_true_tables_are_clean(owner: Connection) -> None:
     """A verification of what the stream has written finds nothing."""
     with owner, owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.is_clean()
@@ -90,7 +90,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
     """Each falsehood is found; the page says by which check."""
     found: dict[Falsehood, str] = {}
     with owner.cursor() as cursor:
-        database, values = Database(cursor), values_of(cursor)
+        database, values = Database(cursor), check_values(cursor)
         for falsehood in database.falsehoods():
             with database.planted(falsehood) as planting:
                 if planting is Planting.REFUSED:
@@ -125,7 +125,7 @@ def test_new_column_needs_a_proof(owner: Connection) -> None:
             one for one in database.falsehoods() if (one.column, one.deed) == ("note", "change")
         )
         with database.planted(change) as planting:
-            found = _found_by(cursor, change, values_of(cursor))
+            found = _found_by(cursor, change, check_values(cursor))
 
     assert (planting, found) == (Planting.DONE, "")
 
@@ -210,7 +210,7 @@ def test_forged_row_stays_forged(owner: Connection) -> None:
                 " WHERE simulation = 'dropped'",
                 (hours,),
             )
-            found.append([line for line in figures_of(cursor).examples if "ops.runs" in line])
+            found.append([line for line in run_checks(cursor).examples if "ops.runs" in line])
 
     run_id = UUID(int=STATES.index("dropped") + 1, version=4)
     assert found == 3 * [[f"ops.runs {run_id} is not as it was written"]]
@@ -270,7 +270,7 @@ def test_a_shard_that_the_run_lacks_is_phantom(owner: Connection) -> None:
         invented = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert invented > 10
     assert report.phantom == invented
@@ -283,7 +283,7 @@ def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
         invented = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert invented > 10
     assert report.phantom == invented
@@ -301,7 +301,7 @@ def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
         replaced = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert replaced > 10
     assert report.aggregate_mismatches > 0
@@ -324,7 +324,7 @@ def test_deleted_rejects_are_lost(owner: Connection) -> None:
             " FROM ops.rejected_events"
         )
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.lost > 0
 
@@ -345,7 +345,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             ([*COUNTS, *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.under_way > 1_900
@@ -360,7 +360,7 @@ def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
         )
         cursor.execute(COUNT_ARRIVALS)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
 
@@ -370,7 +370,7 @@ def test_announced_run_is_clean(owner: Connection) -> None:
     with _attempt(owner) as cursor:
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')")
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from clickstream_local.postgres import WRITER
 from clickstream_streaming.core.checks import run_prefix
-from clickstream_streaming.shell.verification import figures_of, note
+from clickstream_streaming.shell.verification import record_verification, run_checks
 from kafka_records import changed
 from psycopg2 import errors
 
@@ -67,7 +67,7 @@ def _forget(database: Database, name: str, *values: object) -> int:
 def _found(database: Database) -> VerificationReport:
     """Verify, and sort the examples: their order is not fixed."""
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     return replace(report, examples=tuple(sorted(report.examples)))
 
 
@@ -140,7 +140,7 @@ def test_changed_rows_are_not_deleted(database: Database) -> None:
     """A row that is not as it was written stays, so that a verification reports it."""
     database.write([b"one", b"two"])
     _sealed(database, _AGE_REJECTS)
-    note(database.owner, _found(database))
+    record_verification(database.owner, _found(database))
     _sealed(database, _AGE_VERIFICATION)
     database.ask("UPDATE ops.rejected_events SET detail = 'x' WHERE payload = 'one' RETURNING 1")
     database.ask(
@@ -156,7 +156,7 @@ def test_changed_rows_are_not_deleted(database: Database) -> None:
 
 def test_old_verifications_are_deleted(database: Database) -> None:
     """They go, and the history of what is left is as it was."""
-    note(database.owner, _found(database))
+    record_verification(database.owner, _found(database))
     _sealed(database, _AGE_VERIFICATION)
     before = _found(database)
 

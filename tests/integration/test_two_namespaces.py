@@ -27,7 +27,7 @@ from clickstream_generator.core.accounts import Account, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from psycopg2.extras import RealDictCursor
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def test_ga4_tells_users_apart(stored: Database) -> None:
 def test_verification_is_clean(stored: Database) -> None:
     """Every table proves right with both in it, and a rebuild changes none of them."""
     with stored.owner, stored.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.is_clean()

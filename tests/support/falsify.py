@@ -31,7 +31,7 @@ from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
-from clickstream_streaming.shell.verification import figures_of, note, values_of
+from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
 from holds import MemoryLog, hold
 from psycopg2 import errors
 
@@ -256,10 +256,10 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(COUNT_ARRIVALS)
         cursor.execute(_FORGET)
         cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
-        cursor.execute(_FORGET_REJECTS, (values_of(cursor)["prefixes"],))
+        cursor.execute(_FORGET_REJECTS, (check_values(cursor)["prefixes"],))
         cursor.execute("SELECT mart.compute_boards()")
-        report = figures_of(cursor)
-    note(owner, report)
+        report = run_checks(cursor)
+    record_verification(owner, report)
     with owner, owner.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.shell.retry import Deadline
-from clickstream_streaming.shell.verification import note, verify
+from clickstream_streaming.shell.verification import record_verification, verify
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
 
@@ -156,7 +156,7 @@ class Session:
         """Verify, print and write the report; say whether all is right."""
         verifier = stack.postgres.connect(VERIFIER)
         report = verify(verifier)
-        note(verifier, report)
+        record_verification(verifier, report)
         verifier.close()
         run = read_run(connection, self.simulation.full_name, stack.run_id)
         target = self.simulation.spec.rate.per_second

@@ -24,9 +24,9 @@ from clickstream_streaming.core.statements import (
     COUNT_EXPIRED,
     COUNT_SHARDS,
     CREATE_STAGES,
+    DELETE_KNOWN,
     EVENT_STEPS,
     FIND_KNOWN,
-    FORGET_KNOWN,
     LEDGER_STEPS,
     NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
@@ -76,7 +76,7 @@ def test_new_events_have_the_columns_of_steps() -> None:
             words = set(re.findall(r"(?<!line\.)\b\w+", mart.select))
             # The lines of an order have a quantity of their own.
             assert not (absent - {"quantity"}) & words, mart.table
-    for step in (FIND_KNOWN, FORGET_KNOWN, *SHARED_STEPS[-2:]):
+    for step in (FIND_KNOWN, DELETE_KNOWN, *SHARED_STEPS[-2:]):
         assert not absent & set(re.findall(r"\w+", step))
 
 
@@ -258,4 +258,4 @@ def test_values_are_bound(statement: str, values: str) -> None:
 
 def test_single_value_is_bound() -> None:
     """A statement of one value has one placeholder."""
-    assert FORGET_KNOWN.count("%s") == 1
+    assert DELETE_KNOWN.count("%s") == 1

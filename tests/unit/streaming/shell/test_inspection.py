@@ -65,7 +65,7 @@ def test_verification_is_shown_and_noted(
     database, report, output = connected(ScriptedDatabase()), _report(**figures), StringIO()
     noted: list[VerificationReport] = []
     monkeypatch.setattr(inspection, "verify", lambda _: report)
-    monkeypatch.setattr(inspection, "note", lambda _, found: noted.append(found))
+    monkeypatch.setattr(inspection, "record_verification", lambda _, found: noted.append(found))
 
     assert show_verification(settings, output) == code
 
@@ -103,7 +103,7 @@ def test_events_under_way_fail_wait(
     connected(ScriptedDatabase())
     output, waits = StringIO(), list[float]()
     monkeypatch.setattr(inspection, "verify", lambda _: _report(under_way=missing))
-    monkeypatch.setattr(inspection, "note", lambda *_: None)
+    monkeypatch.setattr(inspection, "record_verification", lambda *_: None)
 
     def wait(_: object, seconds: float) -> int:
         waits.append(seconds)

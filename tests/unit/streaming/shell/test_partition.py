@@ -21,10 +21,10 @@ from clickstream_streaming.core.statements import (
     COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_SHARDS,
-    HOLD_DAYS,
-    HOLD_ROWS,
     KEPT_SINCE,
-    SHARE_ROWS,
+    LOCK_DAYS,
+    LOCK_ROWS,
+    LOCK_ROWS_SHARED,
     STORED_AT,
 )
 from clickstream_streaming.errors import (
@@ -421,8 +421,8 @@ def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Wo
     outcome = json.loads(answer["outcome"][0].as_py())
     assert (outcome["rows"], outcome["stored"]) == (3, 3)
     assert len(worker.database.executed(CLAIM)) == 1
-    assert len(worker.database.executed(HOLD_ROWS)) == 1
-    assert worker.database.executed(SHARE_ROWS) == []
+    assert len(worker.database.executed(LOCK_ROWS)) == 1
+    assert worker.database.executed(LOCK_ROWS_SHARED) == []
     assert len(worker.database.executed("TRUNCATE new_events")) == 2
     assert worker.database.ends == ["commit", "commit", "commit"]
 
@@ -478,7 +478,7 @@ def test_kept_days_are_asked_again(worker: _Worker) -> None:
 
 def test_dropped_days_are_rejected(worker: _Worker) -> None:
     """Events before the first moment that is kept are rejected and counted; others are stored."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
 
     outcome = worker.write(
         _event(1, event_time="2020-01-31T11:59:59.999Z"),
@@ -496,7 +496,7 @@ def test_dropped_days_are_rejected(worker: _Worker) -> None:
 
 def test_other_rejects_are_not_expired(worker: _Worker) -> None:
     """Without an event of a dropped day the rows that count them are left alone."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
 
     worker.write(_event(1), b"x")
 
@@ -510,7 +510,7 @@ def test_days_are_held_after_claim(worker: _Worker) -> None:
     texts = [text for text, _ in worker.database.statements]
     claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
     written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
-    assert claimed < texts.index(HOLD_DAYS) < written
+    assert claimed < texts.index(LOCK_DAYS) < written
 
 
 @pytest.mark.parametrize("kept_before", [[], [(NOON - timedelta(days=1),)]])
@@ -518,7 +518,7 @@ def test_day_dropped_meanwhile_is_refused(
     worker: _Worker, kept_before: list[tuple[object, ...]]
 ) -> None:
     """Events of a day that was dropped after they were validated are not stored."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: kept_before}]
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: kept_before}]
 
     with pytest.raises(DaysDropped) as caught:
         worker.write(_event(2), _event(1, event_time="2020-01-31T11:59:59.999Z"))
@@ -529,7 +529,7 @@ def test_day_dropped_meanwhile_is_refused(
 
 def test_drop_of_other_days_stops_nothing(worker: _Worker) -> None:
     """A drop up to the first event, or while a share has none, is no reason to stop."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)]}]
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)]}]
 
     assert worker.write(_event(1))["stored"] == 1
     assert worker.write(b"x")["rejects"] == {"not_json": 1}

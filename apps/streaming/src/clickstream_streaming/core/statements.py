@@ -40,19 +40,19 @@ __all__ = [
     "COUNT_EXPIRED",
     "COUNT_SHARDS",
     "CREATE_STAGES",
+    "DELETE_KNOWN",
     "EVENT_STEPS",
     "FIND_KNOWN",
-    "FORGET_KNOWN",
-    "HOLD_DAYS",
-    "HOLD_ROWS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
+    "LOCK_DAYS",
+    "LOCK_ROWS",
+    "LOCK_ROWS_SHARED",
     "NEW_EVENT_COLUMNS",
     "RAW_COLUMNS",
     "REJECT_COLUMNS",
     "REJECT_STEPS",
     "SHARED_STEPS",
-    "SHARE_ROWS",
     "STORED_AT",
     "STORED_END",
     "STORED_ENDS",
@@ -145,7 +145,7 @@ SELECT number FROM new_events, LATERAL (
 ) AS known
 """
 """Returns the numbers of the events that are already stored."""
-FORGET_KNOWN = "DELETE FROM new_events WHERE number = ANY(%s)"
+DELETE_KNOWN = "DELETE FROM new_events WHERE number = ANY(%s)"
 
 
 def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
@@ -234,10 +234,10 @@ _IS_LEFT = (
     "EXISTS (SELECT FROM session_deltas WHERE leaves)"
     " AND (simulation, user_id) IN (SELECT simulation, user_id FROM session_deltas WHERE leaves)"
 )
-_FORGET_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
+_DELETE_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
 _VISIT_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
 _SHOWS = ("first_seen_at", *_SHOWN)
-_MEET_USERS = upsert(
+_UPSERT_USERS = upsert(
     DIM_USER,
     DIM_USER.select.format(
         source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
@@ -246,7 +246,7 @@ _MEET_USERS = upsert(
     condition=f"({_list(_SHOWS, 'excluded.')}) < ({_list(_SHOWS, 'known.')})",
 )
 
-_SEE_USERS = f"""
+_MERGE_USER_HOURS = f"""
 WITH merged AS (
     INSERT INTO {USER_DAY.table} AS known ({_list(USER_DAY.columns)})
     SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="new_events")}) AS given
@@ -261,14 +261,14 @@ INSERT INTO user_hours SELECT day, simulation, user_id, hours FROM merged
 
 # Of several events with one order id, the earliest counts, whatever the order of arrival. Its items
 # are read after the order's row is locked, because another writer may just have written them.
-_FIRST_BOUGHT = ("ordered_at", "event_id")
-_TAKE_ORDERS = f"""
+_EARLIEST = ("ordered_at", "event_id")
+_UPSERT_ORDERS = f"""
 WITH taken AS (
     {
     upsert(
         ORDERS,
         ORDERS.select.format(source="new_events"),
-        condition=f"({_list(_FIRST_BOUGHT, 'excluded.')}) < ({_list(_FIRST_BOUGHT, 'known.')})",
+        condition=f"({_list(_EARLIEST, 'excluded.')}) < ({_list(_EARLIEST, 'known.')})",
     )
 }
     RETURNING new.order_id, new.simulation, new.event_id, new.ordered_at,
@@ -282,7 +282,7 @@ FROM taken INNER JOIN new_events
 UNION ALL
 SELECT order_id, old_simulation, NULL, -1 FROM taken WHERE old_simulation IS NOT NULL
 """
-_TAKE_BACK_LINES = f"""
+_DELETE_OLD_ITEMS = f"""
 WITH former AS (
     DELETE FROM {ORDER_ITEMS.table} AS line
     WHERE EXISTS (SELECT FROM order_deltas WHERE weight < 0)
@@ -296,14 +296,14 @@ _NEW_ORDERS_AS_EVENTS = (
     "(SELECT order_id, items, 'purchase' AS event_name, NULL AS event_time, NULL AS event_id"
     " FROM order_deltas WHERE weight > 0)"
 )
-_WRITE_LINES = (
+_INSERT_ITEMS = (
     f"INSERT INTO {ORDER_ITEMS.table} ({_list(ORDER_ITEMS.columns)})\n"
     f"SELECT {_list(ORDER_ITEMS.columns)}"
     f" FROM ({ORDER_ITEMS.select.format(source=_NEW_ORDERS_AS_EVENTS)}) AS given"
 )
 
 
-_MEET_RUNS = """
+_INSERT_RUNS = """
 INSERT INTO ops.runs (run_id, simulation)
 SELECT run_id, any_value(simulation) FROM new_events GROUP BY run_id
 UNION
@@ -315,10 +315,10 @@ ON CONFLICT DO NOTHING
 """Events and the ledger's ``run_start`` create a run. Other ledger records do not: an invented
 ledger must not create runs."""
 
-EVENT_STEPS = (_merge_visits(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
+EVENT_STEPS = (_merge_visits(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITEMS)
 """Statements for rows that follow from new events; they run before ``raw.events`` is written."""
 
-_SEE_PRODUCTS = upsert(
+_UPSERT_PRODUCTS = upsert(
     PRODUCT_VERSIONS,
     PRODUCT_VERSIONS.select.format(source="new_events"),
     {
@@ -364,11 +364,11 @@ ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.reco
 """
 
 SHARED_STEPS = (
-    _MEET_RUNS,
-    _FORGET_USERS,
-    _MEET_USERS,
-    _SEE_USERS,
-    _SEE_PRODUCTS,
+    _INSERT_RUNS,
+    _DELETE_USERS,
+    _UPSERT_USERS,
+    _MERGE_USER_HOURS,
+    _UPSERT_PRODUCTS,
     *(_add(mart, "new_events") for mart in EVENT_MARTS),
     *(_add(mart, "order_deltas") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
@@ -425,14 +425,14 @@ ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.reco
 KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
 """Returns the first day that retention has kept; no row if it has kept all days."""
 
-HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
+LOCK_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
 """Keeps retention from dropping a day until the transaction ends. Runs after the offsets are
 claimed, in the order of a rebuild."""
 
-SHARE_ROWS = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
+LOCK_ROWS_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
 """For a transaction of one portion: it locks shared rows last and in one order, so several writers
 can work at the same time."""
-HOLD_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
+LOCK_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
 """For a transaction of several portions: it would lock shared rows in another order, so it works
 alone."""
 
@@ -504,7 +504,7 @@ WHERE known.end_shard_seq IS NULL OR (excluded.records_acknowledged, excluded.en
     >= (known.records_acknowledged, known.end_shard_seq)
 """
 
-LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
+LEDGER_STEPS = (_INSERT_RUNS, _STORE_LEDGER, _END_SHARDS)
 """Statements that store ledger records."""
 
 STORE_OFFSETS = """

@@ -1,7 +1,6 @@
-"""PostgreSQL: connecting, handing rows over, and what it knows of the stream.
+"""PostgreSQL: connections, COPY, stored offsets and validation rules.
 
-Owns the connection's settings, the hand-over of rows by COPY, and the offsets that were
-written with each batch. It does not know what becomes of the rows.
+Owns the settings of connections.
 """
 
 from __future__ import annotations
@@ -50,15 +49,15 @@ DISCONNECTED = (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnre
 _CONNECT_SECONDS = 10
 _STARTUP_SECONDS = 60.0
 _MIGRATION_SECONDS = 600.0
-# A peer that is gone without a word is noticed in a quarter of a minute, and at both ends: until
-# the server knows that we are gone, its transaction keeps the offsets that we want to note again.
+# Both ends detect a lost peer within 15 seconds. Until the server detects it, the old transaction
+# keeps the offsets locked that a new connection wants to store.
 _IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 5, 3, 3
 _SILENT_SECONDS = _IDLE_SECONDS + _PROBE_SECONDS * _PROBES
 _SESSION = (
     f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_SECONDS}"
     f" -c tcp_keepalives_interval={_PROBE_SECONDS} -c tcp_keepalives_count={_PROBES}"
     f" -c tcp_user_timeout={_SILENT_SECONDS}s"
-    " -c clickstream.seals=on"  # what this session writes is sealed, see docs/adr/0014
+    " -c clickstream.seals=on"  # PostgreSQL seals the rows of this connection, see docs/adr/0014
 )
 _STORE_RULES = """
 INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s
@@ -71,10 +70,10 @@ _TABLES = (
 
 
 def connect(settings: DatabaseSettings) -> Connection:
-    """Connect as the user that the settings name.
+    """Connect as the user of the settings.
 
     Raises:
-        DatabaseUnreachable: PostgreSQL does not let us in.
+        DatabaseUnreachable: PostgreSQL does not answer, or refuses the connection.
     """
     address = f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_database}"
     user = settings.postgres_user
@@ -104,14 +103,14 @@ def connect(settings: DatabaseSettings) -> Connection:
 
 
 def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection:
-    """Connect; wait a minute for a server that does not answer yet, but not if it refuses us.
+    """Connect; retry for a minute if the server does not answer, but not if it refuses.
 
     Args:
-        settings: Where, and as whom.
-        stopping: Ends the waiting.
+        settings: The address and the user.
+        stopping: Ends the retries when it is set.
 
     Raises:
-        DatabaseUnreachable: PostgreSQL does not let us in.
+        DatabaseUnreachable: PostgreSQL does not answer, or refuses the connection.
     """
     return retry(
         lambda: connect(settings),
@@ -130,14 +129,14 @@ def _raise_refusal(error: Exception) -> None:
 
 
 def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connection:
-    """Connect; wait ten minutes for the tables, since migrations may run beside the stream.
+    """Connect; wait ten minutes for the tables, because migrations may run at the same time.
 
     Args:
-        settings: Where, and as whom.
-        stopping: Ends the waiting.
+        settings: The address and the user.
+        stopping: Ends the retries when it is set.
 
     Raises:
-        DatabaseUnreachable: PostgreSQL does not let us in.
+        DatabaseUnreachable: PostgreSQL does not answer, or refuses the connection.
         DatabaseNotMigrated: A table is still missing.
     """
     deadline = Deadline(_MIGRATION_SECONDS)
@@ -158,25 +157,25 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
 
 
 class _Pieces(RawIOBase):
-    """A file that is made as it is read: piece by piece, however many bytes were asked for."""
+    """A file over an iterator: each read returns the next piece, whatever its size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         super().__init__()
         self._pieces = pieces
 
     def read(self, _size: int = -1, /) -> bytes:
-        """Return the next piece; nothing at the end."""
+        """Return the next piece; empty at the end."""
         return next(self._pieces, b"")
 
 
 def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]) -> None:
-    """Hand rows over by COPY; the columns' names are the table's.
+    """Write rows to a table by COPY.
 
     Args:
-        cursor: Where to.
-        table: The table, with its schema unless it is a temporary one.
+        cursor: The cursor.
+        table: The table, with its schema unless it is temporary.
         rows: The rows.
-        names: Which of their columns.
+        names: The columns to write; table and rows have the same names.
     """
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(*table.split(".")),
@@ -186,7 +185,7 @@ def copy_rows(cursor: Cursor, table: str, rows: BinaryRows, names: Sequence[str]
 
 
 def committed_offsets(connection: Connection, query: str) -> Offsets:
-    """Return where the query's writing ended, whatever the checkpoint."""
+    """Return the end of the stored offsets of a query, over all checkpoints."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT topic, kafka_partition, max(until_offset) FROM ops.batches"
@@ -210,7 +209,7 @@ def check_tables(connection: Connection) -> None:
 
 
 def store_rules(connection: Connection) -> None:
-    """Let ``ops.quality_rules`` say what this version asks of a record."""
+    """Write the validation rules of this version to ``ops.quality_rules``."""
     rows = [
         (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
         for rule in QUALITY_RULES

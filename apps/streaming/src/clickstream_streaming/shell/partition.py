@@ -34,18 +34,18 @@ from clickstream_streaming.core.statements import (
     COUNT_EXPIRED,
     COUNT_SHARDS,
     CREATE_STAGES,
+    DELETE_KNOWN,
     EVENT_STEPS,
     FIND_KNOWN,
-    FORGET_KNOWN,
-    HOLD_DAYS,
-    HOLD_ROWS,
     KEPT_SINCE,
     LEDGER_STEPS,
+    LOCK_DAYS,
+    LOCK_ROWS,
+    LOCK_ROWS_SHARED,
     NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
-    SHARE_ROWS,
     SHARED_STEPS,
     STORE_OFFSETS,
     STORED_AT,
@@ -351,7 +351,7 @@ def _write(task: BatchTask, portions: Iterator[_Portion]) -> Outcome:
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
         outcome.is_repeated = not _claim_offsets(cursor, task, outcome.topic, outcome.partition)
-        cursor.execute(SHARE_ROWS if portion.is_last else HOLD_ROWS)
+        cursor.execute(LOCK_ROWS_SHARED if portion.is_last else LOCK_ROWS)
         while portion is not None:
             if outcome.rows:
                 _prepare_next(cursor, task, portion)
@@ -544,7 +544,7 @@ def _keep_days(cursor: Cursor, portion: _Portion) -> None:
     Raises:
         DaysDropped: Retention has dropped a day of these events since their validation.
     """
-    cursor.execute(HOLD_DAYS)
+    cursor.execute(LOCK_DAYS)
     (kept_since,) = cursor.fetchone() or (None,)
     events = portion.validated.events
     if kept_since == portion.kept_since or kept_since is None or not events.num_rows:
@@ -581,7 +581,7 @@ def _stage_new_events(
     known = [number for (number,) in cursor.fetchall()]
     if not known:
         return events, rows
-    cursor.execute(FORGET_KNOWN, (known,))
+    cursor.execute(DELETE_KNOWN, (known,))
     events = events.filter(pc.invert(pc.is_in(events["number"], pa.array(known, pa.int32()))))
     return events, BinaryRows(events, COLUMN_TYPES)
 

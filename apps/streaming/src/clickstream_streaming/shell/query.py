@@ -1,8 +1,7 @@
-"""The query: what it reads, how a batch is written, and where it starts.
+"""The streaming query: reads both topics, and writes each batch to the database.
 
-Owns the joint between Spark's batches and the database's transactions: each partition of a
-batch is written by the task that has read it, and the batch is closed when all are; and the pace
-of batches. It does not know what the rules and statements say.
+Owns the connection between Spark's batches and transactions of the database: each task writes the
+partition that it has read, then the finalizer ends the batch. Owns also the interval of batches.
 """
 
 from __future__ import annotations
@@ -52,11 +51,11 @@ _TOPICS = (EVENTS.name, LEDGER.name)
 _WARM_UP_ROWS = 1_000
 _WARM_UP_ROUNDS = 3
 _RUNS = 3
-"""How often a batch is run that the database loses before it is closed."""
+"""How often the query runs a batch whose rows the database loses."""
 
 
 def warm_up(spark: SparkSession) -> None:
-    """Let workers load what they will need, on samples, before the first record waits for it."""
+    """Let Spark's workers validate samples, so that they load all code before the first record."""
     values = spark.createDataFrame([(text,) for text in sample_events()], "value string")
     kafka = values.crossJoin(spark.range(_WARM_UP_ROWS)).select(
         F.col("value").cast("binary").alias("key"),
@@ -70,15 +69,15 @@ def warm_up(spark: SparkSession) -> None:
         kafka.mapInArrow(_validate_only, OUTCOME).collect()
 
 
-class _Pace:
-    """Leaves time between batches, by the clock that nobody sets.
+class _Interval:
+    """The interval of batches, by the monotonic clock.
 
-    Spark's own trigger waits for the next one by the wall clock: set that back by an hour, and the
-    stream stands still for an hour.
+    Spark's own trigger uses the wall clock: if that is set back by an hour, the stream would stop
+    for an hour.
 
     Args:
-        seconds: From the end of one batch to the end of the next, at least.
-        stopping: Ends the waiting.
+        seconds: The shortest time from the end of one batch to the end of the next.
+        stopping: Ends the waiting when it is set.
     """
 
     def __init__(self, seconds: float, stopping: Event) -> None:
@@ -86,7 +85,7 @@ class _Pace:
         self._stopping = stopping
         self._ended = time.monotonic() - seconds
 
-    def keep(self) -> None:
+    def wait(self) -> None:
         """Wait until the batch may end."""
         self._stopping.wait(max(0.0, self._ended + self._seconds - time.monotonic()))
         self._ended = time.monotonic()
@@ -105,7 +104,7 @@ def start_query(
     Args:
         spark: The session.
         settings: All settings.
-        telemetry: Where figures are shown.
+        telemetry: The metrics.
         connection: To the database.
         logs: The topics, and the positions read in them.
         stopping: Set when the query shall end soon.
@@ -113,11 +112,11 @@ def start_query(
     checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
     known = committed_offsets(connection, QUERY)
     finalizer = BatchFinalizer(settings, telemetry)
-    pace = _Pace(settings.trigger_milliseconds / 1_000, stopping)
+    interval = _Interval(settings.trigger_milliseconds / 1_000, stopping)
 
     def write(batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
-        # Asked before any record is read: a log that is replaced later differs at the next look.
+        # Before any record is read: a log that is replaced later differs at the next check.
         ends = logs.check_with_retries(stopping)
         task = BatchTask(
             settings=settings,
@@ -131,7 +130,7 @@ def start_query(
         )
         _run(batch, task, finalizer, began)
         logs.record_read(ends, task.offsets_until)
-        pace.keep()
+        interval.wait()
 
     return (
         _records(spark, settings, known)
@@ -167,7 +166,7 @@ def _records(spark: SparkSession, settings: Settings, known: Offsets) -> DataFra
 
 
 def _run(batch: DataFrame, task: BatchTask, finalizer: BatchFinalizer, began: float) -> None:
-    """Write a batch and close it; run it again if the database loses it in between."""
+    """Write and finalize a batch; run it again if the database loses its rows in between."""
     work = batch.mapInArrow(partial(write_partition, task), OUTCOME)
     for runs in range(1, _RUNS + 1):
         outcomes = [Outcome(**json.loads(row["outcome"])) for row in work.collect()]
@@ -189,7 +188,7 @@ def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what a checkpoint must have been made with."""
+    """Return the fingerprint of this job, which a checkpoint must have."""
     schema = spark_schema(EVENT_FIELDS) + spark_schema(LEDGER_FIELDS)
     return {
         "query": QUERY,
@@ -199,7 +198,7 @@ def fingerprint() -> dict[str, str]:
 
 
 def _starting_offsets(known: Offsets) -> str:
-    """Return where to start: where the database's batches ended, else at the beginning."""
+    """Return Spark's ``startingOffsets``: the end of the stored batches, else the earliest."""
     if not known:
         return "earliest"
     return json.dumps(

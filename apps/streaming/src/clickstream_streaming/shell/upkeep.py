@@ -1,7 +1,7 @@
-"""What the database keeps for how long: days of events, rejects, batches, verifications, minutes.
+"""The upkeep: creates tables of coming days and deletes old rows.
 
-Owns the order of the upkeep and its calls. What may be deleted without a verification missing it is
-the functions' to say, which the migrations made.
+Owns the order of the calls. The functions of the database decide which rows the verification no
+longer needs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
 _MOST_REJECTS = 50_000
-"""So many rejects at most are forgotten in one upkeep: a batch waits for it."""
+"""One upkeep deletes at most so many rejects, because a batch waits for it."""
 _RUNS = "SELECT DISTINCT run_id::text FROM ops.ledger"
 
 
