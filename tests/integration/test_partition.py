@@ -336,7 +336,7 @@ def test_batch_with_another_end_is_refused(database: Database) -> None:
     said = database.refusal([*records, records[0]])
 
     assert said.startswith("CheckpointBehindDatabase: the database holds batch 0")
-    assert "put back to an older state" in said
+    assert "restored to an older state" in said
     assert database.ask(_COUNTS) == before
 
 

@@ -95,7 +95,7 @@ class TestHaltedStream:
             for path, content in kept.items():
                 path.write_bytes(content)
 
-        assert "put back to an older state" in log
+        assert "restored to an older state" in log
 
     @pytest.mark.slow
     def test_other_partitions_are_refused(self, halted: Pipeline) -> None:

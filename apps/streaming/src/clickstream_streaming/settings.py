@@ -1,7 +1,6 @@
 """Settings of the stream's process, from the environment.
 
-Owns their names, defaults and bounds. A variable that begins like ours and is unknown is an
-error. It does not know what they are used for.
+Owns the names, defaults and bounds. An unknown variable with the stream's prefix is an error.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the database is, and who we are there."""
+    """Address of the database, and the login."""
 
     postgres_host: str
     """PostgreSQL's host."""
