@@ -17,13 +17,13 @@ from clickstream_streaming.errors import (
     DatabaseUnreachable,
     DaysDropped,
     LogDiverged,
+    PartitionCountMismatch,
     QueryFailed,
-    RecordsGone,
+    RecordsMissing,
     StreamingError,
     TooFewLocks,
     TopicMissing,
-    TopicRemade,
-    TopicUnfit,
+    TopicRecreated,
 )
 
 FOLDER = Path("/c/events")
@@ -33,14 +33,14 @@ EXAMPLES: list[StreamingError] = [
     DatabaseBehindCheckpoint(FOLDER, 7),
     DatabaseNotMigrated("raw.events"),
     DatabaseUnreachable("db:5432/clickstream", "FATAL:  no"),
-    RecordsGone("events", 1, 20, (30, 90), FOLDER),
+    RecordsMissing("events", 1, 20, (30, 90), FOLDER),
     TopicMissing("events", "unknown topic", "SETTING"),
-    TopicUnfit("events", 3, 4),
+    PartitionCountMismatch("events", 3, 4),
     QueryFailed("events", "it fell"),
     BatchRowsLost(7, ["events/0", "events/3"]),
     DaysDropped(date(2026, 1, 31)),
     LogDiverged("events", 1, LogPosition("abc", 20, 3), FOLDER),
-    TopicRemade("events", ("abc", "def"), FOLDER),
+    TopicRecreated("events", ("abc", "def"), FOLDER),
     TooFewLocks(3_000, 9_200, 6_400, 184),
 ]
 
@@ -63,7 +63,7 @@ def test_text_names_every_field(error: StreamingError) -> None:
 def _shown(error: StreamingError, name: str) -> list[object]:
     """Return the parts of a field that the text shows."""
     value = getattr(error, name)
-    if isinstance(error, RecordsGone) and name == "has":
+    if isinstance(error, RecordsMissing) and name == "has":
         return [error.has[0]]
     return list(value) if isinstance(value, list) else [value]
 
@@ -103,7 +103,7 @@ def test_text_gives_advice(error: StreamingError, advice: str) -> None:
 )
 def test_gone_records_have_causes(wanted: int, has: tuple[int, int], says: str) -> None:
     """Records that were deleted and a log that has lost its end are different causes."""
-    assert says in str(RecordsGone("events", 1, wanted, has, FOLDER))
+    assert says in str(RecordsMissing("events", 1, wanted, has, FOLDER))
 
 
 @pytest.mark.parametrize(

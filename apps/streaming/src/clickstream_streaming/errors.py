@@ -3,9 +3,9 @@
 ``StreamingError`` is the root. After ``BatchRowsLost`` the stream runs the batch again. All other
 errors end the process with advice: of the preflight and of running batches ``CheckpointMismatch``,
 ``CheckpointBehindDatabase``, ``DatabaseBehindCheckpoint``, ``DatabaseNotMigrated``,
-``DatabaseUnreachable``, ``DaysDropped``, ``LogDiverged``, ``RecordsGone``, ``TopicMissing``,
-``TopicRemade`` and ``TopicUnfit``; of a running query without a better cause ``QueryFailed``; of a
-verification ``TooFewLocks``.
+``DatabaseUnreachable``, ``DaysDropped``, ``LogDiverged``, ``RecordsMissing``, ``TopicMissing``,
+``TopicRecreated`` and ``PartitionCountMismatch``; of a running query without a better cause
+``QueryFailed``; of a verification ``TooFewLocks``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = [
     "DatabaseUnreachable",
     "DaysDropped",
     "LogDiverged",
+    "PartitionCountMismatch",
     "QueryFailed",
-    "RecordsGone",
+    "RecordsMissing",
     "StreamingError",
     "TooFewLocks",
     "TopicMissing",
-    "TopicRemade",
-    "TopicUnfit",
+    "TopicRecreated",
 ]
 
 
@@ -200,7 +200,7 @@ class LogDiverged(StreamingError):
         )
 
 
-class RecordsGone(StreamingError):
+class RecordsMissing(StreamingError):
     """Kafka no longer has the next records.
 
     Attributes:
@@ -264,7 +264,7 @@ class TopicMissing(StreamingError):
         super().__init__(f"cannot read the topic {topic}: {reason}; {advice}")
 
 
-class TopicRemade(StreamingError):
+class TopicRecreated(StreamingError):
     """A topic was deleted and created again.
 
     Attributes:
@@ -283,7 +283,7 @@ class TopicRemade(StreamingError):
         )
 
 
-class TopicUnfit(StreamingError):
+class PartitionCountMismatch(StreamingError):
     """A topic has another number of partitions than expected.
 
     Attributes:

@@ -12,8 +12,8 @@ from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     CheckpointMismatch,
     DatabaseBehindCheckpoint,
-    RecordsGone,
-    TopicUnfit,
+    PartitionCountMismatch,
+    RecordsMissing,
 )
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.preflight import check_checkpoint, check_topics, next_offsets
@@ -111,7 +111,7 @@ def test_absent_offset_is_named(tmp_path: Path, offset: int) -> None:
     """An offset before the first or after the end is named with its partition."""
     settings = stream_settings(tmp_path)
 
-    with pytest.raises(RecordsGone) as caught:
+    with pytest.raises(RecordsMissing) as caught:
         check_topics(LOGS, settings, {EVENTS.name: {0: 10, 2: offset}})
 
     error = caught.value
@@ -125,7 +125,7 @@ def test_other_partition_count_is_named(tmp_path: Path, wanted: int) -> None:
     """The events' topic must have the number of partitions that is expected."""
     settings = stream_settings(tmp_path, EVENTS_PARTITIONS=str(wanted))
 
-    with pytest.raises(TopicUnfit) as caught:
+    with pytest.raises(PartitionCountMismatch) as caught:
         check_topics(LOGS, settings, {})
 
     assert (caught.value.topic, caught.value.found, caught.value.wanted) == (EVENTS.name, 4, wanted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.log_positions import LogPosition
-from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
+from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRecreated
 from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 from java_objects import JavaKafka, JavaLog, java_error
@@ -72,7 +72,7 @@ def test_new_topic_is_refused(tmp_path: Path) -> None:
     kafka = _kafka()
     kafka.topic_ids[EVENTS.name] = "other"
 
-    with pytest.raises(TopicRemade) as caught:
+    with pytest.raises(TopicRecreated) as caught:
         _logs(kafka, tmp_path).check()
     assert (caught.value.topic, caught.value.topic_ids) == (EVENTS.name, [EVENTS_ID, "other"])
     assert caught.value.folder == tmp_path / "checkpoints" / "events"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LogPosition", "LogPositions", "other_epochs", "remade_topics"]
+__all__ = ["LogPosition", "LogPositions", "changed_epochs", "recreated_topics"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ LogPositions = dict[tuple[str, int], LogPosition]
 """Positions by topic and partition."""
 
 
-def remade_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str, str]]:
+def recreated_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str, str]]:
     """Return the topics with a new id: the id that was read, and the id now.
 
     Args:
@@ -48,7 +48,7 @@ def remade_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str
     }
 
 
-def other_epochs(read: LogPositions, ends: LogPositions) -> LogPositions:
+def changed_epochs(read: LogPositions, ends: LogPositions) -> LogPositions:
     """Return the positions whose log has a new leader epoch, and so may lack records.
 
     Within one epoch, one leader only appends records.

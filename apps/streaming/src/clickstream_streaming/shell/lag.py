@@ -45,7 +45,7 @@ class Lag:
             done: The end of the last stored batch.
 
         Raises:
-            TopicRemade: A topic is not the one that was read.
+            TopicRecreated: A topic is not the one that was read.
             LogDiverged: A partition no longer has the records that were read.
         """
         if time.monotonic() < self._next:

@@ -14,8 +14,8 @@ from clickstream_streaming.core.statements import STORED_ENDS
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
-    RecordsGone,
-    TopicUnfit,
+    PartitionCountMismatch,
+    RecordsMissing,
 )
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.database import committed_offsets
@@ -58,21 +58,21 @@ def check_topics(logs: TopicLogs, settings: Settings, wanted: Offsets) -> None:
 
     Raises:
         TopicMissing: A topic does not exist, or Kafka does not answer.
-        TopicRemade: A topic is not the one that was read.
+        TopicRecreated: A topic is not the one that was read.
         LogDiverged: A partition no longer has the records that were read.
-        TopicUnfit: The events' topic has another number of partitions than expected.
-        RecordsGone: Kafka no longer has the next records.
+        PartitionCountMismatch: The events' topic has another number of partitions than expected.
+        RecordsMissing: Kafka no longer has the next records.
     """
     ends = logs.check()
     found = sum(topic == EVENTS.name for topic, _ in ends)
     if settings.events_partitions and found != settings.events_partitions:
-        raise TopicUnfit(EVENTS.name, found, settings.events_partitions)
+        raise PartitionCountMismatch(EVENTS.name, found, settings.events_partitions)
     firsts = logs.ends("earliest")
     for topic, offsets in wanted.items():
         for number, offset in offsets.items():
             has = firsts[topic, number].offset, ends[topic, number].offset
             if not has[0] <= offset <= has[1]:
-                raise RecordsGone(topic, number, offset, has, settings.checkpoint_dir / QUERY)
+                raise RecordsMissing(topic, number, offset, has, settings.checkpoint_dir / QUERY)
 
 
 def check_checkpoint(connection: Connection, query: str, checkpoint: Checkpoint) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from clickstream_contract.topics import EVENTS, LEDGER
 from py4j.protocol import Py4JJavaError
 
-from clickstream_streaming.core.log_positions import LogPosition, other_epochs, remade_topics
-from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
+from clickstream_streaming.core.log_positions import LogPosition, changed_epochs, recreated_topics
+from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRecreated
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
 from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
@@ -88,15 +88,15 @@ class TopicLogs:
         """Check that the logs continue the records that were read; return their ends.
 
         Raises:
-            TopicRemade: A topic is not the one that was read.
+            TopicRecreated: A topic is not the one that was read.
             LogDiverged: A partition no longer has the records that were read.
             TopicMissing: A topic does not exist, or Kafka does not answer.
         """
         with self._lock:
             ends = self.ends("latest")
-            for topic, topic_ids in remade_topics(self._read, ends).items():
-                raise TopicRemade(topic, topic_ids, self._folder)
-            for place, read in other_epochs(self._read, ends).items():
+            for topic, topic_ids in recreated_topics(self._read, ends).items():
+                raise TopicRecreated(topic, topic_ids, self._folder)
+            for place, read in changed_epochs(self._read, ends).items():
                 if self._is_truncated(*place, read):
                     raise LogDiverged(*place, read, self._folder)
                 # The new leader has all records that were read: do not ask it again.
