@@ -160,7 +160,7 @@ def test_run_is_waited_for(
     """A run that is unknown, open or empty is looked at again until it is closed."""
     looks = iter([[], [("shop", False, 5)], [("shop", True, 0)], [("shop", True, 9)]])
     database = connected(ScriptedDatabase({"FROM ops.runs": lambda _: next(looks)}))
-    monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inspection, "_POLL_SECONDS", 0.0)
     output = StringIO()
 
     assert read_back(settings, RUN_ID, output) == 0
@@ -188,7 +188,7 @@ def test_waiting_for_run_ends(
     database = connected(ScriptedDatabase({"FROM ops.runs": rows}))
     clock = iter([0.0, 119.9, 120.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inspection, "_POLL_SECONDS", 0.0)
     output = StringIO()
 
     assert read_back(settings, RUN_ID, output) == 1

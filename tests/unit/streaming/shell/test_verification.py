@@ -225,7 +225,7 @@ def test_stored_events_need_no_wait() -> None:
 
 def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the ledger had at the beginning is looked for again, each time in a new snapshot."""
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     looks = iter([[(5,)], [(2,)], [(0,)]])
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: lambda _: next(looks)})
 
@@ -238,7 +238,7 @@ def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the deadline the events that are still under way are returned."""
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     clock = iter([100.0, 159.9, 160.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(3,)]})

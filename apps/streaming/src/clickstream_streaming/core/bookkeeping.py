@@ -19,7 +19,7 @@ from clickstream_streaming.core.check import Check, differing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BOOKKEEPING", "SOURCES"]
+__all__ = ["BOOKKEEPING", "PLANTED_FAULTS", "REJECTS_BY_SOURCE"]
 
 _COUNTS = ("stored_events", "known_events", "rejected_records", "ledger_records")
 
@@ -185,14 +185,14 @@ WHERE stored > stored_rows + dropped.events
 
 # Planted faults that must be rejected, compared with the rejects of the same run and shard. A
 # generator that was killed may have sent a faulty record twice.
-_PLANTED = ", ".join(
+PLANTED_FAULTS = ", ".join(
     "('{}', {})".format(
         reason.value,
         " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
     )
     for reason in dict.fromkeys(FAULT_REASONS.values())
 )
-SOURCES = """
+REJECTS_BY_SOURCE = """
     SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
     FROM ops.rejected_events GROUP BY 1, 2
     UNION ALL
@@ -206,11 +206,12 @@ WITH runs AS (
 ), planted AS (
     SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS faults
     FROM ops.ledger INNER JOIN runs USING (run_id) INNER JOIN ops.runs AS known USING (run_id),
-        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
     WHERE known.closed_at IS NOT NULL
     GROUP BY 1, 2
 ), found AS (
-    SELECT source, reason, sum(records) AS records FROM ({SOURCES}) AS one GROUP BY source, reason
+    SELECT source, reason, sum(records) AS records FROM ({REJECTS_BY_SOURCE}) AS one
+    GROUP BY source, reason
 )
 SELECT format('%%s faults of %%s call for %%s, and %%s records were rejected for it', faults,
     source, reason, coalesce(records, 0))

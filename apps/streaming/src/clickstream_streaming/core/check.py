@@ -45,17 +45,19 @@ FROM (
 """
 
 
-def differing(shown: str, key: str) -> str:
+def differing(shown: str, key: str, condition: str = "") -> str:
     """Return the end of a query with ``found`` and ``wanted``: a row for each key that differs.
 
     Args:
         shown: The text that names the place, as SQL over the key.
         key: The columns of the key.
+        condition: Whether to compare at all, as SQL; always if empty.
     """
+    where = f" WHERE {condition}" if condition else ""
     return f"""
 SELECT {shown} FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY {key}
+) AS differing{where} GROUP BY {key}
 """

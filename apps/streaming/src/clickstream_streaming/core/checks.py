@@ -11,17 +11,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from clickstream_contract.canonical import checksum_sql
-from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
-from clickstream_contract.ledger import FAULT_REASONS
 from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.core.bookkeeping import BOOKKEEPING, SOURCES
+from clickstream_streaming.core.bookkeeping import BOOKKEEPING, PLANTED_FAULTS, REJECTS_BY_SOURCE
 from clickstream_streaming.core.check import Check, differing
 from clickstream_streaming.core.marts import (
     COUNTS,
+    EVENT_COUNTS,
     MARTS,
     PRODUCT_VERSIONS,
+    REVENUE,
     VISITS,
     Mart,
     is_kept,
@@ -42,10 +42,6 @@ __all__ = [
     "run_prefix",
 ]
 
-_COUNTED = ", ".join(
-    f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
-)
-_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
 _CONTENT = f"sum({checksum_sql()})::bigint"
 _LEGAL = ", ".join(
     f"('{step.source}', '{step.target}')"
@@ -85,13 +81,6 @@ LEFT JOIN ops.shards USING (run_id, shard)
 """
 """Returns how many acknowledged events the stream has not stored yet."""
 
-_PLANTED = ", ".join(
-    "('{}', {})".format(
-        reason.value,
-        " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
-    )
-    for reason in dict.fromkeys(FAULT_REASONS.values())
-)
 # A faulty record keeps the key of its event, and the key names run and shard.
 REJECTS = f"""
 WITH runs AS (
@@ -100,10 +89,10 @@ WITH runs AS (
 ), planted AS (
     SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS planted
     FROM ops.ledger INNER JOIN runs USING (run_id),
-        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
     GROUP BY 1, 2
 ), found AS (
-    SELECT source, reason, sum(records) AS rejected FROM ({SOURCES}) AS one
+    SELECT source, reason, sum(records) AS rejected FROM ({REJECTS_BY_SOURCE}) AS one
     GROUP BY source, reason
 )
 SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
@@ -228,13 +217,7 @@ WITH found AS (
 ), wanted AS (
     SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
     WHERE {is_whole(mart)} AND ({sums})
-)
-SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY {key}
-"""
+){differing(f"concat_ws(' ', '{mart.table}', {key})", key)}"""
 
 
 # Sessions begin in the ledger when their first event does, also on days that are dropped.
@@ -317,7 +300,7 @@ WITH {_ACCOUNTED}, {_READ}, checked AS (
 _LEDGER = _ledger(
     "ledger",
     ("events", *COUNTS, "revenue_minor", "sessions_begun"),
-    f"count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,"
+    f"count(*) AS events, {EVENT_COUNTS}, {REVENUE} AS revenue_minor,"
     " count(*) FILTER (WHERE session_seq = 1) AS sessions_begun",
 )
 _ALTERED = _ledger("content of", ("content_checksum",), f"{_CONTENT} AS content_checksum")
@@ -337,20 +320,14 @@ LEFT JOIN (
 WHERE lines.value_minor IS DISTINCT FROM bought.value_minor
 """
 
-_REJECT_COUNTS = """
+_REJECT_COUNTS = f"""
 WITH found AS (
     SELECT minute, rule, records FROM ops.quality_minute
     INNER JOIN ops.quality_rules USING (rule) WHERE severity = 'reject'
 ), wanted AS (
     SELECT date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule, count(*) AS records
     FROM ops.rejected_events GROUP BY 1, 2
-)
-SELECT format('quality_minute %%s %%s', minute, rule) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY minute, rule
-"""
+){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
 
 _FLAG_COUNTS = f"""
 WITH found AS (
@@ -376,13 +353,13 @@ _IS_COMPUTED = """
 """
 _COHORTS = f"""
 WITH found AS (SELECT simulation, cohort_day, day, visitors FROM mart.cohort_day),
-wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition)
-SELECT concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, cohort_day, day
-"""
+wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition){
+    differing(
+        "concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day)",
+        "simulation, cohort_day, day",
+        _IS_COMPUTED,
+    )
+}"""
 _SESSIONIZATION_COLUMNS = (
     "day, simulation, true_sessions, rule_sessions, joined_boundaries, split_boundaries,"
     " true_converted, rule_converted"
@@ -394,13 +371,13 @@ WITH found AS (
 ), wanted AS (
     SELECT {_SESSIONIZATION_COLUMNS} FROM ops.sessionization_day_definition
     WHERE {_IS_COMPUTED_DAY}
-)
-SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, day
-UNION
+){
+    differing(
+        "concat_ws(' ', 'mart.sessionization_day', simulation, day)",
+        "simulation, day",
+        _IS_COMPUTED,
+    )
+}UNION
 SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day)
 FROM mart.sessionization_day
 WHERE rule_sessions <> true_sessions - joined_boundaries + split_boundaries

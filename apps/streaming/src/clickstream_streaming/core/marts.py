@@ -1,8 +1,7 @@
 """What each mart is: how its rows follow from events or visits.
 
-Owns one definition per table, as SQL over a named source, so that a batch (the source is what
-it has newly stored), a rebuild and the verification (the source is all of ``raw.events``) can
-never mean different things. It does not know when any of them runs.
+Owns one definition per table, as SQL over a named source. A batch (its source is the new events), a
+rebuild and the verification (their source is all of ``raw.events``) use the same definition.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ __all__ = [
     "COUNTS",
     "DIMENSIONS",
     "DIM_USER",
+    "EVENT_COUNTS",
     "EVENT_MARTS",
     "MARTS",
     "ORDERS",
     "ORDER_ITEMS",
     "ORDER_MARTS",
     "PRODUCT_VERSIONS",
+    "REVENUE",
     "TRAFFIC",
     "USER_DAY",
     "VISITORS_HOUR",
@@ -37,10 +38,10 @@ __all__ = [
 
 DIMENSIONS = ("simulation", "country", "device", "channel")
 COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
-_COUNTED = ", ".join(
+EVENT_COUNTS = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
 )
-_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
 _ITEM_EVENTS = ", ".join(f"'{name}'" for name in ITEM_EVENTS)
 _LINE = "(product_id text, category text, quantity integer, price_minor bigint)"
 
@@ -94,7 +95,7 @@ def _traffic(unit: str) -> Mart:
         "events",
         f"""
 SELECT {start_of(unit, "event_time")} AS {unit}, {", ".join(DIMENSIONS)},
-    count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
+    count(*) AS events, {EVENT_COUNTS}, {REVENUE} AS revenue_minor
 FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}
 """,
         unit,
@@ -232,11 +233,11 @@ SELECT session_id, {_OF_FIRST}, min(campaign) AS campaign, min(referrer) AS refe
     min(visit_number) AS visit_number, min(event_time) AS started_at,
     max(event_time) AS last_event_at, min(session_seq) AS first_seq,
     max(session_seq) AS last_seq, (array_agg(page {_IN_ORDER}))[count(*)] AS exit_page,
-    count(*)::integer AS events, {_COUNTED.replace(" AS", "::integer AS")},
+    count(*)::integer AS events, {EVENT_COUNTS.replace(" AS", "::integer AS")},
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0)::bigint AS added_minor,
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0)::bigint
         AS removed_minor,
-    {_REVENUE}::bigint AS revenue_minor
+    {REVENUE}::bigint AS revenue_minor
 FROM {{source}} GROUP BY session_id
 """,
     "started_at",
