@@ -1,4 +1,4 @@
-"""The ledger proves content: whatever changes in a stored event, the verification names it."""
+"""The ledger proves content: the verification finds every change of a stored event."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _run() -> tuple[list[bytes], list[bytes]]:
 
 @pytest.fixture(scope="module")
 def stored(database_server: DatabaseServer) -> Iterator[Connection]:
-    """A database that holds a run, as the stream's own task has stored it."""
+    """A database with a run that the task of the stream has stored."""
     events, ledger = _run()
     with database_server.database() as database:
         with batch_process() as pool:
@@ -172,7 +172,7 @@ _ALTERATIONS = {
 
 @pytest.mark.parametrize("name", _ALTERATIONS)
 def test_alteration_is_named(cursor: Cursor, name: str) -> None:
-    """What goes wrong between a record and a row is found in one row."""
+    """An error between a record and its row is found in one row."""
     _update(cursor, *_ALTERATIONS[name])
 
     assert _verified(cursor).altered >= 1
@@ -180,7 +180,7 @@ def test_alteration_is_named(cursor: Cursor, name: str) -> None:
 
 @pytest.mark.parametrize("column", ["city", "session_id", "event_time", "user_id", "page"])
 def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> None:
-    """Two events of one minute that swap a value are found, though each value is a true one."""
+    """Two events of one minute that swap a value are found."""
     cursor.execute(
         "WITH pair AS (SELECT one.event_id AS first_id, other.event_id AS second_id,"
         " one.%(name)s AS first_value, other.%(name)s AS second_value"
@@ -258,7 +258,7 @@ def _accepted() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
-    """Return the texts that PostgreSQL makes of events on the stream's own way."""
+    """Return PostgreSQL's texts of events that took the way of the stream."""
     count = len(events)
     values = [json.dumps(event, ensure_ascii=place % 2 == 0).encode()
               for place, event in enumerate(events)]  # fmt: skip
@@ -289,7 +289,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
 def test_python_and_postgres_write_one_text(
     stored: Connection, events: list[dict[str, Any]]
 ) -> None:
-    """Whatever the rules accept, the row says in SQL what the record says in Python."""
+    """SQL and Python have the same canonical text of every accepted event."""
     with stored.cursor() as cursor:
         found = _copied(cursor, events)
     stored.rollback()

@@ -1,4 +1,4 @@
-"""What one record, and one batch, may make and take, on a real PostgreSQL."""
+"""Bounds of the rows and memory that one record and one batch may take, on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _MOST_ROWS = {
     "mart.pages_day": 2,
     "ops.quality_minute": sum(rule.severity is Severity.FLAG for rule in QUALITY_RULES),
 }
-"""Of other tables, one record makes one row at most."""
+"""One record makes at most one row in any other table."""
 _EXTREMES: dict[str, tuple[object, ...]] = {
     "integer": (-(2**31), -1, 0, 1, 2**31 - 1),
     "bigint": (-(2**63), -1, 0, 1, 10**12, 10**12 + 1, 2**63 - 1),
@@ -76,13 +76,13 @@ def _rows(database: Database, query: str, *values: object) -> list[tuple[Any, ..
 
 
 def _sizes(database: Database) -> dict[str, int]:
-    """Return how many rows each table has; the tables are the catalog's."""
+    """Return the number of rows of each table in PostgreSQL's catalog."""
     tables = [table for (table,) in _rows(database, _TABLES)]
     return {table: database.ask(f"SELECT count(*) FROM {table}")[0] for table in tables}  # noqa: S608
 
 
 def _widest(name: str, number: int) -> bytes:
-    """Return an event as wide as can be: every field, and an order of as many lines as may be.
+    """Return the largest event: every field, and an order with the highest number of lines.
 
     Args:
         name: The event's name.
@@ -124,7 +124,7 @@ def test_widest_event_makes_few_rows(database: Database) -> None:
 
 
 def test_wider_order_is_rejected(database: Database) -> None:
-    """An order of one line more than that makes no row but that of its reject."""
+    """An order with one more line makes only the row of its reject."""
     lines = [line(product_id=f"product-{number}") for number in range(_LINES + 1)]
 
     outcome = database.write([changed("purchase", items=lines)])
@@ -134,14 +134,14 @@ def test_wider_order_is_rejected(database: Database) -> None:
 
 
 def _extremes(database: Database, table: str, names: set[str]) -> list[dict[str, object]]:
-    """Return for each column of a table, with the type that it has there, its extreme values."""
+    """Return the extreme values of each column of a table, by its type."""
     types = dict(_rows(database, _COLUMNS, *table.split(".")))
     assert names <= types.keys()
     return [{name: value} for name in sorted(names) for value in _EXTREMES[types[name]]]
 
 
 def _read_everything(database: Database) -> None:
-    """Read every view, and verify: no sum may be larger than its type."""
+    """Read every view, and verify: no sum exceeds its type."""
     for (view,) in _rows(database, _VIEWS):
         _rows(database, f"TABLE {view}")
     with database.owner, database.owner.cursor() as cursor:
@@ -149,7 +149,7 @@ def _read_everything(database: Database) -> None:
 
 
 def test_ledger_extremes_are_validated(database: Database) -> None:
-    """What the rules let pass fits the table, its sums and its views; the rest is a reject."""
+    """Accepted ledger records fit the table, its sums and views; all others are rejects."""
     names = {field.name for field in LEDGER_FIELDS} - {"kind"}
     extremes = _extremes(database, "ops.ledger", names)
     tables = dict(zip(LedgerKind, ("ops.runs", "ops.ledger", "ops.shards"), strict=True))
@@ -170,7 +170,7 @@ def test_ledger_extremes_are_validated(database: Database) -> None:
 
 
 def test_event_extremes_are_validated(database: Database) -> None:
-    """What the rules let pass fits the tables and their sums; the rest is a reject."""
+    """Accepted events fit the tables and their sums; all others are rejects."""
     names = {field.name for field in EVENT_FIELDS} - {"event_id", "event_time"}
     extremes = _extremes(database, "raw.events", names)
     times = [{"event_time": time} for time in _EXTREMES["timestamp with time zone"]]
@@ -202,7 +202,7 @@ def test_unknown_kind_is_rejected(database: Database) -> None:
 
 @pytest.mark.parametrize("kind", [LedgerKind.MINUTE, LedgerKind.SHARD_END])
 def test_older_ledger_changes_nothing(database: Database, kind: LedgerKind) -> None:
-    """A record that is replayed later does not replace a newer one, however it is sent again."""
+    """A replayed ledger record does not replace a newer one."""
     newer, older, oldest = (
         ledger_record(
             kind=kind.value, records_acknowledged=count, records_sent=count, shard_seq=seq
@@ -253,7 +253,7 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
 
 
 def test_metrics_show_the_worst(database: Database) -> None:
-    """Of many simulations the 200 with the most defects are labels of metrics."""
+    """Only the 200 simulations with the most defects are labels of metrics."""
     database.ask("""
         SET LOCAL clickstream.seals = 'on';
         WITH made AS (
@@ -273,7 +273,7 @@ def test_metrics_show_the_worst(database: Database) -> None:
 
 
 def test_claims_of_ledger_are_counted(database: Database) -> None:
-    """A ledger that claims a trillion events is one finding, whatever it claims."""
+    """A ledger that claims a trillion events is one finding."""
     database.write([ledger_record(shard_seq=10**12, lost_faults=0, late_faults=0)], LEDGER.name)
 
     with database.owner, database.owner.cursor() as cursor:
@@ -284,7 +284,7 @@ def test_claims_of_ledger_are_counted(database: Database) -> None:
 
 
 def _numbered(*numbers: int) -> list[bytes]:
-    """Return orders of one shard, each in a session of its own; the number tells the event."""
+    """Return orders of one shard, each in another session; the number identifies the event."""
     return [
         changed(
             "purchase",
@@ -320,7 +320,7 @@ def test_portions_are_one_batch(database: Database) -> None:
 
 
 def test_portions_wait_for_other_writers(database: Database) -> None:
-    """Portions would take shared rows in any order, so they are written without other writers."""
+    """Several portions lock shared rows in another order, so no other writer runs meanwhile."""
     pieces = [_numbered(1), _numbered(2)]
     with (
         batch_process() as writer,
@@ -350,7 +350,7 @@ def test_large_rejects_take_little_memory(database: Database) -> None:
 
 
 def test_cut_reject_is_not_replayed(database: Database) -> None:
-    """A record of which only the first bytes are kept is listed with its length, not sent."""
+    """A cut record is listed with its length, and is not sent again."""
     database.write([b"x" * (MAX_EVENT_BYTES + 1)])
     (reject,) = list_rejects(database.owner, "oversized", 10)
 
@@ -362,7 +362,7 @@ def test_cut_reject_is_not_replayed(database: Database) -> None:
 
 
 def test_stored_event_does_not_expire(database: Database) -> None:
-    """An event that comes again when its day is too old is rejected, and counts as stored."""
+    """A duplicate of an event whose day is too old is rejected, and counts as stored."""
     strict = replace(database.settings, oldest_event_days=30)
     with batch_process() as writer:
         stored = writer.submit(write_batch, database.settings, _numbered(1), 0).result()

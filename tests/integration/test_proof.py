@@ -1,4 +1,4 @@
-"""A mutation test of the proof: whatever is falsified in the tables, the verification names it."""
+"""A mutation test of the proof: the verification finds every falsified value in the tables."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def owner(stack: Stack) -> Iterator[Connection]:
-    """Return the owner's connection to it."""
+    """Return the owner's connection to the database."""
     with closing(stack.postgres.connect(OWNER)) as connection:
         yield connection
 
 
 def test_true_tables_are_clean(owner: Connection) -> None:
-    """A verification of what the stream has written finds nothing."""
+    """A verification of unchanged tables finds no defect."""
     with owner, owner.cursor() as cursor:
         report = run_checks(cursor)
 
@@ -87,7 +87,7 @@ def test_true_tables_are_clean(owner: Connection) -> None:
 
 
 def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequest) -> None:
-    """Each falsehood is found; the page says by which check."""
+    """Each falsehood is found; the page names the check."""
     found: dict[Falsehood, str] = {}
     with owner.cursor() as cursor:
         database, values = Database(cursor), check_values(cursor)
@@ -117,7 +117,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
 
 
 def test_new_column_needs_a_proof(owner: Connection) -> None:
-    """A column that no check covers is planned by itself, and is not found."""
+    """A column without a check is falsified too, and not found."""
     with _attempt(owner) as cursor:
         cursor.execute("ALTER TABLE ops.boards ADD COLUMN note text DEFAULT 'quick'")
         database = Database(cursor)
@@ -131,7 +131,7 @@ def test_new_column_needs_a_proof(owner: Connection) -> None:
 
 
 def _found_by(cursor: Cursor, falsehood: Falsehood, values: dict[str, object]) -> str:
-    """Return the name of the check that finds it; empty if none does."""
+    """Return the name of the check that finds the change; empty if none does."""
     for check in sorted(CHECKS, key=lambda check: falsehood.relation not in check.query):
         cursor.execute(check.query, values)
         if cursor.rowcount:
@@ -163,7 +163,7 @@ def _page(score: str, found: dict[Falsehood, str], views: list[tuple[str, str]])
 
 @contextmanager
 def _attempt(owner: Connection) -> Iterator[Cursor]:
-    """Yield a cursor of a transaction that changes nothing; what it writes is sealed."""
+    """Yield a cursor of a transaction that is rolled back; its rows are sealed."""
     try:
         with owner.cursor() as cursor:
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
@@ -173,7 +173,7 @@ def _attempt(owner: Connection) -> Iterator[Cursor]:
 
 
 def _follow(cursor: Cursor) -> None:
-    """Let marts and counts follow from the events, as if the stream had stored them."""
+    """Rebuild marts and counts from the events, as if the stream had stored them."""
     for mart in MARTS:
         if mart.time or not mart.kept_by:
             _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
@@ -200,7 +200,7 @@ FROM raw.events AS one WHERE simulation = %(simulation)s
 
 
 def test_forged_row_stays_forged(owner: Connection) -> None:
-    """A row that was changed by hand is found, also after the stream has written it again."""
+    """A row that was changed by hand is found, also after the stream has updated it."""
     found = []
     with _attempt(owner) as cursor:
         for seals, hours in (("off", 1), ("on", 2), ("on", 3)):
@@ -217,7 +217,7 @@ def test_forged_row_stays_forged(owner: Connection) -> None:
 
 
 def test_other_sessions_seal_nothing(owner: Connection) -> None:
-    """Without the setting a row needs a seal of its own, and a stream from before is refused."""
+    """Without the setting a row needs a seal, and an older stream is refused."""
     meet = "INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')"
     with _attempt(owner) as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'off'")
@@ -290,7 +290,7 @@ def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
 
 
 def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
-    """Other events came under the ids of the true ones, before these did: the ledger knows."""
+    """Other events were stored with the ids of true ones: they differ from the ledger."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "UPDATE raw.events SET value_minor = 100 * value_minor, items = (SELECT"
@@ -309,7 +309,7 @@ def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
 
 
 def test_deleted_rejects_are_lost(owner: Connection) -> None:
-    """All rejects but one are gone, and so are their counts by minute."""
+    """All rejects but one are deleted, and so are their counts by minute."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "DELETE FROM ops.rejected_events WHERE (kafka_partition, kafka_offset) <> (SELECT"
@@ -330,7 +330,7 @@ def test_deleted_rejects_are_lost(owner: Connection) -> None:
 
 
 def test_events_under_way_are_not_lost(owner: Connection) -> None:
-    """The ledger is read before the events that it counts: they are still to come."""
+    """The ledger is read before its events, which arrive later."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, to_jsonb(last)"
@@ -352,7 +352,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
 
 
 def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
-    """Events are stored before the ledger has anything of their run."""
+    """Events are stored before the first ledger record of their run."""
     with _attempt(owner) as cursor:
         cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
         cursor.execute(
@@ -366,7 +366,7 @@ def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
 
 
 def test_announced_run_is_clean(owner: Connection) -> None:
-    """A run announces itself before anything of it comes."""
+    """A run is announced before its first event."""
     with _attempt(owner) as cursor:
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')")
 
@@ -379,7 +379,7 @@ _ARRIVE = "UPDATE ops.shards SET stored_events = stored_events + %s WHERE simula
 
 
 def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> None:
-    """Who waits for what is under way waits no longer than that, and learns what has not come."""
+    """Waiting for missing events ends when they are stored, or returns how many are missing."""
     with owner, owner.cursor() as cursor:
         cursor.execute(_ARRIVE, (-7,))
     with closing(stack.postgres.connect(OWNER)) as other, ThreadPoolExecutor(1) as pool:
@@ -395,7 +395,7 @@ def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> Non
 
 
 def test_each_state_of_a_run_is_there(owner: Connection) -> None:
-    """One run has ended, one has not, and of one a day is dropped."""
+    """One run has ended, one has not, and one has a dropped day."""
     with owner, owner.cursor() as cursor:
         cursor.execute(
             "SELECT simulation, closed_at IS NULL, sum(dropped_events) > 0"

@@ -1,4 +1,4 @@
-"""What the stream refuses before its first read, with which error, and what it waits for."""
+"""Errors of the stream before its first read, and the services that it waits for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
-"""With a setting of its own a job is not waited for."""
+"""A job with other settings is not waited for."""
 
 
 def _last(log: Path) -> int:
@@ -147,7 +147,7 @@ def test_unmigrated_database_is_refused(pipeline: Pipeline) -> None:
 
 
 def test_stopped_stream_waits_no_longer(pipeline: Pipeline) -> None:
-    """A stream that is asked to stop gives up with the first attempt to connect."""
+    """A stream that is asked to stop makes no second attempt to connect."""
     stopped = Event()
     stopped.set()
     settings = replace(writer_settings(pipeline), postgres_port=free_port())
@@ -159,7 +159,7 @@ def test_stopped_stream_waits_no_longer(pipeline: Pipeline) -> None:
 
 
 def test_starting_server_is_no_refusal() -> None:
-    """A server that is starting up is waited for; a wrong password is not."""
+    """The stream waits for a server that is starting up, but not after a wrong password."""
     address = "db:5432/clickstream"
     starting = "connection failed: FATAL:  the database system is starting up"
     wrong = 'connection failed: FATAL:  password authentication failed for user "stream"'

@@ -148,7 +148,7 @@ def test_figures_are_separate(stored: Database) -> None:
 
 @pytest.mark.parametrize("asked", _QUESTIONS)
 def test_console_answers_for_one(stored: Database, asked: str) -> None:
-    """Runs that behave alike have equal answers, and none of them has the other's rows."""
+    """Runs that behave alike have equal figures, and neither has the other's rows."""
     blue, red = (
         _answers(stored, _QUESTIONS[asked](OfSimulation(simulation=name))) for name in _RUNS
     )
@@ -167,7 +167,7 @@ def test_console_lists_both(stored: Database) -> None:
 
 
 def test_latency_is_of_one(stored: Database) -> None:
-    """The latency of a simulation is that of its own run."""
+    """The latency of a simulation is that of its run."""
     for name, run_id in _RUNS.items():
         rows = _answers(stored, questions.latency(LatencyAsked(simulation=name)))
 

@@ -168,7 +168,7 @@ def test_largest_record_is_read(read: Read) -> None:
 
 @WAYS
 def test_slice_is_read_by_itself(read: Read) -> None:
-    """A part of a column is numbered from its own first record."""
+    """A slice of a column is numbered from its first record."""
     parsed = read(_values(None, b"5", GOOD, b'{"name": "b"}', b"{").slice(1, 3), FIELDS)
 
     assert parsed.rows.tolist() == [1, 2]

@@ -1,4 +1,4 @@
-"""A batch's statements fit the columns, the marts and the stages that they name."""
+"""The statements fit the columns, marts and staging tables that they name."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_new_event_columns_are_events() -> None:
 
 
 def test_new_events_have_the_columns_of_steps() -> None:
-    """No step reads a field of new events that is not handed over."""
+    """No step reads a field of new events that is not staged."""
     absent = set(EVENT_COLUMNS) - set(NEW_EVENT_COLUMNS)
     assert absent
 
@@ -81,7 +81,7 @@ def test_new_events_have_the_columns_of_steps() -> None:
 
 
 def test_every_column_has_type() -> None:
-    """Each column that is handed over has its type in the database."""
+    """Each column that a batch writes has its type in the database."""
     columns = {*RAW_COLUMNS, *NEW_EVENT_COLUMNS, *REJECT_COLUMNS, "ledger"}
 
     assert COLUMN_TYPES.keys() == columns
@@ -114,14 +114,14 @@ def test_rejects_keep_their_place() -> None:
 
 
 def test_every_stage_is_cleared() -> None:
-    """Between two portions of a transaction no stage keeps a row."""
+    """Between two portions of a transaction no staging table keeps a row."""
     stages = re.findall(r"IF NOT EXISTS (\w+)", CREATE_STAGES)
 
     assert f"TRUNCATE {', '.join(stages)}" == CLEAR_STAGES
 
 
 def test_stages_are_temporary() -> None:
-    """Each stage is made once per session and empty at each transaction's end."""
+    """Each staging table is created once per connection and empty after each transaction."""
     stages = [text for text in CREATE_STAGES.split(";") if text.strip()]
 
     assert stages
@@ -134,14 +134,14 @@ def test_stages_are_temporary() -> None:
     "columns", [NEW_EVENT_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"]
 )
 def test_stage_has_typed_columns(columns: tuple[str, ...]) -> None:
-    """A stage has the columns that are handed over, with their types."""
+    """A staging table has the columns that a batch writes, with their types."""
     expected = ", ".join(f"{name} {COLUMN_TYPES[name]}" for name in columns)
 
     assert f"({expected})" in CREATE_STAGES
 
 
 def test_upsert_replaces_values() -> None:
-    """Without more words the given values replace those that are there, in the keys' order."""
+    """By default the new values replace the old ones, in the order of the keys."""
     assert upsert(PAIRS, "TABLE given") == (
         "INSERT INTO mart.pairs AS known (a, b, n, m)\n"
         "SELECT a, b, n, m FROM (TABLE given) AS given ORDER BY a, b\n"
@@ -150,7 +150,7 @@ def test_upsert_replaces_values() -> None:
 
 
 def test_upsert_may_merge_values() -> None:
-    """What becomes of values, and when, can be said."""
+    """Values and condition of an update can be given."""
     assert upsert(PAIRS, "TABLE given", {"n": "known.n + 1"}, "known.n > 0").endswith(
         "ON CONFLICT (a, b) DO UPDATE SET n = known.n + 1\nWHERE known.n > 0"
     )
@@ -168,7 +168,7 @@ def test_every_mart_is_written_once(mart: Mart) -> None:
     "mart", [mart for mart in MARTS if mart.is_sum], ids=lambda mart: mart.table
 )
 def test_sums_are_added(mart: Mart) -> None:
-    """A step adds each value of a sum to what is there, in the order of the keys."""
+    """A step adds each value of a sum to the stored row, in the order of the keys."""
     (step,) = _writing(mart.table)
 
     changes = ", ".join(f"{name} = known.{name} + excluded.{name}" for name in mart.values)
@@ -178,7 +178,7 @@ def test_sums_are_added(mart: Mart) -> None:
 
 
 def test_shared_rows_have_an_order() -> None:
-    """Writers that want the same rows take them in one order, so they never wait in a circle."""
+    """Writers lock the same rows in one order, so they never wait in a circle."""
     for step in (*SHARED_STEPS, COUNT_SHARDS, *LEDGER_STEPS, *REJECT_STEPS):
         if "ON CONFLICT" in step and " DO UPDATE" in step:
             assert "ORDER BY" in step[: step.rindex("ON CONFLICT")], step

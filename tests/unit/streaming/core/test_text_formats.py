@@ -82,7 +82,7 @@ def test_uuids_of_slice() -> None:
 
 
 def test_full_slice_of_uuids() -> None:
-    """A part in which each text has the width starts at its own first byte."""
+    """A slice in which each text has the width starts at its first byte."""
     column = _texts("abc", ID, ID.replace("0a", "ff"), "xyz").slice(1, 2)
 
     assert are_uuids(column).tolist() == [True, True]
@@ -155,7 +155,7 @@ def test_moments_are_pythons(texts: list[str | None]) -> None:
     ],
 )
 def test_moment_has_exact_value(text: str, expected: int) -> None:
-    """Each part of a time counts with its own unit."""
+    """Each part of a timestamp counts in its unit."""
     assert _unix(text) == expected
 
 

@@ -1,4 +1,4 @@
-"""Every record comes out exactly once: as an event, as a ledger record or as a reject."""
+"""Each record appears exactly once: as an event, a ledger record or a reject."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _same(one: ValidatedBatch, other: ValidatedBatch) -> bool:
 @settings(max_examples=30)
 @given(st.lists(damaged(), min_size=1, max_size=12))
 def test_both_ways_of_reading_agree(values: list[bytes | None]) -> None:
-    """Whatever happened to records, read together or one by one they have the same verdict."""
+    """Records have the same result, parsed in bulk or one by one."""
     records = records_of(values)
 
     assert _same(validate(records), validate(records, parse_one_by_one))
@@ -99,7 +99,7 @@ def test_bad_record_leaves_others_alone() -> None:
 
 
 def test_chunk_borders_change_nothing() -> None:
-    """More records than one chunk holds are validated as each of them is."""
+    """Records of several chunks are validated like single records."""
     values = [changed() if at % 2 else b"x" for at in range(4_098)]
 
     validated = validate(records_of(values))
@@ -193,7 +193,7 @@ def test_event_keeps_its_values() -> None:
 
 
 def test_event_has_kafka_place() -> None:
-    """Each event has the partition and the offset of its own record."""
+    """Each event has the partition and the offset of its record."""
     validated = validate(records_of([b"x", TEXT, None, TEXT]))
 
     assert validated.events["kafka_offset"].to_pylist() == [101, 103]
@@ -201,7 +201,7 @@ def test_event_has_kafka_place() -> None:
 
 
 def test_events_alone_have_kafka_place() -> None:
-    """Where all records are events, each has its own place, too."""
+    """If all records are events, each has the place of its record."""
     validated = validate(records_of([TEXT, TEXT]))
 
     assert validated.events["kafka_offset"].to_pylist() == [100, 101]
@@ -249,7 +249,7 @@ def test_oversized_reject_is_cut(size: int, kept: int) -> None:
 
 
 def test_kept_rows_do_not_hold_records() -> None:
-    """What is kept of a batch shares no memory with it: its bytes can go."""
+    """Validated records share no memory with their batch, so its bytes can be freed."""
     before = pa.total_allocated_bytes()
     validated = validate(_received(records_of([changed(padding="x" * 60_000)] * 200)))
 
@@ -288,7 +288,7 @@ def test_first_broken_rule_counts() -> None:
 
 
 def test_future_is_after_arrival() -> None:
-    """Each record is compared with the time at which Kafka got itself."""
+    """Each record is compared with the time at which Kafka received it."""
     batch = records_of([changed(event_time="2026-09-21T14:20:06.000Z")] * 3)
     times = [ARRIVED.replace(second=second) for second in (1, 0, 2)]
     column = pa.array(times, pa.timestamp("us", "UTC"))
@@ -340,7 +340,7 @@ def test_old_day_is_not_stored(
 
 
 def test_oldest_day_follows_arrival() -> None:
-    """Each record's own arrival counts, so that reading it again later changes no verdict."""
+    """The arrival of each record counts, so that reading it again later changes no result."""
     batch = records_of([changed(event_time="2026-09-11T12:00:00.000Z")] * 2)
     times = [ARRIVED, ARRIVED.replace(day=22)]
     column = pa.array(times, pa.timestamp("us", "UTC"))
@@ -393,7 +393,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize("case", VERDICTS)
 def test_verdict_of_text(case: str) -> None:
-    """Each kind of text gets the reason and the field that it should, or none."""
+    """Each kind of text gets the expected reason and field, or none."""
     value, expected = VERDICTS[case]
 
     assert _verdict(value) == expected
@@ -423,7 +423,7 @@ def test_poison_has_reason(kind: str) -> None:
 def test_bad_ledger_record_is_rejected(
     changes: dict[str, object], expected: tuple[str, str]
 ) -> None:
-    """What PostgreSQL would refuse of a ledger record is a reject."""
+    """A ledger record that PostgreSQL cannot store is a reject."""
     assert _verdict(ledger_record(**changes), LEDGER.name) == expected
 
 
@@ -484,7 +484,7 @@ def test_order_lines_are_exact_json() -> None:
 
 
 def test_lines_of_other_events_are_kept() -> None:
-    """Lines that are empty stay an empty list, and absent ones null."""
+    """Empty items stay an empty list, and absent items null."""
     values = [changed(items=[]), changed(), order_of(line())]
 
     stored = validate(records_of(values)).events["items"].to_pylist()
@@ -516,7 +516,7 @@ _LINES = st.lists(
 @settings(max_examples=25)
 @given(_LINES, _LINES)
 def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-    """Whatever they hold or lack, lines are stored at their order, beside events without lines."""
+    """Items are stored with their order, beside events without items."""
     orders = [changed("purchase", schema_version=1, items=rows) for rows in (lines, others)]
     values = [changed("view_item"), orders[0], changed("page_view"), orders[1]]
 
@@ -526,7 +526,7 @@ def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[st
 
 
 def test_event_of_dropped_day_is_told_apart() -> None:
-    """It is a reject with all it held, and its number is known; what is unfit beside has none."""
+    """An event of a dropped day is a reject with its payload and number; invalid ones have none."""
     old = changed(event_time="2026-08-31T23:59:59.999Z", shard=2, shard_seq=77)
     unfit = changed(event_time="2026-08-31T23:59:59.999Z", city="")
     kept = changed(event_time="2026-09-01T00:00:00.000Z")

@@ -72,7 +72,7 @@ def test_user_file_counts_more(arguments: dict[str, object], tmp_path: Path) -> 
 
 
 def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> None:
-    """Both ends notice a silent peer within 14 seconds, and times are UTC."""
+    """Both ends detect a silent peer within 14 seconds, and times are UTC."""
     connect(stream_settings(tmp_path))
 
     assert arguments["keepalives_idle"] == 5
@@ -86,7 +86,7 @@ def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> N
 
 
 def test_refused_connection_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What PostgreSQL says comes with the address."""
+    """The error has PostgreSQL's message and the address."""
 
     def refuse(**_: object) -> None:
         raise psycopg2.OperationalError("FATAL:  no such user")
@@ -115,7 +115,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, *reasons: str) -> list[DatabaseUnr
 
 
 def test_absent_server_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A server that does not answer yet is tried until it does."""
+    """A server that does not answer yet is retried."""
     happened = _failing(monkeypatch, "refused", "FATAL:  the database system is starting up")
 
     assert str(connect_patiently(stream_settings(tmp_path), Event())) == "connection"
@@ -123,7 +123,7 @@ def test_absent_server_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A wrong password is as wrong a second later."""
+    """A wrong password is not retried."""
     happened = _failing(monkeypatch, "FATAL:  password authentication failed", "never")
 
     with pytest.raises(DatabaseUnreachable, match="password"):
@@ -132,7 +132,7 @@ def test_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A process that is to stop gives up after the first attempt."""
+    """A process that stops makes no second attempt."""
     happened = _failing(monkeypatch, "refused", "never")
     stopping = Event()
     stopping.set()
@@ -142,7 +142,7 @@ def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert len(happened) == 1
 
 
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_retries_have_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After a minute the last reason is raised."""
     happened = _failing(monkeypatch, "first", "second", "third", "never")
     clock = iter([0.0, 30.0, 60.0, 60.1])
@@ -171,7 +171,7 @@ def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[Sc
 def test_migrations_are_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """A database without its tables is asked again until it has them; each is named once."""
+    """A database without its tables is queried until it has them; each is logged once."""
     made = _migrating(monkeypatch, "raw.events", "raw.events", "mart.visits", None)
 
     connection = connect_when_migrated(stream_settings(tmp_path), Event())
@@ -228,7 +228,7 @@ def test_committed_offsets_are_nested() -> None:
 
 
 def test_all_tables_are_looked_for() -> None:
-    """With every table there, nothing is refused."""
+    """With every table, there is no error."""
     database = ScriptedDatabase({"to_regclass": lambda _: [("raw.events",)]})
 
     check_tables(database.connection())

@@ -1,4 +1,4 @@
-"""What people ask of the tables: the words of the answers and the exit codes."""
+"""The commands on the tables: their output and exit codes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_verification_is_shown_and_noted(
     figures: dict[str, int],
     code: int,
 ) -> None:
-    """Figures and examples come line by line, the report as JSON last; it is kept, too."""
+    """Figures and examples are printed line by line, then the report as JSON; it is also stored."""
     database, report, output = connected(ScriptedDatabase()), _report(**figures), StringIO()
     noted: list[VerificationReport] = []
     monkeypatch.setattr(inspection, "verify", lambda _: report)
@@ -141,7 +141,7 @@ def test_rebuild_is_shown(
 def test_closed_run_is_read_back(
     settings: Settings, connected: Callable[[ScriptedDatabase], ScriptedDatabase]
 ) -> None:
-    """A closed run with stored events is there at the first look."""
+    """A closed run with stored events is found at the first query."""
     database = connected(ScriptedDatabase({"FROM ops.runs": [("shop", True, 12)]}))
     output = StringIO()
 
@@ -157,7 +157,7 @@ def test_run_is_waited_for(
     settings: Settings,
     connected: Callable[[ScriptedDatabase], ScriptedDatabase],
 ) -> None:
-    """A run that is unknown, open or empty is looked at again until it is closed."""
+    """A run that is unknown, open or empty is queried again until it is closed."""
     looks = iter([[], [("shop", False, 5)], [("shop", True, 0)], [("shop", True, 9)]])
     database = connected(ScriptedDatabase({"FROM ops.runs": lambda _: next(looks)}))
     monkeypatch.setattr(inspection, "_POLL_SECONDS", 0.0)

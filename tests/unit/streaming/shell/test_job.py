@@ -33,7 +33,7 @@ WANTED: Offsets = {"t": {0: 5}}
 
 
 class _Builder:
-    """Notes how a session is configured."""
+    """Records the configuration of a session."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -71,7 +71,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> _Builder:
 
 
 def test_session_is_configured(builder: _Builder, tmp_path: Path) -> None:
-    """Times are UTC, a worker's share is bounded, and the query keeps its pace."""
+    """Times are UTC, a worker's memory is bounded, and the query keeps its interval."""
     spark_session(stream_settings(tmp_path, TRIGGER_MILLISECONDS="700"))
 
     assert (builder.name, builder.where, builder.level) == ("clickstream", None, "WARN")
@@ -134,10 +134,10 @@ class _Query:
 
 
 class _Scene:
-    """A job whose parts only note that they were called.
+    """A job whose parts only record their calls.
 
     Attributes:
-        happened: What was called, in order.
+        happened: The calls, in order.
         on_update: Called at each update of the lag; ends the job unless a test says otherwise.
     """
 
@@ -208,7 +208,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
 
 
 def test_job_starts_in_order(scene: _Scene) -> None:
-    """Database and topics are looked at before the query starts; all is closed at the end."""
+    """Database and topics are checked before the query starts; all is closed at the end."""
     scene.job.run()
 
     assert scene.happened == [
@@ -240,7 +240,7 @@ def test_lag_follows_last_batch(scene: _Scene) -> None:
     ("message", "is_ready"), [("Waiting for data to arrive", True), ("Processing", False)]
 )
 def test_waiting_query_is_ready(scene: _Scene, message: str, is_ready: bool) -> None:  # noqa: FBT001  a case
-    """A query that waits for data has read all there is: the stream is ready."""
+    """A query that waits for data has read all records: the stream is ready."""
     scene.query.status = {"message": message}
 
     scene.job.run()
@@ -290,7 +290,7 @@ def test_stopped_query_ends_job(scene: _Scene) -> None:
 
 
 def test_topics_name_the_cause(scene: _Scene) -> None:
-    """Where a topic is the cause of a failed query, the topic's error is raised."""
+    """If a topic is the cause of a failed query, the topic's error is raised."""
 
     def fail() -> None:
         scene.query.error = ValueError("something in Spark")
@@ -303,7 +303,7 @@ def test_topics_name_the_cause(scene: _Scene) -> None:
 
 
 def test_spark_error_is_query_failed(scene: _Scene) -> None:
-    """An error of Spark's own becomes one of the stream."""
+    """An error of Spark becomes an error of the stream."""
 
     def fail() -> None:
         raise PySparkException("a.b.SomeException: it fell")
@@ -315,7 +315,7 @@ def test_spark_error_is_query_failed(scene: _Scene) -> None:
 
 
 def test_recovered_batch_restarts_query(scene: _Scene) -> None:
-    """A query that fell over its report on a recovered batch is started again."""
+    """A query that failed in its report on a recovered batch is started again."""
     scene.query.error = ValueError(f"java: {module._NO_LATEST_OFFSETS} because")
     scene.later_query = _Query()
 

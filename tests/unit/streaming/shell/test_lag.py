@@ -1,4 +1,4 @@
-"""The lag is asked of Kafka now and then, and a broker that is away is shown."""
+"""The lag is updated at intervals, and a broker that does not answer is shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Logs:
-    """Logs with ends, or a broker that is away."""
+    """Logs with ends, or a broker that does not answer."""
 
     def __init__(self) -> None:
         self.ends: LogPositions = {}
@@ -34,7 +34,7 @@ class _Logs:
 
 
 class _Scene:
-    """Logs, a clock, and the lag that looks at both."""
+    """Logs, a clock, and the lag that uses both."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 100.0
@@ -61,7 +61,7 @@ class _Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> _Scene:
-    """A lag that has not looked yet."""
+    """A lag before its first update."""
     return _Scene(monkeypatch)
 
 
@@ -90,7 +90,7 @@ def test_lag_keeps_its_pace(scene: _Scene) -> None:
 
 
 def test_absent_kafka_keeps_figures(scene: _Scene) -> None:
-    """While Kafka is away the last figures stay, and it is asked again five seconds later."""
+    """While Kafka does not answer the figures stay, and it is asked again five seconds later."""
     scene.lag.update({})
     scene.logs.is_away = True
     scene.seconds += 5

@@ -1,4 +1,4 @@
-"""The query: what it reads, how a batch becomes a task, and its pace."""
+"""The query: its options, its tasks, and its interval."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDS: LogPositions = {(EVENTS.name, 0): LogPosition("id", 99, 1)}
 
 
 class _Spark:
-    """A session, reader, frame and writer in one, which notes what is asked of it."""
+    """A session, reader, frame and writer in one, which records its calls."""
 
     def __init__(self) -> None:
         self.calls: dict[str, list[tuple[object, ...]]] = {}
@@ -115,7 +115,7 @@ class _Finalizer:
 
 
 class _Logs:
-    """Logs that are as they should be."""
+    """Logs that pass every check."""
 
     def __init__(self) -> None:
         self.noted: list[tuple[LogPositions, Offsets]] = []
@@ -142,7 +142,7 @@ class _Scene:
         self.spark, self.logs = _Spark(), _Logs()
         if stopping is None:
             stopping = Event()
-            stopping.set()  # no batch waits for its pace
+            stopping.set()  # no batch waits for its interval
         self.settings = stream_settings(folder)
         start_query(
             cast("SparkSession", self.spark),
@@ -235,7 +235,7 @@ def test_lost_batch_is_run_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_running_again_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A batch that is lost each time ends the query, and is not noted as read."""
+    """A batch that is lost each time ends the query, and does not count as read."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
     monkeypatch.setattr(_Finalizer, "losses", 100)
@@ -248,7 +248,7 @@ def test_running_again_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 class _Waits(Event):
-    """Notes how long it is waited for, and lets that time pass."""
+    """Records the waits, and lets their time pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Kafka's logs are asked for, and a log that is not the one that was read is refused."""
+"""A log that is not the one that was read is an error."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_beginnings_are_positions(tmp_path: Path) -> None:
 
 
 def test_client_has_time_limit(tmp_path: Path) -> None:
-    """A question to Kafka ends after the given seconds."""
+    """A request to Kafka ends after the given seconds."""
     kafka = _kafka()
 
     _logs(kafka, tmp_path)
@@ -154,7 +154,7 @@ def test_silent_kafka_is_named(
 
 
 def test_noted_offsets_are_compared(tmp_path: Path) -> None:
-    """After a batch its ends, in the logs as they were before, are what was read."""
+    """After a batch its offsets, in the logs before it, are the positions read."""
     kafka = _kafka()
     logs = _logs(kafka, tmp_path, {})
     logs.record_read(logs.check(), {EVENTS.name: {0: 15}})
@@ -194,7 +194,7 @@ class _Returning(Event):
 
 
 def test_stopping_ends_waiting(tmp_path: Path) -> None:
-    """A process that is to stop does not ask again."""
+    """A process that stops does not ask again."""
     kafka, stopping = _kafka(), Event()
     kafka.error = java_error("a.TimeoutException: no answer")
     stopping.set()
@@ -203,7 +203,7 @@ def test_stopping_ends_waiting(tmp_path: Path) -> None:
         _logs(kafka, tmp_path).check_with_retries(stopping)
 
 
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_retries_have_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After five minutes the last reason is raised."""
     kafka = _kafka()
     kafka.error = java_error("a.TimeoutException: no answer")
@@ -227,7 +227,7 @@ def test_close_gives_client_back(tmp_path: Path) -> None:
 
 
 def test_read_positions_are_the_databases() -> None:
-    """The database knows up to where each partition was read, and in which log."""
+    """The database has the position up to which each partition was read."""
     rows = [("t", 0, "id", 7, 2), ("t", 1, None, 8, None)]
     database = ScriptedDatabase({"FROM ops.batches": rows})
 

@@ -1,4 +1,4 @@
-"""The verification adds up what the checks find, and reports it."""
+"""The verification adds the defects of the checks, and reports them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CLEAN: dict[str, Answer] = {
 
 
 def _found(*texts: str) -> Answer:
-    """Return what a check answers that finds a defect at each of these places."""
+    """Return the answer of a check with a defect at each of these places."""
     return [(len(texts), list(texts))]
 
 
@@ -202,7 +202,7 @@ def test_failed_verification_restores_session() -> None:
 
 
 def test_events_under_way_are_counted() -> None:
-    """What the ledger has and the stream has not stored is shown, and is no defect."""
+    """Events that the ledger has and the stream has not stored are shown, but are no defect."""
     found: dict[str, Answer] = {ACKNOWLEDGED: SHARDS, UNDER_WAY: [(5,)]}
     database = ScriptedDatabase(CLEAN | found)
 
@@ -214,7 +214,7 @@ def test_events_under_way_are_counted() -> None:
 
 
 def test_stored_events_need_no_wait() -> None:
-    """If the stream has stored everything, one look is enough."""
+    """If the stream has stored everything, one query is enough."""
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(0,)]})
 
     assert wait_for_arrival(database.connection(), 60.0) == 0
@@ -224,7 +224,7 @@ def test_stored_events_need_no_wait() -> None:
 
 
 def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the ledger had at the beginning is looked for again, each time in a new snapshot."""
+    """The events of the first ledger are looked up again, each time in a new snapshot."""
     monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     looks = iter([[(5,)], [(2,)], [(0,)]])
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: lambda _: next(looks)})
@@ -278,7 +278,7 @@ def test_report_is_kept() -> None:
     ],
 )  # fmt: skip
 def test_too_few_locks_are_named(relations: int, locks: int, helpers: int, setting: int) -> None:
-    """More tables and indexes than PostgreSQL can lock are refused before the first check."""
+    """More tables and indexes than PostgreSQL can lock are an error before the first check."""
     rows = [(relations // 3, relations, 100, locks, helpers)]
     database = ScriptedDatabase(CLEAN | {"FROM parts": rows})
     if not setting:
