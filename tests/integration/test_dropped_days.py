@@ -174,4 +174,4 @@ def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
         database.owner.cursor() as cursor,
         pytest.raises(DaysDropped, match="days before 2020-01-02 were dropped"),
     ):
-        partition._keep_days(cursor, read)
+        partition._lock_days(cursor, read)

@@ -12,7 +12,7 @@ from batches import writer_settings
 from clickstream_local.ports import free_port
 from clickstream_local.postgres import OWNER
 from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable
-from clickstream_streaming.shell.database import check_tables, connect_patiently
+from clickstream_streaming.shell.database import check_tables, connect_with_retries
 from pipeline import Pipeline, wait_until
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def test_wrong_password_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(
         DatabaseUnreachable, match="check CLICKSTREAM_STREAMING_POSTGRES_"
     ) as refused:
-        connect_patiently(settings, Event())
+        connect_with_retries(settings, Event())
 
     assert refused.value.is_refusal
 
@@ -153,7 +153,7 @@ def test_stopped_stream_waits_no_longer(pipeline: Pipeline) -> None:
     settings = replace(writer_settings(pipeline), postgres_port=free_port())
 
     with pytest.raises(DatabaseUnreachable, match="refused") as unreachable:
-        connect_patiently(settings, stopped)
+        connect_with_retries(settings, stopped)
 
     assert not unreachable.value.is_refusal
 

@@ -21,8 +21,8 @@ from clickstream_streaming.shell.database import (
     check_tables,
     committed_offsets,
     connect,
-    connect_patiently,
     connect_when_migrated,
+    connect_with_retries,
     copy_rows,
     store_rules,
 )
@@ -118,7 +118,7 @@ def test_absent_server_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """A server that does not answer yet is retried."""
     happened = _failing(monkeypatch, "refused", "FATAL:  the database system is starting up")
 
-    assert str(connect_patiently(stream_settings(tmp_path), Event())) == "connection"
+    assert str(connect_with_retries(stream_settings(tmp_path), Event())) == "connection"
     assert len(happened) == 2
 
 
@@ -127,7 +127,7 @@ def test_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     happened = _failing(monkeypatch, "FATAL:  password authentication failed", "never")
 
     with pytest.raises(DatabaseUnreachable, match="password"):
-        connect_patiently(stream_settings(tmp_path), Event())
+        connect_with_retries(stream_settings(tmp_path), Event())
     assert len(happened) == 1
 
 
@@ -138,7 +138,7 @@ def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     stopping.set()
 
     with pytest.raises(DatabaseUnreachable, match="refused"):
-        connect_patiently(stream_settings(tmp_path), stopping)
+        connect_with_retries(stream_settings(tmp_path), stopping)
     assert len(happened) == 1
 
 
@@ -149,7 +149,7 @@ def test_retries_have_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     with pytest.raises(DatabaseUnreachable, match="third"):
-        connect_patiently(stream_settings(tmp_path), Event())
+        connect_with_retries(stream_settings(tmp_path), Event())
     assert len(happened) == 3
 
 
@@ -163,7 +163,7 @@ def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[Sc
         made.append(ScriptedDatabase(look))
         return made[-1]
 
-    monkeypatch.setattr(module, "connect_patiently", attempt)
+    monkeypatch.setattr(module, "connect_with_retries", attempt)
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     return made
 

@@ -35,7 +35,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedDatabase], S
     """Return a function that lets the module connect to a scripted database."""
 
     def use(database: ScriptedDatabase) -> ScriptedDatabase:
-        monkeypatch.setattr(inspection, "connect_patiently", lambda *_: database.connection())
+        monkeypatch.setattr(inspection, "connect_with_retries", lambda *_: database.connection())
         return database
 
     return use

@@ -165,7 +165,9 @@ def test_absent_database_is_tried_later(
     monitor, telemetry, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.account": error})
     away: list[tuple[str, bool]] = []
     monkeypatch.setattr(
-        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+        telemetry,
+        "show_unreachable",
+        lambda what, *, is_unreachable: away.append((what, is_unreachable)),
     )
 
     monitor.update()
@@ -185,7 +187,9 @@ def test_present_database_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monitor, telemetry, _ = _monitor(monkeypatch, tmp_path)
     away: list[tuple[str, bool]] = []
     monkeypatch.setattr(
-        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+        telemetry,
+        "show_unreachable",
+        lambda what, *, is_unreachable: away.append((what, is_unreachable)),
     )
 
     monitor.update()

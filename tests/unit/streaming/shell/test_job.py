@@ -152,7 +152,7 @@ class _Scene:
         self.topics_error: Exception | None = None
         monkeypatch.setattr(module, "_WATCH_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect_when_migrated", lambda *_: self._connect())
-        monkeypatch.setattr(module, "connect_patiently", lambda *_: self._connect())
+        monkeypatch.setattr(module, "connect_with_retries", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect", lambda *_: self._connect())
         monkeypatch.setattr(module, "TopicLogs", lambda *_: self._part("logs"))
         monkeypatch.setattr(module, "Lag", lambda *_: SimpleNamespace(update=self._update))

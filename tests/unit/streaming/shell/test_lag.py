@@ -22,13 +22,13 @@ class _Logs:
 
     def __init__(self) -> None:
         self.ends: LogPositions = {}
-        self.is_away = False
+        self.is_unreachable = False
 
     def end(self, topic: str, partition: int, offset: int) -> None:
         self.ends[topic, partition] = LogPosition("id", offset, 0)
 
     def check(self) -> LogPositions:
-        if self.is_away:
+        if self.is_unreachable:
             raise TopicMissing(LEDGER.name, "no answer")
         return self.ends
 
@@ -47,8 +47,8 @@ class _Scene:
         self.away: list[tuple[str, bool]] = []
         monkeypatch.setattr(
             self.telemetry,
-            "show_away",
-            lambda what, *, is_away: self.away.append((what, is_away)),
+            "show_unreachable",
+            lambda what, *, is_unreachable: self.away.append((what, is_unreachable)),
         )
         self.lag = Lag(cast("TopicLogs", self.logs), self.telemetry)
 
@@ -92,14 +92,14 @@ def test_lag_keeps_its_pace(scene: _Scene) -> None:
 def test_absent_kafka_keeps_figures(scene: _Scene) -> None:
     """While Kafka does not answer the figures stay, and it is asked again five seconds later."""
     scene.lag.update({})
-    scene.logs.is_away = True
+    scene.logs.is_unreachable = True
     scene.seconds += 5
     scene.lag.update({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 3
     assert scene.away == [("Kafka", False), ("Kafka", True)]
 
-    scene.logs.is_away = False
+    scene.logs.is_unreachable = False
     scene.seconds += 5
     scene.lag.update({LEDGER.name: {0: 3}})
 

@@ -250,13 +250,13 @@ HAVING sum(greatest(ended - coalesce(sessions, 0), 0)) > sum(lost)
 def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """Return a query that compares sums of the ledger with those of events, minute by minute.
 
-    Of a shard that has ended, every minute; of one that has not, those before the minute up to
-    which it was read, unless an event of them came just now, or may still come late.
+    For an ended shard, every minute is compared. For a running shard, only the minutes before the
+    last one that was read, without those whose events have just arrived or may still arrive late.
 
     Args:
-        what: What differs, in words.
-        sums: Columns of the ledger.
-        made: The same columns, worked out from ``raw.events``.
+        what: The compared value, for the text of a defect.
+        sums: The columns of the ledger.
+        made: The same columns as SQL over ``raw.events``.
     """
     columns = ", ".join(sums)
     return f"""

@@ -31,13 +31,13 @@ _TYPES = {
     FieldType.INTEGER: pa.int32(),
     FieldType.BIGINT: pa.int64(),
 }
-_FEW = 256
+_SMALL_CHUNK = 256
 """Arrow rejects a chunk because of one record; a chunk of at most this size is read one by one."""
 _PARTS = 8
-_DEEP_BYTES = 1_000
+_SHORT_BYTES = 1_000
 """A shorter text cannot be nested too deeply for Python's parser."""
 _DEEP = 400
-_NO_NUMBERS = (b"NaN", b"Inf")
+_NOT_JSON = (b"NaN", b"Inf")
 """Not JSON, but Arrow accepts these as numbers in unknown fields."""
 
 
@@ -65,22 +65,22 @@ def parse(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
         values: The bytes of some thousand records, few enough for a processor's cache.
         fields: The fields to read; others are ignored.
     """
-    reader = _Reader(values, fields)
-    readable = reader.refuse_unreadable()
+    parser = _Parser(values, fields)
+    readable = parser.reject_unreadable()
     together = _are_plain(values)[readable]
-    reader.read_together(readable[together])
-    reader.read_one_by_one(readable[~together])
-    return reader.result()
+    parser.parse_in_bulk(readable[together])
+    parser.parse_one_by_one(readable[~together])
+    return parser.result()
 
 
 def parse_one_by_one(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
     """Parse records one by one, with the result of :func:`parse` but much slower."""
-    reader = _Reader(values, fields)
-    reader.read_one_by_one(reader.refuse_unreadable())
-    return reader.result()
+    parser = _Parser(values, fields)
+    parser.parse_one_by_one(parser.reject_unreadable())
+    return parser.result()
 
 
-class _Reader:
+class _Parser:
     """Parser of one chunk of records."""
 
     def __init__(self, values: pa.BinaryArray, fields: tuple[Field, ...]) -> None:
@@ -90,14 +90,14 @@ class _Reader:
         self._parts: list[tuple[np.ndarray, pa.RecordBatch]] = []
         self._wrong_texts: list[int] = []
 
-    def refuse_unreadable(self) -> np.ndarray:
+    def reject_unreadable(self) -> np.ndarray:
         """Reject records that are not text; return the indices of all others."""
         sizes = pc.fill_null(pc.binary_length(self._values), 0).to_numpy()
         readable = sizes <= MAX_EVENT_BYTES
-        self._refuse(np.flatnonzero(~readable), RejectReason.OVERSIZED)
+        self._reject(np.flatnonzero(~readable), RejectReason.OVERSIZED)
         if self._values.null_count:
             missing = as_mask(pc.is_null(self._values))
-            self._refuse(np.flatnonzero(missing), RejectReason.NO_VALUE)
+            self._reject(np.flatnonzero(missing), RejectReason.NO_VALUE)
             readable &= ~missing
         rows = np.flatnonzero(readable)
         chosen = self._take(rows)
@@ -105,24 +105,24 @@ class _Reader:
             chosen.cast(pa.string())
         except (pa.ArrowInvalid, UnicodeDecodeError):
             fine = np.array([_is_utf8(value) for value in chosen.to_pylist()], dtype=bool)
-            self._refuse(rows[~fine], RejectReason.BAD_ENCODING)
+            self._reject(rows[~fine], RejectReason.BAD_ENCODING)
             rows = rows[fine]
         return rows
 
-    def read_together(self, rows: np.ndarray) -> None:
+    def parse_in_bulk(self, rows: np.ndarray) -> None:
         """Parse records in bulk; split them into parts if Arrow rejects one of them."""
         if not len(rows):
             return
         objects = _read_lines(self._take(rows), _schema(self._fields))
         if objects is not None:
             self._parts.append((rows, objects))
-        elif len(rows) <= _FEW:
-            self.read_one_by_one(rows)
+        elif len(rows) <= _SMALL_CHUNK:
+            self.parse_one_by_one(rows)
         else:
             for part in np.array_split(rows, _PARTS):
-                self.read_together(part)
+                self.parse_in_bulk(part)
 
-    def read_one_by_one(self, rows: np.ndarray) -> None:
+    def parse_one_by_one(self, rows: np.ndarray) -> None:
         """Parse each record alone."""
         found, kept = [], []
         for number in rows.tolist():
@@ -152,7 +152,7 @@ class _Reader:
             rows, objects = rows[order], objects.take(pa.array(order))
         return Parsed(rows, objects, np.isin(rows, self._wrong_texts), self._reasons)
 
-    def _refuse(self, rows: np.ndarray, reason: RejectReason) -> None:
+    def _reject(self, rows: np.ndarray, reason: RejectReason) -> None:
         self._reasons |= dict.fromkeys(rows.tolist(), reason)
 
     def _take(self, rows: np.ndarray) -> pa.BinaryArray:
@@ -182,12 +182,12 @@ def _are_plain(values: pa.BinaryArray) -> np.ndarray:
     """Return which records look like one object that both parsers read alike."""
     first, last = start_and_end_bytes(values)
     plain = (first == ord("{")) & (last == ord("}"))
-    for mark in _NO_NUMBERS:
+    for mark in _NOT_JSON:
         found = contains(values, mark)
         if found is not None:
             plain &= ~found
     long = np.flatnonzero(
-        plain & (pc.fill_null(pc.binary_length(values), 0).to_numpy() > _DEEP_BYTES)
+        plain & (pc.fill_null(pc.binary_length(values), 0).to_numpy() > _SHORT_BYTES)
     )
     if len(long):
         chosen = values.take(pa.array(long))

@@ -69,7 +69,7 @@ def parse_record(value: bytes, fields: Sequence[Field]) -> ParsedRecord | Reject
         row = _row(found, fields, wrong_texts)
     except _TypeMismatchError:
         return RejectReason.WRONG_TYPE
-    if any(_is_no_unicode(text) for text in _texts_of(row)):
+    if any(_has_lone_surrogate(text) for text in _texts_of(row)):
         return RejectReason.BAD_ENCODING
     return ParsedRecord(row, bool(wrong_texts))
 
@@ -79,10 +79,10 @@ def _refuse(constant: str) -> Any:  # noqa: ANN401  it never returns; json asks 
 
 
 def _row(found: dict[str, Any], fields: Sequence[Field], wrong_texts: list[str]) -> dict[str, Any]:
-    return {field.name: _fitted(found.get(field.name), field, wrong_texts) for field in fields}
+    return {field.name: _converted(found.get(field.name), field, wrong_texts) for field in fields}
 
 
-def _fitted(value: Any, field: Field, wrong_texts: list[str]) -> Any:  # noqa: ANN401  any JSON
+def _converted(value: Any, field: Field, wrong_texts: list[str]) -> Any:  # noqa: ANN401  any JSON
     """Return a value in the type of its field."""
     if value is None:
         return None
@@ -115,6 +115,6 @@ def _texts_of(row: dict[str, Any]) -> list[str]:
     return [text for part in (row, *lines) for text in part.values() if isinstance(text, str)]
 
 
-def _is_no_unicode(text: str) -> bool:
+def _has_lone_surrogate(text: str) -> bool:
     """Return whether a text contains half of a surrogate pair, which JSON can express."""
     return any("\ud800" <= character <= "\udfff" for character in text)

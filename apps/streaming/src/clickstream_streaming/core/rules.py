@@ -125,7 +125,7 @@ class Rule:
         return f"{self.field or RECORD}.{self.reason.value}"
 
 
-def _of_field(field: Field) -> Iterable[Rule]:
+def _rules_of(field: Field) -> Iterable[Rule]:
     """Return the rules that follow from the contract of one field."""
     if field.required:
         yield Rule(field.name, RejectReason.MISSING_FIELD, partial(_missing, field))
@@ -176,10 +176,10 @@ def _unknown(field: Field, columns: Columns) -> np.ndarray:
 
 
 def _out_of_range(field: Field, columns: Columns) -> np.ndarray | None:
-    return _unfit(field, columns[field.name])
+    return _exceeds_bounds(field, columns[field.name])
 
 
-def _unfit(field: Field, column: pa.Array) -> np.ndarray | None:
+def _exceeds_bounds(field: Field, column: pa.Array) -> np.ndarray | None:
     """Return which texts are empty or too long, or which numbers are too small or too large."""
     is_text = field.type is FieldType.TEXT
     least, most = (1, field.max_length) if is_text else (field.minimum, field.maximum)
@@ -223,7 +223,7 @@ def _day_dropped(columns: Columns) -> np.ndarray | None:
     return columns.times("event_time") < columns.kept_since
 
 
-def _bad_lines(columns: Columns) -> np.ndarray | None:
+def _invalid_items(columns: Columns) -> np.ndarray | None:
     """Return which orders have no line, an incomplete or invalid line, or a product twice."""
     items = columns["items"]
     if items.null_count == len(items):
@@ -235,9 +235,9 @@ def _bad_lines(columns: Columns) -> np.ndarray | None:
     for place, field in enumerate(ITEM_FIELDS):
         column = pc.struct_field(lines, place)
         broken |= as_mask(pc.is_null(column)) & (version >= field.since)
-        unfit = _unfit(field, column)
-        if unfit is not None:
-            broken |= unfit
+        invalid = _exceeds_bounds(field, column)
+        if invalid is not None:
+            broken |= invalid
     products = pc.fill_null(pc.struct_field(lines, _PRODUCT), "").dictionary_encode()
     pairs = order.astype(np.int64) * (len(products.dictionary) + 1) + products.indices.to_numpy()
     is_repeated = np.ones(len(pairs), dtype=bool)
@@ -277,7 +277,7 @@ def _late(columns: Columns) -> np.ndarray:
     return columns.times("event_time") < columns.arrived - LATE_SECONDS * _SECOND
 
 
-def _ahead(columns: Columns) -> np.ndarray:
+def _clock_ahead(columns: Columns) -> np.ndarray:
     return columns.times("sent_at") > columns.arrived + TOLERATED_SECONDS * _SECOND
 
 
@@ -285,7 +285,7 @@ def _huge_order(columns: Columns) -> np.ndarray:
     return columns.is_purchase & as_mask(pc.greater(columns["value_minor"], HUGE_ORDER_MINOR))
 
 
-def _worthless_order(columns: Columns) -> np.ndarray:
+def _zero_order(columns: Columns) -> np.ndarray:
     return columns.is_purchase & as_mask(pc.equal(columns["value_minor"], 0))
 
 
@@ -299,9 +299,9 @@ EVENT_RULES: tuple[Rule, ...] = (
     _NUL,
     *sorted(
         (
-            *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
+            *(rule for field in EVENT_FIELDS for rule in _rules_of(field)),
             Rule("event_time", RejectReason.FUTURE_TIME, _future),
-            Rule("items", RejectReason.MISSING_FIELD, _bad_lines),
+            Rule("items", RejectReason.MISSING_FIELD, _invalid_items),
         ),
         key=lambda rule: _REASONS.index(rule.reason),
     ),
@@ -317,7 +317,7 @@ LEDGER_RULES: tuple[Rule, ...] = (
         (
             rule
             for field in LEDGER_FIELDS
-            for rule in _of_field(field)
+            for rule in _rules_of(field)
             if rule.reason is not RejectReason.MISSING_FIELD
         ),
         key=lambda rule: _REASONS.index(rule.reason),
@@ -328,7 +328,7 @@ LEDGER_RULES: tuple[Rule, ...] = (
 
 FLAG_RULES: tuple[Rule, ...] = (
     Rule("event_time", FlagReason.LATE, _late),
-    Rule("sent_at", FlagReason.CLOCK_AHEAD, _ahead),
+    Rule("sent_at", FlagReason.CLOCK_AHEAD, _clock_ahead),
     Rule(
         "quantity",
         FlagReason.LARGE,
@@ -340,6 +340,6 @@ FLAG_RULES: tuple[Rule, ...] = (
         lambda columns: as_mask(pc.equal(columns["price_minor"], 0)),
     ),
     Rule("value_minor", FlagReason.LARGE, _huge_order),
-    Rule("value_minor", FlagReason.ZERO, _worthless_order),
+    Rule("value_minor", FlagReason.ZERO, _zero_order),
 )
 """Rules that flag a stored event."""

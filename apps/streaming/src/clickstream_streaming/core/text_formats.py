@@ -24,13 +24,13 @@ _UNITS_MICROSECONDS = (3_600_000_000, 60_000_000, 1_000_000, 1_000)
 
 def are_uuids(texts: pa.StringArray) -> np.ndarray:
     """Return which texts are UUIDs in lower case; a null is none."""
-    rows, matrix = _of_width(texts, len(_UUID))
-    return _scattered(len(texts), rows, _has_form(matrix, _UUID))
+    rows, matrix = _with_length(texts, len(_UUID))
+    return _scattered(len(texts), rows, _matches(matrix, _UUID))
 
 
 def uuid_bytes(uuids: pa.StringArray) -> np.ndarray:
     """Return the 16 bytes of each UUID, shape (uuids, 16); a null gives zeros."""
-    rows, matrix = _of_width(uuids, len(_UUID))
+    rows, matrix = _with_length(uuids, len(_UUID))
     nibbles = _NIBBLES[matrix[:, _HEX_PLACES]]
     found = np.zeros((len(uuids), 16), dtype=np.uint8)
     found[rows] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
@@ -39,8 +39,8 @@ def uuid_bytes(uuids: pa.StringArray) -> np.ndarray:
 
 def timestamps(texts: pa.StringArray) -> pa.TimestampArray:
     """Parse timestamps such as ``2026-01-31T12:00:00.000Z``; any other text gives null."""
-    rows, matrix = _of_width(texts, len(_TIME))
-    formed = _has_form(matrix, _TIME)
+    rows, matrix = _with_length(texts, len(_TIME))
+    formed = _matches(matrix, _TIME)
     if not formed.all():
         rows, matrix = rows[formed], matrix[formed]
     year, month, day, *clock = (_number(matrix[:, begin:end]) for begin, end in _TIME_PARTS)
@@ -93,7 +93,7 @@ def _buffers(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return ends, np.frombuffer(data or b"", dtype=np.uint8)
 
 
-def _of_width(texts: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _with_length(texts: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of texts with this length, and their bytes, one text per row."""
     ends, data = _buffers(texts)
     fitting = np.diff(ends) == width
@@ -105,7 +105,7 @@ def _of_width(texts: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray
     return rows, data[ends[rows][:, None] + np.arange(width)]
 
 
-def _has_form(matrix: np.ndarray, form: str) -> np.ndarray:
+def _matches(matrix: np.ndarray, form: str) -> np.ndarray:
     """Return which rows match a format: each byte is of its class or equals its literal."""
     allowed = np.zeros(256, dtype=np.uint8)
     needed = np.empty(len(form), dtype=np.uint8)

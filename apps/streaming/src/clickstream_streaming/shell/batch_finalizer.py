@@ -16,7 +16,7 @@ from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.database import DISCONNECTED, connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
 from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
-from clickstream_streaming.shell.upkeep import keep_up
+from clickstream_streaming.shell.upkeep import run_upkeep
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -83,7 +83,7 @@ class BatchFinalizer:
             self._compute_summary_tables(cursor, is_due=cursor.rowcount > 0)
         now = time.monotonic()
         if now >= self._next_upkeep:
-            has_more = keep_up(self._connection, self._settings)
+            has_more = run_upkeep(self._connection, self._settings)
             self._next_upkeep = now + (_BUSY_UPKEEP_SECONDS if has_more else _UPKEEP_SECONDS)
 
     def _compute_summary_tables(self, cursor: Cursor, *, is_due: bool) -> None:

@@ -36,8 +36,8 @@ __all__ = [
     "check_tables",
     "committed_offsets",
     "connect",
-    "connect_patiently",
     "connect_when_migrated",
+    "connect_with_retries",
     "copy_rows",
     "store_rules",
 ]
@@ -102,7 +102,7 @@ def connect(settings: DatabaseSettings) -> Connection:
         raise DatabaseUnreachable(address, str(error)) from error
 
 
-def connect_patiently(settings: DatabaseSettings, stopping: Event) -> Connection:
+def connect_with_retries(settings: DatabaseSettings, stopping: Event) -> Connection:
     """Connect; retry for a minute if the server does not answer, but not if it refuses.
 
     Args:
@@ -142,7 +142,7 @@ def connect_when_migrated(settings: DatabaseSettings, stopping: Event) -> Connec
     deadline = Deadline(_MIGRATION_SECONDS)
     missing = ""
     while True:
-        connection = connect_patiently(settings, stopping)
+        connection = connect_with_retries(settings, stopping)
         try:
             check_tables(connection)
         except DatabaseNotMigrated as error:

@@ -12,7 +12,7 @@ from contextlib import closing
 from threading import Event
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.shell.database import connect_patiently
+from clickstream_streaming.shell.database import connect_with_retries
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import (
     DEFECTS,
@@ -50,7 +50,7 @@ def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: 
     Returns:
         0 without a defect and without missing events, else 1.
     """
-    with closing(connect_patiently(settings, Event())) as connection:
+    with closing(connect_with_retries(settings, Event())) as connection:
         missing = wait_for_arrival(connection, wait_seconds) if wait_seconds else 0
         report = verify(connection)
         record_verification(connection, report)
@@ -65,7 +65,7 @@ def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: 
 
 def show_rebuild(settings: DatabaseSettings, output: TextIO) -> None:
     """Rebuild the marts; print the number of changed rows, with JSON as the last line."""
-    with closing(connect_patiently(settings, Event())) as connection:
+    with closing(connect_with_retries(settings, Event())) as connection:
         changed = rebuild(connection)
     output.writelines(f"{table} {rows} rows changed\n" for table, rows in changed.items())
     output.write(json.dumps(changed) + "\n")
@@ -75,7 +75,7 @@ def read_back(settings: DatabaseSettings, run_id: UUID, output: TextIO) -> int:
     """Wait until a run is stored and closed; return 0 if it is, 1 after the time limit."""
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     state = "unknown"
-    with closing(connect_patiently(settings, Event())) as connection:
+    with closing(connect_with_retries(settings, Event())) as connection:
         while time.monotonic() < deadline:
             with connection, connection.cursor() as cursor:
                 cursor.execute(_FIND, (str(run_id),))

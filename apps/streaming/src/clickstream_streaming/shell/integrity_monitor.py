@@ -82,10 +82,10 @@ class IntegrityMonitor:
         except DISCONNECTED as error:
             _LOG.warning("cannot read the integrity figures, retrying later: %s", error)
             self.close()
-            self._telemetry.show_away("PostgreSQL", is_away=True)
+            self._telemetry.show_unreachable("PostgreSQL", is_unreachable=True)
             self._next = time.monotonic() + _EVERY_SECONDS
             return
-        self._telemetry.show_away("PostgreSQL", is_away=False)
+        self._telemetry.show_unreachable("PostgreSQL", is_unreachable=False)
         self._next = began + max(_EVERY_SECONDS, (time.monotonic() - began) / _SHARE)
 
     def close(self) -> None:

@@ -20,8 +20,8 @@ from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachabl
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import (
     connect,
-    connect_patiently,
     connect_when_migrated,
+    connect_with_retries,
     store_rules,
 )
 from clickstream_streaming.shell.integrity_monitor import IntegrityMonitor
@@ -130,15 +130,15 @@ class Job:
             query = self._start_query(spark, logs)
             lag = Lag(logs, self._telemetry)
             while not self._stopping.wait(_WATCH_SECONDS):
-                if _failed_to_report(query):
+                if _failed_after_recovery(query):
                     _LOG.warning("restarting the query %s after a recovered batch", QUERY)
                     query = self._start_query(spark, logs)
                 else:
-                    self._watch(query)
+                    self._check_query(query)
                 lag.update(_ends_of(query) or wanted)
                 integrity.update()
         except (PySparkException, QueryFailed) as error:
-            self._name_cause(spark)
+            self._raise_cause(spark)
             if isinstance(error, QueryFailed):
                 raise
             raise QueryFailed(QUERY, last_line(str(error))) from error
@@ -151,12 +151,12 @@ class Job:
             integrity.close()
 
     def _start_query(self, spark: SparkSession, logs: TopicLogs) -> StreamingQuery:
-        with closing(connect_patiently(self._settings, self._stopping)) as connection:
+        with closing(connect_with_retries(self._settings, self._stopping)) as connection:
             return start_query(
                 spark, self._settings, self._telemetry, connection, logs, self._stopping
             )
 
-    def _name_cause(self, spark: SparkSession) -> None:
+    def _raise_cause(self, spark: SparkSession) -> None:
         """Raise the cause if checkpoint, database or topics are the reason of a failed query."""
         with closing(connect(self._settings)) as connection:
             wanted = next_offsets(connection, self._settings)
@@ -167,7 +167,7 @@ class Job:
         with closing(TopicLogs(spark, self._settings, read, _START_ANSWER_SECONDS)) as logs:
             check_topics(logs, self._settings, wanted)
 
-    def _watch(self, query: StreamingQuery) -> None:
+    def _check_query(self, query: StreamingQuery) -> None:
         """Set readiness if the query waits for data; raise an error if it has ended."""
         error = query.exception()
         if error is not None or not query.isActive:
@@ -189,7 +189,7 @@ def _ends_of(query: StreamingQuery) -> Offsets:
     }
 
 
-def _failed_to_report(query: StreamingQuery) -> bool:
+def _failed_after_recovery(query: StreamingQuery) -> bool:
     """Return whether the query failed in Spark's progress report after a recovered batch.
 
     A defect of Spark 4.1.1 (SPARK-55271, SPARK-57438): before its first planned batch, the source

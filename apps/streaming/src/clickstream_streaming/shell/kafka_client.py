@@ -37,15 +37,15 @@ _BLAMED = {
 
 
 def client_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that every client of ours needs.
+    """Return the settings of every Kafka client of the stream.
 
     Raises:
-        SettingsInvalid: A user without a name, or a name or password that is not one line.
+        SettingsInvalid: The name or password of the user is missing, or is not a single line.
     """
     values = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
-        # A broker that is gone without a word: the default would wait for half a minute.
+        # Limits the wait for a broker that has vanished; the default is 30 seconds.
         "request.timeout.ms": str(_REQUEST_MILLISECONDS),
     }
     if settings.ca_file is not None:
@@ -81,7 +81,7 @@ def _named_in(file: Path | None, setting: str) -> str:
     """Return the reference that the client replaces by the content of a file."""
     if file is None:
         raise SettingsInvalid(PREFIX + setting, None, "set, since the protocol is one with SASL")
-    # The client takes a file as it is: a line's end in it would be part of the name.
+    # The client uses the whole content: a line break would be part of the name.
     if {'"', "\\", "\n", "\r"} & set(file.read_text(encoding="utf-8")):
         allowed = "a file without quotes, backslashes and line ends, the last one's included"
         raise SettingsInvalid(PREFIX + setting, str(file), allowed)

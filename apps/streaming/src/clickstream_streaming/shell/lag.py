@@ -54,11 +54,11 @@ class Lag:
             found = self._logs.check()
         except TopicMissing as error:
             _LOG.warning("cannot read the ends of the topics, retrying later: %s", error)
-            self._telemetry.show_away("Kafka", is_away=True)
+            self._telemetry.show_unreachable("Kafka", is_unreachable=True)
         else:
             ends: Offsets = {}
             for (topic, number), position in found.items():
                 ends.setdefault(topic, {})[number] = position.offset
-            self._telemetry.show_away("Kafka", is_away=False)
+            self._telemetry.show_unreachable("Kafka", is_unreachable=False)
             self._telemetry.show_lag(done, ends)
         self._next = time.monotonic() + _EVERY_SECONDS

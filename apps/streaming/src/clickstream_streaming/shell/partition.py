@@ -420,7 +420,7 @@ def _store(cursor: Cursor, portion: _Portion, outcome: Outcome, written: _Writte
     known = ChainMap(written.high_water_marks, _Worker.high_water_marks)
     marks, may_be_known = _update_high_water_marks(events, portion.partition, known)
     written.high_water_marks |= marks
-    _keep_days(cursor, portion)
+    _lock_days(cursor, portion)
     new_events, rows = _stage_new_events(cursor, events, may_be_known=may_be_known)
     outcome.stored += new_events.num_rows
     outcome.duplicates += events.num_rows - new_events.num_rows
@@ -538,7 +538,7 @@ def _offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     }
 
 
-def _keep_days(cursor: Cursor, portion: _Portion) -> None:
+def _lock_days(cursor: Cursor, portion: _Portion) -> None:
     """Keep retention from dropping a day until the transaction ends.
 
     Raises:

@@ -69,7 +69,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.is_ready = False
         self._began = time.time()
-        self._away: set[str] = set()
+        self._unreachable: set[str] = set()
         self._arrived_at: dict[tuple[str, int], float] = {}
         self.registry = CollectorRegistry()
         self._input_rows = self._make(Counter, "input_rows_total")
@@ -117,9 +117,9 @@ class Telemetry:
         # Under load the query may never wait for data.
         self.is_ready = True
 
-    def show_away(self, what: str, *, is_away: bool) -> None:
+    def show_unreachable(self, service: str, *, is_unreachable: bool) -> None:
         """Set whether a service that batches need, Kafka or PostgreSQL, does not answer."""
-        (self._away.add if is_away else self._away.discard)(what)
+        (self._unreachable.add if is_unreachable else self._unreachable.discard)(service)
 
     def show_lag(self, done: Offsets, ends: Offsets) -> None:
         """Show the lag of each partition.
@@ -162,7 +162,7 @@ class Telemetry:
             answer: Iterable[bytes] = self._metrics_app(request, start)
             return answer
         status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._away):
+        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._unreachable):
             status = "200 OK"
         elif path == "/readyz":
             status = "503 Service Unavailable"

@@ -134,7 +134,7 @@ class TopicLogs:
         descriptions = self._client.describeTopics(topics).topicNameValues()
         found = {}
         for topic in topics:
-            with _naming(topic):
+            with _kafka_errors(topic):
                 description = descriptions[topic].get()
                 topic_id = description.topicId().toString()
                 partitions = {
@@ -184,7 +184,7 @@ class TopicLogs:
         at = self._topic_partition(topic, partition)
         epoch = self._optional.of(read.leader_epoch)
         position = self._offset_and_metadata(read.offset, epoch, "")
-        with _naming(topic):
+        with _kafka_errors(topic):
             try:
                 consumer.assign([at])
                 consumer.endOffsets([at])  # finds the leader, which position() asks
@@ -200,7 +200,7 @@ class TopicLogs:
 
 
 @contextmanager
-def _naming(topic: str) -> Iterator[None]:
+def _kafka_errors(topic: str) -> Iterator[None]:
     """Raise :class:`TopicMissing` for an error of Kafka's client."""
     try:
         yield
