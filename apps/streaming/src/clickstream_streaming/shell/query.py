@@ -105,7 +105,7 @@ def start_query(
         spark: The session.
         settings: All settings.
         telemetry: The metrics.
-        connection: To the database.
+        connection: A connection to the database.
         logs: The topics, and the positions read in them.
         stopping: Set when the query shall end soon.
     """

@@ -185,7 +185,7 @@ def wait_for_arrival(connection: Connection, seconds: float) -> int:
     """Wait until the stream has stored the events of the current ledger; return how many it lacks.
 
     Args:
-        connection: To the database.
+        connection: A connection to the database.
         seconds: The longest time to wait.
     """
     deadline = time.monotonic() + seconds
