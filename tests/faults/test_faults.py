@@ -44,7 +44,7 @@ _FAULTY = _STEADY + (
     "  faults: {duplicatePermille: 20, latePermille: 10, maxLatenessSeconds: 3,"
     " corruptPermille: 10, lossPermille: 5}\n"
 )
-_AGAIN = ", retrying: "
+_AGAIN = r"cannot (write|finalize) batch .*, retrying: "
 
 
 _OFTEN = pytest.mark.parametrize("often", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -155,7 +155,11 @@ class CutInCopy:
         resets, since = proxy.resets, end_of(stage, "streaming")
         proxy.reset_in(_COPY)
         wait_until(lambda: proxy.resets > resets, "a COPY is cut")
-        _detect(stage, lambda: said(stage, "streaming", ", retrying: ", since), "the cut is named")
+        _detect(
+            stage,
+            lambda: said(stage, "streaming", r"cannot write batch .*, retrying: ", since),
+            "the cut is named",
+        )
         recover(stage, stage.pipeline.last_batch(), lambda: None)
 
 
