@@ -37,7 +37,7 @@ spec:
 def test_backfill_has_own_watermark(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """F20: no event of the backfill is late, and no session of it that still runs is final.
 
-    The stream runs with batches of its own size: the pipeline is its own.
+    The size of its batches differs, so the pipeline is not shared.
     """
     results = Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
     steps: list[Action] = [Load(_LIVE), BackfillBesideLive(_BACKFILL), Drain()]

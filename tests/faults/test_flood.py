@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(5_400)
 
 
 def test_flood_is_bounded(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """F23: an hour's worst records in a minute take no more than stated, and the stream lives.
+    """F23: an hour's worst records in a minute stay within the bounds, and the stream survives.
 
-    The days and products of the flood outlast the scenario: the pipeline is its own.
+    The days and products of the flood outlast the scenario, so the pipeline is not shared.
     """
     results = Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
     steps: list[Action] = [Flood(), Load(SIMULATION), Drain()]

@@ -1,4 +1,4 @@
-"""Faults that replace what the stream has read or written: another topic, an older database."""
+"""Faults that replace the topic or the database of a stream."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_topic_is_remade(pipeline: Pipeline, results: Path) -> None:
-    """F17: a topic with more records than were read is refused by name, and read as a whole."""
+    """F17: a new topic with more records than were read is an error, then read as a whole."""
     steps: list[Action] = [Load(_FEW), Drain(), RemakeTopic(Load(SIMULATION)), Drain()]
 
     assert is_right(play(pipeline, "F17 topic created again", steps, results), 120)
@@ -36,7 +36,7 @@ def test_topic_is_remade(pipeline: Pipeline, results: Path) -> None:
 
 @pytest.mark.slow
 def test_database_falls_back(pipeline: Pipeline, results: Path) -> None:
-    """F18: what a standby lacks is read again; nothing is lost with it."""
+    """F18: records that a standby lacks are read again; none is lost."""
     steps: list[Action] = [Load(_STEADY), Wait(1), FallBack(batches=3), Wait(1), Drain()]
 
     assert is_right(play(pipeline, "F18 standby without the last batches", steps, results), 150)

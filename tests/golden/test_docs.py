@@ -1,4 +1,4 @@
-"""The derived parts of docs/ are what the code says; ``--update-golden`` writes them anew."""
+"""The derived parts of docs/ agree with the code; ``--update-golden`` writes them again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEED_A_DATABASE = {"tables", "proof"}
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_page_is_current(page: Path, request: pytest.FixtureRequest) -> None:
-    """Each field, metric, command and variable stands in the page as the code has it."""
+    """Each field, metric, command and variable is in its page as in the code."""
     text = page.read_text(encoding="utf-8")
     wanted = renewed(text, PARTS)
     if request.config.getoption("--update-golden"):
@@ -30,7 +30,7 @@ def test_the_page_is_current(page: Path, request: pytest.FixtureRequest) -> None
 
 
 def test_each_part_stands_in_one_place() -> None:
-    """No part is left out, none stands twice, and none is marked that nobody makes."""
+    """Each derived part has one place in the pages, and each marked place a derived part."""
     marked = [
         name
         for page in _PAGES
@@ -43,7 +43,7 @@ def test_each_part_stands_in_one_place() -> None:
 
 
 def test_nothing_is_without_its_meaning() -> None:
-    """No cell of meaning is empty, in any derived table; no setting lacks its words."""
+    """No derived table has an empty meaning; every setting has a text."""
     for name, make in PARTS.items():
         heads = re.findall(r"^\| .*\|$", make(), re.MULTILINE)
         silent = [row for row in heads if re.search(r"\|\s+\|$", row)]
@@ -56,7 +56,7 @@ def test_nothing_is_without_its_meaning() -> None:
 
 
 def test_a_stale_part_is_seen() -> None:
-    """What stands between the marks is compared; what stands beside them is not touched."""
+    """Only the text between the marks is compared and replaced."""
     page = "a\n<!-- derived: x -->\nold\n<!-- end -->\nb\n<!-- derived: y -->\nz\n<!-- end -->\n"
 
     assert renewed(page, {"x": lambda: "new"}) == page.replace("old", "new")

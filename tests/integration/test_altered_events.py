@@ -1,4 +1,4 @@
-"""The ledger proves content: whatever changes in a stored event, the verification names it."""
+"""The ledger proves content: the verification finds every change of a stored event."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter
 from clickstream_streaming.core.binary_rows import BinaryRows
-from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
-from clickstream_streaming.shell.verification import VerificationReport, figures_of
+from clickstream_streaming.core.validation import validate
+from clickstream_streaming.shell.verification import VerificationReport, run_checks
 from databases import batch_process
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,7 +68,7 @@ def _run() -> tuple[list[bytes], list[bytes]]:
 
 @pytest.fixture(scope="module")
 def stored(database_server: DatabaseServer) -> Iterator[Connection]:
-    """A database that holds a run, as the stream's own task has stored it."""
+    """A database with a run that the task of the stream has stored."""
     events, ledger = _run()
     with database_server.database() as database:
         with batch_process() as pool:
@@ -86,7 +86,7 @@ def cursor(stored: Connection) -> Iterator[Cursor]:
 
 
 def _verified(cursor: Cursor) -> VerificationReport:
-    return figures_of(cursor)
+    return run_checks(cursor)
 
 
 def test_events_as_sent_are_clean(cursor: Cursor) -> None:
@@ -172,7 +172,7 @@ _ALTERATIONS = {
 
 @pytest.mark.parametrize("name", _ALTERATIONS)
 def test_alteration_is_named(cursor: Cursor, name: str) -> None:
-    """What goes wrong between a record and a row is found in one row."""
+    """An error between a record and its row is found in one row."""
     _update(cursor, *_ALTERATIONS[name])
 
     assert _verified(cursor).altered >= 1
@@ -180,7 +180,7 @@ def test_alteration_is_named(cursor: Cursor, name: str) -> None:
 
 @pytest.mark.parametrize("column", ["city", "session_id", "event_time", "user_id", "page"])
 def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> None:
-    """Two events of one minute that swap a value are found, though each value is a true one."""
+    """Two events of one minute that swap a value are found."""
     cursor.execute(
         "WITH pair AS (SELECT one.event_id AS first_id, other.event_id AS second_id,"
         " one.%(name)s AS first_value, other.%(name)s AS second_value"
@@ -258,11 +258,11 @@ def _accepted() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
-    """Return the texts that PostgreSQL makes of events on the stream's own way."""
+    """Return PostgreSQL's texts of events that took the way of the stream."""
     count = len(events)
     values = [json.dumps(event, ensure_ascii=place % 2 == 0).encode()
               for place, event in enumerate(events)]  # fmt: skip
-    judged = judge(
+    validated = validate(
         pa.RecordBatch.from_pydict(
             {
                 "topic": pa.array([EVENTS.name] * count),
@@ -274,9 +274,9 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
             }
         )
     )
-    assert judged.rejects.num_rows == 0
+    assert validated.rejects.num_rows == 0
     columns = ", ".join(RAW_COLUMNS)
-    content = b"".join(BinaryRows(judged.events, COLUMN_TYPES).of(RAW_COLUMNS))
+    content = b"".join(BinaryRows(validated.events, COLUMN_TYPES).of(RAW_COLUMNS))
     cursor.execute("CREATE TEMPORARY TABLE copied (LIKE raw.events) ON COMMIT DROP")
     cursor.execute("ALTER TABLE copied ALTER COLUMN ingested_at DROP NOT NULL")
     cursor.copy_expert(f"COPY copied ({columns}) FROM STDIN (FORMAT binary)", BytesIO(content))
@@ -289,7 +289,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
 def test_python_and_postgres_write_one_text(
     stored: Connection, events: list[dict[str, Any]]
 ) -> None:
-    """Whatever the rules accept, the row says in SQL what the record says in Python."""
+    """SQL and Python have the same canonical text of every accepted event."""
     with stored.cursor() as cursor:
         found = _copied(cursor, events)
     stored.rollback()

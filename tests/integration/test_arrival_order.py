@@ -1,4 +1,4 @@
-"""Marts are what their definitions say, whatever accepted records come in whatever order."""
+"""Marts equal their definitions for any accepted records in any order."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ _EVENTS = st.fixed_dictionaries(
 
 
 def _record(values: dict[str, Any]) -> bytes:
-    """Return an event with these values; what its name needs beside them is a sample's."""
+    """Return an event with these values; its other fields are those of a sample."""
     return json.dumps(sample_event(values["event_name"]) | values).encode()
 
 
@@ -107,7 +107,7 @@ def _store(database: Database, writer: ProcessPoolExecutor, batches: list[list[b
 
 
 def _differing(database: Database) -> list[tuple[str, str]]:
-    """Return what differs between a mart and its definition: the check and the row."""
+    """Return the differences between marts and definitions: the check and the row."""
     found = []
     with database.owner, database.owner.cursor() as cursor:
         for check in CHECKS[: [check.name for check in CHECKS].index("content of events")]:
@@ -155,12 +155,12 @@ def test_marts_keep_their_definitions(
 def test_many_marts_keep_their_definitions(
     database: Database, writer: ProcessPoolExecutor, events: list[dict[str, Any]], cuts: set[int]
 ) -> None:
-    """The same, for more of what may come."""
+    """The same with more examples."""
     _assert_definitions(database, writer, events, cuts)
 
 
 def _rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Return the rows of each mart, without those whose sums are nothing."""
+    """Return the rows of each mart, without rows whose sums are all 0."""
     found = {}
     with database.owner, database.owner.cursor() as cursor:
         for mart in MARTS:
@@ -179,7 +179,7 @@ def _rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
 def test_order_of_arrival_is_irrelevant(
     database: Database, writer: ProcessPoolExecutor, events: list[dict[str, Any]], seed: int
 ) -> None:
-    """The same events make the same marts, in whatever order and batches they come."""
+    """The same events give the same marts in any order and any batches."""
     records = [_record(values) for values in events]
     _store(database, writer, [records])
     wanted = _rows(database)
@@ -235,7 +235,7 @@ _ORDER = {"event_name": "purchase", "order_id": str(UUID(int=401)), "session_id"
 def test_odd_session_keeps_definitions(
     database: Database, writer: ProcessPoolExecutor, events: list[dict[str, Any]]
 ) -> None:
-    """What each case of a changing session or order leaves in the marts is their definition's."""
+    """Changing sessions and orders leave marts that equal their definitions."""
     records = [
         _record({"event_id": str(UUID(int=500 + number)), **values})
         for number, values in enumerate(events)

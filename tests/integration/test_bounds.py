@@ -1,4 +1,4 @@
-"""What one record, and one batch, may make and take, on a real PostgreSQL."""
+"""Bounds of the rows and memory that one record and one batch may take, on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import SHARE_ROWS
-from clickstream_streaming.shell import account
+from clickstream_streaming.core.statements import LOCK_ROWS_SHARED
+from clickstream_streaming.shell import integrity_monitor
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of, verify
+from clickstream_streaming.shell.verification import run_checks, verify
 from databases import batch_process
 from kafka_records import changed, ledger_record, line
 from pipeline import wait_until
@@ -55,7 +55,7 @@ _MOST_ROWS = {
     "mart.pages_day": 2,
     "ops.quality_minute": sum(rule.severity is Severity.FLAG for rule in QUALITY_RULES),
 }
-"""Of other tables, one record makes one row at most."""
+"""One record makes at most one row in any other table."""
 _EXTREMES: dict[str, tuple[object, ...]] = {
     "integer": (-(2**31), -1, 0, 1, 2**31 - 1),
     "bigint": (-(2**63), -1, 0, 1, 10**12, 10**12 + 1, 2**63 - 1),
@@ -76,13 +76,13 @@ def _rows(database: Database, query: str, *values: object) -> list[tuple[Any, ..
 
 
 def _sizes(database: Database) -> dict[str, int]:
-    """Return how many rows each table has; the tables are the catalog's."""
+    """Return the number of rows of each table in PostgreSQL's catalog."""
     tables = [table for (table,) in _rows(database, _TABLES)]
     return {table: database.ask(f"SELECT count(*) FROM {table}")[0] for table in tables}  # noqa: S608
 
 
 def _widest(name: str, number: int) -> bytes:
-    """Return an event as wide as can be: every field, and an order of as many lines as may be.
+    """Return the largest event: every field, and an order with the highest number of lines.
 
     Args:
         name: The event's name.
@@ -124,7 +124,7 @@ def test_widest_event_makes_few_rows(database: Database) -> None:
 
 
 def test_wider_order_is_rejected(database: Database) -> None:
-    """An order of one line more than that makes no row but that of its reject."""
+    """An order with one more line makes only the row of its reject."""
     lines = [line(product_id=f"product-{number}") for number in range(_LINES + 1)]
 
     outcome = database.write([changed("purchase", items=lines)])
@@ -134,22 +134,22 @@ def test_wider_order_is_rejected(database: Database) -> None:
 
 
 def _extremes(database: Database, table: str, names: set[str]) -> list[dict[str, object]]:
-    """Return for each column of a table, with the type that it has there, its extreme values."""
+    """Return the extreme values of each column of a table, by its type."""
     types = dict(_rows(database, _COLUMNS, *table.split(".")))
     assert names <= types.keys()
     return [{name: value} for name in sorted(names) for value in _EXTREMES[types[name]]]
 
 
 def _read_everything(database: Database) -> None:
-    """Read every view, and verify: no sum may be larger than its type."""
+    """Read every view, and verify: no sum exceeds its type."""
     for (view,) in _rows(database, _VIEWS):
         _rows(database, f"TABLE {view}")
     with database.owner, database.owner.cursor() as cursor:
-        figures_of(cursor)
+        run_checks(cursor)
 
 
-def test_ledger_extremes_are_judged(database: Database) -> None:
-    """What the rules let pass fits the table, its sums and its views; the rest is a reject."""
+def test_ledger_extremes_are_validated(database: Database) -> None:
+    """Accepted ledger records fit the table, its sums and views; all others are rejects."""
     names = {field.name for field in LEDGER_FIELDS} - {"kind"}
     extremes = _extremes(database, "ops.ledger", names)
     tables = dict(zip(LedgerKind, ("ops.runs", "ops.ledger", "ops.shards"), strict=True))
@@ -169,8 +169,8 @@ def test_ledger_extremes_are_judged(database: Database) -> None:
     _read_everything(database)
 
 
-def test_event_extremes_are_judged(database: Database) -> None:
-    """What the rules let pass fits the tables and their sums; the rest is a reject."""
+def test_event_extremes_are_validated(database: Database) -> None:
+    """Accepted events fit the tables and their sums; all others are rejects."""
     names = {field.name for field in EVENT_FIELDS} - {"event_id", "event_time"}
     extremes = _extremes(database, "raw.events", names)
     times = [{"event_time": time} for time in _EXTREMES["timestamp with time zone"]]
@@ -202,7 +202,7 @@ def test_unknown_kind_is_rejected(database: Database) -> None:
 
 @pytest.mark.parametrize("kind", [LedgerKind.MINUTE, LedgerKind.SHARD_END])
 def test_older_ledger_changes_nothing(database: Database, kind: LedgerKind) -> None:
-    """A record that is replayed later does not replace a newer one, however it is sent again."""
+    """A replayed ledger record does not replace a newer one."""
     newer, older, oldest = (
         ledger_record(
             kind=kind.value, records_acknowledged=count, records_sent=count, shard_seq=seq
@@ -245,15 +245,15 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
 
     known = _rows(database, "SELECT simulation FROM ops.runs ORDER BY simulation")
     assert known == [("announced",), ("shop",)]
-    assert [row[0] for row in _rows(database, account._ACCOUNT)] == ["shop"]
+    assert [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)] == ["shop"]
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert report.lost == 1, "what a ledger claims is missing all the same"
     assert not [text for text in report.examples if "not in ops.runs" in text]
 
 
 def test_metrics_show_the_worst(database: Database) -> None:
-    """Of many simulations the 200 with the most defects are labels of metrics."""
+    """Only the 200 simulations with the most defects are labels of metrics."""
     database.ask("""
         SET LOCAL clickstream.seals = 'on';
         WITH made AS (
@@ -267,24 +267,24 @@ def test_metrics_show_the_worst(database: Database) -> None:
         SELECT count(*) FROM made
     """)
 
-    shown = [row[0] for row in _rows(database, account._ACCOUNT)]
+    shown = [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)]
 
     assert shown == [f"s{number}" for number in range(205, 5, -1)]
 
 
 def test_claims_of_ledger_are_counted(database: Database) -> None:
-    """A ledger that claims a trillion events is one finding, whatever it claims."""
+    """A ledger that claims a trillion events is one finding."""
     database.write([ledger_record(shard_seq=10**12, lost_faults=0, late_faults=0)], LEDGER.name)
 
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.lost == 10**12
     assert len([text for text in report.examples if "lacks" in text]) == 1
 
 
 def _numbered(*numbers: int) -> list[bytes]:
-    """Return orders of one shard, each in a session of its own; the number tells the event."""
+    """Return orders of one shard, each in another session; the number identifies the event."""
     return [
         changed(
             "purchase",
@@ -320,14 +320,14 @@ def test_portions_are_one_batch(database: Database) -> None:
 
 
 def test_portions_wait_for_other_writers(database: Database) -> None:
-    """Portions would take shared rows in any order, so they are written without other writers."""
+    """Several portions lock shared rows in another order, so no other writer runs meanwhile."""
     pieces = [_numbered(1), _numbered(2)]
     with (
         batch_process() as writer,
         closing(database.connect()) as other,
         other.cursor() as cursor,
     ):
-        cursor.execute(SHARE_ROWS)
+        cursor.execute(LOCK_ROWS_SHARED)
         writing = writer.submit(write_portions, database.settings, pieces, 1)
         waits = "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: bool(database.ask(waits)[0]), "the portions wait", 60)
@@ -350,7 +350,7 @@ def test_large_rejects_take_little_memory(database: Database) -> None:
 
 
 def test_cut_reject_is_not_replayed(database: Database) -> None:
-    """A record of which only the first bytes are kept is listed with its length, not sent."""
+    """A cut record is listed with its length, and is not sent again."""
     database.write([b"x" * (MAX_EVENT_BYTES + 1)])
     (reject,) = list_rejects(database.owner, "oversized", 10)
 
@@ -362,7 +362,7 @@ def test_cut_reject_is_not_replayed(database: Database) -> None:
 
 
 def test_stored_event_does_not_expire(database: Database) -> None:
-    """An event that comes again when its day is too old is rejected, and counts as stored."""
+    """A duplicate of an event whose day is too old is rejected, and counts as stored."""
     strict = replace(database.settings, oldest_event_days=30)
     with batch_process() as writer:
         stored = writer.submit(write_batch, database.settings, _numbered(1), 0).result()

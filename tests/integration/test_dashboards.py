@@ -11,7 +11,7 @@ import pytest
 from clickstream_dashboards.filled import fill_sql
 from clickstream_local.postgres import READER, VERIFIER
 from clickstream_operator.shell.telemetry import Telemetry
-from clickstream_streaming.shell.verification import DEFECTS, note, verify
+from clickstream_streaming.shell.verification import DEFECTS, record_verification, verify
 from grafana import NAMES, dashboard, fill_promql, targets
 from pipeline import SIMULATION, Pipeline, wait_until
 from prometheus_client import generate_latest
@@ -49,7 +49,7 @@ def shown(pipeline: Pipeline) -> Shown:
     pipeline.wait_for_generator()
     pipeline.drain()
     verifier = pipeline.postgres.connect(VERIFIER)
-    note(verifier, verify(verifier))
+    record_verification(verifier, verify(verifier))
     verifier.close()
     wait_until(
         lambda: 'verified_defects{defect="lost"}' in _scraped(pipeline, "streaming"),

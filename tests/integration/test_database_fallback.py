@@ -1,4 +1,4 @@
-"""A database that loses its last commits makes the stream write them again, or refuse by name."""
+"""If the database loses its last commits, the stream writes them again or ends with an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 _FEW = SIMULATION.replace("events: 3000", "events: 600")
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
-"""With a setting of its own a job is not waited for."""
+"""A job with other settings is not waited for."""
 _STORED = "SELECT count(*) FROM raw.events"
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 _HOLD_TASKS = "LOCK TABLE mart.dim_user IN EXCLUSIVE MODE"
@@ -36,19 +36,19 @@ CREATE FUNCTION ops.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER wait BEFORE UPDATE ON ops.runs EXECUTE FUNCTION ops.wait()
 """
-"""Only the close of a batch updates runs; tasks do not wait."""
+"""Only finalizing a batch updates runs; tasks do not wait."""
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A pipeline of these tests' own: what they lose and read again would show in other tests."""
+    """A pipeline only for these tests: their losses and repeats would show in other tests."""
     with Pipeline(tmp_path_factory.mktemp("fallback")) as running:
         yield running
 
 
 @pytest.fixture
 def works(own: Pipeline) -> Iterator[Pipeline]:
-    """The pipeline, which works again when a test has failed half-way."""
+    """The pipeline, repaired after a failed test."""
     yield own
     if own.streaming.process.poll() is not None:
         _start_over(own)
@@ -75,19 +75,19 @@ def _held(works: Pipeline, lock: str) -> Iterator[None]:
 
 
 def _start_over(works: Pipeline) -> None:
-    """Do what a stream advises that is ahead of its database: start without the checkpoint."""
+    """Follow the advice for a database behind its checkpoint: start without the checkpoint."""
     shutil.rmtree(works.state.folder("checkpoints") / "events")
     works.resume()
 
 
 def _last_words(works: Pipeline) -> str:
-    """Wait until the stream has ended by an error, and return its last line."""
+    """Wait until the stream has ended with an error; return its last line."""
     assert works.wait_until_stream_ends("the stream refuses") == 1
     return works.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
 
 
 def test_lost_tasks_are_run_again(works: Pipeline, tmp_path: Path) -> None:
-    """Rows that are lost between the tasks' commit and the batch's close are written again."""
+    """Rows that are lost before the batch is finalized are written again."""
     works.drain(works.generate(_FEW))
     copy = keep_database(works, tmp_path)
     works.change(_LET_CLOSE_WAIT)  # the copy has no trigger
@@ -104,7 +104,7 @@ def test_lost_tasks_are_run_again(works: Pipeline, tmp_path: Path) -> None:
 
 
 def test_lost_batch_is_noticed_when_idle(works: Pipeline, tmp_path: Path) -> None:
-    """Batches that are lost after they were closed end the stream, also if no record comes."""
+    """Lost batches that were final end the stream, also without new records."""
     works.drain(works.generate(_FEW))
     copy = keep_database(works, tmp_path)
     works.drain(works.generate())
@@ -120,7 +120,7 @@ def test_lost_batch_is_noticed_when_idle(works: Pipeline, tmp_path: Path) -> Non
 
 
 def test_lost_batch_is_noticed_by_tasks(works: Pipeline, tmp_path: Path) -> None:
-    """A batch under way does not write on in a database that has lost the batches before."""
+    """A running batch writes nothing to a database that has lost the batches before."""
     works.drain(works.generate(_FEW))
     copy = keep_database(works, tmp_path)
     works.drain(works.generate(_FEW))
@@ -136,7 +136,7 @@ def test_lost_batch_is_noticed_by_tasks(works: Pipeline, tmp_path: Path) -> None
 
 
 def test_lost_batch_is_refused_at_start(works: Pipeline, tmp_path: Path) -> None:
-    """A stream that was stopped meanwhile does not start behind its checkpoint."""
+    """A stopped stream does not start with a database behind its checkpoint."""
     works.drain(works.generate(_FEW))
     copy = keep_database(works, tmp_path)
     works.drain(works.generate(_FEW))
@@ -153,7 +153,7 @@ def test_lost_batch_is_refused_at_start(works: Pipeline, tmp_path: Path) -> None
 
 
 def test_gap_is_not_stored(works: Pipeline) -> None:
-    """Offsets are noted only where what is stored ends."""
+    """Offsets are stored only if they continue the stored ones."""
     task = BatchTask(
         settings=writer_settings(works),
         query="events",

@@ -1,4 +1,4 @@
-"""Records of a day that retention has dropped come again: they count once, and hide no loss."""
+"""Duplicates of events whose day was dropped count once, and hide no loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.errors import DaysDropped
 from clickstream_streaming.shell import partition
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from databases import Database, batch_process
 from kafka_records import records_of
 
@@ -38,13 +38,13 @@ SELECT (SELECT count(*) FROM raw.events), (SELECT sum(events) FROM mart.traffic_
 
 @pytest.fixture
 def worker() -> Iterator[ProcessPoolExecutor]:
-    """A process that writes several batches, and remembers the days that it has seen."""
+    """A process that writes several batches and remembers their days."""
     with batch_process() as process:
         yield process
 
 
 def _event(number: int, moment: str) -> bytes:
-    """Return an event of one shard in a session of its own, with ids made from its number."""
+    """Return an event of one shard in a separate session, with ids made from its number."""
     event = sample_event("page_view") | {
         "event_id": f"00000000-0000-8000-8000-{number:012d}",
         "session_id": f"00000000-0000-8000-9000-{number:012d}",
@@ -62,7 +62,7 @@ def _events(moment: str, *numbers: int) -> list[bytes]:
 
 
 def _ledger(last: int) -> list[bytes]:
-    """Return the ledger of a shard that has ended with a number."""
+    """Return the ledger of a shard that has ended at a number."""
     row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
         "simulation": "shop",
         "run_id": _RUN,
@@ -76,7 +76,7 @@ def _ledger(last: int) -> list[bytes]:
 
 def _lost(database: Database) -> int:
     with database.owner, database.owner.cursor() as cursor:
-        return int(figures_of(cursor).lost)
+        return int(run_checks(cursor).lost)
 
 
 def _write(
@@ -86,7 +86,7 @@ def _write(
 
 
 def test_replay_of_dropped_day_is_rejected(database: Database, worker: ProcessPoolExecutor) -> None:
-    """What was stored and dropped changes no figure when it comes again, nor when it goes again."""
+    """Duplicates of dropped events change no figure, nor does a second drop of their day."""
     records = [*_events(_OLD, 1, 2, 3), *_events(_KEPT, 4)]
     _write(worker, database, 0, records)
     database.ask(_DROP)
@@ -106,7 +106,7 @@ def test_replay_of_dropped_day_is_rejected(database: Database, worker: ProcessPo
 
 
 def test_replay_hides_no_loss(database: Database, worker: ProcessPoolExecutor) -> None:
-    """An event that is lost on a kept day is missed, however often a dropped day comes."""
+    """A lost event of a kept day is reported, despite duplicates of a dropped day."""
     old = _events(_OLD, 1, 2, 3)
     _write(worker, database, 0, [*old, *_events(_KEPT, 4, 6)])  # 5 is lost
     database.write(_ledger(6), LEDGER.name)
@@ -122,7 +122,7 @@ def test_replay_hides_no_loss(database: Database, worker: ProcessPoolExecutor) -
 def test_late_event_of_dropped_day_is_accounted(
     database: Database, worker: ProcessPoolExecutor
 ) -> None:
-    """An event that first comes when its day is dropped is a reject, and its run can be closed."""
+    """An event that arrives after its day was dropped is a reject, and its run can be closed."""
     _write(worker, database, 0, [*_events(_OLD, 1), *_events(_KEPT, 3)])
     database.write(_ledger(3), LEDGER.name)
     database.ask(_DROP)
@@ -163,7 +163,7 @@ def test_dropped_number_that_is_stored_counts_once(
 
 
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
-    """Events that were judged before their day was dropped are not stored after it."""
+    """Events that were validated before their day was dropped are not stored after it."""
     records = [records_of(_events(_OLD, 1))]
     (read,) = partition._portions(batch_task(database.settings), records, lambda: None)
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")
@@ -174,4 +174,4 @@ def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
         database.owner.cursor() as cursor,
         pytest.raises(DaysDropped, match="days before 2020-01-02 were dropped"),
     ):
-        partition._hold_days(cursor, read)
+        partition._lock_days(cursor, read)

@@ -1,4 +1,4 @@
-"""The bytes of old rejects are forgotten; their rows, and all that is counted by them, stay."""
+"""The bytes of old rejects are deleted; their rows and counts stay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_local.postgres import WRITER
 from clickstream_local.rejects import list_rejects
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from psycopg2 import errors
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _forget(database: Database, before_day: str, at_most: int = 100) -> tuple[ob
 
 
 def test_old_payloads_are_forgotten(database: Database) -> None:
-    """The bytes of rejects from before the day go, all but the start of their keys."""
+    """The bytes of rejects before the day are deleted, except the start of their keys."""
     _fill(database)
 
     assert _forget(database, "2020-01-02") == (2,)
@@ -54,7 +54,7 @@ def test_old_payloads_are_forgotten(database: Database) -> None:
 def _found(database: Database) -> VerificationReport:
     """Verify, and sort the examples: their order is not fixed."""
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     return replace(report, examples=tuple(sorted(report.examples)))
 
 
@@ -78,13 +78,13 @@ def test_forgotten_rejects_are_not_listed(database: Database) -> None:
 
 
 def test_each_call_is_bounded(database: Database) -> None:
-    """A call forgets the oldest, so many at most."""
+    """A call deletes the bytes of the oldest rejects, up to a limit."""
     _fill(database)
 
     assert _forget(database, "2020-01-02", 1) == (1,)
 
 
 def test_days_to_come_are_refused(database: Database) -> None:
-    """Bytes of a day that is not over cannot be forgotten."""
+    """Bytes of the present day cannot be deleted."""
     with pytest.raises(errors.RaiseException, match="are not over yet"):
         _forget(database, "2999-01-01")

@@ -1,4 +1,4 @@
-"""The stream before its tables: it waits for the migrations that run beside it."""
+"""A stream without tables waits for the migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A laptop's lid: all processes of ``clickstream up`` stop and continue, and the run goes on."""
+"""A laptop's lid: all processes of ``clickstream up`` stop and continue, and the run continues."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ pytestmark = pytest.mark.services
 _SHORT_SECONDS = 12
 """Longer than a broker's session with its controller (9 s), and than connections may be silent."""
 _LONG_SECONDS = 130
-"""Longer than Spark's and Kafka's own patience, of which the longest is two minutes."""
+"""Longer than the longest time limit of Spark and Kafka, two minutes."""
 
 
 def _wait_seconds(seconds: float) -> None:
-    """Wait for the clock: how long processes are stopped is the point here."""
+    """Wait for the clock, because the test is about the length of the stop."""
     until = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > until, "time passes", 2 * seconds)
 
 
 @contextmanager
 def _stopped(roots: list[int]) -> Iterator[None]:
-    """Stop processes with all that they have started, and let them continue afterwards."""
+    """Stop processes and their children, and let them continue afterwards."""
     found = [psutil.Process(pid) for pid in roots]
     every = [*found, *(child for root in found for child in root.children(recursive=True))]
     for process in every:
@@ -51,7 +51,7 @@ def _stopped(roots: list[int]) -> Iterator[None]:
 
 
 def test_pipeline_continues_after_stop(pipeline: Pipeline) -> None:
-    """Broker, database, stream and generator stop together while they work; nothing is lost."""
+    """Broker, database, stream and generator stop together under load; nothing is lost."""
     pipeline.begin(SIMULATION)
     wait_until(lambda: pipeline.acknowledged() > 500, "the generator sends")
     services = [process.process.pid for process in pipeline._running]

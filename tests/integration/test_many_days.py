@@ -34,7 +34,7 @@ _MAKE = "SELECT ops.ensure_event_partitions(date '2018-01-01' + %s, date '2018-0
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Return services of the test's own."""
+    """Return services only for this test."""
     stack = Stack(StateFolder(tmp_path / "state"), Console(quiet=True), lambda _text: None)
     yield stack
     stack.stop()
@@ -51,7 +51,7 @@ def _owner(stack: Stack, monkeypatch: pytest.MonkeyPatch, locks: str) -> Iterato
 
 
 def test_many_days_are_verified_or_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would end as "out of shared memory" is refused by name; with our setting all is well."""
+    """Too few locks are an error before the first check; the advised setting helps."""
     ours = postgres._SETTINGS["max_locks_per_transaction"]
     with _owner(stack, monkeypatch, _FEW_LOCKS) as owner:
         store_rules(owner)

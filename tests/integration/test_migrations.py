@@ -12,7 +12,7 @@ from clickstream_contract.events import DEVICES
 from clickstream_local.migrations import migrate
 from clickstream_local.postgres import OWNER
 from clickstream_migrations.database import migrations_folder
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from pipeline import wait_until
 from psycopg2 import sql
 
@@ -97,7 +97,7 @@ def test_rows_of_before_are_sealed(pipeline: Pipeline, empty: str) -> None:
         migrate(postgres, empty)
 
         with connection, connection.cursor() as cursor:
-            examples = figures_of(cursor).examples
+            examples = run_checks(cursor).examples
             cursor.execute("SELECT arrivals_checksum > 0 FROM ops.shards")
             counted = cursor.fetchall()
             cursor.execute("SELECT relation, rows FROM ops.histories")

@@ -1,4 +1,4 @@
-"""A batch's task on a real PostgreSQL, without Kafka and Spark: what it does a second time."""
+"""The task that writes a partition, on a real PostgreSQL without Kafka and Spark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process
 from pipeline import wait_until
 from psycopg2.extras import Json
@@ -41,7 +41,7 @@ SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_eve
 
 
 def _records() -> list[bytes]:
-    """Return an event of a day that is over, the same once more, and one that is none."""
+    """Return an event of a past day, its duplicate, and an invalid record."""
     event = sample_event("view_item") | {
         "event_id": str(uuid4()),
         "event_time": "2020-01-01T12:00:00.000Z",
@@ -53,7 +53,7 @@ def _records() -> list[bytes]:
 
 
 def test_repeated_batch_changes_nothing(database: Database) -> None:
-    """It says so, and every count stays."""
+    """A repeated task reports it, and changes no count."""
     first = database.write(records := _records())
     before = database.ask(_COUNTS)
     second = database.write(records)
@@ -82,7 +82,7 @@ def _numbered(*numbers: int) -> list[bytes]:
 
 
 def test_events_of_other_processes_are_duplicates(database: Database) -> None:
-    """A process looks for what goes back behind what it has stored; the key tells the rest."""
+    """A process looks up events below its high-water mark; the key finds other duplicates."""
     with batch_process() as one, batch_process() as other:
         for writer, batch_id, numbers, duplicates in (
             (one, 0, (1, 2, 3), 0),
@@ -105,7 +105,7 @@ def test_events_of_other_processes_are_duplicates(database: Database) -> None:
 
 
 def test_unconfirmed_events_are_not_missing(database: Database) -> None:
-    """What is stored before the ledger counts it is a figure of its own, never a negative one."""
+    """Events that are stored before their ledger entry are a separate figure, never negative."""
     integrity = "SELECT stored_events, missing_events, unconfirmed_events FROM ops.integrity"
     database.write(_numbered(1, 2, 3, 4, 5))
 
@@ -120,7 +120,7 @@ def test_unconfirmed_events_are_not_missing(database: Database) -> None:
 
 
 def _ledger_minute(last_number: int) -> bytes:
-    """Return the ledger's record of the minute in which a shard came to a number."""
+    """Return the ledger entry of the minute in which a shard reached a number."""
     event = sample_event("view_item")
     row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
         "kind": "minute",
@@ -137,7 +137,7 @@ LIVE, BACKFILL = (str(UUID(int=number << 64, version=4)) for number in (1, 2))
 
 
 def _event_of(run_id: str, number: int, time: str, *, session: int = 0, shard: int = 0) -> bytes:
-    """Return an event with a number; without another session's number it is one of its own."""
+    """Return an event with a number, in a separate session unless one is given."""
     event = sample_event("view_item") | {
         "run_id": run_id,
         "shard": shard,
@@ -179,7 +179,7 @@ def _written(database: Database, *batches: list[bytes]) -> list[tuple[int, list[
 
 
 def test_backfill_has_own_watermark(database: Database) -> None:
-    """Beside a live run, its events are on time and its sessions final by its own time."""
+    """A backfill beside a live run has events on time, and sessions final by its own time."""
     found = _written(
         database,
         [_live(1)],
@@ -201,7 +201,7 @@ def test_backfill_has_own_watermark(database: Database) -> None:
 
 
 def test_slowest_shard_decides(database: Database) -> None:
-    """A shard that is ahead makes no event of another late, and no session of it final."""
+    """A shard that is ahead makes no event of another shard late, and no session final."""
     found = _written(
         database,
         [_past(1, "10:00:00"), _past(2, "10:00:01", shard=1)],
@@ -214,7 +214,7 @@ def test_slowest_shard_decides(database: Database) -> None:
 
 
 def test_late_events_count_once(database: Database) -> None:
-    """A job that dies before it closes a batch counts its late events no second time."""
+    """A job that dies before it finalizes a batch does not count its late events twice."""
     records = [_past(2, "10:00:00"), _past(3, "12:00:00")]
     state = "SELECT late_events, watermark FROM ops.shards"
     with batch_process() as writer, batch_process() as successor:
@@ -229,7 +229,7 @@ def test_late_events_count_once(database: Database) -> None:
 
 
 def test_new_shard_holds_sessions_open(database: Database) -> None:
-    """Before the first batch of a shard is closed, no other shard's watermark ends its sessions."""
+    """Before the first batch of a shard is final, no other shard's watermark ends its sessions."""
     with batch_process() as writer:
         writer.submit(write_closed_batch, database.settings, [_past(1, "12:00:00")], 0).result()
         late = [_past(2, "10:00:00", shard=1)]
@@ -239,14 +239,14 @@ def test_new_shard_holds_sessions_open(database: Database) -> None:
 
 
 def test_false_late_counts_are_named(database: Database) -> None:
-    """The shards' late events are those that the batches counted."""
+    """Shards and batches count the same late events."""
     _written(database, [_past(1, "11:00:00")], [_past(2, "10:00:00")])
 
     found = []
     for late in (0, 1, 2):
         with database.owner.cursor() as cursor:
             cursor.execute("UPDATE ops.shards SET late_events = %s", (late,))
-            found.append([text for text in figures_of(cursor).examples if "late" in text])
+            found.append([text for text in run_checks(cursor).examples if "late" in text])
         database.owner.rollback()
 
     assert found == [
@@ -291,7 +291,7 @@ FROM generate_series(now(), now() + interval '9 min', interval '1 min') AS momen
 
 @pytest.mark.parametrize("wanted", [_MEET_RUN, _COUNT_REJECTS], ids=["run", "rejects"])
 def test_shared_rows_are_locked_last(database: Database, wanted: str) -> None:
-    """Whoever has to wait for a row that all writers want has written its events by then."""
+    """A writer that waits for a shared row has already written its events."""
     records = _records()
     waits = """
     SELECT count(*) > 0 FROM pg_locks AS wanted INNER JOIN pg_locks AS held USING (pid)
@@ -317,7 +317,7 @@ def _asked(cursor: Cursor, query: str) -> bool:
 
 
 def test_dropped_days_stay_dropped(database: Database) -> None:
-    """What retention has taken away, no table knows: only the noted offsets keep it out."""
+    """No table has the events of a dropped day: only the stored offsets exclude duplicates."""
     records = _records()
     database.write(records)
     assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
@@ -329,14 +329,14 @@ def test_dropped_days_stay_dropped(database: Database) -> None:
 
 
 def test_batch_with_another_end_is_refused(database: Database) -> None:
-    """A checkpoint that was put back plans it anew: what came since is not passed over."""
+    """A restored checkpoint plans a batch again: the stream does not skip the records since."""
     records = _records()
     database.write(records)
     before = database.ask(_COUNTS)
     said = database.refusal([*records, records[0]])
 
     assert said.startswith("CheckpointBehindDatabase: the database holds batch 0")
-    assert "put back to an older state" in said
+    assert "restored to an older state" in said
     assert database.ask(_COUNTS) == before
 
 
@@ -356,7 +356,7 @@ def test_rebuild_keeps_partly_dropped_visits(database: Database) -> None:
     assert set(rebuild(database.owner).values()) == {0}
     assert database.ask("SELECT events, started_at, pages FROM mart.visits") == before
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0), report.examples
 
 
@@ -424,14 +424,14 @@ def test_visits_around_midnight_are_clean(database: Database) -> None:
             "SELECT true_converted, rule_converted FROM mart.sessionization_day ORDER BY day"
         )
         converted = cursor.fetchall()
-        examples = figures_of(cursor).examples
+        examples = run_checks(cursor).examples
 
     assert converted == [(0, 1), (1, 0)]
     assert not [text for text in examples if "sessionization_day" in text]
 
 
 def test_largest_valid_event_is_stored(database: Database) -> None:
-    """Each field as large as it may be, in every kind of event, whether it belongs there or not."""
+    """Each field has its largest value in every kind of event, also where it does not belong."""
     events = [_largest(name) for name in EVENT_NAMES for _ in range(2)]
     strange = sample_event("page_view") | {"event_id": str(uuid4()), "product_id": "alone"}
     outcome = database.write([json.dumps(event).encode() for event in [*events, strange]])
@@ -463,7 +463,7 @@ def _large(field: Field) -> Any:  # noqa: ANN401  a value of any field
 
 
 def test_repeated_order_is_rebuilt(database: Database) -> None:
-    """With other ids and times they are two events; the first of them is the order."""
+    """Two purchases with one order id and other times are two events; the earlier is the order."""
     order = sample_event("purchase")
     events = [
         order | {"event_id": str(uuid4()), "event_time": f"2020-01-01T12:00:0{second}.000Z"}
@@ -477,7 +477,7 @@ def test_repeated_order_is_rebuilt(database: Database) -> None:
 
 
 def test_repeated_ledger_record_is_merged(database: Database) -> None:
-    """A repeated end is the same end; of a minute's records the one with more events counts.
+    """A repeated end changes nothing; of a minute's ledger records the most advanced counts.
 
     A worker that lost its shard may publish last, and may count more records of other minutes.
     """
@@ -501,7 +501,7 @@ def test_repeated_ledger_record_is_merged(database: Database) -> None:
 
 
 def test_open_runs_need_no_ledger(database: Database) -> None:
-    """A ledger grows for as long as its run goes on; what every batch does must not."""
+    """The ledger grows with its run; the cost of a batch must not."""
     with database.owner, database.owner.cursor() as cursor:
         run = str(uuid4())
         cursor.execute("SET LOCAL clickstream.seals = 'on'")

@@ -18,7 +18,7 @@ from clickstream_local.postgres import READER, WRITER
 from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import DEFECTS, figures_of
+from clickstream_streaming.shell.verification import DEFECTS, run_checks
 from pipeline import SIMULATION, Pipeline, wait_until
 from psycopg2 import errors
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.services
 
 @dataclass(frozen=True)
 class FaultyRun:
-    """A stored run with planted faults, and how many records were rejected meanwhile."""
+    """A stored run with planted faults, and the number of its rejects."""
 
     run_id: UUID
     rejected: int
@@ -112,11 +112,11 @@ PLANTED = {
 
 @pytest.mark.parametrize("defect", PLANTED)
 def test_planted_defect_is_found(pipeline: Pipeline, connection: Connection, defect: str) -> None:
-    """A row deleted, doubled, invented or changed makes its own figure 1 or more."""
+    """A deleted, duplicated, invented or changed row raises the figure of its kind."""
     with connection.cursor() as cursor:
         cursor.execute(PLANTED[defect])
         assert cursor.rowcount == 1
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert getattr(report, defect) >= 1
     assert pipeline.verify().is_clean()
@@ -130,7 +130,7 @@ FAULTS = SIMULATION + (
 
 
 def test_latencies_match_the_events(pipeline: Pipeline, stored_run: UUID) -> None:
-    """Each event is counted once, and the quantiles differ by a few per cent at most."""
+    """Each event is counted once, and the quantiles differ by at most a few per cent."""
     (counted,) = pipeline.rows(
         "SELECT events, p50_seconds, p95_seconds FROM ops.latency WHERE run_id = %s",
         str(stored_run),
@@ -168,7 +168,7 @@ def test_planted_faults_are_reconciled(pipeline: Pipeline, faulty_run: FaultyRun
 
 
 def test_rejection_is_scored_by_reason(pipeline: Pipeline, faulty_run: FaultyRun) -> None:
-    """Each planted fault is rejected for its own reason; an unplanted reject costs precision."""
+    """Each planted fault is rejected for its reason; an unplanted reject lowers precision."""
     assert faulty_run.rejected > 0
     pipeline.produce(b"nobody planted this")
     pipeline.drain()
@@ -204,7 +204,7 @@ def test_killed_generator_continues(pipeline: Pipeline, monkeypatch: pytest.Monk
 
 
 def test_stopped_generator_closes_its_ledger(pipeline: Pipeline) -> None:
-    """SIGTERM in the middle of a run: exit code 0, and the tables have what the ledger says."""
+    """SIGTERM in the middle of a run: exit code 0, and the tables agree with the ledger."""
     pipeline.begin(SIMULATION.replace(_END, ""))
     run_id = str(pipeline.run_id)
     wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
@@ -228,7 +228,7 @@ def _marts(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_rebuild_changes_no_right_table(pipeline: Pipeline, stored_run: UUID) -> None:
-    """The tables that the stream keeps are those that follow from the events, row by row."""
+    """The tables equal a rebuild from the events, row by row."""
     assert stored_run
     with closing(pipeline.connect()) as connection:
         changed = rebuild(connection)
@@ -250,7 +250,7 @@ def test_rebuild_restores_emptied_tables(pipeline: Pipeline, stored_run: UUID) -
 
 
 def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
-    """A rebuild of wrong tables while events come in leaves no defect."""
+    """A rebuild of wrong tables while events arrive leaves no defect."""
     pipeline.begin(SIMULATION.replace(_END, ""))
     run_id = str(pipeline.run_id)
     wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
@@ -270,7 +270,7 @@ def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
 
 
 def test_dropped_days_leave_no_defect(connection: Connection) -> None:
-    """Days that retention drops are counted, and what is left is still proven."""
+    """Dropped days are counted, and the verification still proves the rest."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute(
@@ -298,12 +298,12 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
         assert cursor.fetchone() == (2,)
         cursor.execute("SELECT dropped_events FROM ops.shards WHERE run_id = %s", (run_id,))
         assert cursor.fetchone() == (1,)
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     assert _defects(report) == NONE
 
 
 def test_quality_rules_are_the_contracts(connection: Connection) -> None:
-    """``ops.quality_rules`` says what the stream asks, and every reject names one of them."""
+    """``ops.quality_rules`` has the rules of the stream, and every reject names one of them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rule, severity, reason FROM ops.quality_rules")
         assert set(cursor.fetchall()) == {
@@ -317,7 +317,7 @@ def test_quality_rules_are_the_contracts(connection: Connection) -> None:
 
 @contextmanager
 def _held_batch(pipeline: Pipeline) -> Iterator[None]:
-    """Hold a batch back; what is produced meanwhile comes with the next one."""
+    """Hold a batch back, so that the next batch has all records produced meanwhile."""
     with closing(pipeline.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # as a rebuild does
         pipeline.produce(b"held back")
@@ -328,7 +328,7 @@ def _held_batch(pipeline: Pipeline) -> Iterator[None]:
 
 
 def test_events_far_apart_share_a_batch(pipeline: Pipeline) -> None:
-    """One batch stores an event of today and one of long ago, each in its own day."""
+    """One batch stores an event of today and an old one, each in the table of its day."""
     run_id = str(uuid4())
     now = datetime.now(UTC)
     days_ago = (700, 0)
@@ -347,7 +347,7 @@ def test_events_far_apart_share_a_batch(pipeline: Pipeline) -> None:
 
 
 def test_held_batch_shows_its_lag(pipeline: Pipeline) -> None:
-    """While a batch cannot be written, the stream's metrics show how much waits."""
+    """While a batch cannot be written, the stream's metrics show the lag."""
 
     def lag() -> float:
         return pipeline.metric("streaming", "clickstream_streaming_lag_records")
@@ -376,7 +376,7 @@ def test_readiness_follows_the_database(pipeline: Pipeline) -> None:
 
 
 def test_odd_event_is_flagged(pipeline: Pipeline) -> None:
-    """An odd event is stored with its flags, and each flag is counted once."""
+    """A flagged event is stored with its flags, and each flag is counted once."""
     event = sample_event("view_item") | {
         "event_id": str(uuid4()),
         "run_id": str(uuid4()),
@@ -419,7 +419,7 @@ def test_columns_are_the_contracts(connection: Connection) -> None:
 
 
 def test_every_column_has_a_comment(connection: Connection) -> None:
-    """Nobody has to guess what a column means."""
+    """Every column has a comment."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT format('%I.%I.%I', table_schema, table_name, column_name)"
@@ -442,7 +442,7 @@ def test_every_column_has_a_comment(connection: Connection) -> None:
     ],
 )
 def test_login_has_no_more_rights(pipeline: Pipeline, user: str, statement: str) -> None:
-    """PostgreSQL refuses the reader and the writer what is not their work."""
+    """PostgreSQL refuses reader and writer all other actions."""
     with (
         closing(pipeline.postgres.connect(user)) as connection,
         connection.cursor() as cursor,

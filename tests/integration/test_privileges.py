@@ -17,7 +17,7 @@ from clickstream_migrations.database import migrate
 from clickstream_migrations.logins import limit_database
 from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.shell.verification import note, verify
+from clickstream_streaming.shell.verification import record_verification, verify
 from intruders import INTRUSION, shadows
 from psycopg2 import errors, sql
 
@@ -254,7 +254,7 @@ def test_verifier_can_verify(database: Database, verifier: Connection) -> None:
     _fill(database)
 
     report = verify(verifier)
-    note(verifier, report)
+    record_verification(verifier, report)
 
     assert report.events_stored == 1
     assert database.ask("SELECT events_stored, phantom FROM ops.verifications") == (

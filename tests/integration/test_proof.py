@@ -1,4 +1,4 @@
-"""A mutation test of the proof: whatever is falsified in the tables, the verification names it."""
+"""A mutation test of the proof: the verification finds every falsified value in the tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.checks import CHECKS
 from clickstream_streaming.core.marts import COUNTS, MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
-from clickstream_streaming.shell.verification import figures_of, values_of, wait_for_arrival
+from clickstream_streaming.shell.verification import check_values, run_checks, wait_for_arrival
 from falsify import (
     COUNT_ARRIVALS,
     DROPPED_BEFORE,
@@ -72,25 +72,25 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def owner(stack: Stack) -> Iterator[Connection]:
-    """Return the owner's connection to it."""
+    """Return the owner's connection to the database."""
     with closing(stack.postgres.connect(OWNER)) as connection:
         yield connection
 
 
 def test_true_tables_are_clean(owner: Connection) -> None:
-    """A verification of what the stream has written finds nothing."""
+    """A verification of unchanged tables finds no defect."""
     with owner, owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.is_clean()
 
 
 def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequest) -> None:
-    """Each falsehood is found; the page says by which check."""
+    """Each falsehood is found; the page names the check."""
     found: dict[Falsehood, str] = {}
     with owner.cursor() as cursor:
-        database, values = Database(cursor), values_of(cursor)
+        database, values = Database(cursor), check_values(cursor)
         for falsehood in database.falsehoods():
             with database.planted(falsehood) as planting:
                 if planting is Planting.REFUSED:
@@ -117,7 +117,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
 
 
 def test_new_column_needs_a_proof(owner: Connection) -> None:
-    """A column that no check covers is planned by itself, and is not found."""
+    """A column without a check is falsified too, and not found."""
     with _attempt(owner) as cursor:
         cursor.execute("ALTER TABLE ops.boards ADD COLUMN note text DEFAULT 'quick'")
         database = Database(cursor)
@@ -125,13 +125,13 @@ def test_new_column_needs_a_proof(owner: Connection) -> None:
             one for one in database.falsehoods() if (one.column, one.deed) == ("note", "change")
         )
         with database.planted(change) as planting:
-            found = _found_by(cursor, change, values_of(cursor))
+            found = _found_by(cursor, change, check_values(cursor))
 
     assert (planting, found) == (Planting.DONE, "")
 
 
 def _found_by(cursor: Cursor, falsehood: Falsehood, values: dict[str, object]) -> str:
-    """Return the name of the check that finds it; empty if none does."""
+    """Return the name of the check that finds the change; empty if none does."""
     for check in sorted(CHECKS, key=lambda check: falsehood.relation not in check.query):
         cursor.execute(check.query, values)
         if cursor.rowcount:
@@ -163,7 +163,7 @@ def _page(score: str, found: dict[Falsehood, str], views: list[tuple[str, str]])
 
 @contextmanager
 def _attempt(owner: Connection) -> Iterator[Cursor]:
-    """Yield a cursor of a transaction that changes nothing; what it writes is sealed."""
+    """Yield a cursor of a transaction that is rolled back; its rows are sealed."""
     try:
         with owner.cursor() as cursor:
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
@@ -173,7 +173,7 @@ def _attempt(owner: Connection) -> Iterator[Cursor]:
 
 
 def _follow(cursor: Cursor) -> None:
-    """Let marts and counts follow from the events, as if the stream had stored them."""
+    """Rebuild marts and counts from the events, as if the stream had stored them."""
     for mart in MARTS:
         if mart.time or not mart.kept_by:
             _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
@@ -200,7 +200,7 @@ FROM raw.events AS one WHERE simulation = %(simulation)s
 
 
 def test_forged_row_stays_forged(owner: Connection) -> None:
-    """A row that was changed by hand is found, also after the stream has written it again."""
+    """A row that was changed by hand is found, also after the stream has updated it."""
     found = []
     with _attempt(owner) as cursor:
         for seals, hours in (("off", 1), ("on", 2), ("on", 3)):
@@ -210,14 +210,14 @@ def test_forged_row_stays_forged(owner: Connection) -> None:
                 " WHERE simulation = 'dropped'",
                 (hours,),
             )
-            found.append([line for line in figures_of(cursor).examples if "ops.runs" in line])
+            found.append([line for line in run_checks(cursor).examples if "ops.runs" in line])
 
     run_id = UUID(int=STATES.index("dropped") + 1, version=4)
     assert found == 3 * [[f"ops.runs {run_id} is not as it was written"]]
 
 
 def test_other_sessions_seal_nothing(owner: Connection) -> None:
-    """Without the setting a row needs a seal of its own, and a stream from before is refused."""
+    """Without the setting a row needs a seal, and an older stream is refused."""
     meet = "INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')"
     with _attempt(owner) as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'off'")
@@ -270,7 +270,7 @@ def test_a_shard_that_the_run_lacks_is_phantom(owner: Connection) -> None:
         invented = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert invented > 10
     assert report.phantom == invented
@@ -283,14 +283,14 @@ def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
         invented = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert invented > 10
     assert report.phantom == invented
 
 
 def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
-    """Other events came under the ids of the true ones, before these did: the ledger knows."""
+    """Other events were stored with the ids of true ones: they differ from the ledger."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "UPDATE raw.events SET value_minor = 100 * value_minor, items = (SELECT"
@@ -301,7 +301,7 @@ def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
         replaced = cursor.rowcount
         _follow(cursor)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert replaced > 10
     assert report.aggregate_mismatches > 0
@@ -309,7 +309,7 @@ def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
 
 
 def test_deleted_rejects_are_lost(owner: Connection) -> None:
-    """All rejects but one are gone, and so are their counts by minute."""
+    """All rejects but one are deleted, and so are their counts by minute."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "DELETE FROM ops.rejected_events WHERE (kafka_partition, kafka_offset) <> (SELECT"
@@ -324,13 +324,13 @@ def test_deleted_rejects_are_lost(owner: Connection) -> None:
             " FROM ops.rejected_events"
         )
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.lost > 0
 
 
 def test_events_under_way_are_not_lost(owner: Connection) -> None:
-    """The ledger is read before the events that it counts: they are still to come."""
+    """The ledger is read before its events, which arrive later."""
     with _attempt(owner) as cursor:
         cursor.execute(
             "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, to_jsonb(last)"
@@ -345,14 +345,14 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             ([*COUNTS, *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.under_way > 1_900
 
 
 def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
-    """Events are stored before the ledger has anything of their run."""
+    """Events are stored before the first ledger record of their run."""
     with _attempt(owner) as cursor:
         cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
         cursor.execute(
@@ -360,17 +360,17 @@ def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
         )
         cursor.execute(COUNT_ARRIVALS)
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
 
 
 def test_announced_run_is_clean(owner: Connection) -> None:
-    """A run announces itself before anything of it comes."""
+    """A run is announced before its first event."""
     with _attempt(owner) as cursor:
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')")
 
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
 
@@ -379,7 +379,7 @@ _ARRIVE = "UPDATE ops.shards SET stored_events = stored_events + %s WHERE simula
 
 
 def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> None:
-    """Who waits for what is under way waits no longer than that, and learns what has not come."""
+    """Waiting for missing events ends when they are stored, or returns how many are missing."""
     with owner, owner.cursor() as cursor:
         cursor.execute(_ARRIVE, (-7,))
     with closing(stack.postgres.connect(OWNER)) as other, ThreadPoolExecutor(1) as pool:
@@ -395,7 +395,7 @@ def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> Non
 
 
 def test_each_state_of_a_run_is_there(owner: Connection) -> None:
-    """One run has ended, one has not, and of one a day is dropped."""
+    """One run has ended, one has not, and one has a dropped day."""
     with owner, owner.cursor() as cursor:
         cursor.execute(
             "SELECT simulation, closed_at IS NULL, sum(dropped_events) > 0"

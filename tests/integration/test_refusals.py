@@ -1,4 +1,4 @@
-"""What the stream refuses before its first read, with which error, and what it waits for."""
+"""Errors of the stream before its first read, and the services that it waits for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batches import writer_settings
 from clickstream_local.ports import free_port
 from clickstream_local.postgres import OWNER
 from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable
-from clickstream_streaming.shell.database import check_tables, connect_patiently
+from clickstream_streaming.shell.database import check_tables, connect_with_retries
 from pipeline import Pipeline, wait_until
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
-"""With a setting of its own a job is not waited for."""
+"""A job with other settings is not waited for."""
 
 
 def _last(log: Path) -> int:
@@ -95,7 +95,7 @@ class TestHaltedStream:
             for path, content in kept.items():
                 path.write_bytes(content)
 
-        assert "put back to an older state" in log
+        assert "restored to an older state" in log
 
     @pytest.mark.slow
     def test_other_partitions_are_refused(self, halted: Pipeline) -> None:
@@ -112,7 +112,7 @@ class TestHaltedStream:
             stream = halted.launch({})
             before = len(stream.log_file.read_text(encoding="utf-8"))
             wait_until(
-                lambda: "PostgreSQL is waited for" in stream.log_file.read_text("utf-8")[before:],
+                lambda: "PostgreSQL does not answer" in stream.log_file.read_text("utf-8")[before:],
                 "the stream waits",
             )
             assert not halted.is_ready()
@@ -132,7 +132,7 @@ def test_wrong_password_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(
         DatabaseUnreachable, match="check CLICKSTREAM_STREAMING_POSTGRES_"
     ) as refused:
-        connect_patiently(settings, Event())
+        connect_with_retries(settings, Event())
 
     assert refused.value.is_refusal
 
@@ -147,19 +147,19 @@ def test_unmigrated_database_is_refused(pipeline: Pipeline) -> None:
 
 
 def test_stopped_stream_waits_no_longer(pipeline: Pipeline) -> None:
-    """A stream that is asked to stop gives up with the first attempt to connect."""
+    """A stream that is asked to stop makes no second attempt to connect."""
     stopped = Event()
     stopped.set()
     settings = replace(writer_settings(pipeline), postgres_port=free_port())
 
     with pytest.raises(DatabaseUnreachable, match="refused") as unreachable:
-        connect_patiently(settings, stopped)
+        connect_with_retries(settings, stopped)
 
     assert not unreachable.value.is_refusal
 
 
 def test_starting_server_is_no_refusal() -> None:
-    """A server that is starting up is waited for; a wrong password is not."""
+    """The stream waits for a server that is starting up, but not after a wrong password."""
     address = "db:5432/clickstream"
     starting = "connection failed: FATAL:  the database system is starting up"
     wrong = 'connection failed: FATAL:  password authentication failed for user "stream"'

@@ -1,4 +1,4 @@
-"""Rejects that are mended by hand and sent again."""
+"""Rejects that are corrected by hand and sent again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.services
 
 
 def test_mended_reject_becomes_an_event(pipeline: Pipeline) -> None:
-    """A mended reject is stored once, and is listed no more."""
+    """A corrected reject is stored once, and is no longer listed."""
     good = sample_event("view_item") | {"event_id": str(uuid4()), "run_id": str(uuid4())}
     servers = pipeline.kafka.bootstrap_servers
 
@@ -56,6 +56,6 @@ def test_mended_reject_becomes_an_event(pipeline: Pipeline) -> None:
 
 
 def test_unknown_reject_is_refused() -> None:
-    """A line that names no reject is refused by its number."""
+    """A line without a valid reject is an error with its line number."""
     with pytest.raises(RejectUnknown, match="line 1"):
         mended_from(["{}"])

@@ -1,4 +1,4 @@
-"""The stream reads on only in the log that it has read: a replaced one is refused by name."""
+"""The stream continues only in the log that it has read: a replaced log is an error."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 _FEW = SIMULATION.replace("events: 3000", "events: 600")
 _SOME_SETTING = {"TRIGGER_MILLISECONDS": "501"}
-"""With a setting of its own a job is not waited for."""
+"""A job with other settings is not waited for."""
 _REJECTED = "SELECT count(*) FROM ops.rejected_events"
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A pipeline of these tests' own: what they lose and read again would show in other tests."""
+    """A pipeline only for these tests: their losses and repeats would show in other tests."""
     with Pipeline(tmp_path_factory.mktemp("remade")) as running:
         yield running
 
 
 @pytest.fixture
 def works(own: Pipeline) -> Iterator[Pipeline]:
-    """The pipeline, which works again when a test has failed half-way."""
+    """The pipeline, repaired after a failed test."""
     yield own
     if own.streaming.process.poll() is not None:
         own.kafka_proxy.heal()
@@ -44,13 +44,13 @@ def _defects(works: Pipeline) -> dict[str, int]:
 
 
 def _last_words(works: Pipeline) -> str:
-    """Wait until the stream has ended by an error, and return its last line."""
+    """Wait until the stream has ended with an error; return its last line."""
     assert works.wait_until_stream_ends("the stream refuses") == 1
     return works.streaming.log_file.read_text(encoding="utf-8").splitlines()[-1]
 
 
 def test_remade_topic_is_refused(works: Pipeline) -> None:
-    """A topic with another id is not read on; read from its beginning, nothing of it is lost."""
+    """The stream refuses a topic with another id; read from its start, nothing is lost."""
     works.produce(b"unfit", b"unfit")
     works.drain(works.generate(_FEW))
     rejected = works.count(_REJECTED)
@@ -72,7 +72,7 @@ def test_remade_topic_is_refused(works: Pipeline) -> None:
 
 
 def test_topic_remade_under_the_stream(works: Pipeline) -> None:
-    """A running stream ends by name before it skips a record, though all offsets fit."""
+    """A running stream ends with an error before it skips a record, although all offsets fit."""
     works.drain(works.generate(_FEW))
     works.kafka_proxy.part()
     remake_topic(works)
@@ -89,7 +89,7 @@ def test_topic_remade_under_the_stream(works: Pipeline) -> None:
 
 
 def test_diverged_log_is_refused(works: Pipeline, tmp_path: Path) -> None:
-    """A leader without the last records makes a new epoch: what it has in their place is named."""
+    """A leader without the last records starts a new epoch, which is an error."""
     keep_logs(works, tmp_path)
     works.drain(works.generate(_FEW))
     works.halt()
@@ -108,7 +108,7 @@ def test_diverged_log_is_refused(works: Pipeline, tmp_path: Path) -> None:
 
 
 def test_restarted_broker_is_read_on(works: Pipeline) -> None:
-    """A new leader epoch alone is no reason to stop: the log has all that was read."""
+    """A new leader epoch alone is no error: the log has all records that were read."""
     works.drain(works.generate(_FEW))
 
     works.kill_kafka()

@@ -1,4 +1,4 @@
-"""Old rows are deleted, and a verification finds the same with them and without them."""
+"""A verification finds the same before and after old rows are deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from clickstream_local.postgres import WRITER
 from clickstream_streaming.core.checks import run_prefix
-from clickstream_streaming.shell.verification import figures_of, note
+from clickstream_streaming.shell.verification import record_verification, run_checks
 from kafka_records import changed
 from psycopg2 import errors
 
@@ -50,7 +50,7 @@ SELECT (SELECT count(*) FROM mart.traffic_minute), (SELECT count(*) FROM mart.tr
 
 
 def _sealed(database: Database, query: str) -> tuple[object, ...]:
-    """Run a query as the stream does, whose rows are sealed."""
+    """Run a query with seals, as the stream does."""
     return database.ask(f"SET LOCAL clickstream.seals = 'on'; {query}")
 
 
@@ -67,7 +67,7 @@ def _forget(database: Database, name: str, *values: object) -> int:
 def _found(database: Database) -> VerificationReport:
     """Verify, and sort the examples: their order is not fixed."""
     with database.owner, database.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
     return replace(report, examples=tuple(sorted(report.examples)))
 
 
@@ -90,7 +90,7 @@ def _days(database: Database, run_id: UUID, *days: int) -> None:
 
 
 def test_old_rejects_are_deleted(database: Database) -> None:
-    """Their rows go, so many at a time, and are counted by what their keys name."""
+    """Old rejects are deleted in portions, and are counted by run and shard of their keys."""
     database.write([b"one", b"two", b"three", b"kept"])
     assert _sealed(database, _AGE_REJECTS) == (3,)
     before = _found(database)
@@ -122,7 +122,7 @@ def test_invented_keys_make_no_rows(database: Database) -> None:
 
 
 def test_deleted_reject_is_still_missed(database: Database) -> None:
-    """A reject that somebody deletes is missing, also after old ones are counted."""
+    """A reject that was deleted by hand is missing, also after old ones are counted."""
     database.write([b"one", b"two", b"kept", b"kept"])
     _sealed(database, _AGE_REJECTS)
     _forget(database, "forget_rejects", 10, [])
@@ -137,10 +137,10 @@ def test_deleted_reject_is_still_missed(database: Database) -> None:
 
 
 def test_changed_rows_are_not_deleted(database: Database) -> None:
-    """A row that is not as it was written stays, so that a verification reports it."""
+    """A changed row is not deleted, so that a verification reports it."""
     database.write([b"one", b"two"])
     _sealed(database, _AGE_REJECTS)
-    note(database.owner, _found(database))
+    record_verification(database.owner, _found(database))
     _sealed(database, _AGE_VERIFICATION)
     database.ask("UPDATE ops.rejected_events SET detail = 'x' WHERE payload = 'one' RETURNING 1")
     database.ask(
@@ -155,8 +155,8 @@ def test_changed_rows_are_not_deleted(database: Database) -> None:
 
 
 def test_old_verifications_are_deleted(database: Database) -> None:
-    """They go, and the history of what is left is as it was."""
-    note(database.owner, _found(database))
+    """Old verifications are deleted, and the history still fits the rest."""
+    record_verification(database.owner, _found(database))
     _sealed(database, _AGE_VERIFICATION)
     before = _found(database)
 
@@ -167,7 +167,7 @@ def test_old_verifications_are_deleted(database: Database) -> None:
 
 
 def test_dropped_details_are_deleted(database: Database) -> None:
-    """Minutes and latencies of dropped events go; hours stay, and seals become one range."""
+    """Minutes and latencies of dropped events are deleted; hours stay, and seals are merged."""
     run_id = uuid4()
     _days(database, run_id, 1, 2, 3)
     _sealed(database, _CLOSE_RUNS)
@@ -199,7 +199,7 @@ def test_kept_days_keep_details(database: Database) -> None:
     "DELETE FROM mart.traffic_minute",
 ])  # fmt: skip
 def test_changed_minutes_are_not_deleted(database: Database, statement: str) -> None:
-    """Minutes that are not as they were sealed stay, also when seals are merged."""
+    """Changed minutes are not deleted, also when seals are merged."""
     _days(database, uuid4(), 1, 2)
     database.ask(f"{statement} WHERE minute < '2020-01-02' RETURNING 1")
 
@@ -226,7 +226,7 @@ def test_merged_seals_still_prove(database: Database) -> None:
 
 @pytest.mark.parametrize("name", _FUNCTIONS)
 def test_days_to_come_are_refused(database: Database, name: str) -> None:
-    """Nothing of a day that is not over is deleted."""
+    """No row of the present day is deleted."""
     with (
         pytest.raises(errors.RaiseException, match="are not over yet"),
         database.owner,

@@ -27,7 +27,7 @@ from clickstream_generator.core.accounts import Account, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import figures_of
+from clickstream_streaming.shell.verification import run_checks
 from psycopg2.extras import RealDictCursor
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def test_figures_are_separate(stored: Database) -> None:
 
 @pytest.mark.parametrize("asked", _QUESTIONS)
 def test_console_answers_for_one(stored: Database, asked: str) -> None:
-    """Runs that behave alike have equal answers, and none of them has the other's rows."""
+    """Runs that behave alike have equal figures, and neither has the other's rows."""
     blue, red = (
         _answers(stored, _QUESTIONS[asked](OfSimulation(simulation=name))) for name in _RUNS
     )
@@ -167,7 +167,7 @@ def test_console_lists_both(stored: Database) -> None:
 
 
 def test_latency_is_of_one(stored: Database) -> None:
-    """The latency of a simulation is that of its own run."""
+    """The latency of a simulation is that of its run."""
     for name, run_id in _RUNS.items():
         rows = _answers(stored, questions.latency(LatencyAsked(simulation=name)))
 
@@ -187,7 +187,7 @@ def test_ga4_tells_users_apart(stored: Database) -> None:
 def test_verification_is_clean(stored: Database) -> None:
     """Every table proves right with both in it, and a rebuild changes none of them."""
     with stored.owner, stored.owner.cursor() as cursor:
-        report = figures_of(cursor)
+        report = run_checks(cursor)
 
     assert report.examples == ()
     assert report.is_clean()

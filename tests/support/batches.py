@@ -19,7 +19,7 @@ from clickstream_local.postgres import DATABASE, WRITER
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell import partition
-from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import connect
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
 from clickstream_streaming.shell.telemetry import Telemetry
@@ -88,7 +88,7 @@ def write_closed_batch(settings: Settings, records: list[bytes], batch_id: int) 
     """Write a batch of events and close it, as the driver does; return its outcome."""
     task = _task(settings, len(records), batch_id, EVENTS.name)
     outcome = _written(task, records)
-    BatchCloser(settings, Telemetry()).close(task, [outcome], 0.0)
+    BatchFinalizer(settings, Telemetry()).finalize(task, [outcome], 0.0)
     return vars(outcome)
 
 

@@ -59,7 +59,7 @@ _DATABASE_AWAY: Noise = {
         r"could not (receive data from|send data to) client",
         r"unexpected EOF on client connection",
     ),
-    "streaming": (r"is tried again", r"is looked at later", r"^\s*(FATAL|PANIC):  "),
+    "streaming": (r", retrying", r"^\s*(FATAL|PANIC):  "),
 }
 _COPY = b'COPY "raw"."events"'
 _ARMED_AFTER_BATCHES = 3
@@ -156,7 +156,9 @@ class CutInCopy:
         proxy.reset_in(_COPY)
         wait_until(lambda: proxy.resets > resets, "a COPY is cut")
         _detect(
-            stage, lambda: said(stage, "streaming", "is tried again", since), "the cut is named"
+            stage,
+            lambda: said(stage, "streaming", r"cannot write batch .*, retrying: ", since),
+            "the cut is named",
         )
         recover(stage, stage.pipeline.last_batch(), lambda: None)
 

@@ -63,7 +63,7 @@ class Replay:
     # Copies in two partitions, stored at the same moment: one writer is refused and tries again.
     noise: ClassVar[Noise] = {
         "postgres": (r"duplicate key value violates unique constraint",),
-        "streaming": (r"is tried again", r"Key \(.*already exists"),
+        "streaming": (r", retrying: ", r"Key \(.*already exists"),
     }
 
     def do(self, stage: Stage) -> None:

@@ -28,10 +28,10 @@ from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
 from clickstream_streaming.core.log_positions import LogPosition
-from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
-from clickstream_streaming.shell.verification import figures_of, note, values_of
+from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
 from holds import MemoryLog, hold
 from psycopg2 import errors
 
@@ -256,30 +256,30 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(COUNT_ARRIVALS)
         cursor.execute(_FORGET)
         cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
-        cursor.execute(_FORGET_REJECTS, (values_of(cursor)["prefixes"],))
+        cursor.execute(_FORGET_REJECTS, (check_values(cursor)["prefixes"],))
         cursor.execute("SELECT mart.compute_boards()")
-        report = figures_of(cursor)
-    note(owner, report)
+        report = run_checks(cursor)
+    record_verification(owner, report)
     with owner, owner.cursor() as cursor:
         cursor.execute("ANALYZE")
 
 
 def _fill(settings: Settings, folder: Path) -> None:
     settings = replace(settings, watermark_delay_seconds=_WATERMARK_SECONDS)
-    closer = BatchCloser(settings, _Silent())  # type: ignore[arg-type]
+    finalizer = BatchFinalizer(settings, _Silent())  # type: ignore[arg-type]
     ends: dict[str, dict[int, int]] = {}
     batch_id = 0
     for state in STATES:
         records = _recorded(state, folder)
         size = -(-len(records) // _BATCHES)
         for first in range(0, len(records), size):
-            ends = _write(settings, closer, batch_id, ends, records[first : first + size])
+            ends = _write(settings, finalizer, batch_id, ends, records[first : first + size])
             batch_id += 1
 
 
 def _write(
     settings: Settings,
-    closer: BatchCloser,
+    finalizer: BatchFinalizer,
     batch_id: int,
     begins: dict[str, dict[int, int]],
     records: list[tuple[str, float, bytes, bytes | None]],
@@ -319,7 +319,7 @@ def _write(
         first = begins.get(topic, {}).get(number, 0)
         (answer,) = write_partition(task, [_as_spark(topic, number, first, share)])
         outcomes.append(Outcome(**json.loads(answer["outcome"][0].as_py())))
-    closer.close(task, outcomes, 0.0)
+    finalizer.finalize(task, outcomes, 0.0)
     return ends
 
 

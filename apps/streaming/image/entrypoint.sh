@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the container is: Spark's `driver` or `executor`, as Spark's own image understands these
-# words (https://spark.apache.org/docs/4.1.1/running-on-kubernetes.html), else a command of ours.
+# The first argument is Spark's `driver` or `executor`, as in Spark's own image
+# (https://spark.apache.org/docs/4.1.1/running-on-kubernetes.html), else a command of the stream.
 set -euo pipefail
 case "${1:-}" in
   driver)

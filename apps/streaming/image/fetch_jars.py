@@ -1,6 +1,6 @@
-"""Puts pinned jars into a folder: ``fetch_jars.py ARTIFACTS_JSON USE FOLDER``.
+"""Download of pinned jars into a folder: ``fetch_jars.py ARTIFACTS_JSON USE FOLDER``.
 
-Owns the download while the image is built. A jar whose SHA-256 is not the pinned one is refused.
+Runs while the image is built. A jar with another SHA-256 than the pinned one is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _REPOSITORY = "https://repo1.maven.org/maven2"
 
 
 def main(pins: Path, use: str, folder: Path) -> None:
-    """Fetch what is pinned for a use: ``spark`` or ``kafka``."""
+    """Download the jars that are pinned for a use: ``spark`` or ``kafka``."""
     for row in json.loads(pins.read_text(encoding="utf-8")):
         if row["use"] != use:
             continue

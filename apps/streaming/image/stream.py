@@ -1,4 +1,4 @@
-"""What a SparkApplication names as its main file: the stream, inside Spark's driver."""
+"""The main file of a SparkApplication: runs the stream inside Spark's driver."""
 
 import sys
 

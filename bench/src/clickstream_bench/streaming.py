@@ -1,7 +1,7 @@
 """How fast the stream is.
 
 Owns the comparison, all in one run on one machine with broker and database on it: Spark's own
-ceiling (read and parse to nothing), the same with windows, reading and judging as the job
+ceiling (read and parse to nothing), the same with windows, reading and validating as the job
 does, the whole job into PostgreSQL, and how long an event takes to its row at steady rates.
 """
 
@@ -28,8 +28,8 @@ from clickstream_local.postgres import OWNER, READER
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
-from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.marts import DIMENSIONS
+from clickstream_streaming.core.validation import validate
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell.job import spark_session
 from clickstream_streaming.shell.verification import verify
@@ -223,7 +223,7 @@ def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
         "ceiling": lambda kafka: kafka.select(
             F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
         ),
-        "rules": lambda kafka: kafka.mapInArrow(_judge_only, "nothing int"),
+        "rules": lambda kafka: kafka.mapInArrow(_validate_only, "nothing int"),
         "windows": _windows,
     }
     figures: dict[str, float] = {}
@@ -235,9 +235,9 @@ def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
     return figures
 
 
-def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
-        judge(batch)
+        validate(batch)
         yield from ()
 
 

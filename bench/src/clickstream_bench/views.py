@@ -26,7 +26,7 @@ from clickstream_local.postgres import DATABASE, OWNER, READER, WRITER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.settings import Settings
-from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.partition import (
     BatchTask,
     Outcome,
@@ -105,7 +105,7 @@ def _fill(settings: Settings, events: int) -> datetime:
         ]
         outcomes = [half.result() for half in halves]
     # The close moves the watermarks, and computes the boards.
-    BatchCloser(settings, Telemetry()).close(_task(settings, len(_HALVES), 0), outcomes, 0.0)
+    BatchFinalizer(settings, Telemetry()).finalize(_task(settings, len(_HALVES), 0), outcomes, 0.0)
     last = max((at for row in outcomes for *_, at in row.max_event_times), default=start)
     return datetime.fromtimestamp(last, tz=UTC)
 

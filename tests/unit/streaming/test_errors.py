@@ -17,13 +17,13 @@ from clickstream_streaming.errors import (
     DatabaseUnreachable,
     DaysDropped,
     LogDiverged,
+    PartitionCountMismatch,
     QueryFailed,
-    RecordsGone,
+    RecordsMissing,
     StreamingError,
     TooFewLocks,
     TopicMissing,
-    TopicRemade,
-    TopicUnfit,
+    TopicRecreated,
 )
 
 FOLDER = Path("/c/events")
@@ -33,14 +33,14 @@ EXAMPLES: list[StreamingError] = [
     DatabaseBehindCheckpoint(FOLDER, 7),
     DatabaseNotMigrated("raw.events"),
     DatabaseUnreachable("db:5432/clickstream", "FATAL:  no"),
-    RecordsGone("events", 1, 20, (30, 90), FOLDER),
+    RecordsMissing("events", 1, 20, (30, 90), FOLDER),
     TopicMissing("events", "unknown topic", "SETTING"),
-    TopicUnfit("events", 3, 4),
+    PartitionCountMismatch("events", 3, 4),
     QueryFailed("events", "it fell"),
     BatchRowsLost(7, ["events/0", "events/3"]),
     DaysDropped(date(2026, 1, 31)),
     LogDiverged("events", 1, LogPosition("abc", 20, 3), FOLDER),
-    TopicRemade("events", ("abc", "def"), FOLDER),
+    TopicRecreated("events", ("abc", "def"), FOLDER),
     TooFewLocks(3_000, 9_200, 6_400, 184),
 ]
 
@@ -63,7 +63,7 @@ def test_text_names_every_field(error: StreamingError) -> None:
 def _shown(error: StreamingError, name: str) -> list[object]:
     """Return the parts of a field that the text shows."""
     value = getattr(error, name)
-    if isinstance(error, RecordsGone) and name == "has":
+    if isinstance(error, RecordsMissing) and name == "has":
         return [error.has[0]]
     return list(value) if isinstance(value, list) else [value]
 
@@ -72,7 +72,7 @@ def _shown(error: StreamingError, name: str) -> list[object]:
     ("error", "advice"),
     [
         (EXAMPLES[0], "remove the folder"),
-        (EXAMPLES[1], "put back to an older state"),
+        (EXAMPLES[1], "restored to an older state"),
         (EXAMPLES[2], "it was wiped or restored"),
         (EXAMPLES[3], "apply the migrations in db/migrations"),
         (EXAMPLES[4], "check CLICKSTREAM_STREAMING_POSTGRES_*"),
@@ -103,7 +103,7 @@ def test_text_gives_advice(error: StreamingError, advice: str) -> None:
 )
 def test_gone_records_have_causes(wanted: int, has: tuple[int, int], says: str) -> None:
     """Records that were deleted and a log that has lost its end are different causes."""
-    assert says in str(RecordsGone("events", 1, wanted, has, FOLDER))
+    assert says in str(RecordsMissing("events", 1, wanted, has, FOLDER))
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_gone_records_have_causes(wanted: int, has: tuple[int, int], says: str) 
         ("", False),
     ],
 )
-def test_refusal_is_told_from_absence(reason: str, is_refusal: bool) -> None:  # noqa: FBT001  a case
-    """Only a server that has answered, and will not answer otherwise, refuses."""
+def test_refusal_is_not_absence(reason: str, is_refusal: bool) -> None:  # noqa: FBT001  a case
+    """Only a server that has answered, and would answer the same again, refuses."""
     assert DatabaseUnreachable("db:5432/clickstream", reason).is_refusal is is_refusal
 
 
 def test_reasons_are_one_line() -> None:
-    """Line ends in what PostgreSQL and Spark say do not break the log's line."""
+    """Line breaks in messages of PostgreSQL and Spark do not break a log line."""
     for error in (DatabaseUnreachable("db", "a\n  b\tc"), QueryFailed("events", "a\n  b\tc")):
         assert "a b c" in str(error)
         assert "\n" not in str(error)
 
 
 def test_long_reason_is_cut() -> None:
-    """Of Spark's words the first 400 characters are shown."""
+    """The text has the first 400 characters of Spark's message."""
     text = str(QueryFailed("events", "x" * 401))
 
     assert "x" * 400 in text
@@ -138,7 +138,7 @@ def test_long_reason_is_cut() -> None:
 
 
 def test_missing_topic_blames_setting() -> None:
-    """The text points at the setting that is to blame, else at the topic and the servers."""
+    """The text names the setting that may be wrong, else the topic and the servers."""
     blamed = str(TopicMissing("events", "no", "SETTING"))
     unknown = str(TopicMissing("events", "no"))
 

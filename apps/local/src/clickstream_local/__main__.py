@@ -24,7 +24,7 @@ from clickstream_generator.errors import GeneratorError
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import note, wait_for_arrival
+from clickstream_streaming.shell.verification import record_verification, wait_for_arrival
 from clickstream_streaming.shell.verification import verify as verify_tables
 from rich.console import Console
 
@@ -145,7 +145,7 @@ def verify(
         connection = postgres.connect(VERIFIER)
         missing = wait_for_arrival(connection, wait) if wait else 0
         report = verify_tables(connection)
-        note(connection, report)
+        record_verification(connection, report)
         connection.close()
     if as_json:
         typer.echo(json.dumps(report.to_json()))

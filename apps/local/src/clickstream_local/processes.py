@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.retry import Deadline
 
 from clickstream_local.errors import ServiceFailed
 
@@ -96,10 +96,10 @@ class ServiceProcess:
         Raises:
             ServiceFailed: It ended, or was not ready in time.
         """
-        patience = Patience(seconds)
+        deadline = Deadline(seconds)
         while not is_ready():
             self.check()
-            if patience.is_over():
+            if deadline.has_passed():
                 raise ServiceFailed(
                     self.service, f"was not ready after {seconds:.0f} s", self.log_file
                 )

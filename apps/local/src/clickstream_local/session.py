@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.shell.patience import Patience
-from clickstream_streaming.shell.verification import note, verify
+from clickstream_streaming.shell.retry import Deadline
+from clickstream_streaming.shell.verification import record_verification, verify
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
 
@@ -144,11 +144,11 @@ class Session:
         Raises:
             DrainFailed: They have not in time.
         """
-        patience = Patience(_DRAIN_SECONDS)
+        deadline = Deadline(_DRAIN_SECONDS)
         ends = end_offsets(stack.kafka.bootstrap_servers)
         while not is_drained(connection, stack.run_id, ends):
             stack.check()
-            if patience.is_over():
+            if deadline.has_passed():
                 raise DrainFailed(_DRAIN_SECONDS)
             time.sleep(_TICK_SECONDS)
 
@@ -156,7 +156,7 @@ class Session:
         """Verify, print and write the report; say whether all is right."""
         verifier = stack.postgres.connect(VERIFIER)
         report = verify(verifier)
-        note(verifier, report)
+        record_verification(verifier, report)
         verifier.close()
         run = read_run(connection, self.simulation.full_name, stack.run_id)
         target = self.simulation.spec.rate.per_second

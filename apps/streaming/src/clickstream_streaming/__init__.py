@@ -1,4 +1,4 @@
-"""The stream: events from Kafka into PostgreSQL, each exactly once whatever crashes.
+"""The stream: writes events from Kafka to PostgreSQL, each exactly once, also after crashes.
 
-``core`` is DataFrame to DataFrame, and SQL as text; ``shell`` reads, writes and watches.
+``core`` validates records and holds the SQL; ``shell`` reads, writes and monitors.
 """

@@ -1,7 +1,7 @@
-"""The stream's process: settings from the environment, then what the command line asks for.
+"""The stream's process: reads settings from the environment and runs a command.
 
-Owns the words of the command line, exit codes and signals. Without a word it runs the job until
-it is stopped. It does not know anything else.
+Owns the command line, exit codes and signals. Without a command the process runs the job until it
+is stopped.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _USAGE = """\
 usage: python -m clickstream_streaming                  run the stream
        python -m clickstream_streaming verify [--wait SECONDS]
                                                         check every table; 1 if a figure is not 0
-       python -m clickstream_streaming rebuild          work every mart out anew, as the owner
+       python -m clickstream_streaming rebuild          rebuild every mart, as the owner
        python -m clickstream_streaming read-back RUN    wait until a run is stored and closed
 """
 
 
 def main() -> int:
-    """Do what the command line asks for and return the process's exit code."""
+    """Run the command and return the exit code of the process."""
     forget_libpq(os.environ)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _is_wait(words: list[str]) -> bool:
-    """Return whether words say how many seconds to wait."""
+    """Return whether these arguments are ``--wait SECONDS``."""
     return words[:1] == ["--wait"] and len(words) == 2 and words[1].isdecimal()
 
 

@@ -1,7 +1,6 @@
 """Settings of the stream's process, from the environment.
 
-Owns their names, defaults and bounds. A variable that begins like ours and is unknown is an
-error. It does not know what they are used for.
+Owns the names, defaults and bounds. An unknown variable with the stream's prefix is an error.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the database is, and who we are there."""
+    """Address of the database, and the login."""
 
     postgres_host: str
     """PostgreSQL's host."""
@@ -49,13 +48,13 @@ class DatabaseSettings:
     postgres_database: str = "clickstream"
     """The database with the tables."""
     postgres_user: str = "clickstream_stream"
-    """Who writes; a member of ``clickstream_writer``."""
+    """The login of the stream; a member of ``clickstream_writer``."""
     postgres_user_file: Path | None = None
-    """File with the user's name, which counts more than ``postgres_user``."""
+    """File with the user's name; overrides ``postgres_user``."""
     postgres_sslmode: str = "prefer"
     """libpq's ``sslmode``."""
     postgres_ca_file: Path | None = None
-    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
+    """CA certificates of PostgreSQL, for ``verify-ca`` and ``verify-full``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,33 +64,33 @@ class Settings(DatabaseSettings):
     bootstrap_servers: str
     """Kafka's addresses, ``host:port`` separated by commas."""
     checkpoint_dir: Path
-    """A folder for the query is made in it."""
+    """Folder of the checkpoints; the query creates its own folder in it."""
     security_protocol: str = "PLAINTEXT"
     """Kafka's ``security.protocol``."""
     ca_file: Path | None = None
-    """Certificates that the broker's is checked against."""
+    """CA certificates of the brokers."""
     username_file: Path | None = None
     """File with the user's name for SASL, and nothing else."""
     password_file: Path | None = None
     """File with that user's password, and nothing else."""
     sasl_mechanism: str = "SCRAM-SHA-512"
-    """How the user proves who it is."""
+    """The SASL mechanism."""
     jars: str = ""
     """Class path of the Kafka connector, separated by commas; empty if Spark has it."""
     metrics_host: str = "127.0.0.1"
-    """Where metrics and health are served."""
+    """The address of the metrics and health endpoints."""
     metrics_port: int = 9402
-    """At which port."""
+    """The port of the metrics and health endpoints."""
     events_partitions: int = EVENTS.partitions
-    """How many partitions the events' topic must have; 0 takes any number."""
+    """How many partitions the events' topic must have; 0 allows any number."""
     trigger_milliseconds: int = 500
-    """Least time between two batches."""
+    """The shortest time between two batches."""
     max_offsets_per_trigger: int = 400_000
-    """Bounds a batch, and so the memory it takes."""
+    """The largest number of offsets per batch, which bounds its memory."""
     master: str | None = None
-    """Spark's master; what ``spark-submit`` or ``spark-defaults.conf`` says if absent."""
+    """Spark's master; if absent, that of ``spark-submit`` or ``spark-defaults.conf``."""
     driver_memory: str | None = None
-    """The heap of Spark's JVM; as the master, if absent."""
+    """The heap of Spark's JVM; if absent, that of ``spark-submit`` or ``spark-defaults.conf``."""
     driver_java_options: str = ""
     """Options for Spark's JVM."""
     watermark_delay_seconds: int = 900
@@ -99,7 +98,7 @@ class Settings(DatabaseSettings):
     raw_retention_days: int = 0
     """How many days of ``raw.events`` are kept; 0 keeps all."""
     oldest_event_days: int = 800
-    """How many days before Kafka got it an event may have happened; each day is a table."""
+    """How many days an event may be older than its arrival in Kafka; each day is a table."""
     rejected_payload_days: int = 30
     """How many days the bytes of a rejected record are kept, by Kafka's time; 0 keeps all."""
     rejected_retention_days: int = 90
@@ -108,9 +107,9 @@ class Settings(DatabaseSettings):
     """How many days verifications are kept, and rows of minutes and latencies whose events are
     dropped; 0 keeps all."""
     failpoint: str | None = None
-    """For tests: where the process kills itself."""
+    """For tests: the step at which the process kills itself."""
     failpoint_batch: int = 0
-    """For tests: in which batch."""
+    """For tests: the first batch that kills the process."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:

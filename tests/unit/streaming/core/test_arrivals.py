@@ -1,4 +1,4 @@
-"""A shard's checksum of when and where its events came notices each change of them."""
+"""A shard's arrival checksum shows each change of an event's time or offset."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRUE = ((0, 1, NOON, 10), (0, 2, NOON + SECOND, 11))
 
 
 def test_shards_have_own_checksums() -> None:
-    """Each run and shard has the sum of its own events, whatever came beside them."""
+    """Each run and shard has the sum of its events."""
     found = arrivals_of(_events(*TRUE, (1, 1, NOON, 12)), NOON)
 
     assert found["run_ids"] == [RUN, RUN]

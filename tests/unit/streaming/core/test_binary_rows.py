@@ -1,4 +1,4 @@
-"""Rows for COPY have the binary form that PostgreSQL documents."""
+"""Rows for COPY have PostgreSQL's documented binary format."""
 
 from __future__ import annotations
 
@@ -159,14 +159,14 @@ def test_row_has_its_columns_in_order() -> None:
 
 @given(_ROWS)
 def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
-    """Whatever values and nulls rows have, PostgreSQL reads the same."""
+    """PostgreSQL reads the same values and nulls."""
     data = b"".join(_rows(*rows).of(list(TYPES)))
 
     assert _taken_apart(data) == [_sent(row) for row in rows]
 
 
 def test_tables_get_different_columns() -> None:
-    """What one table gets does not depend on what another one got of the same rows."""
+    """The bytes for one table do not depend on those for another one."""
     row = {"name": "a", "small": 1, "large": 2}
     rows = _rows(row, row | {"name": None})
 
@@ -189,7 +189,7 @@ def test_piece_has_4096_rows(size: int, pieces: int) -> None:
 
 
 def test_table_of_parts_is_one_table() -> None:
-    """However a table is cut in memory, it is written row after row."""
+    """A table in several chunks is written row after row."""
     rows = _numbered(10_000)
     table = pa.Table.from_pylist(rows, ARROW)
     parts = pa.concat_tables([table.slice(0, 17), table.slice(17, 5_000), table.slice(5_017)])

@@ -48,7 +48,7 @@ def test_given_rows_are_compared() -> None:
 
 
 def test_check_names_are_distinct() -> None:
-    """Each check has a name of its own, which docs/proof.md gives to what it finds."""
+    """Each check has a unique name, which docs/proof.md uses."""
     assert len(BY_NAME) == len(BOOKKEEPING)
 
 

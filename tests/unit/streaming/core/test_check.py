@@ -1,4 +1,4 @@
-"""What a check is, and the comparison that most checks end with."""
+"""A check, and the comparison with which most checks end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_defects_are_counted_by_postgres(
     figure: str,
     columns: str,
 ) -> None:
-    """One row comes back, however many defects there are: their number and the examples."""
+    """The query returns one row with the number of defects and the examples."""
     check = Check("orders", "lost", "SELECT 1", has_counts=has_counts)
 
     assert " ".join(summed(check, 7).split()) == (
@@ -36,8 +36,8 @@ def test_defects_are_counted_by_postgres(
     )
 
 
-def test_comparison_looks_both_ways() -> None:
-    """What only one side has differs, whichever side it is; each key is named once."""
+def test_comparison_has_both_directions() -> None:
+    """A row on only one side differs; each key is named once."""
     text = " ".join(differing("'row ' || key", "key, part").split())
 
     assert text == (

@@ -40,7 +40,7 @@ def test_every_defect_is_sought() -> None:
 
 @pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.table)
 def test_every_mart_is_compared(mart: Mart) -> None:
-    """Each mart is compared with its definition over all that is kept, both ways."""
+    """Each mart is compared with its definition over all kept events, in both directions."""
     check = _of(mart)
 
     is_visits = mart.table == "mart.visits"
@@ -114,7 +114,7 @@ def test_content_is_compared_with_ledger() -> None:
 
 def test_dropped_days_are_not_summed() -> None:
     """The ledger is compared in minutes whose events retention has kept."""
-    queries = [check.query for check in CHECKS if "judged AS (" in check.query]
+    queries = [check.query for check in CHECKS if "checked AS (" in check.query]
 
     assert len(queries) == 2
     for query in queries:
@@ -150,7 +150,7 @@ def test_prefix_is_exact() -> None:
 
 @given(st.uuids())
 def test_prefix_begins_an_id(run_id: UUID) -> None:
-    """Whatever the run, its prefix is the beginning of a UUID of version 8."""
+    """The prefix of any run is the beginning of a UUID of version 8."""
     prefix = run_prefix(run_id)
 
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-8", prefix)

@@ -12,8 +12,8 @@ from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
 from clickstream_streaming.core import parsing
-from clickstream_streaming.core.careful import read_carefully
-from clickstream_streaming.core.parsing import Parsed, parse, parse_carefully
+from clickstream_streaming.core.parsing import Parsed, parse, parse_one_by_one
+from clickstream_streaming.core.record_parser import parse_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_records import damaged
@@ -32,7 +32,7 @@ FIELDS = (
     Field("items", FieldType.ITEMS, ""),
 )
 ABSENT = dict.fromkeys(field.name for field in FIELDS)
-WAYS = pytest.mark.parametrize("read", [parse, parse_carefully])
+WAYS = pytest.mark.parametrize("read", [parse, parse_one_by_one])
 GOOD = b'{"name": "a"}'
 
 
@@ -56,9 +56,9 @@ def read_singly(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
 
     def counting(value: bytes, fields: Sequence[Field]) -> object:
         counts[value] += 1
-        return read_carefully(value, fields)
+        return parse_record(value, fields)
 
-    monkeypatch.setattr(parsing, "read_carefully", counting)
+    monkeypatch.setattr(parsing, "parse_record", counting)
     return counts
 
 
@@ -168,7 +168,7 @@ def test_largest_record_is_read(read: Read) -> None:
 
 @WAYS
 def test_slice_is_read_by_itself(read: Read) -> None:
-    """A part of a column is numbered from its own first record."""
+    """A slice of a column is numbered from its first record."""
     parsed = read(_values(None, b"5", GOOD, b'{"name": "b"}', b"{").slice(1, 3), FIELDS)
 
     assert parsed.rows.tolist() == [1, 2]
@@ -181,21 +181,21 @@ def test_slice_is_read_by_itself(read: Read) -> None:
 def test_both_ways_agree(values: list[bytes | None]) -> None:
     """Whatever happened to records, they are the same read together or one by one."""
     assert _same(
-        parse(_values(*values), EVENT_FIELDS), parse_carefully(_values(*values), EVENT_FIELDS)
+        parse(_values(*values), EVENT_FIELDS), parse_one_by_one(_values(*values), EVENT_FIELDS)
     )
 
 
 def test_good_records_are_read_together(read_singly: Counter[bytes]) -> None:
-    """A chunk in which every record is plain needs no careful reading."""
+    """Arrow parses a chunk in which every record is plain."""
     parsed = parse(_values(*[GOOD] * 1_000), FIELDS)
 
     assert parsed.objects.num_rows == 1_000
     assert not read_singly
 
 
-def test_careful_way_reads_each(read_singly: Counter[bytes]) -> None:
-    """The careful way reads every record one by one."""
-    parse_carefully(_values(*[GOOD] * 5, None), FIELDS)
+def test_slow_way_parses_each(read_singly: Counter[bytes]) -> None:
+    """The slow way parses every record alone."""
+    parse_one_by_one(_values(*[GOOD] * 5, None), FIELDS)
 
     assert read_singly == {GOOD: 5}
 
@@ -217,7 +217,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("case", SUSPECT)
 def test_suspect_record_is_read_singly(case: str, read_singly: Counter[bytes]) -> None:
-    """What Arrow might see otherwise is read with care; its neighbours are read together."""
+    """A record that Arrow may parse differently is parsed alone; its neighbours in bulk."""
     parsed = parse(_values(GOOD, SUSPECT[case], GOOD), FIELDS)
 
     assert parsed.rows.tolist() == [0, 1, 2]
@@ -226,7 +226,7 @@ def test_suspect_record_is_read_singly(case: str, read_singly: Counter[bytes]) -
 
 @pytest.mark.parametrize("case", PLAIN)
 def test_plain_record_is_read_together(case: str, read_singly: Counter[bytes]) -> None:
-    """Few brackets, or many in a short text, are no reason for care."""
+    """A record with few brackets, or with many in a short text, is parsed in bulk."""
     parsed = parse(_values(GOOD, PLAIN[case]), FIELDS)
 
     assert parsed.rows.tolist() == [0, 1]
@@ -238,7 +238,7 @@ def test_plain_record_is_read_together(case: str, read_singly: Counter[bytes]) -
     [(256, 256), (257, 33), (2_048, 256), (2_056, 33), (4_096, 64)],
 )
 def test_bad_record_slows_few(size: int, read: int, read_singly: Counter[bytes]) -> None:
-    """One record that Arrow refuses makes only the smallest part around it be read singly."""
+    """Only the smallest part around a record that Arrow rejects is parsed one by one."""
     bad = b'{"small": "x"}'
 
     parsed = parse(_values(bad, *[GOOD] * (size - 1)), FIELDS)

@@ -30,7 +30,7 @@ READING = {
     RejectReason.NOT_JSON,
     RejectReason.WRONG_TYPE,
 }
-"""What reading finds, before any rule is asked."""
+"""Reject reasons of the parser, before any rule."""
 
 
 def _columns(
@@ -78,7 +78,7 @@ def _broken_by(value: bytes, rules: tuple[Rule, ...] = EVENT_RULES) -> list[str]
 
 
 def test_every_contract_rule_has_condition() -> None:
-    """What reading and rules check has the names in the contract's table, and no other."""
+    """Parser and rules have the names in the contract's table, and no other."""
     rejecting = {rule.name for rule in QUALITY_RULES if rule.severity is Severity.REJECT}
     flagging = {rule.name for rule in QUALITY_RULES if rule.severity is Severity.FLAG}
 
@@ -310,7 +310,7 @@ def test_numbers_have_bounds(field: Field) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("city", "x" * 256), ("city", "x"), ("shard", 0)])
 def test_column_within_bounds_has_no_mask(name: str, value: object) -> None:
-    """Where the shortest and the longest are fine, no record is looked at by itself."""
+    """If the shortest and the longest text are valid, no record is checked alone."""
     (rule,) = (rule for rule in EVENT_RULES if rule.name == f"{name}.out_of_range")
 
     assert rule.broken(_columns([changed(**{name: value})])) is None
@@ -415,14 +415,14 @@ def test_nul_in_text_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["product_id", "category"])
 def test_nul_in_order_line_is_found(name: str) -> None:
-    """NUL in a text of any order line is found at its own order."""
+    """NUL in a text of any order line is found at its order."""
     bad = order_of(line(product_id="y"), line(**{name: "a\0"}))
 
     assert _broken_by(bad) == ["record.bad_encoding"]
 
 
 def test_nul_is_sought_where_possible() -> None:
-    """Without NUL in the bytes no text is looked at."""
+    """Without NUL in the bytes no text is searched."""
     columns = _columns([changed(city="a\0")], may_hold_nul=False)
 
     assert _broken(EVENT_RULES, columns) == [[]]
@@ -496,7 +496,7 @@ FLAGS: dict[str, tuple[dict[str, object], list[str]]] = {
 
 @pytest.mark.parametrize("case", FLAGS)
 def test_odd_event_is_flagged(case: str) -> None:
-    """An event is odd beyond the contract's figure, not at it."""
+    """An event is flagged above the contract's threshold, not at it."""
     changes, expected = FLAGS[case]
 
     assert _broken_by(changed(**({"event_time": ON_TIME, **changes})), FLAG_RULES) == expected
@@ -514,11 +514,11 @@ def test_columns_give_field_values() -> None:
 
 
 def test_columns_give_times() -> None:
-    """Times are read once, and null where a text holds none."""
+    """Timestamps are parsed once; a text that is none gives null."""
     columns = _columns([changed(sent_at="2026-01-31T12:00:00.001Z"), changed(sent_at="never")])
 
-    assert columns.moments("sent_at") is columns.moments("sent_at")
-    assert columns.moments("sent_at").is_valid().to_pylist() == [True, False]
+    assert columns.timestamps("sent_at") is columns.timestamps("sent_at")
+    assert columns.timestamps("sent_at").is_valid().to_pylist() == [True, False]
     times = columns.times("sent_at")
     assert times[0] == np.datetime64("2026-01-31T12:00:00.001", "us")
     assert np.isnat(times[1])

@@ -1,4 +1,4 @@
-"""A batch's statements fit the columns, the marts and the stages that they name."""
+"""The statements fit the columns, marts and staging tables that they name."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from clickstream_streaming.core.marts import (
     Mart,
 )
 from clickstream_streaming.core.statements import (
+    ADVANCE_WATERMARKS,
     CLEAR_STAGES,
     CLOSE_RUNS,
     COLUMN_TYPES,
     COUNT_EXPIRED,
     COUNT_SHARDS,
     CREATE_STAGES,
+    DELETE_KNOWN,
     EVENT_STEPS,
     FIND_KNOWN,
-    FORGET_KNOWN,
-    FRESH_COLUMNS,
     LEDGER_STEPS,
-    NOTE_WATERMARKS,
+    NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
@@ -58,17 +58,17 @@ def test_raw_events_hold_everything() -> None:
     assert (*EVENT_COLUMNS, "flags", "kafka_partition", "kafka_offset") == RAW_COLUMNS
 
 
-def test_fresh_columns_are_events() -> None:
+def test_new_event_columns_are_events() -> None:
     """The marts get fields in the contract's order, flags, and the number in the batch."""
-    *fields, flags, number = FRESH_COLUMNS
+    *fields, flags, number = NEW_EVENT_COLUMNS
 
     assert fields == [name for name in EVENT_COLUMNS if name in fields]
     assert (flags, number) == ("flags", "number")
 
 
-def test_fresh_has_what_steps_ask_for() -> None:
-    """No step reads a field of new events that is not handed over."""
-    absent = set(EVENT_COLUMNS) - set(FRESH_COLUMNS)
+def test_new_events_have_the_columns_of_steps() -> None:
+    """No step reads a field of new events that is not staged."""
+    absent = set(EVENT_COLUMNS) - set(NEW_EVENT_COLUMNS)
     assert absent
 
     for mart in MARTS:
@@ -76,13 +76,13 @@ def test_fresh_has_what_steps_ask_for() -> None:
             words = set(re.findall(r"(?<!line\.)\b\w+", mart.select))
             # The lines of an order have a quantity of their own.
             assert not (absent - {"quantity"}) & words, mart.table
-    for step in (FIND_KNOWN, FORGET_KNOWN, *SHARED_STEPS[-2:]):
+    for step in (FIND_KNOWN, DELETE_KNOWN, *SHARED_STEPS[-2:]):
         assert not absent & set(re.findall(r"\w+", step))
 
 
 def test_every_column_has_type() -> None:
-    """Each column that is handed over has its type in the database."""
-    columns = {*RAW_COLUMNS, *FRESH_COLUMNS, *REJECT_COLUMNS, "ledger"}
+    """Each column that a batch writes has its type in the database."""
+    columns = {*RAW_COLUMNS, *NEW_EVENT_COLUMNS, *REJECT_COLUMNS, "ledger"}
 
     assert COLUMN_TYPES.keys() == columns
     for column in postgres_columns(EVENT_FIELDS):
@@ -114,14 +114,14 @@ def test_rejects_keep_their_place() -> None:
 
 
 def test_every_stage_is_cleared() -> None:
-    """Between two portions of a transaction no stage keeps a row."""
+    """Between two portions of a transaction no staging table keeps a row."""
     stages = re.findall(r"IF NOT EXISTS (\w+)", CREATE_STAGES)
 
     assert f"TRUNCATE {', '.join(stages)}" == CLEAR_STAGES
 
 
 def test_stages_are_temporary() -> None:
-    """Each stage is made once per session and empty at each transaction's end."""
+    """Each staging table is created once per connection and empty after each transaction."""
     stages = [text for text in CREATE_STAGES.split(";") if text.strip()]
 
     assert stages
@@ -130,16 +130,18 @@ def test_stages_are_temporary() -> None:
         assert "ON COMMIT DELETE ROWS" in stage
 
 
-@pytest.mark.parametrize("columns", [FRESH_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"])
+@pytest.mark.parametrize(
+    "columns", [NEW_EVENT_COLUMNS, REJECT_COLUMNS], ids=["new events", "rejects"]
+)
 def test_stage_has_typed_columns(columns: tuple[str, ...]) -> None:
-    """A stage has the columns that are handed over, with their types."""
+    """A staging table has the columns that a batch writes, with their types."""
     expected = ", ".join(f"{name} {COLUMN_TYPES[name]}" for name in columns)
 
     assert f"({expected})" in CREATE_STAGES
 
 
 def test_upsert_replaces_values() -> None:
-    """Without more words the given values replace those that are there, in the keys' order."""
+    """By default the new values replace the old ones, in the order of the keys."""
     assert upsert(PAIRS, "TABLE given") == (
         "INSERT INTO mart.pairs AS known (a, b, n, m)\n"
         "SELECT a, b, n, m FROM (TABLE given) AS given ORDER BY a, b\n"
@@ -148,7 +150,7 @@ def test_upsert_replaces_values() -> None:
 
 
 def test_upsert_may_merge_values() -> None:
-    """What becomes of values, and when, can be said."""
+    """Values and condition of an update can be given."""
     assert upsert(PAIRS, "TABLE given", {"n": "known.n + 1"}, "known.n > 0").endswith(
         "ON CONFLICT (a, b) DO UPDATE SET n = known.n + 1\nWHERE known.n > 0"
     )
@@ -166,7 +168,7 @@ def test_every_mart_is_written_once(mart: Mart) -> None:
     "mart", [mart for mart in MARTS if mart.is_sum], ids=lambda mart: mart.table
 )
 def test_sums_are_added(mart: Mart) -> None:
-    """A step adds each value of a sum to what is there, in the order of the keys."""
+    """A step adds each value of a sum to the stored row, in the order of the keys."""
     (step,) = _writing(mart.table)
 
     changes = ", ".join(f"{name} = known.{name} + excluded.{name}" for name in mart.values)
@@ -176,7 +178,7 @@ def test_sums_are_added(mart: Mart) -> None:
 
 
 def test_shared_rows_have_an_order() -> None:
-    """Writers that want the same rows take them in one order, so they never wait in a circle."""
+    """Writers lock the same rows in one order, so they never wait in a circle."""
     for step in (*SHARED_STEPS, COUNT_SHARDS, *LEDGER_STEPS, *REJECT_STEPS):
         if "ON CONFLICT" in step and " DO UPDATE" in step:
             assert "ORDER BY" in step[: step.rindex("ON CONFLICT")], step
@@ -184,12 +186,14 @@ def test_shared_rows_have_an_order() -> None:
 
 def test_hours_follow_from_minutes() -> None:
     """A batch counts its minutes once; each traffic mart adds them up."""
-    counted = [step for step in SHARED_STEPS if step.startswith("INSERT INTO minutes ")]
+    counted = [step for step in SHARED_STEPS if step.startswith("INSERT INTO traffic_minutes ")]
 
-    assert counted == [f"INSERT INTO minutes {TRAFFIC[0].select.format(source='fresh')}"]
+    assert counted == [
+        f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}"
+    ]
     for mart in TRAFFIC:
         (step,) = _writing(mart.table)
-        assert "FROM minutes GROUP BY" in step
+        assert "FROM traffic_minutes GROUP BY" in step
         assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
 
 
@@ -241,7 +245,7 @@ def test_ledger_keeps_every_field() -> None:
         (STORED_END, "query checkpoint_id batch_id topic partition"),
         (STORED_ENDS, "query checkpoint_id batch_id"),
         (COUNT_EXPIRED, "run_id shard simulation shard_seq event_id event_time"),
-        (NOTE_WATERMARKS, "run_ids shards event_times delay_seconds"),
+        (ADVANCE_WATERMARKS, "run_ids shards event_times delay_seconds"),
         (CLOSE_RUNS, ""),
         (FIND_KNOWN, ""),
     ],
@@ -254,4 +258,4 @@ def test_values_are_bound(statement: str, values: str) -> None:
 
 def test_single_value_is_bound() -> None:
     """A statement of one value has one placeholder."""
-    assert FORGET_KNOWN.count("%s") == 1
+    assert DELETE_KNOWN.count("%s") == 1

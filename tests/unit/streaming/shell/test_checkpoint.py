@@ -100,7 +100,7 @@ def test_broken_metadata_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_fingerprint_is_noted(tmp_path: Path) -> None:
-    """The first job leaves its fingerprint, and the same job is welcome again."""
+    """The first job stores its fingerprint, and the same job is accepted again."""
     checkpoint = Checkpoint(tmp_path / "deep" / "query")
 
     checkpoint.check_fingerprint(OURS)
@@ -111,7 +111,7 @@ def test_fingerprint_is_noted(tmp_path: Path) -> None:
 
 
 def test_other_fingerprint_is_refused(tmp_path: Path) -> None:
-    """Another job learns what differs, also what only one of the two has."""
+    """Another job gets the differences, also those that only one of the two has."""
     checkpoint = Checkpoint(tmp_path)
     checkpoint.check_fingerprint(OURS)
 
@@ -125,7 +125,7 @@ def test_other_fingerprint_is_refused(tmp_path: Path) -> None:
 
 
 def test_refused_job_changes_nothing(tmp_path: Path) -> None:
-    """A job that is refused leaves the first one's fingerprint."""
+    """A refused job does not change the fingerprint of the first one."""
     checkpoint = Checkpoint(tmp_path)
     checkpoint.check_fingerprint(OURS)
 

@@ -1,4 +1,4 @@
-"""PostgreSQL as the stream uses it: connecting, COPY, offsets, and refusals."""
+"""PostgreSQL as the stream uses it: connecting, COPY, offsets and rules."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ import pytest
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.errors import (
-    CheckpointBehindDatabase,
-    DatabaseBehindCheckpoint,
     DatabaseNotMigrated,
     DatabaseUnreachable,
 )
 from clickstream_streaming.shell import database as module
-from clickstream_streaming.shell.checkpoint import Checkpoint
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.database import (
     check_tables,
     committed_offsets,
     connect,
-    connect_patiently,
     connect_when_migrated,
+    connect_with_retries,
     copy_rows,
-    refuse_if_apart,
     store_rules,
 )
 from scripted_database import Rows, ScriptedDatabase
 from stream_settings import stream_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -76,7 +72,7 @@ def test_user_file_counts_more(arguments: dict[str, object], tmp_path: Path) -> 
 
 
 def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> None:
-    """Both ends notice a silent peer within 14 seconds, and times are UTC."""
+    """Both ends detect a silent peer within 14 seconds, and times are UTC."""
     connect(stream_settings(tmp_path))
 
     assert arguments["keepalives_idle"] == 5
@@ -90,7 +86,7 @@ def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> N
 
 
 def test_refused_connection_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What PostgreSQL says comes with the address."""
+    """The error has PostgreSQL's message and the address."""
 
     def refuse(**_: object) -> None:
         raise psycopg2.OperationalError("FATAL:  no such user")
@@ -114,46 +110,46 @@ def _failing(monkeypatch: pytest.MonkeyPatch, *reasons: str) -> list[DatabaseUnr
         return "connection"
 
     monkeypatch.setattr(module, "connect", attempt)
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     return happened
 
 
 def test_absent_server_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A server that does not answer yet is tried until it does."""
+    """A server that does not answer yet is retried."""
     happened = _failing(monkeypatch, "refused", "FATAL:  the database system is starting up")
 
-    assert str(connect_patiently(stream_settings(tmp_path), Event())) == "connection"
+    assert str(connect_with_retries(stream_settings(tmp_path), Event())) == "connection"
     assert len(happened) == 2
 
 
 def test_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A wrong password is as wrong a second later."""
+    """A wrong password is not retried."""
     happened = _failing(monkeypatch, "FATAL:  password authentication failed", "never")
 
     with pytest.raises(DatabaseUnreachable, match="password"):
-        connect_patiently(stream_settings(tmp_path), Event())
+        connect_with_retries(stream_settings(tmp_path), Event())
     assert len(happened) == 1
 
 
 def test_stopping_ends_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A process that is to stop gives up after the first attempt."""
+    """A process that stops makes no second attempt."""
     happened = _failing(monkeypatch, "refused", "never")
     stopping = Event()
     stopping.set()
 
     with pytest.raises(DatabaseUnreachable, match="refused"):
-        connect_patiently(stream_settings(tmp_path), stopping)
+        connect_with_retries(stream_settings(tmp_path), stopping)
     assert len(happened) == 1
 
 
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_retries_have_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After a minute the last reason is raised."""
     happened = _failing(monkeypatch, "first", "second", "third", "never")
     clock = iter([0.0, 30.0, 60.0, 60.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     with pytest.raises(DatabaseUnreachable, match="third"):
-        connect_patiently(stream_settings(tmp_path), Event())
+        connect_with_retries(stream_settings(tmp_path), Event())
     assert len(happened) == 3
 
 
@@ -167,15 +163,15 @@ def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[Sc
         made.append(ScriptedDatabase(look))
         return made[-1]
 
-    monkeypatch.setattr(module, "connect_patiently", attempt)
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(module, "connect_with_retries", attempt)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     return made
 
 
 def test_migrations_are_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """A database without its tables is asked again until it has them; each is named once."""
+    """A database without its tables is queried until it has them; each is logged once."""
     made = _migrating(monkeypatch, "raw.events", "raw.events", "mart.visits", None)
 
     connection = connect_when_migrated(stream_settings(tmp_path), Event())
@@ -210,14 +206,14 @@ def test_rows_are_handed_over() -> None:
     database = ScriptedDatabase()
 
     copy_rows(database.cursor(), "raw.events", rows, ["more", "na me"])
-    copy_rows(database.cursor(), "fresh", rows, ["more"])
+    copy_rows(database.cursor(), "new_events", rows, ["more"])
 
     assert database.copied == [
         (
             'COPY "raw"."events" ("more", "na me") FROM STDIN (FORMAT binary)',
             b"".join(rows.of(["more", "na me"])),
         ),
-        ('COPY "fresh" ("more") FROM STDIN (FORMAT binary)', b"".join(rows.of(["more"]))),
+        ('COPY "new_events" ("more") FROM STDIN (FORMAT binary)', b"".join(rows.of(["more"]))),
     ]
 
 
@@ -232,7 +228,7 @@ def test_committed_offsets_are_nested() -> None:
 
 
 def test_all_tables_are_looked_for() -> None:
-    """With every table there, nothing is refused."""
+    """With every table, there is no error."""
     database = ScriptedDatabase({"to_regclass": lambda _: [("raw.events",)]})
 
     check_tables(database.connection())
@@ -265,94 +261,3 @@ def test_rules_are_stored() -> None:
         row = (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
         assert repr(row) in text
     assert database.ends == ["commit"]
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Callable[[int | None, int | None], Checkpoint]:
-    """Return a function that makes a checkpoint with a last planned and a committed batch.
-
-    Batch n ends at offset 10 n + 10 of each of two partitions.
-    """
-
-    def make(planned: int | None, committed: int | None) -> Checkpoint:
-        folder = tmp_path / "checkpoint"
-        for log, last in (("offsets", planned), ("commits", committed)):
-            (folder / log).mkdir(parents=True)
-            for batch in range(0 if last is None else last + 1):
-                end = 10 * batch + 10
-                text = f'v1\n{{}}\n{{"t": {{"0": {end}, "1": {end}}}}}'
-                (folder / log / str(batch)).write_text(text, encoding="utf-8")
-        (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
-        return Checkpoint(folder)
-
-    return make
-
-
-def _holding(**batches: Rows) -> ScriptedDatabase:
-    """Return a database with the ends of some batches, named ``batch_0`` and so on."""
-
-    def ends(values: object) -> Rows:
-        assert isinstance(values, dict)
-        assert (values["query"], values["checkpoint_id"]) == ("events", "abc")
-        return batches.get(f"batch_{values['batch_id']}", [])
-
-    return ScriptedDatabase({"FROM ops.batches": ends})
-
-
-def _ends(offset: int) -> Rows:
-    return [("t", 0, offset), ("t", 1, offset)]
-
-
-AGREEING = {
-    "no checkpoint": (None, None, {}),
-    "first batch planned": (0, None, {}),
-    "first batch in part": (0, None, {"batch_0": _ends(10)[:1]}),
-    "all committed": (1, 1, {"batch_1": _ends(20)}),
-    "one batch ahead": (2, 1, {"batch_1": _ends(20)}),
-    "one batch ahead, in part": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)[1:]}),
-    "one batch ahead, as a whole": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)}),
-}
-
-
-@pytest.mark.parametrize("case", AGREEING)
-def test_fitting_database_is_welcome(
-    checkpoint: Callable[[int | None, int | None], Checkpoint], case: str
-) -> None:
-    """The last batch may be written in part; all before it must be there."""
-    planned, committed, batches = AGREEING[case]
-
-    refuse_if_apart(_holding(**batches).connection(), "events", checkpoint(planned, committed))
-
-
-@pytest.mark.parametrize("rows", [[], _ends(20)[:1]], ids=["none", "in part"])
-def test_wiped_database_is_refused(
-    checkpoint: Callable[[int | None, int | None], Checkpoint], rows: Rows
-) -> None:
-    """A committed batch that the database lacks, even in part, was lost there."""
-    database = _holding(batch_1=rows)
-
-    with pytest.raises(DatabaseBehindCheckpoint) as caught:
-        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
-    assert caught.value.batch_id == 1
-
-
-@pytest.mark.parametrize(
-    ("batches", "batch"),
-    [
-        ({"batch_1": _ends(20), "batch_2": _ends(30)[:1]}, 2),
-        ({"batch_1": [("t", 0, 20), ("t", 1, 21)]}, 1),
-        ({"batch_1": [*_ends(20), ("t", 2, 20)]}, 1),
-    ],
-    ids=["batch unknown", "other end", "other partition"],
-)
-def test_old_checkpoint_is_refused(
-    checkpoint: Callable[[int | None, int | None], Checkpoint],
-    batches: dict[str, Rows],
-    batch: int,
-) -> None:
-    """A batch that the checkpoint does not know, or with other ends, shows an old checkpoint."""
-    database = _holding(**batches)
-
-    with pytest.raises(CheckpointBehindDatabase) as caught:
-        refuse_if_apart(database.connection(), "events", checkpoint(1, 1))
-    assert caught.value.batch_id == batch

@@ -1,4 +1,4 @@
-"""What people ask of the tables: the words of the answers and the exit codes."""
+"""The commands on the tables: their output and exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScriptedDatabase], S
     """Return a function that lets the module connect to a scripted database."""
 
     def use(database: ScriptedDatabase) -> ScriptedDatabase:
-        monkeypatch.setattr(inspection, "connect_patiently", lambda *_: database.connection())
+        monkeypatch.setattr(inspection, "connect_with_retries", lambda *_: database.connection())
         return database
 
     return use
@@ -61,11 +61,11 @@ def test_verification_is_shown_and_noted(
     figures: dict[str, int],
     code: int,
 ) -> None:
-    """Figures and examples come line by line, the report as JSON last; it is kept, too."""
+    """Figures and examples are printed line by line, then the report as JSON; it is also stored."""
     database, report, output = connected(ScriptedDatabase()), _report(**figures), StringIO()
     noted: list[VerificationReport] = []
     monkeypatch.setattr(inspection, "verify", lambda _: report)
-    monkeypatch.setattr(inspection, "note", lambda _, found: noted.append(found))
+    monkeypatch.setattr(inspection, "record_verification", lambda _, found: noted.append(found))
 
     assert show_verification(settings, output) == code
 
@@ -103,7 +103,7 @@ def test_events_under_way_fail_wait(
     connected(ScriptedDatabase())
     output, waits = StringIO(), list[float]()
     monkeypatch.setattr(inspection, "verify", lambda _: _report(under_way=missing))
-    monkeypatch.setattr(inspection, "note", lambda *_: None)
+    monkeypatch.setattr(inspection, "record_verification", lambda *_: None)
 
     def wait(_: object, seconds: float) -> int:
         waits.append(seconds)
@@ -141,7 +141,7 @@ def test_rebuild_is_shown(
 def test_closed_run_is_read_back(
     settings: Settings, connected: Callable[[ScriptedDatabase], ScriptedDatabase]
 ) -> None:
-    """A closed run with stored events is there at the first look."""
+    """A closed run with stored events is found at the first query."""
     database = connected(ScriptedDatabase({"FROM ops.runs": [("shop", True, 12)]}))
     output = StringIO()
 
@@ -157,10 +157,10 @@ def test_run_is_waited_for(
     settings: Settings,
     connected: Callable[[ScriptedDatabase], ScriptedDatabase],
 ) -> None:
-    """A run that is unknown, open or empty is looked at again until it is closed."""
+    """A run that is unknown, open or empty is queried again until it is closed."""
     looks = iter([[], [("shop", False, 5)], [("shop", True, 0)], [("shop", True, 9)]])
     database = connected(ScriptedDatabase({"FROM ops.runs": lambda _: next(looks)}))
-    monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inspection, "_POLL_SECONDS", 0.0)
     output = StringIO()
 
     assert read_back(settings, RUN_ID, output) == 0
@@ -188,7 +188,7 @@ def test_waiting_for_run_ends(
     database = connected(ScriptedDatabase({"FROM ops.runs": rows}))
     clock = iter([0.0, 119.9, 120.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inspection, "_POLL_SECONDS", 0.0)
     output = StringIO()
 
     assert read_back(settings, RUN_ID, output) == 1

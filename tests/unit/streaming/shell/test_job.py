@@ -33,7 +33,7 @@ WANTED: Offsets = {"t": {0: 5}}
 
 
 class _Builder:
-    """Notes how a session is configured."""
+    """Records the configuration of a session."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -71,7 +71,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> _Builder:
 
 
 def test_session_is_configured(builder: _Builder, tmp_path: Path) -> None:
-    """Times are UTC, a worker's share is bounded, and the query keeps its pace."""
+    """Times are UTC, a worker's memory is bounded, and the query keeps its interval."""
     spark_session(stream_settings(tmp_path, TRIGGER_MILLISECONDS="700"))
 
     assert (builder.name, builder.where, builder.level) == ("clickstream", None, "WARN")
@@ -134,11 +134,11 @@ class _Query:
 
 
 class _Scene:
-    """A job whose parts only note that they were called.
+    """A job whose parts only record their calls.
 
     Attributes:
-        happened: What was called, in order.
-        looks: Called at each look at the lag; ends the job unless a test says otherwise.
+        happened: The calls, in order.
+        on_update: Called at each update of the lag; ends the job unless a test says otherwise.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -148,15 +148,15 @@ class _Scene:
         self.query = self.later_query = _Query()
         self.telemetry = Telemetry()
         self.job = Job(stream_settings(folder), self.telemetry)
-        self.looks: Callable[[], None] = self.job.stop
+        self.on_update: Callable[[], None] = self.job.stop
         self.topics_error: Exception | None = None
         monkeypatch.setattr(module, "_WATCH_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect_when_migrated", lambda *_: self._connect())
-        monkeypatch.setattr(module, "connect_patiently", lambda *_: self._connect())
+        monkeypatch.setattr(module, "connect_with_retries", lambda *_: self._connect())
         monkeypatch.setattr(module, "connect", lambda *_: self._connect())
         monkeypatch.setattr(module, "TopicLogs", lambda *_: self._part("logs"))
-        monkeypatch.setattr(module, "Lag", lambda *_: SimpleNamespace(look=self._look))
-        monkeypatch.setattr(module, "Account", lambda *_: self._part("account"))
+        monkeypatch.setattr(module, "Lag", lambda *_: SimpleNamespace(update=self._update))
+        monkeypatch.setattr(module, "IntegrityMonitor", lambda *_: self._part("integrity"))
         monkeypatch.setattr(module, "start_query", lambda *_: self._start())
         monkeypatch.setattr(module, "spark_session", lambda _: self._part("spark"))
         monkeypatch.setattr(module, "check_topics", lambda *_: self._check_topics())
@@ -177,7 +177,7 @@ class _Scene:
 
     def _part(self, name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            look=lambda: None,
+            update=lambda: None,
             close=lambda: self.happened.append(f"close {name}"),
             stop=lambda: self.happened.append(f"stop {name}"),
         )
@@ -196,24 +196,24 @@ class _Scene:
         if self.topics_error is not None:
             raise self.topics_error
 
-    def _look(self, done: Offsets) -> None:
+    def _update(self, done: Offsets) -> None:
         self.done.append(done)
-        self.looks()
+        self.on_update()
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
-    """A job that stops at its first look."""
+    """A job that stops at its first update."""
     return _Scene(monkeypatch, tmp_path)
 
 
 def test_job_starts_in_order(scene: _Scene) -> None:
-    """Database and topics are looked at before the query starts; all is closed at the end."""
+    """Database and topics are checked before the query starts; all is closed at the end."""
     scene.job.run()
 
     assert scene.happened == [
         "store_rules", "next_offsets", "read_positions", "check_topics", "close logs", "warm_up",
-        "start_query", "close logs", "stop spark", "close account",
+        "start_query", "close logs", "stop spark", "close integrity",
     ]  # fmt: skip
     assert scene.query.stops == 1
     assert [database.closed for database in scene.databases] == [1, 1]
@@ -240,7 +240,7 @@ def test_lag_follows_last_batch(scene: _Scene) -> None:
     ("message", "is_ready"), [("Waiting for data to arrive", True), ("Processing", False)]
 )
 def test_waiting_query_is_ready(scene: _Scene, message: str, is_ready: bool) -> None:  # noqa: FBT001  a case
-    """A query that waits for data has read all there is: the stream is ready."""
+    """A query that waits for data has read all records: the stream is ready."""
     scene.query.status = {"message": message}
 
     scene.job.run()
@@ -277,7 +277,7 @@ def test_failed_query_ends_job(scene: _Scene) -> None:
         scene.job.run()
 
     assert (caught.value.query, caught.value.reason) == ("events", "a.SomeException: the reason")
-    assert scene.happened[-3:] == ["close logs", "stop spark", "close account"]
+    assert scene.happened[-3:] == ["close logs", "stop spark", "close integrity"]
     assert scene.query.stops == 1
 
 
@@ -290,32 +290,32 @@ def test_stopped_query_ends_job(scene: _Scene) -> None:
 
 
 def test_topics_name_the_cause(scene: _Scene) -> None:
-    """Where a topic is the cause of a failed query, the topic's error is raised."""
+    """If a topic is the cause of a failed query, the topic's error is raised."""
 
     def fail() -> None:
         scene.query.error = ValueError("something in Spark")
         scene.topics_error = TopicMissing("t", "gone")
 
-    scene.looks = fail
+    scene.on_update = fail
 
     with pytest.raises(TopicMissing, match="gone"):
         scene.job.run()
 
 
 def test_spark_error_is_query_failed(scene: _Scene) -> None:
-    """An error of Spark's own becomes one of the stream."""
+    """An error of Spark becomes an error of the stream."""
 
     def fail() -> None:
         raise PySparkException("a.b.SomeException: it fell")
 
-    scene.looks = fail
+    scene.on_update = fail
 
     with pytest.raises(QueryFailed, match="it fell"):
         scene.job.run()
 
 
 def test_recovered_batch_restarts_query(scene: _Scene) -> None:
-    """A query that fell over its report on a recovered batch is started again."""
+    """A query that failed in its report on a recovered batch is started again."""
     scene.query.error = ValueError(f"java: {module._NO_LATEST_OFFSETS} because")
     scene.later_query = _Query()
 

@@ -83,14 +83,14 @@ def test_user_stays_in_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["USERNAME_FILE", "PASSWORD_FILE"])
 def test_sasl_needs_both_files(tmp_path: Path, missing: str) -> None:
-    """A protocol with SASL and half a user is refused by the missing variable."""
+    """A protocol with SASL and half a user is an error with the missing variable."""
     with pytest.raises(SettingsInvalid, match=f"{PREFIX}{missing} is not set"):
         _secured(tmp_path, **{missing: ""})
 
 
 @pytest.mark.parametrize("name", ["a\n", "a\r", 'a"b', "a\\b"])
 def test_odd_name_is_refused(tmp_path: Path, name: str) -> None:
-    """What would break the login's line is refused, with the file to look at."""
+    """A value that would break the login's line is an error with the file."""
     with pytest.raises(SettingsInvalid, match="without quotes, backslashes") as caught:
         _secured(tmp_path, name=name)
     assert caught.value.name == PREFIX + "USERNAME_FILE"
@@ -112,7 +112,7 @@ def test_cause_blames_setting(cause: str, setting: str) -> None:
 
 
 def test_other_cause_blames_nothing() -> None:
-    """A broker that is away says nothing about settings."""
+    """A broker that does not answer blames no setting."""
     assert blamed_setting("org.apache.kafka.common.errors.TimeoutException") is None
 
 

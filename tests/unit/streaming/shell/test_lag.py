@@ -1,4 +1,4 @@
-"""The lag is asked of Kafka now and then, and a broker that is away is shown."""
+"""The lag is updated at intervals, and a broker that does not answer is shown."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 class _Logs:
-    """Logs with ends, or a broker that is away."""
+    """Logs with ends, or a broker that does not answer."""
 
     def __init__(self) -> None:
         self.ends: LogPositions = {}
-        self.is_away = False
+        self.is_unreachable = False
 
     def end(self, topic: str, partition: int, offset: int) -> None:
         self.ends[topic, partition] = LogPosition("id", offset, 0)
 
-    def look(self) -> LogPositions:
-        if self.is_away:
+    def check(self) -> LogPositions:
+        if self.is_unreachable:
             raise TopicMissing(LEDGER.name, "no answer")
         return self.ends
 
 
 class _Scene:
-    """Logs, a clock, and the lag that looks at both."""
+    """Logs, a clock, and the lag that uses both."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 100.0
@@ -47,8 +47,8 @@ class _Scene:
         self.away: list[tuple[str, bool]] = []
         monkeypatch.setattr(
             self.telemetry,
-            "show_away",
-            lambda what, *, is_away: self.away.append((what, is_away)),
+            "show_unreachable",
+            lambda what, *, is_unreachable: self.away.append((what, is_unreachable)),
         )
         self.lag = Lag(cast("TopicLogs", self.logs), self.telemetry)
 
@@ -61,13 +61,13 @@ class _Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> _Scene:
-    """A lag that has not looked yet."""
+    """A lag before its first update."""
     return _Scene(monkeypatch)
 
 
 def test_lag_is_shown_by_partition(scene: _Scene) -> None:
     """Each partition of both topics is behind by its end less what is done."""
-    scene.lag.look({EVENTS.name: {0: 7, 1: 5}})
+    scene.lag.update({EVENTS.name: {0: 7, 1: 5}})
 
     assert scene.behind(EVENTS.name, 0) == 0
     assert scene.behind(EVENTS.name, 1) == 4
@@ -77,31 +77,31 @@ def test_lag_is_shown_by_partition(scene: _Scene) -> None:
 
 def test_lag_keeps_its_pace(scene: _Scene) -> None:
     """Kafka is asked every five seconds."""
-    scene.lag.look({})
+    scene.lag.update({})
     scene.logs.end(LEDGER.name, 0, 8)
     scene.seconds += 4.9
-    scene.lag.look({})
+    scene.lag.update({})
     early = scene.behind(LEDGER.name, 0)
     scene.seconds += 0.1
-    scene.lag.look({})
+    scene.lag.update({})
 
     assert early == 3
     assert scene.behind(LEDGER.name, 0) == 8
 
 
 def test_absent_kafka_keeps_figures(scene: _Scene) -> None:
-    """While Kafka is away the last figures stay, and it is asked again five seconds later."""
-    scene.lag.look({})
-    scene.logs.is_away = True
+    """While Kafka does not answer the figures stay, and it is asked again five seconds later."""
+    scene.lag.update({})
+    scene.logs.is_unreachable = True
     scene.seconds += 5
-    scene.lag.look({LEDGER.name: {0: 3}})
+    scene.lag.update({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 3
     assert scene.away == [("Kafka", False), ("Kafka", True)]
 
-    scene.logs.is_away = False
+    scene.logs.is_unreachable = False
     scene.seconds += 5
-    scene.lag.look({LEDGER.name: {0: 3}})
+    scene.lag.update({LEDGER.name: {0: 3}})
 
     assert scene.behind(LEDGER.name, 0) == 0
     assert scene.away[-1] == ("Kafka", False)

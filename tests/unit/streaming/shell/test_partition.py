@@ -1,4 +1,4 @@
-"""One partition's share of a batch: what is written, in which order, and what is counted."""
+"""The task that writes a partition: its statements, their order, and its counts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from clickstream_streaming.core.statements import (
     COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_SHARDS,
-    HOLD_DAYS,
-    HOLD_ROWS,
     KEPT_SINCE,
-    SHARE_ROWS,
+    LOCK_DAYS,
+    LOCK_ROWS,
+    LOCK_ROWS_SHARED,
     STORED_AT,
 )
 from clickstream_streaming.errors import (
@@ -34,6 +34,7 @@ from clickstream_streaming.errors import (
     DaysDropped,
 )
 from clickstream_streaming.shell import partition as module
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.partition import (
     LATENCY_BOUNDS_SECONDS,
     reached_event_times,
@@ -59,20 +60,20 @@ RUN_ID, SHARD = (sample_event("page_view")[name] for name in ("run_id", "shard")
 
 
 def _event(number: int, **values: object) -> bytes:
-    """Return a valid event with an id and a number of its own."""
+    """Return a valid event with a unique id and number."""
     event_id = f"00000000-0000-8000-8000-{number:012}"
     return changed(event_id=event_id, shard_seq=number, **values)
 
 
 class _Worker:
-    """A worker process without a past, whose databases are scripted."""
+    """A new worker process with scripted databases."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        monkeypatch.setattr(module._Connections, "open", None)
-        monkeypatch.setattr(module._Connections, "days", frozenset())
-        monkeypatch.setattr(module._Connections, "reached", {})
-        monkeypatch.setattr(module, "_settle_in", lambda: None)
-        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(module._Worker, "connection", None)
+        monkeypatch.setattr(module._Worker, "days", frozenset())
+        monkeypatch.setattr(module._Worker, "high_water_marks", {})
+        monkeypatch.setattr(module, "_init_worker", lambda: None)
+        monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.task = batch_task(stream_settings(folder, OLDEST_EVENT_DAYS=str(SAMPLE_DAYS)))
         self.answers: list[Mapping[str, Answer]] = [CLAIMED]
@@ -86,7 +87,7 @@ class _Worker:
 
     @property
     def database(self) -> ScriptedDatabase:
-        """The last database that was connected to."""
+        """The database of the last connection."""
         return self.opened[-1]
 
     def write(
@@ -104,12 +105,12 @@ class _Worker:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Worker:
-    """A worker of its own."""
+    """A new worker."""
     return _Worker(monkeypatch, tmp_path)
 
 
 def test_no_records_need_no_database(worker: _Worker) -> None:
-    """A partition without records has no outcome, and nothing is written."""
+    """A partition without records has no outcome, and writes nothing."""
     empty: Iterable[Any] = [records_of([])]
 
     assert list(write_partition(worker.task, empty)) == []
@@ -118,7 +119,7 @@ def test_no_records_need_no_database(worker: _Worker) -> None:
 
 
 def test_new_events_are_counted(worker: _Worker) -> None:
-    """The outcome has place, counts, and the latest event and arrival time."""
+    """The outcome has partition, counts, and the latest event and arrival time."""
     outcome = worker.write(_event(1), _event(2), b"x", None)
 
     expected = {
@@ -150,7 +151,7 @@ def test_batches_of_task_are_one(worker: _Worker) -> None:
 
 
 def test_offsets_are_claimed_first(worker: _Worker) -> None:
-    """The offsets are noted before any row, in the transaction of the rows."""
+    """The offsets are stored before any row, in the transaction of the rows."""
     worker.write(_event(1))
 
     (row,) = worker.database.executed(CLAIM)
@@ -177,7 +178,7 @@ def test_offsets_are_claimed_first(worker: _Worker) -> None:
 
 
 def test_days_are_made_once(worker: _Worker) -> None:
-    """Tables of the days that occur are made in a transaction of their own, and remembered."""
+    """Tables of days are created in a separate transaction, once per process."""
     worker.write(_event(1), _event(2, event_time="2021-02-03T00:00:00.000Z"))
     worker.write(_event(3))
 
@@ -187,7 +188,7 @@ def test_days_are_made_once(worker: _Worker) -> None:
 
 
 def test_many_days_are_made_in_portions(worker: _Worker) -> None:
-    """Each transaction makes a few days' tables, so that PostgreSQL's table of locks has room."""
+    """Each transaction creates the tables of a few days, because PostgreSQL's locks are limited."""
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(120)]
 
     worker.write(
@@ -204,7 +205,7 @@ def test_events_enter_stage_and_table(worker: _Worker) -> None:
     """New events are staged, then stored; rejects come after them."""
     worker.write(_event(1), b"x")
 
-    assert worker.copied() == ['COPY "fresh"', 'COPY "raw"."events"', 'COPY "rejected"']
+    assert worker.copied() == ['COPY "new_events"', 'COPY "raw"."events"', 'COPY "staged_rejects"']
 
 
 def test_ledger_is_written(worker: _Worker) -> None:
@@ -219,7 +220,7 @@ def test_ledger_is_written(worker: _Worker) -> None:
     outcome = worker.write(ledger_record(), topic=LEDGER.name, task=task)
 
     assert (outcome["rows"], outcome["stored"], outcome["max_event_times"]) == (1, 0, [])
-    assert worker.copied() == ['COPY "told"']
+    assert worker.copied() == ['COPY "staged_ledger"']
     (row,) = worker.database.executed(CLAIM)
     assert isinstance(row, dict)
     assert (row["from_offset"], row["topic_id"], row["leader_epoch"]) == (None, None, None)
@@ -237,7 +238,7 @@ def test_same_event_counts_once(worker: _Worker) -> None:
 
 
 def test_known_event_is_left_out(worker: _Worker) -> None:
-    """An event that the table has already is a duplicate, and still moves the event time."""
+    """A stored event is a duplicate, and still advances the event time."""
     worker.answers = [CLAIMED | {"AS known\n": [(0,)]}]
 
     outcome = worker.write(_event(1, event_time="2021-01-01T00:00:00.000Z"), _event(2))
@@ -245,22 +246,22 @@ def test_known_event_is_left_out(worker: _Worker) -> None:
     assert (outcome["stored"], outcome["duplicates"]) == (1, 1)
     latest = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
     assert outcome["max_event_times"] == [[RUN_ID, SHARD, latest]]
-    assert worker.database.executed("DELETE FROM fresh") == [([0],)]
+    assert worker.database.executed("DELETE FROM new_events") == [([0],)]
 
 
 def test_known_events_alone_write_nothing(worker: _Worker) -> None:
-    """Where every event is known, no mart is touched."""
+    """If all events are duplicates, no mart is written."""
     worker.answers = [CLAIMED | {"AS known\n": [(0,), (1,)]}]
 
     outcome = worker.write(_event(1), _event(2))
 
     assert (outcome["stored"], outcome["duplicates"], outcome["latencies"]) == (0, 2, [])
-    assert worker.copied() == ['COPY "fresh"']
+    assert worker.copied() == ['COPY "new_events"']
 
 
 @pytest.mark.parametrize(("number", "looks"), [(3, 1), (2, 2), (1, 2)])
 def test_rising_numbers_are_not_looked_up(worker: _Worker, number: int, looks: int) -> None:
-    """Only events whose shard's number is not above the highest stored may be known."""
+    """Only events at or below the high-water mark of their shard may be duplicates."""
     worker.write(_event(1), _event(2))
 
     worker.write(_event(number))
@@ -269,7 +270,7 @@ def test_rising_numbers_are_not_looked_up(worker: _Worker, number: int, looks: i
 
 
 def test_late_events_are_counted(worker: _Worker) -> None:
-    """The statement that counts a shard's events says how many are late: the task asks nothing."""
+    """The statement that counts a shard's events returns the late ones, without another query."""
     worker.answers = [CLAIMED | {COUNT_SHARDS: [(1,)]}]
 
     outcome = worker.write(_event(1), _event(2))
@@ -285,7 +286,7 @@ def test_arrivals_follow_from_stored_time(worker: _Worker) -> None:
     worker.write(_event(3))
     (first, _) = worker.opened[0].executed(COUNT_SHARDS)
 
-    module._forget_connection()
+    module._reset_worker()
     worker.write(_event(1), _event(2))
 
     (later,) = worker.opened[1].executed(COUNT_SHARDS)
@@ -313,7 +314,7 @@ def test_shards_have_own_event_times(worker: _Worker) -> None:
 
 
 def test_slowest_partition_decides() -> None:
-    """A shard has come to where all partitions have come that have events of it."""
+    """A shard has reached the lowest time of the partitions with its events."""
     outcomes = [
         outcome_of(max_event_times=[("a", 0, 1.0), ("b", 0, 5.0)]),
         outcome_of(),
@@ -341,7 +342,7 @@ def test_latencies_are_sorted_into_buckets(
 
 
 def test_repeated_share_is_left_alone(worker: _Worker) -> None:
-    """A share that is stored already, with the same end, is only reported."""
+    """A partition that is stored with the same end is only reported."""
     taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
     worker.answers = [taken | {"SELECT until_offset": [(UNTIL,)]}]
 
@@ -355,7 +356,7 @@ def test_repeated_share_is_left_alone(worker: _Worker) -> None:
 
 @pytest.mark.parametrize("rows", [[(UNTIL - 1,)], []])
 def test_other_end_is_refused(worker: _Worker, rows: list[tuple[object, ...]]) -> None:
-    """A share that is stored with another end belongs to another checkpoint."""
+    """A partition that is stored with another end belongs to another checkpoint."""
     taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
     worker.answers = [taken | {"SELECT until_offset": rows}]
 
@@ -364,7 +365,7 @@ def test_other_end_is_refused(worker: _Worker, rows: list[tuple[object, ...]]) -
 
 
 def test_lost_batch_is_refused(worker: _Worker) -> None:
-    """Offsets that do not continue what is stored are refused, with the batch that is lost."""
+    """Offsets that do not continue the stored ones are an error with the lost batch."""
     worker.answers = [{CLAIM: []}]
 
     with pytest.raises(DatabaseBehindCheckpoint) as caught:
@@ -384,7 +385,7 @@ def test_lost_batch_is_refused(worker: _Worker) -> None:
     ],
 )
 def test_failed_write_is_tried_again(worker: _Worker, error: Exception) -> None:
-    """After a failure all is written again on a new connection, with nothing remembered."""
+    """After a failure the task writes everything again on a new connection, without marks."""
     worker.answers = [CLAIMED | {"INTO mart.fact_orders": error}, CLAIMED]
 
     outcome = worker.write(_event(1))
@@ -398,7 +399,7 @@ def test_failed_write_is_tried_again(worker: _Worker, error: Exception) -> None:
 def test_failed_portions_are_left_to_spark(
     monkeypatch: pytest.MonkeyPatch, worker: _Worker
 ) -> None:
-    """Portions before the last are gone by then: the task fails, and remembers nothing."""
+    """Earlier portions are no longer in memory: the task fails, and clears its marks."""
     monkeypatch.setattr(module, "_PORTION_BYTES", 1)
     worker.answers = [CLAIMED | {"INTO mart.fact_orders": psycopg2.OperationalError("gone")}]
     pieces = [records_of([_event(number)]) for number in (1, 2)]
@@ -407,11 +408,11 @@ def test_failed_portions_are_left_to_spark(
         list(write_partition(worker.task, pieces))
 
     assert [database.closed for database in worker.opened] == [1]
-    assert module._Connections.open is None
+    assert module._Worker.connection is None
 
 
 def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
-    """Stages are emptied between portions; the offsets are claimed and counted once."""
+    """Staging tables are emptied between portions; offsets are claimed and counted once."""
     monkeypatch.setattr(module, "_PORTION_BYTES", 1)
 
     pieces = [records_of([_event(number)]) for number in (1, 2, 3)]
@@ -420,14 +421,14 @@ def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Wo
     outcome = json.loads(answer["outcome"][0].as_py())
     assert (outcome["rows"], outcome["stored"]) == (3, 3)
     assert len(worker.database.executed(CLAIM)) == 1
-    assert len(worker.database.executed(HOLD_ROWS)) == 1
-    assert worker.database.executed(SHARE_ROWS) == []
-    assert len(worker.database.executed("TRUNCATE fresh")) == 2
+    assert len(worker.database.executed(LOCK_ROWS)) == 1
+    assert worker.database.executed(LOCK_ROWS_SHARED) == []
+    assert len(worker.database.executed("TRUNCATE new_events")) == 2
     assert worker.database.ends == ["commit", "commit", "commit"]
 
 
 def test_other_error_is_raised(worker: _Worker) -> None:
-    """An error that would come again ends the task."""
+    """An error that a retry cannot mend ends the task."""
     worker.answers = [CLAIMED | {"INTO mart.fact_orders": ValueError("bug")}]
 
     with pytest.raises(ValueError, match="bug"):
@@ -451,7 +452,7 @@ def test_trying_has_an_end(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> 
 def test_failpoint_kills(
     monkeypatch: pytest.MonkeyPatch, worker: _Worker, place: str, batch: str, kills: int
 ) -> None:  # fmt: skip
-    """From the wanted batch on, driver and worker are killed before or after the commit."""
+    """From the given batch on, driver and worker are killed before or after the commit."""
     killed: list[tuple[int, int, int]] = []
     monkeypatch.setattr(
         os, "kill", lambda pid, number: killed.append((pid, number, len(worker.database.ends)))
@@ -466,7 +467,7 @@ def test_failpoint_kills(
 
 
 def test_kept_days_are_asked_again(worker: _Worker) -> None:
-    """While the database is away, the first question of a task is asked again."""
+    """While the database does not answer, the first query of a task is retried."""
     worker.answers = [{KEPT_SINCE: psycopg2.OperationalError("gone")}, CLAIMED]
 
     outcome = worker.write(_event(1))
@@ -476,8 +477,8 @@ def test_kept_days_are_asked_again(worker: _Worker) -> None:
 
 
 def test_dropped_days_are_rejected(worker: _Worker) -> None:
-    """Events before the first moment that is kept are rejected and counted; others are stored."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+    """Events before the first kept day are rejected and counted; others are stored."""
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
 
     outcome = worker.write(
         _event(1, event_time="2020-01-31T11:59:59.999Z"),
@@ -494,8 +495,8 @@ def test_dropped_days_are_rejected(worker: _Worker) -> None:
 
 
 def test_other_rejects_are_not_expired(worker: _Worker) -> None:
-    """Without an event of a dropped day the rows that count them are left alone."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
+    """Without an event of a dropped day, the rows that count them do not change."""
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: [(NOON,)]}]
 
     worker.write(_event(1), b"x")
 
@@ -503,13 +504,13 @@ def test_other_rejects_are_not_expired(worker: _Worker) -> None:
 
 
 def test_days_are_held_after_claim(worker: _Worker) -> None:
-    """Days are held after the offsets are noted, and before any row is written."""
+    """Days are locked after the offsets are stored, and before any row is written."""
     worker.write(_event(1))
 
     texts = [text for text, _ in worker.database.statements]
     claimed = next(at for at, text in enumerate(texts) if CLAIM in text)
     written = next(at for at, text in enumerate(texts) if "INTO mart." in text)
-    assert claimed < texts.index(HOLD_DAYS) < written
+    assert claimed < texts.index(LOCK_DAYS) < written
 
 
 @pytest.mark.parametrize("kept_before", [[], [(NOON - timedelta(days=1),)]])
@@ -517,7 +518,7 @@ def test_day_dropped_meanwhile_is_refused(
     worker: _Worker, kept_before: list[tuple[object, ...]]
 ) -> None:
     """Events of a day that was dropped after they were validated are not stored."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)], KEPT_SINCE: kept_before}]
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)], KEPT_SINCE: kept_before}]
 
     with pytest.raises(DaysDropped) as caught:
         worker.write(_event(2), _event(1, event_time="2020-01-31T11:59:59.999Z"))
@@ -527,15 +528,15 @@ def test_day_dropped_meanwhile_is_refused(
 
 
 def test_drop_of_other_days_stops_nothing(worker: _Worker) -> None:
-    """A drop up to the first event, or while a share has none, is no reason to stop."""
-    worker.answers = [CLAIMED | {HOLD_DAYS: [(NOON,)]}]
+    """A drop of days before the first event, or without events, is no error."""
+    worker.answers = [CLAIMED | {LOCK_DAYS: [(NOON,)]}]
 
     assert worker.write(_event(1))["stored"] == 1
     assert worker.write(b"x")["rejects"] == {"not_json": 1}
 
 
 def test_share_is_counted(worker: _Worker) -> None:
-    """The row of the batch says what became of each record, after all of them are written."""
+    """The row of the batch counts all records after they are written."""
     worker.answers = [CLAIMED | {COUNT_SHARDS: [(2,)], "AS known\n": [(0,)]}]
 
     worker.write(_event(1), _event(2), _event(3), b"x", None)
@@ -551,7 +552,7 @@ def test_share_is_counted(worker: _Worker) -> None:
 
 
 def test_offsets_without_records_are_counted(worker: _Worker) -> None:
-    """Before, between and behind the records that came, also from one part to the next."""
+    """Skipped offsets count before, between and after the records, also between parts."""
     first, second = (
         records_of([_event(number), _event(number + 1)]).set_column(
             2, "offset", pa.array(offsets, pa.int64())
@@ -566,14 +567,14 @@ def test_offsets_without_records_are_counted(worker: _Worker) -> None:
 
 
 def test_unknown_beginning_is_no_gap(worker: _Worker) -> None:
-    """Where a first batch began, only its first record says."""
+    """A first batch begins at its first record."""
     task = replace(worker.task, offsets_from={})
 
     assert worker.write(_event(1), task=task)["skipped"] == UNTIL - FIRST_OFFSET - 1
 
 
 def test_ledger_records_are_counted(worker: _Worker) -> None:
-    """Records of the ledger are neither events nor rejects in the batch's row."""
+    """Ledger records are neither events nor rejects in the batch's row."""
     task = replace(worker.task, offsets_until={LEDGER.name: {PARTITION: UNTIL}})
 
     worker.write(ledger_record(), b"x", topic=LEDGER.name, task=task)
@@ -584,7 +585,7 @@ def test_ledger_records_are_counted(worker: _Worker) -> None:
 
 
 def test_repeated_share_is_not_counted(worker: _Worker) -> None:
-    """A share that is stored already keeps its counts."""
+    """A partition that is already stored keeps its counts."""
     taken: dict[str, Answer] = {CLAIM: errors.UniqueViolation("taken")}
     worker.answers = [taken | {"SELECT until_offset": [(UNTIL,)]}]
 
@@ -594,5 +595,5 @@ def test_repeated_share_is_not_counted(worker: _Worker) -> None:
 
 
 def test_timestamp_is_utc() -> None:
-    """PostgreSQL gets a moment with its time zone."""
+    """PostgreSQL gets a timestamp with a time zone."""
     assert timestamp(1.5) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The query: what it reads, how a batch becomes a task, and its pace."""
+"""The query: its options, its tasks, and its interval."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from batch_tasks import outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.log_positions import LogPosition
-from clickstream_streaming.errors import BatchRowsLost, CheckpointMismatch
+from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell import query as module
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.query import fingerprint, start_query
@@ -37,7 +37,7 @@ ENDS: LogPositions = {(EVENTS.name, 0): LogPosition("id", 99, 1)}
 
 
 class _Spark:
-    """A session, reader, frame and writer in one, which notes what is asked of it."""
+    """A session, reader, frame and writer in one, which records its calls."""
 
     def __init__(self) -> None:
         self.calls: dict[str, list[tuple[object, ...]]] = {}
@@ -94,36 +94,36 @@ class _Batch:
         return [{"outcome": json.dumps(vars(outcome_of(max_event_times=[("run", 0, 7.0)])))}]
 
 
-class _Closer:
-    """Closes batches, or says that their rows are lost."""
+class _Finalizer:
+    """Finalizes batches, or reports that their rows are lost."""
 
-    made: _Closer
+    made: _Finalizer
     losses = 0
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self.settings, self.telemetry = settings, telemetry
-        self.closed: list[tuple[BatchTask, list[Outcome]]] = []
+        self.finalized: list[tuple[BatchTask, list[Outcome]]] = []
         self.lost = 0
-        _Closer.made = self
+        _Finalizer.made = self
 
-    def close(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
+    def finalize(self, task: BatchTask, outcomes: list[Outcome], seconds: float) -> None:
         assert seconds >= 0
         if self.lost < self.losses:
             self.lost += 1
             raise BatchRowsLost(task.batch_id, [f"{EVENTS.name}/0"])
-        self.closed.append((task, outcomes))
+        self.finalized.append((task, outcomes))
 
 
 class _Logs:
-    """Logs that are as they should be."""
+    """Logs that pass every check."""
 
     def __init__(self) -> None:
         self.noted: list[tuple[LogPositions, Offsets]] = []
 
-    def look_patiently(self, _: Event) -> LogPositions:
+    def check_with_retries(self, _: Event) -> LogPositions:
         return ENDS
 
-    def note(self, ends: LogPositions, until: Offsets) -> None:
+    def record_read(self, ends: LogPositions, until: Offsets) -> None:
         self.noted.append((ends, until))
 
 
@@ -137,12 +137,12 @@ class _Scene:
         rows: Rows = (),
         stopping: Event | None = None,
     ) -> None:
-        monkeypatch.setattr(module, "BatchCloser", _Closer)
-        monkeypatch.setattr(_Closer, "losses", 0)
+        monkeypatch.setattr(module, "BatchFinalizer", _Finalizer)
+        monkeypatch.setattr(_Finalizer, "losses", 0)
         self.spark, self.logs = _Spark(), _Logs()
         if stopping is None:
             stopping = Event()
-            stopping.set()  # no batch waits for its pace
+            stopping.set()  # no batch waits for its interval
         self.settings = stream_settings(folder)
         start_query(
             cast("SparkSession", self.spark),
@@ -156,7 +156,7 @@ class _Scene:
     def plan(self, batch_id: int) -> None:
         """Write what Spark writes before a batch: it ends at ten times its number and ten."""
         folder = Checkpoint(self.settings.checkpoint_dir / QUERY).folder
-        (folder / "offsets").mkdir(exist_ok=True)
+        (folder / "offsets").mkdir(parents=True, exist_ok=True)
         text = f'v1\n{{}}\n{{"{EVENTS.name}": {{"0": {10 * batch_id + 10}}}}}'
         (folder / "offsets" / str(batch_id)).write_text(text, encoding="utf-8")
         (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
@@ -192,15 +192,6 @@ def test_query_follows_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert json.loads(str(found)) == {EVENTS.name: {"0": 5, "1": 6}, LEDGER.name: {"0": 7}}
 
 
-def test_foreign_checkpoint_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A checkpoint of another job is refused before anything is read."""
-    folder = tmp_path / "checkpoints" / QUERY
-    Checkpoint(folder).check_fingerprint({"query": "other"})
-
-    with pytest.raises(CheckpointMismatch, match="query: other there"):
-        _Scene(monkeypatch, tmp_path)
-
-
 def test_batch_becomes_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A batch's task has its ends, those of the batch before, and the logs."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
@@ -209,7 +200,7 @@ def test_batch_becomes_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     scene.spark.write(batch, 1)
 
-    ((task, outcomes),) = _Closer.made.closed
+    ((task, outcomes),) = _Finalizer.made.finalized
     assert batch.tasks == [task]
     assert (task.query, task.checkpoint_id, task.batch_id) == ("events", "abc", 1)
     assert task.offsets_from == {EVENTS.name: {0: 10}}
@@ -227,7 +218,7 @@ def test_first_batch_follows_database(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     scene.spark.write(_Batch(), 0)
 
-    ((task, _),) = _Closer.made.closed
+    ((task, _),) = _Finalizer.made.finalized
     assert task.offsets_from == {EVENTS.name: {0: 4}}
 
 
@@ -235,19 +226,19 @@ def test_lost_batch_is_run_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """A batch whose rows the database has lost is run again."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
-    monkeypatch.setattr(_Closer, "losses", 1)
+    monkeypatch.setattr(_Finalizer, "losses", 1)
 
     scene.spark.write(batch, 0)
 
     assert batch.runs == 2
-    assert len(_Closer.made.closed) == 1
+    assert len(_Finalizer.made.finalized) == 1
 
 
 def test_running_again_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A batch that is lost each time ends the query, and is not noted as read."""
+    """A batch that is lost each time ends the query, and does not count as read."""
     scene, batch = _Scene(monkeypatch, tmp_path), _Batch()
     scene.plan(0)
-    monkeypatch.setattr(_Closer, "losses", 100)
+    monkeypatch.setattr(_Finalizer, "losses", 100)
 
     with pytest.raises(BatchRowsLost):
         scene.spark.write(batch, 0)
@@ -257,7 +248,7 @@ def test_running_again_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 class _Waits(Event):
-    """Notes how long it is waited for, and lets that time pass."""
+    """Records the waits, and lets their time pass."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()

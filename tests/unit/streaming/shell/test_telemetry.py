@@ -151,8 +151,8 @@ def test_account_is_shown() -> None:
     """Disagreements are shown by simulation and kind; a simulation that is gone disappears."""
     telemetry = Telemetry()
 
-    telemetry.show_account({"a": {"missing": 1}, "b": {"missing": 2}})
-    telemetry.show_account({"b": {"missing": 0}})
+    telemetry.show_integrity({"a": {"missing": 1}, "b": {"missing": 2}})
+    telemetry.show_integrity({"b": {"missing": 0}})
 
     name = "integrity_defects"
     assert _value(telemetry, name, simulation="a", defect="missing") is None
@@ -205,12 +205,12 @@ def test_ready_needs_batch_and_services(address: tuple[Telemetry, str]) -> None:
 
     telemetry.is_ready = True
     answers.append(_answer(f"{url}/readyz")[0])
-    telemetry.show_away("Kafka", is_away=True)
-    telemetry.show_away("PostgreSQL", is_away=True)
-    telemetry.show_away("PostgreSQL", is_away=False)
+    telemetry.show_unreachable("Kafka", is_unreachable=True)
+    telemetry.show_unreachable("PostgreSQL", is_unreachable=True)
+    telemetry.show_unreachable("PostgreSQL", is_unreachable=False)
     answers.append(_answer(f"{url}/readyz")[0])
-    telemetry.show_away("Kafka", is_away=False)
-    telemetry.show_away("Kafka", is_away=False)
+    telemetry.show_unreachable("Kafka", is_unreachable=False)
+    telemetry.show_unreachable("Kafka", is_unreachable=False)
     answers.append(_answer(f"{url}/readyz")[0])
 
     assert answers == [503, 200, 503, 200]

@@ -1,4 +1,4 @@
-"""Kafka's logs are asked for, and a log that is not the one that was read is refused."""
+"""A log that is not the one that was read is an error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.log_positions import LogPosition
-from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
-from clickstream_streaming.shell import topic_logs as module
+from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRecreated
+from clickstream_streaming.shell import retry
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 from java_objects import JavaKafka, JavaLog, java_error
 from scripted_database import ScriptedDatabase
@@ -41,7 +41,7 @@ def _logs(kafka: JavaKafka, folder: Path, read: LogPositions | None = None) -> T
 
 def test_ends_are_positions(tmp_path: Path) -> None:
     """Each partition of both topics has its topic's id, its end and its leader epoch."""
-    assert _logs(_kafka(), tmp_path).look() == {
+    assert _logs(_kafka(), tmp_path).check() == {
         (EVENTS.name, 0): LogPosition(EVENTS_ID, 20, 3),
         (EVENTS.name, 1): LogPosition(EVENTS_ID, 0, None),
         (LEDGER.name, 0): LogPosition(f"{LEDGER.name}-id", 5, 0),
@@ -56,7 +56,7 @@ def test_beginnings_are_positions(tmp_path: Path) -> None:
 
 
 def test_client_has_time_limit(tmp_path: Path) -> None:
-    """A question to Kafka ends after the given seconds."""
+    """A request to Kafka ends after the given seconds."""
     kafka = _kafka()
 
     _logs(kafka, tmp_path)
@@ -72,8 +72,8 @@ def test_new_topic_is_refused(tmp_path: Path) -> None:
     kafka = _kafka()
     kafka.topic_ids[EVENTS.name] = "other"
 
-    with pytest.raises(TopicRemade) as caught:
-        _logs(kafka, tmp_path).look()
+    with pytest.raises(TopicRecreated) as caught:
+        _logs(kafka, tmp_path).check()
     assert (caught.value.topic, caught.value.topic_ids) == (EVENTS.name, [EVENTS_ID, "other"])
     assert caught.value.folder == tmp_path / "checkpoints" / "events"
 
@@ -84,8 +84,8 @@ def test_new_leader_is_asked_once(tmp_path: Path) -> None:
     kafka.grow(EVENTS.name, 0, 20, epoch=4)
     logs = _logs(kafka, tmp_path)
 
-    ends = logs.look()
-    logs.look()
+    ends = logs.check()
+    logs.check()
 
     assert ends[EVENTS.name, 0].leader_epoch == 4
     assert kafka.sought == [(EVENTS.name, 0, 12, 3)]
@@ -99,7 +99,7 @@ def test_truncated_log_is_refused(tmp_path: Path) -> None:
     kafka.seek_error = java_error("a.LogTruncationException: truncated")
 
     with pytest.raises(LogDiverged) as caught:
-        _logs(kafka, tmp_path).look()
+        _logs(kafka, tmp_path).check()
     assert (caught.value.topic, caught.value.partition) == (EVENTS.name, 0)
     assert (caught.value.offset, caught.value.leader_epoch) == (12, 3)
     assert caught.value.folder == tmp_path / "checkpoints" / "events"
@@ -113,7 +113,7 @@ def test_silent_leader_is_named(tmp_path: Path) -> None:
     kafka.seek_error = java_error("a.TimeoutException: no answer")
 
     with pytest.raises(TopicMissing, match="TimeoutException: no answer"):
-        _logs(kafka, tmp_path).look()
+        _logs(kafka, tmp_path).check()
     assert kafka.closed == 1
 
 
@@ -122,7 +122,7 @@ def test_consumer_reads_nothing_by_itself(tmp_path: Path) -> None:
     kafka = _kafka()
     kafka.grow(EVENTS.name, 0, 20, epoch=4)
 
-    _logs(kafka, tmp_path).look()
+    _logs(kafka, tmp_path).check()
 
     settings = kafka.settings[-1]
     assert settings["auto.offset.reset"] == "none"
@@ -148,31 +148,31 @@ def test_silent_kafka_is_named(
     kafka.error = java_error(cause)
 
     with pytest.raises(TopicMissing) as caught:
-        _logs(kafka, tmp_path).look()
+        _logs(kafka, tmp_path).check()
     assert (caught.value.topic, caught.value.reason) == (LEDGER.name, reason)
     assert caught.value.setting == setting
 
 
 def test_noted_offsets_are_compared(tmp_path: Path) -> None:
-    """After a batch its ends, in the logs as they were before, are what was read."""
+    """After a batch its offsets, in the logs before it, are the positions read."""
     kafka = _kafka()
     logs = _logs(kafka, tmp_path, {})
-    logs.note(logs.look(), {EVENTS.name: {0: 15}})
+    logs.record_read(logs.check(), {EVENTS.name: {0: 15}})
     kafka.grow(EVENTS.name, 0, 30, epoch=7)
 
-    logs.look()
+    logs.check()
 
     assert kafka.sought == [(EVENTS.name, 0, 15, 3)]
 
 
 def test_absent_kafka_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A broker that does not answer is asked again until it does."""
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     kafka = _kafka()
     kafka.error = java_error("a.TimeoutException: no answer")
     stopping = _Returning(kafka, after=3)
 
-    ends = _logs(kafka, tmp_path).look_patiently(stopping)
+    ends = _logs(kafka, tmp_path).check_with_retries(stopping)
 
     assert ends[EVENTS.name, 0].offset == 20
     assert stopping.waits == 3
@@ -194,26 +194,26 @@ class _Returning(Event):
 
 
 def test_stopping_ends_waiting(tmp_path: Path) -> None:
-    """A process that is to stop does not ask again."""
+    """A process that stops does not ask again."""
     kafka, stopping = _kafka(), Event()
     kafka.error = java_error("a.TimeoutException: no answer")
     stopping.set()
 
     with pytest.raises(TopicMissing):
-        _logs(kafka, tmp_path).look_patiently(stopping)
+        _logs(kafka, tmp_path).check_with_retries(stopping)
 
 
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_retries_have_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After five minutes the last reason is raised."""
     kafka = _kafka()
     kafka.error = java_error("a.TimeoutException: no answer")
-    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     clock = count(step=25.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     stopping = _Returning(kafka, after=99)
 
     with pytest.raises(TopicMissing):
-        _logs(kafka, tmp_path).look_patiently(stopping)
+        _logs(kafka, tmp_path).check_with_retries(stopping)
     assert stopping.waits == 300 / 25
 
 
@@ -227,7 +227,7 @@ def test_close_gives_client_back(tmp_path: Path) -> None:
 
 
 def test_read_positions_are_the_databases() -> None:
-    """The database knows up to where each partition was read, and in which log."""
+    """The database has the position up to which each partition was read."""
     rows = [("t", 0, "id", 7, 2), ("t", 1, None, 8, None)]
     database = ScriptedDatabase({"FROM ops.batches": rows})
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from clickstream_streaming.core.checks import run_prefix
-from clickstream_streaming.shell.upkeep import keep_up
+from clickstream_streaming.shell.upkeep import run_upkeep
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
 from stream_settings import stream_settings
@@ -27,14 +27,14 @@ _DAYS = {
 }
 
 
-def _keep_up(
+def _run_upkeep(
     folder: Path, answers: Mapping[str, Answer], days: Mapping[str, str]
 ) -> tuple[ScriptedDatabase, bool, date]:
     """Return the database, whether there is more to delete, and the day of the upkeep."""
     while True:
         database = ScriptedDatabase(answers)
         today = datetime.now(tz=UTC).date()
-        has_more = keep_up(database.connection(), stream_settings(folder, **days))
+        has_more = run_upkeep(database.connection(), stream_settings(folder, **days))
         if today == datetime.now(tz=UTC).date():
             return database, has_more, today
 
@@ -42,7 +42,7 @@ def _keep_up(
 def test_each_retention_has_its_days(tmp_path: Path) -> None:
     """Days are made ahead; events, details, payloads and rejects go after their own days."""
     runs: dict[str, Answer] = {"FROM ops.ledger": [(str(_RUN),)]}
-    database, has_more, today = _keep_up(tmp_path, runs, _DAYS)
+    database, has_more, today = _run_upkeep(tmp_path, runs, _DAYS)
 
     def before(days: int) -> date:
         return today - timedelta(days=days)
@@ -59,7 +59,7 @@ def test_each_retention_has_its_days(tmp_path: Path) -> None:
 
 def test_nothing_goes_without_days(tmp_path: Path) -> None:
     """With 0 days everything is kept but the offsets of old batches."""
-    database, _, _ = _keep_up(tmp_path, {}, dict.fromkeys(_DAYS, "0"))
+    database, _, _ = _run_upkeep(tmp_path, {}, dict.fromkeys(_DAYS, "0"))
 
     called = [text for text, _ in database.statements if "SELECT ops." in text]
     assert called == ["SELECT ops.ensure_event_partitions(%s, %s)", "SELECT ops.forget_batches(%s)"]
@@ -69,7 +69,7 @@ def test_nothing_goes_without_days(tmp_path: Path) -> None:
 def test_full_portion_leaves_more(tmp_path: Path, name: str) -> None:
     """As many rejects as are forgotten at once: there may be more."""
     outcomes = [
-        _keep_up(tmp_path, {f"ops.{name}": [(count,)]}, {})[1] for count in (49_999, 50_000)
+        _run_upkeep(tmp_path, {f"ops.{name}": [(count,)]}, {})[1] for count in (49_999, 50_000)
     ]
 
     assert outcomes == [False, True]
@@ -78,6 +78,6 @@ def test_full_portion_leaves_more(tmp_path: Path, name: str) -> None:
 def test_day_in_use_is_dropped_later(tmp_path: Path) -> None:
     """Days that are being read stay, and the rest of the upkeep is done."""
     busy: dict[str, Answer] = {"ops.drop_event_partitions": errors.LockNotAvailable("busy")}
-    database, _, _ = _keep_up(tmp_path, busy, _DAYS)
+    database, _, _ = _run_upkeep(tmp_path, busy, _DAYS)
 
     assert len(database.executed("ops.forget_batches")) == 1

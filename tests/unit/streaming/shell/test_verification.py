@@ -1,4 +1,4 @@
-"""The verification adds up what the checks find, and reports it."""
+"""The verification adds the defects of the checks, and reports them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from clickstream_streaming.shell.verification import (
     DEFECTS,
     RejectScore,
     VerificationReport,
-    figures_of,
-    note,
+    record_verification,
+    run_checks,
     verify,
     wait_for_arrival,
 )
@@ -37,7 +37,7 @@ CLEAN: dict[str, Answer] = {
 
 
 def _found(*texts: str) -> Answer:
-    """Return what a check answers that finds a defect at each of these places."""
+    """Return the answer of a check with a defect at each of these places."""
     return [(len(texts), list(texts))]
 
 
@@ -47,7 +47,7 @@ WANTED = {"run_ids": [RUN_ID, RUN_ID], "shards": [0, 1], "events": [7, 8]}
 
 def test_clean_database_has_no_defect() -> None:
     """Without a row from any check all defects are 0, and the ledger's sums are shown."""
-    report = figures_of(ScriptedDatabase(CLEAN).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN).cursor())
 
     assert report == VerificationReport(
         events_sent=12,
@@ -71,7 +71,7 @@ def test_clean_database_has_no_defect() -> None:
 
 def test_empty_database_is_clean() -> None:
     """A database without a ledger has sums of 0."""
-    report = figures_of(ScriptedDatabase().cursor())
+    report = run_checks(ScriptedDatabase().cursor())
 
     assert report.is_clean()
     assert (report.events_sent, report.events_stored, report.events_rejected) == (0, 0, 0)
@@ -81,7 +81,7 @@ def test_checks_know_the_runs() -> None:
     """Each check gets the ledger's runs and the beginnings of their event ids."""
     database = ScriptedDatabase(CLEAN)
 
-    figures_of(database.cursor())
+    run_checks(database.cursor())
 
     values = {"run_ids": [RUN_ID], "prefixes": [run_prefix(UUID(RUN_ID))]}
     for check in CHECKS:
@@ -95,7 +95,7 @@ def test_defects_are_added_up() -> None:
         check.query: [(number + 1, [f"{number}"])] for number, check in enumerate(CHECKS)
     }
 
-    report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | found).cursor())
 
     expected = dict.fromkeys(DEFECTS, 0)
     for number, check in enumerate(CHECKS):
@@ -111,7 +111,7 @@ def test_first_defects_are_shown() -> None:
         CHECKS[1].query: [(25, [f"b{number}" for number in range(20)])],
     }
 
-    report = figures_of(ScriptedDatabase(CLEAN | found).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | found).cursor())
 
     examples = (*(f"a{number}" for number in range(15)), *(f"b{number}" for number in range(5)))
     assert report.examples == examples
@@ -122,7 +122,7 @@ def test_rejects_are_scored() -> None:
     """Each reason has its planted, rejected and matching records."""
     rows = [("late", 4, 2, 1), ("not_json", 0, 3, 0)]
 
-    report = figures_of(ScriptedDatabase(CLEAN | {REJECTS: rows}).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | {REJECTS: rows}).cursor())
 
     assert report.rejects == (RejectScore("late", 4, 2, 1), RejectScore("not_json", 0, 3, 0))
 
@@ -149,7 +149,7 @@ def test_any_defect_is_unclean(defect: str) -> None:
     """One defect of any kind makes a report unclean."""
     (query,) = [check.query for check in CHECKS if check.defect == defect][:1]
 
-    report = figures_of(ScriptedDatabase(CLEAN | {query: _found("x")}).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | {query: _found("x")}).cursor())
 
     assert not report.is_clean()
     assert getattr(report, defect) == 1
@@ -159,7 +159,7 @@ def test_report_becomes_json() -> None:
     """JSON has every figure, the examples as a list, and scores with their shares."""
     found: dict[str, Answer] = {REJECTS: [("late", 4, 2, 1)], CHECKS[0].query: _found("here")}
 
-    report = figures_of(ScriptedDatabase(CLEAN | found).cursor()).to_json()
+    report = run_checks(ScriptedDatabase(CLEAN | found).cursor()).to_json()
 
     assert report["lost"] == 1
     assert report["examples"] == ["here"]
@@ -202,11 +202,11 @@ def test_failed_verification_restores_session() -> None:
 
 
 def test_events_under_way_are_counted() -> None:
-    """What the ledger has and the stream has not stored is shown, and is no defect."""
+    """Events that the ledger has and the stream has not stored are shown, but are no defect."""
     found: dict[str, Answer] = {ACKNOWLEDGED: SHARDS, UNDER_WAY: [(5,)]}
     database = ScriptedDatabase(CLEAN | found)
 
-    report = figures_of(database.cursor())
+    report = run_checks(database.cursor())
 
     assert report.under_way == 5
     assert report.is_clean()
@@ -214,7 +214,7 @@ def test_events_under_way_are_counted() -> None:
 
 
 def test_stored_events_need_no_wait() -> None:
-    """If the stream has stored everything, one look is enough."""
+    """If the stream has stored everything, one query is enough."""
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(0,)]})
 
     assert wait_for_arrival(database.connection(), 60.0) == 0
@@ -224,8 +224,8 @@ def test_stored_events_need_no_wait() -> None:
 
 
 def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the ledger had at the beginning is looked for again, each time in a new snapshot."""
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    """The events of the first ledger are looked up again, each time in a new snapshot."""
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     looks = iter([[(5,)], [(2,)], [(0,)]])
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: lambda _: next(looks)})
 
@@ -238,7 +238,7 @@ def test_events_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the deadline the events that are still under way are returned."""
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
     clock = iter([100.0, 159.9, 160.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     database = ScriptedDatabase({ACKNOWLEDGED: SHARDS, UNDER_WAY: [(3,)]})
@@ -250,10 +250,10 @@ def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_report_is_kept() -> None:
     """The row in ``ops.verifications`` has the figures, every defect and the examples."""
-    report = figures_of(ScriptedDatabase(CLEAN | {CHECKS[0].query: _found("here")}).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | {CHECKS[0].query: _found("here")}).cursor())
     database = ScriptedDatabase()
 
-    note(database.connection(), report)
+    record_verification(database.connection(), report)
 
     assert database.executed("INSERT INTO ops.verifications") == [
         {
@@ -278,7 +278,7 @@ def test_report_is_kept() -> None:
     ],
 )  # fmt: skip
 def test_too_few_locks_are_named(relations: int, locks: int, helpers: int, setting: int) -> None:
-    """More tables and indexes than PostgreSQL can lock are refused before the first check."""
+    """More tables and indexes than PostgreSQL can lock are an error before the first check."""
     rows = [(relations // 3, relations, 100, locks, helpers)]
     database = ScriptedDatabase(CLEAN | {"FROM parts": rows})
     if not setting:

@@ -1,1 +1,1 @@
-"""What is done to records: pure functions of DataFrames, and the text of SQL statements."""
+"""The core: pure functions over Arrow columns, and the text of SQL statements."""

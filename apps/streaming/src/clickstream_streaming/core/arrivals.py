@@ -1,7 +1,7 @@
-"""When and where events came, as one checksum per shard.
+"""The arrival checksum of a shard: when and where its events arrived.
 
 Owns the number that an event adds to its shard's ``arrivals_checksum``. PostgreSQL's
-``ops.arrival_of`` returns the same number; the verification adds it up again.
+``ops.arrival_of`` returns the same number; the verification sums it again.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["arrivals_of"]
 
 _BITS = 2**31 - 1
 _POSTGRES_EPOCH_MICROSECONDS = 946_684_800_000_000
-"""2000-01-01 as Unix time; PostgreSQL counts its microseconds from there."""
+"""2000-01-01 as Unix time, the start of PostgreSQL's timestamps."""
 
 
 def arrivals_of(events: pa.Table, ingested_at: datetime) -> dict[str, list[Any]]:
-    """Return the sum of the numbers of each run and shard, as values of ``COUNT_SHARDS``.
+    """Return the checksum of each run and shard, as values of ``COUNT_SHARDS``.
 
     Args:
-        events: New events.
+        events: The new events.
         ingested_at: Their ``ingested_at`` in ``raw.events``.
     """
     sent = _microseconds(events["sent_at"])
     (ingested,) = _microseconds(pa.array([ingested_at], pa.timestamp("us", "UTC")))
     place = (sent & _BITS) + 3 * (int(ingested) & _BITS)
     place += 65_537 * (events["kafka_offset"].to_numpy() & _BITS)
-    # An odd factor keeps every change of a place, and two events that exchange theirs show.
+    # An odd factor keeps every change of a place visible, also if two events exchange places.
     factor = 2 * (events["shard_seq"].to_numpy() & (_BITS >> 1)) + 1
     numbers = (place & _BITS) * factor & (2**32 - 1)
     sums = (

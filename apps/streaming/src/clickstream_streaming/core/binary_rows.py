@@ -1,9 +1,8 @@
-"""Rows in the form of PostgreSQL's binary COPY.
+"""Rows in the format of PostgreSQL's binary COPY.
 
-Owns that form (https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format"), written for
-whole columns at once: so the server need not parse ids, times and numbers, nor look for quotes.
-A column is brought into its form once, however many tables it goes to. It does not know a
-connection.
+Owns the encoding (https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format") of whole
+columns. With it the server parses no ids, timestamps and numbers, and searches no quotes. Each
+column is encoded once, even for several tables.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_streaming.core.forms import uuid_bytes
+from clickstream_streaming.core.text_formats import uuid_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,21 +24,21 @@ __all__ = ["BinaryRows"]
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _EPOCH_MICROSECONDS = 946_684_800_000_000
-"""PostgreSQL counts from the year 2000."""
+"""2000-01-01 as Unix time, the start of PostgreSQL's timestamps."""
 _NUMBERS = {"integer": ">i4", "bigint": ">i8", "timestamp with time zone": ">i8"}
 _JSONB_VERSION = b"\x01"
 _CHUNK = 4_096
 _CHUNK_BYTES = 256 << 20
-"""Arrow counts a chunk's bytes with 31 bits, and cuts what is larger where nobody would look."""
+"""Arrow counts the bytes of a chunk with 31 bits and silently cuts a larger one."""
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Some values of a column in their form.
+    """Encoded values of a column.
 
     Attributes:
-        sizes: How many bytes each has, -1 if it is null, as four bytes; shape (values, 4).
-        data: The bytes: a matrix where all values have as many; nothing if all are null.
+        sizes: The size of each value as four bytes, -1 for null; shape (values, 4).
+        data: The bytes: a matrix if all values have the same size; ``None`` if all are null.
     """
 
     sizes: np.ndarray
@@ -47,11 +46,11 @@ class _Column:
 
 
 class BinaryRows:
-    """Rows as COPY takes them, whichever of their columns it is to take.
+    """Rows that COPY can write, with any choice of columns.
 
     Args:
         rows: The rows; ids are text.
-        types: The columns' types by PostgreSQL's names: ``uuid``, ``text``, ``jsonb``, ``bytea``,
+        types: The types of the columns in PostgreSQL: ``uuid``, ``text``, ``jsonb``, ``bytea``,
             ``integer``, ``bigint``, ``timestamp with time zone``.
     """
 
@@ -64,7 +63,7 @@ class BinaryRows:
         ]
 
     def of(self, names: Sequence[str]) -> Iterator[bytes]:
-        """Return some columns of all rows, in pieces."""
+        """Yield the bytes of COPY for some columns of all rows."""
         yield _HEADER
         for rows, known in self._chunks:
             for name in names:
@@ -75,7 +74,7 @@ class BinaryRows:
 
 
 def _of_bounded_size(rows: pa.Table) -> Iterator[pa.Table]:
-    """Return rows in parts that are not too large, as far as a single row is not."""
+    """Yield rows in parts within the size limit; a single row may exceed it."""
     if rows.nbytes <= _CHUNK_BYTES or rows.num_rows == 1:
         yield rows
         return
@@ -85,8 +84,8 @@ def _of_bounded_size(rows: pa.Table) -> Iterator[pa.Table]:
 
 
 def _joined(columns: list[_Column], size: int) -> bytes:
-    """Return some rows: the number of fields, then of each its size and its bytes."""
-    # Sizes and numbers are as wide in every row: what stands side by side is joined beforehand.
+    """Return the bytes of some rows: the number of fields, then each field's size and bytes."""
+    # Sizes and numbers have the same width in every row: adjacent ones are joined beforehand.
     even = [np.tile(_as_bytes(np.array([len(columns)]), ">i2"), (size, 1))]
     parts: list[pa.BinaryArray] = []
     for column in columns:
@@ -104,7 +103,7 @@ def _joined(columns: list[_Column], size: int) -> bytes:
 
 
 def _column(values: pa.Array, name: str) -> _Column:
-    """Bring a column's values into the form of a type."""
+    """Encode the values of a column."""
     if values.null_count == len(values):
         return _Column(_as_bytes(np.full(len(values), -1), ">i4"), None)
     width, data = _field(values, name)
@@ -117,7 +116,7 @@ def _column(values: pa.Array, name: str) -> _Column:
 
 
 def _field(column: pa.Array, name: str) -> tuple[np.ndarray, np.ndarray | pa.BinaryArray]:
-    """Return how many bytes each value has, and these: a matrix where all have as many."""
+    """Return the size and bytes of each value; a matrix if all sizes are equal."""
     size = len(column)
     if name == "uuid":
         return np.full(size, 16), uuid_bytes(column)
@@ -135,12 +134,12 @@ def _field(column: pa.Array, name: str) -> tuple[np.ndarray, np.ndarray | pa.Bin
 
 
 def _as_bytes(values: np.ndarray, form: str) -> np.ndarray:
-    """Return numbers as bytes, one number in each row."""
+    """Return numbers as bytes, one number per row."""
     return values.astype(form).view(np.uint8).reshape(len(values), -1)
 
 
 def _as_array(matrix: np.ndarray) -> pa.BinaryArray:
-    """Return the rows of a matrix of bytes as values."""
+    """Return the rows of a matrix of bytes as an Arrow array."""
     size, width = matrix.shape
     offsets = np.arange(size + 1, dtype=np.int32) * width
     data = np.ascontiguousarray(matrix)

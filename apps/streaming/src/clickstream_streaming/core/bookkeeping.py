@@ -1,7 +1,7 @@
-"""The checks of what the pipeline writes down about itself: batches, runs, shards and rules.
+"""The checks of the pipeline's own records: batches, runs, shards and rules.
 
-Owns the SQL of these checks; each query returns one row for each defect. The tables of events and
-marts have their checks in :mod:`clickstream_streaming.core.checks`.
+Owns the SQL of these checks; each query returns one row per defect. The checks of events and marts
+are in :mod:`clickstream_streaming.core.checks`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from clickstream_streaming.core.check import Check, differing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BOOKKEEPING", "SOURCES"]
+__all__ = ["BOOKKEEPING", "PLANTED_FAULTS", "REJECTS_BY_SOURCE"]
 
 _COUNTS = ("stored_events", "known_events", "rejected_records", "ledger_records")
 
 
 def _literal(value: object) -> str:
-    """Return a value of ours as SQL; the verification's queries are bound, so ``%`` is doubled."""
+    """Return a trusted value as SQL; ``%`` is doubled, because the query has bound values."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''").replace("%", "%%") + "'"
     return str(value).lower()
 
 
 def _given(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> str:
-    """Return a query that compares a table, once it is filled, with the contract's rows."""
+    """Return a query that compares a table with the contract's rows, unless the table is empty."""
     values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
     key = columns.split(",", maxsplit=1)[0]
     return f"""
@@ -50,9 +50,8 @@ WITH found AS (TABLE mart.dim_date), wanted AS (
     FROM generate_series(timestamp '2020-01-01', timestamp '2049-12-31', interval '1 day') AS day
 ){differing("concat_ws(' ', 'mart.dim_date', day)", "day")}"""
 
-# Each offset that a batch read is of a record that became something, or has no committed record.
-# Batches of a stream that did not count have nulls; where a partition's first batch began, only its
-# counts say.
+# Each offset of a batch belongs to a counted record, or has no committed record. Batches of older
+# versions have nulls. The begin of a partition's first batch follows only from its counts.
 _COUNTED = " + ".join((*_COUNTS, "skipped_offsets"))
 _BATCH_SUMS = f"""
 SELECT format('batch %%s of %%s/%%s read %%s offsets and accounts for %%s', batch_id, topic,
@@ -97,8 +96,8 @@ WHERE EXISTS (SELECT FROM ops.batches)
     AND (first.is_later IS NULL OR (first.is_later AND known.until_offset IS NULL))
 """
 
-# Ranges of offsets whose batches counted: a range for each batch, and one for all forgotten ones,
-# unless ops.batches was emptied since: a topic that is created again has other records there.
+# Ranges of offsets with counts: one for each batch, and one for all forgotten batches, unless
+# ops.batches was emptied since: a topic that was created again has other records at these offsets.
 _RANGES = f"""ranges AS (
     SELECT topic, kafka_partition, coalesce(from_offset, until_offset - ({_COUNTED}))
             AS from_offset, until_offset, {", ".join(_COUNTS)}, late_events
@@ -155,7 +154,7 @@ WHERE EXISTS (SELECT FROM ops.batches) AND NOT EXISTS (
 )
 """
 
-# A day that was dropped took events of any range along: then only the sum says what is missing.
+# A dropped day may take events of any range: then only the sum shows how many are missing.
 _EVENTS_READ = f"""
 WITH {_RANGES}, dropped AS (
     SELECT coalesce(sum(dropped_events), 0) AS events FROM ops.shards
@@ -184,22 +183,22 @@ FROM (
 WHERE stored > stored_rows + dropped.events
 """
 
-# Faults whose records are rejected, against the rejects with the key of their run and shard. A
-# generator that was killed may have sent them twice.
-_PLANTED = ", ".join(
+# Planted faults that must be rejected, compared with the rejects of the same run and shard. A
+# generator that was killed may have sent a faulty record twice.
+PLANTED_FAULTS = ", ".join(
     "('{}', {})".format(
         reason.value,
         " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
     )
     for reason in dict.fromkeys(FAULT_REASONS.values())
 )
-SOURCES = """
+REJECTS_BY_SOURCE = """
     SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
     FROM ops.rejected_events GROUP BY 1, 2
     UNION ALL
     SELECT source, reason, records FROM ops.forgotten_rejects
 """
-"""Rejects by what their keys name and by reason, also those that were deleted as old."""
+"""Rejects by the run and shard in their keys and by reason, including deleted ones."""
 _FAULTS_REJECTED = f"""
 WITH runs AS (
     SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
@@ -207,11 +206,12 @@ WITH runs AS (
 ), planted AS (
     SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS faults
     FROM ops.ledger INNER JOIN runs USING (run_id) INNER JOIN ops.runs AS known USING (run_id),
-        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
     WHERE known.closed_at IS NOT NULL
     GROUP BY 1, 2
 ), found AS (
-    SELECT source, reason, sum(records) AS records FROM ({SOURCES}) AS one GROUP BY source, reason
+    SELECT source, reason, sum(records) AS records FROM ({REJECTS_BY_SOURCE}) AS one
+    GROUP BY source, reason
 )
 SELECT format('%%s faults of %%s call for %%s, and %%s records were rejected for it', faults,
     source, reason, coalesce(records, 0))
@@ -299,13 +299,13 @@ FROM ops.runs AS runs FULL JOIN states USING (run_id),
             AND (SELECT max(committed_at) FROM ops.batches) < clock_timestamp() - interval '1 min',
             'it is over and not closed'),
         (runs.closed_at < runs.first_seen_at OR runs.closed_at > clock_timestamp(),
-            'it is closed at no time of it')
+            'its closing time is not within the run')
     ) AS found (is_wrong, complaint)
 WHERE found.is_wrong
 """.replace("%", "%%")
 
 _NAMES = " + ".join(f"{name}_events" for name in EVENT_NAMES)
-# A loss takes an event away, and a late one is the event itself, only later.
+# Losses and late events send no additional record.
 _COPIES = " + ".join(f"{name}_faults" for name in FAULT_NAMES if name not in {"late", "lost"})
 _LEDGER_SUMS = f"""
 WITH last AS (
@@ -335,7 +335,7 @@ LEFT JOIN ops.runs AS runs USING (run_id),
 WHERE found.is_wrong
 """
 
-# The batches that are known may be fewer than those that wrote, but not if they account for all.
+# Some batches may be unknown, but not if the known ones cover all stored events.
 _LATE = f"""
 WITH {_RANGES}, batches AS (
     SELECT coalesce(sum(stored_events), 0) AS stored, coalesce(sum(late_events), 0) AS late
@@ -350,16 +350,16 @@ WHERE shards.late < batches.late OR (shards.late > batches.late AND shards.store
 """
 
 _PROGRESS = """
-SELECT format('ops.progress knows no query %s', query) FROM ops.progress
+SELECT format('ops.progress has the unknown query %s', query) FROM ops.progress
 WHERE query <> 'retention'
 UNION ALL
-SELECT format('retention dropped days before %s, which is no day''s start', max_event_time)
+SELECT format('retention dropped days before %s, which is not the start of a day', max_event_time)
 FROM ops.progress WHERE max_event_time <> date_trunc('day', max_event_time, 'UTC')
     OR max_event_time > clock_timestamp()
 """.replace("%", "%%")
 
-# Of days that were dropped before latencies were counted, there are none; nor of a closed run that
-# retention has dropped as a whole.
+# There are no latencies of days that were dropped before latencies were counted, nor of a closed
+# run that retention has dropped as a whole.
 _LATENCIES = """
 WITH stored AS (
     SELECT run_id, simulation, sum(stored_events) AS events, sum(dropped_events) AS dropped
@@ -394,7 +394,7 @@ _SEALED = {
     "ops.shards": "run_id, shard",
     "ops.verifications": "verified_at",
 }
-"""Tables whose rows have a seal, with the columns that name a row."""
+"""Tables whose rows have a seal, with the columns of their keys."""
 
 _SEALS = " UNION ALL ".join(
     f"SELECT concat_ws(' ', '{table}', {key}, 'is not as it was written')"
@@ -406,7 +406,7 @@ _HISTORIES = f"""
 WITH found AS (SELECT relation, rows, seals FROM ops.histories), wanted AS (
     SELECT 'ops.verifications' AS relation, count(*) AS rows, coalesce(bit_xor(seal), 0) AS seals
     FROM ops.verifications
-){differing("format('%%s has not the rows that were added to it', relation)", "relation")}"""
+){differing("format('%%s does not have the rows that were added to it', relation)", "relation")}"""
 
 BOOKKEEPING: tuple[Check, ...] = (
     Check(
@@ -457,4 +457,4 @@ BOOKKEEPING: tuple[Check, ...] = (
     Check("seals of rows", "aggregate_mismatches", _SEALS),
     Check("rows of histories", "aggregate_mismatches", _HISTORIES),
 )
-"""All of them."""
+"""All checks of the pipeline's own records."""

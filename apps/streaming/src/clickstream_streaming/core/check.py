@@ -1,4 +1,4 @@
-"""What a check of the verification is."""
+"""One check of the verification, as SQL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Check:
     """One check.
 
     Attributes:
-        name: What it compares, as the documentation says it.
-        defect: The figure that it counts towards.
-        query: Returns rows with a text that says where; each is a defect, or as many as a second
-            column says. A count needs no rows: an invented ledger can claim any number of events.
-        has_counts: Whether the query has that second column.
+        name: The name in the documentation.
+        defect: The kind of defect that it counts.
+        query: Returns a row for each defect, with a text that names the place. A second column may
+            hold a number of defects: an invented ledger can claim any number of events.
+        has_counts: Whether the query has the second column.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Check:
 
 
 def summed(check: Check, examples: int) -> str:
-    """Return a query for one row: how many defects a check finds, and the first examples.
+    """Return a query for one row: the number of defects, and the first examples.
 
-    However many there are, PostgreSQL counts them and none but the examples is sent.
+    PostgreSQL counts the defects, so that only the examples are sent.
 
     Args:
         check: The check.
-        examples: How many texts at most.
+        examples: The highest number of examples.
     """
     columns = "shown, defects" if check.has_counts else "shown"
     defects = "sum(defects)" if check.has_counts else "count(*)"
@@ -45,17 +45,19 @@ FROM (
 """
 
 
-def differing(shown: str, key: str) -> str:
+def differing(shown: str, key: str, condition: str = "") -> str:
     """Return the end of a query with ``found`` and ``wanted``: a row for each key that differs.
 
     Args:
-        shown: A text that says where, as SQL over the key.
-        key: The columns that name a row.
+        shown: The text that names the place, as SQL over the key.
+        key: The columns of the key.
+        condition: Whether to compare at all, as SQL; always if empty.
     """
+    where = f" WHERE {condition}" if condition else ""
     return f"""
 SELECT {shown} FROM (
     (SELECT * FROM found EXCEPT SELECT * FROM wanted)
     UNION ALL
     (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY {key}
+) AS differing{where} GROUP BY {key}
 """

@@ -1,8 +1,8 @@
-"""The checks that set every table against the ledger and against each other.
+"""The checks that compare all tables with the ledger and with each other.
 
 Owns the SQL of the verification, made from the contract; each query returns its
-defects. Only what the ledger has accounted for is judged: per shard, events up to the last
-number it names. It does not know a connection.
+defects. A check covers only the events that the ledger covers: those of a shard up to the last
+number in its ledger.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from clickstream_contract.canonical import checksum_sql
-from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, START, TRANSITIONS
-from clickstream_contract.ledger import FAULT_REASONS
 from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.core.bookkeeping import BOOKKEEPING, SOURCES
+from clickstream_streaming.core.bookkeeping import BOOKKEEPING, PLANTED_FAULTS, REJECTS_BY_SOURCE
 from clickstream_streaming.core.check import Check, differing
 from clickstream_streaming.core.marts import (
     COUNTS,
+    EVENT_COUNTS,
     MARTS,
     PRODUCT_VERSIONS,
+    REVENUE,
     VISITS,
     Mart,
     is_kept,
@@ -42,10 +42,6 @@ __all__ = [
     "run_prefix",
 ]
 
-_COUNTED = ", ".join(
-    f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
-)
-_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
 _CONTENT = f"sum({checksum_sql()})::bigint"
 _LEGAL = ", ".join(
     f"('{step.source}', '{step.target}')"
@@ -55,7 +51,7 @@ _LEGAL = ", ".join(
 
 
 def run_prefix(run_id: UUID) -> str:
-    """Return the first 15 characters that every event id of the run has."""
+    """Return the 15 characters with which every event id of the run begins."""
     digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
     return f"{digest[:8]}-{digest[8:]}-8"
 
@@ -74,7 +70,7 @@ FROM (
 ACKNOWLEDGED = """
 SELECT run_id::text, shard, sum(events)::bigint FROM ops.ledger GROUP BY run_id, shard
 """
-"""Events that the broker has, by run and shard."""
+"""Returns the number of acknowledged events by run and shard."""
 
 UNDER_WAY = """
 SELECT coalesce(sum(greatest(
@@ -83,16 +79,9 @@ FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(events)s::bigint[])
     AS wanted (run_id, shard, acknowledged)
 LEFT JOIN ops.shards USING (run_id, shard)
 """
-"""Of so many acknowledged events by run and shard, those that the stream has not stored yet."""
+"""Returns how many acknowledged events the stream has not stored yet."""
 
-_PLANTED = ", ".join(
-    "('{}', {})".format(
-        reason.value,
-        " + ".join(f"{name}_faults" for name, own in FAULT_REASONS.items() if own is reason),
-    )
-    for reason in dict.fromkeys(FAULT_REASONS.values())
-)
-# A faulty record keeps the key of the event it was made from, which tells run and shard.
+# A faulty record keeps the key of its event, and the key names run and shard.
 REJECTS = f"""
 WITH runs AS (
     SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
@@ -100,10 +89,10 @@ WITH runs AS (
 ), planted AS (
     SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS planted
     FROM ops.ledger INNER JOIN runs USING (run_id),
-        LATERAL (VALUES {_PLANTED}) AS fault (reason, faults)
+        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
     GROUP BY 1, 2
 ), found AS (
-    SELECT source, reason, sum(records) AS rejected FROM ({SOURCES}) AS one
+    SELECT source, reason, sum(records) AS rejected FROM ({REJECTS_BY_SOURCE}) AS one
     GROUP BY source, reason
 )
 SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
@@ -112,7 +101,7 @@ FROM planted FULL JOIN found USING (source, reason)
 GROUP BY reason HAVING coalesce(sum(planted), 0) + coalesce(sum(rejected), 0) > 0
 ORDER BY reason
 """
-"""By reason: faults planted, records rejected, and those that match by run and shard."""
+"""Returns by reason: planted faults, rejected records, and matches by run and shard."""
 
 _ACCOUNTED = """accounted AS (
     SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(events) AS events,
@@ -120,8 +109,8 @@ _ACCOUNTED = """accounted AS (
         max(read_at) AS read_at
     FROM ops.ledger GROUP BY run_id, shard
 )"""
-# A shard's events come in the order of their numbers, partition by partition: what lies below the
-# last one of each partition has been read. Late events are sent after their turn.
+# Within a partition, a shard's events have ascending numbers, except late ones. All numbers up to
+# the lowest of the partitions' last numbers have been read.
 _READ = f"""read AS (
     SELECT run_id, shard, min(shard_seq) AS shard_seq, min(event_time) AS event_time
     FROM (
@@ -135,10 +124,11 @@ _READ = f"""read AS (
     )
 )"""
 
-# A shard lacks what was stored and is not there; what lies below the numbers that have been read;
-# and once it has ended and all of it was stored, whatever its ledger has beyond that. A number that
-# was dropped counts once, also if an event with it is stored. Only numbers below the last dropped
-# one are looked for among them: what is dropped in pieces may be large.
+# A shard lacks events in three cases: they were stored and are gone; their numbers are below
+# numbers that have been read; or the shard has ended and was stored completely, but its ledger has
+# more events. A dropped number counts once, even if an event with this number is stored. Only
+# numbers below the last dropped one are compared with the dropped ranges, because there may be
+# many ranges.
 _LOST = f"""
 WITH {_ACCOUNTED}, {_READ}, dropped AS MATERIALIZED (
     SELECT run_id, shard, dropped_numbers AS numbers, upper(dropped_numbers) AS until
@@ -181,14 +171,14 @@ FROM (
 """
 
 _DUPLICATED = """
-SELECT format('event %%s stands in %%s rows', shown, copies), copies - 1 FROM (
+SELECT format('event %%s is stored in %%s rows', shown, copies), copies - 1 FROM (
     SELECT min(event_id::text) AS shown, count(*) AS copies FROM raw.events
     GROUP BY run_id, shard, shard_seq HAVING count(*) > 1
 ) AS doubled
 """
 
-# The ledger follows events within seconds, or within a batch if that takes longer. A generator that
-# dies leaves events that no ledger has yet; they are read soon after, unless the stream is behind.
+# The ledger arrives seconds after its events, or a batch later. A generator that dies leaves events
+# without a ledger; the stream reads them soon after, unless it is behind.
 _GRACE, _PATIENCE = "interval '2 minutes'", "interval '1 hour'"
 _PHANTOM = f"""
 WITH {_ACCOUNTED}, runs AS (
@@ -215,11 +205,11 @@ WHERE (accounted.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRAC
 
 
 def _mart(mart: Mart) -> str:
-    """Compare a mart with its definition over all that is stored, row by row."""
+    """Return a query that compares a mart with its definition over all stored events."""
     columns = ", ".join(mart.columns)
     key = ", ".join(mart.key)
     kept = is_kept(mart.kept_by) if mart.kept_by else "true"
-    # A sum may be nothing, or have come back to nothing; its row is as good as none.
+    # A row whose sums are all 0 is equivalent to no row.
     sums = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
     return f"""
 WITH found AS (
@@ -227,13 +217,7 @@ WITH found AS (
 ), wanted AS (
     SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
     WHERE {is_whole(mart)} AND ({sums})
-)
-SELECT concat_ws(' ', '{mart.table}', {key}) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY {key}
-"""
+){differing(f"concat_ws(' ', '{mart.table}', {key})", key)}"""
 
 
 # Sessions begin in the ledger when their first event does, also on days that are dropped.
@@ -266,17 +250,17 @@ HAVING sum(greatest(ended - coalesce(sessions, 0), 0)) > sum(lost)
 def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """Return a query that compares sums of the ledger with those of events, minute by minute.
 
-    Of a shard that has ended, every minute; of one that has not, those before the minute up to
-    which it was read, unless an event of them came just now, or may still come late.
+    For an ended shard, every minute is compared. For a running shard, only the minutes before the
+    last one that was read, without those whose events have just arrived or may still arrive late.
 
     Args:
-        what: What differs, in words.
-        sums: Columns of the ledger.
-        made: The same columns, worked out from ``raw.events``.
+        what: The compared value, for the text of a defect.
+        sums: The columns of the ledger.
+        made: The same columns as SQL over ``raw.events``.
     """
     columns = ", ".join(sums)
     return f"""
-WITH {_ACCOUNTED}, {_READ}, judged AS (
+WITH {_ACCOUNTED}, {_READ}, checked AS (
     SELECT run_id, shard, accounted.read_at, known.end_shard_seq IS NULL AS is_open,
         CASE WHEN known.end_shard_seq IS NULL
             THEN least(date_trunc('minute', read.event_time, 'UTC'), accounted.minute)
@@ -288,18 +272,18 @@ WITH {_ACCOUNTED}, {_READ}, judged AS (
 ), stored AS (
     SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made},
         bool_or(is_open AND ingested_at > read_at - {_GRACE}) AS is_new
-    FROM raw.events INNER JOIN judged USING (run_id, shard)
+    FROM raw.events INNER JOIN checked USING (run_id, shard)
     WHERE event_time < until AND {is_kept("event_time")} GROUP BY 1, 2, 3
 ), found AS (
     SELECT run_id, shard, minute, {columns} FROM stored AS one
     WHERE NOT is_new AND NOT EXISTS (
-        SELECT FROM ops.ledger AS entry INNER JOIN judged USING (run_id, shard)
+        SELECT FROM ops.ledger AS entry INNER JOIN checked USING (run_id, shard)
         WHERE (entry.run_id, entry.shard, entry.minute) = (one.run_id, one.shard, one.minute)
             AND is_open AND late_faults > 0
     )
 ), wanted AS (
     SELECT run_id, shard, minute, {columns}
-    FROM ops.ledger AS one INNER JOIN judged USING (run_id, shard)
+    FROM ops.ledger AS one INNER JOIN checked USING (run_id, shard)
     WHERE events > 0 AND {is_kept("minute")} AND minute < until
         AND NOT (is_open AND late_faults > 0) AND NOT EXISTS (
             SELECT FROM stored WHERE is_new AND (stored.run_id, stored.shard, stored.minute)
@@ -316,11 +300,11 @@ WITH {_ACCOUNTED}, {_READ}, judged AS (
 _LEDGER = _ledger(
     "ledger",
     ("events", *COUNTS, "revenue_minor", "sessions_begun"),
-    f"count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor,"
+    f"count(*) AS events, {EVENT_COUNTS}, {REVENUE} AS revenue_minor,"
     " count(*) FILTER (WHERE session_seq = 1) AS sessions_begun",
 )
 _ALTERED = _ledger("content of", ("content_checksum",), f"{_CONTENT} AS content_checksum")
-# The ledger does not cover sent_at. Times have milliseconds, cut off from different clocks' ticks.
+# The ledger does not cover sent_at. The two times come from different clocks, cut to milliseconds.
 _SENT_EARLY = """
 SELECT format('event %%s was sent before it happened', event_id)
 FROM raw.events WHERE sent_at < event_time - interval '1 second'
@@ -336,20 +320,14 @@ LEFT JOIN (
 WHERE lines.value_minor IS DISTINCT FROM bought.value_minor
 """
 
-_REJECT_COUNTS = """
+_REJECT_COUNTS = f"""
 WITH found AS (
     SELECT minute, rule, records FROM ops.quality_minute
     INNER JOIN ops.quality_rules USING (rule) WHERE severity = 'reject'
 ), wanted AS (
     SELECT date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule, count(*) AS records
     FROM ops.rejected_events GROUP BY 1, 2
-)
-SELECT format('quality_minute %%s %%s', minute, rule) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing GROUP BY minute, rule
-"""
+){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
 
 _FLAG_COUNTS = f"""
 WITH found AS (
@@ -363,25 +341,25 @@ WITH found AS (
 ){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
 
 _UNKNOWN_RULES = """
-SELECT format('quality_minute %%s counts for %%s, which is no rule', minute, rule)
+SELECT format('quality_minute %%s counts the unknown rule %%s', minute, rule)
 FROM ops.quality_minute LEFT JOIN ops.quality_rules USING (rule)
 WHERE records < 1
     OR (quality_rules.rule IS NULL AND EXISTS (SELECT FROM ops.quality_rules))
 """
 
-# Summary tables are as new as their last computation: they are compared when no batch came since.
+# A summary table is compared only if no batch came after its last computation.
 _IS_COMPUTED = """
     (SELECT min(computed_at) FROM ops.boards) > (SELECT max(committed_at) FROM ops.batches)
 """
 _COHORTS = f"""
 WITH found AS (SELECT simulation, cohort_day, day, visitors FROM mart.cohort_day),
-wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition)
-SELECT concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, cohort_day, day
-"""
+wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition){
+    differing(
+        "concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day)",
+        "simulation, cohort_day, day",
+        _IS_COMPUTED,
+    )
+}"""
 _SESSIONIZATION_COLUMNS = (
     "day, simulation, true_sessions, rule_sessions, joined_boundaries, split_boundaries,"
     " true_converted, rule_converted"
@@ -393,13 +371,13 @@ WITH found AS (
 ), wanted AS (
     SELECT {_SESSIONIZATION_COLUMNS} FROM ops.sessionization_day_definition
     WHERE {_IS_COMPUTED_DAY}
-)
-SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day) FROM (
-    (SELECT * FROM found EXCEPT SELECT * FROM wanted)
-    UNION ALL
-    (SELECT * FROM wanted EXCEPT SELECT * FROM found)
-) AS differing WHERE {_IS_COMPUTED} GROUP BY simulation, day
-UNION
+){
+    differing(
+        "concat_ws(' ', 'mart.sessionization_day', simulation, day)",
+        "simulation, day",
+        _IS_COMPUTED,
+    )
+}UNION
 SELECT concat_ws(' ', 'mart.sessionization_day', simulation, day)
 FROM mart.sessionization_day
 WHERE rule_sessions <> true_sessions - joined_boundaries + split_boundaries
@@ -412,7 +390,7 @@ _SEALED = (
     "ops.ledger",
     "ops.quality_minute",
 )
-# A session that began on a dropped day and continued: what its kept events say of it.
+# Of a session that began on a dropped day, compare the columns that follow from its kept events.
 _ACROSS_COLUMNS = (
     "session_id, simulation, run_id, user_id, persona, country, city, language, device, os,"
     " browser, channel, last_event_at, last_seq, exit_page"
@@ -427,7 +405,7 @@ WITH kept AS (
     SELECT {_ACROSS_COLUMNS} FROM kept WHERE session_id IN (SELECT session_id FROM across)
 ){differing("format('session %%s after the dropped days', session_id)", "session_id")}"""
 
-# What no event explains any more is as it was when its events were dropped.
+# Rows without stored events must be as they were when their events were dropped.
 _SEALS = """
 SELECT format('%s is not as it was when days before %s were dropped', relation, until)
 FROM ops.seals, LATERAL ops.sealed_rows(relation, columns, since, until) AS now
@@ -456,7 +434,7 @@ WHERE known.last_seen_at >= (SELECT max_event_time FROM ops.progress WHERE query
 """.replace("%", "%%").replace("{tables}", f"ARRAY{list(_SEALED)}")
 _SEALS = f"WITH seen AS ({PRODUCT_VERSIONS.select.format(source='raw.events')}) {_SEALS}"
 
-# Each batch begins where the one before has ended, in the same log.
+# Each batch begins where the batch before ended, in the same log.
 _OFFSETS = """
 SELECT format('batch %%s of %%s/%%s begins at %%s of %%s, not at %%s of %%s', batch_id, topic,
     kafka_partition, from_offset, topic_id, ended, topic_id_before)
@@ -470,8 +448,8 @@ FROM (
 WHERE from_offset <> ended OR topic_id <> topic_id_before
 """
 
-# A step that a planted loss has cut is no step: only neighbours by number are judged. A shard's
-# sessions lack no more events than were lost on purpose, or may still come late.
+# Only events with consecutive numbers form a step, because a planted loss leaves a gap. The
+# sessions of a shard lack at most the planted losses and the events that may still arrive late.
 _ILLEGAL = f"""
 WITH steps AS (
     SELECT run_id, shard, session_id, session_seq, event_name,
@@ -532,4 +510,4 @@ CHECKS: tuple[Check, ...] = (
     *BOOKKEEPING,
     Check("steps of the journey", "illegal_transitions", _ILLEGAL),
 )
-"""All checks; the figures of the same defect are added up."""
+"""All checks; checks of the same defect are added."""

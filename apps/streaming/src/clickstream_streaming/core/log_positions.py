@@ -1,15 +1,15 @@
-"""Where a partition was read up to, in which of Kafka's logs, and whether that log is still there.
+"""Positions in Kafka's logs, and whether a log is still the one that was read.
 
-An offset means something in one log only. A topic that is deleted and created again has a new id;
-a broker that leads a partition without its last records starts a new leader epoch before the offset
-that was read. Either may have more records than were read, so offsets alone cannot show it.
+An offset is valid in one log only. A topic that was deleted and created again has a new id. A
+broker that becomes the leader without the last records starts a new leader epoch before the offset
+that was read. Offsets alone cannot show either case, because the new log may be longer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LogPosition", "LogPositions", "other_epochs", "remade_topics"]
+__all__ = ["LogPosition", "LogPositions", "changed_epochs", "recreated_topics"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class LogPosition:
     """An offset in the log of one partition.
 
     Attributes:
-        topic_id: The topic's id, in Kafka's own form; ``None`` if it was not asked for.
+        topic_id: The topic's id as Kafka prints it; ``None`` if it is unknown.
         offset: The offset.
         leader_epoch: An epoch whose leader had every record before the offset; ``None`` if the
-            log had no record, or was not asked for.
+            log had no record, or if it is unknown.
     """
 
     topic_id: str | None
@@ -29,15 +29,15 @@ class LogPosition:
 
 
 LogPositions = dict[tuple[str, int], LogPosition]
-"""By topic and partition."""
+"""Positions by topic and partition."""
 
 
-def remade_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str, str]]:
-    """Return topics that are not those that were read: the id that was read, and the id now.
+def recreated_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str, str]]:
+    """Return the topics with a new id: the id that was read, and the id now.
 
     Args:
-        read: Up to where each partition was read.
-        ends: The ends of the logs now.
+        read: The positions up to which partitions were read.
+        ends: The current ends of the logs.
     """
     return {
         place[0]: (position.topic_id, ends[place].topic_id or "")
@@ -48,14 +48,14 @@ def remade_topics(read: LogPositions, ends: LogPositions) -> dict[str, tuple[str
     }
 
 
-def other_epochs(read: LogPositions, ends: LogPositions) -> LogPositions:
-    """Return positions whose log has another leader epoch now: it may lack what was read.
+def changed_epochs(read: LogPositions, ends: LogPositions) -> LogPositions:
+    """Return the positions whose log has a new leader epoch, and so may lack records.
 
-    As long as the epoch is the same, one leader has only added records.
+    Within one epoch, one leader only appends records.
 
     Args:
-        read: Up to where each partition was read.
-        ends: The ends of the logs now.
+        read: The positions up to which partitions were read.
+        ends: The current ends of the logs.
     """
     return {
         place: position

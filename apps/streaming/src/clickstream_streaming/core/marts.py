@@ -1,8 +1,7 @@
 """What each mart is: how its rows follow from events or visits.
 
-Owns one definition per table, as SQL over a named source, so that a batch (the source is what
-it has newly stored), a rebuild and the verification (the source is all of ``raw.events``) can
-never mean different things. It does not know when any of them runs.
+Owns one definition per table, as SQL over a named source. A batch (its source is the new events), a
+rebuild and the verification (their source is all of ``raw.events``) use the same definition.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ __all__ = [
     "COUNTS",
     "DIMENSIONS",
     "DIM_USER",
+    "EVENT_COUNTS",
     "EVENT_MARTS",
     "MARTS",
     "ORDERS",
     "ORDER_ITEMS",
     "ORDER_MARTS",
     "PRODUCT_VERSIONS",
+    "REVENUE",
     "TRAFFIC",
     "USER_DAY",
     "VISITORS_HOUR",
@@ -37,10 +38,10 @@ __all__ = [
 
 DIMENSIONS = ("simulation", "country", "device", "channel")
 COUNTS = tuple(f"{name}_events" for name in EVENT_NAMES)
-_COUNTED = ", ".join(
+EVENT_COUNTS = ", ".join(
     f"count(*) FILTER (WHERE event_name = '{name}') AS {name}_events" for name in EVENT_NAMES
 )
-_REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
+REVENUE = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)"
 _ITEM_EVENTS = ", ".join(f"'{name}'" for name in ITEM_EVENTS)
 _LINE = "(product_id text, category text, quantity integer, price_minor bigint)"
 
@@ -50,16 +51,16 @@ class Mart:
     """One table of ``mart``.
 
     Attributes:
-        table: Its name.
-        key: Its primary key.
-        values: Its other columns that the definition gives.
+        table: The name of the table.
+        key: The primary key.
+        values: The other columns of the definition.
         source: Which rows it follows from: events, orders, visits, or days of visitors.
-        select: Its rows; ``{source}`` stands for the relation that they follow from.
-        time: The moment that decides whether a row of it lies in a range, as an expression of
-            the columns of a row called ``one``; empty if its rows follow from all times.
-        is_sum: Whether its values are sums, to which batches add.
-        kept_by: The moment before which a row can no longer be worked out, once the days of
-            its events are dropped; empty if it follows from what is kept for good.
+        select: The query for the rows; ``{source}`` is replaced by the source relation.
+        time: The time that decides whether a row lies in a range, as SQL over a row ``one``; empty
+            if a row follows from events of all times.
+        is_sum: Whether the values are sums, to which batches add.
+        kept_by: The time that decides whether a row can still be computed after retention has
+            dropped days; empty if the row follows from tables that are kept for ever.
     """
 
     table: str
@@ -73,14 +74,14 @@ class Mart:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Key and values."""
+        """Return the columns of key and values."""
         return self.key + self.values
 
 
 def start_of(unit: str, moment: str) -> str:
-    """Return the minute, hour or day that a moment lies in, UTC, as SQL.
+    """Return the start of a timestamp's minute, hour or day in UTC, as SQL.
 
-    The same as ``date_trunc`` with a time zone, which looks the zone up for each moment.
+    The result equals ``date_trunc`` with a time zone, which looks the zone up for each row.
     """
     return f"date_bin('1 {unit}', {moment}, timestamptz '2000-01-01 00:00:00+00')"
 
@@ -94,7 +95,7 @@ def _traffic(unit: str) -> Mart:
         "events",
         f"""
 SELECT {start_of(unit, "event_time")} AS {unit}, {", ".join(DIMENSIONS)},
-    count(*) AS events, {_COUNTED}, {_REVENUE} AS revenue_minor
+    count(*) AS events, {EVENT_COUNTS}, {REVENUE} AS revenue_minor
 FROM {{source}} GROUP BY 1, {", ".join(DIMENSIONS)}
 """,
         unit,
@@ -232,11 +233,11 @@ SELECT session_id, {_OF_FIRST}, min(campaign) AS campaign, min(referrer) AS refe
     min(visit_number) AS visit_number, min(event_time) AS started_at,
     max(event_time) AS last_event_at, min(session_seq) AS first_seq,
     max(session_seq) AS last_seq, (array_agg(page {_IN_ORDER}))[count(*)] AS exit_page,
-    count(*)::integer AS events, {_COUNTED.replace(" AS", "::integer AS")},
+    count(*)::integer AS events, {EVENT_COUNTS.replace(" AS", "::integer AS")},
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'add_to_cart'), 0)::bigint AS added_minor,
     coalesce(sum(value_minor) FILTER (WHERE event_name = 'remove_from_cart'), 0)::bigint
         AS removed_minor,
-    {_REVENUE}::bigint AS revenue_minor
+    {REVENUE}::bigint AS revenue_minor
 FROM {{source}} GROUP BY session_id
 """,
     "started_at",
@@ -342,13 +343,13 @@ GROUP BY 1, simulation
 )
 
 TRAFFIC = (_traffic("minute"), _traffic("hour"), _traffic("day"))
-"""The same counts by minute, hour and day."""
+"""The traffic counts by minute, hour and day."""
 
 EVENT_MARTS = (_PRODUCT_HOUR,)
-"""Other sums over events: what a batch stores is added."""
+"""Other sums over events: a batch adds its new events."""
 
 ORDER_MARTS = (_PRODUCT_PAIRS,)
-"""Sums over orders: an order's former lines are taken away, its present ones added."""
+"""Sums over orders: a batch subtracts the old items of an order and adds the new ones."""
 
 VISIT_MARTS = (_SESSIONS_HOUR, _PAGES_DAY)
 """Sums over visits: a visit's former state is taken away, its present state added."""
@@ -357,23 +358,24 @@ MARTS = (
     VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC,
     DIM_USER, *VISIT_MARTS, VISITORS_HOUR,
 )  # fmt: skip
-"""All of them; each follows from ``raw.events`` or from one that stands before it."""
+"""All marts; each follows from ``raw.events`` or from a mart before it."""
 
 _KEPT_SINCE = "(SELECT max_event_time FROM ops.progress WHERE query = 'retention')"
 
 
 def is_kept(moment: str) -> str:
-    """Return whether what happened then can still be worked out, as SQL.
+    """Return whether the events of a time are still stored, as SQL.
 
-    Days that were dropped cannot; a day's table goes as a whole.
+    Retention drops the table of a day as a whole.
     """
     return f"coalesce({moment} >= {_KEPT_SINCE}, true)"
 
 
 def is_whole(mart: Mart) -> str:
-    """Return whether a row ``one`` that was worked out follows from all of its events, as SQL.
+    """Return whether a computed row ``one`` follows from all of its events, as SQL.
 
-    What began before the first kept day is there only in part; the mart's own row says so.
+    Of a row that began before the first kept day, only a part of the events is left. The stored row
+    of the mart shows when it began.
     """
     if not mart.kept_by:
         return "true"
@@ -389,11 +391,11 @@ _SOLD = """(
 
 
 def source_of(mart: Mart, events: str = "raw.events") -> str:
-    """Return the relation with all that a mart follows from.
+    """Return the relation from which a whole mart follows.
 
     Args:
         mart: The mart.
-        events: The events, where it follows from them.
+        events: The relation of the events, for a mart that follows from events.
     """
     return {
         "events": events,

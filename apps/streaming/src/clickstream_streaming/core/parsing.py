@@ -1,9 +1,9 @@
-"""Bytes to columns: many records at a time, and with care those that cannot go that way.
+"""The way from bytes to columns: Arrow parses most records in bulk, Python the rest one by one.
 
-Owns how the records' texts are read. Arrow reads a whole chunk as if it were a file of JSON lines,
-which is strict: it takes nothing that :mod:`clickstream_streaming.core.careful` would not, and
-if it takes a chunk, each record of it is one row. What it refuses is read in smaller parts, at last
-one by one. It does not know what values are allowed.
+Owns the choice between the two parsers. Arrow parses a chunk like a file of JSON lines. Arrow is
+strict: it accepts nothing that :mod:`clickstream_streaming.core.record_parser` rejects, and each
+record of an accepted chunk is one row. A rejected chunk is split into smaller parts, down to single
+records.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from clickstream_contract.events import ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
 
-from clickstream_streaming.core.careful import Row, read_carefully
-from clickstream_streaming.core.forms import containing, start_and_end_bytes, truths
+from clickstream_streaming.core.record_parser import ParsedRecord, parse_record
+from clickstream_streaming.core.text_formats import as_mask, contains, start_and_end_bytes
 
-__all__ = ["Parsed", "parse", "parse_carefully"]
+__all__ = ["Parsed", "parse", "parse_one_by_one"]
 
 _TYPES = {
     FieldType.TEXT: pa.string(),
@@ -31,25 +31,25 @@ _TYPES = {
     FieldType.INTEGER: pa.int32(),
     FieldType.BIGINT: pa.int64(),
 }
-_FEW = 256
-"""So many records are read one by one if one among them cannot be read with the others."""
+_SMALL_CHUNK = 256
+"""Arrow rejects a chunk because of one record; a chunk of at most this size is read one by one."""
 _PARTS = 8
-_DEEP_BYTES = 1_000
-"""A shorter text cannot be nested so deeply that reading it one by one would not end well."""
+_SHORT_BYTES = 1_000
+"""A shorter text cannot be nested too deeply for Python's parser."""
 _DEEP = 400
-_NO_NUMBERS = (b"NaN", b"Inf")
-"""No JSON, but Arrow takes them for numbers in fields that nobody wants."""
+_NOT_JSON = (b"NaN", b"Inf")
+"""Not JSON, but Arrow accepts these as numbers in unknown fields."""
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What some records hold.
+    """The result of parsing.
 
     Attributes:
-        rows: Which of the records are objects of the schema, ascending; shape (objects,).
-        objects: These, a column for each field.
-        wrong_texts: Mask over ``objects``: a field that should be text is not.
-        reasons: Of all other records, by their number, why they are none.
+        rows: Indices of the records that fit the schema, ascending; shape (objects,).
+        objects: These records, a column for each field.
+        wrong_texts: Mask over ``objects``: a text field has another type.
+        reasons: The reject reasons of all other records, by index.
     """
 
     rows: np.ndarray
@@ -59,29 +59,29 @@ class Parsed:
 
 
 def parse(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
-    """Read records.
+    """Parse records.
 
     Args:
-        values: Their bytes; some thousands, so that a processor's cache holds them.
-        fields: The fields that are wanted; others are passed over.
+        values: The bytes of some thousand records, few enough for a processor's cache.
+        fields: The fields to read; others are ignored.
     """
-    reader = _Reader(values, fields)
-    readable = reader.refuse_unreadable()
+    parser = _Parser(values, fields)
+    readable = parser.reject_unreadable()
     together = _are_plain(values)[readable]
-    reader.read_together(readable[together])
-    reader.read_one_by_one(readable[~together])
-    return reader.result()
+    parser.parse_in_bulk(readable[together])
+    parser.parse_one_by_one(readable[~together])
+    return parser.result()
 
 
-def parse_carefully(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
-    """Read records one by one: the same as :func:`parse`, and many times slower."""
-    reader = _Reader(values, fields)
-    reader.read_one_by_one(reader.refuse_unreadable())
-    return reader.result()
+def parse_one_by_one(values: pa.BinaryArray, fields: tuple[Field, ...]) -> Parsed:
+    """Parse records one by one, with the result of :func:`parse` but much slower."""
+    parser = _Parser(values, fields)
+    parser.parse_one_by_one(parser.reject_unreadable())
+    return parser.result()
 
 
-class _Reader:
-    """Some records on their way to a table."""
+class _Parser:
+    """Parser of one chunk of records."""
 
     def __init__(self, values: pa.BinaryArray, fields: tuple[Field, ...]) -> None:
         self._values = values
@@ -90,14 +90,14 @@ class _Reader:
         self._parts: list[tuple[np.ndarray, pa.RecordBatch]] = []
         self._wrong_texts: list[int] = []
 
-    def refuse_unreadable(self) -> np.ndarray:
-        """Refuse what is no text, and return the numbers of the others."""
+    def reject_unreadable(self) -> np.ndarray:
+        """Reject records that are not text; return the indices of all others."""
         sizes = pc.fill_null(pc.binary_length(self._values), 0).to_numpy()
         readable = sizes <= MAX_EVENT_BYTES
-        self._refuse(np.flatnonzero(~readable), RejectReason.OVERSIZED)
+        self._reject(np.flatnonzero(~readable), RejectReason.OVERSIZED)
         if self._values.null_count:
-            missing = truths(pc.is_null(self._values))
-            self._refuse(np.flatnonzero(missing), RejectReason.NO_VALUE)
+            missing = as_mask(pc.is_null(self._values))
+            self._reject(np.flatnonzero(missing), RejectReason.NO_VALUE)
             readable &= ~missing
         rows = np.flatnonzero(readable)
         chosen = self._take(rows)
@@ -105,29 +105,29 @@ class _Reader:
             chosen.cast(pa.string())
         except (pa.ArrowInvalid, UnicodeDecodeError):
             fine = np.array([_is_utf8(value) for value in chosen.to_pylist()], dtype=bool)
-            self._refuse(rows[~fine], RejectReason.BAD_ENCODING)
+            self._reject(rows[~fine], RejectReason.BAD_ENCODING)
             rows = rows[fine]
         return rows
 
-    def read_together(self, rows: np.ndarray) -> None:
-        """Read records at once; if one of them cannot be read so, in parts, at last one by one."""
+    def parse_in_bulk(self, rows: np.ndarray) -> None:
+        """Parse records in bulk; split them into parts if Arrow rejects one of them."""
         if not len(rows):
             return
         objects = _read_lines(self._take(rows), _schema(self._fields))
         if objects is not None:
             self._parts.append((rows, objects))
-        elif len(rows) <= _FEW:
-            self.read_one_by_one(rows)
+        elif len(rows) <= _SMALL_CHUNK:
+            self.parse_one_by_one(rows)
         else:
             for part in np.array_split(rows, _PARTS):
-                self.read_together(part)
+                self.parse_in_bulk(part)
 
-    def read_one_by_one(self, rows: np.ndarray) -> None:
-        """Read each record for itself."""
+    def parse_one_by_one(self, rows: np.ndarray) -> None:
+        """Parse each record alone."""
         found, kept = [], []
         for number in rows.tolist():
-            row = read_carefully(self._values[number].as_py(), self._fields)
-            if isinstance(row, Row):
+            row = parse_record(self._values[number].as_py(), self._fields)
+            if isinstance(row, ParsedRecord):
                 found.append(row.values)
                 kept.append(number)
                 if row.is_text_wrong:
@@ -140,7 +140,7 @@ class _Reader:
             self._parts.append((np.array(kept), part))
 
     def result(self) -> Parsed:
-        """Return all that was read, in the records' order."""
+        """Return the parsed records in their order."""
         if not self._parts:
             empty = _schema(self._fields).empty_table().to_batches()
             objects = empty[0] if empty else pa.RecordBatch.from_pylist([], _schema(self._fields))
@@ -152,16 +152,16 @@ class _Reader:
             rows, objects = rows[order], objects.take(pa.array(order))
         return Parsed(rows, objects, np.isin(rows, self._wrong_texts), self._reasons)
 
-    def _refuse(self, rows: np.ndarray, reason: RejectReason) -> None:
+    def _reject(self, rows: np.ndarray, reason: RejectReason) -> None:
         self._reasons |= dict.fromkeys(rows.tolist(), reason)
 
     def _take(self, rows: np.ndarray) -> pa.BinaryArray:
-        """Return some records; all of them without copying."""
+        """Return some records, without a copy if they are all."""
         return self._values if len(rows) == len(self._values) else self._values.take(pa.array(rows))
 
 
 def _read_lines(values: pa.BinaryArray, schema: pa.Schema) -> pa.RecordBatch | None:
-    """Read records as lines of JSON, or return nothing if that is not what they are."""
+    """Parse records as JSON lines; return ``None`` if Arrow rejects one."""
     lines = pc.binary_join_element_wise(values, b"", b"\n")
     text = pa.py_buffer(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
     try:
@@ -174,20 +174,20 @@ def _read_lines(values: pa.BinaryArray, schema: pa.Schema) -> pa.RecordBatch | N
         )
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    # Each begins with a brace, so each is one object at least: none of them is two.
+    # Each record begins with a brace, so each is at least one object. Equal counts exclude two.
     return table.combine_chunks().to_batches()[0] if table.num_rows == len(values) else None
 
 
 def _are_plain(values: pa.BinaryArray) -> np.ndarray:
-    """Say which records look like one object that Arrow and a careful reader see alike."""
+    """Return which records look like one object that both parsers read alike."""
     first, last = start_and_end_bytes(values)
     plain = (first == ord("{")) & (last == ord("}"))
-    for mark in _NO_NUMBERS:
-        found = containing(values, mark)
+    for mark in _NOT_JSON:
+        found = contains(values, mark)
         if found is not None:
             plain &= ~found
     long = np.flatnonzero(
-        plain & (pc.fill_null(pc.binary_length(values), 0).to_numpy() > _DEEP_BYTES)
+        plain & (pc.fill_null(pc.binary_length(values), 0).to_numpy() > _SHORT_BYTES)
     )
     if len(long):
         chosen = values.take(pa.array(long))
@@ -206,7 +206,7 @@ def _is_utf8(value: bytes) -> bool:
 
 @cache
 def _schema(fields: tuple[Field, ...]) -> pa.Schema:
-    """Return the columns for some fields; ids and times are text, a rule looks at them."""
+    """Return the columns of some fields; ids and timestamps are text for the rules to check."""
     lines = pa.list_(pa.struct([(item.name, _TYPES[item.type]) for item in ITEM_FIELDS]))
     types = _TYPES | {FieldType.ITEMS: lines}
     return pa.schema([(field.name, types[field.type]) for field in fields])

@@ -1,8 +1,7 @@
-"""Rules that a record must keep to be an event, or a record of the ledger.
+"""Validation rules of events and ledger records.
 
-Owns a condition for each rule of the contract's table, over columns. Of the rules that reject, the
-first broken one counts, in the order of :data:`_REASONS`; of those that flag, all do. It does
-not know where records come from or go.
+Owns a condition over columns for each rule of the contract's table. Of the rules that reject, the
+first broken rule counts, in the order of :data:`_REASONS`. Of the rules that flag, all count.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from clickstream_contract.quality import (
 )
 from clickstream_contract.topics import RejectReason
 
-from clickstream_streaming.core.forms import are_uuids, moments, truths
+from clickstream_streaming.core.text_formats import are_uuids, as_mask, timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,20 +46,20 @@ _REASONS = (
     RejectReason.OUT_OF_RANGE,
     RejectReason.FUTURE_TIME,
 )
-"""Reasons that fields can give, the one that is named first wins."""
+"""Reject reasons of fields; the first in this order counts."""
 
 
 class Columns:
-    """Records of one kind, by column, with what several rules want to know of them.
+    """Records of one topic as columns, with values that several rules share.
 
     Args:
         objects: The records, a column for each field.
-        arrived: When Kafka got each, ``datetime64[us]``; what lies ahead of it is in the future.
-            Not the wall clock of the batch: a record read again must meet the same verdict.
-        wrong_texts: Mask: a field that should be text is not.
-        may_hold_nul: Whether the character NUL may stand in a text.
-        kept_since: Days before are not stored: of each record or of all, ``datetime64[us]``;
-            ``None`` if all are.
+        arrived: When Kafka received each record, ``datetime64[us]``; a later time is in the future.
+            Not the clock of the batch: a record that is read again must get the same result.
+        wrong_texts: Mask: a text field has another type.
+        may_hold_nul: Whether a text may contain the character NUL.
+        kept_since: The first day that is stored, for each record or for all, ``datetime64[us]``;
+            ``None`` if all days are stored.
     """
 
     def __init__(
@@ -77,35 +76,35 @@ class Columns:
         self.wrong_texts = wrong_texts
         self.may_hold_nul = may_hold_nul
         self.kept_since = kept_since
-        self._moments: dict[str, pa.TimestampArray] = {}
+        self._timestamps: dict[str, pa.TimestampArray] = {}
 
     def __getitem__(self, name: str) -> pa.Array:
         return self.objects.column(name)
 
     def missing(self, name: str) -> np.ndarray | None:
-        """Say which records have no value in a field; nothing if all have one."""
+        """Return which records lack a field; ``None`` if no record does."""
         column = self[name]
-        return truths(pc.is_null(column)) if column.null_count else None
+        return as_mask(pc.is_null(column)) if column.null_count else None
 
-    def moments(self, name: str) -> pa.TimestampArray:
-        """Return a field's times; null where it holds none."""
-        if name not in self._moments:
-            self._moments[name] = moments(self[name])
-        return self._moments[name]
+    def timestamps(self, name: str) -> pa.TimestampArray:
+        """Return the timestamps of a field; null if the text is not a timestamp."""
+        if name not in self._timestamps:
+            self._timestamps[name] = timestamps(self[name])
+        return self._timestamps[name]
 
     def times(self, name: str) -> np.ndarray:
-        """Return a field's times as ``datetime64[us]``; NaT compares as false with all."""
-        return np.asarray(self.moments(name).to_numpy(zero_copy_only=False), "datetime64[us]")
+        """Return the timestamps as ``datetime64[us]``; NaT compares as false with every value."""
+        return np.asarray(self.timestamps(name).to_numpy(zero_copy_only=False), "datetime64[us]")
 
     @cached_property
     def names(self) -> np.ndarray:
-        """Return each event's name as its place in ``EVENT_NAMES``; one behind if it has none."""
+        """Return the index of each event's name in ``EVENT_NAMES``; the length if it is unknown."""
         found = pc.index_in(self["event_name"], pa.array(EVENT_NAMES))
         return np.asarray(pc.fill_null(found, len(EVENT_NAMES)).to_numpy())
 
     @cached_property
     def is_purchase(self) -> np.ndarray:
-        """Say which events are orders."""
+        """Return which events are purchases."""
         return np.asarray(self.names == _PURCHASE)
 
 
@@ -114,11 +113,11 @@ class Rule:
     """One rule."""
 
     field: str
-    """The field it is about; empty if it is about the whole record."""
+    """The field that it checks; empty for a rule about the whole record."""
     reason: RejectReason | FlagReason
-    """What is wrong with a record that breaks it."""
+    """The reason to reject or flag a record that breaks the rule."""
     broken: Callable[[Columns], np.ndarray | None]
-    """Says which records break it; nothing if none does."""
+    """Returns which records break the rule; ``None`` if no record does."""
 
     @property
     def name(self) -> str:
@@ -126,8 +125,8 @@ class Rule:
         return f"{self.field or RECORD}.{self.reason.value}"
 
 
-def _of_field(field: Field) -> Iterable[Rule]:
-    """Return what the contract asks of one field."""
+def _rules_of(field: Field) -> Iterable[Rule]:
+    """Return the rules that follow from the contract of one field."""
     if field.required:
         yield Rule(field.name, RejectReason.MISSING_FIELD, partial(_missing, field))
     if field.type is FieldType.UUID:
@@ -157,13 +156,13 @@ def _missing(field: Field, columns: Columns) -> np.ndarray | None:
 
 
 def _no_uuid(name: str, columns: Columns) -> np.ndarray:
-    return ~are_uuids(columns[name]) & truths(pc.is_valid(columns[name]))
+    return ~are_uuids(columns[name]) & as_mask(pc.is_valid(columns[name]))
 
 
 def _no_time(name: str, columns: Columns) -> np.ndarray | None:
-    if not columns.moments(name).null_count:
+    if not columns.timestamps(name).null_count:
         return None
-    return truths(pc.is_null(columns.moments(name))) & truths(pc.is_valid(columns[name]))
+    return as_mask(pc.is_null(columns.timestamps(name))) & as_mask(pc.is_valid(columns[name]))
 
 
 def _early(name: str, columns: Columns) -> np.ndarray:
@@ -173,45 +172,45 @@ def _early(name: str, columns: Columns) -> np.ndarray:
 def _unknown(field: Field, columns: Columns) -> np.ndarray:
     column = columns[field.name]
     known = pc.is_in(column, pa.array(field.values).cast(column.type))
-    return ~truths(known) & truths(pc.is_valid(column))
+    return ~as_mask(known) & as_mask(pc.is_valid(column))
 
 
 def _out_of_range(field: Field, columns: Columns) -> np.ndarray | None:
-    return _unfit(field, columns[field.name])
+    return _exceeds_bounds(field, columns[field.name])
 
 
-def _unfit(field: Field, column: pa.Array) -> np.ndarray | None:
-    """Say which texts are empty or too long, or which numbers too small or too large."""
+def _exceeds_bounds(field: Field, column: pa.Array) -> np.ndarray | None:
+    """Return which texts are empty or too long, or which numbers are too small or too large."""
     is_text = field.type is FieldType.TEXT
     least, most = (1, field.max_length) if is_text else (field.minimum, field.maximum)
     ends = pc.min_max(pc.binary_length(column) if is_text else column)
     if ends["min"].as_py() is None:
         return None
-    # A character is a byte at least: where no text has too many bytes, none has too many of them.
+    # A character has at least one byte: without a text of too many bytes, no text is too long.
     if ends["min"].as_py() >= least and (most is None or ends["max"].as_py() <= most):
         return None
     size = pc.utf8_length(column) if is_text else column
     beyond = pc.less(size, least)
     if most is not None:
         beyond = pc.or_(beyond, pc.greater(size, most))
-    return truths(beyond)
+    return as_mask(beyond)
 
 
 def _no_match(field: Field, columns: Columns) -> np.ndarray | None:
-    """Return which texts do not match the field's pattern; each different text is read once."""
+    """Return which texts do not match the field's pattern; each distinct text is matched once."""
     known = columns[field.name].dictionary_encode()
-    fits = truths(pc.match_substring_regex(known.dictionary, field.pattern))
+    fits = as_mask(pc.match_substring_regex(known.dictionary, field.pattern))
     if fits.all():
         return None
     found = pa.array(~fits).take(known.indices)
-    return truths(found)
+    return as_mask(found)
 
 
 def _too_many_lines(field: Field, columns: Columns) -> np.ndarray | None:
     items = columns[field.name]
     if items.null_count == len(items):
         return None
-    return truths(pc.greater(pc.list_value_length(items), field.max_length))
+    return as_mask(pc.greater(pc.list_value_length(items), field.max_length))
 
 
 def _future(columns: Columns) -> np.ndarray:
@@ -224,43 +223,43 @@ def _day_dropped(columns: Columns) -> np.ndarray | None:
     return columns.times("event_time") < columns.kept_since
 
 
-def _bad_lines(columns: Columns) -> np.ndarray | None:
-    """Say which orders have no line, one that is not all there or unfit, or a product twice."""
+def _invalid_items(columns: Columns) -> np.ndarray | None:
+    """Return which orders have no line, an incomplete or invalid line, or a product twice."""
     items = columns["items"]
     if items.null_count == len(items):
         return None
     lines = pc.list_flatten(items)
     order = pc.list_parent_indices(items).to_numpy()
     version = pc.fill_null(columns["schema_version"], 0).to_numpy()[order]
-    broken = truths(pc.is_null(lines))
+    broken = as_mask(pc.is_null(lines))
     for place, field in enumerate(ITEM_FIELDS):
         column = pc.struct_field(lines, place)
-        broken |= truths(pc.is_null(column)) & (version >= field.since)
-        unfit = _unfit(field, column)
-        if unfit is not None:
-            broken |= unfit
+        broken |= as_mask(pc.is_null(column)) & (version >= field.since)
+        invalid = _exceeds_bounds(field, column)
+        if invalid is not None:
+            broken |= invalid
     products = pc.fill_null(pc.struct_field(lines, _PRODUCT), "").dictionary_encode()
     pairs = order.astype(np.int64) * (len(products.dictionary) + 1) + products.indices.to_numpy()
     is_repeated = np.ones(len(pairs), dtype=bool)
     is_repeated[np.unique(pairs, return_index=True)[1]] = False
     hit = np.zeros(len(items), dtype=bool)
     hit[order[broken | is_repeated]] = True
-    return hit | (columns.is_purchase & truths(pc.equal(pc.list_value_length(items), 0)))
+    return hit | (columns.is_purchase & as_mask(pc.equal(pc.list_value_length(items), 0)))
 
 
 def _holds_nul(columns: Columns) -> np.ndarray | None:
-    """Say which records have the character NUL in a text, which PostgreSQL refuses."""
+    """Return which records contain the character NUL, which PostgreSQL cannot store."""
     if not columns.may_hold_nul:
         return None
     found = np.zeros(columns.objects.num_rows, dtype=bool)
     for column in columns.objects.columns:
         if pa.types.is_string(column.type):
-            found |= truths(pc.match_substring(column, "\0"))
+            found |= as_mask(pc.match_substring(column, "\0"))
         elif pa.types.is_list(column.type):
             lines, order = pc.list_flatten(column), pc.list_parent_indices(column).to_numpy()
             for text in lines.flatten():
                 if pa.types.is_string(text.type):
-                    found[order[truths(pc.match_substring(text, "\0"))]] = True
+                    found[order[as_mask(pc.match_substring(text, "\0"))]] = True
     return found
 
 
@@ -278,38 +277,38 @@ def _late(columns: Columns) -> np.ndarray:
     return columns.times("event_time") < columns.arrived - LATE_SECONDS * _SECOND
 
 
-def _ahead(columns: Columns) -> np.ndarray:
+def _clock_ahead(columns: Columns) -> np.ndarray:
     return columns.times("sent_at") > columns.arrived + TOLERATED_SECONDS * _SECOND
 
 
 def _huge_order(columns: Columns) -> np.ndarray:
-    return columns.is_purchase & truths(pc.greater(columns["value_minor"], HUGE_ORDER_MINOR))
+    return columns.is_purchase & as_mask(pc.greater(columns["value_minor"], HUGE_ORDER_MINOR))
 
 
-def _worthless_order(columns: Columns) -> np.ndarray:
-    return columns.is_purchase & truths(pc.equal(columns["value_minor"], 0))
+def _zero_order(columns: Columns) -> np.ndarray:
+    return columns.is_purchase & as_mask(pc.equal(columns["value_minor"], 0))
 
 
 _NUL = Rule("", RejectReason.BAD_ENCODING, _holds_nul)
 _NO_TEXT = Rule("", RejectReason.WRONG_TYPE, _wrong_text)
 
 DAY_DROPPED = Rule("event_time", RejectReason.DAY_DROPPED, _day_dropped)
-"""The last one: a record that breaks it is an event in every other respect."""
+"""The last rule: a record that breaks it is a valid event in all other respects."""
 
 EVENT_RULES: tuple[Rule, ...] = (
     _NUL,
     *sorted(
         (
-            *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
+            *(rule for field in EVENT_FIELDS for rule in _rules_of(field)),
             Rule("event_time", RejectReason.FUTURE_TIME, _future),
-            Rule("items", RejectReason.MISSING_FIELD, _bad_lines),
+            Rule("items", RejectReason.MISSING_FIELD, _invalid_items),
         ),
         key=lambda rule: _REASONS.index(rule.reason),
     ),
     _NO_TEXT,
     DAY_DROPPED,
 )
-"""What rejects an event."""
+"""Rules that reject an event."""
 
 LEDGER_RULES: tuple[Rule, ...] = (
     _NUL,
@@ -318,29 +317,29 @@ LEDGER_RULES: tuple[Rule, ...] = (
         (
             rule
             for field in LEDGER_FIELDS
-            for rule in _of_field(field)
+            for rule in _rules_of(field)
             if rule.reason is not RejectReason.MISSING_FIELD
         ),
         key=lambda rule: _REASONS.index(rule.reason),
     ),
     _NO_TEXT,
 )
-"""What rejects a record of the ledger: it is all there, and each field is as the contract says."""
+"""Rules that reject a ledger record: each field must exist and be valid."""
 
 FLAG_RULES: tuple[Rule, ...] = (
     Rule("event_time", FlagReason.LATE, _late),
-    Rule("sent_at", FlagReason.CLOCK_AHEAD, _ahead),
+    Rule("sent_at", FlagReason.CLOCK_AHEAD, _clock_ahead),
     Rule(
         "quantity",
         FlagReason.LARGE,
-        lambda columns: truths(pc.greater(columns["quantity"], LARGE_QUANTITY)),
+        lambda columns: as_mask(pc.greater(columns["quantity"], LARGE_QUANTITY)),
     ),
     Rule(
         "price_minor",
         FlagReason.ZERO,
-        lambda columns: truths(pc.equal(columns["price_minor"], 0)),
+        lambda columns: as_mask(pc.equal(columns["price_minor"], 0)),
     ),
     Rule("value_minor", FlagReason.LARGE, _huge_order),
-    Rule("value_minor", FlagReason.ZERO, _worthless_order),
+    Rule("value_minor", FlagReason.ZERO, _zero_order),
 )
-"""By what a stored event can be odd."""
+"""Rules that flag a stored event."""

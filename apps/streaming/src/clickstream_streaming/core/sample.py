@@ -1,7 +1,6 @@
-"""Sample records, made from the contract: one of each event, each of them valid.
+"""Sample events made from the contract, one valid event of each name.
 
-Owns what a plain event looks like to somebody who only knows the contract. The stream warms
-up on them before it reads the first real one. It does not know who else wants them.
+The stream validates them to warm up before it reads the first real record.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def sample_events() -> list[str]:
 
 
 def sample_event(name: str) -> dict[str, Any]:
-    """Return a valid event with all the fields that it may have."""
+    """Return a valid event with all the fields that the contract allows."""
     return {
         field.name: name if field.name == "event_name" else _value(field)
         for field in EVENT_FIELDS

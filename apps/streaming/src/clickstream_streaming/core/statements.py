@@ -1,10 +1,10 @@
-"""The SQL by which a batch enters the tables.
+"""The SQL statements that write a batch to the tables.
 
-Owns the text of the statements, made from the contract and the definitions of the marts;
-values are never part of it. All of a partition's share of a batch is one transaction, and all
-of it follows from ``fresh``, the events that ``raw.events`` did not know: so whatever comes
-twice changes nothing. Rows that many writers want come last and in the order of their keys, so
-that writers wait for each other briefly and never in a circle. It does not know a connection.
+Owns the text of the statements, made from the contract and the definitions of the marts. Values are
+never part of the text. A partition of a batch is one transaction. All of its rows follow from
+``new_events``, the events that ``raw.events`` did not have, so a duplicate changes nothing. Rows
+that several writers update come last and in the order of their keys: writers wait only briefly for
+each other, and never in a circle.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from clickstream_streaming.core.marts import (
 )
 
 __all__ = [
+    "ADVANCE_WATERMARKS",
     "CLEAR_STAGES",
     "CLOSE_RUNS",
     "COLUMN_TYPES",
@@ -39,20 +40,19 @@ __all__ = [
     "COUNT_EXPIRED",
     "COUNT_SHARDS",
     "CREATE_STAGES",
+    "DELETE_KNOWN",
     "EVENT_STEPS",
     "FIND_KNOWN",
-    "FORGET_KNOWN",
-    "FRESH_COLUMNS",
-    "HOLD_DAYS",
-    "HOLD_ROWS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
-    "NOTE_WATERMARKS",
+    "LOCK_DAYS",
+    "LOCK_ROWS",
+    "LOCK_ROWS_SHARED",
+    "NEW_EVENT_COLUMNS",
     "RAW_COLUMNS",
     "REJECT_COLUMNS",
     "REJECT_STEPS",
     "SHARED_STEPS",
-    "SHARE_ROWS",
     "STORED_AT",
     "STORED_END",
     "STORED_ENDS",
@@ -60,7 +60,7 @@ __all__ = [
     "upsert",
 ]
 
-_NOT_FRESH = {
+_NOT_STAGED = {
     "sent_at", "schema_version", "shard_seq", "user_agent", "search_term", "quantity",
     "currency", "shipping_tier", "payment_type",
 }  # fmt: skip
@@ -68,14 +68,14 @@ _LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
 _TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
 
 RAW_COLUMNS = (*_TYPES, "flags", "kafka_partition", "kafka_offset")
-"""What ``raw.events`` gets of an event."""
-FRESH_COLUMNS = (*(name for name in _TYPES if name not in _NOT_FRESH), "flags", "number")
-"""What the marts need of it, and its number in the batch."""
+"""The columns of ``raw.events``."""
+NEW_EVENT_COLUMNS = (*(name for name in _TYPES if name not in _NOT_STAGED), "flags", "number")
+"""The columns of an event that the marts need, and its number in the batch."""
 REJECT_COLUMNS = (
     "topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "detail", "key",
     "key_bytes", "payload", "payload_bytes",
 )  # fmt: skip
-"""What is kept of a record that is no event."""
+"""The columns of a rejected record."""
 COLUMN_TYPES = _TYPES | {
     "flags": "text",
     "number": "integer",
@@ -91,9 +91,9 @@ COLUMN_TYPES = _TYPES | {
     "payload_bytes": "integer",
     "ledger": "jsonb",
 }
-"""The types of all columns that are handed over."""
+"""The types of all columns that a batch writes."""
 
-_MOVED = (
+_SESSION_DELTA_COLUMNS = (
     "session_id", "simulation", "user_id", "persona", "country", "city", "language", "device",
     "os", "browser", "channel", "started_at", "last_event_at", "entry_page", "exit_page",
     "events", "view_item_events", "add_to_cart_events", "begin_checkout_events",
@@ -112,44 +112,50 @@ def _columns(names: tuple[str, ...]) -> str:
 
 
 CREATE_STAGES = f"""
-CREATE TEMPORARY TABLE IF NOT EXISTS fresh ({_columns(FRESH_COLUMNS)}) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS moved ON COMMIT DELETE ROWS AS
-    SELECT {_list(_MOVED)}, 1 AS weight, true AS begins, true AS leaves
+CREATE TEMPORARY TABLE IF NOT EXISTS new_events
+    ({_columns(NEW_EVENT_COLUMNS)}) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS session_deltas ON COMMIT DELETE ROWS AS
+    SELECT {_list(_SESSION_DELTA_COLUMNS)}, 1 AS weight, true AS begins, true AS leaves
     FROM mart.visits WITH NO DATA;
-CREATE TEMPORARY TABLE IF NOT EXISTS sold (
+CREATE TEMPORARY TABLE IF NOT EXISTS order_deltas (
     order_id uuid, simulation text, items jsonb, weight integer
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS seen (
+CREATE TEMPORARY TABLE IF NOT EXISTS user_hours (
     day date, simulation text, user_id text, hours integer
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS minutes (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS rejected ({_columns(REJECT_COLUMNS)}) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS told (ledger jsonb) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS traffic_minutes
+    (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_rejects
+    ({_columns(REJECT_COLUMNS)}) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_ledger (ledger jsonb) ON COMMIT DELETE ROWS;
 """
 
-CLEAR_STAGES = "TRUNCATE fresh, moved, sold, seen, minutes, rejected, told"
-"""Between two portions of a transaction."""
+CLEAR_STAGES = (
+    "TRUNCATE new_events, session_deltas, order_deltas, user_hours, traffic_minutes,"
+    " staged_rejects, staged_ledger"
+)
+"""Runs between two portions of a transaction."""
 
-# One look into the index for each: joined as a whole, the planner would read all of a day.
+# LATERAL with a limit makes one index look-up per event; a plain join could read a whole day.
 FIND_KNOWN = """
-SELECT number FROM fresh, LATERAL (
+SELECT number FROM new_events, LATERAL (
     SELECT FROM raw.events AS stored
-    WHERE stored.event_id = fresh.event_id AND stored.event_time = fresh.event_time
+    WHERE stored.event_id = new_events.event_id AND stored.event_time = new_events.event_time
     LIMIT 1
 ) AS known
 """
-"""Numbers of the events that are stored already."""
-FORGET_KNOWN = "DELETE FROM fresh WHERE number = ANY(%s)"
+"""Returns the numbers of the events that are already stored."""
+DELETE_KNOWN = "DELETE FROM new_events WHERE number = ANY(%s)"
 
 
 def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
-    """Return a statement that puts rows into a mart.
+    """Return a statement that inserts rows into a mart, or updates existing rows.
 
     Args:
         mart: The mart.
-        rows: A query for its columns, by their names.
-        values: What becomes of values that are there, as SQL; those of the rows if absent.
-        condition: When it does; always if empty.
+        rows: A query for the columns of the mart.
+        values: The new values of an existing row, as SQL; those of the query if absent.
+        condition: When to update an existing row; always if empty.
     """
     values = values or {name: f"excluded.{name}" for name in mart.values}
     changes = ", ".join(f"{name} = {value}" for name, value in values.items())
@@ -162,7 +168,7 @@ def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, conditio
 
 
 def _add(mart: Mart, source: str, select: str = "") -> str:
-    """Add sums; rows that change nothing are left out."""
+    """Return a statement that adds sums to a mart, without rows that change nothing."""
     rows = select or mart.select.format(source=source)
     changed = " OR ".join(f"{name} <> 0" for name in mart.values)
     return upsert(
@@ -173,7 +179,7 @@ def _add(mart: Mart, source: str, select: str = "") -> str:
 
 
 def _merge_visits() -> str:
-    """Merge visits; their former and their present state go to ``moved``."""
+    """Merge visits; their former and their present state go to ``session_deltas``."""
     first, last = ("first_seq", *VISIT_FIRST), ("last_seq", "exit_page")
     is_first = f"({_list(first, 'excluded.')}) < ({_list(first, 'known.')})"
     is_last = f"({_list(last, 'excluded.')}) > ({_list(last, 'known.')})"
@@ -194,7 +200,7 @@ def _merge_visits() -> str:
     summed = ("events", *COUNTS, "added_minor", "removed_minor", "revenue_minor")
     kept |= {name: f"known.{name} + excluded.{name}" for name in summed}
     changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
-    old = ", ".join(f"old.{name} AS old_{name}" for name in _MOVED)
+    old = ", ".join(f"old.{name} AS old_{name}" for name in _SESSION_DELTA_COLUMNS)
     user, shown = ("simulation", "user_id"), ("started_at", *_SHOWN)
     before, after = _list((*user, *shown), "old_"), _list((*user, *shown))
     begins = f"old_session_id IS NULL OR ({before}) <> ({after})"
@@ -206,17 +212,18 @@ def _merge_visits() -> str:
     return f"""
 WITH merged AS (
     MERGE INTO {VISITS.table} AS known
-    USING ({VISITS.select.format(source="fresh")}) AS excluded
+    USING ({VISITS.select.format(source="new_events")}) AS excluded
     ON known.session_id = excluded.session_id
     WHEN MATCHED THEN UPDATE SET {changes}
     WHEN NOT MATCHED THEN INSERT ({_list(VISITS.columns)})
         VALUES ({_list(VISITS.columns, "excluded.")})
-    RETURNING {_list(_MOVED, "new.")}, {old}
+    RETURNING {_list(_SESSION_DELTA_COLUMNS, "new.")}, {old}
 )
-INSERT INTO moved
-SELECT {_list(_MOVED)}, 1, {begins}, false FROM merged
+INSERT INTO session_deltas
+SELECT {_list(_SESSION_DELTA_COLUMNS)}, 1, {begins}, false FROM merged
 UNION ALL
-SELECT {_list(_MOVED, "old_")}, -1, false, {leaves} FROM merged WHERE old_session_id IS NOT NULL
+SELECT {_list(_SESSION_DELTA_COLUMNS, "old_")}, -1, false, {leaves}
+FROM merged WHERE old_session_id IS NOT NULL
 """
 
 
@@ -224,96 +231,96 @@ SELECT {_list(_MOVED, "old_")}, -1, false, {leaves} FROM merged WHERE old_sessio
 # made again from the visits that are left. Events that come in order never do that: then EXISTS,
 # which PostgreSQL evaluates first and once, spares the look through all users and visits.
 _IS_LEFT = (
-    "EXISTS (SELECT FROM moved WHERE leaves)"
-    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM moved WHERE leaves)"
+    "EXISTS (SELECT FROM session_deltas WHERE leaves)"
+    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM session_deltas WHERE leaves)"
 )
-_FORGET_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
+_DELETE_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
 _VISIT_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
 _SHOWS = ("first_seen_at", *_SHOWN)
-_MEET_USERS = upsert(
+_UPSERT_USERS = upsert(
     DIM_USER,
     DIM_USER.select.format(
-        source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM moved WHERE begins"
+        source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
         f" UNION ALL SELECT {_VISIT_SHOWS}, 1 FROM {VISITS.table} WHERE {_IS_LEFT})"
     ),
     condition=f"({_list(_SHOWS, 'excluded.')}) < ({_list(_SHOWS, 'known.')})",
 )
 
-_SEE_USERS = f"""
+_MERGE_USER_HOURS = f"""
 WITH merged AS (
     INSERT INTO {USER_DAY.table} AS known ({_list(USER_DAY.columns)})
-    SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="fresh")}) AS given
+    SELECT {_list(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="new_events")}) AS given
     ORDER BY {_list(USER_DAY.key)}
     ON CONFLICT ({_list(USER_DAY.key)}) DO UPDATE SET hours = known.hours | excluded.hours
     WHERE known.hours | excluded.hours <> known.hours
     RETURNING new.day, new.simulation, new.user_id, new.hours & ~coalesce(old.hours, 0) AS hours
 )
-INSERT INTO seen SELECT day, simulation, user_id, hours FROM merged
+INSERT INTO user_hours SELECT day, simulation, user_id, hours FROM merged
 """
 
 
-# Of several events with one order, the earliest counts, whatever came first. Its lines are looked
-# up once the row of the order is locked: another writer may just have written them.
-_FIRST_BOUGHT = ("ordered_at", "event_id")
-_TAKE_ORDERS = f"""
+# Of several events with one order id, the earliest counts, whatever the order of arrival. Its items
+# are read after the order's row is locked, because another writer may just have written them.
+_EARLIEST = ("ordered_at", "event_id")
+_UPSERT_ORDERS = f"""
 WITH taken AS (
     {
     upsert(
         ORDERS,
-        ORDERS.select.format(source="fresh"),
-        condition=f"({_list(_FIRST_BOUGHT, 'excluded.')}) < ({_list(_FIRST_BOUGHT, 'known.')})",
+        ORDERS.select.format(source="new_events"),
+        condition=f"({_list(_EARLIEST, 'excluded.')}) < ({_list(_EARLIEST, 'known.')})",
     )
 }
     RETURNING new.order_id, new.simulation, new.event_id, new.ordered_at,
         old.simulation AS old_simulation
 )
-INSERT INTO sold
-SELECT taken.order_id, taken.simulation, fresh.items, 1
-FROM taken INNER JOIN fresh
-    ON fresh.event_id = taken.event_id AND fresh.event_time = taken.ordered_at
-    AND fresh.event_name = 'purchase'
+INSERT INTO order_deltas
+SELECT taken.order_id, taken.simulation, new_events.items, 1
+FROM taken INNER JOIN new_events
+    ON new_events.event_id = taken.event_id AND new_events.event_time = taken.ordered_at
+    AND new_events.event_name = 'purchase'
 UNION ALL
 SELECT order_id, old_simulation, NULL, -1 FROM taken WHERE old_simulation IS NOT NULL
 """
-_TAKE_BACK_LINES = f"""
+_DELETE_OLD_ITEMS = f"""
 WITH former AS (
     DELETE FROM {ORDER_ITEMS.table} AS line
-    WHERE EXISTS (SELECT FROM sold WHERE weight < 0)
-        AND order_id IN (SELECT order_id FROM sold WHERE weight < 0)
+    WHERE EXISTS (SELECT FROM order_deltas WHERE weight < 0)
+        AND order_id IN (SELECT order_id FROM order_deltas WHERE weight < 0)
     RETURNING order_id, to_jsonb(line) AS line
 ), bundled AS (SELECT order_id, jsonb_agg(line) AS items FROM former GROUP BY order_id)
-UPDATE sold SET items = bundled.items FROM bundled
-WHERE sold.order_id = bundled.order_id AND weight < 0
+UPDATE order_deltas SET items = bundled.items FROM bundled
+WHERE order_deltas.order_id = bundled.order_id AND weight < 0
 """
-_SOLD_AS_EVENTS = (
+_NEW_ORDERS_AS_EVENTS = (
     "(SELECT order_id, items, 'purchase' AS event_name, NULL AS event_time, NULL AS event_id"
-    " FROM sold WHERE weight > 0)"
+    " FROM order_deltas WHERE weight > 0)"
 )
-_WRITE_LINES = (
+_INSERT_ITEMS = (
     f"INSERT INTO {ORDER_ITEMS.table} ({_list(ORDER_ITEMS.columns)})\n"
     f"SELECT {_list(ORDER_ITEMS.columns)}"
-    f" FROM ({ORDER_ITEMS.select.format(source=_SOLD_AS_EVENTS)}) AS given"
+    f" FROM ({ORDER_ITEMS.select.format(source=_NEW_ORDERS_AS_EVENTS)}) AS given"
 )
 
 
-_MEET_RUNS = """
+_INSERT_RUNS = """
 INSERT INTO ops.runs (run_id, simulation)
-SELECT run_id, any_value(simulation) FROM fresh GROUP BY run_id
+SELECT run_id, any_value(simulation) FROM new_events GROUP BY run_id
 UNION
-SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation' FROM told
+SELECT (ledger ->> 'run_id')::uuid, ledger ->> 'simulation' FROM staged_ledger
 WHERE ledger ->> 'kind' = 'run_start'
 ORDER BY 1
 ON CONFLICT DO NOTHING
 """
-"""A run is known by its events, or since it was announced. The ledger's other records do not make
-one: nobody needs to show an invented run."""
+"""Events and the ledger's ``run_start`` create a run. Other ledger records do not: an invented
+ledger must not create runs."""
 
-EVENT_STEPS = (_merge_visits(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
-"""What follows from new events, before they are stored themselves."""
+EVENT_STEPS = (_merge_visits(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITEMS)
+"""Statements for rows that follow from new events; they run before ``raw.events`` is written."""
 
-_SEE_PRODUCTS = upsert(
+_UPSERT_PRODUCTS = upsert(
     PRODUCT_VERSIONS,
-    PRODUCT_VERSIONS.select.format(source="fresh"),
+    PRODUCT_VERSIONS.select.format(source="new_events"),
     {
         "first_seen_at": "least(known.first_seen_at, excluded.first_seen_at)",
         "last_seen_at": "greatest(known.last_seen_at, excluded.last_seen_at)",
@@ -323,18 +330,19 @@ _SEE_PRODUCTS = upsert(
 
 _SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
 _ADD_TRAFFIC = (
-    f"INSERT INTO minutes {TRAFFIC[0].select.format(source='fresh')}",
+    f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}",
     *(
         _add(
             mart,
-            "minutes",
+            "traffic_minutes",
             f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]},"
-            f" {_list(mart.key[1:])}, {_SUMS} FROM minutes GROUP BY 1, {_list(mart.key[1:])}",
+            f" {_list(mart.key[1:])}, {_SUMS}"
+            f" FROM traffic_minutes GROUP BY 1, {_list(mart.key[1:])}",
         )
         for mart in TRAFFIC
     ),
 )
-"""Minutes are counted once; hours and days are added up from a batch's minutes."""
+"""Counts the minutes of a batch once; hours and days are sums of these minutes."""
 
 _COUNT_LATENCIES = """
 INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
@@ -342,37 +350,37 @@ SELECT min(simulation), run_id,
     round(50 * ln(greatest(date_part('epoch', statement_timestamp() - event_time), 0.001)))
         ::integer AS bucket,
     count(*)
-FROM fresh GROUP BY run_id, bucket ORDER BY run_id, bucket
+FROM new_events GROUP BY run_id, bucket ORDER BY run_id, bucket
 ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.events
 """
-"""Nearly at the commit: but for the other marts, the rows are written."""
+"""Runs last, so that the measured time is close to the commit."""
 
 _COUNT_QUALITY = f"""
 INSERT INTO ops.quality_minute AS known (minute, rule, records)
 SELECT {start_of("minute", "event_time")}, rule, count(*)
-FROM fresh, string_to_table(flags, ',') AS rule WHERE flags IS NOT NULL
+FROM new_events, string_to_table(flags, ',') AS rule WHERE flags IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
 """
 
 SHARED_STEPS = (
-    _MEET_RUNS,
-    _FORGET_USERS,
-    _MEET_USERS,
-    _SEE_USERS,
-    _SEE_PRODUCTS,
-    *(_add(mart, "fresh") for mart in EVENT_MARTS),
-    *(_add(mart, "sold") for mart in ORDER_MARTS),
+    _INSERT_RUNS,
+    _DELETE_USERS,
+    _UPSERT_USERS,
+    _MERGE_USER_HOURS,
+    _UPSERT_PRODUCTS,
+    *(_add(mart, "new_events") for mart in EVENT_MARTS),
+    *(_add(mart, "order_deltas") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
-    *(_add(mart, "moved") for mart in VISIT_MARTS),
-    _add(VISITORS_HOUR, "seen"),
+    *(_add(mart, "session_deltas") for mart in VISIT_MARTS),
+    _add(VISITORS_HOUR, "user_hours"),
     _COUNT_QUALITY,
     _COUNT_LATENCIES,
 )
-"""What all writers add to the same rows: last, and in the order of the keys."""
+"""Statements that update rows shared by all writers: last, and in the order of the keys."""
 
 STORED_AT = "SELECT ingested_at FROM raw.events WHERE event_id = %s AND event_time = %s"
-"""When an event was stored; all events of one COPY have the same."""
+"""Returns when an event was stored; all events of one COPY have the same time."""
 
 COUNT_SHARDS = """
 WITH counted AS (
@@ -380,9 +388,9 @@ WITH counted AS (
         arrivals_checksum)
     SELECT run_id, shard, simulation, events, late_events, checksum
     FROM (
-        SELECT run_id, shard, min(fresh.simulation) AS simulation, count(*) AS events,
+        SELECT run_id, shard, min(new_events.simulation) AS simulation, count(*) AS events,
             count(*) FILTER (WHERE event_time < former.watermark) AS late_events
-        FROM fresh LEFT JOIN ops.shards AS former USING (run_id, shard)
+        FROM new_events LEFT JOIN ops.shards AS former USING (run_id, shard)
         GROUP BY run_id, shard
     ) AS stored
     INNER JOIN unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(checksums)s::bigint[])
@@ -396,14 +404,14 @@ WITH counted AS (
 )
 SELECT sum(late_events)::bigint FROM counted
 """
-"""Returns how many of the events are late: before their shard's watermark, as it was when the batch
-before was closed. A shard without a watermark has no late event."""
+"""Returns the number of late events: those before the watermark that their shard had after the
+batch before. A shard without a watermark has no late event."""
 
 REJECT_STEPS = (
     f"""
 WITH stored AS (
     INSERT INTO ops.rejected_events ({_list(REJECT_COLUMNS)})
-    SELECT {_list(REJECT_COLUMNS)} FROM rejected
+    SELECT {_list(REJECT_COLUMNS)} FROM staged_rejects
     ON CONFLICT DO NOTHING
     RETURNING {start_of("minute", "kafka_timestamp")} AS minute, rule
 )
@@ -412,18 +420,21 @@ SELECT minute, rule, count(*) FROM stored GROUP BY minute, rule ORDER BY minute,
 ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
 """,
 )
-"""What becomes of records that are no events."""
+"""Statements that store rejects."""
 
 KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
-"""Retention has dropped all days before; no row, if it has dropped none."""
+"""Returns the first day that retention has kept; no row if it has kept all days."""
 
-HOLD_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
-"""Let no day be dropped until the transaction ends. After the claim, as a rebuild does it."""
+LOCK_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
+"""Keeps retention from dropping a day until the transaction ends. Runs after the offsets are
+claimed, in the order of a rebuild."""
 
-SHARE_ROWS = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
-"""Write beside other writers of one portion, which take shared rows last, in one order."""
-HOLD_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
-"""Write alone: several portions would take shared rows in more than one order."""
+LOCK_ROWS_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
+"""For a transaction of one portion: it locks shared rows last and in one order, so several writers
+can work at the same time."""
+LOCK_ROWS = "SELECT pg_advisory_xact_lock(hashtext('mart.rows'))"
+"""For a transaction of several portions: it would lock shared rows in another order, so it works
+alone."""
 
 COUNT_EXPIRED = """
 WITH expired AS (
@@ -449,11 +460,11 @@ ON CONFLICT (run_id, shard) DO UPDATE SET
     expired_events = known.expired_events
         + ops.count_numbers(excluded.dropped_numbers - known.dropped_numbers)
 """
-"""An event that is stored, or was until its day was dropped, is counted already."""
+"""Events that are stored, or that were stored before their day was dropped, do not count again."""
 
 
 def _progress(row: str) -> str:
-    """Return how far a minute's record is: of several, the one with the highest counts."""
+    """Return the progress of a ledger entry as SQL: of several entries the most advanced counts."""
     grown = " + ".join(f"{row}.{name}" for name in GROWING_FIGURES)
     return f"({grown}, {row}.records_acknowledged, {row}.shard_seq)"
 
@@ -461,7 +472,7 @@ def _progress(row: str) -> str:
 _STORE_LEDGER = f"""
 INSERT INTO ops.ledger AS known ({_list(_LEDGER)})
 SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {_list(_LEDGER, "row.")}
-FROM told, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
+FROM staged_ledger, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
 WHERE ledger ->> 'kind' = 'minute'
 ORDER BY row.run_id, row.shard, row.minute, {_progress("row")} DESC
 ON CONFLICT (run_id, shard, minute) DO UPDATE SET
@@ -480,7 +491,7 @@ INSERT INTO ops.shards AS known
     (run_id, shard, simulation, shards, end_shard_seq, records_sent, records_acknowledged)
 SELECT DISTINCT ON (row.run_id, row.shard) row.run_id, row.shard, row.simulation, row.shards,
     row.shard_seq, row.records_sent, row.records_acknowledged
-FROM told, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
+FROM staged_ledger, jsonb_to_record(ledger) AS row (run_id uuid, shard integer, simulation text,
     shards integer, shard_seq bigint, records_sent bigint, records_acknowledged bigint)
 WHERE ledger ->> 'kind' = 'shard_end'
 ORDER BY row.run_id, row.shard, row.records_acknowledged DESC, row.shard_seq DESC
@@ -493,8 +504,8 @@ WHERE known.end_shard_seq IS NULL OR (excluded.records_acknowledged, excluded.en
     >= (known.records_acknowledged, known.end_shard_seq)
 """
 
-LEDGER_STEPS = (_MEET_RUNS, _STORE_LEDGER, _END_SHARDS)
-"""What becomes of ledger records."""
+LEDGER_STEPS = (_INSERT_RUNS, _STORE_LEDGER, _END_SHARDS)
+"""Statements that store ledger records."""
 
 STORE_OFFSETS = """
 INSERT INTO ops.batches (query, checkpoint_id, batch_id, topic, kafka_partition, from_offset,
@@ -507,8 +518,8 @@ WHERE %(from_offset)s IS NULL OR EXISTS (
         AND kafka_partition = %(partition)s AND until_offset = %(from_offset)s
 )
 """
-"""Once per partition and batch: the same again is an error, which fences off a second writer. Only
-where the batch before has ended: no row, if the database has lost that one."""
+"""Runs once per partition and batch: a second writer gets an error. Inserts no row if the stored
+offsets do not end where the batch begins, because the database has lost the batch before."""
 
 COUNT_BATCH = """
 UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s,
@@ -517,22 +528,22 @@ UPDATE ops.batches SET stored_events = %(stored)s, known_events = %(duplicates)s
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """
-"""What became of a partition's share of a batch."""
+"""Stores the counts of one partition of a batch."""
 
 STORED_END = """
 SELECT until_offset FROM ops.batches
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
     AND topic = %(topic)s AND kafka_partition = %(partition)s
 """
-"""Where a partition's share of a batch ends that was written before."""
+"""Returns the stored end of one partition of a batch."""
 
 STORED_ENDS = """
 SELECT topic, kafka_partition, until_offset FROM ops.batches
 WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(batch_id)s
 """
-"""Where each partition's share of a batch ends, of those that are written."""
+"""Returns the stored ends of all partitions of a batch."""
 
-NOTE_WATERMARKS = """
+ADVANCE_WATERMARKS = """
 UPDATE ops.shards AS known SET watermark = given.watermark
 FROM (
     SELECT run_id, shard, event_time - %(delay_seconds)s * interval '1 second' AS watermark
@@ -542,7 +553,7 @@ FROM (
 WHERE known.run_id = given.run_id AND known.shard = given.shard
     AND (known.watermark IS NULL OR known.watermark < given.watermark)
 """
-"""Of all shards of a batch at once; a watermark never goes back."""
+"""Advances the watermarks of all shards of a batch; a watermark never goes back."""
 
 CLOSE_RUNS = """
 WITH ended AS (

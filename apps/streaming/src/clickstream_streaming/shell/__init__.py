@@ -1,1 +1,1 @@
-"""The world around it: Spark's session, Kafka, PostgreSQL, checkpoints, metrics."""
+"""The shell: Spark's session, Kafka, PostgreSQL, checkpoints and metrics."""

@@ -1,8 +1,7 @@
-"""Checkpoints: what Spark wrote down, and whether it fits the job and the database.
+"""Spark's checkpoint, and the fingerprint of the job that made it.
 
-Owns the reading of Spark's checkpoint files (``metadata``, ``offsets``, ``commits``; their
-format is that of Spark's HDFSMetadataLog and OffsetSeqLog) and a fingerprint of our own
-beside them. It does not know what a batch holds.
+Owns the reading of Spark's files ``metadata``, ``offsets`` and ``commits``, in the format of its
+HDFSMetadataLog and OffsetSeqLog, and a file with the fingerprint beside them.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["QUERY", "Checkpoint", "Offsets"]
 
 QUERY = "events"
-"""The query that reads; its checkpoint folder has the same name."""
+"""The name of the query and of its checkpoint folder."""
 
 Offsets = dict[str, dict[int, int]]
-"""The offset up to which, without it, each partition of each topic was read."""
+"""The next offset of each partition of each topic."""
 
 _FINGERPRINT = "clickstream-fingerprint.json"
 
@@ -36,25 +35,25 @@ class Checkpoint:
     folder: Path
 
     def exists(self) -> bool:
-        """Say whether a batch was ever planned with it."""
+        """Return whether a batch was ever planned."""
         return self.planned_batch() is not None
 
     def identity(self) -> str:
-        """Return Spark's id of the query; batch numbers belong to it."""
+        """Return Spark's id of the query; its batch numbers are unique within this id."""
         with self._readable("metadata") as text:
             identity: str = json.loads(text)["id"]
         return identity
 
     def planned_batch(self) -> int | None:
-        """Return the number of the last batch that was begun, or ``None``."""
+        """Return the number of the last planned batch, or ``None``."""
         return self._last("offsets")
 
     def committed_batch(self) -> int | None:
-        """Return the number of the last batch that is done, or ``None``."""
+        """Return the number of the last committed batch, or ``None``."""
         return self._last("commits")
 
     def offsets_until(self, batch_id: int) -> Offsets:
-        """Return where the batch ends."""
+        """Return the end of a batch."""
         with self._readable(f"offsets/{batch_id}") as text:
             # The first line is the version, the second the watermark, then one line per source.
             return {
@@ -63,10 +62,10 @@ class Checkpoint:
             }
 
     def check_fingerprint(self, fingerprint: dict[str, str]) -> None:
-        """Compare the job with the one that made the checkpoint, or note ours in a new one.
+        """Compare the fingerprint with the checkpoint's; store it in a new checkpoint.
 
         Raises:
-            CheckpointMismatch: They differ.
+            CheckpointMismatch: The fingerprints differ.
         """
         file = self.folder / _FINGERPRINT
         if file.exists():
@@ -87,7 +86,7 @@ class Checkpoint:
 
     @contextmanager
     def _readable(self, name: str) -> Iterator[str]:
-        """Give a file's text, and take what does not make sense of it for a broken file."""
+        """Yield the text of a file; report an error of its reader as a broken file."""
         try:
             yield (self.folder / name).read_text(encoding="utf-8")
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -1,8 +1,7 @@
-"""What people and a cluster's Jobs ask of the tables: the account, a rebuild, one run.
+"""The commands that work on the tables: verification, rebuild, and waiting for a run.
 
-Owns the words of the answers and their exit codes. The first connection is retried: a new pod's
-network policy may reach the node a second after the pod starts, and until then connections are
-refused. It does not know what a check compares.
+Owns the output and the exit codes. The first connection is retried: a new pod's network policy may
+reach the node a second after the pod starts, and until then the network refuses connections.
 """
 
 from __future__ import annotations
@@ -13,9 +12,14 @@ from contextlib import closing
 from threading import Event
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.shell.database import connect_patiently
+from clickstream_streaming.shell.database import connect_with_retries
 from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import DEFECTS, note, verify, wait_for_arrival
+from clickstream_streaming.shell.verification import (
+    DEFECTS,
+    record_verification,
+    verify,
+    wait_for_arrival,
+)
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["read_back", "show_rebuild", "show_verification"]
 
 _COUNTS = ("events_sent", "events_acknowledged", "events_stored", "events_rejected", "under_way")
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _GIVE_UP_SECONDS = 120.0
 _FIND = """
 SELECT runs.simulation, runs.closed_at IS NOT NULL,
@@ -36,20 +40,20 @@ FROM ops.runs AS runs WHERE runs.run_id = %s
 
 
 def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: float = 0.0) -> int:
-    """Print what a verification finds, the last line as JSON, and keep it.
+    """Verify, print the report with JSON as its last line, and store it; return the exit code.
 
     Args:
-        settings: Where the database is.
-        output: Where to print.
-        wait_seconds: How long to wait for events that are under way.
+        settings: The address of the database.
+        output: The output.
+        wait_seconds: How long to wait for events that are not stored yet.
 
     Returns:
-        0 if nothing is wrong, and what was waited for has come.
+        0 without a defect and without missing events, else 1.
     """
-    with closing(connect_patiently(settings, Event())) as connection:
+    with closing(connect_with_retries(settings, Event())) as connection:
         missing = wait_for_arrival(connection, wait_seconds) if wait_seconds else 0
         report = verify(connection)
-        note(connection, report)
+        record_verification(connection, report)
     names = (*_COUNTS, *DEFECTS)
     output.writelines(f"{name} {getattr(report, name)}\n" for name in names)
     output.writelines(f"  {example}\n" for example in report.examples)
@@ -60,18 +64,18 @@ def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: 
 
 
 def show_rebuild(settings: DatabaseSettings, output: TextIO) -> None:
-    """Work the marts out anew; print how many rows were changed, the last line as JSON."""
-    with closing(connect_patiently(settings, Event())) as connection:
+    """Rebuild the marts; print the number of changed rows, with JSON as the last line."""
+    with closing(connect_with_retries(settings, Event())) as connection:
         changed = rebuild(connection)
     output.writelines(f"{table} {rows} rows changed\n" for table, rows in changed.items())
     output.write(json.dumps(changed) + "\n")
 
 
 def read_back(settings: DatabaseSettings, run_id: UUID, output: TextIO) -> int:
-    """Wait until a run's events are stored and its account is closed; 0 if they are."""
+    """Wait until a run is stored and closed; return 0 if it is, 1 after the time limit."""
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     state = "unknown"
-    with closing(connect_patiently(settings, Event())) as connection:
+    with closing(connect_with_retries(settings, Event())) as connection:
         while time.monotonic() < deadline:
             with connection, connection.cursor() as cursor:
                 cursor.execute(_FIND, (str(run_id),))
@@ -82,6 +86,6 @@ def read_back(settings: DatabaseSettings, run_id: UUID, output: TextIO) -> int:
                 if is_closed and events:
                     output.write(f"run {run_id} {state}\n")
                     return 0
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
     output.write(f"run {run_id} {state} after {_GIVE_UP_SECONDS:.0f} s\n")
     return 1

@@ -1,6 +1,6 @@
-"""The job: one Spark session and its query, watched until told to stop.
+"""The job: runs one Spark session with one query until it is stopped.
 
-Owns Spark's configuration and the job's life. It does not know what the query does.
+Owns Spark's configuration, and the order of start and end.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from clickstream_streaming.errors import DatabaseNotMigrated, DatabaseUnreachable, QueryFailed
-from clickstream_streaming.shell.account import Account
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.database import (
     connect,
-    connect_patiently,
     connect_when_migrated,
+    connect_with_retries,
     store_rules,
 )
+from clickstream_streaming.shell.integrity_monitor import IntegrityMonitor
 from clickstream_streaming.shell.kafka_client import last_line
 from clickstream_streaming.shell.lag import Lag
-from clickstream_streaming.shell.position import check_topics, next_offsets
+from clickstream_streaming.shell.preflight import check_topics, next_offsets
 from clickstream_streaming.shell.query import start_query, warm_up
 from clickstream_streaming.shell.topic_logs import TopicLogs, read_positions
 
@@ -45,17 +45,17 @@ _LOG = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.5
 _START_ANSWER_SECONDS, _ANSWER_SECONDS = 20, 3
-"""How long Kafka may take to answer: before the start, and while other work waits for it."""
+"""Time limits for answers of Kafka: before the start, and while a batch waits."""
 _NO_LATEST_OFFSETS = 'Cannot invoke "scala.collection.IterableOps.map(scala.Function1)"'
 _JVM = "-XX:+UseParallelGC"
 _ARROW_BATCH_RECORDS = 8_192
 _ARROW_BATCH_BYTES = 32 << 20
-"""However large records are, a worker gets no more than this at once."""
+"""Spark hands at most this many bytes at once to a Python worker."""
 
 
 def spark_session(settings: Settings) -> SparkSession:
-    """Start Spark, or return the session that this process has."""
-    # Tasks run this very Python, with what is installed in it.
+    """Start Spark, or return the running session of this process."""
+    # Tasks run the same Python with the same packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     values = {
         "spark.driver.extraClassPath": settings.jars.replace(",", ":"),
@@ -64,7 +64,7 @@ def spark_session(settings: Settings) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.streaming.minBatchesToRetain": "20",
-        # While there is no data; between batches the query keeps its own pace.
+        # Applies while there is no data; between batches the query waits itself.
         "spark.sql.streaming.pollingDelay": f"{settings.trigger_milliseconds}ms",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(_ARROW_BATCH_RECORDS),
@@ -91,7 +91,7 @@ class Job:
 
     Args:
         settings: All settings.
-        telemetry: Where figures are shown.
+        telemetry: The metrics.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -100,14 +100,14 @@ class Job:
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Ask the job to end. Safe in a signal handler."""
+        """Ask the job to end; safe in a signal handler."""
         self._stopping.set()
 
     def run(self) -> None:
         """Run until :meth:`stop` is called.
 
         Raises:
-            StreamingError: It cannot start, or a query has ended by itself.
+            StreamingError: The job cannot start, or the query has failed.
         """
         try:
             connection = connect_when_migrated(self._settings, self._stopping)
@@ -122,7 +122,7 @@ class Job:
         spark = spark_session(self._settings)
         query: StreamingQuery | None = None
         logs: TopicLogs | None = None
-        account = Account(self._settings, self._telemetry)
+        integrity = IntegrityMonitor(self._settings, self._telemetry)
         try:
             self._check_topics(spark, wanted, read)
             warm_up(spark)
@@ -130,15 +130,15 @@ class Job:
             query = self._start_query(spark, logs)
             lag = Lag(logs, self._telemetry)
             while not self._stopping.wait(_WATCH_SECONDS):
-                if _failed_to_report(query):
-                    _LOG.warning("%s is started again after a batch it recovered", QUERY)
+                if _failed_after_recovery(query):
+                    _LOG.warning("restarting the query %s after a recovered batch", QUERY)
                     query = self._start_query(spark, logs)
                 else:
-                    self._watch(query)
-                lag.look(_ends_of(query) or wanted)
-                account.look()
+                    self._check_query(query)
+                lag.update(_ends_of(query) or wanted)
+                integrity.update()
         except (PySparkException, QueryFailed) as error:
-            self._name_cause(spark)
+            self._raise_cause(spark)
             if isinstance(error, QueryFailed):
                 raise
             raise QueryFailed(QUERY, last_line(str(error))) from error
@@ -148,16 +148,16 @@ class Job:
             if logs is not None:
                 logs.close()
             spark.stop()
-            account.close()
+            integrity.close()
 
     def _start_query(self, spark: SparkSession, logs: TopicLogs) -> StreamingQuery:
-        with closing(connect_patiently(self._settings, self._stopping)) as connection:
+        with closing(connect_with_retries(self._settings, self._stopping)) as connection:
             return start_query(
                 spark, self._settings, self._telemetry, connection, logs, self._stopping
             )
 
-    def _name_cause(self, spark: SparkSession) -> None:
-        """Raise what says more than Spark does, if the topics are the cause."""
+    def _raise_cause(self, spark: SparkSession) -> None:
+        """Raise the cause if checkpoint, database or topics are the reason of a failed query."""
         with closing(connect(self._settings)) as connection:
             wanted = next_offsets(connection, self._settings)
             read = read_positions(connection, QUERY)
@@ -167,8 +167,8 @@ class Job:
         with closing(TopicLogs(spark, self._settings, read, _START_ANSWER_SECONDS)) as logs:
             check_topics(logs, self._settings, wanted)
 
-    def _watch(self, query: StreamingQuery) -> None:
-        """Notice that the query has nothing to do, or has ended."""
+    def _check_query(self, query: StreamingQuery) -> None:
+        """Set readiness if the query waits for data; raise an error if it has ended."""
         error = query.exception()
         if error is not None or not query.isActive:
             reason = last_line(str(error)) if error else "it was stopped from outside"
@@ -178,7 +178,7 @@ class Job:
 
 
 def _ends_of(query: StreamingQuery) -> Offsets:
-    """Return where the query's last batch has ended; empty before there is one."""
+    """Return the end of the query's last batch; empty before the first batch."""
     progress = query.lastProgress
     if progress is None:
         return {}
@@ -189,11 +189,12 @@ def _ends_of(query: StreamingQuery) -> Offsets:
     }
 
 
-def _failed_to_report(query: StreamingQuery) -> bool:
-    """Say whether the query fell over its own report on a batch that it had recovered.
+def _failed_after_recovery(query: StreamingQuery) -> bool:
+    """Return whether the query failed in Spark's progress report after a recovered batch.
 
-    Spark 4.1.1 does (SPARK-55271, SPARK-57438): the source does not know the latest offsets
-    before it has planned a batch. The batch is committed by then; a new start finds it so.
+    A defect of Spark 4.1.1 (SPARK-55271, SPARK-57438): before its first planned batch, the source
+    has no latest offsets to report. The recovered batch is committed, so a restart continues after
+    it.
     """
     error = query.exception()
     return error is not None and _NO_LATEST_OFFSETS in str(error)

@@ -1,9 +1,8 @@
-"""Kafka's Java client, as Spark uses it: how it reaches the broker.
+"""Settings of Kafka's Java client, which Spark uses.
 
-Owns the client's settings (https://kafka.apache.org/documentation/#configuration) and which of
-ours is to blame when the broker does not let us in. Name and password are read by the client
-itself, from their files, wherever it runs: neither ever stands in a setting, a plan or a log.
-It does not know what is read.
+Owns these settings (https://kafka.apache.org/documentation/#configuration), and the setting of the
+stream to check when the broker refuses a connection. The client itself reads name and password from
+their files: no setting, plan or log contains them.
 """
 
 from __future__ import annotations
@@ -38,15 +37,15 @@ _BLAMED = {
 
 
 def client_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that every client of ours needs.
+    """Return the settings of every Kafka client of the stream.
 
     Raises:
-        SettingsInvalid: A user without a name, or a name or password that is not one line.
+        SettingsInvalid: The name or password of the user is missing, or is not a single line.
     """
     values = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
-        # A broker that is gone without a word: the default would wait for half a minute.
+        # Limits the wait for a broker that has vanished; the default is 30 seconds.
         "request.timeout.ms": str(_REQUEST_MILLISECONDS),
     }
     if settings.ca_file is not None:
@@ -68,21 +67,21 @@ def client_settings(settings: Settings) -> dict[str, str]:
 
 
 def blamed_setting(cause: str) -> str | None:
-    """Return the setting that an error of Kafka's client points at, or ``None``."""
+    """Return the setting that may have caused an error of Kafka's client, or ``None``."""
     return next((PREFIX + name for sign, name in _BLAMED.items() if sign in cause), None)
 
 
 def last_line(text: str) -> str:
-    """Return the line of a trace that says what went wrong in our part of it, or all."""
+    """Return the last line of a trace that names an error, or the whole text."""
     found = re.findall(r"^[a-zA-Z_.]*(?:psycopg2|Error|Exception)[^\n]*$", text, re.MULTILINE)
     return found[-1] if found else text
 
 
 def _named_in(file: Path | None, setting: str) -> str:
-    """Return the reference that the client replaces by what the file holds."""
+    """Return the reference that the client replaces by the content of a file."""
     if file is None:
         raise SettingsInvalid(PREFIX + setting, None, "set, since the protocol is one with SASL")
-    # The client takes a file as it is: a line's end in it would be part of the name.
+    # The client uses the whole content: a line break would be part of the name.
     if {'"', "\\", "\n", "\r"} & set(file.read_text(encoding="utf-8")):
         allowed = "a file without quotes, backslashes and line ends, the last one's included"
         raise SettingsInvalid(PREFIX + setting, str(file), allowed)

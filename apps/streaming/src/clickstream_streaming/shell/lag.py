@@ -1,8 +1,8 @@
-"""How far the stream is behind: what Kafka has against what is in the tables.
+"""The lag: how many records of Kafka are not in the tables yet.
 
-Owns asking Kafka, now and then: Spark tells of a topic's end only when it plans a batch, so that
-a stream that hangs would seem to have nothing to do. The same look notices a log that does not
-continue what was read, also while nothing comes. It does not know what a batch holds.
+Owns the interval of the requests to Kafka. Spark reports the end of a topic only when it plans a
+batch, so a stream that hangs would seem to have no lag. Each update also detects a log that does
+not continue the records that were read, even while no records arrive.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _EVERY_SECONDS = 5.0
 
 
 class Lag:
-    """Looks at the topics' ends now and then.
+    """Monitor of the topics' ends.
 
     Args:
         logs: The topics.
-        telemetry: Where figures are shown.
+        telemetry: The metrics.
     """
 
     def __init__(self, logs: TopicLogs, telemetry: Telemetry) -> None:
@@ -38,27 +38,27 @@ class Lag:
         self._telemetry = telemetry
         self._next = 0.0
 
-    def look(self, done: Offsets) -> None:
-        """Show the lag if it is time; while Kafka is away, the figures before stay.
+    def update(self, done: Offsets) -> None:
+        """Update the metrics if the interval is over; keep them while Kafka does not answer.
 
         Args:
-            done: Where the last batch that is in the tables has ended.
+            done: The end of the last stored batch.
 
         Raises:
-            TopicRemade: A topic is another one than the one that was read.
+            TopicRecreated: A topic is not the one that was read.
             LogDiverged: A partition no longer has the records that were read.
         """
         if time.monotonic() < self._next:
             return
         try:
-            found = self._logs.look()
+            found = self._logs.check()
         except TopicMissing as error:
-            _LOG.warning("Kafka does not say where its topics end: %s", error)
-            self._telemetry.show_away("Kafka", is_away=True)
+            _LOG.warning("cannot read the ends of the topics, retrying later: %s", error)
+            self._telemetry.show_unreachable("Kafka", is_unreachable=True)
         else:
             ends: Offsets = {}
             for (topic, number), position in found.items():
                 ends.setdefault(topic, {})[number] = position.offset
-            self._telemetry.show_away("Kafka", is_away=False)
+            self._telemetry.show_unreachable("Kafka", is_unreachable=False)
             self._telemetry.show_lag(done, ends)
         self._next = time.monotonic() + _EVERY_SECONDS

@@ -1,15 +1,13 @@
-"""What becomes of one partition's share of a batch: one transaction, from records to tables.
+"""The task that writes one partition of a batch to the database, in one transaction.
 
-Owns the work of a Spark task: it runs in a Python worker, beside the data, so that partitions
-are read and written at the same time. It does not know Spark's batches beyond the offsets that
-it is told, nor what the statements mean.
+Owns the work of a Spark task. It runs in a Python worker beside the data, so that Spark reads and
+writes several partitions at the same time.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import signal
 import time
@@ -23,14 +21,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import errors
 
 from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.binary_rows import BinaryRows
-from clickstream_streaming.core.judging import Judged, judge
 from clickstream_streaming.core.statements import (
     CLEAR_STAGES,
     COLUMN_TYPES,
@@ -38,32 +34,32 @@ from clickstream_streaming.core.statements import (
     COUNT_EXPIRED,
     COUNT_SHARDS,
     CREATE_STAGES,
+    DELETE_KNOWN,
     EVENT_STEPS,
     FIND_KNOWN,
-    FORGET_KNOWN,
-    FRESH_COLUMNS,
-    HOLD_DAYS,
-    HOLD_ROWS,
     KEPT_SINCE,
     LEDGER_STEPS,
+    LOCK_DAYS,
+    LOCK_ROWS,
+    LOCK_ROWS_SHARED,
+    NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
     REJECT_STEPS,
-    SHARE_ROWS,
     SHARED_STEPS,
     STORE_OFFSETS,
     STORED_AT,
     STORED_END,
 )
+from clickstream_streaming.core.validation import ValidatedBatch, validate
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,
-    DatabaseUnreachable,
     DaysDropped,
 )
 from clickstream_streaming.shell.checkpoint import QUERY
-from clickstream_streaming.shell.database import connect, copy_rows
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.database import DISCONNECTED, connect, copy_rows
+from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,43 +84,37 @@ __all__ = [
 
 _Result = TypeVar("_Result")
 
-_LOG = logging.getLogger(__name__)
-
 LATENCY_BOUNDS_SECONDS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 OUTCOME = "outcome string"
-"""What a task answers with, as Spark's DDL: one JSON text, see :class:`Outcome`."""
-_KNOWN_SOURCES = 100_000
-"""Of so many, what was stored last is remembered; then all is forgotten and looked for again."""
+"""The schema of a task's result as Spark's DDL: one JSON text, see :class:`Outcome`."""
+_MOST_HIGH_WATER_MARKS = 100_000
+"""A worker with more high-water marks clears them, and looks its next events up in the table."""
 _PORTION_BYTES = 64 << 20
-"""Records are written in portions of about so much memory, however large they are."""
-_DAYS_AT_ONCE = 50
-"""Each day's table takes locks until its transaction ends, and PostgreSQL has room for a number."""
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
-_WRITE_AGAIN = (
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-    DatabaseUnreachable,
+"""A task writes its records in portions of about this much memory."""
+_PARTITIONS_PER_TRANSACTION = 50
+"""Each day's table takes locks until the transaction ends, and PostgreSQL has a limited number."""
+_RETRYABLE = (
+    *DISCONNECTED,
     errors.UniqueViolation,
     errors.CheckViolation,
 )
-"""The database is away, two writers met in a circle, another stored the same event first, or a
-day's table is gone that was there before: retention has dropped it."""
+"""Errors after which a new transaction can succeed: the database does not answer, two writers wait
+for each other, another writer stored the same event first, or retention dropped a day's table."""
 
 
 @dataclass(frozen=True)
 class BatchTask:
-    """What a task must know of the batch that it is part of.
+    """The batch of a task.
 
     Attributes:
-        settings: Where the database is.
+        settings: All settings.
         query: The streaming query.
-        checkpoint_id: Spark's id of its checkpoint.
-        batch_id: Number of the batch.
-        offsets_from: Where the batch before ended; partitions of a first batch are not in it.
-        offsets_until: Where this one ends.
-        logs: The logs that are read, as they were before; empty if Kafka was not asked.
-        driver_pid: Who is to die at a failpoint.
+        checkpoint_id: Spark's id of the checkpoint.
+        batch_id: The number of the batch.
+        offsets_from: The end of the batch before; a partition without one is absent.
+        offsets_until: The end of this batch.
+        logs: The ends of Kafka's logs before the batch was read; empty if Kafka was not asked.
+        driver_pid: The process that a failpoint kills.
     """
 
     settings: Settings
@@ -139,23 +129,22 @@ class BatchTask:
 
 @dataclass
 class Outcome:
-    """What a task has done.
+    """The result of a task.
 
     Attributes:
-        topic, partition: What it has read.
-        rows: Records.
-        skipped: Offsets without a committed record.
-        stored: Events that were new.
-        duplicates: Events that were known.
-        late: New events before the watermark of their shard.
-        rejects: Records that are no events, by reason.
-        latencies: Count and sum of seconds from event to commit, per bucket of
+        topic, partition: The partition.
+        rows: Number of records.
+        skipped: Number of offsets without a committed record.
+        stored: Number of new events.
+        duplicates: Number of events that were stored before.
+        late: Number of new events before the watermark of their shard.
+        rejects: Number of rejected records, by reason.
+        latencies: Count and sum of the seconds from event to commit, by bucket of
             :data:`LATENCY_BOUNDS_SECONDS`.
-        max_event_times: Of each run and shard the latest event time, of known events too, Unix
-            seconds.
-        arrived_at: When Kafka got the last record, Unix seconds.
-        read_seconds, write_seconds: How long it took to get the records, and to write them.
-        is_repeated: Whether all of this was in the tables already.
+        max_event_times: Run, shard and latest event time (Unix seconds); duplicates included.
+        arrived_at: When Kafka received the last record, Unix seconds.
+        read_seconds, write_seconds: How long reading and writing took.
+        is_repeated: Whether an earlier attempt had already stored the batch.
     """
 
     topic: str
@@ -174,86 +163,85 @@ class Outcome:
     is_repeated: bool = False
 
 
-class _Connections:
-    """The connection that this worker process keeps, and what it knows of the tables.
+class _Worker:
+    """The state that a worker process keeps between batches.
 
     Attributes:
-        open: The connection.
-        days: Those known to have a table.
-        reached: The last number that this process has stored, by run, shard and partition.
+        connection: The connection to the database.
+        days: Days that have a table.
+        high_water_marks: The highest ``shard_seq`` that this process has stored, by run, shard and
+            partition.
     """
 
-    open: Connection | None = None
+    connection: Connection | None = None
     days: frozenset[date] = frozenset()
-    reached: ClassVar[dict[tuple[str, int, int], int]] = {}
+    high_water_marks: ClassVar[dict[tuple[str, int, int], int]] = {}
 
 
 def write_partition(task: BatchTask, batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-    """Write the records of one partition; while the database is away it is tried again.
+    """Write the records of one partition; repeat while the database does not answer.
 
     Raises:
-        DatabaseUnreachable: It stays away for five minutes.
+        DatabaseUnreachable: The database does not answer for five minutes.
     """
     began = time.monotonic()
-    _settle_in()
-    portions = _portions(task, batches, lambda: _patiently(task, lambda: _kept_since(task)))
+    _init_worker()
+    portions = _portions(task, batches, lambda: _with_retries(task, lambda: _kept_since(task)))
     first = next(portions, None)
     if first is None:
         return
     read_seconds = time.monotonic() - began
     if first.is_last:
-        outcome = _patiently(task, lambda: _write(task, iter([first])))
+        outcome = _with_retries(task, lambda: _write(task, iter([first])))
     else:
         outcome = _write_once(task, chain([first], portions))
     outcome.read_seconds = read_seconds
     outcome.write_seconds = time.monotonic() - began - read_seconds
-    _fail(task, "after_sink_commit")
+    _failpoint(task, "after_sink_commit")
     yield pa.RecordBatch.from_pydict({"outcome": [json.dumps(vars(outcome))]})
 
 
-def _patiently(task: BatchTask, work: Callable[[], _Result]) -> _Result:
-    """Return what work gives; while the database is away, it is done again."""
-    patience = Patience(_GIVE_UP_SECONDS)
-    while True:
-        try:
-            return work()
-        except _WRITE_AGAIN as error:
-            _forget_connection()
-            if patience.is_over():
-                raise
-            _LOG.warning("batch %d of %s is tried again: %s", task.batch_id, task.query, error)
-            time.sleep(_RETRY_SECONDS)
+def _with_retries(task: BatchTask, work: Callable[[], _Result]) -> _Result:
+    """Return the result of some work; repeat it on a new connection if it fails."""
+    return retry(
+        work,
+        _RETRYABLE,
+        GIVE_UP_SECONDS,
+        f"cannot write batch {task.batch_id} of {task.query}",
+        on_error=lambda _: _reset_worker(),
+    )
 
 
-def _write_once(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
-    """Write portions that cannot be read again; if it fails, Spark runs the task again."""
+def _write_once(task: BatchTask, portions: Iterator[_Portion]) -> Outcome:
+    """Write portions that cannot be read a second time; after a failure Spark repeats the task."""
     try:
         return _write(task, portions)
-    except _WRITE_AGAIN:
-        _forget_connection()
+    except _RETRYABLE:
+        _reset_worker()
         raise
 
 
 @cache
-def _settle_in() -> None:
-    """Make this process fit for many batches, once."""
-    # One worker for each core is what Spark gives; threads of Arrow's would only be in their way.
+def _init_worker() -> None:
+    """Configure this worker process, once."""
+    # Spark starts one worker per core: more threads of Arrow would compete with them.
     pa.set_cpu_count(1)
-    # What is imported stays: the collector need not look through it again and again.
+    # Imported objects live as long as the process: exclude them from garbage collection.
     gc.freeze()
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A portion of what a task gets from Kafka.
+class _Portion:
+    """A portion of a task's records.
 
     Attributes:
-        topic, partition: Where from.
-        rows: Records.
-        skipped: Offsets without a committed record; in the last portion also those behind it.
-        arrived_at: When Kafka got the last record, Unix seconds.
-        judged: What the records are.
-        kept_since: Retention had dropped all days before, when they were judged.
+        topic, partition: The partition.
+        rows: Number of records.
+        skipped: Number of offsets without a committed record; the last portion includes those after
+            its last record.
+        arrived_at: When Kafka received the last record, Unix seconds.
+        validated: The validated records.
+        kept_since: The first day that retention had kept when the records were validated.
         is_last: Whether no other portion follows.
     """
 
@@ -262,7 +250,7 @@ class _Read:
     rows: int
     skipped: int
     arrived_at: float
-    judged: Judged
+    validated: ValidatedBatch
     kept_since: datetime | None
     is_last: bool = True
 
@@ -271,13 +259,13 @@ def _portions(
     task: BatchTask,
     batches: Iterable[pa.RecordBatch],
     kept_since: Callable[[], datetime | None],
-) -> Iterator[_Read]:
-    """Judge records as they come; only what they are is kept, not their bytes.
+) -> Iterator[_Portion]:
+    """Validate records as they come, in portions; keep the results, not the bytes.
 
     Args:
-        task: What the records are part of.
+        task: The batch.
         batches: The records.
-        kept_since: Says since when days are kept; asked once, and only if there is a record.
+        kept_since: Returns the first kept day; called once, and only if there is a record.
     """
     batches = filter(attrgetter("num_rows"), batches)
     batch = next(batches, None)
@@ -289,42 +277,42 @@ def _portions(
     oldest_days = task.settings.oldest_event_days
     following = task.offsets_from.get(topic, {}).get(partition, batch["offset"][0].as_py())
     while batch is not None:
-        parts: list[Judged] = []
+        parts: list[ValidatedBatch] = []
         rows, skipped, arrived_at = 0, 0, 0.0
         while batch is not None and sum(part.nbytes for part in parts) < _PORTION_BYTES:
             rows += batch.num_rows
             skipped += _skipped(batch["offset"], following)
             following = batch["offset"][-1].as_py() + 1
             arrived_at = max(arrived_at, pc.max(batch["timestamp"]).as_py().timestamp())
-            parts.append(judge(batch, kept_since=mark, oldest_days=oldest_days))
+            parts.append(validate(batch, kept_since=mark, oldest_days=oldest_days))
             batch = next(batches, None)
         if batch is None:
             skipped += task.offsets_until[topic][partition] - following
-        yield _Read(
+        yield _Portion(
             topic,
             partition,
             rows,
             skipped,
             arrived_at,
-            Judged.joined(parts),
+            ValidatedBatch.joined(parts),
             kept,
             is_last=batch is None,
         )
 
 
 def _skipped(offsets: pa.Array, following: int) -> int:
-    """Return how many offsets lie between ascending ones, and before the first of them.
+    """Return the number of offsets without a record.
 
     Args:
-        offsets: Of records, in their order.
-        following: The offset after the record before them.
+        offsets: The records' offsets, ascending.
+        following: The offset after the last record of the batch before.
     """
     steps = np.diff(offsets.to_numpy(), prepend=following - 1)
     return int(np.maximum(steps - 1, 0).sum())
 
 
 def _kept_since(task: BatchTask) -> datetime | None:
-    """Return the day before which retention has dropped all days; ``None`` if it has not."""
+    """Return the first day that retention has kept; ``None`` if it has kept all days."""
     with _connected(task) as connection, connection.cursor() as cursor:
         cursor.execute(KEPT_SINCE)
         row: tuple[datetime] | None = cursor.fetchone()
@@ -332,19 +320,19 @@ def _kept_since(task: BatchTask) -> datetime | None:
 
 
 def _connected(task: BatchTask) -> Connection:
-    """Return the connection that this process keeps."""
-    if _Connections.open is None:
-        _Connections.open = connect(task.settings)
-    return _Connections.open
+    """Return the worker's connection; open it first if necessary."""
+    if _Worker.connection is None:
+        _Worker.connection = connect(task.settings)
+    return _Worker.connection
 
 
-def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
-    """Write everything in one transaction."""
-    read: _Read | None
-    read = next(portions)
+def _write(task: BatchTask, portions: Iterator[_Portion]) -> Outcome:
+    """Write all portions in one transaction; return the result."""
+    portion: _Portion | None
+    portion = next(portions)
     outcome = Outcome(
-        topic=read.topic,
-        partition=read.partition,
+        topic=portion.topic,
+        partition=portion.partition,
         rows=0,
         skipped=0,
         stored=0,
@@ -358,20 +346,20 @@ def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
         write_seconds=0.0,
     )
     connection = _connected(task)
-    _make_days(connection, _missing_days(read.judged.events))
+    _ensure_partitions(connection, _missing_partitions(portion.validated.events))
     written = _Written()
     with connection, connection.cursor() as cursor:
         cursor.execute(CREATE_STAGES)
-        outcome.is_repeated = not _claim(cursor, task, outcome.topic, outcome.partition)
-        cursor.execute(SHARE_ROWS if read.is_last else HOLD_ROWS)
-        while read is not None:
+        outcome.is_repeated = not _claim_offsets(cursor, task, outcome.topic, outcome.partition)
+        cursor.execute(LOCK_ROWS_SHARED if portion.is_last else LOCK_ROWS)
+        while portion is not None:
             if outcome.rows:
-                _prepare_next(cursor, task, read)
-            _take_in(outcome, read, written)
+                _prepare_next(cursor, task, portion)
+            _count_portion(outcome, portion, written)
             if not outcome.is_repeated:
-                _store(cursor, read, outcome, written)
-            read = None  # the next portion needs its memory
-            read = next(portions, None)
+                _store(cursor, portion, outcome, written)
+            portion = None  # frees its memory for the next portion
+            portion = next(portions, None)
         outcome.max_event_times = [(*key, seconds) for key, seconds in written.latest.items()]
         if outcome.is_repeated:
             return outcome
@@ -380,123 +368,119 @@ def _write(task: BatchTask, portions: Iterator[_Read]) -> Outcome:
             COUNT_BATCH,
             _offsets_row(task, outcome.topic, outcome.partition) | vars(outcome) | counts,
         )
-        _fail(task, "before_sink_commit")
-    if len(_Connections.reached) > _KNOWN_SOURCES:
-        _Connections.reached.clear()
-    _Connections.reached |= written.reached
+        _failpoint(task, "before_sink_commit")
+    if len(_Worker.high_water_marks) > _MOST_HIGH_WATER_MARKS:
+        _Worker.high_water_marks.clear()
+    _Worker.high_water_marks |= written.high_water_marks
     if written.event_times:
-        _measure(outcome, pa.chunked_array(written.event_times))
+        _measure_latencies(outcome, pa.chunked_array(written.event_times))
     return outcome
 
 
 @dataclass
 class _Written:
-    """What a transaction has written so far, beside its outcome.
+    """Intermediate results of a transaction.
 
     Attributes:
         latest: The latest event time of each run and shard, Unix seconds.
-        reached: The last number of each run, shard and partition.
-        event_times: Of the new events.
-        ledger: Records of the ledger.
+        high_water_marks: The highest ``shard_seq`` of each run, shard and partition.
+        event_times: The times of new events.
+        ledger: Number of ledger records.
     """
 
     latest: dict[tuple[str, int], float] = field(default_factory=dict)
-    reached: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    high_water_marks: dict[tuple[str, int, int], int] = field(default_factory=dict)
     event_times: list[pa.Array] = field(default_factory=list)
     ledger: int = 0
 
 
-def _prepare_next(cursor: Cursor, task: BatchTask, read: _Read) -> None:
-    """Empty the stages, and make the days of a portion that is not the first."""
+def _prepare_next(cursor: Cursor, task: BatchTask, portion: _Portion) -> None:
+    """Empty the staging tables and create the missing partitions for the next portion."""
     cursor.execute(CLEAR_STAGES)
-    missing = _missing_days(read.judged.events)
+    missing = _missing_partitions(portion.validated.events)
     if missing:
-        with closing(connect(task.settings)) as apart:
-            _make_days(apart, missing)
+        with closing(connect(task.settings)) as other:
+            _ensure_partitions(other, missing)
 
 
-def _take_in(outcome: Outcome, read: _Read, written: _Written) -> None:
-    """Count a portion's records, and how far its shards have come."""
-    outcome.rows += read.rows
-    outcome.skipped += read.skipped
-    outcome.arrived_at = max(outcome.arrived_at, read.arrived_at)
-    # Of known ones too: who has stored them may have died before the batch was closed.
-    for run_id, shard, seconds in _max_event_times(read.judged.events):
+def _count_portion(outcome: Outcome, portion: _Portion, written: _Written) -> None:
+    """Add a portion's records and latest event times to the totals."""
+    outcome.rows += portion.rows
+    outcome.skipped += portion.skipped
+    outcome.arrived_at = max(outcome.arrived_at, portion.arrived_at)
+    # Includes duplicates: the process that stored them may have died before the batch was final.
+    for run_id, shard, seconds in _latest_event_times(portion.validated.events):
         known = written.latest.get((run_id, shard), seconds)
         written.latest[run_id, shard] = max(known, seconds)
 
 
-def _store(cursor: Cursor, read: _Read, outcome: Outcome, written: _Written) -> None:
+def _store(cursor: Cursor, portion: _Portion, outcome: Outcome, written: _Written) -> None:
     """Write one portion."""
-    events = read.judged.events
-    known = ChainMap(written.reached, _Connections.reached)
-    reached, may_be_known = _numbers(events, read.partition, known)
-    written.reached |= reached
-    _hold_days(cursor, read)
-    fresh, rows = _fresh(cursor, events, may_be_known=may_be_known)
-    outcome.stored += fresh.num_rows
-    outcome.duplicates += events.num_rows - fresh.num_rows
-    if fresh.num_rows:
-        outcome.late += _write_events(cursor, fresh, rows)
-        written.event_times += fresh["event_time"].chunks
-    # Counts of rejects are rows that all writers want, too.
-    _write_rest(cursor, read.judged, outcome)
-    written.ledger += read.judged.ledger.num_rows
+    events = portion.validated.events
+    known = ChainMap(written.high_water_marks, _Worker.high_water_marks)
+    marks, may_be_known = _update_high_water_marks(events, portion.partition, known)
+    written.high_water_marks |= marks
+    _lock_days(cursor, portion)
+    new_events, rows = _stage_new_events(cursor, events, may_be_known=may_be_known)
+    outcome.stored += new_events.num_rows
+    outcome.duplicates += events.num_rows - new_events.num_rows
+    if new_events.num_rows:
+        outcome.late += _write_events(cursor, new_events, rows)
+        written.event_times += new_events["event_time"].chunks
+    # Last, since all writers update the rows that count rejects.
+    _write_rejects_and_ledger(cursor, portion.validated, outcome)
+    written.ledger += portion.validated.ledger.num_rows
 
 
-def _numbers(
+def _update_high_water_marks(
     events: pa.Table, partition: int, stored: Mapping[tuple[str, int, int], int]
 ) -> tuple[dict[tuple[str, int, int], int], bool]:
-    """Look how the events' numbers go on from those that this process has stored.
+    """Return the new high-water marks, and whether an event may be a duplicate.
 
-    A shard's events come in the order of their numbers, so one that comes again goes back. It is
-    no proof: what is stored already after all breaks the key of ``raw.events``, and the
-    transaction is tried again by a process that has forgotten what it knew.
+    A shard sends its events in the order of ``shard_seq``, so a number that is not above the
+    high-water mark may be a duplicate. If a duplicate slips through, the primary key of
+    ``raw.events`` aborts the transaction; the retry has no marks and looks every event up.
 
     Args:
         events: The events.
-        partition: Where they come from.
-        stored: The last number that is stored, by run, shard and partition.
-
-    Returns:
-        The last numbers of each run, shard and partition, and whether any may be stored already.
+        partition: Their partition.
+        stored: The high-water marks so far, by run, shard and partition.
     """
     numbers = events.group_by(["run_id", "shard"]).aggregate(
         [("shard_seq", "min"), ("shard_seq", "max")]
     )
-    reached, goes_back = {}, False
+    marks, may_be_known = {}, False
     for row in numbers.to_pylist():
         source = (row["run_id"], row["shard"], partition)
         known = stored.get(source)
-        goes_back |= known is None or row["shard_seq_min"] <= known
-        reached[source] = max(row["shard_seq_max"], known or 0)
-    return reached, goes_back
+        may_be_known |= known is None or row["shard_seq_min"] <= known
+        marks[source] = max(row["shard_seq_max"], known or 0)
+    return marks, may_be_known
 
 
-def _missing_days(events: pa.Table) -> list[date]:
-    """Return the days of events that are not known to have a table."""
-    # Only those that occur: one event of long ago does not ask for all the years since.
+def _missing_partitions(events: pa.Table) -> list[date]:
+    """Return the days of events without a known table."""
+    # Not the whole range: one very old event must not create tables for all years since.
     days = frozenset(pc.unique(events["event_time"].cast(pa.date32())).to_pylist())
-    return sorted(days - _Connections.days)
+    return sorted(days - _Worker.days)
 
 
-def _make_days(connection: Connection, days: list[date]) -> None:
-    """Make days' tables, some in each transaction: each takes locks until its end."""
-    for at in range(0, len(days), _DAYS_AT_ONCE):
+def _ensure_partitions(connection: Connection, days: list[date]) -> None:
+    """Create the tables of days, a few per transaction: each table takes locks until its end."""
+    for at in range(0, len(days), _PARTITIONS_PER_TRANSACTION):
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT ops.ensure_event_partitions(day, day) FROM unnest(%s::date[]) AS day",
-                (days[at : at + _DAYS_AT_ONCE],),
+                (days[at : at + _PARTITIONS_PER_TRANSACTION],),
             )
-    _Connections.days |= frozenset(days)
+    _Worker.days |= frozenset(days)
 
 
-def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
-    """Note the offsets, before all else; say whether nobody has done so before.
+def _claim_offsets(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
+    """Store the offsets as the first statement; return false if they were stored before.
 
     Raises:
-        CheckpointBehindDatabase: Somebody has, and with another end: what lies between is not ours
-            to pass over.
+        CheckpointBehindDatabase: The database has the batch with another end.
         DatabaseBehindCheckpoint: The database has lost the batch before.
     """
     cursor.execute("SAVEPOINT claim")
@@ -516,19 +500,19 @@ def _claim(cursor: Cursor, task: BatchTask, topic: str, partition: int) -> bool:
 def store_offsets(
     cursor: Cursor, task: BatchTask, topic: str, partition: int, *, is_empty: bool = False
 ) -> None:
-    """Note a partition's offsets, in the transaction of its rows.
+    """Store a partition's offsets in the transaction of its rows.
 
     Args:
-        cursor: Of the transaction.
-        task: What was read.
-        topic: Where.
-        partition: Where.
+        cursor: The cursor of the transaction.
+        task: The batch.
+        topic: The topic.
+        partition: The partition.
         is_empty: Whether none of these offsets has a committed record.
 
     Raises:
-        UniqueViolation: They are noted already.
-        DatabaseBehindCheckpoint: What is stored does not end where the batch begins: what lies
-            between was lost by the database, and is not to be passed over.
+        UniqueViolation: The offsets are already stored.
+        DatabaseBehindCheckpoint: The stored offsets end before the batch begins: the database has
+            lost the batches between.
     """
     row = _offsets_row(task, topic, partition)
     began = row["from_offset"]
@@ -554,31 +538,33 @@ def _offsets_row(task: BatchTask, topic: str, partition: int) -> dict[str, Any]:
     }
 
 
-def _hold_days(cursor: Cursor, read: _Read) -> None:
-    """Let no day be dropped until the transaction ends.
+def _lock_days(cursor: Cursor, portion: _Portion) -> None:
+    """Keep retention from dropping a day until the transaction ends.
 
     Raises:
-        DaysDropped: A day of these events was dropped since they were judged.
+        DaysDropped: Retention has dropped a day of these events since their validation.
     """
-    cursor.execute(HOLD_DAYS)
+    cursor.execute(LOCK_DAYS)
     (kept_since,) = cursor.fetchone() or (None,)
-    events = read.judged.events
-    if kept_since == read.kept_since or kept_since is None or not events.num_rows:
+    events = portion.validated.events
+    if kept_since == portion.kept_since or kept_since is None or not events.num_rows:
         return
     if _unix_seconds(events["event_time"]).min() < kept_since.timestamp():
         raise DaysDropped(kept_since.date())
 
 
-def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.Table, BinaryRows]:
-    """Put the events that are new into ``fresh``; of two with the same id the first counts.
+def _stage_new_events(
+    cursor: Cursor, events: pa.Table, *, may_be_known: bool
+) -> tuple[pa.Table, BinaryRows]:
+    """Stage the events that are not stored yet; of several with one id, the first.
 
     Args:
-        cursor: Of the transaction.
-        events: What has come.
-        may_be_known: Whether some of it may be stored already.
+        cursor: The cursor of the transaction.
+        events: The events.
+        may_be_known: Whether some of the events may be stored already.
 
     Returns:
-        Them, and their rows.
+        The new events, and their rows for COPY.
     """
     if not events.num_rows:
         return events, BinaryRows(events, COLUMN_TYPES)
@@ -588,54 +574,54 @@ def _fresh(cursor: Cursor, events: pa.Table, *, may_be_known: bool) -> tuple[pa.
         grouped = events.group_by(["event_id", "event_time"]).aggregate([("number", "min")])
         events = events.take(np.sort(grouped["number_min"].to_numpy()))
     rows = BinaryRows(events, COLUMN_TYPES)
-    copy_rows(cursor, "fresh", rows, FRESH_COLUMNS)
+    copy_rows(cursor, "new_events", rows, NEW_EVENT_COLUMNS)
     if not may_be_known:
         return events, rows
     cursor.execute(FIND_KNOWN)
     known = [number for (number,) in cursor.fetchall()]
     if not known:
         return events, rows
-    cursor.execute(FORGET_KNOWN, (known,))
+    cursor.execute(DELETE_KNOWN, (known,))
     events = events.filter(pc.invert(pc.is_in(events["number"], pa.array(known, pa.int32()))))
     return events, BinaryRows(events, COLUMN_TYPES)
 
 
-def _write_rest(cursor: Cursor, judged: Judged, outcome: Outcome) -> None:
-    """Write what is no event: rejects and the ledger."""
-    if judged.rejects.num_rows:
-        for row in pc.value_counts(judged.rejects["reason"]).to_pylist():
+def _write_rejects_and_ledger(cursor: Cursor, validated: ValidatedBatch, outcome: Outcome) -> None:
+    """Write rejects and ledger records."""
+    if validated.rejects.num_rows:
+        for row in pc.value_counts(validated.rejects["reason"]).to_pylist():
             reason = row["values"]
             outcome.rejects[reason] = outcome.rejects.get(reason, 0) + row["counts"]
-        rejects = BinaryRows(judged.rejects, COLUMN_TYPES)
-        copy_rows(cursor, "rejected", rejects, REJECT_COLUMNS)
+        rejects = BinaryRows(validated.rejects, COLUMN_TYPES)
+        copy_rows(cursor, "staged_rejects", rejects, REJECT_COLUMNS)
         for step in REJECT_STEPS:
             cursor.execute(step)
-    if judged.expired.num_rows:
-        cursor.execute(COUNT_EXPIRED, judged.expired.to_pydict())
-    if judged.ledger.num_rows:
-        ledger = BinaryRows(judged.ledger, COLUMN_TYPES)
-        copy_rows(cursor, "told", ledger, judged.ledger.column_names)
+    if validated.expired.num_rows:
+        cursor.execute(COUNT_EXPIRED, validated.expired.to_pydict())
+    if validated.ledger.num_rows:
+        ledger = BinaryRows(validated.ledger, COLUMN_TYPES)
+        copy_rows(cursor, "staged_ledger", ledger, validated.ledger.column_names)
         for step in LEDGER_STEPS:
             cursor.execute(step)
 
 
-def _write_events(cursor: Cursor, fresh: pa.Table, rows: BinaryRows) -> int:
-    """Write events and all that follows from them; return how many are late."""
+def _write_events(cursor: Cursor, new_events: pa.Table, rows: BinaryRows) -> int:
+    """Write new events and all rows that follow from them; return the number of late events."""
     for step in EVENT_STEPS:
         cursor.execute(step)
     copy_rows(cursor, "raw.events", rows, RAW_COLUMNS)
     for step in SHARED_STEPS:
         cursor.execute(step)
-    first = fresh["event_id"][0].as_py(), fresh["event_time"][0].as_py()
+    first = new_events["event_id"][0].as_py(), new_events["event_time"][0].as_py()
     cursor.execute(STORED_AT, first)
     (ingested_at,) = cursor.fetchone() or (None,)
-    cursor.execute(COUNT_SHARDS, arrivals_of(fresh, ingested_at))
+    cursor.execute(COUNT_SHARDS, arrivals_of(new_events, ingested_at))
     (late,) = cursor.fetchone() or (0,)
     return int(late)
 
 
-def _max_event_times(events: pa.Table) -> list[tuple[str, int, float]]:
-    """Return run, shard and the latest event time of each shard, Unix seconds."""
+def _latest_event_times(events: pa.Table) -> list[tuple[str, int, float]]:
+    """Return the latest event time of each run and shard, Unix seconds."""
     latest = events.group_by(["run_id", "shard"]).aggregate([("event_time", "max")])
     seconds = _unix_seconds(latest["event_time_max"]).tolist()
     return list(
@@ -644,9 +630,10 @@ def _max_event_times(events: pa.Table) -> list[tuple[str, int, float]]:
 
 
 def reached_event_times(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], float]:
-    """Return, by run and shard, the event time that every partition with events of it has reached.
+    """Return the event time that all partitions have reached, by run and shard.
 
-    A shard sends to all partitions, and a batch may read one of them further than another.
+    A shard sends to all partitions, and a batch may read one partition further than another.
+    Partitions without events of the shard do not count.
     """
     reached: dict[tuple[str, int], float] = {}
     for outcome in outcomes:
@@ -662,10 +649,10 @@ def _unix_seconds(event_time: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.fl
     return seconds
 
 
-def _measure(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
-    """Measure how long events took until now, when they are committed."""
+def _measure_latencies(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
+    """Measure the time from each event until now, right after the commit."""
     seconds = _unix_seconds(event_time)
-    # A clock that was set back does not make them come before they happened.
+    # A clock that was set back must not give a negative latency.
     taken = np.maximum(time.time() - seconds, 0.0)
     bucket = np.searchsorted(LATENCY_BOUNDS_SECONDS, taken)
     size = len(LATENCY_BOUNDS_SECONDS) + 1
@@ -674,22 +661,23 @@ def _measure(outcome: Outcome, event_time: pa.ChunkedArray) -> None:
     outcome.latencies = list(zip(counts.tolist(), sums.tolist(), strict=True))
 
 
-def _forget_connection() -> None:
-    if _Connections.open is not None:
-        _Connections.open.close()
-        _Connections.open = None
-    _Connections.days = frozenset()
-    _Connections.reached.clear()
+def _reset_worker() -> None:
+    """Close the connection and clear all knowledge about the tables."""
+    if _Worker.connection is not None:
+        _Worker.connection.close()
+        _Worker.connection = None
+    _Worker.days = frozenset()
+    _Worker.high_water_marks.clear()
 
 
-def _fail(task: BatchTask, place: str) -> None:
-    """Let the job die here, if a test wants that."""
-    wanted = task.settings
-    if wanted.failpoint == place and task.batch_id >= wanted.failpoint_batch:
+def _failpoint(task: BatchTask, place: str) -> None:
+    """Kill the job at this place if a test has asked for it."""
+    settings = task.settings
+    if settings.failpoint == place and task.batch_id >= settings.failpoint_batch:
         os.kill(task.driver_pid, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def timestamp(unix_seconds: float) -> datetime:
-    """Return a moment as PostgreSQL takes it."""
+    """Return a Unix time as a timestamp with time zone."""
     return datetime.fromtimestamp(unix_seconds, tz=UTC)

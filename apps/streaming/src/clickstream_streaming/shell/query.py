@@ -1,8 +1,7 @@
-"""The query: what it reads, how a batch is written, and where it starts.
+"""The streaming query: reads both topics, and writes each batch to the database.
 
-Owns the joint between Spark's batches and the database's transactions: each partition of a
-batch is written by the task that has read it, and the batch is closed when all are; and the pace
-of batches. It does not know what the rules and statements say.
+Owns the connection between Spark's batches and transactions of the database: each task writes the
+partition that it has read, then the finalizer ends the batch. Owns also the interval of batches.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
-from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_events
+from clickstream_streaming.core.validation import validate
 from clickstream_streaming.errors import BatchRowsLost
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.closing import BatchCloser
-from clickstream_streaming.shell.database import committed_offsets, refuse_if_apart
+from clickstream_streaming.shell.database import committed_offsets
 from clickstream_streaming.shell.kafka_client import client_settings
 from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
 
@@ -52,11 +51,11 @@ _TOPICS = (EVENTS.name, LEDGER.name)
 _WARM_UP_ROWS = 1_000
 _WARM_UP_ROUNDS = 3
 _RUNS = 3
-"""How often a batch is run that the database loses before it is closed."""
+"""How often the query runs a batch whose rows the database loses."""
 
 
 def warm_up(spark: SparkSession) -> None:
-    """Let workers load what they will need, on samples, before the first record waits for it."""
+    """Let Spark's workers validate samples, so that they load all code before the first record."""
     values = spark.createDataFrame([(text,) for text in sample_events()], "value string")
     kafka = values.crossJoin(spark.range(_WARM_UP_ROWS)).select(
         F.col("value").cast("binary").alias("key"),
@@ -67,18 +66,18 @@ def warm_up(spark: SparkSession) -> None:
         F.current_timestamp().alias("timestamp"),
     )
     for _ in range(_WARM_UP_ROUNDS):
-        kafka.mapInArrow(_judge_only, OUTCOME).collect()
+        kafka.mapInArrow(_validate_only, OUTCOME).collect()
 
 
-class _Pace:
-    """Leaves time between batches, by the clock that nobody sets.
+class _Interval:
+    """The interval of batches, by the monotonic clock.
 
-    Spark's own trigger waits for the next one by the wall clock: set that back by an hour, and the
-    stream stands still for an hour.
+    Spark's own trigger uses the wall clock: if that is set back by an hour, the stream would stop
+    for an hour.
 
     Args:
-        seconds: From the end of one batch to the end of the next, at least.
-        stopping: Ends the waiting.
+        seconds: The shortest time from the end of one batch to the end of the next.
+        stopping: Ends the waiting when it is set.
     """
 
     def __init__(self, seconds: float, stopping: Event) -> None:
@@ -86,7 +85,7 @@ class _Pace:
         self._stopping = stopping
         self._ended = time.monotonic() - seconds
 
-    def keep(self) -> None:
+    def wait(self) -> None:
         """Wait until the batch may end."""
         self._stopping.wait(max(0.0, self._ended + self._seconds - time.monotonic()))
         self._ended = time.monotonic()
@@ -105,38 +104,20 @@ def start_query(
     Args:
         spark: The session.
         settings: All settings.
-        telemetry: Where figures are shown.
-        connection: To the database, for what is asked before the start.
-        logs: The topics, and what was read of them.
-        stopping: Set when the query is to end soon.
-
-    Raises:
-        CheckpointMismatch: The checkpoint is another job's.
-        DatabaseBehindCheckpoint: The database was wiped or restored.
-        CheckpointBehindDatabase: The checkpoint was put back to an older state.
+        telemetry: The metrics.
+        connection: A connection to the database.
+        logs: The topics, and the positions read in them.
+        stopping: Set when the query shall end soon.
     """
     checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
-    checkpoint.check_fingerprint(fingerprint())
-    refuse_if_apart(connection, QUERY, checkpoint)
     known = committed_offsets(connection, QUERY)
-    records = (
-        spark.readStream.format("kafka")
-        .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
-        # Records of a transaction that its producer has aborted were never sent.
-        .option("kafka.isolation.level", "read_committed")
-        .option("subscribe", ",".join(_TOPICS))
-        .option("startingOffsets", _starting_offsets(known))
-        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
-        .option("failOnDataLoss", "true")
-        .load()
-    )
-    closer = BatchCloser(settings, telemetry)
-    pace = _Pace(settings.trigger_milliseconds / 1_000, stopping)
+    finalizer = BatchFinalizer(settings, telemetry)
+    interval = _Interval(settings.trigger_milliseconds / 1_000, stopping)
 
     def write(batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
-        # Asked before any record is read: a log that is replaced later differs at the next look.
-        ends = logs.look_patiently(stopping)
+        # Before any record is read: a log that is replaced later differs at the next check.
+        ends = logs.check_with_retries(stopping)
         task = BatchTask(
             settings=settings,
             query=QUERY,
@@ -147,12 +128,12 @@ def start_query(
             logs=ends,
             driver_pid=os.getpid(),
         )
-        _run(batch, task, closer, began)
-        logs.note(ends, task.offsets_until)
-        pace.keep()
+        _run(batch, task, finalizer, began)
+        logs.record_read(ends, task.offsets_until)
+        interval.wait()
 
     return (
-        records.select("topic", "partition", "offset", "timestamp", "key", "value")
+        _records(spark, settings, known)
         .writeStream.queryName(QUERY)
         .outputMode("append")
         .option("checkpointLocation", str(checkpoint.folder))
@@ -162,13 +143,35 @@ def start_query(
     )
 
 
-def _run(batch: DataFrame, task: BatchTask, closer: BatchCloser, began: float) -> None:
-    """Write a batch and close it; run it again if the database loses it in between."""
+def _records(spark: SparkSession, settings: Settings, known: Offsets) -> DataFrame:
+    """Return the records of both topics as a stream.
+
+    Args:
+        spark: The session.
+        settings: Kafka's address, and how many records a batch may have.
+        known: The offsets where the database's batches ended.
+    """
+    return (
+        spark.readStream.format("kafka")
+        .options(**{f"kafka.{name}": value for name, value in client_settings(settings).items()})
+        # Records of an aborted transaction do not count as sent.
+        .option("kafka.isolation.level", "read_committed")
+        .option("subscribe", ",".join(_TOPICS))
+        .option("startingOffsets", _starting_offsets(known))
+        .option("maxOffsetsPerTrigger", settings.max_offsets_per_trigger)
+        .option("failOnDataLoss", "true")
+        .load()
+        .select("topic", "partition", "offset", "timestamp", "key", "value")
+    )
+
+
+def _run(batch: DataFrame, task: BatchTask, finalizer: BatchFinalizer, began: float) -> None:
+    """Write and finalize a batch; run it again if the database loses its rows in between."""
     work = batch.mapInArrow(partial(write_partition, task), OUTCOME)
     for runs in range(1, _RUNS + 1):
         outcomes = [Outcome(**json.loads(row["outcome"])) for row in work.collect()]
         try:
-            closer.close(task, outcomes, time.monotonic() - began)
+            finalizer.finalize(task, outcomes, time.monotonic() - began)
         except BatchRowsLost as error:
             if runs == _RUNS:
                 raise
@@ -177,15 +180,15 @@ def _run(batch: DataFrame, task: BatchTask, closer: BatchCloser, began: float) -
             return
 
 
-def _judge_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-    """Judge records and answer nothing: what a worker process must load is loaded."""
+def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Validate records and return no row, so that a worker process loads what it needs."""
     for batch in batches:
-        judge(batch)
+        validate(batch)
         yield from ()
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what a checkpoint must have been made with."""
+    """Return the fingerprint of this job, which a checkpoint must have."""
     schema = spark_schema(EVENT_FIELDS) + spark_schema(LEDGER_FIELDS)
     return {
         "query": QUERY,
@@ -195,7 +198,7 @@ def fingerprint() -> dict[str, str]:
 
 
 def _starting_offsets(known: Offsets) -> str:
-    """Return where to start: where the database's batches ended, else at the beginning."""
+    """Return Spark's ``startingOffsets``: the end of the stored batches, else the earliest."""
     if not known:
         return "earliest"
     return json.dumps(

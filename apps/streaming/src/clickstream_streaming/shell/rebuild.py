@@ -1,8 +1,7 @@
-"""The rebuild: works the marts out anew from ``raw.events``, while the stream runs.
+"""The rebuild: computes all marts from ``raw.events`` again, while the stream runs.
 
-Owns the order of tables and the lock that lets batches wait meanwhile. Only rows that differ
-are written: on tables that are right it changes nothing, which is what it is to prove. It does
-not know what the tables mean.
+Owns the order of the marts and the lock that makes batches wait. The rebuild writes only rows that
+differ: it proves the marts right if it changes no row.
 """
 
 from __future__ import annotations
@@ -27,23 +26,20 @@ _NEXT = "(%(until)s::timestamp AT TIME ZONE 'UTC')"
 def rebuild(
     connection: Connection, since: date | None = None, until: date | None = None
 ) -> dict[str, int]:
-    """Make the marts what the stored events say.
+    """Compute the marts again; return the number of changed rows by table.
 
     Args:
-        connection: The owner's.
-        since: First day, UTC; all if absent. Days that were dropped from ``raw.events`` are
-            left as they are, and so is what began on one of them.
-        until: Day before which it ends; all if absent.
-
-    Returns:
-        How many rows were changed, by table.
+        connection: A connection of the owner.
+        since: The first day, UTC; all if absent. Rows of dropped days stay as they are, and so do
+            rows that began on one.
+        until: The day after the last day; all if absent.
     """
     changed: dict[str, int] = {}
     with connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '256MB'")
-        # Batches begin by noting their offsets: they wait here until all is done.
+        # A batch stores its offsets first, so it waits for this lock until the rebuild is done.
         cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")
-        # Days that are just being dropped are gone before we ask which are left; none goes after.
+        # Waits for a running drop of days, and keeps retention from dropping any until the end.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw.events.days'))")
         cursor.execute("SELECT max_event_time::date FROM ops.progress WHERE query = 'retention'")
         dropped = cursor.fetchone()
@@ -57,8 +53,8 @@ def rebuild(
 
 
 def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
-    """Rebuild one mart; those that it follows from are right by then."""
-    # A sum that has come back to nothing is as good as no row.
+    """Rebuild one mart after the marts that it follows from; return the number of changed rows."""
+    # A row whose sums are all 0 is equivalent to no row.
     counts = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
     cursor.execute(
         "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM"
@@ -83,7 +79,7 @@ def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
 
 
 def _source(mart: Mart) -> str:
-    """Return what a mart follows from, no more of it than the range asks for."""
+    """Return the part of a mart's source relation that the range needs."""
     in_range = f"event_time >= {_DAY} AND event_time < {_NEXT}"
     events = f"(SELECT * FROM raw.events WHERE {in_range})"
     if mart is VISITS:

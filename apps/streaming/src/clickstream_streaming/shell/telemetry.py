@@ -1,6 +1,6 @@
-"""What the stream shows of itself: metrics, liveness and readiness over HTTP.
+"""The stream's metrics, liveness and readiness over HTTP.
 
-Owns the metrics' registry and the endpoints. It does not know how the figures come about.
+Owns the registry of metrics and the endpoints.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: a scrape every few seconds is no news."""
+        """Log nothing: Prometheus scrapes every few seconds."""
 
 
 class _Latencies(Collector):
-    """The histogram of latencies: counted by the tasks, a thousand events at a time."""
+    """Histogram of latencies; tasks count thousands of events at once."""
 
     def __init__(self) -> None:
         self._counts = [0] * (len(LATENCY_BOUNDS_SECONDS) + 1)
@@ -59,17 +59,17 @@ class _Latencies(Collector):
 
 
 class Telemetry:
-    """The stream's figures; :meth:`serve` shows them until :meth:`close`.
+    """The stream's metrics; :meth:`serve` publishes them until :meth:`close`.
 
     Attributes:
-        is_ready: Whether a batch is committed, or the query waits for data; ``/readyz`` says yes
-            then, unless Kafka or PostgreSQL is away.
+        is_ready: Whether a batch was committed or the query waits for data. ``/readyz`` then
+        returns     200, unless Kafka or PostgreSQL does not answer.
     """
 
     def __init__(self) -> None:
         self.is_ready = False
         self._began = time.time()
-        self._away: set[str] = set()
+        self._unreachable: set[str] = set()
         self._arrived_at: dict[tuple[str, int], float] = {}
         self.registry = CollectorRegistry()
         self._input_rows = self._make(Counter, "input_rows_total")
@@ -90,13 +90,13 @@ class Telemetry:
         self._metrics_app = make_wsgi_app(self.registry)
 
     def serve(self, host: str, port: int) -> None:
-        """Begin to answer."""
+        """Start the HTTP server."""
         self._server = make_server(host, port, self._answer, _Server, _Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def show_batch(self, outcomes: Iterable[Outcome], seconds: float) -> None:
-        """Count what a batch has brought; what it only repeated was counted before."""
+        """Count a batch, without partitions that an earlier attempt had already stored."""
         for row in outcomes:
             self._arrived_at[row.topic, row.partition] = row.arrived_at
             self._batch_seconds.labels("read").observe(row.read_seconds)
@@ -114,44 +114,44 @@ class Telemetry:
                 self._event_time.set(max(seconds for *_, seconds in row.max_event_times))
         self._batch_seconds.labels("all").observe(seconds)
         self._last_batch.set_to_current_time()
-        # Under load the query may never be seen to wait.
+        # Under load the query may never wait for data.
         self.is_ready = True
 
-    def show_away(self, what: str, *, is_away: bool) -> None:
-        """Note that somebody without whom no batch can be written does, or does not, answer."""
-        (self._away.add if is_away else self._away.discard)(what)
+    def show_unreachable(self, service: str, *, is_unreachable: bool) -> None:
+        """Set whether a service that batches need, Kafka or PostgreSQL, does not answer."""
+        (self._unreachable.add if is_unreachable else self._unreachable.discard)(service)
 
     def show_lag(self, done: Offsets, ends: Offsets) -> None:
-        """Show how far each partition is behind.
+        """Show the lag of each partition.
 
         Args:
-            done: Where the last batch ended.
-            ends: Where the partitions end.
+            done: The end of the last batch.
+            ends: The ends of the partitions.
         """
         for topic, partitions in ends.items():
             for number, end in partitions.items():
                 behind = max(0, end - done.get(topic, {}).get(number, 0))
                 self._lag_records.labels(topic, number).set(behind)
-                # Before the first batch of this process it is no less than that.
+                # Before the first batch, the lag is at least the age of this process.
                 arrived_at = self._arrived_at.get((topic, number), self._began)
                 seconds = time.time() - arrived_at if behind else 0.0
                 self._lag_seconds.labels(topic, number).set(seconds)
 
-    def show_account(self, events: dict[str, dict[str, int]]) -> None:
-        """Show on how many events ledger and tables disagree, by simulation and kind of defect."""
-        self._integrity.clear()  # a simulation that is gone is no longer broken
+    def show_integrity(self, events: dict[str, dict[str, int]]) -> None:
+        """Show the differences between ledger and tables, by simulation and kind of defect."""
+        self._integrity.clear()  # removes simulations that no longer exist
         for simulation, counts in events.items():
             for defect, count in counts.items():
                 self._integrity.labels(simulation, defect).set(count)
 
     def show_verification(self, at: float, defects: dict[str, int]) -> None:
-        """Show what the last verification found, and when it ended, Unix seconds."""
+        """Show the defects of the last verification, and when it ended, Unix seconds."""
         for defect, count in defects.items():
             self._verified.labels(defect).set(count)
         self._last_verification.set(at)
 
     def close(self) -> None:
-        """Stop answering and give the port back."""
+        """Stop the HTTP server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -162,7 +162,7 @@ class Telemetry:
             answer: Iterable[bytes] = self._metrics_app(request, start)
             return answer
         status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._away):
+        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._unreachable):
             status = "200 OK"
         elif path == "/readyz":
             status = "503 Service Unavailable"

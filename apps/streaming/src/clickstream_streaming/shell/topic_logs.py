@@ -1,12 +1,11 @@
-"""The topics' logs: asking Kafka for their ids, ends and leader epochs, and refusing others.
+"""The logs of the topics: their ids, ends and leader epochs in Kafka, compared with those read.
 
-Owns the questions to Kafka. What was read in which log is noted with the offsets, see
+Owns the requests to Kafka. The database stores topic ids and leader epochs with the offsets, see
 ``docs/adr/0010-offsets-of-one-log.md``.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from clickstream_contract.topics import EVENTS, LEDGER
 from py4j.protocol import Py4JJavaError
 
-from clickstream_streaming.core.log_positions import LogPosition, other_epochs, remade_topics
-from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRemade
+from clickstream_streaming.core.log_positions import LogPosition, changed_epochs, recreated_topics
+from clickstream_streaming.errors import LogDiverged, TopicMissing, TopicRecreated
 from clickstream_streaming.shell.checkpoint import QUERY
 from clickstream_streaming.shell.kafka_client import blamed_setting, client_settings, last_line
-from clickstream_streaming.shell.patience import Patience
+from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TopicLogs", "read_positions"]
 
-_LOG = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 1.0
-_GIVE_UP_SECONDS = 300.0
 _DESERIALIZER = "org.apache.kafka.common.serialization.ByteArrayDeserializer"
 _TRUNCATED = "LogTruncationException"
 _READ_POSITIONS = """
@@ -49,7 +44,7 @@ ORDER BY topic, kafka_partition, until_offset DESC, leader_epoch DESC NULLS LAST
 
 
 def read_positions(connection: Connection, query: str) -> LogPositions:
-    """Return up to where the query has read each partition, and in which log."""
+    """Return the position up to which the query has read each partition."""
     with connection, connection.cursor() as cursor:
         cursor.execute(_READ_POSITIONS, (query,))
         return {
@@ -59,20 +54,20 @@ def read_positions(connection: Connection, query: str) -> LogPositions:
 
 
 class TopicLogs:
-    """Kafka's logs of the events' and the ledger's topic, against what was read of them.
+    """Kafka's logs of both topics, and the positions read in them.
 
     Args:
-        spark: Has Kafka's own client.
-        settings: Where Kafka is.
-        read: Up to where each partition was read before.
-        answer_seconds: How long Kafka may take to answer.
+        spark: The session, for Kafka's Java client.
+        settings: The address of Kafka.
+        read: The positions up to which partitions were read.
+        answer_seconds: The time limit for an answer of Kafka.
     """
 
     def __init__(
         self, spark: SparkSession, settings: Settings, read: LogPositions, answer_seconds: int
     ) -> None:
-        jvm: Any = spark._jvm  # noqa: SLF001  Kafka's own client, as Spark has it, is only there
-        # Each look at a name in the JVM searches all jars for each part of it.
+        jvm: Any = spark._jvm  # noqa: SLF001  Spark's JVM is the only way to Kafka's own client
+        # Py4J searches all jars at each access to a class, so access each class once.
         self._offset_spec = jvm.org.apache.kafka.clients.admin.OffsetSpec
         self._topic_partition = jvm.org.apache.kafka.common.TopicPartition
         self._consumer = jvm.org.apache.kafka.clients.consumer.KafkaConsumer
@@ -87,60 +82,59 @@ class TopicLogs:
         }
         self._client = jvm.org.apache.kafka.clients.admin.Admin.create(self._client_settings)
         self._read = read
-        self._lock = threading.Lock()  # a batch and the job's own look may come together
+        self._lock = threading.Lock()  # a batch and the lag may check at the same time
 
-    def look(self) -> LogPositions:
-        """Return the ends of the logs, once they are known to continue what was read.
+    def check(self) -> LogPositions:
+        """Check that the logs continue the records that were read; return their ends.
 
         Raises:
-            TopicRemade: A topic is another one than the one that was read.
+            TopicRecreated: A topic is not the one that was read.
             LogDiverged: A partition no longer has the records that were read.
-            TopicMissing: A topic is not there, or Kafka does not answer.
+            TopicMissing: A topic does not exist, or Kafka does not answer.
         """
         with self._lock:
             ends = self.ends("latest")
-            for topic, topic_ids in remade_topics(self._read, ends).items():
-                raise TopicRemade(topic, topic_ids, self._folder)
-            for place, read in other_epochs(self._read, ends).items():
+            for topic, topic_ids in recreated_topics(self._read, ends).items():
+                raise TopicRecreated(topic, topic_ids, self._folder)
+            for place, read in changed_epochs(self._read, ends).items():
                 if self._is_truncated(*place, read):
                     raise LogDiverged(*place, read, self._folder)
-                # The new leader has all that was read: it need not be asked again.
+                # The new leader has all records that were read: do not ask it again.
                 self._read = {**self._read, place: replace(ends[place], offset=read.offset)}
             return ends
 
-    def look_patiently(self, stopping: Event) -> LogPositions:
-        """Return what :meth:`look` does; while Kafka does not answer, ask again.
+    def check_with_retries(self, stopping: Event) -> LogPositions:
+        """Return the result of :meth:`check`; retry while Kafka does not answer.
 
         Args:
-            stopping: Ends the waiting.
+            stopping: Ends the retries when it is set.
 
         Raises:
-            TopicMissing: Kafka does not answer for five minutes, or a topic is not there.
+            TopicMissing: Kafka does not answer for five minutes, or a topic does not exist.
         """
-        patience = Patience(_GIVE_UP_SECONDS)
-        while True:
-            try:
-                return self.look()
-            except TopicMissing as error:
-                if patience.is_over() or stopping.wait(_RETRY_SECONDS):
-                    raise
-                _LOG.warning("the topics are looked at again: %s", error)
+        return retry(
+            self.check,
+            TopicMissing,
+            GIVE_UP_SECONDS,
+            "Kafka does not answer",
+            wait=stopping.wait,
+        )
 
     def ends(self, bound: str) -> LogPositions:
-        """Return where the logs begin or end.
+        """Return the beginnings or ends of the logs.
 
         Args:
             bound: ``earliest`` or ``latest``.
 
         Raises:
-            TopicMissing: A topic is not there, or Kafka does not answer.
+            TopicMissing: A topic does not exist, or Kafka does not answer.
         """
         spec = getattr(self._offset_spec, bound)()
         topics = [LEDGER.name, EVENTS.name]
         descriptions = self._client.describeTopics(topics).topicNameValues()
         found = {}
         for topic in topics:
-            with _naming(topic):
+            with _kafka_errors(topic):
                 description = descriptions[topic].get()
                 topic_id = description.topicId().toString()
                 partitions = {
@@ -155,11 +149,11 @@ class TopicLogs:
                     found[topic, number] = LogPosition(topic_id, answer.offset(), epoch)
         return found
 
-    def note(self, ends: LogPositions, until: Offsets) -> None:
-        """Remember that everything up to some offsets was read.
+    def record_read(self, ends: LogPositions, until: Offsets) -> None:
+        """Record the offsets up to which partitions were read.
 
         Args:
-            ends: The logs as they were before.
+            ends: The ends of the logs before reading.
             until: The offsets.
         """
         with self._lock:
@@ -170,13 +164,13 @@ class TopicLogs:
             }
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the client."""
         self._client.close()
 
     def _is_truncated(self, topic: str, partition: int, read: LogPosition) -> bool:
-        """Say whether the log leaves the epoch that was read before the offset that was read.
+        """Return whether the log leaves the epoch that was read before the offset that was read.
 
-        A consumer asks the leader that (``OffsetsForLeaderEpoch``); the admin client cannot.
+        A consumer can ask the leader (``OffsetsForLeaderEpoch``); the admin client cannot.
         """
         consumer = self._consumer(
             {
@@ -190,10 +184,10 @@ class TopicLogs:
         at = self._topic_partition(topic, partition)
         epoch = self._optional.of(read.leader_epoch)
         position = self._offset_and_metadata(read.offset, epoch, "")
-        with _naming(topic):
+        with _kafka_errors(topic):
             try:
                 consumer.assign([at])
-                consumer.endOffsets([at])  # finds the leader: without one it asks no broker
+                consumer.endOffsets([at])  # finds the leader, which position() asks
                 consumer.seek(at, position)
                 consumer.position(at)
             except Py4JJavaError as error:
@@ -206,8 +200,8 @@ class TopicLogs:
 
 
 @contextmanager
-def _naming(topic: str) -> Iterator[None]:
-    """Raise :class:`TopicMissing` for what Kafka's client says about a topic."""
+def _kafka_errors(topic: str) -> Iterator[None]:
+    """Raise :class:`TopicMissing` for an error of Kafka's client."""
     try:
         yield
     except Py4JJavaError as error:

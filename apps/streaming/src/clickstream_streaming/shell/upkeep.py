@@ -1,7 +1,7 @@
-"""What the database keeps for how long: days of events, rejects, batches, verifications, minutes.
+"""The upkeep: creates tables of coming days and deletes old rows.
 
-Owns the order of the upkeep and its calls. What may be deleted without a verification missing it is
-the functions' to say, which the migrations made.
+Owns the order of the calls. The functions of the database decide which rows the verification no
+longer needs.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.settings import Settings
 
-__all__ = ["keep_up"]
+__all__ = ["run_upkeep"]
 
 _LOG = logging.getLogger(__name__)
 
 _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
-_MOST_REJECTS = 50_000
-"""So many rejects at most are forgotten in one upkeep: a batch waits for it."""
+_MAX_REJECTS = 50_000
+"""One upkeep deletes at most so many rejects, because a batch waits for it."""
 _RUNS = "SELECT DISTINCT run_id::text FROM ops.ledger"
 
 
-def keep_up(connection: Connection, settings: Settings) -> bool:
-    """Make days ahead of time, drop those that are over, and delete rows that are old.
+def run_upkeep(connection: Connection, settings: Settings) -> bool:
+    """Create the tables of coming days, drop expired days, and delete old rows.
 
     Returns:
-        Whether there is more to delete: rejects that came faster than they are forgotten.
+        Whether more old rejects are left than one upkeep deletes.
     """
     today = datetime.now(tz=UTC).date()
     ahead = today + timedelta(days=_DAYS_AHEAD)
@@ -47,28 +47,28 @@ def keep_up(connection: Connection, settings: Settings) -> bool:
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
         if days := settings.detail_retention_days:
-            _forget_details(cursor, today - timedelta(days=days))
+            _delete_details(cursor, today - timedelta(days=days))
         has_more = False
         if days := settings.rejected_payload_days:
             oldest = today - timedelta(days=days)
-            cursor.execute("SELECT ops.forget_payloads(%s, %s)", (oldest, _MOST_REJECTS))
-            has_more |= _count_of(cursor) >= _MOST_REJECTS
+            cursor.execute("SELECT ops.forget_payloads(%s, %s)", (oldest, _MAX_REJECTS))
+            has_more |= _count_of(cursor) >= _MAX_REJECTS
         if days := settings.rejected_retention_days:
             oldest = today - timedelta(days=days)
-            values = (oldest, _MOST_REJECTS, _prefixes(cursor))
+            values = (oldest, _MAX_REJECTS, _prefixes(cursor))
             cursor.execute("SELECT ops.forget_rejects(%s, %s, %s)", values)
-            has_more |= _count_of(cursor) >= _MOST_REJECTS
+            has_more |= _count_of(cursor) >= _MAX_REJECTS
     return has_more
 
 
-def _forget_details(cursor: Cursor, before: date) -> None:
+def _delete_details(cursor: Cursor, before: date) -> None:
     """Delete verifications, and rows of minutes and latencies whose events are dropped."""
     for function in ("forget_verifications", "forget_minutes", "forget_latencies", "merge_seals"):
         cursor.execute(f"SELECT ops.{function}(%s)", (before,))
 
 
 def _prefixes(cursor: Cursor) -> list[str]:
-    """Return how the keys of the ledger's runs begin: their rejects are counted by shard."""
+    """Return the prefixes of the keys of the ledger's runs; their rejects are counted by shard."""
     cursor.execute(_RUNS)
     return [run_prefix(UUID(run_id)) for (run_id,) in cursor.fetchall()]
 
@@ -84,7 +84,7 @@ def _drop_days(connection: Connection, before: date) -> None:
             cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
             dropped = _count_of(cursor)
     except errors.LockNotAvailable:
-        _LOG.warning("days before %s are dropped later: another session reads them", before)
+        _LOG.warning("days before %s are dropped later: another connection reads them", before)
         return
     if dropped:
         _LOG.info("%d days of raw.events before %s are dropped", dropped, before)

@@ -1,7 +1,6 @@
-"""The verification: runs the checks and reports what they found.
+"""The verification: runs all checks on one snapshot of the database, and reports the defects.
 
-Owns the report. All checks see one moment of the database. It does not know what a check
-compares.
+Owns the report.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ __all__ = [
     "DEFECTS",
     "RejectScore",
     "VerificationReport",
-    "figures_of",
-    "note",
-    "values_of",
+    "check_values",
+    "record_verification",
+    "run_checks",
     "verify",
     "wait_for_arrival",
 ]
@@ -56,14 +55,14 @@ SELECT (SELECT count(*) FROM raw.events),
         UNION ALL SELECT skipped_offsets FROM ops.forgotten_batches
     ) AS batch)
 """
-_LOOK_SECONDS = 0.5
-_NOTED = (
+_POLL_SECONDS = 0.5
+_RECORDED = (
     "events_sent", "events_acknowledged", "events_stored", "events_rejected", "planted_losses",
     *DEFECTS,
 )  # fmt: skip
-_NOTE = (
-    f"INSERT INTO ops.verifications ({', '.join(_NOTED)}, examples)"  # noqa: S608  names of our own
-    f" VALUES ({', '.join(f'%({name})s' for name in _NOTED)}, %(examples)s)"
+_RECORD = (
+    f"INSERT INTO ops.verifications ({', '.join(_RECORDED)}, examples)"  # noqa: S608  trusted names
+    f" VALUES ({', '.join(f'%({name})s' for name in _RECORDED)}, %(examples)s)"
 )
 
 
@@ -80,21 +79,21 @@ SELECT days, relations, current_setting('max_connections')::bigint
     current_setting('max_parallel_workers_per_gather')::bigint
 FROM parts
 """
-"""Days, with their tables and indexes; sessions that may be, locks of each, and how many processes
-may help with one statement."""
+"""Returns the number of days, of their tables and indexes, of possible connections, of locks per
+connection, and of parallel workers per statement."""
 _OTHER_LOCKS = 200
-"""What a verification reads beside the days."""
+"""Upper bound of the tables and indexes that a verification reads besides those of days."""
 
 
 @dataclass(frozen=True)
 class RejectScore:
-    """How well one reason for rejecting was recognised, against the faults planted.
+    """Comparison of rejects with planted faults, for one reject reason.
 
     Attributes:
-        reason: The reason.
-        planted: Faults that call for it.
-        rejected: Records rejected for it.
-        matched: Those of one run and shard that answer each other.
+        reason: The reject reason.
+        planted: Number of planted faults that require it.
+        rejected: Number of records with this reason.
+        matched: Number of faults and rejects that match by run and shard.
     """
 
     reason: str
@@ -104,28 +103,28 @@ class RejectScore:
 
     @property
     def precision(self) -> float | None:
-        """Share of the rejected that were planted; ``None`` if none was rejected."""
+        """Return the planted share of the rejects; ``None`` without rejects."""
         return self.matched / self.rejected if self.rejected else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the planted that were rejected; ``None`` if none was planted."""
+        """Return the rejected share of the planted faults; ``None`` without planted faults."""
         return self.matched / self.planted if self.planted else None
 
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What was sent, what is stored, and what does not agree."""
+    """Figures of sent and stored events, and the defects between them."""
 
     events_sent: int
-    """Events numbered by the generators, planted losses included."""
+    """Events that the generators numbered, including planted losses."""
     events_acknowledged: int
-    """Events that the ledger says the broker has."""
+    """Events that Kafka acknowledged, as the ledger says."""
     events_stored: int
     events_rejected: int
-    """Records in ``ops.rejected_events``, and those that were deleted there once they were old."""
+    """Rows of ``ops.rejected_events``, including those that were deleted as old."""
     planted_losses: int
-    """Events that were numbered and, on purpose, never sent."""
+    """Events that were numbered but deliberately not sent."""
     lost: int
     duplicated: int
     phantom: int
@@ -134,20 +133,20 @@ class VerificationReport:
     session_mismatches: int
     illegal_transitions: int
     examples: tuple[str, ...]
-    """The first defects, in words."""
+    """Texts of the first defects."""
     rejects: tuple[RejectScore, ...]
-    """By reason, how well rejection worked."""
+    """Comparison of rejects with planted faults, by reason."""
     under_way: int = 0
-    """Events that the ledger has and the stream has not stored yet."""
+    """Events of the ledger that the stream has not stored yet."""
     skipped_offsets: int = 0
-    """Offsets of Kafka without a committed record: ends and aborted records of transactions."""
+    """Offsets without a committed record: control records and aborted records of transactions."""
 
     def is_clean(self) -> bool:
-        """Say whether there is no defect."""
+        """Return whether there is no defect."""
         return not any(getattr(self, name) for name in DEFECTS)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON's values."""
+        """Return the report as values for JSON."""
         scores = [
             asdict(score) | {"precision": score.precision, "recall": score.recall}
             for score in self.rejects
@@ -156,7 +155,7 @@ class VerificationReport:
 
 
 def verify(connection: Connection) -> VerificationReport:
-    """Check every table, in one snapshot of the database that nothing can change.
+    """Check all tables in one read-only snapshot of the database.
 
     Raises:
         TooFewLocks: There are more tables of days than PostgreSQL can lock.
@@ -166,16 +165,16 @@ def verify(connection: Connection) -> VerificationReport:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
             _check_locks(cursor)
-            return figures_of(cursor)
+            return run_checks(cursor)
     finally:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
 def _check_locks(cursor: Cursor) -> None:
-    """Refuse what would end as "out of shared memory": all days are locked at one moment."""
+    """Raise an error before PostgreSQL runs out of shared memory for the locks of all days."""
     cursor.execute(_LOCKS)
     days, relations, sessions, locks, helpers = cursor.fetchone() or (0, 0, 1, _OTHER_LOCKS, 0)
-    # PostgreSQL has room for two holders of each lock; every process that helps holds all of them.
+    # PostgreSQL has room for two holders of each lock. Every parallel worker holds all of them.
     needed = -(-(relations + _OTHER_LOCKS) * max(2, 1 + helpers) // 2)
     room = sessions * locks
     if needed > room:
@@ -183,11 +182,11 @@ def _check_locks(cursor: Cursor) -> None:
 
 
 def wait_for_arrival(connection: Connection, seconds: float) -> int:
-    """Wait until the stream has stored what the ledger has now; return how many events it has not.
+    """Wait until the stream has stored the events of the current ledger; return how many it lacks.
 
     Args:
-        connection: To the database.
-        seconds: How long to wait at most.
+        connection: A connection to the database.
+        seconds: The longest time to wait.
     """
     deadline = time.monotonic() + seconds
     with connection, connection.cursor() as cursor:
@@ -197,11 +196,11 @@ def wait_for_arrival(connection: Connection, seconds: float) -> int:
             missing = _under_way(cursor, wanted)
         if not missing or time.monotonic() >= deadline:
             return missing
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _acknowledged(cursor: Cursor) -> dict[str, list[Any]]:
-    """Return how many events of each run and shard the broker has, as the ledger says."""
+    """Return the number of acknowledged events of each run and shard, as the ledger says."""
     cursor.execute(ACKNOWLEDGED)
     rows = cursor.fetchall()
     return {
@@ -211,22 +210,22 @@ def _acknowledged(cursor: Cursor) -> dict[str, list[Any]]:
 
 
 def _under_way(cursor: Cursor, acknowledged: dict[str, list[Any]]) -> int:
-    """Return how many of the acknowledged events the stream has not stored."""
+    """Return how many acknowledged events the stream has not stored."""
     cursor.execute(UNDER_WAY, acknowledged)
     (missing,) = cursor.fetchone() or (0,)
     return int(missing)
 
 
-def note(connection: Connection, report: VerificationReport) -> None:
-    """Keep what a verification found, for dashboards and alerts."""
-    values = {name: getattr(report, name) for name in _NOTED}
+def record_verification(connection: Connection, report: VerificationReport) -> None:
+    """Store the results of a verification for dashboards and alerts."""
+    values = {name: getattr(report, name) for name in _RECORDED}
     with connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
-        cursor.execute(_NOTE, values | {"examples": list(report.examples)})
+        cursor.execute(_RECORD, values | {"examples": list(report.examples)})
 
 
-def values_of(cursor: Cursor) -> dict[str, object]:
-    """Return the values that the checks' queries are bound to."""
+def check_values(cursor: Cursor) -> dict[str, object]:
+    """Return the values for the placeholders of the checks."""
     cursor.execute("SELECT DISTINCT run_id::text FROM ops.ledger")
     run_ids = [row[0] for row in cursor.fetchall()]
     return {
@@ -235,9 +234,9 @@ def values_of(cursor: Cursor) -> dict[str, object]:
     }
 
 
-def figures_of(cursor: Cursor) -> VerificationReport:
-    """Check what the cursor's transaction sees."""
-    values = values_of(cursor)
+def run_checks(cursor: Cursor) -> VerificationReport:
+    """Run all checks in the cursor's transaction; return the report."""
+    values = check_values(cursor)
     figures = dict.fromkeys(DEFECTS, 0)
     examples: dict[str, None] = {}  # in order, each once
     for check in CHECKS:

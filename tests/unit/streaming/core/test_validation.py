@@ -1,4 +1,4 @@
-"""Every record comes out exactly once: as an event, as a ledger record or as a reject."""
+"""Each record appears exactly once: as an event, a ledger record or a reject."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, MAX_EVENT_BYT
 from clickstream_contract.fields import FieldType
 from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.core.judging import Judged, judge
-from clickstream_streaming.core.parsing import parse_carefully
+from clickstream_streaming.core.parsing import parse_one_by_one
 from clickstream_streaming.core.sample import sample_events
+from clickstream_streaming.core.validation import ValidatedBatch, validate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_records import (
@@ -42,7 +42,7 @@ REJECT_COLUMNS = [
 
 def _verdict(value: bytes | None, topic: str = EVENTS.name) -> tuple[str, str] | None:
     """Return reason and detail of one record's reject, or nothing."""
-    rejects = judge(records_of([value], topic)).rejects.to_pylist()
+    rejects = validate(records_of([value], topic)).rejects.to_pylist()
     return (rejects[0]["reason"], rejects[0]["detail"]) if rejects else None
 
 
@@ -51,7 +51,7 @@ def _offsets(table: pa.Table) -> list[int]:
     return [offset - FIRST_OFFSET for offset in table["kafka_offset"].to_pylist()]
 
 
-def _same(one: Judged, other: Judged) -> bool:
+def _same(one: ValidatedBatch, other: ValidatedBatch) -> bool:
     return bool(
         one.events.equals(other.events)
         and one.rejects.equals(other.rejects)
@@ -63,21 +63,21 @@ def _same(one: Judged, other: Judged) -> bool:
 @settings(max_examples=30)
 @given(st.lists(damaged(), min_size=1, max_size=12))
 def test_both_ways_of_reading_agree(values: list[bytes | None]) -> None:
-    """Whatever happened to records, read together or one by one they have the same verdict."""
+    """Records have the same result, parsed in bulk or one by one."""
     records = records_of(values)
 
-    assert _same(judge(records), judge(records, parse_carefully))
+    assert _same(validate(records), validate(records, parse_one_by_one))
 
 
 @settings(max_examples=40)
 @given(st.lists(damaged(), max_size=12))
 def test_record_comes_out_once(values: list[bytes | None]) -> None:
     """Events and rejects together are the records; a reject keeps its whole payload."""
-    judged = judge(records_of(values))
+    validated = validate(records_of(values))
 
-    events = _offsets(judged.events)
+    events = _offsets(validated.events)
     rejects = dict(
-        zip(_offsets(judged.rejects), judged.rejects["payload"].to_pylist(), strict=True)
+        zip(_offsets(validated.rejects), validated.rejects["payload"].to_pylist(), strict=True)
     )
     assert sorted([*events, *rejects]) == list(range(len(values)))
     assert events == sorted(events)
@@ -91,21 +91,21 @@ def test_bad_record_leaves_others_alone() -> None:
     for at, value in bad.items():
         values[at] = value
 
-    judged = judge(records_of(values))
+    validated = validate(records_of(values))
 
-    assert _offsets(judged.rejects) == list(bad)
-    assert judged.rejects["reason"].to_pylist() == ["wrong_type", "not_json", "not_json"]
-    assert _offsets(judged.events) == [at for at in range(9_000) if at not in bad]
+    assert _offsets(validated.rejects) == list(bad)
+    assert validated.rejects["reason"].to_pylist() == ["wrong_type", "not_json", "not_json"]
+    assert _offsets(validated.events) == [at for at in range(9_000) if at not in bad]
 
 
 def test_chunk_borders_change_nothing() -> None:
-    """More records than one chunk holds are judged as each of them is."""
+    """Records of several chunks are validated like single records."""
     values = [changed() if at % 2 else b"x" for at in range(4_098)]
 
-    judged = judge(records_of(values))
+    validated = validate(records_of(values))
 
-    assert _offsets(judged.events) == list(range(1, 4_098, 2))
-    assert _offsets(judged.rejects) == list(range(0, 4_098, 2))
+    assert _offsets(validated.events) == list(range(1, 4_098, 2))
+    assert _offsets(validated.rejects) == list(range(0, 4_098, 2))
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_records_are_read_in_chunks(size: int, chunks: list[int]) -> None:
 
     def read(values: pa.BinaryArray, fields: Any) -> Any:  # noqa: ANN401  passed on
         sizes.append(len(values))
-        return parse_carefully(values, fields)
+        return parse_one_by_one(values, fields)
 
-    judge(records_of([b"x"] * size), read)
+    validate(records_of([b"x"] * size), read)
 
     assert sizes == chunks
 
@@ -128,17 +128,21 @@ def test_records_are_read_in_chunks(size: int, chunks: list[int]) -> None:
 @pytest.mark.parametrize("topic", [EVENTS.name, LEDGER.name])
 def test_no_records_give_empty_tables(topic: str) -> None:
     """Without records each table is there, with its columns."""
-    judged = judge(records_of([], topic))
+    validated = validate(records_of([], topic))
 
-    assert judged.events.column_names == [*NAMES, "flags", "kafka_partition", "kafka_offset"]
-    assert judged.rejects.column_names == REJECT_COLUMNS
-    assert judged.ledger.column_names == ["ledger"]
-    assert (judged.events.num_rows, judged.rejects.num_rows, judged.ledger.num_rows) == (0, 0, 0)
+    assert validated.events.column_names == [*NAMES, "flags", "kafka_partition", "kafka_offset"]
+    assert validated.rejects.column_names == REJECT_COLUMNS
+    assert validated.ledger.column_names == ["ledger"]
+    assert (validated.events.num_rows, validated.rejects.num_rows, validated.ledger.num_rows) == (
+        0,
+        0,
+        0,
+    )
 
 
 def test_columns_have_types() -> None:
     """Times, numbers and bytes have the types in which they are written to the database."""
-    judged = judge(records_of([changed("purchase"), b"x"]))
+    validated = validate(records_of([changed("purchase"), b"x"]))
 
     time = pa.timestamp("us", "UTC")
     special = {
@@ -147,20 +151,20 @@ def test_columns_have_types() -> None:
         FieldType.BIGINT: pa.int64(),
     }
     types = [special.get(field.type, pa.string()) for field in EVENT_FIELDS]
-    assert judged.events.schema.types == [*types, pa.string(), pa.int32(), pa.int64()]
-    assert judged.rejects.schema.types == [
+    assert validated.events.schema.types == [*types, pa.string(), pa.int32(), pa.int64()]
+    assert validated.rejects.schema.types == [
         pa.string(), pa.int32(), pa.int64(), time, pa.string(), pa.string(), pa.binary(),
         pa.int32(), pa.binary(), pa.int32(),
     ]  # fmt: skip
-    assert judged.ledger.schema.types == [pa.string()]
+    assert validated.ledger.schema.types == [pa.string()]
 
 
 def test_joined_keeps_order() -> None:
     """Several results joined hold the rows of each, one after the other."""
-    first, second = judge(records_of([TEXT, b"x"])), judge(records_of([b"y", TEXT, TEXT]))
-    ledger = judge(records_of([ledger_record()], LEDGER.name))
+    first, second = validate(records_of([TEXT, b"x"])), validate(records_of([b"y", TEXT, TEXT]))
+    ledger = validate(records_of([ledger_record()], LEDGER.name))
 
-    joined = Judged.joined([first, second, ledger])
+    joined = ValidatedBatch.joined([first, second, ledger])
 
     assert _offsets(joined.events) == [0, 1, 2]
     assert joined.rejects["payload"].to_pylist() == [b"x", b"y"]
@@ -174,10 +178,10 @@ def test_event_keeps_its_values() -> None:
         for text in sample_events()
     ]
 
-    judged = judge(records_of(values))
+    validated = validate(records_of(values))
 
-    assert judged.rejects.num_rows == 0
-    for text, row in zip(sample_events(), judged.events.to_pylist(), strict=True):
+    assert validated.rejects.num_rows == 0
+    for text, row in zip(sample_events(), validated.events.to_pylist(), strict=True):
         event = json.loads(text)
         for field in EVENT_FIELDS:
             stored = row[field.name]
@@ -189,28 +193,28 @@ def test_event_keeps_its_values() -> None:
 
 
 def test_event_has_kafka_place() -> None:
-    """Each event has the partition and the offset of its own record."""
-    judged = judge(records_of([b"x", TEXT, None, TEXT]))
+    """Each event has the partition and the offset of its record."""
+    validated = validate(records_of([b"x", TEXT, None, TEXT]))
 
-    assert judged.events["kafka_offset"].to_pylist() == [101, 103]
-    assert judged.events["kafka_partition"].to_pylist() == [PARTITION] * 2
+    assert validated.events["kafka_offset"].to_pylist() == [101, 103]
+    assert validated.events["kafka_partition"].to_pylist() == [PARTITION] * 2
 
 
 def test_events_alone_have_kafka_place() -> None:
-    """Where all records are events, each has its own place, too."""
-    judged = judge(records_of([TEXT, TEXT]))
+    """If all records are events, each has the place of its record."""
+    validated = validate(records_of([TEXT, TEXT]))
 
-    assert judged.events["kafka_offset"].to_pylist() == [100, 101]
-    assert judged.events["kafka_partition"].to_pylist() == [PARTITION] * 2
+    assert validated.events["kafka_offset"].to_pylist() == [100, 101]
+    assert validated.events["kafka_partition"].to_pylist() == [PARTITION] * 2
 
 
 def test_reject_keeps_record() -> None:
     """A reject has the whole record, its place in Kafka, the reason and the field."""
     bad = changed(city="")
 
-    judged = judge(records_of([TEXT, bad]))
+    validated = validate(records_of([TEXT, bad]))
 
-    assert judged.rejects.to_pylist() == [
+    assert validated.rejects.to_pylist() == [
         {
             "topic": EVENTS.name,
             "kafka_partition": PARTITION,
@@ -236,7 +240,7 @@ def test_oversized_reject_is_cut(size: int, kept: int) -> None:
     key = pa.array([None, b"k", value], pa.binary())
     records = records.set_column(records.schema.get_field_index("key"), "key", key)
 
-    rejects = judge(records).rejects
+    rejects = validate(records).rejects
 
     assert rejects["payload"].to_pylist() == [b"short", value[:kept], None]
     assert rejects["payload_bytes"].to_pylist() == [5, size, None]
@@ -245,13 +249,13 @@ def test_oversized_reject_is_cut(size: int, kept: int) -> None:
 
 
 def test_kept_rows_do_not_hold_records() -> None:
-    """What is kept of a batch shares no memory with it: its bytes can go."""
+    """Validated records share no memory with their batch, so its bytes can be freed."""
     before = pa.total_allocated_bytes()
-    judged = judge(_received(records_of([changed(padding="x" * 60_000)] * 200)))
+    validated = validate(_received(records_of([changed(padding="x" * 60_000)] * 200)))
 
     held = pa.total_allocated_bytes() - before
 
-    assert judged.events.num_rows == 200
+    assert validated.events.num_rows == 200
     assert held < 2_000_000
 
 
@@ -266,10 +270,12 @@ def _received(records: pa.RecordBatch) -> pa.RecordBatch:
 
 def test_rejects_come_in_order() -> None:
     """Rejects of reading and of rules come in the order of the records."""
-    judged = judge(records_of([changed(city=""), b"x", changed(page=""), None, changed(city="")]))
+    validated = validate(
+        records_of([changed(city=""), b"x", changed(page=""), None, changed(city="")])
+    )
 
-    assert _offsets(judged.rejects) == [0, 1, 2, 3, 4]
-    assert judged.rejects["detail"].to_pylist() == ["city", "", "page", "", "city"]
+    assert _offsets(validated.rejects) == [0, 1, 2, 3, 4]
+    assert validated.rejects["detail"].to_pylist() == ["city", "", "page", "", "city"]
 
 
 def test_first_broken_rule_counts() -> None:
@@ -282,14 +288,16 @@ def test_first_broken_rule_counts() -> None:
 
 
 def test_future_is_after_arrival() -> None:
-    """Each record is compared with the time at which Kafka got itself."""
+    """Each record is compared with the time at which Kafka received it."""
     batch = records_of([changed(event_time="2026-09-21T14:20:06.000Z")] * 3)
     times = [ARRIVED.replace(second=second) for second in (1, 0, 2)]
     column = pa.array(times, pa.timestamp("us", "UTC"))
 
-    judged = judge(batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column))
+    validated = validate(
+        batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column)
+    )
 
-    assert _offsets(judged.rejects) == [1]
+    assert _offsets(validated.rejects) == [1]
 
 
 def test_arrival_follows_its_record() -> None:
@@ -298,9 +306,11 @@ def test_arrival_follows_its_record() -> None:
     times = [ARRIVED, datetime(2026, 9, 21, 14, 20, 1, tzinfo=UTC)]
     column = pa.array(times, pa.timestamp("us", "UTC"))
 
-    judged = judge(batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column))
+    validated = validate(
+        batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column)
+    )
 
-    assert _offsets(judged.rejects) == [0]
+    assert _offsets(validated.rejects) == [0]
 
 
 @pytest.mark.parametrize(
@@ -320,25 +330,27 @@ def test_old_day_is_not_stored(
     """A day is stored if retention has kept it and it is not too long before the arrival."""
     mark = None if kept_since is None else np.datetime64(kept_since, "us")
 
-    judged = judge(records_of([changed(event_time=moment)]), kept_since=mark, oldest_days=days)
+    validated = validate(
+        records_of([changed(event_time=moment)]), kept_since=mark, oldest_days=days
+    )
 
-    found = [(row["reason"], row["detail"]) for row in judged.rejects.to_pylist()]
+    found = [(row["reason"], row["detail"]) for row in validated.rejects.to_pylist()]
     assert found == ([] if expected is None else [expected])
-    assert judged.expired.num_rows == len(found)
+    assert validated.expired.num_rows == len(found)
 
 
 def test_oldest_day_follows_arrival() -> None:
-    """Each record's own arrival counts, so that reading it again later changes no verdict."""
+    """The arrival of each record counts, so that reading it again later changes no result."""
     batch = records_of([changed(event_time="2026-09-11T12:00:00.000Z")] * 2)
     times = [ARRIVED, ARRIVED.replace(day=22)]
     column = pa.array(times, pa.timestamp("us", "UTC"))
 
-    judged = judge(
+    validated = validate(
         batch.set_column(batch.schema.get_field_index("timestamp"), "timestamp", column),
         oldest_days=10,
     )
 
-    assert _offsets(judged.rejects) == [1]
+    assert _offsets(validated.rejects) == [1]
 
 
 VERDICTS = {
@@ -381,7 +393,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize("case", VERDICTS)
 def test_verdict_of_text(case: str) -> None:
-    """Each kind of text gets the reason and the field that it should, or none."""
+    """Each kind of text gets the expected reason and field, or none."""
     value, expected = VERDICTS[case]
 
     assert _verdict(value) == expected
@@ -411,7 +423,7 @@ def test_poison_has_reason(kind: str) -> None:
 def test_bad_ledger_record_is_rejected(
     changes: dict[str, object], expected: tuple[str, str]
 ) -> None:
-    """What PostgreSQL would refuse of a ledger record is a reject."""
+    """A ledger record that PostgreSQL cannot store is a reject."""
     assert _verdict(ledger_record(**changes), LEDGER.name) == expected
 
 
@@ -419,21 +431,21 @@ def test_ledger_records_come_through() -> None:
     """Ledger records are kept as JSON, without those that are rejected, and are no events."""
     values = [ledger_record(events=3), b"x", ledger_record(kind="shard_end", more=1)]
 
-    judged = judge(records_of(values, LEDGER.name))
+    validated = validate(records_of(values, LEDGER.name))
 
-    assert [json.loads(text) for text in judged.ledger["ledger"].to_pylist()] == [
+    assert [json.loads(text) for text in validated.ledger["ledger"].to_pylist()] == [
         json.loads(ledger_record(events=3)),
         json.loads(ledger_record(kind="shard_end")),
     ]
-    assert judged.rejects["topic"].to_pylist() == [LEDGER.name]
-    assert judged.events.num_rows == 0
+    assert validated.rejects["topic"].to_pylist() == [LEDGER.name]
+    assert validated.events.num_rows == 0
 
 
 def test_event_is_no_ledger_record() -> None:
     """The topic decides what a record must be."""
     assert _verdict(ledger_record()) == ("missing_field", "event_id")
     assert _verdict(TEXT, LEDGER.name) == ("missing_field", "")
-    assert judge(records_of([TEXT])).ledger.num_rows == 0
+    assert validate(records_of([TEXT])).ledger.num_rows == 0
 
 
 def test_flags_name_odd_things() -> None:
@@ -444,9 +456,9 @@ def test_flags_name_odd_things() -> None:
     ahead = changed(event_time=now, sent_at="2026-09-21T14:20:05.001Z")
     values = [odd, large, ahead, b"x", changed(event_time=now), odd]
 
-    judged = judge(records_of(values))
+    validated = validate(records_of(values))
 
-    assert judged.events["flags"].to_pylist() == [
+    assert validated.events["flags"].to_pylist() == [
         "event_time.late,value_minor.zero",
         "quantity.large,price_minor.zero",
         "sent_at.clock_ahead",
@@ -460,9 +472,9 @@ def test_order_lines_are_exact_json() -> None:
     first = line(product_id='"é"', category="a\nb", quantity=2, price_minor=10**9)
     second = dict(reversed(line().items()))
 
-    judged = judge(records_of([order_of(first, second)]))
+    validated = validate(records_of([order_of(first, second)]))
 
-    assert judged.events["items"].to_pylist() == [
+    assert validated.events["items"].to_pylist() == [
         (
             '[{"product_id":"\\"é\\"","product_name":"xx","brand":"xx","category":"a\\nb",'
             '"quantity":2,"price_minor":1000000000},{"product_id":"xx","product_name":"xx",'
@@ -472,10 +484,10 @@ def test_order_lines_are_exact_json() -> None:
 
 
 def test_lines_of_other_events_are_kept() -> None:
-    """Lines that are empty stay an empty list, and absent ones null."""
+    """Empty items stay an empty list, and absent items null."""
     values = [changed(items=[]), changed(), order_of(line())]
 
-    stored = judge(records_of(values)).events["items"].to_pylist()
+    stored = validate(records_of(values)).events["items"].to_pylist()
 
     assert stored[:2] == ["[]", None]
     assert json.loads(stored[2]) == [line()]
@@ -504,26 +516,28 @@ _LINES = st.lists(
 @settings(max_examples=25)
 @given(_LINES, _LINES)
 def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-    """Whatever they hold or lack, lines are stored at their order, beside events without lines."""
+    """Items are stored with their order, beside events without items."""
     orders = [changed("purchase", schema_version=1, items=rows) for rows in (lines, others)]
     values = [changed("view_item"), orders[0], changed("page_view"), orders[1]]
 
-    stored = judge(records_of(values)).events["items"].to_pylist()
+    stored = validate(records_of(values)).events["items"].to_pylist()
 
     assert [text and json.loads(text) for text in stored] == [None, lines, None, others]
 
 
 def test_event_of_dropped_day_is_told_apart() -> None:
-    """It is a reject with all it held, and its number is known; what is unfit beside has none."""
+    """An event of a dropped day is a reject with its payload and number; invalid ones have none."""
     old = changed(event_time="2026-08-31T23:59:59.999Z", shard=2, shard_seq=77)
     unfit = changed(event_time="2026-08-31T23:59:59.999Z", city="")
     kept = changed(event_time="2026-09-01T00:00:00.000Z")
 
-    judged = judge(records_of([old, unfit, kept]), kept_since=np.datetime64("2026-09-01", "us"))
+    validated = validate(
+        records_of([old, unfit, kept]), kept_since=np.datetime64("2026-09-01", "us")
+    )
 
-    assert judged.rejects["reason"].to_pylist() == ["day_dropped", "out_of_range"]
-    assert judged.rejects["payload"][0].as_py() == old
-    assert _offsets(judged.events) == [2]
-    assert judged.expired.select(["shard", "shard_seq"]).to_pylist() == [
+    assert validated.rejects["reason"].to_pylist() == ["day_dropped", "out_of_range"]
+    assert validated.rejects["payload"][0].as_py() == old
+    assert _offsets(validated.events) == [2]
+    assert validated.expired.select(["shard", "shard_seq"]).to_pylist() == [
         {"shard": 2, "shard_seq": 77}
     ]

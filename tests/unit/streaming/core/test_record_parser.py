@@ -1,4 +1,4 @@
-"""One record read with care: an object of the schema, or the reason why it is none."""
+"""The parser of one record returns its values, or the reason why it is rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
-from clickstream_streaming.core.careful import Row, read_carefully
+from clickstream_streaming.core.record_parser import ParsedRecord, parse_record
 from clickstream_streaming.core.sample import sample_event
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,13 +26,13 @@ ABSENT = dict.fromkeys(("name", "id", "at", "small", "large", "items"))
 NO_LINE = dict.fromkeys(field.name for field in ITEM_FIELDS)
 
 
-def _read(text: str | bytes) -> Row | RejectReason:
+def _read(text: str | bytes) -> ParsedRecord | RejectReason:
     value = text if isinstance(text, bytes) else text.encode()
-    return read_carefully(value, FIELDS)
+    return parse_record(value, FIELDS)
 
 
-def _row(values: dict[str, Any], *, is_text_wrong: bool = False) -> Row:
-    return Row(ABSENT | values, is_text_wrong)
+def _row(values: dict[str, Any], *, is_text_wrong: bool = False) -> ParsedRecord:
+    return ParsedRecord(ABSENT | values, is_text_wrong)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def _row(values: dict[str, Any], *, is_text_wrong: bool = False) -> Row:
     ],
 )
 def test_object_becomes_row(text: str, values: dict[str, Any]) -> None:
-    """The wanted fields come in their types; absent ones are null, others are passed over."""
+    """Fields have their types; an absent field is null, an unknown field is ignored."""
     assert _read(text) == _row(values)
 
 
@@ -69,24 +69,24 @@ def test_object_becomes_row(text: str, values: dict[str, Any]) -> None:
      '{"small": 01}', '{"small": +1}'],
 )  # fmt: skip
 def test_other_text_is_not_json(text: str) -> None:
-    """What is not exactly one JSON object is rejected as no JSON."""
+    """A text that is not exactly one JSON object is rejected as no JSON."""
     assert _read(text) is RejectReason.NOT_JSON
 
 
 def test_endless_nesting_is_not_json() -> None:
-    """Deep nesting is passed over until Python's parser gives up."""
+    """Deep nesting in an unknown field is ignored until Python's parser gives up."""
     assert _read('{"other": ' + "[" * 500 + "]" * 500 + "}") == _row({})
     deep = "[" * 30_000 + "]" * 30_000
     assert _read(f'{{"other": {deep}}}') is RejectReason.NOT_JSON
 
 
 def test_unwanted_number_has_any_size() -> None:
-    """A number of thousands of digits in an unknown field is passed over."""
+    """A number of thousands of digits in an unknown field is ignored."""
     assert _read('{"other": ' + "9" * 9_000 + "}") == _row({})
 
 
 def test_bad_utf8_is_not_json() -> None:
-    """Bytes that are no text cannot be JSON here; the caller looks at the encoding before."""
+    """Bytes that are not UTF-8 are no JSON; the caller checks the encoding before."""
     assert _read(b'{"name": "\xff"}') is RejectReason.NOT_JSON
 
 
@@ -112,7 +112,7 @@ def test_integers_have_bounds(field: str, value: int) -> None:
     "value", ["1.0", "1e0", "true", '"1"', "[1]", "{}", "9" * 21, "0.5", "1E2", "-1.0"]
 )
 def test_numbers_must_be_whole(field: str, value: str) -> None:
-    """Only a whole number, written as such, fits a field of numbers."""
+    """Only a number written as an integer fits an integer field."""
     assert _read(f'{{"{field}": {value}}}') is RejectReason.WRONG_TYPE
 
 
@@ -122,7 +122,7 @@ def test_numbers_must_be_whole(field: str, value: str) -> None:
      '[{"price_minor": 9223372036854775808}]'],
 )  # fmt: skip
 def test_order_lines_are_objects(items: str) -> None:
-    """Lines that are no list of objects or nulls, or a line with a wrong number, do not fit."""
+    """Items must be a list of objects or nulls, with valid numbers."""
     assert _read(f'{{"items": {items}}}') is RejectReason.WRONG_TYPE
 
 
@@ -144,7 +144,7 @@ def test_wrong_text_is_marked(value: str, stored: str) -> None:
 
 @pytest.mark.parametrize("field", ["id", "at"])
 def test_wrong_id_is_not_marked(field: str) -> None:
-    """An id or a time with another value is left to the rule of its form."""
+    """An id or a timestamp of another type is left to the rule of its format."""
     assert _read(f'{{"{field}": 5}}') == _row({field: "5"})
 
 
@@ -177,7 +177,7 @@ def test_surrogate_neighbours_are_kept(character: str) -> None:
 
 
 def test_surrogate_elsewhere_is_kept() -> None:
-    """The value of an unknown field is not looked at."""
+    """The value of an unknown field is ignored."""
     assert _read('{"other": "\\ud800"}') == _row({})
 
 
@@ -186,10 +186,10 @@ def test_event_keeps_its_values(name: str) -> None:
     """A valid event is read as it was written."""
     event = sample_event(name)
 
-    found = read_carefully(json.dumps(event).encode(), EVENT_FIELDS)
+    found = parse_record(json.dumps(event).encode(), EVENT_FIELDS)
 
     expected = dict.fromkeys(field.name for field in EVENT_FIELDS) | event
-    assert found == Row(expected, is_text_wrong=False)
+    assert found == ParsedRecord(expected, is_text_wrong=False)
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -208,7 +208,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
     st.booleans(),
 )
 def test_values_come_back(values: dict[str, Any], is_ascii: bool) -> None:  # noqa: FBT001  drawn
-    """However JSON writes them, the wanted values come back."""
+    """The values come back, however JSON writes them."""
     found = _read(json.dumps(values, ensure_ascii=is_ascii))
 
     values.pop("other", None)

@@ -1,4 +1,4 @@
-"""The account is looked at now and then, and its figures become metrics."""
+"""The monitor reads figures at intervals and shows them as metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 from clickstream_streaming.errors import DatabaseBehindCheckpoint, DatabaseUnreachable
-from clickstream_streaming.shell import account
-from clickstream_streaming.shell.account import Account
+from clickstream_streaming.shell import integrity_monitor
+from clickstream_streaming.shell.integrity_monitor import IntegrityMonitor
 from clickstream_streaming.shell.telemetry import Telemetry
 from clickstream_streaming.shell.verification import DEFECTS
 from scripted_database import Answer, ScriptedDatabase
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-ACCOUNT: dict[str, Answer] = {
+ANSWERS: dict[str, Answer] = {
     "FROM ops.account": [("shop", 1, 2, 3, 4)],
     "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6, 7)],
 }
@@ -39,19 +39,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     return _Clock(monkeypatch)
 
 
-def _looking(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, answers: Mapping[str, Answer] = ACCOUNT
-) -> tuple[Account, Telemetry, list[ScriptedDatabase]]:
-    """Return an account, its metrics and the databases that it connects to."""
+def _monitor(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, answers: Mapping[str, Answer] = ANSWERS
+) -> tuple[IntegrityMonitor, Telemetry, list[ScriptedDatabase]]:
+    """Return a monitor, its metrics and the databases that it connects to."""
     opened: list[ScriptedDatabase] = []
 
     def connect(_: object) -> object:
         opened.append(ScriptedDatabase(answers))
         return opened[-1]
 
-    monkeypatch.setattr(account, "connect", connect)
+    monkeypatch.setattr(integrity_monitor, "connect", connect)
     telemetry = Telemetry()
-    return Account(stream_settings(folder), telemetry), telemetry, opened
+    return IntegrityMonitor(stream_settings(folder), telemetry), telemetry, opened
 
 
 def _integrity(telemetry: Telemetry, defect: str) -> float | None:
@@ -61,11 +61,11 @@ def _integrity(telemetry: Telemetry, defect: str) -> float | None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_account_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_disagreements_become_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each kind of disagreement has its own figure, by simulation."""
-    looking, telemetry, opened = _looking(monkeypatch, tmp_path)
+    monitor, telemetry, opened = _monitor(monkeypatch, tmp_path)
 
-    looking.look()
+    monitor.update()
 
     kinds = ("missing", "surplus", "aggregates", "sessions")
     assert [_integrity(telemetry, kind) for kind in kinds] == [1, 2, 3, 4]
@@ -75,9 +75,9 @@ def test_account_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.usefixtures("clock")
 def test_last_verification_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The last verification's time and defects are shown."""
-    looking, telemetry, _ = _looking(monkeypatch, tmp_path)
+    monitor, telemetry, _ = _monitor(monkeypatch, tmp_path)
 
-    looking.look()
+    monitor.update()
 
     sample = telemetry.registry.get_sample_value
     assert sample("clickstream_streaming_last_verification_timestamp_seconds") == 99.5
@@ -89,20 +89,20 @@ def test_last_verification_becomes_metrics(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.usefixtures("clock")
 def test_no_verification_shows_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Before the first verification there is no figure of one."""
-    looking, telemetry, _ = _looking(monkeypatch, tmp_path, {})
+    monitor, telemetry, _ = _monitor(monkeypatch, tmp_path, {})
 
-    looking.look()
+    monitor.update()
 
     name = "clickstream_streaming_verified_defects"
     assert telemetry.registry.get_sample_value(name, {"defect": "lost"}) is None
 
 
 @pytest.mark.usefixtures("clock")
-def test_look_computes_summaries_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_update_computes_summaries_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Summary tables that no batch computes any more are computed before the figures are read."""
-    looking, _, opened = _looking(monkeypatch, tmp_path)
+    monitor, _, opened = _monitor(monkeypatch, tmp_path)
 
-    looking.look()
+    monitor.update()
 
     texts = [text for text, _ in opened[0].statements]
     (computed,) = (at for at, text in enumerate(texts) if "mart.compute_boards()" in text)
@@ -111,40 +111,40 @@ def test_look_computes_summaries_first(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "last.moment < clock_timestamp() - interval '5 seconds'" in texts[computed]
 
 
-def test_account_keeps_its_pace(
+def test_updates_keep_their_interval(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
 ) -> None:
-    """It is looked at every 15 seconds, on one connection."""
-    looking, _, opened = _looking(monkeypatch, tmp_path)
+    """The monitor reads the figures every 15 seconds, on one connection."""
+    monitor, _, opened = _monitor(monkeypatch, tmp_path)
 
     counts = []
     for seconds in (0.0, 14.9, 0.1, 14.9, 0.1):
         clock.seconds += seconds
-        looking.look()
+        monitor.update()
         counts.append(len(opened[0].executed("FROM ops.account")))
 
     assert counts == [1, 1, 2, 2, 3]
     assert len(opened) == 1
 
 
-def test_slow_account_is_rare(
+def test_slow_updates_are_rare(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
 ) -> None:
-    """A look that takes a second comes every 50 seconds: a fiftieth of the time at most."""
+    """An update that takes a second runs every 50 seconds: at most a fiftieth of the time."""
 
     def slow(_: object) -> list[tuple[object, ...]]:
         clock.seconds += 1.0
         return []
 
-    looking, _, opened = _looking(monkeypatch, tmp_path, {"FROM ops.account": slow})
+    monitor, _, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.account": slow})
     began = clock.seconds
 
-    looking.look()
+    monitor.update()
     clock.seconds = began + 49.9
-    looking.look()
+    monitor.update()
     before = len(opened[0].executed("FROM ops.account"))
     clock.seconds = began + 50.0
-    looking.look()
+    monitor.update()
 
     assert before == 1
     assert len(opened[0].executed("FROM ops.account")) == 2
@@ -162,18 +162,20 @@ def test_absent_database_is_tried_later(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock, error: Exception
 ) -> None:
     """A lost connection is closed, and a new one is made 15 seconds later."""
-    looking, telemetry, opened = _looking(monkeypatch, tmp_path, {"FROM ops.account": error})
+    monitor, telemetry, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.account": error})
     away: list[tuple[str, bool]] = []
     monkeypatch.setattr(
-        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+        telemetry,
+        "show_unreachable",
+        lambda what, *, is_unreachable: away.append((what, is_unreachable)),
     )
 
-    looking.look()
+    monitor.update()
     clock.seconds += 14.9
-    looking.look()
+    monitor.update()
     assert [database.closed for database in opened] == [1]
     clock.seconds += 0.1
-    looking.look()
+    monitor.update()
 
     assert [database.closed for database in opened] == [1, 1]
     assert away == [("PostgreSQL", True)] * 2
@@ -181,22 +183,24 @@ def test_absent_database_is_tried_later(
 
 @pytest.mark.usefixtures("clock")
 def test_present_database_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A database that answers is not away any more."""
-    looking, telemetry, _ = _looking(monkeypatch, tmp_path)
+    """A database that answers is shown as reachable."""
+    monitor, telemetry, _ = _monitor(monkeypatch, tmp_path)
     away: list[tuple[str, bool]] = []
     monkeypatch.setattr(
-        telemetry, "show_away", lambda what, *, is_away: away.append((what, is_away))
+        telemetry,
+        "show_unreachable",
+        lambda what, *, is_unreachable: away.append((what, is_unreachable)),
     )
 
-    looking.look()
+    monitor.update()
 
     assert away == [("PostgreSQL", False)]
 
 
 @pytest.mark.usefixtures("clock")
 def test_wiped_database_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A database that lacks what Spark has committed is refused at the next look."""
-    looking, _, _ = _looking(monkeypatch, tmp_path)
+    """A database that lacks what Spark has committed is refused at the next update."""
+    monitor, _, _ = _monitor(monkeypatch, tmp_path)
     folder = tmp_path / "checkpoints" / "events"
     for log in ("offsets", "commits"):
         (folder / log).mkdir(parents=True)
@@ -204,18 +208,18 @@ def test_wiped_database_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
 
     with pytest.raises(DatabaseBehindCheckpoint) as caught:
-        looking.look()
+        monitor.update()
     assert caught.value.batch_id == 4
 
 
 @pytest.mark.usefixtures("clock")
 def test_close_gives_connection_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The connection is closed once, and without one there is nothing to close."""
-    looking, _, opened = _looking(monkeypatch, tmp_path)
-    looking.close()
-    looking.look()
+    monitor, _, opened = _monitor(monkeypatch, tmp_path)
+    monitor.close()
+    monitor.update()
 
-    looking.close()
-    looking.close()
+    monitor.close()
+    monitor.close()
 
     assert [database.closed for database in opened] == [1]

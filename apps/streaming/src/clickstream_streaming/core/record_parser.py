@@ -1,7 +1,7 @@
-"""One record, read with care: the judge of all that cannot be read many at a time.
+"""The parser of a single record, which decides about all records that Arrow cannot parse in bulk.
 
-Owns what a single record's text is: no JSON object, an object with a field of another type, or
-a row of the schema. It is slow, and needed for few. It does not know what values are allowed.
+Owns the three results: the text is not a JSON object, a field has the wrong type, or the record
+fits the schema. This parser is slow, but few records need it.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
     from clickstream_contract.fields import Field
 
-__all__ = ["Row", "read_carefully"]
+__all__ = ["ParsedRecord", "parse_record"]
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _BITS = {FieldType.INTEGER: 31, FieldType.BIGINT: 63}
 
 
 class _Number(str):
-    """A number as it is written: of any size, and not rounded."""
+    """The digits of a number as written: of any size, not rounded."""
 
     __slots__ = ()
 
 
-class _UnfitError(ValueError):
-    """The value of a field is of another type."""
+class _TypeMismatchError(ValueError):
+    """The value of a field has the wrong type."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A record that is an object.
+class ParsedRecord:
+    """A record that is a JSON object.
 
     Attributes:
-        values: By field; what is absent is null.
-        is_text_wrong: Whether a field that should be text is not; its JSON stands for it.
+        values: The values by field; an absent field is null.
+        is_text_wrong: Whether a text field has another type; its value is the JSON then.
     """
 
     values: dict[str, Any]
     is_text_wrong: bool
 
 
-def read_carefully(value: bytes, fields: Sequence[Field]) -> Row | RejectReason:
-    """Return what a record's text is.
+def parse_record(value: bytes, fields: Sequence[Field]) -> ParsedRecord | RejectReason:
+    """Return the parsed record, or the reason why it is rejected.
 
     Args:
         value: The text, in UTF-8.
-        fields: The fields that are wanted; others are passed over.
+        fields: The fields to read; others are ignored.
     """
     try:
         found = json.loads(
@@ -67,11 +67,11 @@ def read_carefully(value: bytes, fields: Sequence[Field]) -> Row | RejectReason:
     wrong_texts: list[str] = []
     try:
         row = _row(found, fields, wrong_texts)
-    except _UnfitError:
+    except _TypeMismatchError:
         return RejectReason.WRONG_TYPE
-    if any(_is_no_unicode(text) for text in _texts_of(row)):
+    if any(_has_lone_surrogate(text) for text in _texts_of(row)):
         return RejectReason.BAD_ENCODING
-    return Row(row, bool(wrong_texts))
+    return ParsedRecord(row, bool(wrong_texts))
 
 
 def _refuse(constant: str) -> Any:  # noqa: ANN401  it never returns; json asks for any value
@@ -79,34 +79,34 @@ def _refuse(constant: str) -> Any:  # noqa: ANN401  it never returns; json asks 
 
 
 def _row(found: dict[str, Any], fields: Sequence[Field], wrong_texts: list[str]) -> dict[str, Any]:
-    return {field.name: _fitted(found.get(field.name), field, wrong_texts) for field in fields}
+    return {field.name: _converted(found.get(field.name), field, wrong_texts) for field in fields}
 
 
-def _fitted(value: Any, field: Field, wrong_texts: list[str]) -> Any:  # noqa: ANN401  any JSON
-    """Return a value in its field's type."""
+def _converted(value: Any, field: Field, wrong_texts: list[str]) -> Any:  # noqa: ANN401  any JSON
+    """Return a value in the type of its field."""
     if value is None:
         return None
     if field.type is FieldType.ITEMS:
         return _lines(value, wrong_texts)
     if field.type in _BITS:
         if not isinstance(value, _Number) or not _INTEGER.fullmatch(value) or len(value) > 20:
-            raise _UnfitError
+            raise _TypeMismatchError
         number = int(value)
         if not -(2 ** _BITS[field.type]) <= number < 2 ** _BITS[field.type]:
-            raise _UnfitError
+            raise _TypeMismatchError
         return number
     if isinstance(value, str) and not isinstance(value, _Number):
         return value
-    # Ids and times have a form, which no such text has: their own rules find it.
+    # The rules of ids and times reject this text, since it does not match their formats.
     if field.type is FieldType.TEXT:
         wrong_texts.append(field.name)
     return str(value) if isinstance(value, _Number) else json.dumps(value)
 
 
 def _lines(value: Any, wrong_texts: list[str]) -> list[dict[str, Any] | None]:  # noqa: ANN401  any JSON
-    """Return the lines of an order."""
+    """Return the line items of an order."""
     if not isinstance(value, list) or not all(isinstance(line, dict | None) for line in value):
-        raise _UnfitError
+        raise _TypeMismatchError
     return [None if line is None else _row(line, ITEM_FIELDS, wrong_texts) for line in value]
 
 
@@ -115,6 +115,6 @@ def _texts_of(row: dict[str, Any]) -> list[str]:
     return [text for part in (row, *lines) for text in part.values() if isinstance(text, str)]
 
 
-def _is_no_unicode(text: str) -> bool:
-    """Say whether half of a surrogate pair stands alone in a text: JSON can write that."""
+def _has_lone_surrogate(text: str) -> bool:
+    """Return whether a text contains half of a surrogate pair, which JSON can express."""
     return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,7 +1,6 @@
-"""Kafka records to events, ledger records and rejects.
+"""Validation of Kafka records: each becomes an event, a ledger record or a reject.
 
-Owns the way from bytes to checked columns: every record comes out exactly once, as what it
-is, or with the reason why it is nothing. It does not know what becomes of them.
+Owns the way from bytes to valid columns. Each record appears exactly once in the result.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import LEDGER, RejectReason
 
-from clickstream_streaming.core.forms import containing
 from clickstream_streaming.core.parsing import parse
 from clickstream_streaming.core.rules import (
     DAY_DROPPED,
@@ -28,6 +26,7 @@ from clickstream_streaming.core.rules import (
     LEDGER_RULES,
     Columns,
 )
+from clickstream_streaming.core.text_formats import contains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.core.parsing import Parsed
     from clickstream_streaming.core.rules import Rule
 
-__all__ = ["Judged", "judge"]
+__all__ = ["ValidatedBatch", "validate"]
 
 _CHUNK = 4_096
 _NUL = b"\\u0000"
@@ -82,18 +81,18 @@ _REJECTED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What some records are; each of them is an event, a reject or a ledger record.
+class ValidatedBatch:
+    """Validated records: each is an event, a reject or a ledger record.
 
     Attributes:
-        events: The event's fields in order, times as such and an order's lines as JSON; then
-            ``flags``, names of rules or null, ``kafka_partition`` and ``kafka_offset``.
-        rejects: Topic, ``kafka_partition``, ``kafka_offset``, ``kafka_timestamp``, ``reason``,
-            ``detail`` (the field, or empty), ``key`` and ``payload`` with their lengths; of
-            one that is longer than any event, the first bytes.
+        events: The fields of the events in order, line items as JSON; then ``flags`` (names of
+            rules, or null), ``kafka_partition`` and ``kafka_offset``.
+        rejects: ``topic``, ``kafka_partition``, ``kafka_offset``, ``kafka_timestamp``, ``reason``,
+            ``detail`` (the field, or empty), ``key`` and ``payload`` with their lengths. A key or
+            payload that is longer than any event is cut.
         ledger: One column ``ledger``, JSON.
-        expired: Of the rejects whose day is not stored: which event it was, by ``run_id``,
-            ``shard``, ``simulation``, ``shard_seq``, ``event_id`` and ``event_time``.
+        expired: The events among the rejects whose day is not stored: ``run_id``, ``shard``,
+            ``simulation``, ``shard_seq``, ``event_id`` and ``event_time``.
     """
 
     events: pa.Table
@@ -103,13 +102,13 @@ class Judged:
 
     @property
     def nbytes(self) -> int:
-        """How much memory it takes."""
+        """Return the size in memory."""
         tables = (self.events, self.rejects, self.ledger, self.expired)
         return sum(table.nbytes for table in tables)
 
     @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
-        """Return several as one."""
+    def joined(cls, parts: Sequence[ValidatedBatch]) -> ValidatedBatch:
+        """Return several batches as one."""
         return cls(
             pa.concat_tables([part.events for part in parts]),
             pa.concat_tables([part.rejects for part in parts]),
@@ -118,33 +117,32 @@ class Judged:
         )
 
 
-def judge(
+def validate(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed] = parse,
     kept_since: np.datetime64 | None = None,
     oldest_days: int | None = None,
-) -> Judged:
-    """Check records of the events' and the ledger's topic.
+) -> ValidatedBatch:
+    """Validate records of the events' or the ledger's topic.
 
     Args:
-        records: What Spark's Kafka source gives, all of one topic: key, value, topic, partition,
+        records: Records of one topic from Spark's Kafka source: key, value, topic, partition,
             offset, timestamp.
-        read: How texts are read.
-        kept_since: Retention has dropped all days before; ``None`` if it has dropped none.
-        oldest_days: How many days before its arrival an event may have happened; ``None`` for
-            any number.
+        read: The parser.
+        kept_since: The first day that retention has kept; ``None`` if it has kept all.
+        oldest_days: How many days an event may be older than its arrival; ``None`` for any number.
     """
     if not records.num_rows:
-        return Judged(
+        return ValidatedBatch(
             _EVENTS.empty_table(),
             _REJECTED.empty_table(),
             _LEDGER.empty_table(),
             _EXPIRED.empty_table(),
         )
     is_ledger = records.column("topic")[0].as_py() == LEDGER.name
-    return Judged.joined(
+    return ValidatedBatch.joined(
         [
-            _judge_chunk(
+            _validate_chunk(
                 records.slice(at, _CHUNK), read, kept_since, oldest_days, is_ledger=is_ledger
             )
             for at in range(0, records.num_rows, _CHUNK)
@@ -152,14 +150,14 @@ def judge(
     )
 
 
-def _judge_chunk(
+def _validate_chunk(
     records: pa.RecordBatch,
     read: Callable[[pa.BinaryArray, tuple[Field, ...]], Parsed],
     kept_since: np.datetime64 | None,
     oldest_days: int | None,
     *,
     is_ledger: bool,
-) -> Judged:
+) -> ValidatedBatch:
     values = records.column("value")
     parsed = read(values, LEDGER_FIELDS if is_ledger else EVENT_FIELDS)
     arrived = np.asarray(
@@ -170,7 +168,7 @@ def _judge_chunk(
         parsed.objects,
         arrived,
         parsed.wrong_texts,
-        may_hold_nul=containing(values, _NUL) is not None,
+        may_hold_nul=contains(values, _NUL) is not None,
         kept_since=kept_since if oldest_days is None else _since(arrived, kept_since, oldest_days),
     )
     rules = LEDGER_RULES if is_ledger else EVENT_RULES
@@ -183,9 +181,9 @@ def _judge_chunk(
     rejects = _rejects(records, reasons)
     if is_ledger:
         ledger = _ledger(parsed.objects, fine)
-        return Judged(_EVENTS.empty_table(), rejects, ledger, _EXPIRED.empty_table())
+        return ValidatedBatch(_EVENTS.empty_table(), rejects, ledger, _EXPIRED.empty_table())
     expired = np.flatnonzero(verdicts == rules.index(DAY_DROPPED))
-    return Judged(
+    return ValidatedBatch(
         _events(columns, fine, records, parsed.rows[fine]),
         rejects,
         _LEDGER.empty_table(),
@@ -194,16 +192,17 @@ def _judge_chunk(
 
 
 def _since(arrived: np.ndarray, kept_since: np.datetime64 | None, oldest_days: int) -> np.ndarray:
-    """Return the start of the first day that is stored, of each record.
+    """Return the start of the first stored day for each record.
 
-    By the arrival, not by the clock: a record that is read again meets the same verdict.
+    It depends on the record's arrival, not on the clock: a record that is read again gets the same
+    result.
     """
     oldest = (arrived.astype("datetime64[D]") - oldest_days).astype("datetime64[us]")
     return oldest if kept_since is None else np.maximum(oldest, kept_since)
 
 
 def _first_broken(rules: tuple[Rule, ...], columns: Columns) -> np.ndarray:
-    """Return the number of the first rule that each record breaks; -1 if it breaks none."""
+    """Return the index of the first rule that each record breaks; -1 if it breaks none."""
     verdicts = np.full(columns.objects.num_rows, -1)
     for number, rule in enumerate(rules):
         broken = rule.broken(columns)
@@ -215,12 +214,12 @@ def _first_broken(rules: tuple[Rule, ...], columns: Columns) -> np.ndarray:
 def _events(
     columns: Columns, fine: np.ndarray, records: pa.RecordBatch, rows: np.ndarray
 ) -> pa.Table:
-    """Return the events among some records, in the types of their table."""
+    """Return the valid events, in the types of their table."""
     arrays: dict[str, pa.Array] = {}
     for field in EVENT_FIELDS:
         array = columns[field.name]
         if field.type is FieldType.TIMESTAMP:
-            array = columns.moments(field.name)
+            array = columns.timestamps(field.name)
         elif field.type is FieldType.ITEMS:
             array = _lines_as_json(array)
         arrays[field.name] = array
@@ -228,13 +227,13 @@ def _events(
     if len(fine) < columns.objects.num_rows:
         arrays = {name: array.take(pa.array(fine)) for name, array in arrays.items()}
     for name in ("partition", "offset"):
-        # Taken even if all are: a column shares its bytes with the records that Spark handed over.
+        # A copy even of all rows: a column without one would keep the bytes of the records alive.
         arrays[f"kafka_{name}"] = records.column(name).take(pa.array(rows))
     return pa.table(arrays, _EVENTS)
 
 
 def _flags(columns: Columns) -> pa.StringArray:
-    """Return the names of the rules that find an event odd, or null."""
+    """Return the names of the rules that flag each event, or null."""
     flags = np.full(columns.objects.num_rows, None, dtype=object)
     for rule in FLAG_RULES:
         odd = rule.broken(columns)
@@ -245,11 +244,11 @@ def _flags(columns: Columns) -> pa.StringArray:
 
 
 def _lines_as_json(items: pa.ListArray) -> pa.StringArray:
-    """Write the lines of orders and carts as JSON, without fields that a line does not have."""
+    """Return line items as JSON, without the fields that an item lacks."""
     if items.null_count == len(items):
         return pa.nulls(len(items), pa.string())
     lines = pc.list_flatten(items)
-    # The first field is in every line that a rule lets pass, so that each other one has a comma.
+    # Every valid line has the first field, so all other fields follow a comma.
     members = [
         pc.binary_join_element_wise(
             f'{"," if place else "{"}"{field.name}":', _as_json(pc.struct_field(lines, place)), ""
@@ -266,7 +265,7 @@ def _lines_as_json(items: pa.ListArray) -> pa.StringArray:
 
 
 def _as_json(column: pa.Array) -> pa.StringArray:
-    """Write a column's values as JSON; each different text is looked at once."""
+    """Return a column's values as JSON; each distinct text is converted once."""
     if not pa.types.is_string(column.type):
         return column.cast(pa.string())
     known = column.dictionary_encode()
@@ -275,7 +274,7 @@ def _as_json(column: pa.Array) -> pa.StringArray:
 
 
 def _rejects(records: pa.RecordBatch, reasons: dict[int, tuple[RejectReason, str]]) -> pa.Table:
-    """Return what is kept of the records that are nothing."""
+    """Return the rejects."""
     if not reasons:
         return _REJECTED.empty_table()
     rows = sorted(reasons)
@@ -298,7 +297,7 @@ def _rejects(records: pa.RecordBatch, reasons: dict[int, tuple[RejectReason, str
 
 
 def _kept(values: pa.BinaryArray) -> pa.BinaryArray:
-    """Return what is kept of keys or values: the first bytes of one longer than any event."""
+    """Return keys or values; one that is longer than any event is cut."""
     is_long = pc.greater(pc.binary_length(values), MAX_EVENT_BYTES)
     if not pc.any(is_long).as_py():
         return values
@@ -306,13 +305,13 @@ def _kept(values: pa.BinaryArray) -> pa.BinaryArray:
 
 
 def _expired(columns: Columns, rows: np.ndarray) -> pa.Table:
-    """Return which events they are."""
+    """Return the events whose day is not stored."""
     if not len(rows):
         return _EXPIRED.empty_table()
     return pa.table({name: columns[name].take(pa.array(rows)) for name in _EXPIRED.names}, _EXPIRED)
 
 
 def _ledger(objects: pa.RecordBatch, fine: np.ndarray) -> pa.Table:
-    """Return ledger records; they are few."""
+    """Return the valid ledger records as JSON."""
     rows = objects.take(pa.array(fine)).to_pylist()
     return pa.table({"ledger": [json.dumps(row) for row in rows]}, _LEDGER)

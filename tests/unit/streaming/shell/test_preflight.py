@@ -1,4 +1,4 @@
-"""Where reading continues, and what Kafka must have for that."""
+"""The preflight: checkpoint, database and topics must agree before the first read."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import pytest
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.log_positions import LogPosition
 from clickstream_streaming.errors import (
+    CheckpointBehindDatabase,
     CheckpointMismatch,
     DatabaseBehindCheckpoint,
-    RecordsGone,
-    TopicUnfit,
+    PartitionCountMismatch,
+    RecordsMissing,
 )
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.position import check_topics, next_offsets
+from clickstream_streaming.shell.preflight import check_checkpoint, check_topics, next_offsets
 from clickstream_streaming.shell.query import fingerprint
-from scripted_database import ScriptedDatabase
+from scripted_database import Rows, ScriptedDatabase
 from stream_settings import stream_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from clickstream_streaming.core.log_positions import LogPositions
@@ -86,7 +88,7 @@ def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
 class _Logs:
     """Logs of all partitions, each with records from offset 10 to 19."""
 
-    def look(self) -> LogPositions:
+    def check(self) -> LogPositions:
         return self.ends("latest")
 
     def ends(self, bound: str) -> LogPositions:
@@ -109,7 +111,7 @@ def test_absent_offset_is_named(tmp_path: Path, offset: int) -> None:
     """An offset before the first or after the end is named with its partition."""
     settings = stream_settings(tmp_path)
 
-    with pytest.raises(RecordsGone) as caught:
+    with pytest.raises(RecordsMissing) as caught:
         check_topics(LOGS, settings, {EVENTS.name: {0: 10, 2: offset}})
 
     error = caught.value
@@ -123,7 +125,7 @@ def test_other_partition_count_is_named(tmp_path: Path, wanted: int) -> None:
     """The events' topic must have the number of partitions that is expected."""
     settings = stream_settings(tmp_path, EVENTS_PARTITIONS=str(wanted))
 
-    with pytest.raises(TopicUnfit) as caught:
+    with pytest.raises(PartitionCountMismatch) as caught:
         check_topics(LOGS, settings, {})
 
     assert (caught.value.topic, caught.value.found, caught.value.wanted) == (EVENTS.name, 4, wanted)
@@ -132,3 +134,94 @@ def test_other_partition_count_is_named(tmp_path: Path, wanted: int) -> None:
 def test_any_partition_count_may_do(tmp_path: Path) -> None:
     """With 0 expected, any number of partitions is fine."""
     check_topics(LOGS, stream_settings(tmp_path, EVENTS_PARTITIONS="0"), {})
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Callable[[int | None, int | None], Checkpoint]:
+    """Return a function that makes a checkpoint with a last planned and a last committed batch.
+
+    Batch n ends at offset 10 n + 10 of each of two partitions.
+    """
+
+    def make(planned: int | None, committed: int | None) -> Checkpoint:
+        folder = tmp_path / "checkpoint"
+        for log, last in (("offsets", planned), ("commits", committed)):
+            (folder / log).mkdir(parents=True)
+            for batch in range(0 if last is None else last + 1):
+                end = 10 * batch + 10
+                text = f'v1\n{{}}\n{{"t": {{"0": {end}, "1": {end}}}}}'
+                (folder / log / str(batch)).write_text(text, encoding="utf-8")
+        (folder / "metadata").write_text('{"id": "abc"}', encoding="utf-8")
+        return Checkpoint(folder)
+
+    return make
+
+
+def _storing(**batches: Rows) -> ScriptedDatabase:
+    """Return a database with the ends of some batches, named ``batch_0`` and so on."""
+
+    def ends(values: object) -> Rows:
+        assert isinstance(values, dict)
+        assert (values["query"], values["checkpoint_id"]) == ("events", "abc")
+        return batches.get(f"batch_{values['batch_id']}", [])
+
+    return ScriptedDatabase({"FROM ops.batches": ends})
+
+
+def _ends(offset: int) -> Rows:
+    return [("t", 0, offset), ("t", 1, offset)]
+
+
+AGREEING = {
+    "no checkpoint": (None, None, {}),
+    "first batch planned": (0, None, {}),
+    "first batch in part": (0, None, {"batch_0": _ends(10)[:1]}),
+    "all committed": (1, 1, {"batch_1": _ends(20)}),
+    "one batch ahead": (2, 1, {"batch_1": _ends(20)}),
+    "one batch ahead, in part": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)[1:]}),
+    "one batch ahead, as a whole": (2, 1, {"batch_1": _ends(20), "batch_2": _ends(30)}),
+}
+
+
+@pytest.mark.parametrize("case", AGREEING)
+def test_agreeing_batches_are_accepted(
+    checkpoint: Callable[[int | None, int | None], Checkpoint], case: str
+) -> None:
+    """The last batch may be stored in part; all batches before it must be complete."""
+    planned, committed, batches = AGREEING[case]
+
+    check_checkpoint(_storing(**batches).connection(), "events", checkpoint(planned, committed))
+
+
+@pytest.mark.parametrize("rows", [[], _ends(20)[:1]], ids=["none", "in part"])
+def test_lost_batch_is_refused(
+    checkpoint: Callable[[int | None, int | None], Checkpoint], rows: Rows
+) -> None:
+    """A committed batch that the database lacks in part or as a whole was lost."""
+    database = _storing(batch_1=rows)
+
+    with pytest.raises(DatabaseBehindCheckpoint) as caught:
+        check_checkpoint(database.connection(), "events", checkpoint(1, 1))
+    assert caught.value.batch_id == 1
+
+
+@pytest.mark.parametrize(
+    ("batches", "batch"),
+    [
+        ({"batch_1": _ends(20), "batch_2": _ends(30)[:1]}, 2),
+        ({"batch_1": [("t", 0, 20), ("t", 1, 21)]}, 1),
+        ({"batch_1": [*_ends(20), ("t", 2, 20)]}, 1),
+    ],
+    ids=["batch unknown", "other end", "other partition"],
+)
+def test_old_checkpoint_is_refused(
+    checkpoint: Callable[[int | None, int | None], Checkpoint],
+    batches: dict[str, Rows],
+    batch: int,
+) -> None:
+    """An unknown batch, or one with other ends, shows that the checkpoint is old."""
+    database = _storing(**batches)
+
+    with pytest.raises(CheckpointBehindDatabase) as caught:
+        check_checkpoint(database.connection(), "events", checkpoint(1, 1))
+    assert caught.value.batch_id == batch

@@ -1,4 +1,4 @@
-"""Ids and times are recognised byte by byte, for a whole column at once."""
+"""Formats of ids and timestamps are checked byte by byte, for a whole column at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from clickstream_streaming.core.forms import (
+from clickstream_streaming.core.text_formats import (
     are_uuids,
-    containing,
-    moments,
+    as_mask,
+    contains,
     start_and_end_bytes,
-    truths,
+    timestamps,
     uuid_bytes,
 )
 from hypothesis import given
@@ -40,7 +40,7 @@ def _microseconds(text: str | None) -> int | None:
 
 
 def _unix(text: str) -> int | None:
-    found: list[int | None] = moments(_texts(text)).cast(pa.int64()).to_pylist()
+    found: list[int | None] = timestamps(_texts(text)).cast(pa.int64()).to_pylist()
     return found[0]
 
 
@@ -75,14 +75,14 @@ def test_uuid_refuses_neighbouring_bytes(neighbour: str) -> None:
 
 
 def test_uuids_of_slice() -> None:
-    """A part of a column is looked at by itself."""
+    """A slice of a column is checked alone."""
     column = _texts("", ID, None, ID.upper(), ID).slice(1, 3)
 
     assert are_uuids(column).tolist() == [True, False, False]
 
 
 def test_full_slice_of_uuids() -> None:
-    """A part in which each text has the width starts at its own first byte."""
+    """A slice in which each text has the width starts at its first byte."""
     column = _texts("abc", ID, ID.replace("0a", "ff"), "xyz").slice(1, 2)
 
     assert are_uuids(column).tolist() == [True, True]
@@ -132,8 +132,8 @@ def test_uuid_bytes_are_pythons(uuids: list[UUID | None]) -> None:
     )
 )
 def test_moments_are_pythons(texts: list[str | None]) -> None:
-    """A time of the form is read to the millisecond as Python reads it; all else is null."""
-    found = moments(_texts(*texts))
+    """A valid timestamp is parsed to the millisecond as Python does; other texts give null."""
+    found = timestamps(_texts(*texts))
 
     assert found.type == pa.timestamp("us", "UTC")
     assert found.cast(pa.int64()).to_pylist() == [_microseconds(text) for text in texts]
@@ -155,7 +155,7 @@ def test_moments_are_pythons(texts: list[str | None]) -> None:
     ],
 )
 def test_moment_has_exact_value(text: str, expected: int) -> None:
-    """Each part of a time counts with its own unit."""
+    """Each part of a timestamp counts in its unit."""
     assert _unix(text) == expected
 
 
@@ -174,16 +174,16 @@ def test_moment_has_exact_value(text: str, expected: int) -> None:
         ("2026-12-31T00:00:59.000Z", "2026-12-31T00:00:60.000Z"),
     ],
 )
-def test_calendar_bounds_moments(good: str, bad: str) -> None:
+def test_calendar_bounds_timestamps(good: str, bad: str) -> None:
     """The last value that the calendar or clock has is a time, the next one is not."""
-    assert moments(_texts(good, bad)).is_valid().to_pylist() == [True, False]
+    assert timestamps(_texts(good, bad)).is_valid().to_pylist() == [True, False]
 
 
 def test_moments_of_slice() -> None:
-    """A part of a column is read by itself, beside nulls and other texts."""
+    """A slice of a column is parsed alone, beside nulls and other texts."""
     column = _texts("x", "1970-01-01T00:00:00.001Z", None, "late", "1970-01-01T00:00:00.002Z")
 
-    assert moments(column.slice(1)).cast(pa.int64()).to_pylist() == [1_000, None, None, 2_000]
+    assert timestamps(column.slice(1)).cast(pa.int64()).to_pylist() == [1_000, None, None, 2_000]
 
 
 def test_start_and_end_bytes() -> None:
@@ -215,36 +215,36 @@ def test_no_values_have_no_bytes() -> None:
         ([], None),
     ],
 )
-def test_containing_finds_the_mark(values: list[bytes | None], expected: list[bool] | None) -> None:
-    """A mask says which values hold the mark; there is no mask if none does."""
-    found = containing(pa.array(values, pa.binary()), b"NaN")
+def test_contains_finds_the_mark(values: list[bytes | None], expected: list[bool] | None) -> None:
+    """A mask marks the values that contain the mark; without such a value there is no mask."""
+    found = contains(pa.array(values, pa.binary()), b"NaN")
 
     assert (None if found is None else found.tolist()) == expected
 
 
 def test_mark_across_values() -> None:
     """A mark that begins in one value and ends in the next is in neither."""
-    found = containing(pa.array([b"xN", b"aN"], pa.binary()), b"NaN")
+    found = contains(pa.array([b"xN", b"aN"], pa.binary()), b"NaN")
 
     assert found is None or found.tolist() == [False, False]
 
 
-def test_containing_ignores_other_parts() -> None:
+def test_contains_ignores_other_parts() -> None:
     """A mark before or behind a slice is not found in it."""
     values = pa.array([b"NaN", b"a", b"b", b"NaN"], pa.binary())
 
-    assert containing(values.slice(1, 2), b"NaN") is None
-    last = containing(values.slice(2), b"NaN")
+    assert contains(values.slice(1, 2), b"NaN") is None
+    last = contains(values.slice(2), b"NaN")
     assert last is not None
     assert last.tolist() == [False, True]
 
 
 @given(st.lists(st.none() | st.text("aN\\", max_size=6).map(str.encode)), st.integers(0, 3))
-def test_containing_is_pythons_in(values: list[bytes | None], start: int) -> None:
-    """Whatever the values and the slice, the mask says what Python's ``in`` says."""
+def test_contains_is_pythons_in(values: list[bytes | None], start: int) -> None:
+    """The mask agrees with Python's ``in`` for all values and slices."""
     column = pa.array(values, pa.binary()).slice(start)
 
-    found = containing(column, b"aN")
+    found = contains(column, b"aN")
 
     expected = [value is not None and b"aN" in value for value in values[start:]]
     assert (expected if any(expected) else [False] * len(expected)) == (
@@ -256,6 +256,6 @@ def test_unknown_is_not_true() -> None:
     """A null in a mask counts as false, in a slice too."""
     answers = pa.array([True, True, None, False], pa.bool_())
 
-    assert truths(answers).tolist() == [True, True, False, False]
-    assert truths(answers.slice(0, 2)).tolist() == [True, True]
-    assert truths(answers).dtype == bool
+    assert as_mask(answers).tolist() == [True, True, False, False]
+    assert as_mask(answers.slice(0, 2)).tolist() == [True, True]
+    assert as_mask(answers).dtype == bool

@@ -1,4 +1,4 @@
-"""The close of a batch: watermarks, offsets of empty partitions, and what is done now and then."""
+"""Finalizing a batch: watermarks, empty partitions, summary tables and upkeep."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from batch_tasks import UNTIL, batch_task, outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.errors import BatchRowsLost, DatabaseUnreachable
-from clickstream_streaming.shell import closing as module
-from clickstream_streaming.shell.closing import BatchCloser
+from clickstream_streaming.shell import batch_finalizer as module
+from clickstream_streaming.shell import retry
+from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.telemetry import Telemetry
 from kafka_records import PARTITION
 from scripted_database import Answer, ScriptedDatabase
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 WATERMARKS = "SET watermark ="
 STORED = "SELECT topic, kafka_partition, until_offset FROM ops.batches"
-BOARDS = "mart.compute_boards"
+SUMMARIES = "mart.compute_boards"
 UPKEEP = "ops.forget_batches"
 WRITTEN: dict[str, Answer] = {
     STORED: [(EVENTS.name, PARTITION, UNTIL)],
@@ -34,18 +35,18 @@ WRITTEN: dict[str, Answer] = {
 
 
 class _Scene:
-    """A closer, its metrics, a clock, and the databases that it connects to."""
+    """A finalizer, its metrics, a clock, and the databases that it connects to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.seconds = 100_000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
-        monkeypatch.setattr(module, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.answers: list[Mapping[str, Answer]] = [WRITTEN]
         self.opened: list[ScriptedDatabase] = []
         self.telemetry = Telemetry()
         self.settings = stream_settings(folder)
-        self.closer = BatchCloser(self.settings, self.telemetry)
+        self.finalizer = BatchFinalizer(self.settings, self.telemetry)
         self.task = batch_task(self.settings)
 
     def _connect(self) -> ScriptedDatabase:
@@ -53,28 +54,28 @@ class _Scene:
         self.opened.append(ScriptedDatabase(self.answers[place]))
         return self.opened[-1]
 
-    def close(self, max_event_time: float | None = None) -> ScriptedDatabase:
-        """Close a batch, with an event of that time or none; return the database that was used."""
+    def finalize(self, max_event_time: float | None = None) -> ScriptedDatabase:
+        """Finalize a batch with an event of that time, or none; return the database it used."""
         latest = None if max_event_time is None else [("run", 0, max_event_time)]
-        self.closer.close(self.task, [outcome_of(max_event_times=latest)], 1.0)
+        self.finalizer.finalize(self.task, [outcome_of(max_event_times=latest)], 1.0)
         return self.opened[-1]
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Scene:
-    """A closer that has closed nothing yet."""
+    """A finalizer that has finalized nothing yet."""
     return _Scene(monkeypatch, tmp_path)
 
 
 def test_watermarks_move_at_once(scene: _Scene) -> None:
-    """One statement moves all shards of a batch, each to where all its partitions have come."""
+    """One statement moves each shard of a batch to the time that all its partitions reached."""
     outcomes = [
         outcome_of(max_event_times=[("live", 1, 7.0), ("backfill", 0, 2.0)]),
         outcome_of(),
         outcome_of(max_event_times=[("backfill", 0, 3.0), ("live", 1, 5.0), ("live", 0, 6.0)]),
     ]
 
-    scene.closer.close(scene.task, outcomes, 1.0)
+    scene.finalizer.finalize(scene.task, outcomes, 1.0)
 
     assert scene.opened[0].executed(WATERMARKS) == [
         {
@@ -88,50 +89,50 @@ def test_watermarks_move_at_once(scene: _Scene) -> None:
 
 def test_batch_without_events_moves_none(scene: _Scene) -> None:
     """A batch without an event leaves the watermarks alone."""
-    assert scene.close().executed(WATERMARKS) == []
+    assert scene.finalize().executed(WATERMARKS) == []
 
 
 def test_batch_is_shown(scene: _Scene) -> None:
-    """A closed batch is counted, and makes the stream ready."""
-    scene.close()
+    """A finalized batch is counted and makes the stream ready."""
+    scene.finalize()
 
     assert scene.telemetry.is_ready
     name = "clickstream_streaming_stored_events_total"
     assert scene.telemetry.registry.get_sample_value(name) == 3
 
 
-def test_empty_partition_notes_offsets(scene: _Scene) -> None:
-    """A partition without records has no task: the close notes its offsets."""
+def test_empty_partition_stores_offsets(scene: _Scene) -> None:
+    """A partition without records has no task: the finalizer stores its offsets."""
     scene.task = replace(
         scene.task,
         offsets_until={EVENTS.name: {PARTITION: UNTIL, 0: 7}, LEDGER.name: {0: 9}},
     )
 
-    rows = scene.close().executed("INSERT INTO ops.batches")
+    rows = scene.finalize().executed("INSERT INTO ops.batches")
 
     assert [(row["topic"], row["partition"], row["until_offset"]) for row in rows
             if isinstance(row, dict)] == [(EVENTS.name, 0, 7), (LEDGER.name, 0, 9)]  # fmt: skip
 
 
 def test_partition_without_records_is_skipped(scene: _Scene) -> None:
-    """Offsets of which no record came are of transactions; where reading began is not known."""
+    """Offsets without a record are of transactions; a first batch has no known beginning."""
     scene.task = replace(
         scene.task,
         offsets_from={EVENTS.name: {PARTITION: 0, 0: 3}},
         offsets_until={EVENTS.name: {PARTITION: UNTIL, 0: 7}, LEDGER.name: {0: 9}},
     )
 
-    rows = scene.close().executed("INSERT INTO ops.batches")
+    rows = scene.finalize().executed("INSERT INTO ops.batches")
 
     assert [row["skipped"] for row in rows if isinstance(row, dict)] == [4, 0]
 
 
 def test_lost_share_is_named(scene: _Scene) -> None:
-    """A share that its task has committed and the database does not have is lost."""
+    """A partition that its task committed and the database lacks is lost."""
     scene.answers = [{STORED: []}]
 
     with pytest.raises(BatchRowsLost) as caught:
-        scene.close()
+        scene.finalize()
     assert (caught.value.batch_id, caught.value.partitions) == (5, [f"{EVENTS.name}/{PARTITION}"])
     assert not scene.telemetry.is_ready
 
@@ -144,17 +145,17 @@ def test_lost_share_is_named(scene: _Scene) -> None:
         DatabaseUnreachable("db", "no"),
     ],
 )
-def test_failed_close_is_tried_again(scene: _Scene, error: Exception) -> None:
-    """After a failure all is done again on a new connection."""
+def test_failed_attempt_is_repeated(scene: _Scene, error: Exception) -> None:
+    """After a failure the finalizer repeats everything on a new connection."""
     scene.answers = [WRITTEN | {WATERMARKS: error}, WRITTEN]
 
-    scene.close(5.0)
+    scene.finalize(5.0)
 
     assert [database.closed for database in scene.opened] == [1, 0]
     assert len(scene.opened[1].executed(WATERMARKS)) == 1
 
 
-def test_trying_has_an_end(scene: _Scene) -> None:
+def test_retries_have_an_end(scene: _Scene) -> None:
     """After five minutes the error is raised."""
 
     def fail(_: object) -> list[tuple[object, ...]]:
@@ -164,7 +165,7 @@ def test_trying_has_an_end(scene: _Scene) -> None:
     scene.answers = [WRITTEN | {WATERMARKS: fail}]
 
     with pytest.raises(psycopg2.OperationalError, match="gone"):
-        scene.close(5.0)
+        scene.finalize(5.0)
     assert len(scene.opened) == 300 / 25 + 1
 
 
@@ -173,17 +174,17 @@ def test_summaries_keep_their_pace(scene: _Scene) -> None:
     counts = []
     for seconds in (0.0, 59.9, 0.1, 59.9, 0.1):
         scene.seconds += seconds
-        counts.append(len(scene.close().executed(BOARDS)))
+        counts.append(len(scene.finalize().executed(SUMMARIES)))
 
     assert counts == [1, 1, 2, 2, 3]
 
 
 def test_closed_run_is_summarised(scene: _Scene) -> None:
     """When a run is closed, its summaries do not wait."""
-    scene.close()
+    scene.finalize()
     scene.opened[0].answers = WRITTEN | {"UPDATE ops.runs SET closed_at": [("run",)]}
 
-    assert len(scene.close().executed(BOARDS)) == 2
+    assert len(scene.finalize().executed(SUMMARIES)) == 2
 
 
 def test_slow_summaries_are_rare(scene: _Scene) -> None:
@@ -193,13 +194,13 @@ def test_slow_summaries_are_rare(scene: _Scene) -> None:
         scene.seconds += 2.0
         return []
 
-    scene.answers = [WRITTEN | {BOARDS: slow}]
+    scene.answers = [WRITTEN | {SUMMARIES: slow}]
     began = scene.seconds
-    scene.close()
+    scene.finalize()
     counts = []
     for seconds in (99.9, 100.0):
         scene.seconds = began + seconds
-        counts.append(len(scene.close().executed(BOARDS)))
+        counts.append(len(scene.finalize().executed(SUMMARIES)))
 
     assert counts == [1, 2]
 
@@ -209,7 +210,7 @@ def test_upkeep_is_hourly(scene: _Scene) -> None:
     counts = []
     for seconds in (0.0, 3_599.0, 1.0):
         scene.seconds += seconds
-        counts.append(len(scene.close().executed(UPKEEP)))
+        counts.append(len(scene.finalize().executed(UPKEEP)))
 
     assert counts == [1, 1, 2]
 
@@ -220,6 +221,6 @@ def test_busy_upkeep_comes_soon(scene: _Scene) -> None:
     counts = []
     for seconds in (0.0, 9.0, 1.0):
         scene.seconds += seconds
-        counts.append(len(scene.close().executed(UPKEEP)))
+        counts.append(len(scene.finalize().executed(UPKEEP)))
 
     assert counts == [1, 1, 2]

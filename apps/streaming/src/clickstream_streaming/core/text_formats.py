@@ -1,6 +1,6 @@
-"""Texts of one form: ids and times, looked at byte by byte for a whole column at once.
+"""Formats of ids and timestamps, checked and parsed for a whole column at once.
 
-Owns what an id and a time look like. It does not know which fields hold them.
+Owns the two formats. The functions work on the bytes of Arrow columns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["are_uuids", "containing", "moments", "start_and_end_bytes", "truths", "uuid_bytes"]
+__all__ = ["are_uuids", "as_mask", "contains", "start_and_end_bytes", "timestamps", "uuid_bytes"]
 
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _TIME = "dddd-dd-ddTdd:dd:dd.dddZ"
@@ -23,24 +23,24 @@ _UNITS_MICROSECONDS = (3_600_000_000, 60_000_000, 1_000_000, 1_000)
 
 
 def are_uuids(texts: pa.StringArray) -> np.ndarray:
-    """Say of each text whether it is a UUID in lower case; of a null that it is not."""
-    rows, matrix = _of_width(texts, len(_UUID))
-    return _scattered(len(texts), rows, _has_form(matrix, _UUID))
+    """Return which texts are UUIDs in lower case; a null is none."""
+    rows, matrix = _with_length(texts, len(_UUID))
+    return _scattered(len(texts), rows, _matches(matrix, _UUID))
 
 
 def uuid_bytes(uuids: pa.StringArray) -> np.ndarray:
-    """Return the 16 bytes of each UUID, shape (uuids, 16); zeros for a null."""
-    rows, matrix = _of_width(uuids, len(_UUID))
+    """Return the 16 bytes of each UUID, shape (uuids, 16); a null gives zeros."""
+    rows, matrix = _with_length(uuids, len(_UUID))
     nibbles = _NIBBLES[matrix[:, _HEX_PLACES]]
     found = np.zeros((len(uuids), 16), dtype=np.uint8)
     found[rows] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
     return found
 
 
-def moments(texts: pa.StringArray) -> pa.TimestampArray:
-    """Return the times that texts such as ``2026-01-31T12:00:00.000Z`` tell, else null."""
-    rows, matrix = _of_width(texts, len(_TIME))
-    formed = _has_form(matrix, _TIME)
+def timestamps(texts: pa.StringArray) -> pa.TimestampArray:
+    """Parse timestamps such as ``2026-01-31T12:00:00.000Z``; any other text gives null."""
+    rows, matrix = _with_length(texts, len(_TIME))
+    formed = _matches(matrix, _TIME)
     if not formed.all():
         rows, matrix = rows[formed], matrix[formed]
     year, month, day, *clock = (_number(matrix[:, begin:end]) for begin, end in _TIME_PARTS)
@@ -59,7 +59,7 @@ def moments(texts: pa.StringArray) -> pa.TimestampArray:
 
 
 def start_and_end_bytes(values: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and the last byte of each value; 0 where there is none."""
+    """Return the first and the last byte of each value; 0 for an empty value or null."""
     ends, data = _buffers(values)
     first, last = np.zeros(len(values), dtype=np.uint8), np.zeros(len(values), dtype=np.uint8)
     filled = np.flatnonzero(ends[1:] > ends[:-1])
@@ -67,46 +67,46 @@ def start_and_end_bytes(values: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]
     return first, last
 
 
-def containing(values: pa.BinaryArray, mark: bytes) -> np.ndarray | None:
-    """Say which values have a mark in them; nothing if none has."""
+def contains(values: pa.BinaryArray, mark: bytes) -> np.ndarray | None:
+    """Return which values contain a mark; ``None`` if no value does."""
     ends, data = _buffers(values)
-    # Seldom any has it: all are looked through at once, where they are, for its first byte.
+    # Usually no value contains the mark: search all values at once, without copying them.
     data = data[ends[0] : ends[-1]]
     found = np.flatnonzero(data == mark[0])
     for place, byte in enumerate(mark[1:], 1):
         found = found[found < len(data) - place]
         found = found[data[found + place] == byte]
-    return truths(pc.match_substring(values, mark)) if len(found) else None
+    return as_mask(pc.match_substring(values, mark)) if len(found) else None
 
 
-def truths(answers: pa.BooleanArray) -> np.ndarray:
-    """Return answers as a mask; what is unknown is not so."""
+def as_mask(answers: pa.BooleanArray) -> np.ndarray:
+    """Return Arrow's booleans as a NumPy mask; null counts as false."""
     if answers.null_count:
         answers = pc.fill_null(answers, fill_value=False)
     return np.asarray(answers.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _buffers(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each value ends (and the first begins) in the bytes, and these."""
+    """Return the start of the first value and the end of each value, and the bytes."""
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
     return ends, np.frombuffer(data or b"", dtype=np.uint8)
 
 
-def _of_width(texts: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which texts are so many bytes long, and these, one in each row."""
+def _with_length(texts: pa.StringArray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of texts with this length, and their bytes, one text per row."""
     ends, data = _buffers(texts)
     fitting = np.diff(ends) == width
     if texts.null_count:
-        fitting &= truths(pc.is_valid(texts))
+        fitting &= as_mask(pc.is_valid(texts))
     rows = np.flatnonzero(fitting)
     if len(rows) == len(texts):
         return rows, data[ends[0] : ends[-1]].reshape(-1, width)
     return rows, data[ends[rows][:, None] + np.arange(width)]
 
 
-def _has_form(matrix: np.ndarray, form: str) -> np.ndarray:
-    """Say of each row whether its bytes are of the form's classes, or its very marks."""
+def _matches(matrix: np.ndarray, form: str) -> np.ndarray:
+    """Return which rows match a format: each byte is of its class or equals its literal."""
     allowed = np.zeros(256, dtype=np.uint8)
     needed = np.empty(len(form), dtype=np.uint8)
     bits = {mark: 1 << at for at, mark in enumerate(dict.fromkeys(form))}
@@ -118,7 +118,7 @@ def _has_form(matrix: np.ndarray, form: str) -> np.ndarray:
 
 
 def _number(digits: np.ndarray) -> np.ndarray:
-    """Return the numbers that rows of digits tell."""
+    """Return the number that each row of digits represents."""
     number = np.zeros(len(digits), dtype=np.int64)
     for column in digits.T:
         number = number * 10 + (column - 48)
@@ -126,7 +126,7 @@ def _number(digits: np.ndarray) -> np.ndarray:
 
 
 def _scattered(size: int, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Return the answers about some rows as a mask over all; of the others the answer is no."""
+    """Return a mask over all rows from answers for some rows; other rows are false."""
     if len(rows) == size:
         return answers
     mask = np.zeros(size, dtype=bool)

@@ -1,8 +1,8 @@
-"""The account that is always open: what ledger and tables disagree on, shown as metrics.
+"""The integrity monitor: shows differences between ledger and tables as metrics.
 
-Owns when it is looked at. The queries read roll-ups only; what raw.events itself holds is the
-verification's to judge, whose last result is shown beside it. The same look notices a database that
-has fallen back behind the checkpoint, also while nothing comes. It does not know a batch.
+Owns the interval. Its queries read only aggregates; the verification checks ``raw.events`` itself,
+and the monitor shows its last result. Each update also detects a database that has lost committed
+batches, even while no records arrive.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-import psycopg2
-
-from clickstream_streaming.errors import DatabaseUnreachable
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
-from clickstream_streaming.shell.database import connect, refuse_if_behind
+from clickstream_streaming.shell.database import DISCONNECTED, connect
+from clickstream_streaming.shell.preflight import check_committed_batch
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
@@ -24,24 +22,24 @@ if TYPE_CHECKING:
     from clickstream_streaming.settings import Settings
     from clickstream_streaming.shell.telemetry import Telemetry
 
-__all__ = ["Account"]
+__all__ = ["IntegrityMonitor"]
 
 _LOG = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 15.0
 _SHARE = 0.02
-"""At most this share of the time goes into it, however large the ledger gets."""
+"""Updates take at most this share of the time, whatever the size of the ledger."""
 _MOST_SIMULATIONS = 200
-"""Each is a label of several metrics: those with the most defects come first."""
-_ACCOUNT = f"""
+"""Each simulation is a label of several metrics; those with the most defects come first."""
+_INTEGRITY = f"""
 SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
 FROM ops.account WHERE simulation IN (SELECT simulation FROM ops.runs)
 ORDER BY missing_events + surplus_events + aggregate_difference_events
     + session_difference_events DESC, simulation
 LIMIT {_MOST_SIMULATIONS}
-"""  # noqa: S608  a number of our own
-# Batches compute the summary tables once a minute; after the last batch, only this query does.
+"""  # noqa: S608  a trusted number
+# Batches compute the summary tables once a minute; after the last batch only this query does.
 _COMPUTE_WHEN_IDLE = """
 SELECT mart.compute_boards()
 FROM (SELECT max(committed_at) AS moment FROM ops.batches) AS last
@@ -52,15 +50,15 @@ _KINDS = ("missing", "surplus", "aggregates", "sessions")
 _LAST_VERIFICATION = f"""
 SELECT extract(epoch FROM verified_at)::float8, {", ".join(DEFECTS)}
 FROM ops.verifications ORDER BY verified_at DESC LIMIT 1
-"""  # noqa: S608  names of our own
+"""  # noqa: S608  trusted names
 
 
-class Account:
-    """Looks at the account now and then.
+class IntegrityMonitor:
+    """Monitor of the differences between ledger and tables.
 
     Args:
-        settings: Where the database is.
-        telemetry: Where figures are shown.
+        settings: The addresses of database and checkpoint.
+        telemetry: The metrics.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -70,28 +68,28 @@ class Account:
         self._connection: Connection | None = None
         self._next = 0.0
 
-    def look(self) -> None:
-        """Show the figures if it is time; while the database is away, those before stay.
+    def update(self) -> None:
+        """Update the metrics if the interval is over; keep them while the database does not answer.
 
         Raises:
-            DatabaseBehindCheckpoint: It came back without what Spark has committed.
+            DatabaseBehindCheckpoint: The database has lost a batch that Spark has committed.
         """
         began = time.monotonic()
         if began < self._next:
             return
         try:
             self._show()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError, DatabaseUnreachable) as error:
-            _LOG.warning("the account is looked at later: %s", error)
+        except DISCONNECTED as error:
+            _LOG.warning("cannot read the integrity figures, retrying later: %s", error)
             self.close()
-            self._telemetry.show_away("PostgreSQL", is_away=True)
+            self._telemetry.show_unreachable("PostgreSQL", is_unreachable=True)
             self._next = time.monotonic() + _EVERY_SECONDS
             return
-        self._telemetry.show_away("PostgreSQL", is_away=False)
+        self._telemetry.show_unreachable("PostgreSQL", is_unreachable=False)
         self._next = began + max(_EVERY_SECONDS, (time.monotonic() - began) / _SHARE)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -99,11 +97,11 @@ class Account:
     def _show(self) -> None:
         if self._connection is None:
             self._connection = connect(self._settings)
-        refuse_if_behind(self._connection, QUERY, self._checkpoint)
+        check_committed_batch(self._connection, QUERY, self._checkpoint)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(_COMPUTE_WHEN_IDLE)
-            cursor.execute(_ACCOUNT)
-            self._telemetry.show_account(
+            cursor.execute(_INTEGRITY)
+            self._telemetry.show_integrity(
                 {
                     simulation: dict(zip(_KINDS, counts, strict=True))
                     for simulation, *counts in cursor.fetchall()
