@@ -15,8 +15,8 @@ from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.judging import judge
 from clickstream_streaming.core.sample import sample_event
@@ -53,17 +53,17 @@ def _run() -> tuple[list[bytes], list[bytes]]:
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
     faults = dict.fromkeys(_SHARDS, source.first.spec.faults)
     planted = FaultPlanter(7, list(_SHARDS)).plant(events.rows, encoded, faults)
-    accounts = {number: Account(number, len(_SHARDS)) for number in _SHARDS}
+    ledgers = {number: ShardLedger(number, len(_SHARDS)) for number in _SHARDS}
     for tally in (planted.tally, *(late.tally for late in planted.late)):
         for (shard, minute), figures in tally.items():
-            accounts[shard].add(minute, figures)
-    ledger: list[dict[str, Any]] = []
-    for number, account in accounts.items():
-        account.shard_seq = source.shards[number].made
-        ledger += account.records("tested", RUN_ID, 0, 0, is_end=True)
+            ledgers[shard].add(minute, figures)
+    entries: list[dict[str, Any]] = []
+    for number, ledger in ledgers.items():
+        ledger.shard_seq = source.shards[number].made
+        entries += ledger.records("tested", RUN_ID, 0, 0, is_end=True)
     late = [(source.encoder.stamped(row.record[0] or b"", 2**41), b"") for row in planted.late]
     records = [value for value, _ in (*planted.records, *late) if value is not None]
-    return records, [json.dumps(row).encode() for row in ledger]
+    return records, [json.dumps(row).encode() for row in entries]
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from clickstream_contract.canonical import (
     sent_at_ending,
 )
 from clickstream_contract.events import EVENT_NAMES
-from clickstream_generator.core.accounts import Account, Tally
 from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.shard_ledger import ShardLedger, Tally
 from simulations import RUN_ID, START_SECONDS, simulator
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def _defined(text: str) -> int:
 
 
 def _checksum(tally: Tally) -> int:
-    account = Account(0, 4)
+    ledger = ShardLedger(0, 4)
     for (_, minute), figures in tally.items():
-        account.add(minute, figures)
-    return sum(row["content_checksum"] for row in account.records("n", RUN_ID, 0, 0))
+        ledger.add(minute, figures)
+    return sum(row["content_checksum"] for row in ledger.records("n", RUN_ID, 0, 0))
 
 
 def test_crc_is_castagnolis() -> None:

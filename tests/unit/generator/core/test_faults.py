@@ -10,9 +10,9 @@ import pytest
 from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
 from clickstream_contract.simulation import Faults
 from clickstream_contract.topics import RejectReason
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.encoding import Encoded
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
+from clickstream_generator.core.shard_ledger import ShardLedger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulations import RUN_ID
@@ -65,9 +65,9 @@ def _figures(planted: Planted) -> dict[str, int]:
     """Return the figures of all records that are sent, by the ledger's names."""
     total: dict[str, int] = {}
     for (shard, minute), figures in planted.tally.items():
-        account = Account(shard, 2)
-        account.add(minute, figures)
-        for name, value in account.records("n", RUN_ID, 0, 0)[0].items():
+        ledger = ShardLedger(shard, 2)
+        ledger.add(minute, figures)
+        for name, value in ledger.records("n", RUN_ID, 0, 0)[0].items():
             if name.endswith("_faults") or name == "events":
                 total[name] = total.get(name, 0) + value
     return {name: value for name, value in total.items() if value}
@@ -77,9 +77,9 @@ def _checksum(planted: Planted) -> int:
     """Return the sum of the records' checksums."""
     total = 0
     for (shard, minute), figures in planted.tally.items():
-        account = Account(shard, 2)
-        account.add(minute, figures)
-        total += account.records("n", RUN_ID, 0, 0)[0]["content_checksum"]
+        ledger = ShardLedger(shard, 2)
+        ledger.add(minute, figures)
+        total += ledger.records("n", RUN_ID, 0, 0)[0]["content_checksum"]
     return total
 
 

@@ -99,15 +99,15 @@ def test_old_minutes_are_forgotten() -> None:
     """A published minute goes after hours, unless figures of it are on their way."""
     _, maker = begun()
     _made(maker, 0, 1000)
-    minute_ms = min(maker.accounts[0].minutes)
+    minute_ms = min(maker.ledgers[0].minutes)
 
     maker.ledger_records(0, START_SECONDS + HOUR)
-    assert minute_ms in maker.accounts[0].minutes
-    in_flight = [{(0, minute_ms): maker.accounts[0].minutes[minute_ms]}]
+    assert minute_ms in maker.ledgers[0].minutes
+    in_flight = [{(0, minute_ms): maker.ledgers[0].minutes[minute_ms]}]
     maker.ledger_records(0, START_SECONDS + 9 * HOUR, in_flight)
-    assert minute_ms in maker.accounts[0].minutes
+    assert minute_ms in maker.ledgers[0].minutes
     maker.ledger_records(0, START_SECONDS + 9 * HOUR)
-    assert minute_ms not in maker.accounts[0].minutes
+    assert minute_ms not in maker.ledgers[0].minutes
 
 
 def test_revisions_of_a_record_hold() -> None:

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from clickstream_generator.core.accounts import Tally, tally_events
 from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import (
     Snapshot,
@@ -232,7 +232,7 @@ def test_other_format_is_refused() -> None:
     snapshot = _snapshot()
     snapshot.header["format"] = 99
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 3"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 4"):
         load_snapshot(dump_snapshot(snapshot))
 
 

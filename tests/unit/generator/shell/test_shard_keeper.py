@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_contract.topics import SHARDS
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import load_snapshot
 from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.shell.shard_keeper import ShardKeeper
@@ -54,12 +54,12 @@ class _Kept:
     def __init__(self, stored: Mapping[int, StoredShard] | None = None) -> None:
         self.source = simulator("{eventsPerSecond: 400}", users=400)
         self.broker = _Broker()
-        self.accounts = {number: Account(number, 4) for number in NUMBERS}
+        self.ledgers = {number: ShardLedger(number, 4) for number in NUMBERS}
         self.hold = hold(NUMBERS, self.broker.log, stored)
         self.keeper = ShardKeeper(
             self.hold,
             self.source,
-            self.accounts,
+            self.ledgers,
             FaultPlanter(42, list(NUMBERS)),
             LateRecords(NUMBERS),
             self.broker,  # type: ignore[arg-type]
@@ -109,11 +109,11 @@ def test_shards_are_kept_in_turn(kept: _Kept) -> None:
 
 
 def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
-    """A snapshot is published once all before it is acknowledged, with the account of then."""
+    """A snapshot is published once all before it is acknowledged, with the ledger of then."""
     kept.source.take_due(START_SECONDS + 1, 10**9)
     kept.keeper.keep_all()
     assert kept.keeper.is_idle()
-    kept.accounts[2].shard_seq = 100
+    kept.ledgers[2].shard_seq = 100
     kept.broker.acknowledge()
     assert not kept.keeper.is_idle()
 
@@ -124,7 +124,7 @@ def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
     assert value is not None
     snapshot = load_snapshot(value[12:])
     assert snapshot.shard_seq == 100
-    assert snapshot.arrays["account_counts"].tolist() == [100, 0, 0]
+    assert snapshot.arrays["ledger_counts"].tolist() == [100, 0, 0]
     assert snapshot.header["fault_rng"] == FaultPlanter(42, [2]).state(2)
     assert kept.keeper.snapshot_bytes[2] == len(value) - 12
 
@@ -154,7 +154,7 @@ def test_heartbeat_grants_events_ahead(kept: _Kept) -> None:
 
     kept.keeper.heartbeat(START_SECONDS + 0.999)
     assert kept.positions() == {}
-    kept.accounts[1].shard_seq = 9
+    kept.ledgers[1].shard_seq = 9
     kept.keeper.heartbeat(START_SECONDS + 1)
 
     assert kept.positions()[1] == Position(9, 2, START_SECONDS + 6)
@@ -240,7 +240,7 @@ def test_end_lets_go_of_state(kept: _Kept) -> None:
     kept.broker.acknowledge()
     kept.packed()
     kept.broker.acknowledge()
-    kept.accounts[3].shard_seq, kept.accounts[3].records_acknowledged = 8, 9
+    kept.ledgers[3].shard_seq, kept.ledgers[3].records_acknowledged = 8, 9
 
     kept.keeper.close()
 

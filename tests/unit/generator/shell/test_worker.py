@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.topics import LEDGER, SHARDS
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
 from clickstream_generator.core.lease import Claim
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, capture_shard
 from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clickstream_contract.simulation import Simulation
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.shell.sink import Batch
 
 NUMBERS = (0, 1, 2, 3)
@@ -388,7 +388,7 @@ def _stored(source: Simulator, number: int, first: Simulation) -> Snapshot:
     """Return a shard's snapshot with what the worker keeps beside it."""
     snapshot = capture_shard(source.shards[number], first)
     snapshot.header["fault_rng"] = FaultPlanter(42, [number]).state(number)
-    snapshot.arrays.update(Account(number, 4).to_arrays(), **held_arrays([]))
+    snapshot.arrays.update(ShardLedger(number, 4).to_arrays(), **held_arrays([]))
     return snapshot
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from clickstream_contract.events import MAX_EVENT_BYTES
 from clickstream_contract.ledger import FAULT_NAMES
 
-from clickstream_generator.core.accounts import Tally, add_fault, tally_events
+from clickstream_generator.core.shard_ledger import Tally, add_fault, tally_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

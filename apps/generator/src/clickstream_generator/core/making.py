@@ -1,7 +1,7 @@
-"""Records from events, and the account of what has become of them.
+"""Records from events, and the ledgers of what has become of them.
 
 Owns what a run keeps beside its shards: the fault planter, the records that are held back, and the
-accounts from which the ledger is made. The caller says when something counts as acknowledged.
+ledgers of the shards. The caller says when something counts as acknowledged.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
 from clickstream_generator.core.fingerprint import check_fingerprint
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import capture_shard
 from clickstream_generator.core.waiting import LateRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.faults import LateRecord, Planted
     from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.snapshot import Snapshot
 
 __all__ = ["Maker", "begin_run"]
 
 _KEEP_MINUTES = 120
-"""Minutes of an account that stay open at least: late events may still reach them."""
+"""Minutes of a ledger that stay open at least: late events may still reach them."""
 
 
 class Maker:
@@ -39,13 +39,13 @@ class Maker:
 
     Attributes:
         simulator: As given.
-        accounts: By shard.
+        ledgers: By shard.
     """
 
     def __init__(self, simulator: Simulator) -> None:
         spec = simulator.first.spec
         self.simulator = simulator
-        self.accounts = {number: Account(number, spec.shards) for number in simulator.shards}
+        self.ledgers = {number: ShardLedger(number, spec.shards) for number in simulator.shards}
         self._planter = FaultPlanter(spec.seed, list(simulator.shards))
         self._late = {number: LateRecords((number,)) for number in simulator.shards}
 
@@ -82,18 +82,18 @@ class Maker:
     def count_sent(self, sent_by_shard: dict[int, int]) -> None:
         """Count records that were handed to the output."""
         for number, count in sent_by_shard.items():
-            self.accounts[number].records_sent += count
+            self.ledgers[number].records_sent += count
 
     def acknowledge(
         self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
     ) -> None:
         """Count records that the output has acknowledged."""
         for (number, minute_ms), figures in tally.items():
-            self.accounts[number].add(minute_ms, figures)
+            self.ledgers[number].add(minute_ms, figures)
         for number, count in sent_by_shard.items():
-            self.accounts[number].records_acknowledged += count
+            self.ledgers[number].records_acknowledged += count
         for number, shard_seq in last_seq.items():
-            self.accounts[number].shard_seq = shard_seq
+            self.ledgers[number].shard_seq = shard_seq
 
     def ledger_records(
         self,
@@ -111,9 +111,9 @@ class Maker:
             in_flight: Figures that are sent and not acknowledged: their minutes stay open.
             is_end: Whether the shard's last entry follows.
         """
-        simulator, account = self.simulator, self.accounts[number]
-        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.accounts)
-        records = account.records(
+        simulator, ledger = self.simulator, self.ledgers[number]
+        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.ledgers)
+        records = ledger.records(
             simulator.first.full_name,
             simulator.run_id,
             simulator.shards[number].visits.under_way(),
@@ -128,7 +128,7 @@ class Maker:
             for tally in (*self._late[number].tallies(), *in_flight)
             for _, minute_ms in tally
         ]
-        account.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
+        ledger.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
         return records
 
     def capture(self, number: int) -> Snapshot:
@@ -137,12 +137,12 @@ class Maker:
         snapshot = capture_shard(shard, self.simulator.first)
         snapshot.header["fault_rng"] = self._planter.state(number)
         held = self._late[number].open_up_to(number, snapshot.shard_seq)
-        snapshot.arrays.update(self.accounts[number].to_arrays(), **held_arrays(held))
+        snapshot.arrays.update(self.ledgers[number].to_arrays(), **held_arrays(held))
         return snapshot
 
     def restore(self, number: int, snapshot: Snapshot) -> None:
         """Take up what :meth:`capture` kept; the simulator has begun with the same snapshot."""
-        self.accounts[number] = Account.from_arrays(
+        self.ledgers[number] = ShardLedger.from_arrays(
             number, self.simulator.first.spec.shards, snapshot.arrays
         )
         self._planter.resume(number, snapshot.header["fault_rng"])

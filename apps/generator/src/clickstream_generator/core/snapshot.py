@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "capture_shard", "dump_snapshot", "load_snapshot", "restore_shard"]
 
-_FORMAT = 3
+_FORMAT = 4
 _POPULATION = ("seen", "visits", "is_here", "saved_cart")
 _SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_seconds")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import LateRecord
+    from clickstream_generator.core.shard_ledger import Tally
 
 __all__ = ["LateRecords"]
 

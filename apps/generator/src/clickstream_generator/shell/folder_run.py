@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clickstream_generator.core.accounts import MINUTE_MS
+from clickstream_generator.core.shard_ledger import MINUTE_MS
 from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class FolderRun:
             self._count(planted.tally, planted.sent_by_shard)
             if is_new and planted.records:
                 self._folder.add(number, day, [value or b"" for value, _ in planted.records])
-        self._maker.accounts[number].shard_seq = shard.made
+        self._maker.ledgers[number].shard_seq = shard.made
         if shard.made == boundary:
             self._close(number, part, self._reached[number])
         return len(events)

@@ -22,8 +22,8 @@ from clickstream_generator.shell.sink import AFTERMATH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.settings import Settings
     from clickstream_generator.shell.sink import Batch
 

@@ -10,8 +10,8 @@ from clickstream_generator.errors import OutputFailed
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.shell.sink import Batch
 
 __all__ = ["LineSink"]

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from clickstream_generator.core.accounts import Account
     from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.faults import FaultPlanter
+    from clickstream_generator.core.shard_ledger import ShardLedger
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.waiting import LateRecords
     from clickstream_generator.shell.claiming import Hold
@@ -51,7 +51,7 @@ class ShardKeeper:
     Args:
         hold: On these shards, each with its epoch.
         simulator: What is kept; it has begun.
-        accounts: By shard; snapshots hold them.
+        ledgers: By shard; snapshots hold them.
         planter: Its random streams are kept too.
         late: What is held back is kept too.
         sink: Where it is kept.
@@ -66,7 +66,7 @@ class ShardKeeper:
         self,
         hold: Hold,
         simulator: Simulator,
-        accounts: Mapping[int, Account],
+        ledgers: Mapping[int, ShardLedger],
         planter: FaultPlanter,
         late: LateRecords,
         sink: KafkaSink,
@@ -76,7 +76,7 @@ class ShardKeeper:
         self.announced: Revision | None = None
         self._hold = hold
         self._simulator = simulator
-        self._accounts = accounts
+        self._ledgers = ledgers
         self._planter = planter
         self._late = late
         self._sink = sink
@@ -118,7 +118,7 @@ class ShardKeeper:
         """Publish how far the shards are, if it is time: a successor waits for silence."""
         if now >= self._next_positions:
             self._publish_positions(now)
-            self._next_positions = now + heartbeat_seconds(len(self._accounts))
+            self._next_positions = now + heartbeat_seconds(len(self._ledgers))
 
     def keep_in_turn(self, now: float) -> None:
         """Take the snapshot of the next shard, if it is time."""
@@ -157,7 +157,7 @@ class ShardKeeper:
         rows = []
         for grant in self._hold.lease.next_grants(now, is_last=is_released):
             position = Position(
-                self._accounts[grant.shard].shard_seq,
+                self._ledgers[grant.shard].shard_seq,
                 grant.number,
                 grant.until_seconds,
                 revisions=tuple(self._revisions[grant.shard]),
@@ -171,10 +171,8 @@ class ShardKeeper:
         """Publish that every shard is over, and forget what was kept."""
         self._packer.shutdown()
         self._next_positions = math.inf
-        for number, account in self._accounts.items():
-            position = Position(
-                account.shard_seq, is_over=True, records=account.records_acknowledged
-            )
+        for number, ledger in self._ledgers.items():
+            position = Position(ledger.shard_seq, is_over=True, records=ledger.records_acknowledged)
             row = position.to_row(self._hold.run_id, number, self._hold.epochs[number])
             self._sink.publish(SHARDS.name, [row], Batch(), LEASE_PARTITION)
             self._forget_former(number)
@@ -196,9 +194,9 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, [], Batch(done=partial(self._keep, number, snapshot)))
 
     def _keep(self, number: int, snapshot: Snapshot) -> None:
-        """Have a snapshot packed, with the account as it is: of exactly the events before it."""
+        """Have a snapshot packed, with the ledger as it is: of exactly the events before it."""
         held = self._late.open_up_to(number, snapshot.shard_seq)
-        snapshot.arrays.update(self._accounts[number].to_arrays(), **held_arrays(held))
+        snapshot.arrays.update(self._ledgers[number].to_arrays(), **held_arrays(held))
         packed = self._packer.submit(dump_snapshot, snapshot)
         self._packing.append((number, snapshot, packed))
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
 
 __all__ = ["AFTERMATH", "Batch", "Sink"]
 

@@ -19,9 +19,9 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import LEDGER
 
-from clickstream_generator.core.accounts import MINUTE_MS, Account
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
+from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
 from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
 from clickstream_generator.shell.shard_keeper import ShardKeeper
@@ -30,8 +30,8 @@ from clickstream_generator.shell.sink import Batch
 if TYPE_CHECKING:
     from threading import Event
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.events import Events
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
@@ -53,7 +53,7 @@ _LEDGER_SECONDS = 2.0
 _ACHIEVED_SECONDS = 10.0
 _SHED_BEHIND_SECONDS = 1.0
 _KEEP_MINUTES = 120
-"""Minutes of account that stay open: late events may still reach them."""
+"""Minutes of ledger that stay open: late events may still reach them."""
 
 
 class Worker:
@@ -92,12 +92,14 @@ class Worker:
         first = simulator.first
         self._simulation = first
         self._planter = FaultPlanter(first.spec.seed, list(simulator.shards))
-        self._accounts = {number: Account(number, first.spec.shards) for number in simulator.shards}
+        self._ledgers = {
+            number: ShardLedger(number, first.spec.shards) for number in simulator.shards
+        }
         self._late = LateRecords(simulator.shards)
         self._keeper = ShardKeeper(
             hold,
             simulator,
-            self._accounts,
+            self._ledgers,
             self._planter,
             self._late,
             sink,
@@ -133,8 +135,8 @@ class Worker:
         self._telemetry.shards_over.set(sum(row.position.is_over for row in stored.values()))
 
     def _resume_shard(self, number: int, found: StoredShard, snapshot: Snapshot) -> None:
-        # In place: the keeper looks at the same accounts.
-        self._accounts[number] = Account.from_arrays(
+        # In place: the keeper looks at the same ledgers.
+        self._ledgers[number] = ShardLedger.from_arrays(
             number, self._simulator.first.spec.shards, snapshot.arrays
         )
         self._planter.resume(number, snapshot.header["fault_rng"])
@@ -153,7 +155,7 @@ class Worker:
                 self._simulator.revise(revision, (number,))
         while len(events := self._simulator.replay(number, found.position.shard_seq)):
             planted = self._plant(events, int(self._clock.now() * 1000))
-            self._account_for(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
+            self._add_to_ledgers(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
             self._count_sent(planted.sent_by_shard)
         running = ahead[-1].simulation if ahead else snapshot.running
         # Of several workers, or of one that was just telling them: not all may know the last word.
@@ -262,13 +264,13 @@ class Worker:
 
     def _count_sent(self, by_shard: dict[int, int]) -> None:
         for number, count in by_shard.items():
-            self._accounts[number].records_sent += count
+            self._ledgers[number].records_sent += count
 
     def _acknowledge(self, batches: list[Batch]) -> None:
-        """Write what the broker has acknowledged into the accounts."""
+        """Write what the broker has acknowledged into the ledgers."""
         acknowledged = events = 0
         for batch in batches:
-            self._account_for(batch.tally, batch.sent_by_shard, batch.last_seq)
+            self._add_to_ledgers(batch.tally, batch.sent_by_shard, batch.last_seq)
             acknowledged += sum(batch.sent_by_shard.values())
             events += batch.events
             if batch.done is not None:
@@ -280,15 +282,15 @@ class Worker:
             # Events, as the target counts them: faults make records of them, more or fewer.
             self._recent.append((self._clock.now(), events))
 
-    def _account_for(
+    def _add_to_ledgers(
         self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
     ) -> None:
         for (number, minute_ms), figures in tally.items():
-            self._accounts[number].add(minute_ms, figures)
+            self._ledgers[number].add(minute_ms, figures)
         for number, count in sent_by_shard.items():
-            self._accounts[number].records_acknowledged += count
+            self._ledgers[number].records_acknowledged += count
         for number, shard_seq in last_seq.items():
-            self._accounts[number].shard_seq = shard_seq
+            self._ledgers[number].shard_seq = shard_seq
 
     def _look_for_change(self, now: float) -> None:
         """Announce a changed specification, or refuse it."""
@@ -353,10 +355,10 @@ class Worker:
         self._telemetry.shed.inc(self._simulator.shed_events - before)
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
-        """Publish each account's changed minutes."""
+        """Publish each ledger's changed minutes."""
         open_sessions = self._simulator.sessions_under_way()
         now = self._clock.now()
-        shards = len(self._accounts)
+        shards = len(self._ledgers)
         target = round(1_000 * self._simulator.target_events_per_second(now) / shards)
         # Behind where the stream has got to, history or live, by more than an event can be late.
         lateness_minutes = self._simulation.spec.faults.max_lateness_seconds // 60 + 2
@@ -366,9 +368,9 @@ class Worker:
         tallies = (*self._sink.tallies(), *self._late.tallies())
         oldest_ms = min([oldest_ms, *(minute_ms for row in tallies for _, minute_ms in row)])
         rows: list[tuple[bytes, bytes | None]] = []
-        for number, account in self._accounts.items():
+        for number, ledger in self._ledgers.items():
             key = f"{self._run_id}/{number}".encode()
-            records = account.records(
+            records = ledger.records(
                 self._simulation.full_name,
                 self._run_id,
                 open_sessions[number],
@@ -378,7 +380,7 @@ class Worker:
             rows.extend(
                 (key, json.dumps(record, separators=(",", ":")).encode()) for record in records
             )
-            account.forget_before(oldest_ms)
+            ledger.forget_before(oldest_ms)
         if rows:
             self._sink.publish(LEDGER.name, rows, Batch())
 
@@ -401,7 +403,7 @@ class Worker:
     def _records_acknowledged(self) -> int:
         """Return the records acknowledged since the run began, of the shards carried here."""
         return self._closed_records + sum(
-            account.records_acknowledged for account in self._accounts.values()
+            ledger.records_acknowledged for ledger in self._ledgers.values()
         )
 
     def _pause(self) -> None:
@@ -423,7 +425,7 @@ class Worker:
         self._keeper.close()
         self._drain()
         self._show(self._clock.now())
-        self._telemetry.shards_over.inc(len(self._accounts))
+        self._telemetry.shards_over.inc(len(self._ledgers))
         _LOG.info(
             "run %s is over: %d records acknowledged, %d events shed",
             self._run_id,

@@ -1,4 +1,4 @@
-"""The shard's account: what was sent and acknowledged, by minute of event time.
+"""The shard's ledger: what was sent and acknowledged, by minute of event time.
 
 Owns the figures of the ledger's records. It does not know when the broker acknowledged
 anything: whoever does hands in tallies.
@@ -18,7 +18,7 @@ from clickstream_generator.core.events import CODE
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["MINUTE_MS", "Account", "Tally", "add_fault", "tally_events"]
+__all__ = ["MINUTE_MS", "ShardLedger", "Tally", "add_fault", "tally_events"]
 
 MINUTE_MS = 60_000
 
@@ -63,7 +63,7 @@ def add_fault(tally: Tally, shard: int, event_time_ms: int, fault: str) -> None:
 
 
 @dataclass
-class Account:
+class ShardLedger:
     """What one shard has sent.
 
     Attributes:
@@ -133,27 +133,27 @@ class Account:
         return records
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the account as arrays, to be kept with the shard's snapshot."""
+        """Return the ledger as arrays, to be kept with the shard's snapshot."""
         minutes = sorted(self.minutes)
         return {
-            "account_minutes": np.array(minutes, dtype=np.int64),
-            "account_figures": np.array(
+            "ledger_minutes": np.array(minutes, dtype=np.int64),
+            "ledger_figures": np.array(
                 [self.minutes[minute] for minute in minutes], dtype=np.int64
             ).reshape(len(minutes), _WIDTH),
-            "account_counts": np.array(
+            "ledger_counts": np.array(
                 [self.shard_seq, self.records_sent, self.records_acknowledged], dtype=np.int64
             ),
         }
 
     @classmethod
-    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> Account:
+    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> ShardLedger:
         """Read what :meth:`to_arrays` returned; every minute counts as changed."""
-        minutes = arrays["account_minutes"].tolist()
-        shard_seq, _, acknowledged = arrays["account_counts"].tolist()
+        minutes = arrays["ledger_minutes"].tolist()
+        shard_seq, _, acknowledged = arrays["ledger_counts"].tolist()
         return cls(
             shard,
             shards,
-            minutes=dict(zip(minutes, arrays["account_figures"], strict=True)),
+            minutes=dict(zip(minutes, arrays["ledger_figures"], strict=True)),
             changed=set(minutes),
             shard_seq=shard_seq,
             # What was under way is sent again, or taken from what was acknowledged since.
