@@ -97,7 +97,7 @@ def small_population(
         size=size,
         return_share=np.full(GROUPS, return_share),
         seen=np.zeros(GROUPS, dtype=np.int64),
-        visits=np.zeros(users, dtype=np.int32),
+        sessions=np.zeros(users, dtype=np.int32),
         is_here=np.zeros(users, dtype=bool),
         saved_cart=np.full(users, -1, dtype=np.int32),
     )

@@ -65,7 +65,7 @@ def test_curve_shapes_the_week() -> None:
     assert daily.max() > 2 * daily.min()
 
 
-def test_endless_visit_is_refused() -> None:
+def test_endless_session_is_refused() -> None:
     """A cart with which the exit is not reached is refused, with the personas' names."""
     table = "page_view: 1, view_cart: 1, search: 0, view_item_list: 0, view_item: 0, exit: 0"
     own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"

@@ -13,7 +13,7 @@ from clickstream_generator.core.fragments import (
     build_fragments,
     members,
 )
-from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,11 +45,11 @@ def test_members_are_compact() -> None:
     assert members(a=1, b="é\n") == '"a":1,"b":"é\\n"'
 
 
-def test_visitors_are_by_persona_and_channel(fragments: Fragments) -> None:
-    """A visitor is at persona times channels plus channel."""
-    assert len(fragments.visitors) == 14
-    assert _read(fragments.visitors, 6) == {"persona": "Browser", "channel": "affiliate"}
-    assert _read(fragments.visitors, 7 + 1) == {"persona": "Bot", "channel": "direct"}
+def test_persona_channels_are_by_persona_and_channel(fragments: Fragments) -> None:
+    """A user is at persona times channels plus channel."""
+    assert len(fragments.persona_channels) == 14
+    assert _read(fragments.persona_channels, 6) == {"persona": "Browser", "channel": "affiliate"}
+    assert _read(fragments.persona_channels, 7 + 1) == {"persona": "Bot", "channel": "direct"}
 
 
 def test_places_and_machines(fragments: Fragments) -> None:

@@ -1,4 +1,4 @@
-"""The journey table as arrays: chances by what the cart holds, and the length of a visit."""
+"""The journey table as arrays: chances by what the cart holds, and the length of a session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _persona(transitions: Weights) -> Persona:
 
 
 def _length(transitions: Weights) -> float:
-    """Return the mean number of events of a visit."""
+    """Return the mean number of events of a session."""
     return float(compile_journeys([_persona(transitions)]).expected_events[0])
 
 
@@ -55,8 +55,8 @@ def test_full_cart_takes_nothing() -> None:
     assert chances[:, CODE["search"]].tolist() == [0.5, 0.5, 1.0]
 
 
-def test_stuck_visitor_leaves() -> None:
-    """Where no step is possible, the visitor leaves."""
+def test_stuck_user_leaves() -> None:
+    """Where no step is possible, the user leaves."""
     persona = _persona({"page_view": {"view_cart": 1}, "search": {"search": 0}})
 
     probability = compile_journeys([persona]).probability[0]
@@ -178,7 +178,7 @@ def test_personas_keep_their_order() -> None:
     assert (journeys.cumulative[..., -1] == 1.0).all()
 
 
-def test_endless_visit_is_an_error() -> None:
+def test_endless_session_is_an_error() -> None:
     """A table whose sessions never end has no mean length."""
     with pytest.raises(np.linalg.LinAlgError):
         compile_journeys([_persona({"session_start": {"session_start": 1}})])

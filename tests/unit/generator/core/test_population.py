@@ -49,11 +49,11 @@ def test_users_are_sorted_by_group(world: World) -> None:
 
 
 def test_nobody_has_come_yet(world: World) -> None:
-    """New users have no visit, no cart, and are not in the shop."""
+    """New users have no session, no cart, and are not in the shop."""
     population = build_population(world, 10, 0, 42)
 
     assert population.seen.tolist() == [0, 0, 0, 0]
-    assert set(population.visits) == {0}
+    assert set(population.sessions) == {0}
     assert not population.is_here.any()
     assert set(population.saved_cart) == {-1}
     assert population.joined == []
@@ -91,7 +91,7 @@ def test_new_users_come_in_order() -> None:
 
     assert _draw(population, 0, 2, 0) == [0, 4, 1]
     assert population.seen.tolist() == [2, 0, 1, 0]
-    assert population.visits.tolist() == [1, 1, 0, 0, 1, 0, 0, 0]
+    assert population.sessions.tolist() == [1, 1, 0, 0, 1, 0, 0, 0]
     assert np.flatnonzero(population.is_here).tolist() == [0, 1, 4]
     assert _draw(population, 2) == [5]
 
@@ -103,7 +103,7 @@ def test_known_users_come_again() -> None:
     _leave(population)
 
     assert _draw(population, 0, uniform=0.49) == [0]
-    assert population.visits[0] == 2
+    assert population.sessions[0] == 2
     _leave(population)
     assert _draw(population, 0, uniform=0.5) == [1]
 
@@ -130,8 +130,8 @@ def test_present_user_is_not_drawn() -> None:
     assert population.seen[0] == 2
 
 
-def test_one_visit_gets_the_user() -> None:
-    """Of two visits that want the same known user, the first one gets them."""
+def test_one_session_gets_the_user() -> None:
+    """Of two sessions that want the same known user, the first one gets them."""
     population = small_population(return_share=1.0)
     _draw(population, 0)
     _leave(population)
@@ -140,7 +140,7 @@ def test_one_visit_gets_the_user() -> None:
 
 
 def test_redraw_finds_another() -> None:
-    """A visit that found its user here is drawn again, among those known."""
+    """A session that found its user here is drawn again, among those known."""
     population = small_population(sizes=(3, 0, 0, 0), return_share=1.0)
     population.seen[0] = 2
     population.is_here[0] = True
@@ -158,23 +158,23 @@ def test_last_user_opens_a_window() -> None:
 
     assert _draw(population, 0, uniform=0.49) == [0]
     assert _draw(population, 0, uniform=0.5) == [1]
-    assert population.visits[:2].tolist() == [2, 2]
+    assert population.sessions[:2].tolist() == [2, 2]
     assert population.seen[0] == 2
 
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=6), st.integers(0, 9))
 def test_drawn_user_is_of_group(rounds: list[list[int]], seed: int) -> None:
-    """Whoever comes is of the group, is here, and has one visit more."""
+    """Whoever comes is of the group, is here, and has one session more."""
     population = small_population(sizes=(3, 1, 5, 2), return_share=0.5)
     rng = np.random.default_rng(seed)
-    visits = 0
+    sessions = 0
     for groups in rounds:
         chosen = population.draw(np.array(groups, dtype=np.int64), rng)
-        visits += len(groups)
+        sessions += len(groups)
         group = np.searchsorted(population.first_user, chosen, side="right") - 1
         assert group.tolist() == groups
         assert population.is_here[chosen].all()
-        assert population.visits.sum() == visits
+        assert population.sessions.sum() == sessions
         assert (population.seen <= population.size).all()
         population.is_here[chosen[::2]] = False
 
@@ -192,7 +192,7 @@ def test_joined_users_come_last(world: World) -> None:
     assert population.first_user[2:].tolist() == [100, 100 + population.size[2]]
     assert set(population.persona[100:]) == {1}
     assert set(population.city[100 : 100 + population.size[2]] // 40) == {0}
-    for name in ("persona", "city", "technology", "channel", "visits", "is_here", "saved_cart"):
+    for name in ("persona", "city", "technology", "channel", "sessions", "is_here", "saved_cart"):
         assert len(getattr(population, name)) == 160
     assert population.city[100:106].tolist() == JOINED_CITIES
 

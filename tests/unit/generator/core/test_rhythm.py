@@ -1,4 +1,4 @@
-"""When visitors come: the week by country and hour, and the count of events due."""
+"""When users come: the week by country and hour, and the count of events due."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_weekend_is_local() -> None:
 
 
 def test_events_follow_the_mix() -> None:
-    """Where long visits begin, an hour has more events per visit."""
+    """Where long sessions begin, an hour has more events per session."""
     hourly = (*(12 * [0]), *(12 * [2]))
     world = replace(_world(hourly=hourly), group_weight=np.array([1.0, 0.0, 1.0, 0.0]))
 

@@ -191,8 +191,8 @@ def test_revisions_are_taken_in_order() -> None:
     assert shard.is_over()
 
 
-def test_visits_keep_to_real_time() -> None:
-    """The visits' own time stays near the time that the events are due at."""
+def test_sessions_keep_to_real_time() -> None:
+    """The sessions' own time stays near the time that the events are due at."""
     shard = _shard("{eventsPerSecond: 400}")
 
     shard.take(60_000)

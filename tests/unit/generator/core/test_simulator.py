@@ -43,7 +43,7 @@ def _busier() -> Revision:
 
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
-    """A minute and a half of four kinds of visitors."""
+    """A minute and a half of four kinds of users."""
     return events(simulator(), 90)
 
 
@@ -93,7 +93,7 @@ def test_carts_add_up() -> None:
 
 
 def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
-    """Keep the visitor's cart as a shop would, and compare; say whether it was an order."""
+    """Keep the user's cart as a shop would, and compare; say whether it was an order."""
     cart = carts.setdefault(str(event["user_id"]), {})
     product, name = str(event.get("product_id")), event["event_name"]
     if name == "add_to_cart":
@@ -242,15 +242,15 @@ def test_namespaces_share_no_id() -> None:
     assert {event["simulation"] for event in (*blue, *red)} == {"blue/tested", "red/tested"}
 
 
-def test_visits_have_expected_length() -> None:
-    """The mean of finished visits of each persona is the exact expectation, within 5 %."""
+def test_sessions_have_expected_length() -> None:
+    """The mean of finished sessions of each persona is the exact expectation, within 5 %."""
     source = simulator("{eventsPerSecond: 1600}", users=2_000_000, numbers=(0,))
     rows = events(source, 900, 50)
     behaviour = source.shards[0].behaviour
     expected = behaviour.journeys.expected_events
     names = [persona.name for persona in behaviour.world.personas]
     ended = rows[rows["is_last"]]
-    # Visits begun late are cut by the end of the run: judge those of the first half.
+    # Sessions begun late are cut by the end of the run: judge those of the first half.
     begun = rows[
         (rows["session_seq"] == 1) & (rows["event_time_ms"] < (START_SECONDS + 450) * 1000)
     ]
@@ -291,16 +291,16 @@ def test_popularity_follows_power_law() -> None:
 
 @dataclass
 class Sample:
-    """Many events, whole visits together, and what the simulation knew of them."""
+    """Many events, whole sessions together, and what the simulation knew of them."""
 
     source: Simulator
     rows: np.ndarray
     first: np.ndarray
-    """Positions of the first events of visits."""
+    """Positions of the first events of sessions."""
     cart: np.ndarray
     """Pieces in the cart after each event."""
     is_whole: np.ndarray
-    """Whether the visit of each event began and ended within the sample, with an empty cart."""
+    """Whether the session of each event began and ended within the sample, with an empty cart."""
 
     def of(self, name: str) -> int:
         """Return the number of a persona."""
@@ -317,8 +317,8 @@ def sample() -> Sample:
     rows = events(source, 1_500, 500)
     rows = rows[np.lexsort((rows["session_seq"], rows["session_no"], rows["shard"]))]
     assert len(rows) > 350_000
-    visit = rows["session_no"] * 4 + rows["shard"]
-    first = np.flatnonzero(np.concatenate([[True], visit[1:] != visit[:-1]]))
+    session = rows["session_no"] * 4 + rows["shard"]
+    first = np.flatnonzero(np.concatenate([[True], session[1:] != session[:-1]]))
     length = np.diff(np.append(first, len(rows)))
     told = rows["code"] >= CODE["add_to_cart"]
     place = np.where(told, np.arange(len(rows)), 0)
@@ -395,21 +395,21 @@ def _chain(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_conversion_follows_from_table(sample: Sample, name: str) -> None:
-    """Of first visits, so many buy, and so many put something into a cart."""
+    """Of first sessions, so many buy, and so many put something into a cart."""
     rows, persona = sample.rows, sample.of(name)
     probability = sample.source.shards[0].behaviour.journeys.probability[persona]
     buy, fill = (
         chances[CODE["session_start"] * (MAX_CART_LINES + 1)] for chances in _chain(probability)
     )
     first = sample.first[sample.is_whole[sample.first]]
-    visits = np.count_nonzero(rows["persona"][first] == persona)
+    sessions = np.count_nonzero(rows["persona"][first] == persona)
     for code, wanted in ((CODE["purchase"], buy), (CODE["add_to_cart"], fill)):
         own = sample.is_whole & (rows["persona"] == persona) & (rows["code"] == code)
-        found = len(np.unique(rows["session_no"][own] * 4 + rows["shard"][own])) / visits
-        # Long visits are cut by the end of the sample a little more often than short ones.
-        allowed = 5 * np.sqrt(wanted * (1 - wanted) / visits) + 0.05 * wanted
+        found = len(np.unique(rows["session_no"][own] * 4 + rows["shard"][own])) / sessions
+        # Long sessions are cut by the end of the sample a little more often than short ones.
+        allowed = 5 * np.sqrt(wanted * (1 - wanted) / sessions) + 0.05 * wanted
         assert abs(found - wanted) <= allowed, (EVENT_NAMES[code], found, wanted)
-    assert visits > 300
+    assert sessions > 300
 
 
 def test_left_cart_is_found_again(sample: Sample) -> None:
@@ -439,7 +439,7 @@ def _visit_number(rows: np.ndarray, place: int) -> int:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_people_come_again(sample: Sample, name: str) -> None:
-    """Once there are some to come again, the share of returning visits is the persona's."""
+    """Once there are some to come again, the share of returning sessions is the persona's."""
     rows, persona = sample.rows, sample.of(name)
     world = sample.source.shards[0].behaviour.world
     first = sample.first[rows["event_time_ms"][sample.first] > 1000 * (START_SECONDS + 750)]
@@ -501,7 +501,7 @@ def _country(day: Day) -> np.ndarray:
 
 
 def test_each_country_has_its_evening(day: Day) -> None:
-    """Visits per hour follow the personas' hours in the local time of each country."""
+    """Sessions per hour follow the personas' hours in the local time of each country."""
     starts = (day.rows["session_seq"] == 1) & (
         day.rows["event_time_ms"] < 1000 * day.midnight_seconds
     )

@@ -213,11 +213,11 @@ def test_free_slots_are_cleared() -> None:
 
     snapshot = capture_shard(source.shards[0], source.first)
 
-    free = snapshot.arrays["visits_free"]
-    assert source.shards[0].visits.user[free].any()
+    free = snapshot.arrays["sessions_free"]
+    assert source.shards[0].sessions.user[free].any()
     for name in ("user", "lines", "line_products", "session_no", "code"):
-        assert not snapshot.arrays[f"visits_{name}"][free].any()
-    assert np.isinf(snapshot.arrays["visits_next_seconds"][free]).all()
+        assert not snapshot.arrays[f"sessions_{name}"][free].any()
+    assert np.isinf(snapshot.arrays["sessions_next_seconds"][free]).all()
 
 
 def test_other_bytes_are_refused() -> None:

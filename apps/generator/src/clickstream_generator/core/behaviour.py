@@ -1,4 +1,4 @@
-"""How visitors behave under one specification, and when another one takes over.
+"""How users behave under one specification, and when another one takes over.
 
 Owns what a change of the specification on the fly may touch. It does not know any shard:
 :mod:`clickstream_generator.core.shard` takes a revision up when its time has come.
@@ -84,10 +84,10 @@ class Behaviours:
         self._known: dict[str, Behaviour] = {}
 
     def of(self, spec: SimulationSpec) -> Behaviour:
-        """Return how visitors behave under the specification.
+        """Return how users behave under the specification.
 
         Raises:
-            SimulationInvalid: A visit could go on for ever.
+            SimulationInvalid: A session could go on for ever.
         """
         text = spec.model_dump_json()
         if text not in self._known:

@@ -102,7 +102,7 @@ class Encoder:
         self._first_name[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
         self._steps = _steps(np.arange(_USUAL_STEPS))
         pools = self._fragments
-        self._visitors = _join('",', pools.visitors, ",")
+        self._persona_channels = _join('",', pools.persona_channels, ",")
         self._cities = _join(pools.cities, ",")
         self._technologies = _join(pools.technologies, ",")
 
@@ -156,7 +156,7 @@ class Encoder:
     def _who(self, rows: np.ndarray) -> list[pa.Array | str]:
         """Return the parts that tell which event it is and whose."""
         city, technology, channel = self._traits(rows)
-        visitor = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
+        persona_channel = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
         number = rows["user"].astype(np.int64) * self._shards + rows["shard"]
         step = rows["session_seq"]
         usual = step.max() < _USUAL_STEPS
@@ -165,7 +165,7 @@ class Encoder:
             _text(rows["shard_seq"]),
             self._steps.take(pa.array(step)) if usual else _steps(step),
             _text(number),
-            self._visitors.take(pa.array(visitor)),
+            self._persona_channels.take(pa.array(persona_channel)),
             self._cities.take(pa.array(city)),
             self._technologies.take(pa.array(technology)),
         ]

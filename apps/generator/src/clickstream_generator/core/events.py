@@ -18,7 +18,7 @@ CODE = {name: code for code, name in enumerate(EVENT_NAMES)}
 """The number that stands for an event's name in columns and tables."""
 
 MAX_CART_LINES = 8
-"""Different products that a cart holds at most; bounds the state of a visit."""
+"""Different products that a cart holds at most; bounds the state of a session."""
 
 EVENT_DTYPE = np.dtype(
     [
@@ -38,7 +38,7 @@ EVENT_DTYPE = np.dtype(
         ("choice", "u2"),  # arrival, page, delivery or payment, as the event's name says
         ("code", "u1"),
         ("persona", "u1"),
-        ("is_last", "?"),  # the visitor leaves after it
+        ("is_last", "?"),  # the user leaves after it
     ]
 )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from clickstream_contract.events import CURRENCY, EVENT_NAMES
 
-from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Fragments:
     """Pools of JSON members, each entry without the comma around it.
 
     Attributes:
-        visitors: Persona and channel, at ``persona * channels + channel``.
+        persona_channels: Persona and channel, at ``persona * channels + channel``.
         cities, technologies, user_agents, arrivals: By their number in the world.
         pages, terms, categories, viewed_products: By number; nothing but ``sent_at`` follows.
         products: By number.
@@ -50,7 +50,7 @@ class Fragments:
         shipping, payments: By the number of the choice.
     """
 
-    visitors: pa.Array
+    persona_channels: pa.Array
     cities: pa.Array
     technologies: pa.Array
     user_agents: pa.Array
@@ -91,7 +91,7 @@ def build_fragments(world: World) -> Fragments:
         for number in numbers
     ]
     return Fragments(
-        visitors=_pool(
+        persona_channels=_pool(
             members(persona=persona.name, channel=channel)
             for persona in world.personas
             for channel in CHANNELS

@@ -1,7 +1,7 @@
-"""The journey table as arrays, ready to be walked by many visits at once.
+"""The journey table as arrays, ready to be walked by many sessions at once.
 
 Owns the compiled weights of the personas and what follows from them exactly: how many events
-a visit has on average. It does not know what an event is about.
+a session has on average. It does not know what an event is about.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Journeys:
             the cart holds (nothing, something, all it can hold) and the step before. The last
             column is leaving.
         cumulative: Running sums of it along the last axis.
-        expected_events: Shape (personas,): mean number of events of a visit that begins
+        expected_events: Shape (personas,): mean number of events of a session that begins
             with an empty cart.
     """
 
@@ -83,7 +83,7 @@ def compile_journeys(personas: Sequence[Persona]) -> Journeys:
 
 
 def _expected_events(probability: np.ndarray) -> float:
-    """Return the mean number of events of a visit.
+    """Return the mean number of events of a session.
 
     The step and the number of lines in the cart form an absorbing Markov chain; the expected
     number of steps t solves (I - Q) t = 1 (Kemeny and Snell, Finite Markov Chains, 3.3).

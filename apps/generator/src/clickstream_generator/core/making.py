@@ -116,7 +116,7 @@ class Maker:
         records = ledger.records(
             simulator.first.full_name,
             simulator.run_id,
-            simulator.shards[number].visits.under_way(),
+            simulator.shards[number].sessions.under_way(),
             round(share),
             is_end=is_end,
         )

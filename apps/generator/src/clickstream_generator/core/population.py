@@ -1,6 +1,6 @@
-"""The visitors of one shard: who they are, and who comes next.
+"""The users of one shard: who they are, and who comes next.
 
-Owns users' lasting traits and the choice between a new visitor and one who comes again. A
+Owns users' lasting traits and the choice between a new user and one who comes again. A
 user has one persona, country, city, device and channel for ever. It does not know what they
 do in the shop.
 """
@@ -19,7 +19,7 @@ __all__ = ["Population", "build_population"]
 
 _STREAM = 1
 _LOYALTY_EXPONENT = 2.0
-"""Of those who come again, the early ones come more often: a heavy tail of visits per user."""
+"""Of those who come again, the early ones come more often: a heavy tail of sessions per user."""
 _REDRAWS = 4
 
 
@@ -30,9 +30,9 @@ class Population:
     Attributes:
         persona, city, technology, channel: Shape (users,); numbers into the world's pools.
         first_user, size: Shape (groups,); where each group's users begin, and how many.
-        return_share: Shape (groups,); share of visits by somebody seen before.
+        return_share: Shape (groups,); share of sessions by somebody seen before.
         seen: Shape (groups,); how many of the group have come at least once.
-        visits: Shape (users,); how often each has come.
+        sessions: Shape (users,); how often each has come.
         is_here: Shape (users,); whether the user is in the shop at this moment.
         saved_cart: Shape (users,); row of the cart left behind, or -1.
         joined: Personas that came with a later mix, with their users, in order.
@@ -48,7 +48,7 @@ class Population:
     size: np.ndarray
     return_share: np.ndarray
     seen: np.ndarray
-    visits: np.ndarray
+    sessions: np.ndarray
     is_here: np.ndarray
     saved_cart: np.ndarray
     joined: list[tuple[int, int]] = field(default_factory=list)
@@ -77,26 +77,26 @@ class Population:
         self.joined.append((persona, users))
 
     def draw(self, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Choose a user for each visit that begins, and note that they are here.
+        """Choose a user for each session that begins, and note that they are here.
 
         Args:
-            group: Shape (visits,); the group that each comes from, none of them empty.
+            group: Shape (sessions,); the group that each comes from, none of them empty.
             rng: The shard's random stream.
         """
         size = self.size[group]
         wants_new = rng.random(len(group)) >= self.return_share[group]
         chosen = np.full(len(group), -1, dtype=np.int64)
         for _ in range(_REDRAWS):
-            open_visits = np.flatnonzero((chosen < 0) & ~wants_new & (self.seen[group] > 0))
-            uniform = rng.random(len(open_visits)) ** _LOYALTY_EXPONENT
-            own = group[open_visits]
+            open_sessions = np.flatnonzero((chosen < 0) & ~wants_new & (self.seen[group] > 0))
+            uniform = rng.random(len(open_sessions)) ** _LOYALTY_EXPONENT
+            own = group[open_sessions]
             user = self.first_user[own] + (self.seen[own] * uniform).astype(np.int64)
             free = ~self.is_here[user]
-            # Two visits of one round may want the same user: the first gets them.
+            # Two sessions of one round may want the same user: the first gets them.
             first = np.zeros(len(user), dtype=bool)
             first[np.unique(user, return_index=True)[1]] = True
             take = free & first
-            chosen[open_visits[take]] = user[take]
+            chosen[open_sessions[take]] = user[take]
             self.is_here[user[take]] = True
         self._admit_new(group, size, chosen)
         rest = np.flatnonzero(chosen < 0)
@@ -105,21 +105,21 @@ class Population:
             np.int64
         )
         self.is_here[chosen] = True
-        np.add.at(self.visits, chosen, 1)
+        np.add.at(self.sessions, chosen, 1)
         return chosen
 
     def _admit_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
-        """Give the visits without a user the next ones of their group, while there are any."""
-        open_visits = np.flatnonzero(chosen < 0)
-        own = group[open_visits]
+        """Give the sessions without a user the next ones of their group, while there are any."""
+        open_sessions = np.flatnonzero(chosen < 0)
+        own = group[open_sessions]
         order = np.argsort(own, kind="stable")
         ordered = own[order]
         starts = np.searchsorted(ordered, ordered, side="left")
         place = np.empty(len(own), dtype=np.int64)
         place[order] = np.arange(len(own)) - starts
         number = self.seen[own] + place
-        new = number < size[open_visits]
-        chosen[open_visits[new]] = self.first_user[own[new]] + number[new]
+        new = number < size[open_sessions]
+        chosen[open_sessions[new]] = self.first_user[own[new]] + number[new]
         np.add.at(self.seen, own[new], 1)
 
 
@@ -154,7 +154,7 @@ def _traits(world: World, group: np.ndarray, rng: np.random.Generator) -> dict[s
         "city": world.draw_cities(world.group_country[group], rng.random(users)),
         "technology": world.draw_technologies(persona, rng.random(users)),
         "channel": world.draw_channels(rng.random(users)),
-        "visits": np.zeros(users, dtype=np.int32),
+        "sessions": np.zeros(users, dtype=np.int32),
         "is_here": np.zeros(users, dtype=bool),
         "saved_cart": np.full(users, -1, dtype=np.int32),
     }

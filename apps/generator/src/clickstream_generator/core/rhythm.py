@@ -1,4 +1,4 @@
-"""When visitors come: the rate over time and who comes at which hour.
+"""When users come: the rate over time and who comes at which hour.
 
 Owns the curve of a simulation's rate as an exact count: how many events are due by a moment,
 and at which moment the n-th is due. It does not know the clock: moments are Unix seconds.
@@ -34,10 +34,10 @@ class Rhythm:
     """The week in bins of five minutes, UTC, from Monday 00:00.
 
     Attributes:
-        group_bounds: Shape (bins, groups); running shares of the groups among visits that
+        group_bounds: Shape (bins, groups); running shares of the groups among sessions that
             begin then.
         level: Shape (bins,); rate of events against its mean over the week.
-        expected_events: Shape (bins,); mean number of events of a visit that begins then.
+        expected_events: Shape (bins,); mean number of events of a session that begins then.
     """
 
     group_bounds: np.ndarray
@@ -68,14 +68,14 @@ def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
         weekend = np.array([persona.weekend_permille / 1000 for persona in world.personas])
         is_weekend = (local // 1440) % 7 >= 5
         traffic *= np.where(is_weekend, weekend[world.group_persona][None, :], 1.0)
-    visits = traffic.sum(axis=1)
+    sessions = traffic.sum(axis=1)
     events = traffic @ journeys.expected_events[world.group_persona]
     bounds = np.cumsum(traffic, axis=1)
     return Rhythm(
         # Exactly 1 from the last group that anybody comes from, so that none after it is drawn.
         group_bounds=bounds / bounds[:, -1:],
         level=events / events.mean(),
-        expected_events=events / visits,
+        expected_events=events / sessions,
     )
 
 

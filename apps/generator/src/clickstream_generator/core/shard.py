@@ -1,8 +1,8 @@
-"""A shard: one part of the visitors, with a random stream and counters of its own.
+"""A shard: one part of the users, with a random stream and counters of its own.
 
-Owns the order of a shard's events and when each is due. The visits run in the simulation's
+Owns the order of a shard's events and when each is due. The sessions run in the simulation's
 own time; the n-th event they make gets the moment at which the schedule wants the shard's
-n-th event. So the rate is exact whatever the visitors do, and the content is the same
+n-th event. So the rate is exact whatever the users do, and the content is the same
 whoever carries the shard. It does not know the clock.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clickstream_generator.core.events import Events, concatenate
-from clickstream_generator.core.visits import Visits
+from clickstream_generator.core.sessions import Sessions
 
 if TYPE_CHECKING:
     from clickstream_generator.core.behaviour import Behaviour, Revision
@@ -30,7 +30,7 @@ _ROUND_SECONDS = (0.25, 2.0)
 _HISTORY_ROUND_SECONDS = 60.0
 _SECONDS_PER_DAY = 86_400
 _RESTORING_SECONDS = 600.0
-"""Time constant with which visits' own time is held to real time."""
+"""Time constant with which sessions' own time is held to real time."""
 
 
 def due_count(events_due: float, shard: int, shards: int) -> int:
@@ -49,7 +49,7 @@ class Shard:
     Attributes:
         number: Which shard, from 0.
         shards: How many there are.
-        behaviour: How its visitors behave at present.
+        behaviour: How its users behave at present.
         schedule: When its events are due.
         made: Events made so far and handed out; the last one's ``shard_seq``.
         own_seconds: The simulation's own time, counted from the first event.
@@ -65,7 +65,7 @@ class Shard:
     population: Population
     schedule: Schedule
     rng: np.random.Generator
-    visits: Visits = field(default_factory=Visits)
+    sessions: Sessions = field(default_factory=Sessions)
     made: int = 0
     own_seconds: float = 0.0
     last_seq: int | None = None
@@ -156,7 +156,7 @@ class Shard:
         self.last_seq = due_count(total, self.number, self.shards)
 
     def _round(self, made: int) -> Events:
-        """Let the visits run for a short while of their own time."""
+        """Let the sessions run for a short while of their own time."""
         schedule = self.schedule
         elapsed = float(schedule.elapsed_of(self.index_of(np.array([made + 1])))[0])
         if not np.isfinite(elapsed):
@@ -172,7 +172,7 @@ class Shard:
         world, journeys = self.behaviour.world, self.behaviour.journeys
         parts = []
         while (
-            step := self.visits.step(until, world, journeys, self.population, self.rng)
+            step := self.sessions.step(until, world, journeys, self.population, self.rng)
         ) is not None:
             parts.append(step)
         self.own_seconds = until
@@ -181,7 +181,7 @@ class Shard:
         return Events(events.rows[order], events.line_products, events.line_quantities)
 
     def _admit(self, elapsed_seconds: float, rate: float, span: float) -> None:
-        """Let new visitors in, as many as keep the rate, each from who comes at this hour."""
+        """Let new users in, as many as keep the rate, each from who comes at this hour."""
         rhythm = self.behaviour.rhythm
         place = int(rhythm.bin_of(self.schedule.start_seconds + elapsed_seconds))
         ahead = self.own_seconds - (self.schedule.ran_seconds + elapsed_seconds)
@@ -194,7 +194,7 @@ class Shard:
         group = np.searchsorted(rhythm.group_bounds[place], self.rng.random(count), side="right")
         group = self._inhabited(group)
         user = self.population.draw(group, self.rng)
-        self.visits.begin(user, at_seconds, self.population)
+        self.sessions.begin(user, at_seconds, self.population)
 
     def _inhabited(self, group: np.ndarray) -> np.ndarray:
         """Replace groups without users, in a shard of few, by ones that have some."""

@@ -116,7 +116,7 @@ class Simulator:
         """Work a specification out before anybody is told of it.
 
         Raises:
-            SimulationInvalid: A visit could go on for ever.
+            SimulationInvalid: A session could go on for ever.
         """
         self._behaviours.of(simulation.spec)
 
@@ -239,8 +239,8 @@ class Simulator:
         return schedule.rate_after(unix_seconds - schedule.start_seconds) * share
 
     def sessions_under_way(self) -> dict[int, int]:
-        """Return how many visits each shard has under way."""
-        return {number: shard.visits.under_way() for number, shard in self.shards.items()}
+        """Return how many sessions each shard has under way."""
+        return {number: shard.sessions.under_way() for number, shard in self.shards.items()}
 
     def _hindmost(self) -> Shard | None:
         """Return the shard that has most to catch up; all advance side by side."""

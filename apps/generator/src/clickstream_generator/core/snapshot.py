@@ -21,8 +21,8 @@ from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.events import Events
 from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
 from clickstream_generator.core.rhythm import Schedule
+from clickstream_generator.core.sessions import Sessions
 from clickstream_generator.core.shard import Shard
-from clickstream_generator.core.visits import Visits
 from clickstream_generator.errors import SnapshotUnusable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Snapshot", "capture_shard", "dump_snapshot", "load_snapshot", "restore_shard"]
 
 _FORMAT = 4
-_POPULATION = ("seen", "visits", "is_here", "saved_cart")
+_POPULATION = ("seen", "sessions", "is_here", "saved_cart")
 _SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_seconds")
 
 
@@ -73,7 +73,7 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
         shard: The shard.
         first: The simulation as it was when the run began.
     """
-    visits = shard.visits
+    sessions = shard.sessions
     header = {
         "format": _FORMAT,
         "fingerprint": shard.behaviour.world.fingerprint.to_json(),
@@ -82,7 +82,7 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
         "own_seconds": shard.own_seconds,
         "schedule": {name: getattr(shard.schedule, name) for name in _SCHEDULE},
         "rng": shard.rng.bit_generator.state,
-        "begun": visits.begun,
+        "begun": sessions.begun,
         "joined": shard.population.joined[:],
         "document": dump_simulation(first.model_copy(update={"spec": shard.behaviour.spec})),
         "first_document": dump_simulation(first),
@@ -97,11 +97,11 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
     for name in _POPULATION:
         arrays[f"population_{name}"] = getattr(shard.population, name).copy()
     for name in _columns():
-        column = getattr(visits, name).copy()
+        column = getattr(sessions, name).copy()
         if name not in {"free", "next_seconds"}:
             # What a free slot held before is never read again, and zeros take no room.
-            column[visits.free] = 0
-        arrays[f"visits_{name}"] = column
+            column[sessions.free] = 0
+        arrays[f"sessions_{name}"] = column
     return Snapshot(header, arrays)
 
 
@@ -131,7 +131,7 @@ def restore_shard(
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
-    columns = {name: arrays[f"visits_{name}"] for name in _columns()}
+    columns = {name: arrays[f"sessions_{name}"] for name in _columns()}
     ahead = [Revision.from_json(row) for row in header["ahead"]]
     return Shard(
         number=header["number"],
@@ -140,7 +140,7 @@ def restore_shard(
         population=population,
         schedule=Schedule(behaviour.spec.rate, behaviour.rhythm, **header["schedule"]),
         rng=rng,
-        visits=Visits(**columns, begun=header["begun"]),
+        sessions=Sessions(**columns, begun=header["begun"]),
         made=header["made"],
         own_seconds=header["own_seconds"],
         ahead=[(revision, behaviours.of(revision.simulation.spec)) for revision in ahead],
@@ -179,5 +179,5 @@ def load_snapshot(content: bytes) -> Snapshot:
 
 
 def _columns() -> list[str]:
-    """Name the arrays of the visits under way."""
-    return [entry.name for entry in fields(Visits) if entry.name != "begun"]
+    """Name the arrays of the sessions under way."""
+    return [entry.name for entry in fields(Sessions) if entry.name != "begun"]

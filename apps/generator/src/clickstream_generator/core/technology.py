@@ -1,4 +1,4 @@
-"""What visitors' machines are: device, operating system, browser and user agent, that fit.
+"""What users' machines are: device, operating system, browser and user agent, that fit.
 
 Owns the shares of systems and browsers per device and the text of user agents. The numbers
 are round figures of public market shares; they shape data, they prove nothing. It does not

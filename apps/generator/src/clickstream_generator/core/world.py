@@ -1,7 +1,7 @@
 """The world that all shards share: catalogue, places, machines, channels, personas, groups.
 
 Owns the pools that Faker fills once, and the order in which everything is numbered. The same
-specification makes the same world. It does not know any single user or visit.
+specification makes the same world. It does not know any single user or session.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SEASONS = ("spring", "summer", "autumn", "winter", "holiday", "clearance")
 
 @dataclass(frozen=True)
 class City:
-    """A place that visitors come from."""
+    """A place that users come from."""
 
     country: str
     name: str
@@ -70,7 +70,7 @@ class World:
         group_persona, group_country, group_weight: Shape (groups,); a group is a persona
             in a country, its weight the product of theirs.
         country_weight, utc_offset_minutes: Shape (countries,).
-        return_share: Shape (personas,); share of visits by somebody seen before.
+        return_share: Shape (personas,); share of sessions by somebody seen before.
         arrivals: Ways in; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
         fingerprint: Of all this, as it was when the run began.

@@ -37,7 +37,7 @@ class Batch:
         tally: Figures by shard and minute.
         sent_by_shard: Records by shard.
         last_seq: Highest ``shard_seq`` by shard.
-        events: Events that the visitors made: planted copies do not count, and what is planted as
+        events: Events that the users made: planted copies do not count, and what is planted as
             lost or held back does.
         done: What is to happen when this batch and all before it are acknowledged.
         waiting: Reports that have not come yet.

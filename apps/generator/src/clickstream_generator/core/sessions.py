@@ -1,8 +1,8 @@
-"""Visits under way: the state of each, and one step of many at once.
+"""Sessions under way: the state of each, and one step of many at once.
 
-Owns what a visitor holds in mind - cart, category, item looked at - and how each step of the
-journey changes it. A visit that ends with something in its cart keeps its slot, parked, and
-the user's next visit takes it up again. It does not know when anything happens in the real
+Owns what a user holds in mind - cart, category, item looked at - and how each step of the
+journey changes it. A session that ends with something in its cart keeps its slot, parked, and
+the user's next session takes it up again. It does not know when anything happens in the real
 world, nor how events are written.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.world import World
 
-__all__ = ["PAGES", "PAYMENTS", "SHIPPING", "TERMS_PER_CATEGORY", "Visits"]
+__all__ = ["PAGES", "PAYMENTS", "SHIPPING", "TERMS_PER_CATEGORY", "Sessions"]
 
 PAGES = ("/", "/sale", "/new", "/account", "/account/orders", "/help", "/about", "/blog")
 SHIPPING = ("standard", "standard", "standard", "express", "pickup")
@@ -33,7 +33,7 @@ TERMS_PER_CATEGORY = 8
 _NEVER = np.inf
 _THINK_FLOOR_SECONDS = 0.2
 _THINK_CEILING_SECONDS = 1_500.0
-"""Under the 30 minutes after which analytics calls a visit over."""
+"""Under the 30 minutes after which analytics calls a session over."""
 _STAY_IN_CATEGORY = 0.5
 _PIECES = np.array([0.80, 0.95])
 """Below the first: one piece; below the second: two; else three."""
@@ -49,13 +49,13 @@ def _column(dtype: str, *shape: int) -> np.ndarray:
 
 
 @dataclass
-class Visits:
-    """One row per slot; a slot is a visit under way, a parked cart, or free.
+class Sessions:
+    """One row per slot; a slot is a session under way, a parked cart, or free.
 
     Attributes:
         next_seconds: When the slot's next event is due, in the simulation's own time.
         free: Slots without use, the last one is taken first.
-        begun: Visits begun so far; gives each its number.
+        begun: Sessions begun so far; gives each its number.
     """
 
     next_seconds: np.ndarray = field(default_factory=_never)
@@ -75,7 +75,7 @@ class Visits:
     begun: int = 0
 
     def begin(self, user: np.ndarray, at_seconds: np.ndarray, population: Population) -> None:
-        """Let visits begin: their first event is due at ``at_seconds``."""
+        """Let sessions begin: their first event is due at ``at_seconds``."""
         slot = population.saved_cart[user].astype(np.int64)
         # A second window of the same user starts with an empty cart.
         first = np.zeros(len(user), dtype=bool)
@@ -99,7 +99,7 @@ class Visits:
         self.begun += len(user)
 
     def under_way(self) -> int:
-        """Return how many visits have an event to come."""
+        """Return how many sessions have an event to come."""
         return int(np.count_nonzero(self.next_seconds < _NEVER))
 
     def step(
@@ -110,7 +110,7 @@ class Visits:
         population: Population,
         rng: np.random.Generator,
     ) -> Events | None:
-        """Make the next event of each visit that is due, or return ``None`` if none is."""
+        """Make the next event of each session that is due, or return ``None`` if none is."""
         slot = np.flatnonzero(self.next_seconds < until_seconds)
         if not len(slot):
             return None
@@ -120,7 +120,7 @@ class Visits:
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:
             user = rows["user"][starts]
-            rows["visit_number"][starts] = population.visits[user]
+            rows["visit_number"][starts] = population.sessions[user]
             channel = population.channel[user]
             ways = world.first_arrival[channel + 1] - world.first_arrival[channel]
             rows["choice"][starts] = world.first_arrival[channel] + (
@@ -265,7 +265,7 @@ class Visits:
         world: World,
         journeys: Journeys,
     ) -> None:
-        """Decide what each visit does next, and when."""
+        """Decide what each session does next, and when."""
         persona = rows["persona"]
         following = journeys.next_codes(persona, self.lines[slot], rows["code"], uniform)
         think_seconds = np.exp(
@@ -283,7 +283,7 @@ class Visits:
         )
 
     def _leave(self, slot: np.ndarray, population: Population) -> None:
-        """Let visitors go; a cart with something in it stays theirs."""
+        """Let users go; a cart with something in it stays theirs."""
         user = self.user[slot]
         population.is_here[user] = False
         keeps = self.lines[slot] > 0
