@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from clickstream_contract.personas import PERSONAS
-from clickstream_generator.core.catalogue import Catalogue
+from clickstream_generator.core.catalog import Catalog
 from clickstream_generator.core.events import CODE, EVENT_DTYPE
 from clickstream_generator.core.fingerprint import Fingerprint
 from clickstream_generator.core.population import Population
@@ -20,16 +20,16 @@ from clickstream_generator.core.world import CHANNELS, Arrival, City, World
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["GROUPS", "event_rows", "small_catalogue", "small_population", "small_world"]
+__all__ = ["GROUPS", "event_rows", "small_catalog", "small_population", "small_world"]
 
 _CITIES_PER_COUNTRY = 40
 GROUPS = 4
 """Browser in DE, Browser in US, Bot in DE, Bot in US."""
 
 
-def small_catalogue() -> Catalogue:
+def small_catalog() -> Catalog:
     """Two categories of two products, for 1, 2, 3 and 4 euros."""
-    return Catalogue(
+    return Catalog(
         category_names=("Lamp", "Kids Hat"),
         product_names=("Slim Red Lamp", "Soft Blue Lamp", "Pro Red Hat", "Light Red Hat"),
         product_brands=("Wood", "Stone", "Wood", "Sand"),
@@ -53,7 +53,7 @@ def small_world() -> World:
     )
     return World(
         personas=personas,
-        catalogue=small_catalogue(),
+        catalog=small_catalog(),
         cities=tuple(
             City(country, f"{country} {place}", language)
             for country, language in (("DE", "de-DE"), ("US", "en-US"))

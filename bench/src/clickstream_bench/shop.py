@@ -1,6 +1,6 @@
 """The shop that is measured, the same for all benches of the pipeline, so that figures compare.
 
-Owns its visitors and its catalogue. It does not know at which rate they come, nor what is timed.
+Owns its visitors and its catalog. It does not know at which rate they come, nor what is timed.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from clickstream_contract.errors import SimulationInvalid
 
 
 def test_shop_is_always_the_same() -> None:
-    """Visitors, catalogue, seed and shards are fixed, so that figures compare."""
+    """Visitors, catalog, seed and shards are fixed, so that figures compare."""
     simulation = shop(rate={"eventsPerSecond": 5})
 
     assert simulation.name == "bench"

@@ -38,13 +38,13 @@ def test_specification_is_worked_out_once() -> None:
 
 
 def test_world_stays_with_another_mix() -> None:
-    """Another mix changes the groups' weights, and neither catalogue nor places."""
+    """Another mix changes the groups' weights, and neither catalog nor places."""
     behaviours = Behaviours(simulation().spec)
 
     changed = behaviours.of(simulation(mix="Loyal: 1").spec).world
 
     names = list(resolve_personas(simulation().spec))
-    assert changed.catalogue is behaviours.world.catalogue
+    assert changed.catalog is behaviours.world.catalog
     assert changed.cities is behaviours.world.cities
     inhabited = {
         names[persona]

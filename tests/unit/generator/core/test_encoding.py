@@ -146,7 +146,7 @@ def test_order_has_its_lines(encoder: Encoder) -> None:
     def line(number: int, quantity: int) -> dict[str, object]:
         return {
             "product_id": f"P{number + 1:06d}",
-            "product_name": small_world().catalogue.product_names[number],
+            "product_name": small_world().catalog.product_names[number],
             "brand": ("Wood", "Stone", "Wood", "Sand")[number],
             "category": ("Lamp", "Kids Hat")[number // 2],
             "price_minor": 100 * (number + 1),

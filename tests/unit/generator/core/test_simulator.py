@@ -272,10 +272,10 @@ def test_sessions_have_expected_length() -> None:
 
 
 def test_popularity_follows_power_law() -> None:
-    """Looks per product fall with the rank by the exponent of the catalogue."""
+    """Looks per product fall with the rank by the exponent of the catalog."""
     source = simulator("{eventsPerSecond: 1200}", users=400_000, numbers=(0,))
     rows = events(source, 600, 50)
-    shop = source.shards[0].behaviour.world.catalogue
+    shop = source.shards[0].behaviour.world.catalog
     names = [persona.name for persona in source.shards[0].behaviour.world.personas]
     looks = np.bincount(
         rows["subject"][

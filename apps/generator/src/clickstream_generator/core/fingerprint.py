@@ -20,7 +20,7 @@ from clickstream_generator.errors import WorldChanged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clickstream_generator.core.catalogue import Catalogue
+    from clickstream_generator.core.catalog import Catalog
 
 __all__ = ["Fingerprint", "check_fingerprint", "take_fingerprint"]
 
@@ -55,22 +55,22 @@ class Fingerprint:
         return cls(row["world"], row["streams"], row["libraries"], version)
 
 
-def take_fingerprint(catalogue: Catalogue, pools: Iterable[object]) -> Fingerprint:
+def take_fingerprint(catalog: Catalog, pools: Iterable[object]) -> Fingerprint:
     """Return the fingerprint of a world.
 
     Args:
-        catalogue: Its catalogue.
+        catalog: Its catalog.
         pools: Everything else that users and sessions draw from; its ``repr`` is its content.
     """
     # Popularity counts by its order: its last digits may depend on the processor.
     products = (
-        catalogue.category_names,
-        catalogue.product_names,
-        catalogue.product_brands,
-        catalogue.product_category.tolist(),
-        catalogue.price_minor.tolist(),
-        np.argsort(-catalogue.popularity, kind="stable").tolist(),
-        catalogue.search_terms,
+        catalog.category_names,
+        catalog.product_names,
+        catalog.product_brands,
+        catalog.product_category.tolist(),
+        catalog.price_minor.tolist(),
+        np.argsort(-catalog.popularity, kind="stable").tolist(),
+        catalog.search_terms,
     )
     return Fingerprint(_hash(repr((products, tuple(pools)))), _streams(), dict(_LIBRARIES))
 

@@ -74,7 +74,7 @@ def members(**values: Any) -> str:  # noqa: ANN401  any JSON value
 
 def build_fragments(world: World) -> Fragments:
     """Write all that a world's events have in common."""
-    shop = world.catalogue
+    shop = world.catalog
     slugs = [name.lower().replace(" ", "-") for name in shop.category_names]
     numbers = range(len(shop.product_names))
     prices = shop.price_minor.tolist()

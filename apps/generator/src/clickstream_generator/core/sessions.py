@@ -148,7 +148,7 @@ class Sessions:
     ) -> None:
         """Decide what searches, lists, items and pages are about."""
         code = rows["code"]
-        shop = world.catalogue
+        shop = world.catalog
         at = np.flatnonzero(code == CODE["search"])
         category = shop.draw_categories(uniform[0, at])
         self.category[slot[at]] = category
@@ -228,7 +228,7 @@ class Sessions:
         self.line_products[own, line] = product
         self.line_quantities[own, line] = before + pieces
         self.lines[own] += ~known
-        value = world.catalogue.price_minor[product] * pieces
+        value = world.catalog.price_minor[product] * pieces
         self.value_minor[own] += value
         rows["subject"][at] = product
         rows["quantity"][at] = pieces
@@ -250,7 +250,7 @@ class Sessions:
         self.line_products[own, line] = self.line_products[own, last]
         self.line_quantities[own, line] = self.line_quantities[own, last]
         self.lines[own] -= 1
-        value = world.catalogue.price_minor[product] * pieces
+        value = world.catalog.price_minor[product] * pieces
         self.value_minor[own] -= value
         rows["subject"][at] = product
         rows["quantity"][at] = pieces

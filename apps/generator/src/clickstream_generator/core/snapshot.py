@@ -1,7 +1,7 @@
 """Where a shard stands, as bytes that another process can go on from.
 
 Owns the format: a NumPy archive (``.npz``) compressed with Zstandard, with a JSON header
-inside. What follows from seed and specification - users' traits, catalogue - is not in there,
+inside. What follows from seed and specification - users' traits, catalog - is not in there,
 but for its fingerprint.
 It does not know where the bytes are kept.
 """

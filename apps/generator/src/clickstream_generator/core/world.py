@@ -1,4 +1,4 @@
-"""The world that all shards share: catalogue, places, machines, channels, personas, groups.
+"""The world that all shards share: catalog, places, machines, channels, personas, groups.
 
 Owns the pools that Faker fills once, and the order in which everything is numbered. The same
 specification makes the same world. It does not know any single user or session.
@@ -15,7 +15,7 @@ from clickstream_contract.document import resolve_personas
 from clickstream_contract.events import DEVICES
 from faker import Faker
 
-from clickstream_generator.core.catalogue import Catalogue, build_catalogue
+from clickstream_generator.core.catalog import Catalog, build_catalog
 from clickstream_generator.core.fingerprint import Fingerprint, take_fingerprint
 from clickstream_generator.core.technology import Technology, build_technologies
 
@@ -77,7 +77,7 @@ class World:
     """
 
     personas: tuple[Persona, ...]
-    catalogue: Catalogue
+    catalog: Catalog
     cities: tuple[City, ...]
     technologies: tuple[Technology, ...]
     arrivals: tuple[Arrival, ...]
@@ -117,7 +117,7 @@ def build_world(spec: SimulationSpec) -> World:
     countries = [COUNTRIES[share.code] for share in spec.countries]
     technologies = build_technologies(_faker("en_US", spec.seed))
     arrivals, first_arrival = _arrivals(spec.seed)
-    catalogue = build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed)
+    catalog = build_catalog(spec.catalog.products, spec.catalog.categories, spec.seed)
     cities = tuple(
         City(country.code, name, country.language)
         for country in countries
@@ -127,9 +127,9 @@ def build_world(spec: SimulationSpec) -> World:
     pools = (described, countries, cities, technologies, arrivals, CHANNELS)
     return World(
         **mix,
-        catalogue=catalogue,
+        catalog=catalog,
         cities=cities,
-        fingerprint=take_fingerprint(catalogue, pools),
+        fingerprint=take_fingerprint(catalog, pools),
         technologies=technologies,
         arrivals=arrivals,
         first_arrival=first_arrival,

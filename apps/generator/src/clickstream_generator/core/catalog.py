@@ -1,4 +1,4 @@
-"""The shop's catalogue: categories, products, prices, popularity and what people search for.
+"""The shop's catalog: categories, products, prices, popularity and what people search for.
 
 Owns what is sold. Popularity follows a power law over all products (Zipf's law with exponent
 :data:`POPULARITY_EXPONENT`), prices are log-normal around a middle per category. It does not
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from faker import Faker
 
-__all__ = ["POPULARITY_EXPONENT", "Catalogue", "build_catalogue"]
+__all__ = ["POPULARITY_EXPONENT", "Catalog", "build_catalog"]
 
 POPULARITY_EXPONENT = 1.05
 _TERMS_PER_CATEGORY = 8
@@ -109,7 +109,7 @@ _QUALITIES = (
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """What is sold.
 
     Attributes:
@@ -148,8 +148,8 @@ class Catalogue:
         return np.clip(at, self.first_product[category], self.first_product[category + 1] - 1)
 
 
-def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
-    """Make a catalogue; the same arguments make the same one.
+def build_catalog(products: int, categories: int, seed: int) -> Catalog:
+    """Make a catalog; the same arguments make the same one.
 
     Args:
         products: How many products, at least one per category.
@@ -176,7 +176,7 @@ def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
     colours = tuple(dict.fromkeys(_spaced(faker.color_name()) for _ in range(80)))
     colour_of = rng.integers(0, len(colours), products)
     quality_of = rng.integers(0, len(_QUALITIES), products)
-    return Catalogue(
+    return Catalog(
         category_names=names,
         product_names=tuple(
             f"{_QUALITIES[quality]} {colours[colour]} {names[own]}"
