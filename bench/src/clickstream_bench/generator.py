@@ -41,7 +41,7 @@ _RATE = {"eventsPerSecond": 1_000_000, "curve": "Weekly"}
 _FAULTS = {"duplicatePermille": 1, "latePermille": 1, "corruptPermille": 1}
 _EVENTS = 1_000_000
 _FAKER_EVENTS = 10_000
-_BITE = 20_000
+_CHUNK = 20_000
 _START_SECONDS = 1_764_000_000.0
 _DRAIN_SECONDS = 60.0
 
@@ -83,7 +83,7 @@ def _simulator(numbers: tuple[int, ...]) -> Simulator:
 
 def _samples() -> list[Record]:
     simulator = _simulator((0, 1, 2, 3))
-    encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _BITE), 0)
+    encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _CHUNK), 0)
     return list(zip(encoded.values, encoded.keys, strict=True))
 
 
@@ -118,7 +118,7 @@ def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, d
     began = time.perf_counter()
     while sent < _EVENTS:
         first = time.perf_counter()
-        events = simulator.take_due(_START_SECONDS + 1_000, _BITE)
+        events = simulator.take_due(_START_SECONDS + 1_000, _CHUNK)
         second = time.perf_counter()
         encoded = simulator.encoder.encode(events, 0)
         planted = planter.plant(events.rows, encoded, faults)

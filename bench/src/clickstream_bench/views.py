@@ -46,10 +46,10 @@ __all__ = ["measure_views"]
 
 _DAYS = 3
 """The visitors are simulated round by round: the longer it takes them, the longer the filling."""
-_BITE = 20_000
+_CHUNK = 20_000
 _BATCH_EVENTS = 400_000
 _HORIZON_SECONDS = 1.2 * _DAYS * 86_400
-"""Until when events may be asked for: the schedule is worked out that far with each bite."""
+"""Until when events may be asked for: the schedule is worked out that far with each chunk."""
 _HALVES = ((0, 1), (2, 3))
 
 
@@ -134,7 +134,7 @@ def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half
         parts: list[pa.RecordBatch] = []
         end = min(offset + _BATCH_EVENTS, wanted)
         while offset < end:
-            taken = simulator.take_due(start + _HORIZON_SECONDS, _BITE)
+            taken = simulator.take_due(start + _HORIZON_SECONDS, _CHUNK)
             encoded = simulator.encoder.encode(taken, int(taken.rows["event_time_ms"][-1]))
             parts.append(_records(taken, encoded, half, offset))
             offset += len(taken)

@@ -153,13 +153,13 @@ def test_run_ends_exactly(stop: str, count: int) -> None:
 
 
 def test_workers_make_same_bytes() -> None:
-    """A shard's events do not depend on who carries it, nor on the size of the bites."""
+    """A shard's events do not depend on who carries it, nor on the size of the chunks."""
 
-    def lines(numbers: tuple[int, ...], bite: int) -> list[bytes]:
+    def lines(numbers: tuple[int, ...], chunk: int) -> list[bytes]:
         source = simulator("{eventsPerSecond: 500}", numbers=numbers)
         found: list[bytes] = []
         for _ in range(200):
-            part = source.take_due(START_SECONDS + 20, bite)
+            part = source.take_due(START_SECONDS + 20, chunk)
             found += source.encoder.encode(part, 0).values
         return found
 

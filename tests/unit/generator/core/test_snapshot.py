@@ -24,10 +24,10 @@ NUMBERS = (0, 1, 2, 3)
 RATE = "{eventsPerSecond: 400}"
 
 
-def _lines(source: Simulator, until: float, bite: int) -> list[bytes]:
-    """Return everything due by then, taken in bites."""
+def _lines(source: Simulator, until: float, chunk: int) -> list[bytes]:
+    """Return everything due by then, taken in chunks."""
     found: list[bytes] = []
-    while len(part := source.take_due(START_SECONDS + until, bite)):
+    while len(part := source.take_due(START_SECONDS + until, chunk)):
         found += source.encoder.encode(part, 0).values
     return found
 
@@ -55,9 +55,9 @@ def _busier() -> Revision:
 @settings(max_examples=5, deadline=None)
 @given(
     cuts=st.lists(st.floats(0.1, 14.9), min_size=1, max_size=3),
-    bite=st.integers(200, 4_000),
+    chunk=st.integers(200, 4_000),
 )
-def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
+def test_moved_run_makes_same_bytes(cuts: list[float], chunk: int) -> None:
     """Wherever shards are taken over, in the middle of a change too, the bytes are the same."""
     whole = simulator(RATE)
     whole.revise(_busier())
@@ -68,12 +68,12 @@ def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
     workers, found = [first], []
     for place, cut in enumerate(sorted(cuts)):
         for worker in workers:
-            found += _lines(worker, cut, bite)
+            found += _lines(worker, cut, chunk)
         carried = ((0, 2), (1, 3)) if place % 2 == 0 else ((0, 1, 2, 3),)
         if len(workers) == 1:
             workers = _moved(workers[0], *carried)
     for worker in workers:
-        found += _lines(worker, 15, bite)
+        found += _lines(worker, 15, chunk)
 
     assert sorted(found) == expected
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 _SECONDS_PER_DAY = 86_400
-_REPLAY_BITE = 20_000
+_REPLAY_CHUNK = 20_000
 """Events replayed at a time, so that memory stays flat."""
 
 
@@ -138,7 +138,7 @@ class Simulator:
             unix_seconds: The moment.
             at_most: About how many; what is left comes with the next call.
         """
-        # First, since a bite is measured by the rate that holds now.
+        # First, since a chunk is measured by the rate that holds now.
         for shard in self.shards.values():
             shard.turn(unix_seconds)
         horizon = self._horizon(unix_seconds, at_most)
@@ -150,7 +150,7 @@ class Simulator:
         return concatenate(parts)
 
     def replay(self, number: int, shard_seq: int, unix_seconds: float = float("inf")) -> Events:
-        """Hand out the shard's next events up to the one with the number, at most a bite.
+        """Hand out the shard's next events up to the one with the number, at most a chunk.
 
         None is left once the number is reached.
 
@@ -161,7 +161,7 @@ class Simulator:
         """
         shard = self.shards[number]
         shard.turn(unix_seconds)
-        count = min(shard_seq - shard.made, _REPLAY_BITE)
+        count = min(shard_seq - shard.made, _REPLAY_CHUNK)
         if shard.ahead:
             unix_seconds = min(unix_seconds, shard.ahead[0][0].until_seconds)
         if np.isfinite(unix_seconds):

@@ -33,7 +33,7 @@ _BY_KEY = -1
 """librdkafka's ``RD_KAFKA_PARTITION_UA``: the partition follows from the key."""
 _QUEUE_KIBIBYTES = 393_216
 _QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
-"""Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
+"""Beyond it nothing new is taken: what is left must hold a chunk with its oversized records."""
 _METADATA_SECONDS = 15.0
 _CAUSE_SECONDS = 1.0
 _SETTING_TO_LOOK_AT = {

@@ -86,8 +86,8 @@ class Worker:
         self._telemetry = telemetry
         self._clock = clock
         self._file = file
-        # With faults on top, a bite must still fit into the client's queue.
-        self._bite = min(_EVENTS_PER_TICK, settings.queue_records // 2)
+        # With faults on top, a chunk must still fit into the client's queue.
+        self._chunk = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
         first = simulator.first
         self._simulation = first
@@ -202,7 +202,7 @@ class Worker:
             self._keeper.keep_in_turn(now)
             self._keeper.publish_packed()
             # Full ticks follow each other at once; a light one waits for the next moment.
-            wait = 0.0 if sent >= self._bite // 2 else _TICK_SECONDS
+            wait = 0.0 if sent >= self._chunk // 2 else _TICK_SECONDS
             idle_from = self._clock.now()
             complete = self._sink.poll(wait)
             idle_to = self._clock.now() if wait else idle_from
@@ -216,14 +216,14 @@ class Worker:
 
     def _send_due(self, now: float) -> int:
         """Send the events that are due, unless the broker cannot keep up; return how many."""
-        if not self._sink.has_room(self._bite):
+        if not self._sink.has_room(self._chunk):
             return 0
         # No event that an announced revision concerns goes out before the log has the revision.
         announced = self._keeper.announced
         horizon = min(now, self._hold.lease.granted_until)
         if announced is not None:
             horizon = min(horizon, announced.until_seconds)
-        events = self._simulator.take_due(horizon, self._bite)
+        events = self._simulator.take_due(horizon, self._chunk)
         if not len(events):
             return 0
         planted = self._plant(events, int(now * 1000))
