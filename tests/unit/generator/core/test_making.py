@@ -148,8 +148,8 @@ def test_taken_revision_is_not_taken_twice() -> None:
     other = _restored(record, maker, 0)
 
     assert maker.simulator.shards[0].schedule.start_seconds == moments[0]
-    assert [row.from_seconds for row, _ in other.simulator.shards[0].ahead] == [moments[1]]
-    assert [row.from_seconds for row, _ in other.simulator.shards[1].ahead] == [*moments]
+    assert [row.from_seconds for row, _ in other.simulator.shards[0].pending] == [moments[1]]
+    assert [row.from_seconds for row, _ in other.simulator.shards[1].pending] == [*moments]
     assert _made(other, 0, 2000) == _made(maker, 0, 2000)
 
 

@@ -154,7 +154,7 @@ def _revise(shard: Shard, until: float, start: float, rate: str, more: str = "")
     wanted = simulation(rate, more, 400)
     revision = Revision(START_SECONDS + until, START_SECONDS + start, wanted)
     source = simulator(rate, more, users=400, numbers=(shard.number,))
-    shard.ahead.append((revision, source.shards[shard.number].behaviour))
+    shard.pending.append((revision, source.shards[shard.number].behaviour))
 
 
 def test_revision_waits_for_its_events() -> None:
@@ -163,13 +163,13 @@ def test_revision_waits_for_its_events() -> None:
     _revise(shard, 10, 10, "{eventsPerSecond: 80}")
 
     assert shard.due(START_SECONDS + 20) == 100
-    shard.turn(START_SECONDS + 20)
-    assert len(shard.ahead) == 1
+    shard.apply_due_revisions(START_SECONDS + 20)
+    assert len(shard.pending) == 1
     shard.take(100)
-    shard.turn(START_SECONDS + 9.999)
-    assert len(shard.ahead) == 1
-    shard.turn(START_SECONDS + 10)
-    assert shard.ahead == []
+    shard.apply_due_revisions(START_SECONDS + 9.999)
+    assert len(shard.pending) == 1
+    shard.apply_due_revisions(START_SECONDS + 10)
+    assert shard.pending == []
     assert shard.due(START_SECONDS + 20) == 200
     assert shard.schedule.rate_after(0) == 80
 
@@ -181,7 +181,7 @@ def test_revisions_are_taken_in_order() -> None:
     _revise(shard, 3, 3, "{eventsPerSecond: 8}", "  stopAfter: {events: 124}\n")
     found = []
     for _ in range(4):
-        shard.turn(START_SECONDS + 100)
+        shard.apply_due_revisions(START_SECONDS + 100)
         count = shard.due(START_SECONDS + 100)
         found.append(count)
         shard.take(count)

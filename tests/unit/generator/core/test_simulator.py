@@ -584,12 +584,12 @@ def test_shed_events_leave_no_gap() -> None:
 def test_no_change_overtakes_another() -> None:
     """A change that comes while another is still ahead waits for its turn."""
     source = simulator()
-    assert source.free_from_seconds() == 0
+    assert source.earliest_revision_seconds() == 0
     source.revise(_busier())
-    assert source.free_from_seconds() == _busier().from_seconds
+    assert source.earliest_revision_seconds() == _busier().from_seconds
     source.take_due(START_SECONDS + 8, 10**9)
     source.take_due(START_SECONDS + 8, 10**9)
-    assert source.free_from_seconds() == 0
+    assert source.earliest_revision_seconds() == 0
 
 
 def test_lag_is_of_next_event() -> None:
@@ -675,13 +675,13 @@ def test_sessions_under_way_are_counted() -> None:
 def test_revision_is_for_named_shards() -> None:
     """A revision for some shards leaves the others as they are."""
     source = simulator("{eventsPerSecond: 400}")
-    assert not source.has_revisions_ahead()
+    assert not source.has_pending_revisions()
 
     source.revise(_busier(), (1,))
 
-    assert source.has_revisions_ahead()
-    assert [len(shard.ahead) for shard in source.shards.values()] == [0, 1, 0, 0]
-    assert source.free_from_seconds() == START_SECONDS + 7.3
+    assert source.has_pending_revisions()
+    assert [len(shard.pending) for shard in source.shards.values()] == [0, 1, 0, 0]
+    assert source.earliest_revision_seconds() == START_SECONDS + 7.3
 
 
 def test_replay_comes_in_chunks() -> None:

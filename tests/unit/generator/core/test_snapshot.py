@@ -162,7 +162,7 @@ def test_snapshot_tells_where_it_stands() -> None:
     assert snapshot.shard_seq == 200
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == simulation(RATE)
-    (row,) = snapshot.header["ahead"]
+    (row,) = snapshot.header["pending"]
     assert Revision.from_json(row) == _busier()
 
 
@@ -188,7 +188,7 @@ def test_running_simulation_follows_revision() -> None:
 
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == _busier().simulation
-    assert snapshot.header["ahead"] == []
+    assert snapshot.header["pending"] == []
     assert [users for _, users in snapshot.header["joined"]] == [8_333]
 
 

@@ -171,10 +171,10 @@ def test_revision_follows_its_announcement(kept: _Kept) -> None:
 
     assert [row.revisions for row in kept.positions().values()] == [(revision,)] * len(NUMBERS)
     assert _announced(kept) == revision
-    assert not kept.source.has_revisions_ahead()
+    assert not kept.source.has_pending_revisions()
     kept.hold.look()
     assert _announced(kept) is None
-    assert all(shard.ahead[0][0] == revision for shard in kept.source.shards.values())
+    assert all(shard.pending[0][0] == revision for shard in kept.source.shards.values())
 
 
 def test_kept_revision_is_dropped(kept: _Kept) -> None:

@@ -168,7 +168,7 @@ def begin_run(
     simulator.begin(record.start_seconds, kept)
     maker = Maker(simulator)
     for number, shard in simulator.shards.items():
-        known = {row.from_seconds for row, _ in shard.ahead}
+        known = {row.from_seconds for row, _ in shard.pending}
         if number in kept:
             maker.restore(number, kept[number])
             known |= {

@@ -55,7 +55,7 @@ class Shard:
         own_seconds: The simulation's own time, counted from the first event.
         last_seq: The number after which the shard ends, or ``None``.
         ends_at: The same where the end was decided, whatever specifications say.
-        ahead: Revisions to come, each with what it means, the next one first.
+        pending: Revisions to come, each with what it means, the next one first.
         waiting: Events made before and not handed out.
     """
 
@@ -70,7 +70,7 @@ class Shard:
     own_seconds: float = 0.0
     last_seq: int | None = None
     ends_at: int | None = None
-    ahead: list[tuple[Revision, Behaviour]] = field(default_factory=list)
+    pending: list[tuple[Revision, Behaviour]] = field(default_factory=list)
     waiting: InitVar[Events | None] = None
     _made: Events = field(init=False)
     _at: int = field(init=False, default=0)
@@ -87,21 +87,21 @@ class Shard:
     def due(self, unix_seconds: float) -> int:
         """Return how many events are due by the moment and not yet handed out.
 
-        Events after the next revision do not count: :meth:`turn` comes first.
+        Events after the next revision do not count: :meth:`apply_due_revisions` comes first.
         """
-        if self.ahead:
-            unix_seconds = min(unix_seconds, self.ahead[0][0].until_seconds)
+        if self.pending:
+            unix_seconds = min(unix_seconds, self.pending[0][0].until_seconds)
         total = due_count(self.schedule.events_by(unix_seconds), self.number, self.shards)
         if self.last_seq is not None:
             total = min(total, self.last_seq)
         return max(0, total - self.made)
 
-    def turn(self, unix_seconds: float) -> None:
+    def apply_due_revisions(self, unix_seconds: float) -> None:
         """Take up the revisions whose time has come once all before them is handed out."""
-        while self.ahead and self.ahead[0][0].until_seconds <= unix_seconds:
+        while self.pending and self.pending[0][0].until_seconds <= unix_seconds:
             if self.due(unix_seconds):
                 return
-            revision, self.behaviour = self.ahead.pop(0)
+            revision, self.behaviour = self.pending.pop(0)
             self.population.follow(self.behaviour.world)
             self.schedule = self.schedule.followed_by(
                 self.behaviour.spec.rate,

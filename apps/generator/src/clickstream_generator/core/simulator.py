@@ -129,7 +129,7 @@ class Simulator:
         """
         behaviour = self._behaviours.of(revision.simulation.spec)
         for number in self.shards if numbers is None else numbers:
-            self.shards[number].ahead.append((revision, behaviour))
+            self.shards[number].pending.append((revision, behaviour))
 
     def take_due(self, unix_seconds: float, at_most: int) -> Events:
         """Hand out events that are due by the moment, the earliest ones first.
@@ -140,7 +140,7 @@ class Simulator:
         """
         # First, since a chunk is measured by the rate that holds now.
         for shard in self.shards.values():
-            shard.turn(unix_seconds)
+            shard.apply_due_revisions(unix_seconds)
         horizon = self._horizon(unix_seconds, at_most)
         parts = []
         for shard in self.shards.values():
@@ -160,10 +160,10 @@ class Simulator:
             unix_seconds: Only events that are due by this moment.
         """
         shard = self.shards[number]
-        shard.turn(unix_seconds)
+        shard.apply_due_revisions(unix_seconds)
         count = min(shard_seq - shard.made, _REPLAY_CHUNK)
-        if shard.ahead:
-            unix_seconds = min(unix_seconds, shard.ahead[0][0].until_seconds)
+        if shard.pending:
+            unix_seconds = min(unix_seconds, shard.pending[0][0].until_seconds)
         if np.isfinite(unix_seconds):
             count = min(count, shard.due(unix_seconds))
         return shard.take(count) if count > 0 else concatenate([])
@@ -178,7 +178,7 @@ class Simulator:
             (
                 min(
                     float(shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))[0]),
-                    *(row.until_seconds for row, _ in shard.ahead[:1]),
+                    *(row.until_seconds for row, _ in shard.pending[:1]),
                     np.inf,
                 )
                 for shard in self.shards.values()
@@ -195,16 +195,16 @@ class Simulator:
         following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
         return max(0.0, unix_seconds - float(following[0]))
 
-    def free_from_seconds(self) -> float:
+    def earliest_revision_seconds(self) -> float:
         """Return the moment before which another revision would overtake one announced."""
         return max(
-            (row.from_seconds for shard in self.shards.values() for row, _ in shard.ahead),
+            (row.from_seconds for shard in self.shards.values() for row, _ in shard.pending),
             default=0.0,
         )
 
-    def has_revisions_ahead(self) -> bool:
+    def has_pending_revisions(self) -> bool:
         """Say whether a shard has yet to take up a revision."""
-        return any(shard.ahead for shard in self.shards.values())
+        return any(shard.pending for shard in self.shards.values())
 
     def shedding(self, unix_seconds: float, not_before: float = 0.0) -> Revision:
         """Return the revision that leaves out what should have been sent before the moment.

@@ -86,7 +86,7 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
         "joined": shard.population.joined[:],
         "document": dump_simulation(first.model_copy(update={"spec": shard.behaviour.spec})),
         "first_document": dump_simulation(first),
-        "ahead": [revision.to_json() for revision, _ in shard.ahead],
+        "pending": [revision.to_json() for revision, _ in shard.pending],
     }
     ready = shard.ready()
     arrays = {
@@ -132,7 +132,7 @@ def restore_shard(
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
     columns = {name: arrays[f"sessions_{name}"] for name in _columns()}
-    ahead = [Revision.from_json(row) for row in header["ahead"]]
+    pending = [Revision.from_json(row) for row in header["pending"]]
     return Shard(
         number=header["number"],
         shards=shards,
@@ -143,7 +143,7 @@ def restore_shard(
         sessions=Sessions(**columns, begun=header["begun"]),
         made=header["made"],
         own_seconds=header["own_seconds"],
-        ahead=[(revision, behaviours.of(revision.simulation.spec)) for revision in ahead],
+        pending=[(revision, behaviours.of(revision.simulation.spec)) for revision in pending],
         waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
     )
 

@@ -57,6 +57,8 @@ class Edits:
             _LOG.error("the changed simulation is refused, the old one stays in force: %s", error)
             self._file.simulation = running
             return None
-        moment = max(now, wanted.effective_from_seconds or now, simulator.free_from_seconds())
+        moment = max(
+            now, wanted.effective_from_seconds or now, simulator.earliest_revision_seconds()
+        )
         _LOG.info("another specification holds from %.3f", moment)
         return Revision(moment, moment, wanted)

@@ -143,21 +143,21 @@ class Worker:
         for late in held_from(number, snapshot.arrays):
             self._late.hold(late)
         shard = self._simulator.shards[number]
-        known = {revision.from_seconds for revision, _ in shard.ahead}
-        ahead = tuple(
+        known = {revision.from_seconds for revision, _ in shard.pending}
+        pending = tuple(
             row
             for row in found.position.revisions
             if row.from_seconds > shard.schedule.start_seconds
         )
-        self._keeper.resume(number, found.generation, ahead)
-        for revision in ahead:
+        self._keeper.resume(number, found.generation, pending)
+        for revision in pending:
             if revision.from_seconds not in known:
                 self._simulator.revise(revision, (number,))
         while len(events := self._simulator.replay(number, found.position.shard_seq)):
             planted = self._plant(events, int(self._clock.now() * 1000))
             self._add_to_ledgers(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
             self._count_sent(planted.sent_by_shard)
-        running = ahead[-1].simulation if ahead else snapshot.running
+        running = pending[-1].simulation if pending else snapshot.running
         # Of several workers, or of one that was just telling them: not all may know the last word.
         self._is_apart |= self._has_resumed and running.spec != self._simulation.spec
         self._has_resumed = True
@@ -309,7 +309,7 @@ class Worker:
         moment = max(
             now,
             wanted.effective_from_seconds or now,
-            self._simulator.free_from_seconds(),
+            self._simulator.earliest_revision_seconds(),
             self._hold.lease.inherited_until,
         )
         self._announce(Revision(moment, moment, wanted))
@@ -340,7 +340,7 @@ class Worker:
         lag_seconds = simulator.lag_seconds(now)
         if (
             self._keeper.announced is None
-            and not simulator.has_revisions_ahead()
+            and not simulator.has_pending_revisions()
             and self._simulation.spec.rate.on_overload is OnOverload.SHED
             and now - lag_seconds >= simulator.live_from_seconds
             and lag_seconds > _SHED_BEHIND_SECONDS
