@@ -189,7 +189,7 @@ class _Recorder:
             self.log.add(row, partition)
         self._flying.append(batch)
 
-    def mention(self, _topic: str, _rows: object, _partition: int) -> None:
+    def publish_unconfirmed(self, _topic: str, _rows: object, _partition: int) -> None:
         """Pass a sign of life over."""
 
     def poll(self, _seconds: float) -> list[Batch]:

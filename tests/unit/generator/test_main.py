@@ -47,7 +47,7 @@ class _Sink:
     def __init__(self) -> None:
         self.drops = 0
 
-    def mention(self, *_: object) -> None:
+    def publish_unconfirmed(self, *_: object) -> None:
         """Pass a sign of life over."""
 
     def drop(self) -> None:

@@ -121,7 +121,7 @@ def _carry(
         if found.snapshot is not None
     }
     first = next((row.first for row in snapshots.values()), file.simulation)
-    with hold.kept_alive(sink):
+    with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
         simulator.begin(settings.start_time or clock.now(), snapshots)
         worker = Worker(hold, simulator, sink, telemetry, clock, file, settings)

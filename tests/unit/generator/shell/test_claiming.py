@@ -44,7 +44,7 @@ class _Sink:
         for row in rows:
             self._log.add(row, partition)
 
-    def mention(self, _topic: str, rows: _ROWS, partition: int) -> None:
+    def publish_unconfirmed(self, _topic: str, rows: _ROWS, partition: int) -> None:
         """Write records without a report."""
         for row in rows:
             self._log.add(row, partition)
@@ -117,11 +117,11 @@ def test_heard_holder_is_waited_for() -> None:
     _held(log, 1, Position(1))
     rows = [alive_row(RUN_ID, 0, 1), Position(2).to_row(RUN_ID, 0, 1)] * 20
 
-    def be_heard() -> None:
+    def publish() -> None:
         if rows:
             log.add(rows.pop())
 
-    log.on_poll = be_heard
+    log.on_poll = publish
     hold = _claimed(log)
 
     assert not rows

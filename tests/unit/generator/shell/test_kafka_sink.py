@@ -197,7 +197,7 @@ def test_state_goes_to_the_partition_named(sink: KafkaSink, producer: _Producer)
 
 def test_mention_is_not_waited_for(sink: KafkaSink, producer: _Producer) -> None:
     """What is only mentioned asks for no report, and keeps no batch waiting."""
-    sink.mention("shards", [(b"k", b"v")], 0)
+    sink.publish_unconfirmed("shards", [(b"k", b"v")], 0)
 
     assert producer.published == [("shards", b"k", b"v")]
     assert producer.partitions == [0]

@@ -134,18 +134,18 @@ def test_end_outlasts_later_positions() -> None:
         (Position(1, is_over=True), True),
     ],
 )
-def test_shards_are_free_once_released(last: Position, *, is_free: bool) -> None:
+def test_shards_are_released(last: Position, *, is_free: bool) -> None:
     """A release of an earlier holder does not free a shard that was claimed since."""
     records = _records()
-    assert records.are_free()
+    assert records.are_released()
 
     _claim(records, 1)
-    assert not records.are_free()
+    assert not records.are_released()
     _position(records, 1, last)
-    assert records.are_free() is is_free
+    assert records.are_released() is is_free
 
     _claim(records, 2)
-    assert not records.are_free()
+    assert not records.are_released()
 
 
 def _snapshots(*seconds: int) -> list[Snapshot]:

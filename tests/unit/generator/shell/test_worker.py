@@ -104,7 +104,9 @@ class _Broker(KafkaSink):
             elif topic == SHARDS.name and key.endswith(b"/position"):
                 self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
 
-    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
+    def publish_unconfirmed(
+        self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int
+    ) -> None:
         """Pass a sign of life over."""
 
     def poll(self, seconds: float) -> list[Batch]:

@@ -84,9 +84,9 @@ class Hold:
             elif isinstance(taken, Grant):
                 self.lease.take_grant(taken)
 
-    def kept_alive(self, sink: KafkaSink) -> AbstractContextManager[None]:
+    def heartbeats(self, sink: KafkaSink) -> AbstractContextManager[None]:
         """Be heard while the work inside the block leaves no time for heartbeats."""
-        return _kept_alive(sink, self.run_id, self.epochs)
+        return _heartbeats(sink, self.run_id, self.epochs)
 
 
 def claim_shards(
@@ -123,7 +123,7 @@ def claim_shards(
     claims: list[Claim] = []
     while not claims and records.unfinished():
         reader.follow(partitions)
-        _wait_until_free(reader, records, _QUIET_HEARTBEATS * heartbeat_seconds(shards))
+        _wait_for_release(reader, records, _QUIET_HEARTBEATS * heartbeat_seconds(shards))
         wanted = [
             Claim(shard, records.claims.epoch_of(shard) + 1, holder)
             for shard in records.unfinished()
@@ -135,7 +135,7 @@ def claim_shards(
             _LOG.info("another worker was faster to claim the shards; waiting for it")
     epochs = {claim.shard: claim.epoch for claim in claims}
     # Many snapshots take longer to read than the time after which silence is taken for an end.
-    with _kept_alive(sink, run_id, epochs):
+    with _heartbeats(sink, run_id, epochs):
         # Snapshots last: a position drops the revisions that a snapshot written before it has.
         for record in reader.read_to_end(set(partitions) - {LEASE_PARTITION}):
             records.take(record)
@@ -155,19 +155,19 @@ def claim_shards(
 
 
 @contextmanager
-def _kept_alive(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Iterator[None]:
+def _heartbeats(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Iterator[None]:
     """Publish at once, and with each heartbeat until the block ends, that the holder is alive."""
     rows = [alive_row(run_id, shard, epoch) for shard, epoch in epochs.items()]
     over = Event()
 
-    def be_heard() -> None:
+    def publish() -> None:
         while True:
             with suppress(KafkaException, BufferError):
-                sink.mention(SHARDS.name, rows, LEASE_PARTITION)
+                sink.publish_unconfirmed(SHARDS.name, rows, LEASE_PARTITION)
             if over.wait(heartbeat_seconds(len(rows))):
                 return
 
-    thread = Thread(target=be_heard, name="kept-alive", daemon=True)
+    thread = Thread(target=publish, name="heartbeats", daemon=True)
     thread.start()
     try:
         yield
@@ -176,10 +176,10 @@ def _kept_alive(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Ite
         thread.join()
 
 
-def _wait_until_free(reader: ShardReader, records: ShardRecords, quiet_seconds: float) -> None:
+def _wait_for_release(reader: ShardReader, records: ShardRecords, quiet_seconds: float) -> None:
     """Wait until the shards' holders have released them or have fallen silent."""
     listened = 0.0
-    while not records.are_free() and listened < quiet_seconds:
+    while not records.are_released() and listened < quiet_seconds:
         came = [records.take(record) for record in reader.poll(_LISTEN_SECONDS)]
         # Time is counted by listening: where all processes were stopped, no holder fell silent.
         listened = 0.0 if any(came) else listened + _LISTEN_SECONDS

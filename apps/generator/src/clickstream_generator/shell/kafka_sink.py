@@ -161,7 +161,9 @@ class KafkaSink:
             except KafkaException as failure:
                 raise self._cause_of(failure.args[0]) from None
 
-    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
+    def publish_unconfirmed(
+        self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int
+    ) -> None:
         """Queue keys and values without waiting for their arrival; any thread may call this."""
         for key, value in rows:
             self._producer.produce(topic, value=value, key=key, partition=partition)

@@ -228,7 +228,7 @@ class ShardRecords:
             return kind
         raise ValueError(f"kind {kind!r}")
 
-    def are_free(self) -> bool:
+    def are_released(self) -> bool:
         """Return whether no worker holds any of the shards, as far as the records say."""
         for shard in self._numbers:
             epoch = self.claims.epoch_of(shard)

@@ -179,7 +179,7 @@ class Worker:
         """
         # Where the run began must be known before the first grant, which a successor relies on.
         self._keeper.keep_all()
-        with self._hold.kept_alive(self._sink):
+        with self._hold.heartbeats(self._sink):
             while not stop.is_set() and not self._is_settled():
                 self._settle()
         while not stop.is_set() and not self._hold.lease.granted_until:
