@@ -179,12 +179,12 @@ def test_holder_reads_back_its_grant() -> None:
     position = Position(0, grant.number, grant.until_seconds)
 
     log.add(position.to_row(RUN_ID, 0, 1))
-    hold.look()
+    hold.read_log()
     assert hold.lease.granted_until == grant.until_seconds > START_SECONDS
 
     _held(log, 2)
     with pytest.raises(ShardTaken):
-        hold.look()
+        hold.read_log()
 
 
 def test_abandoned_snapshots_are_removed() -> None:

@@ -93,7 +93,7 @@ def kept() -> Iterator[_Kept]:
 def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
     """While the broker is away each shard has one snapshot under way at most."""
     for second in range(60):
-        kept.keeper.keep_in_turn(START_SECONDS + 2 * second)
+        kept.keeper.capture_next(START_SECONDS + 2 * second)
 
     assert len(kept.broker.published) == len(NUMBERS)
 
@@ -101,10 +101,10 @@ def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
 def test_shards_are_kept_in_turn(kept: _Kept) -> None:
     """One shard after the other is kept, all of them within the time between snapshots."""
     for tenth in range(60):
-        kept.keeper.keep_in_turn(START_SECONDS + tenth / 10)
+        kept.keeper.capture_next(START_SECONDS + tenth / 10)
 
     assert len(kept.broker.published) == 3
-    kept.keeper.keep_in_turn(START_SECONDS + 6)
+    kept.keeper.capture_next(START_SECONDS + 6)
     assert len(kept.broker.published) == 4
 
 
@@ -149,7 +149,7 @@ def test_heartbeat_grants_events_ahead(kept: _Kept) -> None:
     kept.keeper.heartbeat(START_SECONDS)
     assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, 1, START_SECONDS + 5))
     assert kept.hold.lease.granted_until == 0.0
-    kept.hold.look()
+    kept.hold.read_log()
     assert kept.hold.lease.granted_until == START_SECONDS + 5
 
     kept.keeper.heartbeat(START_SECONDS + 0.999)
@@ -172,7 +172,7 @@ def test_revision_follows_its_announcement(kept: _Kept) -> None:
     assert [row.revisions for row in kept.positions().values()] == [(revision,)] * len(NUMBERS)
     assert _announced(kept) == revision
     assert not kept.source.has_pending_revisions()
-    kept.hold.look()
+    kept.hold.read_log()
     assert _announced(kept) is None
     assert all(shard.pending[0][0] == revision for shard in kept.source.shards.values())
 
@@ -211,7 +211,7 @@ def test_end_is_decided_in_the_log(kept: _Kept) -> None:
 
     assert {row.ends_at for row in kept.positions().values()} == {100}
     assert kept.hold.lease.is_waiting
-    kept.hold.look()
+    kept.hold.read_log()
     assert not kept.hold.lease.is_waiting
 
 
@@ -229,7 +229,7 @@ def test_earlier_holders_records_are_removed() -> None:
         removed += [row for row in kept.broker.acknowledge() if row[1] is None]
         assert removed == ([] if second == 0 else [(key, None)])
         kept.keeper.heartbeat(START_SECONDS + second)
-        kept.hold.look()
+        kept.hold.read_log()
 
     kept.keeper._packer.shutdown()
 

@@ -68,7 +68,7 @@ class Hold:
     snapshot_partition: int
     _reader: ShardReader
 
-    def look(self) -> None:
+    def read_log(self) -> None:
         """Take up what has been added to the log.
 
         Raises:

@@ -38,7 +38,9 @@ class Edits:
     ) -> None:
         self._file, self._overridden = file, overridden
 
-    def look(self, simulator: Simulator, running: Simulation, now: float) -> Revision | None:
+    def next_revision(
+        self, simulator: Simulator, running: Simulation, now: float
+    ) -> Revision | None:
         """Return the revision that an edit makes; an edit that cannot be used is logged.
 
         Args:
@@ -47,7 +49,7 @@ class Edits:
             now: The present, Unix seconds.
         """
         try:
-            self._file.look(now)
+            self._file.refresh(now)
             wanted = self._overridden(self._file.simulation)
             if wanted.spec == running.spec:
                 return None

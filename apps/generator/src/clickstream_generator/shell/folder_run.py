@@ -102,7 +102,7 @@ class FolderRun:
     def _take_up_edit(self, now: float) -> None:
         if self._edits is None:
             return
-        revision = self._edits.look(self._simulator, self.record.running, now)
+        revision = self._edits.next_revision(self._simulator, self.record.running, now)
         if revision is not None:
             # Before any event that it concerns: a run that is killed must find it.
             self.record = replace(self.record, revisions=(*self.record.revisions, revision))

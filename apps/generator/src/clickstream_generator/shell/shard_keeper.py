@@ -87,7 +87,7 @@ class ShardKeeper:
         self._former_keys = {
             number: hold.stored[number].keys for number in simulator.shards if number in hold.stored
         }
-        self._turns = deque(simulator.shards)
+        self._capture_order = deque(simulator.shards)
         self._under_way: set[int] = set()
         self._next_capture = 0.0
         self._next_positions = 0.0
@@ -120,17 +120,17 @@ class ShardKeeper:
             self._publish_positions(now)
             self._next_positions = now + heartbeat_seconds(len(self._ledgers))
 
-    def keep_in_turn(self, now: float) -> None:
+    def capture_next(self, now: float) -> None:
         """Take the snapshot of the next shard, if it is time."""
         if now < self._next_capture:
             return
-        number = self._turns[0]
-        self._turns.rotate(-1)
+        number = self._capture_order[0]
+        self._capture_order.rotate(-1)
         # While the broker is away they would only heap up.
         if number not in self._under_way:
             self._capture(number)
         self._next_capture = now + max(
-            self._snapshot_seconds / len(self._turns),
+            self._snapshot_seconds / len(self._capture_order),
             self.snapshot_bytes[number] / _STATE_BYTES_PER_SECOND,
         )
 

@@ -37,7 +37,7 @@ class SimulationFile:
         self._next_check_seconds = 0.0
         self.simulation = _parsed(self._content)
 
-    def look(self, now_seconds: float) -> None:
+    def refresh(self, now_seconds: float) -> None:
         """Read the simulation again if it is time and the file has changed.
 
         Raises:

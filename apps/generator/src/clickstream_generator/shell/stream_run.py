@@ -116,7 +116,7 @@ class StreamRun:
     def _take_up_edit(self, now: float) -> None:
         if self._edits is None:
             return
-        revision = self._edits.look(self._simulator, self.record.running, now)
+        revision = self._edits.next_revision(self._simulator, self.record.running, now)
         if revision is not None:
             self.record = replace(self.record, revisions=(*self.record.revisions, revision))
             self._keep_record()

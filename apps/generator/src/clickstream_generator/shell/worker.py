@@ -109,7 +109,7 @@ class Worker:
         self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
-        self._has_resumed = self._is_apart = False
+        self._has_resumed = self._specs_differ = False
 
     def resume(self) -> None:
         """Take up what was acknowledged after the shards' snapshots, without sending it.
@@ -159,7 +159,7 @@ class Worker:
             self._count_sent(planted.sent_by_shard)
         running = pending[-1].simulation if pending else snapshot.running
         # Of several workers, or of one that was just telling them: not all may know the last word.
-        self._is_apart |= self._has_resumed and running.spec != self._simulation.spec
+        self._specs_differ |= self._has_resumed and running.spec != self._simulation.spec
         self._has_resumed = True
         self._simulation = running
         if found.position.ends_at is not None:
@@ -186,10 +186,10 @@ class Worker:
             self._keeper.heartbeat(self._clock.now())
             self._settle()
         self._telemetry.is_ready = True
-        self._leave_out_the_pause()
+        self._skip_pause()
         next_ledger = working_since = self._began = self._clock.now()
         while not stop.is_set() and not self._simulator.is_over():
-            self._hold.look()
+            self._hold.read_log()
             now = self._clock.now()
             self._look_for_change(now)
             self._shed_if_behind(now)
@@ -199,7 +199,7 @@ class Worker:
                 self._show(now)
                 next_ledger = now + _LEDGER_SECONDS
             self._keeper.heartbeat(now)
-            self._keeper.keep_in_turn(now)
+            self._keeper.capture_next(now)
             self._keeper.publish_packed()
             # Full ticks follow each other at once; a light one waits for the next moment.
             wait = 0.0 if sent >= self._chunk // 2 else _TICK_SECONDS
@@ -297,9 +297,9 @@ class Worker:
         if self._keeper.announced is not None:
             return
         try:
-            self._file.look(now)
+            self._file.refresh(now)
             wanted = self._file.simulation
-            if wanted.spec == self._simulation.spec and not self._is_apart:
+            if wanted.spec == self._simulation.spec and not self._specs_differ:
                 return
             check_change(self._simulator.first, wanted)
             self._simulator.check(wanted)
@@ -322,11 +322,11 @@ class Worker:
 
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
-        self._is_apart = False
+        self._specs_differ = False
         self._keeper.announce(revision, self._clock.now())
         _LOG.info("another specification holds from %.3f", revision.from_seconds)
 
-    def _leave_out_the_pause(self) -> None:
+    def _skip_pause(self) -> None:
         """Leave out what was due while the simulation was suspended; history stays whole."""
         resumed = self._file.simulation.resumed_at_seconds
         if resumed is not None and resumed > self._hold.lease.inherited_until:
@@ -461,7 +461,7 @@ class Worker:
     def _settle(self) -> None:
         """Wait a moment for acknowledgements, and do what they bring about."""
         self._acknowledge(self._sink.poll(_TICK_SECONDS))
-        self._hold.look()
+        self._hold.read_log()
         self._keeper.publish_packed()
 
 
