@@ -8,9 +8,9 @@ import pytest
 from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.late_records import LateRecords
 from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import load_snapshot
-from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from holds import MemoryLog, hold

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
 from clickstream_generator.core.fingerprint import check_fingerprint
+from clickstream_generator.core.late_records import LateRecords
 from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import capture_shard
-from clickstream_generator.core.waiting import LateRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

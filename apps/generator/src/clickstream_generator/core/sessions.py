@@ -126,8 +126,8 @@ class Sessions:
             rows["choice"][starts] = world.first_arrival[channel] + (
                 ways * uniform[0, starts]
             ).astype(np.int64)
-        self._go_on(slot, rows, uniform[3], rng, world, journeys)
-        self._leave(slot[rows["is_last"]], population)
+        self._plan_next(slot, rows, uniform[3], rng, world, journeys)
+        self._end(slot[rows["is_last"]], population)
         return Events(rows, products, quantities)
 
     def _rows(self, slot: np.ndarray) -> np.ndarray:
@@ -256,7 +256,7 @@ class Sessions:
         rows["quantity"][at] = pieces
         rows["value_minor"][at] = value
 
-    def _go_on(
+    def _plan_next(
         self,
         slot: np.ndarray,
         rows: np.ndarray,
@@ -282,7 +282,7 @@ class Sessions:
             + np.clip(think_seconds, _THINK_FLOOR_SECONDS, _THINK_CEILING_SECONDS),
         )
 
-    def _leave(self, slot: np.ndarray, population: Population) -> None:
+    def _end(self, slot: np.ndarray, population: Population) -> None:
         """Let users go; a cart with something in it stays theirs."""
         user = self.user[slot]
         population.is_here[user] = False

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.faults import FaultPlanter
+    from clickstream_generator.core.late_records import LateRecords
     from clickstream_generator.core.shard_ledger import ShardLedger
     from clickstream_generator.core.simulator import Simulator
-    from clickstream_generator.core.waiting import LateRecords
     from clickstream_generator.shell.claiming import Hold
     from clickstream_generator.shell.kafka_sink import KafkaSink
 

@@ -21,8 +21,8 @@ from clickstream_contract.topics import LEDGER
 
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
+from clickstream_generator.core.late_records import LateRecords
 from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
-from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.sink import Batch
@@ -117,21 +117,21 @@ class Worker:
         Raises:
             SnapshotUnusable: A shard has sent events and has no snapshot.
         """
-        going_on = 0
+        resumed = 0
         stored = self._hold.stored
         for number, found in stored.items():
             if found.position.is_over:
                 self._closed_records += found.position.records
             elif found.snapshot is not None:
                 self._resume_shard(number, found, found.snapshot)
-                going_on += 1
+                resumed += 1
             elif found.position.shard_seq:
                 # To begin again would make other events under the ids of those that were sent.
                 raise SnapshotUnusable(
                     f"shard {number} has sent {found.position.shard_seq} events, and its snapshot"
                     " is gone"
                 )
-        self._telemetry.resumed_shards.set(going_on)
+        self._telemetry.resumed_shards.set(resumed)
         self._telemetry.shards_over.set(sum(row.position.is_over for row in stored.values()))
 
     def _resume_shard(self, number: int, found: StoredShard, snapshot: Snapshot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from clickstream_generator.core.faults import LateRecord
-from clickstream_generator.core.waiting import LateRecords
+from clickstream_generator.core.late_records import LateRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
