@@ -59,7 +59,7 @@ def test_unwritable_cache_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     is_fine, says = _is_fine(tmp_path, "Cache")
 
     assert is_fine is False
-    assert "may not be written to; name another folder in CLICKSTREAM_CACHE_DIR" in says
+    assert "is not writable; set CLICKSTREAM_CACHE_DIR to another folder" in says
 
 
 @pytest.mark.usefixtures("java")
@@ -105,7 +105,7 @@ def test_whole_cache_needs_no_network(tmp_path: Path, monkeypatch: pytest.Monkey
     is_fine, says = _is_fine(tmp_path, "Jars")
 
     assert is_fine is True
-    assert says.startswith("all jars are there (")
+    assert says.startswith("all jars are cached (")
 
 
 @pytest.mark.usefixtures("java")

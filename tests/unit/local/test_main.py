@@ -147,7 +147,7 @@ def test_no_backup_is_restored(run: Run) -> None:
     code, _, errors = run("restore", "nowhere")
 
     assert code == 1
-    assert "it is no backup" in errors
+    assert "the folder is not a backup" in errors
 
 
 def test_nothing_is_stopped_twice(run: Run) -> None:
@@ -175,7 +175,7 @@ def test_dead_pipeline_is_not_running(run: Run, tmp_path: Path) -> None:
     code, _, errors = run("status")
 
     assert code == 1
-    assert "nothing has run in .clickstream" in errors
+    assert "no pipeline has run in .clickstream" in errors
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_failed_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     state = StateFolder(tmp_path / "state")
     data = state.folder("postgres") / "data"
 
-    with pytest.raises(ServiceFailed, match=r"could not make its data folder .*: disk full"):
+    with pytest.raises(ServiceFailed, match=r"could not create its data folder .*: disk full"):
         postgres._create(data, state, None, state.log_file("postgres"))
     assert list(data.parent.iterdir()) == []
 

@@ -80,7 +80,10 @@ def test_locked_folder_is_left_alone(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     with state.lock():
         state.remember(_RUNNING)
-        with pytest.raises(AlreadyRunning, match="simulation shop runs since noon"), state.lock():
+        with (
+            pytest.raises(AlreadyRunning, match="simulation shop has run since noon"),
+            state.lock(),
+        ):
             pass
         assert state.recall() == _RUNNING
 
@@ -126,12 +129,12 @@ def test_description_names_the_services(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     assert state.describe() == "another command is using it"
     state.remember(_RUNNING)
-    assert state.describe() == "simulation shop runs since noon under pid 7"
+    assert state.describe() == "simulation shop has run since noon with pid 7"
 
     state.remember(
         {**_RUNNING, "services": [{"service": "kafka", "pid": 8}, {"service": "x", "pid": 9}]}
     )
 
     assert state.describe() == (
-        "simulation shop runs since noon under pid 7 with kafka (pid 8), x (pid 9)"
+        "simulation shop has run since noon with pid 7 with kafka (pid 8), x (pid 9)"
     )
