@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from clickstream_bench import generator
-from clickstream_bench.generator import _invented, _ours, _samples
+from clickstream_bench.generator import _invented, _measure, _samples
 from clickstream_bench.shop import shop
 from clickstream_contract.events import EVENT_FIELDS
 from faker import Faker
@@ -37,7 +37,7 @@ def test_null_sink_counts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator, "_EVENTS", 1_000)
     monkeypatch.setattr(generator, "_BITE", 500)
 
-    speed, shares = _ours(None, (0, 1))
+    speed, shares = _measure(None, (0, 1))
 
     assert speed > 0
     assert set(shares) == {"simulate_share", "encode_share", "produce_share"}
