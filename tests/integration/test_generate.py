@@ -149,7 +149,7 @@ def test_full_disk_is_one_line(file: Path, disk: Disk) -> None:
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
     assert errors.startswith(f"error: cannot write {folder}")
-    assert "No space left on device; make room" in errors
+    assert "No space left on device; free some space" in errors
     assert max(event_ids(folder).values()) == 1
 
     disk.free()
@@ -178,7 +178,7 @@ def test_own_topic_gets_the_run(broker: Broker, file: Path) -> None:
     assert content_hash(values) == content_hash(lines)
 
     _, errors = _says(*arguments, code=1)
-    assert "error: topic mine holds 5,000 records, and nothing there was changed" in errors
+    assert "error: topic mine holds 5,000 records; nothing was changed" in errors
     _says(*arguments, "--append")
     assert len(broker.read("mine")) == 10_000
 

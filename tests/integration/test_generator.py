@@ -194,7 +194,7 @@ def test_changed_file_takes_effect(
         lambda: worker.metrics()["target_events_per_second"] == 3_000, "the new rate is the target"
     )
     log = (run.folder / "generator.log").read_text(encoding="utf-8")
-    holds_from = float(log.rpartition("another specification holds from ")[2].split()[0])
+    holds_from = float(log.rpartition("the new specification takes effect at ")[2].split()[0])
     assert holds_from - changed < 5
 
     run.write(faster.model_copy(update={"spec": faster.spec.model_copy(update={"users": 9})}))
@@ -318,7 +318,7 @@ def test_unreadable_state_is_refused(
         producer.flush()
         run.start().must_end(60, code=1)
         log = (tmp_path / "generator.log").read_text(encoding="utf-8")
-        assert log.count("the stored state of a shard cannot be taken up") == number + 1
+        assert log.count("the stored state of a shard cannot be used") == number + 1
         assert "Traceback" not in log
 
 

@@ -526,7 +526,7 @@ def test_endless_change_is_refused() -> None:
     table = ", ".join(f"{name}: {weight}" for name, weight in steps.items())
     own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"
 
-    with pytest.raises(SimulationInvalid, match="a way to the exit"):
+    with pytest.raises(SimulationInvalid, match="path to the exit"):
         simulator().check(simulation(more=f"  personas: [{own}]\n"))
 
 

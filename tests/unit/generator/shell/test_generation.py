@@ -130,7 +130,7 @@ def test_run_that_is_over_stays(call: Generate, tmp_path: Path) -> None:
     assert "400 events of run " in call()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
 
-    assert "is over: nothing is left to do" in call(start_seconds=None)
+    assert "has already ended; nothing to do" in call(start_seconds=None)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")} == before
 
 

@@ -218,7 +218,7 @@ def test_refused_record_ends_the_run(sink: KafkaSink, producer: _Producer) -> No
 
     producer.reports[0](KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), object())
 
-    with pytest.raises(BrokerRefused, match="look at the user's ACLs") as caught:
+    with pytest.raises(BrokerRefused, match="check the user's ACLs") as caught:
         sink.poll(0)
     assert caught.value.code == "TOPIC_AUTHORIZATION_FAILED"
 
@@ -281,7 +281,7 @@ def test_silent_broker_is_refused(sink: KafkaSink, producer: _Producer) -> None:
 
     producer.list_topics = silent  # type: ignore[method-assign]
 
-    with pytest.raises(BrokerRefused, match="look at the broker's log"):
+    with pytest.raises(BrokerRefused, match="check the broker's log"):
         sink.send([(b"{}", KEYS[0])], Batch())
 
 

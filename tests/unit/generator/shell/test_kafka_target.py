@@ -146,8 +146,8 @@ def test_topic_with_records_is_refused(settings: Settings, monkeypatch: pytest.M
     with pytest.raises(OutputRefused) as refused:
         KafkaTarget(settings, "shop", "ledger").check_is_free()
     assert str(refused.value) == (
-        "topic shop holds 1,234 records, and nothing there was changed;"
-        " name an empty topic, or add --append to send behind them"
+        "topic shop holds 1,234 records; nothing was changed;"
+        " choose an empty topic, or add --append"
     )
     assert closed == [True]
 

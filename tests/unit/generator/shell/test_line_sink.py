@@ -43,7 +43,10 @@ def test_batches_come_back_in_order() -> None:
         (
             OSError(errno.ENOSPC, "No space left on device"),
             OutputFailed,
-            "cannot write standard output: No space left on device; make room, and begin again",
+            (
+                "cannot write standard output: No space left on device;"
+                " free some space, and start again"
+            ),
         ),
         (BrokenPipeError(), BrokenPipeError, ""),
     ],

@@ -261,7 +261,7 @@ def test_records_name_what_they_decide() -> None:
 )
 def test_unreadable_record_is_named(key: str, value: bytes) -> None:
     """What has one of the run's keys and cannot be understood is refused, never passed over."""
-    with pytest.raises(SnapshotUnusable, match="cannot be taken up"):
+    with pytest.raises(SnapshotUnusable, match="cannot be used"):
         _records().take(Record(0, f"{RUN_ID}/0/{key}".encode(), value))
 
 

@@ -181,7 +181,7 @@ def test_broken_connection_is_refused(reading: Callable[..., _Consumer]) -> None
 
     with (
         ShardReader(SETTINGS) as reader,
-        pytest.raises(BrokerRefused, match="look at CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"),
+        pytest.raises(BrokerRefused, match="check CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"),
     ):
         reader.poll(0)
 

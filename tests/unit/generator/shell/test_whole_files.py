@@ -35,7 +35,9 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputFailed) as failed:
         write_whole(path, b"new")
-    assert str(failed.value).startswith(f"cannot write {path}: No space left on device; make room")
+    assert str(failed.value).startswith(
+        f"cannot write {path}: No space left on device; free some space"
+    )
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
 
 

@@ -438,7 +438,7 @@ def test_lost_snapshot_is_named(tmp_path: Path, telemetry: Telemetry) -> None:
     run.worker.resume()
 
     run.hold.stored[1] = StoredShard(Position(70))
-    with pytest.raises(SnapshotUnusable, match="shard 1 has sent 70 events, and its snapshot is"):
+    with pytest.raises(SnapshotUnusable, match="shard 1 has sent 70 events, but has no"):
         run.worker.resume()
 
 

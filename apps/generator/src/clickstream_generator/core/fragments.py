@@ -1,7 +1,6 @@
-"""Text that events are put together from, written once per world.
+"""JSON fragments of events, built once per world.
 
-Owns the JSON of everything that is known before a run: places, machines, products, pages. It
-does not know any event.
+Owns the JSON of everything that is known before a run: cities, technologies, products, pages.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CURRENCY_MEMBER", "Fragments", "build_fragments", "members"]
 
 CURRENCY_MEMBER = f',"currency":"{CURRENCY}"'
-"""The last member but ``sent_at`` of every event with a value."""
+"""The member before ``sent_at`` in every event with a value."""
 
 _CART_PAGES = {
     "view_cart": "/cart",
@@ -37,17 +36,17 @@ _CART_PAGES = {
 
 @dataclass(frozen=True)
 class Fragments:
-    """Pools of JSON members, each entry without the comma around it.
+    """Pools of JSON members, without commas around them.
 
     Attributes:
         persona_channels: Persona and channel, at ``persona * channels + channel``.
-        cities, technologies, user_agents, arrivals: By their number in the world.
-        pages, terms, categories, viewed_products: By number; nothing but ``sent_at`` follows.
+        cities, technologies, user_agents, arrivals: By number in the world.
+        pages, terms, categories, viewed_products: By number; only ``sent_at`` follows.
         products: By number.
-        lines_before, lines_after: By the product's number; the line of an order or a cart before
-            and after its quantity, as ``jsonb`` prints it.
-        cart_pages: By the event's code; empty for events about something else.
-        shipping, payments: By the number of the choice.
+        lines_before, lines_after: By product number; a line of an order or a cart before and
+            after its quantity, as ``jsonb`` prints it.
+        cart_pages: By event code; empty for events without a cart page.
+        shipping, payments: By number of the choice.
     """
 
     persona_channels: pa.Array
@@ -68,12 +67,12 @@ class Fragments:
 
 
 def members(**values: Any) -> str:  # noqa: ANN401  any JSON value
-    """Write JSON object members without the braces: ``"a":1,"b":"x"``."""
+    """Return JSON object members without the braces: ``"a":1,"b":"x"``."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))[1:-1]
 
 
 def build_fragments(world: World) -> Fragments:
-    """Write all that a world's events have in common."""
+    """Return the fragments of a world."""
     shop = world.catalog
     slugs = [name.lower().replace(" ", "-") for name in shop.category_names]
     numbers = range(len(shop.product_names))
@@ -142,7 +141,7 @@ def build_fragments(world: World) -> Fragments:
 
 
 def _text(value: str) -> str:
-    """Write a text as JSON."""
+    """Return a text as JSON."""
     return json.dumps(value, ensure_ascii=False)
 
 

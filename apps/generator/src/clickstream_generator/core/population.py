@@ -1,8 +1,7 @@
-"""The users of one shard: who they are, and who comes next.
+"""The users of one shard, and the choice of a user for each session.
 
-Owns users' lasting traits and the choice between a new user and one who comes again. A
-user has one persona, country, city, device and channel for ever. It does not know what they
-do in the shop.
+Owns the users' traits and the choice between a new and a returning user. A user's persona, country,
+city, device and channel never change.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["Population", "build_population"]
 
 _STREAM = 1
 _LOYALTY_EXPONENT = 2.0
-"""Of those who come again, the early ones come more often: a heavy tail of sessions per user."""
+"""Above 1, early users return more often: sessions per user have a heavy tail."""
 _REDRAWS = 4
 
 
@@ -29,13 +28,13 @@ class Population:
 
     Attributes:
         persona, city, technology, channel: Shape (users,); numbers into the world's pools.
-        first_user, size: Shape (groups,); where each group's users begin, and how many.
-        return_share: Shape (groups,); share of sessions by somebody seen before.
-        seen: Shape (groups,); how many of the group have come at least once.
-        sessions: Shape (users,); how often each has come.
-        is_here: Shape (users,); whether the user is in the shop at this moment.
-        saved_cart: Shape (users,); row of the cart left behind, or -1.
-        joined: Personas that came with a later mix, with their users, in order.
+        first_user, size: Shape (groups,); first user of each group, and number of its users.
+        return_share: Shape (groups,); share of sessions by returning users.
+        seen: Shape (groups,); number of the group's users with at least one session.
+        sessions: Shape (users,); number of sessions begun by each user.
+        is_here: Shape (users,); whether the user has an open session.
+        saved_cart: Shape (users,); slot of the user's saved cart, or -1.
+        joined: Personas added by a later mix, and their number of users, in order.
     """
 
     shard: int
@@ -54,7 +53,7 @@ class Population:
     joined: list[tuple[int, int]] = field(default_factory=list)
 
     def follow(self, world: World) -> None:
-        """Take up another mix: a persona that nobody had so far brings users of its own."""
+        """Apply another mix; add users for each persona that had none."""
         weight = np.bincount(world.group_persona, world.group_weight)
         people = np.bincount(world.group_persona, self.size)
         first_users = len(self.persona) - sum(users for _, users in self.joined)
@@ -77,10 +76,10 @@ class Population:
         self.joined.append((persona, users))
 
     def draw(self, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Choose a user for each session that begins, and note that they are here.
+        """Choose a user for each new session, and mark the users as present.
 
         Args:
-            group: Shape (sessions,); the group that each comes from, none of them empty.
+            group: Shape (sessions,); the group of each session's user; no group is empty.
             rng: The shard's random stream.
         """
         size = self.size[group]
@@ -92,7 +91,7 @@ class Population:
             own = group[open_sessions]
             user = self.first_user[own] + (self.seen[own] * uniform).astype(np.int64)
             free = ~self.is_here[user]
-            # Two sessions of one round may want the same user: the first gets them.
+            # If two sessions of one round draw the same user, the first one gets the user.
             first = np.zeros(len(user), dtype=bool)
             first[np.unique(user, return_index=True)[1]] = True
             take = free & first
@@ -100,7 +99,7 @@ class Population:
             self.is_here[user[take]] = True
         self._admit_new(group, size, chosen)
         rest = np.flatnonzero(chosen < 0)
-        # Everybody of the group is here or was asked: some open a second window.
+        # No free user was found: a user of the group opens a second session.
         chosen[rest] = self.first_user[group[rest]] + (size[rest] * rng.random(len(rest))).astype(
             np.int64
         )
@@ -109,7 +108,7 @@ class Population:
         return chosen
 
     def _admit_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
-        """Give the sessions without a user the next ones of their group, while there are any."""
+        """Assign the next new users of its group to each session without a user."""
         open_sessions = np.flatnonzero(chosen < 0)
         own = group[open_sessions]
         order = np.argsort(own, kind="stable")
@@ -124,12 +123,12 @@ class Population:
 
 
 def build_population(world: World, users: int, shard: int, seed: int) -> Population:
-    """Make the users of a shard.
+    """Return the users of a shard.
 
     Args:
-        world: Personas, countries and pools.
-        users: How many users the shard has.
-        shard: Its number.
+        world: The world of the run.
+        users: Number of users in the shard.
+        shard: The shard's number.
         seed: The simulation's seed.
     """
     rng = np.random.default_rng([_STREAM, shard, seed])
@@ -146,7 +145,7 @@ def build_population(world: World, users: int, shard: int, seed: int) -> Populat
 
 
 def _traits(world: World, group: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """Draw new users of the given groups; none of them has ever come."""
+    """Return the traits of new users of the given groups."""
     users = len(group)
     persona = world.group_persona[group]
     return {

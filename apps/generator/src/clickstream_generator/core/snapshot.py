@@ -1,9 +1,8 @@
-"""Where a shard stands, as bytes that another process can go on from.
+"""Snapshots: the state of a shard, from which another process resumes it.
 
-Owns the format: a NumPy archive (``.npz``) compressed with Zstandard, with a JSON header
-inside. What follows from seed and specification - users' traits, catalog - is not in there,
-but for its fingerprint.
-It does not know where the bytes are kept.
+Owns the format: a NumPy archive (``.npz``) with a JSON header, compressed with Zstandard. The
+snapshot leaves out everything that follows from seed and specification, such as users' traits and
+the catalog, and holds only its fingerprint.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ _SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_second
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A shard at one moment.
+    """The state of a shard at one moment.
 
     Attributes:
-        header: Numbers and texts, as JSON can hold them.
-        arrays: Everything long; the arrays belong to the snapshot.
+        header: Numbers and texts, as JSON values.
+        arrays: The state in arrays, which belong to the snapshot.
     """
 
     header: dict[str, Any]
@@ -52,26 +51,26 @@ class Snapshot:
 
     @property
     def shard_seq(self) -> int:
-        """Number of the last event that was handed out."""
+        """The number of the last event taken."""
         return int(self.header["made"])
 
     @property
     def first(self) -> Simulation:
-        """The simulation as it was when the run began."""
+        """The simulation at the start of the run."""
         return parse_simulation(self.header["first_document"])
 
     @property
     def running(self) -> Simulation:
-        """The simulation as it was when the snapshot was taken."""
+        """The simulation at the time of the snapshot."""
         return parse_simulation(self.header["document"])
 
 
 def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
-    """Copy what a shard holds in mind.
+    """Return a copy of a shard's state.
 
     Args:
         shard: The shard.
-        first: The simulation as it was when the run began.
+        first: The simulation at the start of the run.
     """
     sessions = shard.sessions
     header = {
@@ -99,7 +98,7 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
     for name in _columns():
         column = getattr(sessions, name).copy()
         if name not in {"free", "next_seconds"}:
-            # What a free slot held before is never read again, and zeros take no room.
+            # The old content of a free slot is never read again; zeros compress well.
             column[sessions.free] = 0
         arrays[f"sessions_{name}"] = column
     return Snapshot(header, arrays)
@@ -108,16 +107,16 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
 def restore_shard(
     snapshot: Snapshot, shards: int, population: Population, behaviours: Behaviours
 ) -> Shard:
-    """Return the shard that goes on where the snapshot was taken.
+    """Return the shard as it was when the snapshot was taken.
 
     Args:
-        snapshot: Of this shard.
-        shards: How many there are.
-        population: Its users as they were when the run began; is changed.
-        behaviours: Of this run.
+        snapshot: The shard's snapshot.
+        shards: Number of shards in the run.
+        population: The shard's users at the start of the run; they are changed in place.
+        behaviours: The behaviours of the run.
 
     Raises:
-        WorldChanged: This process would make other events than the run began with.
+        WorldChanged: This process would make other events than the run has.
     """
     written = Fingerprint.from_json(snapshot.header["fingerprint"])
     check_fingerprint(written, behaviours.world.fingerprint)
@@ -127,7 +126,7 @@ def restore_shard(
         population.join(behaviour.world, persona, users)
     for name in _POPULATION:
         setattr(population, name, arrays[f"population_{name}"])
-    # Nobody joins here: who did, at the beginning or with a revision, is in the snapshot.
+    # Not follow(): the snapshot already has the users that joined with a revision.
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
@@ -149,7 +148,7 @@ def restore_shard(
 
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
-    """Write a snapshot."""
+    """Return a snapshot as bytes."""
     plain = io.BytesIO()
     header = np.frombuffer(json.dumps(snapshot.header).encode(), dtype=np.uint8)
     np.savez(plain, header=header, allow_pickle=False, **snapshot.arrays)
@@ -160,10 +159,10 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
 
 
 def load_snapshot(content: bytes) -> Snapshot:
-    """Read what :func:`dump_snapshot` wrote.
+    """Read the bytes of :func:`dump_snapshot`.
 
     Raises:
-        SnapshotUnusable: The bytes are something else.
+        SnapshotUnusable: The bytes are not a snapshot of this format.
     """
     try:
         with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
@@ -179,5 +178,5 @@ def load_snapshot(content: bytes) -> Snapshot:
 
 
 def _columns() -> list[str]:
-    """Name the arrays of the sessions under way."""
+    """Return the names of the sessions' arrays."""
     return [entry.name for entry in fields(Sessions) if entry.name != "begun"]
