@@ -1,4 +1,4 @@
-"""The ledger proves content: whatever changes in a stored event, the verification names it."""
+"""The ledger proves content: the verification names every change of a stored event."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _FAULTS = (
 
 
 def _run() -> tuple[list[bytes], list[bytes]]:
-    """Return the records of a run with faults that has ended, and those of its ledger."""
+    """Return the records of a finished run with faults, and of its ledger."""
     source = simulator("{eventsPerSecond: 4}", _FAULTS, users=500)
     events = source.take_due(START_SECONDS + _SECONDS, 10**9)
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
@@ -68,7 +68,7 @@ def _run() -> tuple[list[bytes], list[bytes]]:
 
 @pytest.fixture(scope="module")
 def stored(database_server: DatabaseServer) -> Iterator[Connection]:
-    """A database that holds a run, as the stream's own task has stored it."""
+    """A database with a run that the stream's task has stored."""
     events, ledger = _run()
     with database_server.database() as database:
         with batch_process() as pool:
@@ -79,7 +79,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Connection]:
 
 @pytest.fixture
 def cursor(stored: Connection) -> Iterator[Cursor]:
-    """A cursor whose changes are undone."""
+    """A cursor whose changes are rolled back."""
     with stored.cursor() as opened:
         yield opened
     stored.rollback()
@@ -90,7 +90,7 @@ def _verified(cursor: Cursor) -> VerificationReport:
 
 
 def test_events_as_sent_are_clean(cursor: Cursor) -> None:
-    """With every kind of planted fault, the stored content is what the ledger says."""
+    """With every kind of planted fault, the stored content agrees with the ledger."""
     report = _verified(cursor)
 
     assert report.altered == 0
@@ -125,7 +125,7 @@ def _update(cursor: Cursor, change: str, which: str) -> None:
 
 @pytest.mark.parametrize("field", EVENT_FIELDS, ids=lambda field: field.name)
 def test_changed_column_is_named(cursor: Cursor, field: Field) -> None:
-    """One changed value of any column, in one row, is found, and its minute named."""
+    """A changed value of any column in one row is found, and its minute is named."""
     _update(cursor, f"{field.name} = {_change(field)}", f"{field.name} IS NOT NULL")
 
     report = _verified(cursor)
@@ -142,7 +142,7 @@ def test_changed_column_is_named(cursor: Cursor, field: Field) -> None:
 )
 @pytest.mark.parametrize("goes", [True, False], ids=["gone", "added"])
 def test_value_that_goes_or_comes_is_named(cursor: Cursor, column: Any, *, goes: bool) -> None:  # noqa: ANN401
-    """A value that an event had and has no more, or has and never had, is found."""
+    """A removed or an added value is found."""
     name = column.name
     if goes:
         _update(cursor, f"{name} = NULL", f"{name} IS NOT NULL")
@@ -172,7 +172,7 @@ _ALTERATIONS = {
 
 @pytest.mark.parametrize("name", _ALTERATIONS)
 def test_alteration_is_named(cursor: Cursor, name: str) -> None:
-    """What goes wrong between a record and a row is found in one row."""
+    """Errors between record and row are found in one row."""
     _update(cursor, *_ALTERATIONS[name])
 
     assert _verified(cursor).altered >= 1
@@ -180,7 +180,7 @@ def test_alteration_is_named(cursor: Cursor, name: str) -> None:
 
 @pytest.mark.parametrize("column", ["city", "session_id", "event_time", "user_id", "page"])
 def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> None:
-    """Two events of one minute that swap a value are found, though each value is a true one."""
+    """Two events of one minute with swapped values are found."""
     cursor.execute(
         "WITH pair AS (SELECT one.event_id AS first_id, other.event_id AS second_id,"
         " one.%(name)s AS first_value, other.%(name)s AS second_value"
@@ -199,7 +199,7 @@ def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> Non
 
 
 def test_every_row_shifted_alike_is_named(cursor: Cursor) -> None:
-    """The same change in all rows does not cancel."""
+    """The same change in all rows does not cancel out."""
     cursor.execute("UPDATE raw.events SET language = 'en-US'")
     cursor.execute("SELECT count(*) FROM ops.ledger WHERE events > 0")
     (minutes,) = cursor.fetchone() or (0,)
@@ -208,7 +208,7 @@ def test_every_row_shifted_alike_is_named(cursor: Cursor) -> None:
 
 
 def test_replaced_event_is_named(cursor: Cursor) -> None:
-    """Another event in the place of one, with its id, time and name, is found."""
+    """Another event with the same id, time and name is found."""
     cursor.execute(
         "UPDATE raw.events AS changed SET (user_id, session_id, city, country, language) ="
         " (SELECT user_id, session_id, city, country, language FROM raw.events AS other"
@@ -243,7 +243,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
 
 
 def _accepted() -> st.SearchStrategy[dict[str, Any]]:
-    """Return events of any name with any fields, also ones that do not belong there."""
+    """Return events of any name with any fields, also invalid ones."""
     return st.sampled_from(EVENT_NAMES).flatmap(
         lambda name: st.fixed_dictionaries(
             {
@@ -258,7 +258,7 @@ def _accepted() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
-    """Return the texts that PostgreSQL makes of events on the stream's own way."""
+    """Return the texts that PostgreSQL builds from events stored by the stream."""
     count = len(events)
     values = [json.dumps(event, ensure_ascii=place % 2 == 0).encode()
               for place, event in enumerate(events)]  # fmt: skip
@@ -289,7 +289,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
 def test_python_and_postgres_write_one_text(
     stored: Connection, events: list[dict[str, Any]]
 ) -> None:
-    """Whatever the rules accept, the row says in SQL what the record says in Python."""
+    """For every valid event, the text in SQL equals the text in Python."""
     with stored.cursor() as cursor:
         found = _copied(cursor, events)
     stored.rollback()

@@ -1,7 +1,6 @@
-"""Worlds of a few products, places and machines, for tests that work events out by hand.
+"""Worlds of a few products, places and machines, for tests that compute events by hand.
 
-Owns a world small enough to know by heart, its users, and rows of events. It does not know
-what a test wants to see.
+Owns a very small world, its users, and rows of events.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ def small_world() -> World:
 def small_population(
     sizes: Sequence[int] = (2, 2, 2, 2), return_share: float = 0.0, channel: int = 0
 ) -> Population:
-    """Build users of the small world's groups, none of whom has come yet."""
+    """Return users of the small world's groups, without sessions."""
     size = np.array(sizes)
     users = int(size.sum())
     return Population(

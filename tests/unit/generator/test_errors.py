@@ -66,7 +66,7 @@ def test_changed_world_names_versions() -> None:
 
 
 def test_refused_output_says_what_is_there() -> None:
-    """A refused output says what is there, that it was left alone, and what to do."""
+    """A refused output names its content, that nothing was changed, and the remedy."""
     error = OutputRefused("csv:a", "holds b", "name another")
 
     assert (error.place, error.found, error.remedy) == ("csv:a", "holds b", "name another")
@@ -84,7 +84,7 @@ def test_failed_output_names_its_file() -> None:
 
 
 def test_unusable_record_names_its_file() -> None:
-    """A record that cannot be used says where it is and what it must be."""
+    """An invalid record is an error with its file and the expected content."""
     error = RecordUnusable("run.json", "no format", "it must be one")
 
     assert (error.place, error.found, error.allowed) == ("run.json", "no format", "it must be one")

@@ -1,4 +1,4 @@
-"""Behaviour: what a specification means, and which changes a run takes up."""
+"""Behaviours of specifications, and the changes that a run accepts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_revision_survives_as_json() -> None:
 
 
 def test_specification_is_worked_out_once() -> None:
-    """The same specification has the same behaviour object; another one has its own."""
+    """The same specification gives the same behaviour object; another one a different object."""
     first, other = simulation().spec, simulation("{eventsPerSecond: 7}").spec
     behaviours = Behaviours(first)
 
@@ -90,7 +90,7 @@ def test_endless_session_is_refused() -> None:
     ],
 )
 def test_fixed_field_cannot_change(more: str, users: int, path: str) -> None:
-    """Who the users are and what their world is made from is decided when the run begins."""
+    """The users and their world are fixed when the run begins."""
     with pytest.raises(SimulationInvalid) as caught:
         check_change(simulation(), simulation(more=more, users=users))
 

@@ -1,4 +1,4 @@
-"""The catalog: what is sold, how popular it is, and what people search for."""
+"""The catalog: products, popularity and search terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults: which event gets which, what the faulty record is, and what is counted."""
+"""Faults: their choice, the faulty records, and their figures."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def test_faults_do_not_depend_on_company() -> None:
 @settings(max_examples=10)
 @given(st.integers(1, COUNT - 1))
 def test_resumed_planter_continues(cut: int) -> None:
-    """A planter that takes up another's state plants as that one would have."""
+    """A planter with another's state plants the same faults."""
     faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 500}))
 
     def plant(planter: FaultPlanter, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:

@@ -56,7 +56,7 @@ def test_difference_is_named_with_its_cause(present: Fingerprint, what: str) -> 
 
 
 def test_changed_data_need_no_changed_version() -> None:
-    """Where all versions are the same, the error says so and names them."""
+    """If no version differs, the error names all versions."""
     with pytest.raises(
         WorldChanged, match=r"no version differs: event schema 2, faker 39\.0\.0, numpy 2\.4\.1"
     ):

@@ -62,7 +62,7 @@ def test_places_and_machines(fragments: Fragments) -> None:
 
 
 def test_absent_referrer_is_left_out(fragments: Fragments) -> None:
-    """A way into the shop has referrer and campaign only where there are some."""
+    """An arrival has a referrer and a campaign only if they exist."""
     found = [_read(fragments.arrivals, 2 * place) for place in range(len(CHANNELS))]
 
     assert found[0] == {"page": "/organic_search/0", "referrer": "https://www.google.com/"}

@@ -56,7 +56,7 @@ def test_full_cart_takes_nothing() -> None:
 
 
 def test_stuck_user_leaves() -> None:
-    """Where no step is possible, the user leaves."""
+    """Without a possible step the user leaves."""
     persona = _persona({"page_view": {"view_cart": 1}, "search": {"search": 0}})
 
     probability = compile_journeys([persona]).probability[0]
@@ -101,7 +101,7 @@ def test_cart_decides_the_context() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 1_000_000), min_size=3, max_size=3), st.floats(0, 1 - 2**-53))
 def test_impossible_step_is_never_taken(weights: list[int], uniform: float) -> None:
-    """Whatever the weights and the number, a step of weight 0 is not taken."""
+    """A step of weight 0 is never taken, for any weights and number."""
     targets = dict(zip(("page_view", "view_item_list", "exit"), weights, strict=True))
     start = np.zeros(1, dtype=np.int64)
 
@@ -168,7 +168,7 @@ def test_length_follows_from_table(transitions: Weights, events: float) -> None:
 
 
 def test_personas_keep_their_order() -> None:
-    """Each persona has its own tables, in the order given."""
+    """Each persona has a table, in the given order."""
     short, long = _persona({}), _persona({"session_start": {"page_view": 1}})
 
     journeys = compile_journeys([long, short, long])

@@ -1,4 +1,4 @@
-"""Who holds a shard, and what a holder may do."""
+"""The lease: the holder of a shard and its grants."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class _Worker:
             self._lease.when_confirmed(self._take_over)
 
     def make(self) -> None:
-        """Make all events again that are allowed, and compare them with what was made before."""
+        """Make all granted events again, and compare them with the earlier ones."""
         if self._lease is None:
             return
         horizon = int(min(self._log.now, self._lease.granted_until))
@@ -226,7 +226,7 @@ _STEPS: tuple[Callable[[_Worker], None], ...] = (
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 7)), min_size=20, max_size=200))
 def test_paused_workers_make_the_same_events(steps: list[tuple[int, int]]) -> None:
-    """Whatever pauses where, no two workers make an event of one moment by other revisions."""
+    """Under any pauses, no two workers make events of one moment with different revisions."""
     log = _Log()
     workers: list[_Worker | None] = [None, None, None]
     for number, (place, step) in enumerate(steps):

@@ -1,4 +1,4 @@
-"""Making records: a run that is taken up from snapshots or a record is the same run."""
+"""Making records: a run resumed from snapshots or made from a record is the same run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _restored(record: RunRecord, maker: Maker, number: int) -> Maker:
 
 
 def test_restored_maker_makes_the_same() -> None:
-    """Records, late ones and ledger entries are those of the maker that went on."""
+    """Records, late records and ledger entries equal those of the uninterrupted maker."""
     record, maker = begun(FAULTY)
     _made(maker, 2, 500)
     other = _restored(record, maker, 2)
@@ -74,7 +74,7 @@ def test_restored_maker_makes_the_same() -> None:
 
 
 def test_late_record_waits_for_its_time() -> None:
-    """What is held back comes when the others have got so far, each once."""
+    """Late records come once each, when the run has reached their time."""
     _, maker = begun(FAULTY)
     _made(maker, 0, 1000)
 

@@ -122,7 +122,7 @@ def test_early_users_come_most() -> None:
 
 
 def test_present_user_is_not_drawn() -> None:
-    """A known user who is here is asked again, and a new one comes in the end."""
+    """If the drawn user is present, the draw is repeated; finally a new user comes."""
     population = small_population(return_share=1.0)
     _draw(population, 0)
 
@@ -164,7 +164,7 @@ def test_last_user_opens_a_window() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=6), st.integers(0, 9))
 def test_drawn_user_is_of_group(rounds: list[list[int]], seed: int) -> None:
-    """Whoever comes is of the group, is here, and has one session more."""
+    """A drawn user belongs to the group, is present, and has one session more."""
     population = small_population(sizes=(3, 1, 5, 2), return_share=0.5)
     rng = np.random.default_rng(seed)
     sessions = 0
@@ -180,7 +180,7 @@ def test_drawn_user_is_of_group(rounds: list[list[int]], seed: int) -> None:
 
 
 def test_joined_users_come_last(world: World) -> None:
-    """A persona without users brings its own, by country, after all others."""
+    """A persona without users gets new users by country, after all others."""
     mix = replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0]))
     population = build_population(mix, 100, 0, 42)
 

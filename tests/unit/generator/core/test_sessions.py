@@ -45,13 +45,13 @@ class _Shop:
         self._now = 0.0
 
     def enter(self, *users: int) -> None:
-        """Let sessions begin."""
+        """Begin sessions."""
         self.population.is_here[list(users)] = True
         self._now += 1.0
         self.sessions.begin(np.array(users), np.full(len(users), self._now), self.population)
 
     def take(self, name: str, *uniform: float, leaves: bool = False, normal: float = 0.0) -> Events:
-        """Let every session that is due take a step with the numbers given."""
+        """Take a step of every due session, with the given random numbers."""
         self._now += 10_000.0
         due = np.flatnonzero(self.sessions.next_seconds < self._now)
         self.sessions.code[due] = CODE[name]
@@ -63,13 +63,13 @@ class _Shop:
         return found
 
     def look_at(self, product: int) -> None:
-        """Look at one of the four products."""
+        """View one of the four products."""
         at = 0.99 if product % 2 else 0.0
         self.take("search", 0.6 if product >= 2 else 0.1)
         assert (self.take("view_item", at, at, 0.9).rows["subject"] == product).all()
 
     def add(self, product: int, pieces: int = 1) -> Events:
-        """Look at a product and put pieces of it into the cart."""
+        """View a product, and add pieces of it to the cart."""
         self.look_at(product)
         return self.take("add_to_cart", (0.0, 0.8, 0.95)[pieces - 1])
 
@@ -313,7 +313,7 @@ def test_next_step_follows_journey(shop: _Shop) -> None:
 
 
 def test_left_cart_is_found_again(shop: _Shop) -> None:
-    """Who leaves with something in the cart finds it at the next session."""
+    """A user who leaves a filled cart finds it in the next session."""
     shop.add(1, 2)
     shop.take("page_view", leaves=True)
     assert shop.population.saved_cart[0] >= 0
@@ -327,7 +327,7 @@ def test_left_cart_is_found_again(shop: _Shop) -> None:
 
 
 def test_empty_cart_is_not_kept(shop: _Shop) -> None:
-    """Who leaves without anything in the cart gives the slot back."""
+    """A session that ends with an empty cart frees its slot."""
     free = len(shop.sessions.free)
     shop.take("page_view", leaves=True)
 

@@ -1,4 +1,4 @@
-"""The shard: its part of all events, their order and moments, and where it ends."""
+"""The shard: its events, their order and times, and its end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_index_is_place_among_all() -> None:
 
 
 def test_due_events_are_counted() -> None:
-    """What is due by a moment and not handed out is due; before the start nothing is."""
+    """Events due by a moment and not taken are due; before the start none is due."""
     shard = _shard()
 
     assert shard.due(START_SECONDS) == 0
@@ -103,7 +103,7 @@ def test_orders_come_with_their_events() -> None:
 
 
 def test_ready_events_are_a_copy() -> None:
-    """What is made and not handed out can be looked at without changing the shard."""
+    """Reading the events that are made and not taken does not change the shard."""
     shard, same = _shard("{eventsPerSecond: 400}"), _shard("{eventsPerSecond: 400}")
     shard.take(1)
     same.take(1)
@@ -158,7 +158,7 @@ def _revise(shard: Shard, until: float, start: float, rate: str, more: str = "")
 
 
 def test_revision_waits_for_its_events() -> None:
-    """A revision is taken up when all before it is handed out, and not before its time."""
+    """A revision applies when it is due and every event before it is taken."""
     shard = _shard()
     _revise(shard, 10, 10, "{eventsPerSecond: 80}")
 
@@ -175,7 +175,7 @@ def test_revision_waits_for_its_events() -> None:
 
 
 def test_revisions_are_taken_in_order() -> None:
-    """Of several revisions one is taken up after the other, each with its gap."""
+    """Several revisions apply one after the other, each with its gap."""
     shard = _shard()
     _revise(shard, 1, 2, "{eventsPerSecond: 80}")
     _revise(shard, 3, 3, "{eventsPerSecond: 8}", "  stopAfter: {events: 124}\n")

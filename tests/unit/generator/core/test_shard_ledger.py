@@ -162,7 +162,7 @@ def test_minute_is_published_when_changed() -> None:
 
 
 def test_added_figures_are_copied() -> None:
-    """Figures that were handed in do not change with the ledger, nor it with them."""
+    """The ledger copies the figures it is given."""
     figures = _tally(_rows())[1, MINUTE]
     ledger = ShardLedger(1, 4)
     ledger.add(MINUTE, figures)

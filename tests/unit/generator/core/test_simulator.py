@@ -63,7 +63,7 @@ def test_numbers_have_no_gap(rows: np.ndarray) -> None:
 
 
 def test_every_step_is_legal(rows: np.ndarray) -> None:
-    """No session takes a step that the journey does not know, and none continues after its end."""
+    """No session takes an illegal step, and none continues after its end."""
     ordered = _by_session(rows)
     same = (np.diff(ordered["session_no"]) == 0) & (np.diff(ordered["shard"]) == 0)
     pairs = set(
@@ -93,7 +93,7 @@ def test_carts_add_up() -> None:
 
 
 def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
-    """Keep the user's cart as a shop would, and compare; say whether it was an order."""
+    """Update the user's cart and compare it; return whether the event is an order."""
     cart = carts.setdefault(str(event["user_id"]), {})
     product, name = str(event.get("product_id")), event["event_name"]
     if name == "add_to_cart":
@@ -115,7 +115,7 @@ def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
 
 @pytest.mark.parametrize("rate", [1, 50, 777, 3_000])
 def test_rate_is_exact(rate: int) -> None:
-    """In every ten seconds there are as many events as asked for, and in order of time."""
+    """Every ten seconds have the requested number of events, in order of time."""
     rows = events(simulator(f"{{eventsPerSecond: {rate}}}"), 60)
 
     second = rows["event_time_ms"] // 1000 - int(START_SECONDS)
@@ -413,7 +413,7 @@ def test_conversion_follows_from_table(sample: Sample, name: str) -> None:
 
 
 def test_left_cart_is_found_again(sample: Sample) -> None:
-    """Whoever left a cart and comes again has it; the pieces are the same."""
+    """A returning user finds the saved cart, with the same pieces."""
     rows = sample.rows
     user = rows["user"].astype(np.int64) * 4 + rows["shard"]
     left = np.flatnonzero(rows["is_last"] & (sample.cart > 0))
@@ -565,7 +565,7 @@ def test_change_takes_effect_without_gap() -> None:
 
 
 def test_shed_events_leave_no_gap() -> None:
-    """After a stall the run continues in the present; what is left out has no numbers."""
+    """After a stall the run continues in the present; shed events get no numbers."""
     source = simulator()
     before = source.take_due(START_SECONDS + 5, 10**9).rows
     source.revise(source.shedding(START_SECONDS + 15))
@@ -624,7 +624,7 @@ def test_smallest_chunk_makes_progress() -> None:
 
 
 def test_stopped_run_is_over() -> None:
-    """A run that is stopped ends with what has been handed out."""
+    """A stopped run ends after the events taken."""
     source = simulator("{eventsPerSecond: 400}")
     source.take_due(START_SECONDS + 1, 10**9)
     assert not source.is_over()
@@ -718,7 +718,7 @@ def test_shedding_counts_own_shards() -> None:
 
 
 def test_granted_events_are_never_shed() -> None:
-    """What an earlier holder may have made is made again, however late; the rest is left out."""
+    """Events that an earlier holder may have made are made again; the others are left out."""
     source = simulator("{eventsPerSecond: 400}", users=64)
     source.take_due(START_SECONDS + 5, 10**9)
 

@@ -33,7 +33,7 @@ def _lines(source: Simulator, until: float, chunk: int) -> list[bytes]:
 
 
 def _moved(source: Simulator, *carried: tuple[int, ...]) -> list[Simulator]:
-    """Hand the shards over to other workers, by nothing but bytes."""
+    """Move the shards to other workers, as bytes."""
     kept = {
         number: load_snapshot(dump_snapshot(capture_shard(shard, source.first)))
         for number, shard in source.shards.items()
@@ -142,7 +142,7 @@ def _snapshot() -> Snapshot:
 
 
 def test_snapshot_survives_as_bytes() -> None:
-    """What is loaded is what was dumped, to the last bit and type."""
+    """A loaded snapshot equals the dumped one, to the last bit and type."""
     written = _snapshot()
 
     read = load_snapshot(dump_snapshot(written))

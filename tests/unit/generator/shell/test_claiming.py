@@ -68,7 +68,7 @@ def _claimed(
 
 
 def _held(log: MemoryLog, epoch: int, position: Position | None = None) -> None:
-    """Have shard 0 held by another worker."""
+    """Make another worker the holder of shard 0."""
     log.add(claim_row(RUN_ID, Claim(0, epoch, f"other-{epoch}")))
     if position is not None:
         log.add(position.to_row(RUN_ID, 0, epoch))
@@ -148,7 +148,7 @@ def test_slower_claim_waits_for_the_faster() -> None:
 
 
 def test_ended_run_leaves_no_claim() -> None:
-    """Where the faster worker has ended the run meanwhile, the slower one holds nothing."""
+    """If the faster worker has ended the run, the slower one holds nothing."""
     log = MemoryLog()
 
     hold = _claimed(

@@ -1,4 +1,4 @@
-"""A cluster of others: what may be said about it, and which topics are left alone."""
+"""The Kafka cluster of the command: its settings, and the topics that it may use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings for a cluster that nobody reaches."""
+    """Settings for a cluster that does not exist."""
     return _settings(tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_wrong_option_is_named(tmp_path: Path, options: dict[str, str], says: st
 
 
 def _consumer(monkeypatch: pytest.MonkeyPatch, topics: dict[str, Any]) -> list[bool]:
-    """Let the cluster hold topics, each with its partitions' offsets or an error."""
+    """Give the cluster topics, each with its partitions' offsets or an error."""
     closed: list[bool] = []
 
     class _Consumer:
@@ -162,7 +162,7 @@ def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.M
 
 
 def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A topic that is not there is named, and a cluster is a refusal that says where to look."""
+    """A missing topic is named; an unreachable cluster is an error with the setting to check."""
     _consumer(monkeypatch, {"shop": KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)})
     with pytest.raises(OutputRefused, match="topic shop is not there"):
         KafkaTarget(settings, "shop", None).check_is_free()
@@ -173,7 +173,7 @@ def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPa
 
 
 def test_wrong_client_setting_is_named(settings: Settings) -> None:
-    """A name that the client does not know is a refusal."""
+    """A setting that the client does not know is refused."""
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
     with pytest.raises(BrokerRefused, match=r"ssl\.mood"):
@@ -181,7 +181,7 @@ def test_wrong_client_setting_is_named(settings: Settings) -> None:
 
 
 def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not there is made like the contract's topic, and not looked at; the rest is left."""
+    """A missing topic is created like the contract's and not checked; others are unchanged."""
     made: list[Any] = []
 
     class _Admin:

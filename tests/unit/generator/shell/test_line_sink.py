@@ -23,7 +23,7 @@ def test_records_are_lines() -> None:
 
 
 def test_batches_come_back_in_order() -> None:
-    """What is written is handed back once, in order, and is idle then."""
+    """Written batches are returned once and in order; then the sink is idle."""
     sink = LineSink(io.BytesIO())
     batches = [Batch(tally={}), Batch(events=1)]
     for batch in batches:

@@ -33,7 +33,7 @@ def test_bar_counts_events(more: str, says: str) -> None:
 
 
 def test_hidden_bar_says_nothing() -> None:
-    """Where the bar is not wanted, nothing is written."""
+    """A hidden bar writes nothing."""
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
 

@@ -1,4 +1,4 @@
-"""The folder of a run: its files are whole, and what is not the run's is left alone."""
+"""The folder of a run: its files are complete, and other files are not touched."""
 
 from __future__ import annotations
 

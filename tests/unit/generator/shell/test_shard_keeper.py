@@ -33,7 +33,7 @@ class _Broker:
         self.log = MemoryLog()
 
     def publish(self, topic: str, rows: list[Row], batch: Batch, partition: int = -1) -> None:
-        """Take the records; the log has them at once."""
+        """Add the records to the log at once."""
         assert topic == SHARDS.name
         self.published.append((rows, batch))
         for row in rows:

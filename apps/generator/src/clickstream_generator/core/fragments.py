@@ -18,6 +18,7 @@ from clickstream_generator.core.world import CHANNELS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.world import World
 
 __all__ = ["CURRENCY_MEMBER", "Fragments", "build_fragments", "members"]
@@ -78,17 +79,7 @@ def build_fragments(world: World) -> Fragments:
     numbers = range(len(shop.product_names))
     prices = shop.price_minor.tolist()
     own_category = [shop.category_names[number] for number in shop.product_category.tolist()]
-    products = [
-        members(
-            page=f"/p/{_product_id(number)}",
-            category=own_category[number],
-            product_id=_product_id(number),
-            product_name=shop.product_names[number],
-            brand=shop.product_brands[number],
-            price_minor=prices[number],
-        )
-        for number in numbers
-    ]
+    products = _products(shop, own_category)
     return Fragments(
         persona_channels=_pool(
             members(persona=persona.name, channel=channel)
@@ -138,6 +129,29 @@ def build_fragments(world: World) -> Fragments:
         shipping=_pool(members(shipping_tier=name) for name in SHIPPING),
         payments=_pool(members(payment_type=name) for name in PAYMENTS),
     )
+
+
+def _products(shop: Catalog, own_category: list[str]) -> list[str]:
+    """Return the members of each product, by number."""
+    return [
+        members(
+            page=f"/p/{_product_id(number)}",
+            category=category,
+            product_id=_product_id(number),
+            product_name=name,
+            brand=brand,
+            price_minor=price,
+        )
+        for number, (category, name, brand, price) in enumerate(
+            zip(
+                own_category,
+                shop.product_names,
+                shop.product_brands,
+                shop.price_minor.tolist(),
+                strict=True,
+            )
+        )
+    ]
 
 
 def _text(value: str) -> str:
