@@ -1,4 +1,4 @@
-"""The form of a backup, and what is no backup."""
+"""The format of a backup, and folders that are not backups."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_other_folders_are_no_backup(tmp_path: Path, state: StateFolder) -> None
 
 
 def test_present_database_is_kept(tmp_path: Path, state: StateFolder) -> None:
-    """Where there is a database already nothing is put back."""
+    """A backup is not restored over an existing database."""
     state.folder("postgres")
 
     with pytest.raises(BackupUnfit, match=r"a database exists in .*; move that folder away"):
@@ -137,5 +137,5 @@ def test_failed_dump_is_no_backup(
 
 
 def test_missing_kafka_has_no_id(state: StateFolder) -> None:
-    """Where no Kafka has run there is no id."""
+    """Without a Kafka there is no cluster id."""
     assert backup._cluster_id(state) is None

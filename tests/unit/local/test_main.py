@@ -90,7 +90,7 @@ def test_wrong_simulation_starts_nothing(
     ids=" ".join,
 )
 def test_unused_folder_is_named(run: Run, arguments: list[str]) -> None:
-    """Where nothing has run: exit code 1 and one sentence with what to do."""
+    """Without a pipeline: exit code 1 and one sentence with the remedy."""
     code, _, errors = run(*arguments)
 
     assert code == 1
@@ -151,7 +151,7 @@ def test_no_backup_is_restored(run: Run) -> None:
 
 
 def test_nothing_is_stopped_twice(run: Run) -> None:
-    """Where nothing runs, stopping is no error."""
+    """Stopping without a pipeline is no error."""
     assert run("down") == (0, "nothing is running\n", "")
 
 

@@ -127,8 +127,9 @@ class NoSpace(LocalError):
         """Keep the fields and build the text."""
         self.folder, self.free_bytes, self.needed_bytes = folder, free_bytes, needed_bytes
         super().__init__(
-            f"{folder} has {free_bytes / 2**30:.1f} GiB free, but needs {needed_bytes / 2**30:.1f} GiB;"
-            " free some space, or use another folder with --state-dir"
+            f"{folder} has {free_bytes / 2**30:.1f} GiB free, but needs"
+            f" {needed_bytes / 2**30:.1f} GiB; free some space, or use another folder with"
+            " --state-dir"
         )
 
 
