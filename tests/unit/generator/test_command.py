@@ -77,7 +77,7 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
             "csv:shop.yaml is not a usable folder",
         ),
         (["shop.yaml", "--events", "3", "-o", "csv:."], 1, "csv:. holds shop.yaml"),
-        (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "name the servers"),
+        (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "add the servers"),
         (["--run", "none.json"], 1, "none.json has"),
     ],
 )

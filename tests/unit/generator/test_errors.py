@@ -65,7 +65,7 @@ def test_changed_world_names_versions() -> None:
     assert isinstance(error, SnapshotUnusable)
 
 
-def test_refused_output_says_what_is_there() -> None:
+def test_refused_output_names_its_content() -> None:
     """A refused output names its content, that nothing was changed, and the remedy."""
     error = OutputRefused("csv:a", "holds b", "name another")
 

@@ -123,7 +123,7 @@ PRODUCT = {
         ),
     ],
 )
-def test_event_says_what_it_is_about(
+def test_event_has_its_details(
     encoder: Encoder, name: str, fields: dict[str, int], said: dict[str, object]
 ) -> None:
     """Each event has what all have, and what its name calls for."""

@@ -48,7 +48,7 @@ def test_users_are_sorted_by_group(world: World) -> None:
     assert population.return_share.tolist() == [0.35, 0.35, 0.8, 0.8]
 
 
-def test_nobody_has_come_yet(world: World) -> None:
+def test_new_users_have_no_session(world: World) -> None:
     """New users have no session, no cart, and are not in the shop."""
     population = build_population(world, 10, 0, 42)
 
@@ -184,7 +184,7 @@ def test_joined_users_come_last(world: World) -> None:
     mix = replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0]))
     population = build_population(mix, 100, 0, 42)
 
-    population.join(world, 1, 60)
+    population.add_users(world, 1, 60)
 
     assert population.joined == [(1, 60)]
     assert population.size[2:].sum() == 60
@@ -202,7 +202,7 @@ def test_country_weights_new_users(world: World) -> None:
     uneven = replace(world, country_weight=np.array([1.0, 0.0]))
     population = small_population(sizes=(2, 2, 0, 0))
 
-    population.join(uneven, 1, 60)
+    population.add_users(uneven, 1, 60)
 
     assert population.size.tolist() == [2, 2, 60, 0]
 
@@ -211,7 +211,7 @@ def test_another_mix_brings_users(world: World) -> None:
     """A persona new in the mix brings users by its share of it; the others stay."""
     population = small_population(sizes=(5, 5, 0, 0))
 
-    population.follow(replace(world, group_weight=np.array([3.0, 3.0, 1.0, 1.0])))
+    population.apply_mix(replace(world, group_weight=np.array([3.0, 3.0, 1.0, 1.0])))
 
     assert population.joined == [(1, round(10 * 2 / 8))]
     assert population.return_share.tolist() == [0.35, 0.35, 0.8, 0.8]
@@ -222,18 +222,18 @@ def test_follow_counts_first_users(world: World) -> None:
     population = small_population(sizes=(5, 5, 0, 0))
     population.joined.append((7, 8))
 
-    population.follow(replace(world, group_weight=np.array([0.0, 0.0, 1.0, 1.0])))
+    population.apply_mix(replace(world, group_weight=np.array([0.0, 0.0, 1.0, 1.0])))
 
     assert population.joined[-1] == (1, 2)
 
 
-def test_same_mix_brings_nobody(world: World) -> None:
+def test_same_mix_adds_no_user(world: World) -> None:
     """Personas that have users or no weight bring none; one of little weight brings one."""
     population = small_population(sizes=(5, 5, 0, 0))
 
-    population.follow(replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0])))
+    population.apply_mix(replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0])))
     assert population.joined == []
-    population.follow(replace(world, group_weight=np.array([1e6, 1e6, 1.0, 0.0])))
+    population.apply_mix(replace(world, group_weight=np.array([1e6, 1e6, 1.0, 0.0])))
     assert population.joined == [(1, 1)]
-    population.follow(world)
+    population.apply_mix(world)
     assert population.joined == [(1, 1)]

@@ -38,7 +38,7 @@ def test_record_survives_json(record: RunRecord) -> None:
     assert RunRecord.from_json(record.to_json(), "run.json") == record
 
 
-def test_record_says_what_it_is(record: RunRecord) -> None:
+def test_record_names_its_kind(record: RunRecord) -> None:
     """A reader finds simulation, seed, shards and every default without our code."""
     content = json.loads(record.to_json())
 

@@ -320,9 +320,9 @@ def sample() -> Sample:
     session = rows["session_no"] * 4 + rows["shard"]
     first = np.flatnonzero(np.concatenate([[True], session[1:] != session[:-1]]))
     length = np.diff(np.append(first, len(rows)))
-    told = rows["code"] >= CODE["add_to_cart"]
-    place = np.where(told, np.arange(len(rows)), 0)
-    place[first] = np.where(told[first], place[first], first)
+    has_cart = rows["code"] >= CODE["add_to_cart"]
+    place = np.where(has_cart, np.arange(len(rows)), 0)
+    place[first] = np.where(has_cart[first], place[first], first)
     latest = np.maximum.accumulate(place)
     cart = np.where(rows["code"][latest] == CODE["purchase"], 0, rows["cart_quantity"][latest])
     ended = np.repeat(np.maximum.reduceat(rows["is_last"], first), length)
@@ -691,7 +691,7 @@ def test_replay_comes_in_chunks() -> None:
     assert [len(source.replay(0, 20_001)) for _ in range(3)] == [20_000, 1, 0]
 
 
-def test_replay_takes_up_revisions() -> None:
+def test_replay_applies_revisions() -> None:
     """A replay stops at a revision and continues under it."""
     source, direct = simulator("{eventsPerSecond: 400}"), simulator("{eventsPerSecond: 400}")
     direct.revise(_busier())

@@ -154,7 +154,7 @@ def test_snapshot_survives_as_bytes() -> None:
         assert np.array_equal(read.arrays[name], array)
 
 
-def test_snapshot_tells_where_it_stands() -> None:
+def test_snapshot_has_the_position() -> None:
     """A snapshot has its shard, the last event's number and the simulations."""
     snapshot = _snapshot()
 

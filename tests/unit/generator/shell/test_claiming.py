@@ -87,7 +87,7 @@ def test_new_shards_are_claimed_at_once() -> None:
     assert log.polls < _QUIET_POLLS
 
 
-def test_claimed_shards_are_heard_at_once() -> None:
+def test_claimed_shards_have_a_heartbeat_at_once() -> None:
     """A claim is followed by a sign of life: reading snapshots may take long."""
     log = MemoryLog()
 
@@ -111,7 +111,7 @@ def test_released_shards_are_claimed_at_once() -> None:
     assert log.polls < _QUIET_POLLS
 
 
-def test_heard_holder_is_waited_for() -> None:
+def test_live_holder_is_waited_for() -> None:
     """Positions and signs of life count; three heartbeats of silence end the wait."""
     log = MemoryLog()
     _held(log, 1, Position(1))

@@ -58,7 +58,7 @@ def test_other_line_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(SimulationInvalid) as refused:
         read_client_file(file)
     assert refused.value.path == f"{file}, line 2"
-    assert "name=value with a name of these: bootstrap.servers" in refused.value.allowed
+    assert "name=value with one of these names: bootstrap.servers" in refused.value.allowed
     assert "false" not in refused.value.value
 
 
@@ -94,7 +94,7 @@ def test_file_names_the_servers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"bootstrap_servers": ""}, "--output: 'kafka' is not allowed; name the servers"),
+        ({"bootstrap_servers": ""}, "--output: 'kafka' is not allowed; add the servers"),
         ({"security_protocol": "TLS"}, "--security-protocol: 'TLS' is not allowed; it must be one"),
         ({"ca_file": "/none"}, "--ca-file: '/none' is not allowed; it must be a file that exists"),
         ({"sasl_mechanism": "X"}, "--sasl-mechanism"),
@@ -164,7 +164,7 @@ def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.M
 def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing topic is named; an unreachable cluster is an error with the setting to check."""
     _consumer(monkeypatch, {"shop": KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)})
-    with pytest.raises(OutputRefused, match="topic shop is not there"):
+    with pytest.raises(OutputRefused, match="topic shop does not exist"):
         KafkaTarget(settings, "shop", None).check_is_free()
 
     _consumer(monkeypatch, {"shop": KafkaException(KafkaError(KafkaError._TRANSPORT))})

@@ -32,7 +32,7 @@ def test_bar_counts_events(more: str, says: str) -> None:
     assert says in text.getvalue()
 
 
-def test_hidden_bar_says_nothing() -> None:
+def test_hidden_bar_writes_nothing() -> None:
     """A hidden bar writes nothing."""
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)

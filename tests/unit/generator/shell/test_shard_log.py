@@ -97,7 +97,7 @@ def test_every_part_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("shards", "seconds"), [(1, 1.0), (100, 1.0), (101, 1.01), (1_000, 10.0)])
-def test_many_shards_are_heard_less(shards: int, seconds: float) -> None:
+def test_many_shards_have_fewer_heartbeats(shards: int, seconds: float) -> None:
     """A worker publishes positions each second, with more than a hundred shards less often."""
     assert heartbeat_seconds(shards) == seconds
 

@@ -164,7 +164,7 @@ def test_silent_sink_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         _run(COUNTED, sink=_Silent(io.BytesIO()))
 
 
-def test_paced_run_takes_up_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paced_run_applies_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A paced run makes due events, and an edit becomes a revision in the record."""
     monkeypatch.setattr(stream_run, "TICK_SECONDS", 0.0)
     file = tmp_path / "simulation.yaml"

@@ -122,7 +122,7 @@ class Encoder:
         ending = _ending(sent_at_ms)
         values = (
             pc.binary_join_element_wise(
-                _fixed(head), *self._who(rows), self._what(events), ending, ""
+                _fixed(head), *self._identity(rows), self._details(events), ending, ""
             )
             .cast(pa.binary())
             .to_pylist()
@@ -153,7 +153,7 @@ class Encoder:
         )
         return head
 
-    def _who(self, rows: np.ndarray) -> list[pa.Array | str]:
+    def _identity(self, rows: np.ndarray) -> list[pa.Array | str]:
         """Return the parts with the event's name, its numbers and its user."""
         city, technology, channel = self._traits(rows)
         persona_channel = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
@@ -184,7 +184,7 @@ class Encoder:
             channel[at] = people.channel[user]
         return city, technology, channel
 
-    def _what(self, events: Events) -> pa.Array:
+    def _details(self, events: Events) -> pa.Array:
         """Return the part before ``sent_at``, which depends on the event's name."""
         rows = events.rows
         order = np.argsort(rows["code"], kind="stable")
@@ -193,12 +193,12 @@ class Encoder:
         for code, name in enumerate(EVENT_NAMES):
             at = order[bounds[code] : bounds[code + 1]]
             if len(at):
-                parts.append(self._particulars(name, rows[at], events))
+                parts.append(self._details_of(name, rows[at], events))
         place = np.empty(len(rows), dtype=np.int64)
         place[order] = np.arange(len(rows))
         return pa.concat_arrays(parts).take(pa.array(place))
 
-    def _particulars(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
+    def _details_of(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the part before ``sent_at`` of events that all have the same name."""
         pools = self._fragments
         subject = pa.array(rows["subject"])

@@ -125,7 +125,9 @@ class FaultPlanter:
             add_fault(tally, shard, moment, fault)
             if faulty is not None:
                 extra[place] = faulty
-        return Planted(_woven(records, away, extra), tally, late, _sent(rows, away, list(extra)))
+        return Planted(
+            _merged(records, away, extra), tally, late, _count_by_shard(rows, away, list(extra))
+        )
 
 
 def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
@@ -173,7 +175,7 @@ def _shares(faults: Faults) -> np.ndarray:
     return np.cumsum(permille) / 1000
 
 
-def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
+def _merged(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
     """Return the records without the removed ones, each extra record after its event."""
     if not extra and not away.any():
         return records
@@ -187,7 +189,7 @@ def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) ->
     return woven
 
 
-def _sent(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
+def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
     """Return the number of records by shard."""
     shards = np.concatenate([rows["shard"][~away], rows["shard"][extra]])
     numbers, counts = np.unique(shards, return_counts=True)

@@ -52,16 +52,18 @@ class Population:
     saved_cart: np.ndarray
     joined: list[tuple[int, int]] = field(default_factory=list)
 
-    def follow(self, world: World) -> None:
+    def apply_mix(self, world: World) -> None:
         """Apply another mix; add users for each persona that had none."""
         weight = np.bincount(world.group_persona, world.group_weight)
         people = np.bincount(world.group_persona, self.size)
         first_users = len(self.persona) - sum(users for _, users in self.joined)
         for persona in np.flatnonzero((weight > 0) & (people == 0)).tolist():
-            self.join(world, persona, max(1, round(first_users * weight[persona] / weight.sum())))
+            self.add_users(
+                world, persona, max(1, round(first_users * weight[persona] / weight.sum()))
+            )
         self.return_share = world.return_share[world.group_persona]
 
-    def join(self, world: World, persona: int, users: int) -> None:
+    def add_users(self, world: World, persona: int, users: int) -> None:
         """Add users of a persona that has none."""
         groups = np.flatnonzero(world.group_persona == persona)
         rng = np.random.default_rng([_STREAM, self.shard, self.seed, persona + 1])
@@ -97,7 +99,7 @@ class Population:
             take = free & first
             chosen[open_sessions[take]] = user[take]
             self.is_here[user[take]] = True
-        self._admit_new(group, size, chosen)
+        self._assign_new(group, size, chosen)
         rest = np.flatnonzero(chosen < 0)
         # No free user was found: a user of the group opens a second session.
         chosen[rest] = self.first_user[group[rest]] + (size[rest] * rng.random(len(rest))).astype(
@@ -107,7 +109,7 @@ class Population:
         np.add.at(self.sessions, chosen, 1)
         return chosen
 
-    def _admit_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
+    def _assign_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
         """Assign the next new users of its group to each session without a user."""
         open_sessions = np.flatnonzero(chosen < 0)
         own = group[open_sessions]

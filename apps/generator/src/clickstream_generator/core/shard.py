@@ -101,7 +101,7 @@ class Shard:
             if self.due(unix_seconds):
                 return
             revision, self.behaviour = self.pending.pop(0)
-            self.population.follow(self.behaviour.world)
+            self.population.apply_mix(self.behaviour.world)
             self.schedule = self.schedule.followed_by(
                 self.behaviour.spec.rate,
                 self.behaviour.rhythm,
@@ -167,7 +167,7 @@ class Shard:
             longest = _HISTORY_ROUND_SECONDS
         span = float(np.clip(_EVENTS_PER_ROUND / rate, shortest, longest))
         until = self.own_seconds + span
-        self._admit(elapsed, rate, span)
+        self._begin_sessions(elapsed, rate, span)
         world, journeys = self.behaviour.world, self.behaviour.journeys
         parts = []
         while (
@@ -179,7 +179,7 @@ class Shard:
         order = np.argsort(events.rows["time_seconds"], kind="stable")
         return Events(events.rows[order], events.line_products, events.line_quantities)
 
-    def _admit(self, elapsed_seconds: float, rate: float, span: float) -> None:
+    def _begin_sessions(self, elapsed_seconds: float, rate: float, span: float) -> None:
         """Begin as many sessions as keep the rate, from the groups of this hour."""
         rhythm = self.behaviour.rhythm
         place = int(rhythm.bin_of(self.schedule.start_seconds + elapsed_seconds))
@@ -191,11 +191,11 @@ class Shard:
             return
         at_seconds = self.own_seconds + span * np.sort(self.rng.random(count))
         group = np.searchsorted(rhythm.group_bounds[place], self.rng.random(count), side="right")
-        group = self._inhabited(group)
+        group = self._with_users(group)
         user = self.population.draw(group, self.rng)
         self.sessions.begin(user, at_seconds, self.population)
 
-    def _inhabited(self, group: np.ndarray) -> np.ndarray:
+    def _with_users(self, group: np.ndarray) -> np.ndarray:
         """Replace groups that have no users in this shard by groups that have some."""
         empty = np.flatnonzero(self.population.size[group] == 0)
         if empty.size:

@@ -189,7 +189,7 @@ class Simulator:
 
     def lag_seconds(self, unix_seconds: float) -> float:
         """Return how long before the moment the next event was due, in seconds."""
-        shard = self._hindmost()
+        shard = self._furthest_behind()
         if shard is None:
             return 0.0
         following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
@@ -242,14 +242,14 @@ class Simulator:
         """Return the number of open sessions, by shard."""
         return {number: shard.sessions.under_way() for number, shard in self.shards.items()}
 
-    def _hindmost(self) -> Shard | None:
+    def _furthest_behind(self) -> Shard | None:
         """Return the shard with the fewest events taken that is not over."""
         going = [shard for shard in self.shards.values() if not shard.is_over()]
         return min(going, key=lambda shard: shard.made, default=None)
 
     def _horizon(self, unix_seconds: float, at_most: int) -> float:
         """Return the moment by which about ``at_most`` events are due; at most the given one."""
-        shard = self._hindmost()
+        shard = self._furthest_behind()
         if shard is None:
             return unix_seconds
         per_shard = max(1, at_most // len(self.shards))

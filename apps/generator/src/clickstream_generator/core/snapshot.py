@@ -123,10 +123,10 @@ def restore_shard(
     header, arrays = snapshot.header, snapshot.arrays
     behaviour = behaviours.of(snapshot.running.spec)
     for persona, users in header["joined"]:
-        population.join(behaviour.world, persona, users)
+        population.add_users(behaviour.world, persona, users)
     for name in _POPULATION:
         setattr(population, name, arrays[f"population_{name}"])
-    # Not follow(): the snapshot already has the users that joined with a revision.
+    # Not apply_mix(): the snapshot already has the users that joined with a revision.
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
