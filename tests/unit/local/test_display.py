@@ -99,7 +99,7 @@ def _report(lost: int = 0) -> VerificationReport:
     )  # fmt: skip
 
 
-def test_clean_verification_says_so() -> None:
+def test_clean_verification_is_reported() -> None:
     """A verification without defects says that the tables agree, and how rejects were found."""
     text = _printed(lambda console: show_verification(console, _report()))
 

@@ -76,7 +76,7 @@ def test_found_java_is_named(tmp_path: Path, java: Path) -> None:
     assert _is_fine(tmp_path, "Java") == (True, str(java))
 
 
-def test_missing_java_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_java_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a Java the finding has the error's words."""
 
     def missing(*_: object) -> Path:

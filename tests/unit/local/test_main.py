@@ -133,7 +133,7 @@ def test_replay_takes_one_source(run: Run, arguments: list[str]) -> None:
     code, _, errors = run("rejects", "replay", *arguments)
 
     assert code == 2
-    assert "a FILE or a --reason" in errors
+    assert "give either FILE or --reason" in errors
 
 
 @pytest.mark.parametrize("limit", ["0", "100001", "x"])
