@@ -22,7 +22,7 @@ def test_steps_are_legal(name: str) -> None:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_every_legal_step_has_weight(name: str) -> None:
-    """Each preset says how likely every legal step is, be it 0."""
+    """Each preset has a weight for every legal step, at least 0."""
     found = {
         (source, target)
         for source, targets in PERSONAS[name].transitions.items()

@@ -263,7 +263,7 @@ def test_status_has_conditions() -> None:
         "type": "integer",
         "format": "int64",
         "minimum": 0,
-        "description": "Workers wanted.",
+        "description": "Desired number of workers.",
     }
 
 

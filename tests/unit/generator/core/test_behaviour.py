@@ -15,7 +15,7 @@ OWN = "  personas: [{name: Own, basedOn: Bot, thinkMedianMilliseconds: 500}]\n"
 
 
 def test_revision_survives_as_json() -> None:
-    """A revision is read back as it was written, with its simulation."""
+    """A revision survives writing and reading, with its simulation."""
     revision = Revision(1.5, 2.25, simulation(more=OWN))
 
     row = json.loads(json.dumps(revision.to_json()))

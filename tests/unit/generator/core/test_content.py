@@ -92,7 +92,7 @@ def test_stamped_event_keeps_its_checksum() -> None:
 
 
 def test_swapped_values_do_not_cancel() -> None:
-    """Two events whose values change places change the sum, also where the CRCs' sum stays."""
+    """Two events with swapped values change the checksum, even if the sum of CRCs is equal."""
     texts = [
         {city: f'{{"event_id":"{uuid}","city":"{city}"}}' for city in "ab"}
         for uuid in (uuid5(RUN_ID, str(number)) for number in range(5_000))

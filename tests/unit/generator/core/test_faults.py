@@ -173,7 +173,7 @@ def _corrupt() -> dict[str, list[bytes | None]]:
 
 
 def _reason(value: bytes | None) -> str:  # noqa: PLR0911  one reason after the other
-    """Return why a record is no event, by looking at it as the stream does."""
+    """Return why a record is rejected, with the stream's rules."""
     if value is None:
         return "no_value"
     if len(value) > 65_536:

@@ -119,7 +119,7 @@ def test_order_line_lacks_quantity(fragments: Fragments) -> None:
 
 
 def test_checkout_has_pages(fragments: Fragments) -> None:
-    """Steps of the checkout have pages of their own; other events have none here."""
+    """Steps of the checkout have cart pages; other events have none."""
     found = dict(zip(EVENT_NAMES, map(str, fragments.cart_pages), strict=True))
 
     assert {name: text for name, text in found.items() if text} == {

@@ -25,7 +25,7 @@ def _length(transitions: Weights) -> float:
 
 
 def test_weights_become_chances() -> None:
-    """The chance of a step is its weight against those of the same source."""
+    """A step's probability is its weight relative to those of the same source."""
     journeys = compile_journeys([_persona({"search": {"view_item_list": 3, "exit": 1}})])
 
     chances = journeys.probability[0, EMPTY, CODE["search"]]

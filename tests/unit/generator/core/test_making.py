@@ -111,7 +111,7 @@ def test_old_minutes_are_forgotten() -> None:
 
 
 def test_revisions_of_a_record_hold() -> None:
-    """A run that begins with its revisions makes what a run makes that gets them on the way."""
+    """A run that begins with its revisions makes the same events as one that gets them later."""
     first = simulation("{eventsPerSecond: 400}", users=400)
     moments = (START_SECONDS + 2.2, START_SECONDS + 4.4)
     revisions = tuple(

@@ -1,4 +1,4 @@
-"""The users of a shard: who they are, and who comes next."""
+"""The users of a shard: their traits, and the draw of the next user."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_new_users_come_in_order() -> None:
 
 
 def test_known_users_come_again() -> None:
-    """A number below the return share brings a user of those who have come before."""
+    """A number below the return share draws a returning user."""
     population = small_population(return_share=0.5)
     _draw(population, 0, uniform=0.5)
     _leave(population)
@@ -152,7 +152,7 @@ def test_redraw_finds_another() -> None:
 
 
 def test_last_user_opens_a_window() -> None:
-    """When everybody of a group is here, one of them opens a second window."""
+    """If all users of a group are present, one of them opens a second session."""
     population = small_population(sizes=(2, 1, 1, 1))
     _draw(population, 0, 0)
 
@@ -208,7 +208,7 @@ def test_country_weights_new_users(world: World) -> None:
 
 
 def test_another_mix_brings_users(world: World) -> None:
-    """A persona new in the mix brings users by its share of it; the others stay."""
+    """A new persona of the mix gets users by its share; the other users stay."""
     population = small_population(sizes=(5, 5, 0, 0))
 
     population.apply_mix(replace(world, group_weight=np.array([3.0, 3.0, 1.0, 1.0])))

@@ -70,7 +70,7 @@ def test_constant_week_is_flat() -> None:
 
 
 def test_steps_leave_the_week_flat() -> None:
-    """Steps change the rate, not who comes at which hour."""
+    """Steps change the rate, not the mix of users by hour."""
     rhythm = build_rhythm(small_world(), _journeys(1.0, 1.0), Curve.STEPS)
 
     assert rhythm.level == pytest.approx(np.ones(BINS))
@@ -172,7 +172,7 @@ STEPS = [
 
 
 def test_last_step_stays() -> None:
-    """Each step holds for its time, and the last one for ever."""
+    """Each step applies for its time, and the last one for ever."""
     schedule = _schedule(curve="Steps", steps=STEPS)
 
     assert [schedule.rate_after(at) for at in (0, 9.99, 10, 29, 30, 10_000)] == [

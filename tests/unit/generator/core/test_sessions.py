@@ -30,7 +30,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def journeys() -> Journeys:
-    """From each step as likely to a page as to the exit."""
+    """From each step, a page and the exit are equally likely."""
     return compile_journeys(2 * [replace(PERSONAS["Browser"], transitions=ONWARD)])
 
 
@@ -145,7 +145,7 @@ def test_choice_is_even(shop: _Shop, name: str, options: tuple[str, ...]) -> Non
 
 
 def test_search_chooses_category_and_term(shop: _Shop) -> None:
-    """A search draws a category by its looks, and one of its eight terms."""
+    """A search draws a category by its share of views, and one of its eight terms."""
     found = [
         int(shop.take("search", *numbers).rows["subject"][0])
         for numbers in ((0.0, 0.0), (0.49, 0.13), (0.5, 0.0), (0.99, 0.99))
@@ -368,7 +368,7 @@ def test_one_kept_cart_per_user(shop: _Shop) -> None:
 
 
 def test_later_cart_replaces_kept_one(shop: _Shop) -> None:
-    """A cart left in a second window replaces the one that was kept before."""
+    """A cart saved by a second session replaces the one saved before."""
     free = len(shop.sessions.free) + 1
     shop.enter(0)
     shop.add(2)

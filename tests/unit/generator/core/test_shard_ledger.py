@@ -1,4 +1,4 @@
-"""The shard's ledger: figures of events, by minute, as the ledger's records have them."""
+"""The shard's ledger: figures of events by minute, as in ledger entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator: legal, adding up, on time, the same for the same seed, and true to its tables.
+"""The simulator: legal steps, consistent carts, exact times, and the same events per seed.
 
 Statistics are taken over some hundred thousand events. Each tolerance is a few standard errors of
 the estimate at this size; what is expected follows exactly from the tables, by absorbing Markov
@@ -531,7 +531,7 @@ def test_endless_change_is_refused() -> None:
 
 
 def test_start_changes_only_times() -> None:
-    """But for times, two runs of one specification say the same, whenever they begin."""
+    """Except for times, two runs of one specification are equal, whenever they begin."""
 
     def lines(start: float) -> list[bytes]:
         source = Simulator(simulation(), NUMBERS, RUN_ID)

@@ -58,7 +58,7 @@ def _busier() -> Revision:
     chunk=st.integers(200, 4_000),
 )
 def test_moved_run_makes_same_bytes(cuts: list[float], chunk: int) -> None:
-    """Wherever shards are taken over, in the middle of a change too, the bytes are the same."""
+    """A takeover at any moment, also during a change, gives the same bytes."""
     whole = simulator(RATE)
     whole.revise(_busier())
     expected = sorted(_lines(whole, 15, 10**9))
@@ -193,7 +193,7 @@ def test_running_simulation_follows_revision() -> None:
 
 
 def test_capture_copies_the_state() -> None:
-    """What the shard does later does not change a snapshot taken before."""
+    """A snapshot does not change when the shard continues."""
     source = simulator(RATE)
     source.take_due(START_SECONDS + 2, 10**9)
     snapshot = capture_shard(source.shards[0], source.first)

@@ -1,4 +1,4 @@
-"""How a worker takes shards, on a log in memory."""
+"""Claiming shards, on a log in memory."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_released_shards_are_claimed_at_once() -> None:
 
 
 def test_live_holder_is_waited_for() -> None:
-    """Positions and signs of life count; three heartbeats of silence end the wait."""
+    """Positions and alive records are heartbeats; three missed ones end the wait."""
     log = MemoryLog()
     _held(log, 1, Position(1))
     rows = [alive_row(RUN_ID, 0, 1), Position(2).to_row(RUN_ID, 0, 1)] * 20

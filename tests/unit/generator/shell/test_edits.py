@@ -39,7 +39,7 @@ def _edits(file: Path, overrides: Overrides | None = None) -> Edits:
 
 
 def test_edit_holds_from_now(file: Path) -> None:
-    """A file that says what runs makes no revision; an edit makes one that holds from now."""
+    """An unchanged file makes no revision; an edit makes one that takes effect now."""
     edits, source = _edits(file), simulator(users=400)
     assert edits.next_revision(source, FIRST, NOW) is None
     _write(file, OTHER)

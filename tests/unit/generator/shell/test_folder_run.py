@@ -137,7 +137,7 @@ def test_part_is_a_range_of_numbers(whole: Path) -> None:
 
 
 def test_killed_run_continues(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before every fifth file that it writes, the run comes to the same files and ledger."""
+    """Killed before every fifth file, the run ends with the same files and ledger."""
     wanted = json_lines(whole), ledger(whole)
     count = 0
 

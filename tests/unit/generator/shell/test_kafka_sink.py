@@ -224,7 +224,7 @@ def test_refused_record_ends_the_run(sink: KafkaSink, producer: _Producer) -> No
 
 
 def test_aftermath_is_no_cause(sink: KafkaSink, producer: _Producer) -> None:
-    """A record dropped after the producer gave up does not hide why it did."""
+    """A record dropped after the producer's failure does not hide the cause."""
     sink.send([(b"{}", KEYS[0])], Batch())
 
     producer.reports[0](KafkaError(KafkaError._FATAL), object())
@@ -260,7 +260,7 @@ def test_room_ends_at_the_bytes(sink: KafkaSink, producer: _Producer) -> None:
 
 
 def test_missing_topic_is_refused(sink: KafkaSink, producer: _Producer) -> None:
-    """Without its topic nothing is sent, and the text says what to look at."""
+    """Without its topic nothing is sent, and the error names the setting to check."""
     error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     def unknown(topic: str, timeout: float) -> SimpleNamespace:

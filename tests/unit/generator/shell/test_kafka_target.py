@@ -85,7 +85,7 @@ def test_option_comes_before_the_file(tmp_path: Path) -> None:
 
 
 def test_file_names_the_servers(tmp_path: Path) -> None:
-    """Without servers in the output, those of the file are taken."""
+    """Without servers in ``--output``, those of the file are used."""
     found = _settings(tmp_path, {"bootstrap.servers": "file:1"}, bootstrap_servers="")
 
     assert found.bootstrap_servers == "file:1"

@@ -1,4 +1,4 @@
-"""The keeper: when state is kept, and what the records say."""
+"""The keeper: when state is published, and the content of its records."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def kept() -> Iterator[_Kept]:
 
 
 def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
-    """While the broker is away each shard has one snapshot under way at most."""
+    """During an outage of the broker each shard has one pending snapshot at most."""
     for second in range(60):
         kept.keeper.capture_next(START_SECONDS + 2 * second)
 

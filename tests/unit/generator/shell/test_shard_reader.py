@@ -176,7 +176,7 @@ def test_silent_topic_is_refused(reading: Callable[..., _Consumer]) -> None:
 
 
 def test_broken_connection_is_refused(reading: Callable[..., _Consumer]) -> None:
-    """An error of the broker is named, with the addresses to look at."""
+    """An error of the broker is named, with the setting of its addresses."""
     reading(_Message(0, code=KafkaError._TRANSPORT))
 
     with (

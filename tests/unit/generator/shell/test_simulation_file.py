@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_changed_file_is_read(path: Path) -> None:
-    """The file is looked at a second after the last look at the earliest."""
+    """The file is read again at most once a second."""
     file = SimulationFile(path)
     assert file.simulation == FIRST
     file.refresh(100.0)

@@ -66,7 +66,7 @@ class _Slow(LineSink):
     """A sink that acknowledges one batch with each call, and has little room."""
 
     def has_room(self, _records: int) -> bool:
-        """Return whether nothing waits."""
+        """Return whether no batch waits."""
         return len(self._written) < 2
 
     def poll(self, _seconds: float) -> list[Batch]:

@@ -316,7 +316,7 @@ def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None
 
 
 def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A change that says from when it holds takes effect then."""
+    """A change with ``effectiveFrom`` takes effect then."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 20)
     text = dump_simulation(simulation("{eventsPerSecond: 200}", users=400))
     later = "  annotations: {clickstream.dev/effective-from: 2025-11-24T16:01:00Z}\n"
@@ -362,7 +362,7 @@ def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
-    """Otherwise what could not be sent in time is sent late."""
+    """With CatchUp, overdue events are sent late."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.worker._clock.seconds += 20  # type: ignore[attr-defined]
 
@@ -373,7 +373,7 @@ def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_suspended_time_is_left_out(tmp_path: Path, telemetry: Telemetry) -> None:
-    """What was due while a simulation was suspended is not sent."""
+    """Events due while a simulation was suspended are not sent."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.file.simulation = run.file.simulation.model_copy(
         update={"resumed_at_seconds": START_SECONDS + 20}
