@@ -1,8 +1,7 @@
-"""Writes the list of jars that the laptop mode downloads, with their checksums.
+"""Writes the list of jars that the local mode downloads, with their checksums.
 
-Owns how the list comes about: the Ivy that pyspark ships resolves both sets from Maven
-Central into a folder of its own. Run it when a version changes: ``python
-apps/local/lock_artifacts.py``. It does not know how the jars are used.
+The Ivy that pyspark ships resolves both sets of jars from Maven Central into a temporary folder.
+Run this script when a version changes: ``python apps/local/lock_artifacts.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _WANTED = {
     "spark": ("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.1.1"),
 }
 _SPARK_HAS = "hadoop-client-", "scala-", "slf4j-", "snappy-", "lz4-", "jsr305", "spark-tags"
-"""Starts of the names of jars that pyspark ships or does not need."""
+"""Name prefixes of jars that pyspark ships or does not need."""
 _LOCK = Path(__file__).parent / "src" / "clickstream_local" / "artifacts.json"
 _SETTINGS = """<ivysettings><settings defaultResolver="central"/>
 <caches defaultCacheDir="{folder}/cache"/>

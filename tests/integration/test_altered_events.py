@@ -1,4 +1,4 @@
-"""The ledger proves content: the verification finds every change of a stored event."""
+"""The ledger proves content: the verification names every change of a stored event."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
@@ -47,28 +47,28 @@ _FAULTS = (
 
 
 def _run() -> tuple[list[bytes], list[bytes]]:
-    """Return the records of a run with faults that has ended, and those of its ledger."""
+    """Return the records of a finished run with faults, and of its ledger."""
     source = simulator("{eventsPerSecond: 4}", _FAULTS, users=500)
     events = source.take_due(START_SECONDS + _SECONDS, 10**9)
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
     faults = dict.fromkeys(_SHARDS, source.first.spec.faults)
     planted = FaultPlanter(7, list(_SHARDS)).plant(events.rows, encoded, faults)
-    accounts = {number: Account(number, len(_SHARDS)) for number in _SHARDS}
+    ledgers = {number: ShardLedger(number, len(_SHARDS)) for number in _SHARDS}
     for tally in (planted.tally, *(late.tally for late in planted.late)):
         for (shard, minute), figures in tally.items():
-            accounts[shard].add(minute, figures)
-    ledger: list[dict[str, Any]] = []
-    for number, account in accounts.items():
-        account.shard_seq = source.shards[number].made
-        ledger += account.records("tested", RUN_ID, 0, 0, is_end=True)
+            ledgers[shard].add(minute, figures)
+    entries: list[dict[str, Any]] = []
+    for number, ledger in ledgers.items():
+        ledger.shard_seq = source.shards[number].made
+        entries += ledger.records("tested", RUN_ID, 0, 0, is_end=True)
     late = [(source.encoder.stamped(row.record[0] or b"", 2**41), b"") for row in planted.late]
     records = [value for value, _ in (*planted.records, *late) if value is not None]
-    return records, [json.dumps(row).encode() for row in ledger]
+    return records, [json.dumps(row).encode() for row in entries]
 
 
 @pytest.fixture(scope="module")
 def stored(database_server: DatabaseServer) -> Iterator[Connection]:
-    """A database with a run that the task of the stream has stored."""
+    """A database with a run that the stream's task has stored."""
     events, ledger = _run()
     with database_server.database() as database:
         with batch_process() as pool:
@@ -79,7 +79,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Connection]:
 
 @pytest.fixture
 def cursor(stored: Connection) -> Iterator[Cursor]:
-    """A cursor whose changes are undone."""
+    """A cursor whose changes are rolled back."""
     with stored.cursor() as opened:
         yield opened
     stored.rollback()
@@ -90,7 +90,7 @@ def _verified(cursor: Cursor) -> VerificationReport:
 
 
 def test_events_as_sent_are_clean(cursor: Cursor) -> None:
-    """With every kind of planted fault, the stored content is what the ledger says."""
+    """With every kind of planted fault, the stored content agrees with the ledger."""
     report = _verified(cursor)
 
     assert report.altered == 0
@@ -125,7 +125,7 @@ def _update(cursor: Cursor, change: str, which: str) -> None:
 
 @pytest.mark.parametrize("field", EVENT_FIELDS, ids=lambda field: field.name)
 def test_changed_column_is_named(cursor: Cursor, field: Field) -> None:
-    """One changed value of any column, in one row, is found, and its minute named."""
+    """A changed value of any column in one row is found, and its minute is named."""
     _update(cursor, f"{field.name} = {_change(field)}", f"{field.name} IS NOT NULL")
 
     report = _verified(cursor)
@@ -142,7 +142,7 @@ def test_changed_column_is_named(cursor: Cursor, field: Field) -> None:
 )
 @pytest.mark.parametrize("goes", [True, False], ids=["gone", "added"])
 def test_value_that_goes_or_comes_is_named(cursor: Cursor, column: Any, *, goes: bool) -> None:  # noqa: ANN401
-    """A value that an event had and has no more, or has and never had, is found."""
+    """A removed or an added value is found."""
     name = column.name
     if goes:
         _update(cursor, f"{name} = NULL", f"{name} IS NOT NULL")
@@ -172,7 +172,7 @@ _ALTERATIONS = {
 
 @pytest.mark.parametrize("name", _ALTERATIONS)
 def test_alteration_is_named(cursor: Cursor, name: str) -> None:
-    """An error between a record and its row is found in one row."""
+    """Errors between record and row are found in one row."""
     _update(cursor, *_ALTERATIONS[name])
 
     assert _verified(cursor).altered >= 1
@@ -180,7 +180,7 @@ def test_alteration_is_named(cursor: Cursor, name: str) -> None:
 
 @pytest.mark.parametrize("column", ["city", "session_id", "event_time", "user_id", "page"])
 def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> None:
-    """Two events of one minute that swap a value are found."""
+    """Two events of one minute with swapped values are found."""
     cursor.execute(
         "WITH pair AS (SELECT one.event_id AS first_id, other.event_id AS second_id,"
         " one.%(name)s AS first_value, other.%(name)s AS second_value"
@@ -199,7 +199,7 @@ def test_values_that_change_places_are_named(cursor: Cursor, column: str) -> Non
 
 
 def test_every_row_shifted_alike_is_named(cursor: Cursor) -> None:
-    """The same change in all rows does not cancel."""
+    """The same change in all rows does not cancel out."""
     cursor.execute("UPDATE raw.events SET language = 'en-US'")
     cursor.execute("SELECT count(*) FROM ops.ledger WHERE events > 0")
     (minutes,) = cursor.fetchone() or (0,)
@@ -208,7 +208,7 @@ def test_every_row_shifted_alike_is_named(cursor: Cursor) -> None:
 
 
 def test_replaced_event_is_named(cursor: Cursor) -> None:
-    """Another event in the place of one, with its id, time and name, is found."""
+    """Another event with the same id, time and name is found."""
     cursor.execute(
         "UPDATE raw.events AS changed SET (user_id, session_id, city, country, language) ="
         " (SELECT user_id, session_id, city, country, language FROM raw.events AS other"
@@ -243,7 +243,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
 
 
 def _accepted() -> st.SearchStrategy[dict[str, Any]]:
-    """Return events of any name with any fields, also ones that do not belong there."""
+    """Return events of any name with any fields, also invalid ones."""
     return st.sampled_from(EVENT_NAMES).flatmap(
         lambda name: st.fixed_dictionaries(
             {
@@ -258,7 +258,7 @@ def _accepted() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
-    """Return PostgreSQL's texts of events that took the way of the stream."""
+    """Return the texts that PostgreSQL builds from events stored by the stream."""
     count = len(events)
     values = [json.dumps(event, ensure_ascii=place % 2 == 0).encode()
               for place, event in enumerate(events)]  # fmt: skip
@@ -289,7 +289,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
 def test_python_and_postgres_write_one_text(
     stored: Connection, events: list[dict[str, Any]]
 ) -> None:
-    """SQL and Python have the same canonical text of every accepted event."""
+    """For every valid event, the text in SQL equals the text in Python."""
     with stored.cursor() as cursor:
         found = _copied(cursor, events)
     stored.rollback()

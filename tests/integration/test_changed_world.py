@@ -1,4 +1,4 @@
-"""A run whose state another version of the libraries wrote, in a real broker."""
+"""A run whose state was written with other library versions, in a real broker."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ spec:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[GeneratorRun]:
-    """A run on a broker of its own, which leaves no process behind."""
+    """A run on a separate broker, which leaves no process behind."""
     broker = Broker(tmp_path / "broker")
     prepared = GeneratorRun(broker, tmp_path, _SIMULATION, uuid4(), on_stop="pause")
     yield prepared
@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> Iterator[GeneratorRun]:
 
 
 def _pretend_other_faker(run: GeneratorRun) -> None:
-    """Write the newest snapshot again as another version of Faker would have made it."""
+    """Rewrite the newest snapshot as if another version of Faker had made it."""
     records = ShardRecords(run.run_id, (0,))
     for key, value in run.broker.read(SHARDS.name):
         records.take(Record(0, key, value))
@@ -63,7 +63,7 @@ def _pretend_other_faker(run: GeneratorRun) -> None:
 
 
 def test_resume_in_another_world_is_refused(run: GeneratorRun) -> None:
-    """The process sends nothing, and its last words name the library and what to do."""
+    """The process sends nothing, and its error names the library and the remedy."""
     worker = run.start()
     wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
     worker.process.process.terminate()

@@ -1,4 +1,4 @@
-"""The generator alone, as a process: killed, edited and cut off, it loses and doubles nothing."""
+"""The generator alone, as a process: kills, edits and full disks lose or duplicate no event."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ COMMAND = [sys.executable, "-m", "clickstream_generator.command"]
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return a file with a simulation of four shards, some of whose events are late or doubled."""
+    """Return a file with a simulation of four shards, with late and duplicate events."""
     return _written(tmp_path / "simulation.yaml")
 
 
 def _written(path: Path, rate: int = 2_000) -> Path:
-    """Put the simulation in place, all at once."""
+    """Replace the simulation's file atomically."""
     document = yaml.safe_load(dump_simulation(four_shards(rate, EVENTS)))
     document["spec"]["faults"] = {"latePermille": 20, "maxLatenessSeconds": 2}
     fresh = path.with_suffix(".new")
@@ -53,7 +53,7 @@ def _start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def _says(*arguments: object, code: int = 0) -> tuple[str, str]:
-    """Run to the end; return output and errors."""
+    """Run to the end, and return output and errors."""
     process = _start(*arguments)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == code, errors
@@ -65,7 +65,7 @@ def _files(folder: Path) -> int:
 
 
 def _kill_after(process: subprocess.Popen[str], folder: Path, files: int) -> None:
-    """Kill a run without a word once it has written some files more."""
+    """Kill a run with SIGKILL once it has written some more files."""
     wanted = _files(folder) + files
     wait_until(lambda: _files(folder) >= wanted or process.poll() is not None, "it writes")
     assert process.poll() is None, process.stderr and process.stderr.read()
@@ -76,7 +76,7 @@ def _kill_after(process: subprocess.Popen[str], folder: Path, files: int) -> Non
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMS)
 def test_killed_run_continues(file: Path, tmp_path: Path, form: str, kills: int) -> None:
-    """Killed while it writes, each form has no half file, no event twice and none too few."""
+    """A kill while writing leaves no partial file, and neither duplicates nor loses an event."""
     folder = tmp_path / "data"
     arguments = (
         file, "--start", START, "--output", f"{form}:{folder}", "--part-events", EVENTS // 200,
@@ -98,7 +98,7 @@ def test_killed_run_continues(file: Path, tmp_path: Path, form: str, kills: int)
 
 
 def test_edited_run_is_made_again(file: Path, tmp_path: Path) -> None:
-    """Three edits and two kills later, the record makes the same events again: sha256 equal."""
+    """After three edits and two kills, the record makes the same events again: sha256 equal."""
     folder, record = tmp_path / "data", tmp_path / "data" / "run.json"
     arguments = (file, "--paced", "--output", f"jsonl:{folder}", "--part-events", 100)
 
@@ -128,7 +128,7 @@ def test_edited_run_is_made_again(file: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A disk that can be full."""
+    """A disk that can fill up."""
     (tmp_path / "disk").mkdir()
     mounted = Disk(tmp_path / "disk")
     yield mounted
@@ -136,7 +136,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def test_full_disk_is_one_line(file: Path, disk: Disk) -> None:
-    """On a full disk the run ends with one sentence; with room again it continues."""
+    """On a full disk the run ends with one sentence; with free space it resumes."""
     if not disk.is_mounted:
         pytest.skip("LEFT OUT: a full disk takes root, which may mount one")
     folder = disk.folder / "data"
@@ -149,7 +149,7 @@ def test_full_disk_is_one_line(file: Path, disk: Disk) -> None:
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
     assert errors.startswith(f"error: cannot write {folder}")
-    assert "No space left on device; make room" in errors
+    assert "No space left on device; free some space" in errors
     assert max(event_ids(folder).values()) == 1
 
     disk.free()
@@ -160,7 +160,7 @@ def test_full_disk_is_one_line(file: Path, disk: Disk) -> None:
 
 @pytest.mark.services
 def test_own_topic_gets_the_run(broker: Broker, file: Path) -> None:
-    """A topic that is not there is made; events, ledger and record are those of the run."""
+    """A missing topic is created; events, ledger and record are those of the run."""
     target = ("--output", f"kafka:{broker.servers}", "--topic", "mine", "--ledger-topic", "its")
     arguments = (file, "--start", START, "--events", 5_000, *target)
     assert "mine" in _says(*arguments, code=1)[1]
@@ -178,14 +178,14 @@ def test_own_topic_gets_the_run(broker: Broker, file: Path) -> None:
     assert content_hash(values) == content_hash(lines)
 
     _, errors = _says(*arguments, code=1)
-    assert "error: topic mine holds 5,000 records, and nothing there was changed" in errors
+    assert "error: topic mine holds 5,000 records; nothing was changed" in errors
     _says(*arguments, "--append")
     assert len(broker.read("mine")) == 10_000
 
 
 @pytest.mark.slow
 def test_wheels_need_no_pipeline(file: Path, tmp_path: Path) -> None:
-    """In an empty environment the wheels of contract and generator suffice, without Spark."""
+    """The wheels of contract and generator are enough in an empty environment, without Spark."""
     uv = ROOT / ".tools" / "bin" / "uv"
     wheels, environment = tmp_path / "wheels", tmp_path / "venv"
 

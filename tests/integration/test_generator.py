@@ -1,4 +1,4 @@
-"""The generator as a process: killed, moved, changed and cut off, it loses and doubles nothing."""
+"""The generator as a process: kills, moves, changes and outages lose or duplicate no event."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _now() -> tuple[float, str]:
 
 
 def _is_whole(run: GeneratorRun, start_seconds: float) -> None:
-    """Assert that the topic and the ledger hold exactly the events of an undisturbed run."""
+    """Check that topic and ledger hold exactly the events of an undisturbed run."""
     expected = reference(run.simulation, run.run_id, start_seconds)
     found = set(map(timeless, run.events()))
     assert len(found - expected) == 0
@@ -74,7 +74,7 @@ def test_killed_run_equals_undisturbed_run(
 def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:
-    """Shards go on where they were, whoever carries them."""
+    """Any worker resumes shards where they were."""
     start_seconds, start_time = _now()
     run = begin(four_shards(2_000, 40_000), start_time=start_time, on_stop="pause")
     four = [run.start(str(number)) for number in range(4)]
@@ -95,7 +95,7 @@ def test_two_workers_continue_for_four(
 
 
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
-    """Who comes too early waits until the other lets go, and then goes on from exactly there."""
+    """A worker that starts too early waits for the release, and then continues from there."""
     start_seconds, start_time = _now()
     run = begin(four_shards(2_000, 60_000), start_time=start_time, on_stop="pause")
     first = run.start("0-3")
@@ -117,7 +117,7 @@ def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
 
 
 def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
-    """A suspended run goes on in the present when its file says so: no gap in the numbers."""
+    """A suspended run resumes in the present, without a gap in the numbers."""
     simulation = four_shards(2_000, 20_000)
     run = begin(simulation, on_stop="pause")
     first = run.start()
@@ -138,7 +138,7 @@ def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
     moments = sorted(datetime.fromisoformat(str(row["event_time"])) for row in rows)
     gap = max((after - before, before) for before, after in pairwise(moments))
     assert gap[0].total_seconds() >= 3
-    # Events tell their time in whole milliseconds.
+    # Event times are whole milliseconds.
     assert gap[1] + gap[0] > resumed - timedelta(milliseconds=1)
     assert sum(row["events"] for row in run.ledger().values()) == 20_000
 
@@ -146,7 +146,7 @@ def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
 def test_finished_worker_waits_to_be_stopped(
     begin: Callable[..., GeneratorRun],
 ) -> None:
-    """It shows how much was delivered until it is stopped, also when it starts after the end."""
+    """A waiting worker shows the delivered records, also if it starts after the end of the run."""
     run = begin(four_shards(2_000, 3_000), on_end="wait", on_stop="pause")
     for _ in range(2):
         worker = run.start()
@@ -158,7 +158,7 @@ def test_finished_worker_waits_to_be_stopped(
 
 
 def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
-    """While it is away the queue is bounded; then everything is sent."""
+    """During an outage of the broker the queue is bounded; afterwards everything is sent."""
     start_seconds, start_time = _now()
     run = begin(four_shards(4_000, 60_000), start_time=start_time, queue_records=10_000)
     worker = run.start()
@@ -168,7 +168,7 @@ def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker:
         process = psutil.Process(worker.process.process.pid)
         before = process.memory_info().rss
         wait_until(lambda: worker.metrics()["event_lag_seconds"] > 4, "it falls behind")
-        # The limit is for events; rows of the ledger and errors that wait to be read come on top.
+        # The limit covers events; ledger entries and unread errors come on top.
         assert worker.answered()["queue_messages"] <= 10_000 + 100
         assert process.memory_info().rss - before < 200 * 2**20
     finally:
@@ -181,7 +181,7 @@ def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker:
 def test_changed_file_takes_effect(
     begin: Callable[..., GeneratorRun],
 ) -> None:
-    """A changed rate holds within 5 s; one that cannot be is refused and changes nothing."""
+    """A changed rate takes effect within 5 s; an invalid one is rejected and changes nothing."""
     simulation = four_shards(1_000, 10**9)
     run = begin(simulation)
     worker = run.start()
@@ -194,7 +194,7 @@ def test_changed_file_takes_effect(
         lambda: worker.metrics()["target_events_per_second"] == 3_000, "the new rate is the target"
     )
     log = (run.folder / "generator.log").read_text(encoding="utf-8")
-    holds_from = float(log.rpartition("another specification holds from ")[2].split()[0])
+    holds_from = float(log.rpartition("the new specification takes effect at ")[2].split()[0])
     assert holds_from - changed < 5
 
     run.write(faster.model_copy(update={"spec": faster.spec.model_copy(update={"users": 9})}))
@@ -223,7 +223,7 @@ def test_changed_file_takes_effect(
 
 
 def test_planted_faults_keep_the_rate(begin: Callable[..., GeneratorRun]) -> None:
-    """What is left out or held back on purpose was due and made: the rate is reached."""
+    """Lost and late events count for the rate: the target rate is reached."""
     faults = "  faults: {lossPermille: 300, latePermille: 200, maxLatenessSeconds: 600}\n"
     worker = begin(four_shards(1_000, 10**9, faults)).start()
     wait_until(
@@ -238,7 +238,7 @@ def _parsed(value: bytes) -> dict[str, int]:
 
 
 def test_absent_broker_is_named(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
-    """Without a broker the process ends with the setting to look at, and no stack trace."""
+    """Without a broker the process ends with the setting to check, and no stack trace."""
     run = begin(four_shards(100, 1_000), bootstrap_servers="127.0.0.1:9")
     worker = run.start()
 
@@ -251,8 +251,8 @@ def test_absent_broker_is_named(begin: Callable[..., GeneratorRun], tmp_path: Pa
 def test_refused_record_ends_the_generator(
     begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
 ) -> None:
-    """The process ends and names the topic's limit; the ledger counts none of what was refused."""
-    # However slow the broker is just now, it is to be its word that ends the process.
+    """The process ends and names the topic's limit; the ledger counts no refused record."""
+    # A long timeout, so that the broker's refusal ends the process even if the broker is slow.
     run = begin(four_shards(500, 10_000), drain_seconds=300)
     broker.limit_events(300)
     try:
@@ -285,7 +285,7 @@ def test_partitions_are_those_of_java(begin: Callable[..., GeneratorRun], broker
 
 
 def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
-    """With many oversized records and no broker the queue's bytes run out first: it waits."""
+    """With many oversized records and no broker, the queue's byte limit makes the worker wait."""
     start_seconds, start_time = _now()
     run = begin(
         four_shards(8_000, 80_000, "  faults: {corruptPermille: 1000}\n"), start_time=start_time
@@ -300,7 +300,7 @@ def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: B
         broker.start()
 
     worker.must_end(120)
-    # Of the broken copies, those cut in two no longer tell whose they are.
+    # Truncated copies have lost their run id.
     found = set(map(timeless, run.events()))
     assert reference(run.simulation, run.run_id, start_seconds) <= found
 
@@ -308,7 +308,7 @@ def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: B
 def test_unreadable_state_is_refused(
     begin: Callable[..., GeneratorRun], broker: Broker, tmp_path: Path
 ) -> None:
-    """What stands in the topic under the run's key and is not ours ends the process, in words."""
+    """An unreadable record with the run's key ends the process with an error."""
     for number, (what, value) in enumerate(
         (("position", b"{}"), ("position", b'"'), ("0/0", b"x"), ("0/0", 11 * b"\0" + b"\1x"))
     ):
@@ -318,12 +318,12 @@ def test_unreadable_state_is_refused(
         producer.flush()
         run.start().must_end(60, code=1)
         log = (tmp_path / "generator.log").read_text(encoding="utf-8")
-        assert log.count("the stored state of a shard cannot be taken up") == number + 1
+        assert log.count("the stored state of a shard cannot be used") == number + 1
         assert "Traceback" not in log
 
 
 def test_stalled_events_are_shed(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
-    """With ``Shed`` a run goes on in the present: fewer events, but their numbers have no gap."""
+    """With ``Shed`` a run continues in the present: fewer events, but no gap in their numbers."""
     simulation = four_shards(4_000, 60_000)
     rate = simulation.spec.rate.model_copy(update={"on_overload": OnOverload.SHED})
     spec = simulation.spec.model_copy(update={"rate": rate})

@@ -23,7 +23,7 @@ from clickstream_console.core.parameters import (
 )
 from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_generator.core.accounts import Account, tally_events
+from clickstream_generator.core.shard_ledger import ShardLedger, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_streaming.core.statements import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
@@ -80,15 +80,15 @@ def _sent(name: str, start_seconds: float) -> tuple[list[bytes], list[bytes]]:
     source.begin(start_seconds)
     events = source.take_due(start_seconds + _DAY_SECONDS, 10**9)
     encoded = source.encoder.encode(events, int((start_seconds + _DAY_SECONDS) * 1_000))
-    accounts = {number: Account(number, len(source.shards)) for number in source.shards}
+    ledgers = {number: ShardLedger(number, len(source.shards)) for number in source.shards}
     for (number, minute_ms), figures in tally_events(events.rows, encoded.checksums).items():
-        accounts[number].add(minute_ms, figures)
-    ledger = []
-    for number, account in accounts.items():
-        account.shard_seq = source.shards[number].made
-        account.records_sent = account.records_acknowledged = account.shard_seq
-        ledger += account.records(wanted.full_name, run_id, 0, 0, is_end=True)
-    return encoded.values, [json.dumps(row).encode() for row in ledger]
+        ledgers[number].add(minute_ms, figures)
+    entries = []
+    for number, ledger in ledgers.items():
+        ledger.shard_seq = source.shards[number].made
+        ledger.records_sent = ledger.records_acknowledged = ledger.shard_seq
+        entries += ledger.records(wanted.full_name, run_id, 0, 0, is_end=True)
+    return encoded.values, [json.dumps(row).encode() for row in entries]
 
 
 @pytest.fixture(scope="module")

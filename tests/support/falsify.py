@@ -1,7 +1,7 @@
 """One filled database, and every falsehood that can be planted into it, one at a time.
 
 Owns the runs that fill the database, the list of falsehoods, which comes from PostgreSQL's own
-catalogue, and planting one inside a transaction. It does not know which of them a check finds.
+catalog, and planting one inside a transaction. It does not know which of them a check finds.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class _Recorder:
             self.log.add(row, partition)
         self._flying.append(batch)
 
-    def mention(self, _topic: str, _rows: object, _partition: int) -> None:
+    def publish_unconfirmed(self, _topic: str, _rows: object, _partition: int) -> None:
         """Pass a sign of life over."""
 
     def poll(self, _seconds: float) -> list[Batch]:

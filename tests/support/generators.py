@@ -1,6 +1,6 @@
-"""Generators as processes against a real broker, and what reached its topics.
+"""Generators as processes with a real broker, and the records in its topics.
 
-Owns starting, killing and reading back. It does not know what a test wants to see.
+Owns starting, killing and reading back.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ spec:
 
 
 class Broker:
-    """A real broker in a folder, which may go away and come back."""
+    """A real broker in a folder, which can stop and start again."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it."""
+        """Start the broker."""
         self._state = StateFolder(folder)
         self._port: int | None = None
         self.start()
@@ -90,7 +90,7 @@ class Broker:
 
     @classmethod
     def of(cls, kafka: Kafka) -> Broker:
-        """Take one that runs already, and that somebody else ends."""
+        """Use a running broker, which another fixture stops."""
         broker = cls.__new__(cls)
         broker.kafka, broker.servers = kafka, kafka.bootstrap_servers
         return broker
@@ -107,7 +107,7 @@ class Broker:
         self.kafka.process.stop()
 
     def add_user(self, name: str, password: str) -> None:
-        """Let somebody in who proves to be whom they say by SCRAM-SHA-512."""
+        """Create a user with SCRAM-SHA-512."""
         admin = AdminClient({"bootstrap.servers": self.servers})
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096)
         change = UserScramCredentialUpsertion(name, info, password.encode())
@@ -115,7 +115,7 @@ class Broker:
             done.result()
 
     def let(self, user: User) -> None:
-        """Let a user do what it needs."""
+        """Grant a user its rights."""
         rows = [
             AclBinding(
                 ResourceType[right.kind.upper()],
@@ -134,7 +134,7 @@ class Broker:
             done.result()
 
     def limit_events(self, max_bytes: int) -> None:
-        """Let the events' topic take records up to this size only."""
+        """Limit the size of a record in the events' topic."""
         admin = AdminClient({"bootstrap.servers": self.servers})
         change = ConfigEntry(
             "max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET
@@ -144,7 +144,7 @@ class Broker:
             done.result()
 
     def ends(self) -> dict[tuple[str, int], int]:
-        """Return where each partition ends now, by topic and partition."""
+        """Return the end offset of each partition, by topic and partition."""
         return end_offsets(self.servers)
 
     def read(
@@ -187,7 +187,7 @@ class GeneratorRun:
     def __init__(
         self, broker: Broker, folder: Path, simulation: Simulation, run_id: UUID, **settings: object
     ) -> None:
-        """Prepare; nothing is started."""
+        """Prepare a run; no process is started."""
         self.broker, self.run_id, self.simulation = broker, run_id, simulation
         self.file = folder / "simulation.yaml"
         self.folder = folder
@@ -197,7 +197,7 @@ class GeneratorRun:
         self.write(simulation)
 
     def write(self, simulation: Simulation, annotations: Mapping[str, str] | None = None) -> None:
-        """Put the simulation's file in place, all at once."""
+        """Replace the simulation's file atomically."""
         fresh = self.file.with_suffix(".new")
         document = yaml.safe_load(dump_simulation(simulation))
         document["metadata"]["annotations"] = dict(annotations or {})
@@ -236,24 +236,24 @@ class GeneratorRun:
         return worker
 
     def stop(self) -> None:
-        """Leave no process behind."""
+        """End all processes."""
         for process in self._processes:
             process.stop()
 
     def owns(self, value: bytes) -> bool:
-        """Say whether an event is of this run."""
+        """Return whether an event belongs to this run."""
         return f'"run_id":"{self.run_id}"'.encode() in value
 
     def events(self) -> list[bytes]:
-        """Return this run's events as they stand in the topic."""
+        """Return this run's events in the topic."""
         return [value for _, value in self._read(EVENTS.name) if value and self.owns(value)]
 
     def _read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
-        """Return what was written since the run was prepared: brokers are shared."""
+        """Return the records written since the run was prepared, because brokers are shared."""
         return self.broker.read(topic, self._begins)
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
-        """Return the ledger record that counts, of each shard, kind and minute."""
+        """Return the valid ledger entry of each shard, kind and minute."""
         rows = [json.loads(value) for _, value in self._read(LEDGER.name) if value]
         return {
             (row["shard"], row["kind"], row["minute"]): row
@@ -266,11 +266,11 @@ class Worker:
     """A generator's process."""
 
     def __init__(self, process: ServiceProcess, port: int) -> None:
-        """Keep both."""
+        """Keep the arguments."""
         self.process, self._port = process, port
 
     def metrics(self) -> dict[str, float]:
-        """Return what it shows; nothing, and so 0 of everything, while it does not answer."""
+        """Return its metrics; without a response every metric is 0."""
         found: dict[str, float] = defaultdict(float)
         try:
             url = f"http://127.0.0.1:{self._port}/metrics"
@@ -285,7 +285,7 @@ class Worker:
         return found
 
     def answered(self) -> dict[str, float]:
-        """Return what it shows, once it answers."""
+        """Return its metrics, once it responds."""
         found: dict[str, float] = {}
 
         def answers() -> bool:
@@ -296,28 +296,28 @@ class Worker:
         return found
 
     def acknowledged(self) -> float:
-        """Return how many records the broker has taken from this process."""
+        """Return the number of this process's acknowledged records."""
         return self.metrics().get("records_acknowledged_total", 0.0)
 
     def must_end(self, seconds: float, code: int = 0) -> None:
-        """Wait until it ends, and fail with what it said last if that is with another code."""
+        """Wait until the process ends; fail with its last output if its exit code differs."""
         found = self.process.process.wait(seconds)
         last = self.process.log_file.read_text(encoding="utf-8")[-_TAIL_CHARACTERS:]
         assert found == code, f"the generator ended with code {found}, not {code}:\n{last}"
 
     def kill(self) -> None:
-        """Kill it without a word."""
+        """Kill the process with SIGKILL."""
         self.process.process.kill()
         self.process.process.wait()
 
 
 def timeless(value: bytes) -> bytes:
-    """Return an event without the moment at which it was sent."""
+    """Return an event without ``sent_at``."""
     return re.sub(rb',"sent_at":"[^"]*"', b"", value, count=1)
 
 
 def reference(simulation: Simulation, run_id: UUID, start_seconds: float) -> set[bytes]:
-    """Return the events of a run that was never disturbed, without when they were sent."""
+    """Return the events of an undisturbed run, without ``sent_at``."""
     source = Simulator(simulation, tuple(range(simulation.spec.shards)), run_id)
     source.begin(start_seconds)
     found: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""Holds on shards, and the log that decides them, for tests that have no broker.
+"""Holds on shards, and the log that decides them, for tests without a broker.
 
 Owns a log in memory, which a worker's sink writes and its reader reads.
 """
@@ -74,7 +74,7 @@ def hold(
     stored: Mapping[int, StoredShard] | None = None,
     run_id: UUID = RUN_ID,
 ) -> Hold:
-    """Return a hold on shards in the first epoch; on a log to which nothing is added if absent."""
+    """Return a hold on shards in the first epoch; without ``log``, on an empty log."""
     epochs = dict.fromkeys(numbers, 1)
     lease = Lease(epochs, inherited_until=0.0, grant_seconds=5.0)
     reader = log or MemoryLog()

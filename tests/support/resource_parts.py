@@ -100,8 +100,8 @@ def rules() -> str:
         asked = [*node.get("x-kubernetes-validations", ())]
         asked += node.get("items", {}).get("x-kubernetes-validations", ())
         told = [rule["message"] for rule in asked]
-        # That a field stays as it is stands beside the field.
-        found += [(f"`{path}`", text) for text in told if "it stays as it is" not in text]
+        # The table of fields marks the fields that cannot change.
+        found += [(f"`{path}`", text) for text in told if "it cannot change in a run" not in text]
     return table(("At", "What is asked"), found)
 
 

@@ -1,6 +1,6 @@
 """Run records for tests of the generator alone.
 
-Owns building them for the simulations of :mod:`simulations`, and sharing what takes long to build.
+Builds them for the simulations of :mod:`simulations`, and shares objects that take long to build.
 """
 
 from __future__ import annotations

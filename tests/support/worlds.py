@@ -1,7 +1,6 @@
-"""Worlds of a few products, places and machines, for tests that work events out by hand.
+"""Worlds of a few products, places and machines, for tests that compute events by hand.
 
-Owns a world small enough to know by heart, its users, and rows of events. It does not know
-what a test wants to see.
+Owns a very small world, its users, and rows of events.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from clickstream_contract.personas import PERSONAS
-from clickstream_generator.core.catalogue import Catalogue
+from clickstream_generator.core.catalog import Catalog
 from clickstream_generator.core.events import CODE, EVENT_DTYPE
 from clickstream_generator.core.fingerprint import Fingerprint
 from clickstream_generator.core.population import Population
@@ -20,16 +19,16 @@ from clickstream_generator.core.world import CHANNELS, Arrival, City, World
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["GROUPS", "event_rows", "small_catalogue", "small_population", "small_world"]
+__all__ = ["GROUPS", "event_rows", "small_catalog", "small_population", "small_world"]
 
 _CITIES_PER_COUNTRY = 40
 GROUPS = 4
 """Browser in DE, Browser in US, Bot in DE, Bot in US."""
 
 
-def small_catalogue() -> Catalogue:
+def small_catalog() -> Catalog:
     """Two categories of two products, for 1, 2, 3 and 4 euros."""
-    return Catalogue(
+    return Catalog(
         category_names=("Lamp", "Kids Hat"),
         product_names=("Slim Red Lamp", "Soft Blue Lamp", "Pro Red Hat", "Light Red Hat"),
         product_brands=("Wood", "Stone", "Wood", "Sand"),
@@ -53,7 +52,7 @@ def small_world() -> World:
     )
     return World(
         personas=personas,
-        catalogue=small_catalogue(),
+        catalog=small_catalog(),
         cities=tuple(
             City(country, f"{country} {place}", language)
             for country, language in (("DE", "de-DE"), ("US", "en-US"))
@@ -83,7 +82,7 @@ def small_world() -> World:
 def small_population(
     sizes: Sequence[int] = (2, 2, 2, 2), return_share: float = 0.0, channel: int = 0
 ) -> Population:
-    """Build users of the small world's groups, none of whom has come yet."""
+    """Return users of the small world's groups, without sessions."""
     size = np.array(sizes)
     users = int(size.sum())
     return Population(
@@ -97,7 +96,7 @@ def small_population(
         size=size,
         return_share=np.full(GROUPS, return_share),
         seen=np.zeros(GROUPS, dtype=np.int64),
-        visits=np.zeros(users, dtype=np.int32),
+        sessions=np.zeros(users, dtype=np.int32),
         is_here=np.zeros(users, dtype=bool),
         saved_cart=np.full(users, -1, dtype=np.int32),
     )

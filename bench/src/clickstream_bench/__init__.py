@@ -1,4 +1,4 @@
-"""Measurements of the components, as ratios within one run.
+"""Benchmarks of the components, as ratios within one run.
 
-Owns what ``clickstream bench`` does. It proves nothing: tests do.
+Owns the measurements of ``clickstream bench``.
 """

@@ -1,7 +1,4 @@
-"""A broker of its own for each measurement, gone afterwards.
-
-Owns starting it in a temporary folder. It does not know what is measured.
-"""
+"""A temporary broker for a measurement."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ __all__ = ["fresh_broker"]
 
 @contextmanager
 def fresh_broker() -> Iterator[str]:
-    """Run Kafka with the contract's topics and give its address."""
+    """Start Kafka with the contract's topics in a temporary folder, and return its address."""
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         state = StateFolder(Path(folder))
         kafka = start_kafka_alone(state, os.environ, Console(stderr=True))

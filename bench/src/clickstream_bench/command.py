@@ -1,7 +1,7 @@
-"""``clickstream bench``: what it can measure, and how figures are printed.
+"""The command ``clickstream bench``.
 
-Owns the command's arguments. It does not know how anything is measured. What measures is imported
-when it is asked for: ``clickstream status`` is not to wait for Spark's and Faker's modules.
+Owns the command's arguments, and the output of figures. Heavy modules are imported inside the
+commands, so that ``clickstream status`` starts fast.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(help="Measure the components on this machine.", no_args_is_help=True)
-_Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_Latencies = Annotated[bool, typer.Option(help="Hold steady rates as well, a minute each.")]
+_Latencies = Annotated[bool, typer.Option(help="Also hold steady rates, a minute each.")]
 
 
 @app.command()
 def generator(*, as_json: _Json = False) -> None:
-    """Compare the generator with the broker's ceiling and with Faker per event."""
+    """Compare the generator with the broker's limit, and with Faker per event."""
     from clickstream_bench.generator import measure_generator
 
     _show(measure_generator(), as_json=as_json)
@@ -31,10 +31,12 @@ def generator(*, as_json: _Json = False) -> None:
 @app.command()
 def outputs(
     *,
-    events: Annotated[int, typer.Option(help="How many each output gets.", min=10_000)] = 1_000_000,
+    events: Annotated[
+        int, typer.Option(help="Number of events for each output.", min=10_000)
+    ] = 1_000_000,
     as_json: _Json = False,
 ) -> None:
-    """Compare the outputs of `clickstream generate` with each other."""
+    """Compare the outputs of `clickstream generate`."""
     from clickstream_bench.outputs import measure_outputs
 
     _show(measure_outputs(events), as_json=as_json)
@@ -42,7 +44,7 @@ def outputs(
 
 @app.command()
 def console(*, as_json: _Json = False) -> None:
-    """Ask the console 200 times a second while events come in."""
+    """Send the console 200 requests per second while events arrive."""
     from clickstream_bench.console import measure_console
 
     _show(measure_console(), as_json=as_json)
@@ -58,7 +60,7 @@ def pacing(*, as_json: _Json = False) -> None:
 
 @app.command()
 def streaming(*, latencies: _Latencies = True, as_json: _Json = False) -> None:
-    """Drain a filled topic, against Spark's own ceiling; then hold steady rates."""
+    """Drain a filled topic, compared with Spark's limit; then hold steady rates."""
     from clickstream_bench.streaming import measure_streaming
 
     _show(measure_streaming(latencies=latencies), as_json=as_json)
@@ -67,15 +69,13 @@ def streaming(*, latencies: _Latencies = True, as_json: _Json = False) -> None:
 @app.command()
 def views(
     *,
-    events: Annotated[int, typer.Option(help="How many events there are.", min=100_000)] = (
-        10_000_000
-    ),
+    events: Annotated[int, typer.Option(help="Number of events.", min=100_000)] = (10_000_000),
     dashboards: Annotated[Path, typer.Option(help="Folder of dashboards, as JSON.")] = Path(
         "dashboards"
     ),
     as_json: _Json = False,
 ) -> None:
-    """Time every view, and every query of the dashboards, in milliseconds."""
+    """Measure every view and every dashboard query, in milliseconds."""
     from clickstream_bench.views import measure_views
 
     _show(measure_views(events, dashboards), as_json=as_json)
@@ -84,11 +84,11 @@ def views(
 @app.command()
 def soak(
     *,
-    minutes: Annotated[float, typer.Option(help="How long.", min=1)] = 20,
+    minutes: Annotated[float, typer.Option(help="Duration in minutes.", min=1)] = 20,
     rate: Annotated[int, typer.Option(help="Events per second.", min=1)] = 5_000,
     as_json: _Json = False,
 ) -> None:
-    """Hold a rate, and watch memory and latency."""
+    """Hold a rate, and measure memory and latency."""
     from clickstream_bench.soak import measure_soak
 
     _show(measure_soak(minutes, rate), as_json=as_json)

@@ -1,8 +1,8 @@
-"""How fast the console answers.
+"""The speed of the console.
 
-Owns the comparison, all in one run on one machine with the whole pipeline on it: 200 requests a
-second to every route in turn while events come in, and the same to a file of the page.
-A request's time counts from when it was due, so that a slow answer cannot hide those behind it.
+Compares, in one run on one machine with the whole pipeline: 200 requests per second to all routes
+in turn while events arrive, and the same load on a static file. A request's time counts from when
+it was due, so that a slow response cannot hide the ones behind it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ spec:
 
 
 def measure_console() -> dict[str, float]:
-    """Return percentiles of the time of a request, in milliseconds, and how many failed."""
+    """Return percentiles of a request's time, in milliseconds, and the number of failures."""
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         stack = Stack(StateFolder(Path(folder)), Console(stderr=True), lambda _text: None)
         try:
@@ -70,7 +70,7 @@ def measure_console() -> dict[str, float]:
 
 
 async def _load(urls: list[str]) -> list[float | None]:
-    """Ask the addresses in turn at a fixed rate; return seconds of each, ``None`` of a failure."""
+    """Request URLs in turn at a fixed rate; return each time in seconds, ``None`` for a failure."""
     count = _REQUESTS_PER_SECOND * _SECONDS
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS),

@@ -1,8 +1,8 @@
-"""How fast the generator is.
+"""The speed of the generator.
 
-Owns the comparison, all in one run on one broker: ready-made payloads of the same size sent
-the client's usual way (the ceiling), this generator with everything on, the same without a
-broker, on one core and on two, and Faker called per event with the same fields.
+Compares, in one run on one broker: prepared payloads of the same size sent with the plain client
+(the ceiling); this generator with all features; the same without a broker, on one core and on two;
+and Faker called per event for the same fields.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ _RATE = {"eventsPerSecond": 1_000_000, "curve": "Weekly"}
 _FAULTS = {"duplicatePermille": 1, "latePermille": 1, "corruptPermille": 1}
 _EVENTS = 1_000_000
 _FAKER_EVENTS = 10_000
-_BITE = 20_000
+_CHUNK = 20_000
 _START_SECONDS = 1_764_000_000.0
 _DRAIN_SECONDS = 60.0
 
 
 def measure_generator() -> dict[str, float]:
-    """Return events per second of each way, their ratios, and shares of the time."""
+    """Return events per second of each variant, their ratios, and shares of the time."""
     with fresh_broker() as servers:
         settings = Settings(Path(), servers)
         samples = _samples()
-        _ceiling(settings, samples)  # the first run finds cold files and sockets
+        _ceiling(settings, samples)  # warm up files and sockets
         ceiling = _ceiling(settings, samples)
-        ours, shares = _ours(settings, (0, 1, 2, 3))
+        ours, shares = _measure(settings, (0, 1, 2, 3))
         usual = _faker(settings)
         two = _side_by_side(settings)
-        gc.collect()  # clients still around would complain about the broker's end
-    alone = _ours(None, (0, 1, 2, 3))[0]
+        gc.collect()  # remaining clients would log errors after the broker's end
+    alone = _measure(None, (0, 1, 2, 3))[0]
     null_two = _side_by_side(None)
     return {
         "ceiling_events_per_second": ceiling,
@@ -83,12 +83,12 @@ def _simulator(numbers: tuple[int, ...]) -> Simulator:
 
 def _samples() -> list[Record]:
     simulator = _simulator((0, 1, 2, 3))
-    encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _BITE), 0)
+    encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _CHUNK), 0)
     return list(zip(encoded.values, encoded.keys, strict=True))
 
 
 def _ceiling(settings: Settings, samples: list[Record]) -> float:
-    """Send the same ready-made records again and again, with a delivery report for each."""
+    """Return the speed of sending prepared records, with a delivery report for each."""
     producer = Producer(producer_settings(settings))
     delivered = 0
 
@@ -107,8 +107,8 @@ def _ceiling(settings: Settings, samples: list[Record]) -> float:
     return delivered / (time.perf_counter() - began)
 
 
-def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, dict[str, float]]:
-    """Simulate, encode, plant and send, as the worker does; to nothing without settings."""
+def _measure(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, dict[str, float]]:
+    """Return the generator's speed and time shares; without settings it sends nothing."""
     simulator = _simulator(numbers)
     faults = dict.fromkeys(numbers, simulator.first.spec.faults)
     planter = FaultPlanter(42, list(numbers))
@@ -118,7 +118,7 @@ def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, d
     began = time.perf_counter()
     while sent < _EVENTS:
         first = time.perf_counter()
-        events = simulator.take_due(_START_SECONDS + 1_000, _BITE)
+        events = simulator.take_due(_START_SECONDS + 1_000, _CHUNK)
         second = time.perf_counter()
         encoded = simulator.encoder.encode(events, 0)
         planted = planter.plant(events.rows, encoded, faults)
@@ -142,14 +142,14 @@ def _ours(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, d
 
 
 def _side_by_side(settings: Settings | None) -> float:
-    """Run two processes with half of the shards each and add up what they did."""
+    """Return the total speed of two processes with half of the shards each."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        halves = [pool.submit(_ours, settings, numbers) for numbers in ((0, 1), (2, 3))]
+        halves = [pool.submit(_measure, settings, numbers) for numbers in ((0, 1), (2, 3))]
         return sum(half.result()[0] for half in halves)
 
 
 def _faker(settings: Settings) -> float:
-    """Call Faker for each field of each event, as generators usually do."""
+    """Return the speed of calling Faker for each field of each event."""
     faker = Faker("en_US")
     producer = Producer(producer_settings(settings))
     fields = [row for row in EVENT_FIELDS if not row.events or "view_item" in row.events]
@@ -163,7 +163,7 @@ def _faker(settings: Settings) -> float:
 
 
 def _invented(faker: Faker, row: Field) -> Any:  # noqa: ANN401  any JSON value
-    """Let Faker make up a value, with the provider that people use for such a field."""
+    """Return a value from Faker's usual provider for such a field."""
     own = {
         "city": faker.city, "country": faker.country_code, "language": faker.language_code,
         "user_agent": faker.user_agent, "page": faker.uri_path, "brand": faker.company,

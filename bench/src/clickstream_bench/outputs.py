@@ -1,7 +1,7 @@
-"""How fast ``clickstream generate`` writes to each of its outputs.
+"""The speed of the outputs of ``clickstream generate``.
 
-Owns the comparison: each output gets the same events from a process of its own, as fast as
-possible, with ledger and record; Kafka is the measure.
+Each output gets the same events from a separate process, as fast as possible, with ledger and
+record; Kafka is the reference.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SPEED = re.compile(r"([\d,]+) events/s")
 
 
 def measure_outputs(events: int) -> dict[str, float]:
-    """Return seconds to the first event, events per second of each output, and against Kafka.
+    """Return seconds to the first event, and each output's speed, also relative to Kafka.
 
     Args:
-        events: How many each output gets.
+        events: Number of events for each output.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as name:
         folder = Path(name)
@@ -57,7 +57,7 @@ def measure_outputs(events: int) -> dict[str, float]:
 
 
 def _first_seconds(command: list[str]) -> float:
-    """Return how long it takes from the start of the process to its first line."""
+    """Return the seconds from the start of the process to its first line."""
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None  # noqa: S101  it is a pipe
@@ -68,7 +68,7 @@ def _first_seconds(command: list[str]) -> float:
 
 
 def _speed(command: list[str]) -> float:
-    """Return what a run says of its speed, which leaves out its start."""
+    """Return the speed that a run reports, without its start."""
     done = subprocess.run(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, text=True
     )

@@ -1,8 +1,7 @@
-"""How exactly the generator keeps its rate.
+"""The accuracy of the generator's rate.
 
-Owns the measurement: the real process against a real broker, counted by the broker's own
-offsets and cut into windows by the moment at which it appended each record. The first seconds, in
-which process and broker warm up, do not count.
+Runs the real process with a real broker, and counts the broker's offsets in windows of its append
+times. The first seconds, in which process and broker warm up, do not count.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ spec:
 
 
 def measure_pacing() -> dict[str, float]:
-    """Return, by rate, how far a minute and its worst window are off, in percent."""
+    """Return the error of a minute and of its worst window by rate, in percent."""
     figures: dict[str, float] = {}
     for rate in RATES:
         with fresh_broker() as servers:
@@ -54,7 +53,7 @@ def measure_pacing() -> dict[str, float]:
 
 
 def _counts(servers: str, rate: int) -> list[int]:
-    """Run the generator and return how many events arrived in each window."""
+    """Run the generator, and return the number of events in each window."""
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         file = Path(folder) / "simulation.yaml"
         file.write_text(_SIMULATION.format(rate=rate), encoding="utf-8")
@@ -71,7 +70,7 @@ def _counts(servers: str, rate: int) -> list[int]:
                 time.sleep(0.05)
             first = time.time() + _SETTLE_SECONDS
             edges = [first + number * _WINDOW_SECONDS for number in range(_WINDOWS + 1)]
-            # What was appended by the last edge is told only once something came after it.
+            # The offset at the last edge is known only once a later record exists.
             time.sleep(edges[-1] + _AFTERWARDS_SECONDS - time.time())
             arrived = [_arrived_by(consumer, edge) for edge in edges]
         finally:
@@ -82,7 +81,7 @@ def _counts(servers: str, rate: int) -> list[int]:
 
 
 def _has_begun(consumer: Consumer) -> bool:
-    """Say whether events arrive; a topic that is being made has no leader yet."""
+    """Return whether events arrive; a new topic may have no leader yet."""
     try:
         return any(
             consumer.get_watermark_offsets(TopicPartition(EVENTS.name, partition), timeout=5)[1]
@@ -93,13 +92,13 @@ def _has_begun(consumer: Consumer) -> bool:
 
 
 def _arrived_by(consumer: Consumer, unix_seconds: float) -> int:
-    """Return how many events the broker had appended by the moment, as its own clock tells."""
+    """Return the number of events appended by the moment, by the broker's clock."""
     moment = round(unix_seconds * 1_000)
     wanted = [
         TopicPartition(EVENTS.name, partition, moment) for partition in range(EVENTS.partitions)
     ]
     found = consumer.offsets_for_times(wanted, timeout=10)
     if any(row.error or row.offset < 0 for row in found):
-        message = "the generator sent nothing for a while: some partition has no later record"
+        message = "a partition has no later record: the generator sent nothing for a while"
         raise RuntimeError(message)
     return sum(row.offset for row in found)

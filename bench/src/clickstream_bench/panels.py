@@ -1,7 +1,6 @@
-"""How soon dashboards have their rows.
+"""The speed of the dashboards' panels.
 
-Owns timing the SQL of every panel, with all chosen over all that is stored. It does not know how
-the tables were filled.
+Measures the SQL of every panel, with all values selected, over the whole time range.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def panel_milliseconds(connection: Connection) -> dict[str, float]:
     """Return the time of each panel's slowest query, the best of three as with an open dashboard.
 
     Args:
-        connection: The reader's.
+        connection: A connection of the reader.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT min(hour), max(hour) + interval '1 hour' FROM mart.sessions_hour")

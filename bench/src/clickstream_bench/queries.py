@@ -1,7 +1,7 @@
-"""How long people's questions take: every view, and every query of the dashboards.
+"""The speed of every view and of every dashboard query.
 
-Owns the timing, as a reader, of a database that is there. The second of two runs counts, as a
-dashboard that is open finds it. It does not know how the database was filled.
+Measures an existing database as a reader. The second of two runs counts, like the refresh of an
+open dashboard.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["filled", "time_dashboards", "time_views"]
 _PAGE_ROWS = 10_000
 _GIVE_UP_MILLISECONDS = 60_000
 _INTERVAL = "5 minutes"
-# What Grafana puts in, as its PostgreSQL data source does:
+# The macros of Grafana's PostgreSQL data source:
 # https://grafana.com/docs/grafana/latest/datasources/postgres/#macros
 _TIME_FILTER = re.compile(r"\$__timeFilter\(([^)]*)\)")
 
@@ -35,7 +35,7 @@ def time_views(connection: Connection) -> dict[str, float]:
     """Return the milliseconds of each view, whole or its first 10,000 rows.
 
     Args:
-        connection: A reader's.
+        connection: A connection of a reader.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -60,10 +60,10 @@ def time_dashboards(
     """Return the milliseconds of each query of the dashboards, by dashboard and panel.
 
     Args:
-        connection: A reader's.
-        folder: Dashboards as JSON, as Grafana takes them; variables stand for all values.
-        since: The first moment that they show.
-        until: The last one.
+        connection: A connection of a reader.
+        folder: Dashboards as Grafana's JSON; every variable selects all values.
+        since: Start of the time range.
+        until: End of the time range.
     """
     taken: dict[str, float] = {}
     for file in sorted(folder.glob("*.json")):
@@ -84,7 +84,7 @@ def _queries(panels: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def filled(query: str, since: datetime, until: datetime) -> str:
-    """Put in what Grafana would: the range, the interval, and all values of each variable."""
+    """Return a query with Grafana's range, interval and all values of each variable filled in."""
     bounds = [f"'{moment.isoformat()}'" for moment in (since, until)]
     query = _TIME_FILTER.sub(rf"\1 BETWEEN {bounds[0]} AND {bounds[1]}", query)
     query = query.replace("$__timeFrom()", bounds[0]).replace("$__timeTo()", bounds[1])
@@ -100,7 +100,7 @@ def filled(query: str, since: datetime, until: datetime) -> str:
 
 
 def _milliseconds(connection: Connection, query: Composable) -> float:
-    """Run a query twice and return how long the second took; what takes a minute is stopped."""
+    """Return the time of a query's second run, in milliseconds; cancel it after a minute."""
     taken = 0.0
     for _ in range(2):
         with connection, connection.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""The shop that is measured, the same for all benches of the pipeline, so that figures compare.
+"""The simulated shop of all benchmarks, always the same so that figures are comparable.
 
-Owns its visitors and its catalogue. It does not know at which rate they come, nor what is timed.
+Owns its users and its catalog.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["shop"]
 
-_VISITORS = {
+_USER_MIX = {
     "Browser": 400, "Shopper": 270, "Researcher": 100, "Buyer": 110, "BargainHunter": 70,
     "Loyal": 40, "Bot": 10,
 }  # fmt: skip
 _SPEC: dict[str, Any] = {
     "seed": 42,
-    "userMix": [{"persona": name, "weight": weight} for name, weight in _VISITORS.items()],
+    "userMix": [{"persona": name, "weight": weight} for name, weight in _USER_MIX.items()],
     "users": 200_000,
     "catalog": {"products": 1_000, "categories": 25},
     "shards": 4,
@@ -32,7 +32,7 @@ def shop(**spec: Any) -> Simulation:  # noqa: ANN401  fields of the resource
     """Return the shop's simulation.
 
     Args:
-        spec: Fields of the resource's ``spec``, by their names there; ``rate`` at least.
+        spec: Further fields of ``spec``, by their names in the resource; at least ``rate``.
     """
     document = {
         "apiVersion": "clickstream.dev/v1alpha1",

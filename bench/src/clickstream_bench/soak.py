@@ -1,7 +1,7 @@
-"""Whether the pipeline stays as it is: memory and latency over minutes at a steady rate.
+"""The stability of the pipeline: memory and latency over minutes at a steady rate.
 
-Owns the sampling and the slope. Memory is the proportional set size, so that what PostgreSQL's
-processes share counts once. It does not know what a good figure is.
+Owns the sampling and the slope. Memory is the proportional set size, so that memory shared by
+PostgreSQL's processes counts once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["measure_soak"]
 _SAMPLE_SECONDS = 5.0
 _USERS = 1_000_000
 _SETTLE_SHARE = 0.25
-"""Caches fill and the JVM's heap grows to its size in the beginning: that is no leak."""
+"""Share of the time that is ignored, because caches and the JVM's heap grow at first."""
 
 
 class _Soak(Stack):
@@ -38,10 +38,10 @@ class _Soak(Stack):
 
 
 def measure_soak(minutes: float, rate: int) -> dict[str, float]:
-    """Return latency, and for each service its memory's peak and slope.
+    """Return the latency, and the peak and slope of each service's memory.
 
     Args:
-        minutes: How long the rate is held.
+        minutes: Duration of the measurement.
         rate: Events per second, of a million users.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
@@ -71,7 +71,7 @@ def _sample(soak: _Soak, seconds: float) -> dict[str, list[tuple[float, float]]]
 
 
 def _mebibytes(pid: int) -> float:
-    """Return what a process and those that it has started take."""
+    """Return the memory of a process and its children, in mebibytes."""
     first = psutil.Process(pid)
     total = 0
     for process in (first, *first.children(recursive=True)):
@@ -81,13 +81,13 @@ def _mebibytes(pid: int) -> float:
 
 
 def _slope(rows: list[tuple[float, float]]) -> float:
-    """Return mebibytes per minute: the least-squares line once the service has settled."""
+    """Return mebibytes per minute: the slope of the least-squares line after the warm-up."""
     settled = np.array(rows[int(len(rows) * _SETTLE_SHARE) :])
     return float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0])
 
 
 def _latency(soak: _Soak, seconds: float) -> dict[str, float]:
-    """Return how long the events of the last seconds took to their rows."""
+    """Return the latency of the events of the last seconds."""
     connection = soak.postgres.connect(OWNER)
     with connection, connection.cursor() as cursor:
         cursor.execute(

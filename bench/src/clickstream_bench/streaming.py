@@ -1,8 +1,8 @@
-"""How fast the stream is.
+"""The speed of the stream.
 
-Owns the comparison, all in one run on one machine with broker and database on it: Spark's own
-ceiling (read and parse to nothing), the same with windows, reading and validating as the job
-does, the whole job into PostgreSQL, and how long an event takes to its row at steady rates.
+Compares, in one run on one machine with broker and database: Spark's ceiling (read and parse, write
+nothing); the same with windows; reading and validating like the job; the whole job into PostgreSQL;
+and the latency of events at steady rates.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ _OFFSETS_PER_TRIGGER = 400_000
 
 
 def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[str, float]:
-    """Return events per second of each way, their ratios, and latencies at steady rates.
+    """Return events per second of each variant, their ratios, and latencies at steady rates.
 
     Args:
-        events: How many events the topic is filled with.
-        latencies: Whether rates are held as well, for a minute each.
+        events: Number of events in the topic.
+        latencies: Whether to hold steady rates as well, for a minute each.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         bench = _Bench(Path(folder))
@@ -85,7 +85,7 @@ def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[
 
 
 class _Bench(Stack):
-    """The laptop's services, started as each measurement needs them."""
+    """The local services, started as each measurement needs them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(StateFolder(folder), Console(stderr=True), lambda _text: None)
@@ -103,7 +103,7 @@ class _Bench(Stack):
         create_topics(self.kafka.bootstrap_servers)
 
     def fill(self, events: int) -> None:
-        """Write the topic and its ledger, as the generator does when it must catch up."""
+        """Fill the topic and the ledger, like a generator that catches up."""
         simulation = shop(rate={"eventsPerSecond": _PACE_PER_SECOND}, stopAfter={"events": events})
         started = datetime.fromtimestamp(time.time() - events / _PACE_PER_SECOND, tz=UTC)
         self.run_id = uuid4()
@@ -115,7 +115,7 @@ class _Bench(Stack):
         self._finish(process)
 
     def ceilings(self) -> dict[str, float]:
-        """Measure what Spark alone can do, in a process of its own."""
+        """Return the speed of Spark alone, measured in a separate process."""
         os.environ["JAVA_HOME"] = str(self._java_home)
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -125,13 +125,13 @@ class _Bench(Stack):
             ).result()
 
     def drain(self, events: int) -> dict[str, float]:
-        """Let the whole job take the topic into the tables, and prove it right."""
+        """Return the speed of the whole job, and verify the tables."""
         self.start_streaming(self._jars, str(self._java_home))
         connection = self.postgres.connect(OWNER)
         ends = end_offsets(self.kafka.bootstrap_servers)
         self._wait(lambda: is_drained(connection, self.run_id, ends), "the topic is drained")
         with connection, connection.cursor() as cursor:
-            # From the end of the first batch: what comes before is Spark's start.
+            # From the end of the first batch, to leave out Spark's start.
             cursor.execute(
                 "WITH batch AS (SELECT batch_id, max(committed_at) AS at,"
                 " sum(until_offset) AS records FROM ops.batches WHERE topic = %s GROUP BY 1)"
@@ -143,11 +143,11 @@ class _Bench(Stack):
         report = verify(connection)
         connection.close()
         if not report.is_clean() or report.events_stored != events:
-            raise RuntimeError(f"the tables are wrong, their speed means nothing: {report}")
+            raise RuntimeError(f"the tables are wrong, so the measurement is invalid: {report}")
         return {"whole_job_events_per_second": speed, **self._views()}
 
     def _views(self) -> dict[str, float]:
-        """Time every view of the marts; of those with a row per event or visit, a page."""
+        """Return the times of the slowest view and panel; of a long view only one page is read."""
         taken: dict[str, float] = {}
         connection = self.postgres.connect(READER)
         with connection, connection.cursor() as cursor:
@@ -156,7 +156,7 @@ class _Bench(Stack):
             )
             for (view,) in cursor.fetchall():
                 name = sql.Identifier("mart", view)
-                for _ in range(2):  # the second time, as a dashboard that is open finds it
+                for _ in range(2):  # the second run counts, like a dashboard's refresh
                     began = time.perf_counter()
                     cursor.execute(sql.SQL("SELECT * FROM {} LIMIT %s").format(name), (_PAGE_ROWS,))
                     cursor.fetchall()
@@ -172,7 +172,7 @@ class _Bench(Stack):
         }
 
     def steady(self, rate: int) -> dict[str, float]:
-        """Hold a rate and return how long events took, once all have settled."""
+        """Hold a rate, and return the latency after the warm-up."""
         self.run_id = uuid4()
         seconds = _SETTLE_SECONDS + _STEADY_SECONDS
         stop = {"events": rate * seconds}
@@ -202,12 +202,12 @@ class _Bench(Stack):
         while not holds():
             self.check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not in {_WAIT_SECONDS:.0f} s: {what}")
+                raise TimeoutError(f"after {_WAIT_SECONDS:.0f} s it is not true that {what}")
             time.sleep(0.2)
 
 
 def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
-    """Read the whole topic in batches as large as the job's, to nothing."""
+    """Return the speed of reading the whole topic in batches of the job's size, writing nothing."""
     settings = Settings(
         bootstrap_servers=servers,
         postgres_host="",
@@ -242,7 +242,7 @@ def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch
 
 
 def _windows(kafka: DataFrame) -> DataFrame:
-    """Parse, and count per minute, as Spark does with a state of its own."""
+    """Parse events, and count them per minute in Spark's state."""
     parsed = F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS))
     events = kafka.select(parsed.alias("event")).select(
         F.col("event.event_time").cast("timestamp").alias("event_time"),
@@ -260,9 +260,9 @@ def _speed(
     servers: str,
     checkpoint: Path,
     frame: Callable[[DataFrame], DataFrame],
-    mode: Any,  # noqa: ANN401  one of Spark's words
+    mode: Any,  # noqa: ANN401  a Spark literal
 ) -> float:
-    """Return records per second of all batches but the first, which compiles."""
+    """Return records per second of all batches except the first, which compiles code."""
     kafka = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", servers)

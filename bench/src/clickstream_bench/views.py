@@ -1,8 +1,7 @@
-"""How fast the views are over many events.
+"""The speed of the views over many events.
 
-Owns the filling: events of the generator's core, handed to the stream's own tasks without Kafka
-and Spark between them, so that every table is what the stream would have made. It does not know
-how a query is timed.
+Fills the tables: passes events of the generator's core to the stream's tasks, without Kafka and
+Spark, so that every table has the content that the stream would write.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["measure_views"]
 
 _DAYS = 3
-"""The visitors are simulated round by round: the longer it takes them, the longer the filling."""
-_BITE = 20_000
+"""Days of the events; more days take longer to simulate."""
+_CHUNK = 20_000
 _BATCH_EVENTS = 400_000
 _HORIZON_SECONDS = 1.2 * _DAYS * 86_400
-"""Until when events may be asked for: the schedule is worked out that far with each bite."""
+"""How far ahead events are requested; the schedule is computed that far."""
 _HALVES = ((0, 1), (2, 3))
 
 
@@ -57,8 +56,8 @@ def measure_views(events: int, dashboards: Path) -> dict[str, float]:
     """Return the milliseconds of every view and every dashboard's query.
 
     Args:
-        events: How many there are, spread over three days.
-        dashboards: A folder of dashboards; those of the last day are asked for.
+        events: Number of events, spread over three days.
+        dashboards: A folder of dashboards; their queries cover the last day.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         stack = Stack(StateFolder(Path(folder)), Console(stderr=True), lambda _text: None)
@@ -70,7 +69,7 @@ def measure_views(events: int, dashboards: Path) -> dict[str, float]:
             owner = stack.postgres.connect(OWNER)
             owner.autocommit = True
             with owner.cursor() as cursor:
-                # As autovacuum does in an hour: index-only scans need to know what is visible.
+                # Like autovacuum: index-only scans need the visibility map.
                 cursor.execute("VACUUM ANALYZE")
             owner.close()
             reader = stack.postgres.connect(READER)
@@ -96,7 +95,7 @@ def _settings(stack: Stack) -> Settings:
 
 
 def _fill(settings: Settings, events: int) -> datetime:
-    """Fill the tables with two processes, close the batch, and return the last event's time."""
+    """Fill the tables with two processes, finalize the batch, and return the last event's time."""
     run_id, start = uuid4(), time.time() - _DAYS * 86_400
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         halves = [
@@ -104,7 +103,7 @@ def _fill(settings: Settings, events: int) -> datetime:
             for half in range(len(_HALVES))
         ]
         outcomes = [half.result() for half in halves]
-    # The close moves the watermarks, and computes the boards.
+    # Finalizing the batch moves the watermarks, and computes the summary tables.
     BatchFinalizer(settings, Telemetry()).finalize(_task(settings, len(_HALVES), 0), outcomes, 0.0)
     last = max((at for row in outcomes for *_, at in row.max_event_times), default=start)
     return datetime.fromtimestamp(last, tz=UTC)
@@ -123,7 +122,7 @@ def _task(settings: Settings, partition: int, batch_id: int) -> BatchTask:
 
 
 def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half: int) -> Outcome:
-    """Write half of the shards, batch by batch, and return what became of the last."""
+    """Write half of the shards, batch by batch, and return the outcome of the last batch."""
     per_minute = math.ceil(events / (_DAYS * 1_440))
     simulation = shop(rate={"eventsPerMinute": per_minute})
     simulator = Simulator(simulation, _HALVES[half], run_id)
@@ -134,7 +133,7 @@ def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half
         parts: list[pa.RecordBatch] = []
         end = min(offset + _BATCH_EVENTS, wanted)
         while offset < end:
-            taken = simulator.take_due(start + _HORIZON_SECONDS, _BITE)
+            taken = simulator.take_due(start + _HORIZON_SECONDS, _CHUNK)
             encoded = simulator.encoder.encode(taken, int(taken.rows["event_time_ms"][-1]))
             parts.append(_records(taken, encoded, half, offset))
             offset += len(taken)
@@ -144,7 +143,7 @@ def _fill_half(settings: Settings, events: int, run_id: UUID, start: float, half
 
 
 def _records(events: Events, encoded: Encoded, partition: int, offset: int) -> pa.RecordBatch:
-    """Return events as Spark would hand them over; Kafka gets each when it happens."""
+    """Return events as Spark passes them to a task; each record's timestamp is its event time."""
     count = len(events)
     return pa.RecordBatch.from_pydict(
         {

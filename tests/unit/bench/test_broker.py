@@ -1,4 +1,4 @@
-"""A broker of its own for each measurement."""
+"""A temporary broker for each measurement."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_each_bench_is_measured(
     given: list[object],
     named: dict[str, object],
 ) -> None:
-    """Each command measures its own component, with its arguments or their defaults."""
+    """Each command measures one component, with its arguments or their defaults."""
     output, positional, more = _run(monkeypatch, name, *arguments)
 
     assert (positional, more) == (given, named)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from clickstream_bench import generator
-from clickstream_bench.generator import _invented, _ours, _samples
+from clickstream_bench.generator import _invented, _measure, _samples
 from clickstream_bench.shop import shop
 from clickstream_contract.events import EVENT_FIELDS
 from faker import Faker
@@ -16,7 +16,7 @@ from faker import Faker
 
 @pytest.fixture(autouse=True)
 def _small_shop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the shop have few visitors: making many takes seconds."""
+    """Give the shop few users: building many takes seconds."""
     monkeypatch.setattr(generator, "shop", partial(shop, users=2_000))
 
 
@@ -37,7 +37,7 @@ def test_null_sink_counts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator, "_EVENTS", 1_000)
     monkeypatch.setattr(generator, "_BITE", 500)
 
-    speed, shares = _ours(None, (0, 1))
+    speed, shares = _measure(None, (0, 1))
 
     assert speed > 0
     assert set(shares) == {"simulate_share", "encode_share", "produce_share"}
@@ -59,7 +59,7 @@ def test_faker_fills_every_field(field: object) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("event_id", UUID), ("city", str), ("shard_seq", int)])
 def test_faker_follows_the_type(name: str, kind: type) -> None:
-    """A field's value is of the kind that its type asks for."""
+    """A field's value has the field's type."""
     (field,) = (row for row in EVENT_FIELDS if row.name == name)
 
     assert kind(_invented(Faker("en_US"), field))

@@ -48,12 +48,12 @@ def test_errors_are_in_percent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("rate", pacing.RATES)
 def test_simulation_is_valid(rate: int) -> None:
-    """What is measured is a simulation at exactly that rate."""
+    """The measured simulation has exactly that rate."""
     assert parse_simulation(pacing._SIMULATION.format(rate=rate)).spec.rate.per_second == rate
 
 
 class _Consumer:
-    """A consumer of which only offsets are asked.
+    """A consumer that only returns offsets.
 
     Attributes:
         asked: The moments that were asked for.
@@ -101,6 +101,6 @@ def test_arrivals_are_summed() -> None:
 
 @pytest.mark.parametrize("consumer", [_Consumer(-1), _Consumer(7, has_error=True)])
 def test_gaps_are_an_error(consumer: _Consumer) -> None:
-    """A partition without a later record means that nothing can be said."""
+    """A partition without a later record is an error."""
     with pytest.raises(RuntimeError, match="sent nothing for a while"):
         _arrived_by(cast("Consumer", consumer), 1.0)

@@ -35,7 +35,7 @@ class _Reader:
 
     @contextmanager
     def cursor(self) -> Iterator[_Reader]:
-        """Give a cursor."""
+        """Return a cursor."""
         yield self
 
     def execute(self, text: str) -> None:

@@ -8,7 +8,7 @@ from clickstream_contract.errors import SimulationInvalid
 
 
 def test_shop_is_always_the_same() -> None:
-    """Visitors, catalogue, seed and shards are fixed, so that figures compare."""
+    """Users, catalog, seed and shards are fixed, so that figures are comparable."""
     simulation = shop(rate={"eventsPerSecond": 5})
 
     assert simulation.name == "bench"
@@ -22,7 +22,7 @@ def test_shop_is_always_the_same() -> None:
 
 
 def test_fields_may_be_replaced() -> None:
-    """What a bench names comes before what is fixed."""
+    """A benchmark's fields override the fixed ones."""
     simulation = shop(rate={"eventsPerMinute": 90}, users=1_000_000, stopAfter={"events": 7})
 
     assert simulation.spec.rate.per_second == 1.5

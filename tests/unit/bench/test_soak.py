@@ -11,7 +11,7 @@ from clickstream_bench.soak import _mebibytes, _slope
 
 
 def test_slope_is_of_the_settled_part() -> None:
-    """What is taken while caches fill is no leak; what grows afterwards is."""
+    """Memory growth during the warm-up is ignored; later growth counts."""
     filling = [(minute / 10, 100.0 * minute) for minute in range(25)]
     leaking = [(minute / 10, 3_000.0 + 0.7 * minute / 10) for minute in range(25, 100)]
 

@@ -1,4 +1,4 @@
-"""How fast the stream is: waiting, and what is measured without a service."""
+"""The speed of the stream: waiting, and the measurements without a service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bench(tmp_path: Path) -> Iterator[_Bench]:
 
 
 def test_waiting_ends_with_the_condition(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A condition is asked until it holds."""
+    """A condition is checked until it holds."""
     answers = [False, False, True]
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
@@ -92,7 +92,7 @@ class _Measured:
 
 @pytest.mark.parametrize("latencies", [True, False])
 def test_speeds_are_set_in_relation(monkeypatch: pytest.MonkeyPatch, *, latencies: bool) -> None:
-    """The job's speed is given against Spark's ceiling; rates are held only if asked for."""
+    """The job's speed is relative to Spark's ceiling; rates are held only on request."""
     monkeypatch.setattr(streaming, "_Bench", _Measured)
 
     figures = measure_streaming(7, latencies=latencies)

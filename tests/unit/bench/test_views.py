@@ -1,4 +1,4 @@
-"""Filling the tables: the batches that are handed to the stream's tasks."""
+"""Filling the tables: the batches for the stream's tasks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_batches_follow_each_other(tmp_path: Path) -> None:
 
 
 def test_records_are_as_spark_gives_them() -> None:
-    """Each event is a record of its partition, at the next offset and its own time."""
+    """Each event is a record of its partition, at the next offset and its event time."""
     simulator = Simulator(shop(rate={"eventsPerSecond": 1_000}, users=2_000), (0, 1), UUID(int=2))
     simulator.begin(_START)
     events = simulator.take_due(_START + 60, 20)

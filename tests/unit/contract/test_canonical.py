@@ -112,7 +112,7 @@ _FORMS = {
 
 @pytest.mark.parametrize("field", _COVERED, ids=lambda field: field.name)
 def test_column_is_written_as_json(field: Field) -> None:
-    """Each column is turned into JSON as its type asks, straight after its name."""
+    """Each column is converted to JSON by its type, directly after its name."""
     form = _FORMS[field.type].format(field.name)
 
     assert f"""{field.name}":' || {form}""" in checksum_sql()

@@ -1,4 +1,4 @@
-"""Reading a simulation: every mistake gets one line with the path and what is allowed."""
+"""Reading a simulation: every error is one line with the path and the allowed values."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ BAD = [
     ("weight: 1", "xyz: 1", "not allowed; known fields: persona, weight"),
     ("seed: 42", "seed: 42\n  catalog: {product: 1}", "spec.catalog.product: 'unknown field'"),
     ("seed: 42", "seed: 42\n  backfill: {day: 1}", "did you mean days? known fields: days"),
-    ("  seed: 42\n", "", "spec.seed: it must be there"),
+    ("  seed: 42\n", "", "spec.seed: it is required"),
     ("seed: 42", "seed: -1", "spec.seed: -1 is not allowed; it must be at least 0"),
     ("seed: 42", "seed: 42\n  suspend: 1", "spec.suspend: 1 is not allowed; it must be true or"),
     ("Browser", "7", "spec.userMix[0].persona: 7 is not allowed; it must be a text"),
@@ -118,7 +118,7 @@ BAD = [
 
 @pytest.mark.parametrize(("old", "new", "says"), BAD, ids=[row[1][:50] for row in BAD])
 def test_mistake_is_named_with_path(old: str, new: str, says: str) -> None:
-    """One line says where a mistake is, what is there and what may be there."""
+    """An error is one line with the path, the value and the allowed values."""
     assert old in GOOD
 
     with pytest.raises(SimulationInvalid) as caught:
@@ -151,7 +151,7 @@ def test_mistake_is_named_with_path(old: str, new: str, says: str) -> None:
          "aliases", "deep", "code", "key", "date"],
 )  # fmt: skip
 def test_other_text_is_refused(text: str, path: str, value: str | None) -> None:
-    """Whatever the text, it is a SimulationInvalid with its place and nothing else."""
+    """Any invalid text raises SimulationInvalid with its path, and no other error."""
     with pytest.raises(SimulationInvalid) as caught:
         parse_simulation(text)
 
@@ -174,7 +174,7 @@ def test_empty_last_document_is_ignored(ending: str) -> None:
     ],
 )
 def test_yaml_booleans_are_explained(old: str, new: str, path: str) -> None:
-    """Where YAML reads a text as true or false, the error says so."""
+    """If YAML reads a text as true or false, the error explains that."""
     with pytest.raises(
         SimulationInvalid, match=r"YAML reads NO.* write the text in quotes"
     ) as caught:
@@ -197,12 +197,12 @@ def test_merged_keys_are_read() -> None:
 
 
 def test_endless_persona_is_refused() -> None:
-    """A simulation whose visits could not end would fill the memory."""
+    """A simulation whose sessions can never end is rejected: it would fill the memory."""
     stuck = "{name: Bot, basedOn: Bot, transitions: {view_item: {exit: 0}, page_view: {exit: 0},"
     stuck += " view_item_list: {exit: 0}}}"
     text = GOOD.replace("Browser", "Bot") + f"  personas: [{stuck}]\n"
 
-    with pytest.raises(SimulationInvalid, match="a way to the exit") as caught:
+    with pytest.raises(SimulationInvalid, match="path to the exit") as caught:
         parse_simulation(text)
 
     assert caught.value.path == "spec.personas, Bot.transitions.session_start"
@@ -218,7 +218,7 @@ def test_endless_persona_is_refused() -> None:
     ids=["nowhere", "through a list", "at once"],
 )
 def test_step_may_lead_out_indirectly(transitions: str) -> None:
-    """A step ends a visit by the exit, by a way to it, or by having no step at all."""
+    """A session ends by the exit, by a path to it, or by a step without successors."""
     own = f"{{name: Own, basedOn: Buyer, transitions: {transitions}}}"
 
     assert parse_simulation(GOOD + f"  personas: [{own}]\n").spec.personas[0].name == "Own"
@@ -263,7 +263,7 @@ def test_namespace_is_read_and_dumped() -> None:
 
 
 def test_preset_keeps_its_numbers() -> None:
-    """Without personas of its own a simulation can name the presets, as they are."""
+    """A simulation without custom personas has the presets, unchanged."""
     assert resolve_personas(parse_simulation(GOOD).spec) == PERSONAS
 
 
@@ -311,7 +311,7 @@ def test_annotations_are_moments() -> None:
 @pytest.mark.parametrize("moment", ["soon", "'2026-11-27T09:00:00'", "7"])
 @pytest.mark.parametrize("name", ["effective-from", "resumed-at"])
 def test_other_moment_is_refused(name: str, moment: str) -> None:
-    """What is no time with its zone is refused by the annotation's name."""
+    """An invalid time is refused with the annotation's name."""
     said = f"{{clickstream.dev/{name}: {moment}}}"
     text = GOOD.replace("{name: shop}", f"{{name: shop, annotations: {said}}}")
 
@@ -336,5 +336,5 @@ def test_resource_is_read_like_yaml() -> None:
     }
 
     assert simulation_from_resource(resource) == parse_simulation(GOOD)
-    with pytest.raises(SimulationInvalid, match="spec: it must be there"):
+    with pytest.raises(SimulationInvalid, match="spec: it is required"):
         simulation_from_resource({key: resource[key] for key in resource if key != "spec"})

@@ -1,4 +1,4 @@
-"""Durations as text: what is read, what is written, and what is refused."""
+"""Durations as text: reading, writing and invalid texts."""
 
 from __future__ import annotations
 

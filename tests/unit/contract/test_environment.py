@@ -28,7 +28,7 @@ def _read(**given: str) -> dict[str, object]:
 
 
 def test_given_variables_are_read() -> None:
-    """What is given is read; other variables and empty ones are left alone."""
+    """Given variables are read; other and empty variables are ignored."""
     assert _read(host="x", port="80", mode="") == {"host": "x", "port": 80}
 
 
@@ -39,10 +39,7 @@ def test_given_variables_are_read() -> None:
         ({"host": ""}, "SHOP_HOST is not set; it must be set"),
         (
             {"host": "x", "prot": "1"},
-            (
-                "SHOP_PROT has the value '1'; it must be one of the known ones: SHOP_HOST,"
-                " SHOP_MODE, SHOP_PORT"
-            ),
+            ("SHOP_PROT has the value '1'; it must be one of: SHOP_HOST, SHOP_MODE, SHOP_PORT"),
         ),
         (
             {"host": "x", "port": "0"},
@@ -69,7 +66,7 @@ def test_error_keeps_its_fields() -> None:
 
 @pytest.mark.parametrize("value", ["nan", "1e9", "-1", "x", "", "-0.001", "10.001"])
 def test_number_out_of_bounds_is_refused(value: str) -> None:
-    """What is no number is out of bounds."""
+    """A text that is not a number is out of bounds."""
     with pytest.raises(SettingsInvalid, match="a number from 0 to 10"):
         number(0, 10)("SHOP_SHARE", value)
 

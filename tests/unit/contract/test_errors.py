@@ -7,7 +7,7 @@ from clickstream_contract.errors import ContractError, SimulationInvalid
 
 
 def test_text_names_path_and_value() -> None:
-    """The text says where, what is there, and what is allowed."""
+    """The text has the path, the value and the allowed values."""
     error = SimulationInvalid("spec.seed", "x", "a whole number")
 
     assert (error.path, error.value, error.allowed) == ("spec.seed", "'x'", "a whole number")
@@ -16,11 +16,11 @@ def test_text_names_path_and_value() -> None:
 
 
 def test_absent_value_is_left_out() -> None:
-    """Without a value the text says only where and what is allowed."""
-    error = SimulationInvalid("spec", None, "it must be there")
+    """Without a value the text has only the path and the allowed values."""
+    error = SimulationInvalid("spec", None, "it is required")
 
     assert error.value == "None"
-    assert str(error) == "spec: it must be there"
+    assert str(error) == "spec: it is required"
 
 
 @pytest.mark.parametrize(

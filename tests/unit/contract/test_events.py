@@ -96,7 +96,7 @@ def test_items_have_the_same_bounds() -> None:
 
 
 def test_only_arrival_is_optional() -> None:
-    """All fields are required but for the referrer and the campaign, which direct visits lack."""
+    """All fields are required except referrer and campaign, which direct sessions lack."""
     assert [row.name for row in EVENT_FIELDS if not row.required] == ["referrer", "campaign"]
 
 
@@ -124,7 +124,7 @@ def test_orders_have_few_lines() -> None:
 
 
 def test_choices_are_listed() -> None:
-    """Name, version, device and currency are one of a list."""
+    """Event name, version, device and currency have a list of allowed values."""
     assert {row.name: row.values for row in EVENT_FIELDS if row.values} == {
         "event_name": EVENT_NAMES,
         "schema_version": ("1", str(SCHEMA_VERSION)),
@@ -135,7 +135,7 @@ def test_choices_are_listed() -> None:
 
 
 def test_carts_may_have_lines() -> None:
-    """A purchase has lines; what is about a whole cart may have them."""
+    """A purchase has lines; events about a whole cart may have them."""
     cart = CART_EVENTS[CART_EVENTS.index("view_cart") : -1]
 
     assert (field("items").events, field("items").optional_events) == (("purchase",), cart)

@@ -1,4 +1,4 @@
-"""Fields: what holds of one if nothing else is said."""
+"""Fields: their defaults."""
 
 from __future__ import annotations
 

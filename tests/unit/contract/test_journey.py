@@ -27,7 +27,7 @@ def test_every_event_is_reached() -> None:
 
 @pytest.mark.parametrize("name", [name for name in EVENT_NAMES if name != START])
 def test_every_event_may_be_last(name: str) -> None:
-    """A visitor may leave after any event."""
+    """A user may leave after any event."""
     assert is_legal(name, EXIT)
 
 

@@ -42,7 +42,7 @@ def test_events_are_counted_by_name() -> None:
 
 
 def test_durations_are_histograms() -> None:
-    """What is measured per batch, look or request is a histogram of seconds."""
+    """Durations per batch, reconcile or request are histograms of seconds."""
     found = {row.name for row in METRICS if row.kind is MetricKind.HISTOGRAM}
 
     assert found == {

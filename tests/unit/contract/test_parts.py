@@ -1,4 +1,4 @@
-"""The parts that models are made of: strict, closed, and clear about what is wrong."""
+"""The building blocks of the models: strict, without unknown fields, with clear errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_duration_becomes_seconds(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("value", ["0s", "soon", 90, 1.5, None])
 def test_other_duration_is_refused(value: object) -> None:
-    """What is no text of a duration is refused with the value and an example."""
+    """An invalid duration is refused with the value and an example."""
 
     class Needed(Part):
         lasts: Duration
@@ -96,7 +96,7 @@ def test_member_is_read_from_text() -> None:
 
 @pytest.mark.parametrize("value", ["large", "", 7])
 def test_unknown_member_is_refused(value: object) -> None:
-    """What is no member is refused with the members' values."""
+    """An unknown member is refused with the allowed values."""
     with pytest.raises(ValidationError) as caught:
         _Sample.model_validate({"size": value})
 
@@ -113,7 +113,7 @@ def test_only_lists_become_tuples() -> None:
 
 
 def test_refusal_keeps_its_fields() -> None:
-    """The error of a rule over several fields has path, value and what is allowed."""
+    """The error of a rule over several fields has path, value and allowed values."""
     error = refuse("steps", 0, "at least one step")
 
     assert error.type == "refused"

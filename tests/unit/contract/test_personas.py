@@ -22,14 +22,14 @@ def test_steps_are_legal(name: str) -> None:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_every_legal_step_has_weight(name: str) -> None:
-    """Each preset says how likely every legal step is, be it 0."""
-    told = {
+    """Each preset has a weight for every legal step, at least 0."""
+    found = {
         (source, target)
         for source, targets in PERSONAS[name].transitions.items()
         for target in targets
     }
 
-    assert told == {(row.source, row.target) for row in TRANSITIONS if row.source in EVENT_NAMES}
+    assert found == {(row.source, row.target) for row in TRANSITIONS if row.source in EVENT_NAMES}
 
 
 @pytest.mark.parametrize("name", PERSONAS)

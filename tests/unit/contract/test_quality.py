@@ -1,4 +1,4 @@
-"""Rules of data quality: one for all that the contract asks of a field, and some for odd events."""
+"""Quality rules: one per requirement of a field, and some for unusual events."""
 
 from __future__ import annotations
 

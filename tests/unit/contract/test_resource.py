@@ -263,12 +263,12 @@ def test_status_has_conditions() -> None:
         "type": "integer",
         "format": "int64",
         "minimum": 0,
-        "description": "Workers wanted.",
+        "description": "Desired number of workers.",
     }
 
 
 def test_columns_show_the_traffic() -> None:
-    """``kubectl get`` shows readiness, rates, workers and age; the rest only when asked."""
+    """``kubectl get`` shows readiness, rates, workers and age; the rest only with ``-o wide``."""
     columns = _version()["additionalPrinterColumns"]
 
     assert [row["name"] for row in columns if "priority" not in row] == [

@@ -26,7 +26,7 @@ def _nested(path: str, value: object) -> dict[str, Any]:
 
 
 def _refused(**changes: object) -> tuple[str, dict[str, Any]]:
-    """Return the kind of the first error, and its path, value and what is allowed."""
+    """Return kind, path, value and allowed values of the first error."""
     with pytest.raises(ValidationError) as caught:
         _spec(**changes)
     error = caught.value.errors()[0]

@@ -45,7 +45,7 @@ def test_shards_are_compacted() -> None:
 
 
 def test_plain_topic_has_no_settings() -> None:
-    """Without settings of its own a topic has the broker's, and shares no mapping."""
+    """A topic without settings uses the broker's, and shares no mapping."""
     first, second = Topic("a", "One.", 1), Topic("b", "Other.", 1)
 
     assert first.settings == {}

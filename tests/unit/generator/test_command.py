@@ -63,17 +63,21 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([], 2, "give it a FILE or a --run"),
-        (["shop.yaml", "--run", "x"], 2, "give it a FILE or a --run"),
-        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; a run that is made again"),
+        ([], 2, "give either FILE or --run"),
+        (["shop.yaml", "--run", "x"], 2, "give either FILE or --run"),
+        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; it fixes rate and end"),
         (["shop.yaml", "-o", "avro:x"], 2, "--output: 'avro:x'"),
         (["shop.yaml", "--start", "2026-11-27"], 2, "--start: '2026-11-27'"),
         (["shop.yaml", "--start", "noon"], 2, "--start: 'noon'"),
         (["shop.yaml", "--run-id", "7"], 2, "--run-id: '7'"),
         (["none.yaml"], 2, "none.yaml: it cannot be read"),
-        (["shop.yaml", "--events", "3", "-o", "csv:shop.yaml"], 1, "csv:shop.yaml is no folder"),
+        (
+            ["shop.yaml", "--events", "3", "-o", "csv:shop.yaml"],
+            1,
+            "csv:shop.yaml is not a usable folder",
+        ),
         (["shop.yaml", "--events", "3", "-o", "csv:."], 1, "csv:. holds shop.yaml"),
-        (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "name the servers"),
+        (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "add the servers"),
         (["--run", "none.json"], 1, "none.json has"),
     ],
 )

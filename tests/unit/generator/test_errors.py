@@ -33,7 +33,7 @@ def test_timeout_counts_records() -> None:
     error = DrainTimeout(7, 25.4)
 
     assert (error.waiting, error.seconds) == (7, 25.4)
-    assert str(error).startswith("7 records had no acknowledgement after 25 s; ")
+    assert str(error).startswith("Kafka did not acknowledge 7 records within 25 s; ")
     assert isinstance(error, GeneratorError)
 
 
@@ -42,7 +42,7 @@ def test_unusable_snapshot_has_reason() -> None:
     error = SnapshotUnusable("its format is 2")
 
     assert error.reason == "its format is 2"
-    assert "cannot be taken up: its format is 2; run the version that wrote it" in str(error)
+    assert "cannot be used: its format is 2; run the version that wrote it" in str(error)
     assert isinstance(error, GeneratorError)
 
 
@@ -65,12 +65,12 @@ def test_changed_world_names_versions() -> None:
     assert isinstance(error, SnapshotUnusable)
 
 
-def test_refused_output_says_what_is_there() -> None:
-    """A refused output says what is there, that it was left alone, and what to do."""
+def test_refused_output_names_its_content() -> None:
+    """A refused output names its content, that nothing was changed, and the remedy."""
     error = OutputRefused("csv:a", "holds b", "name another")
 
     assert (error.place, error.found, error.remedy) == ("csv:a", "holds b", "name another")
-    assert str(error) == "csv:a holds b, and nothing there was changed; name another"
+    assert str(error) == "csv:a holds b; nothing was changed; name another"
     assert isinstance(error, GeneratorError)
 
 
@@ -84,7 +84,7 @@ def test_failed_output_names_its_file() -> None:
 
 
 def test_unusable_record_names_its_file() -> None:
-    """A record that cannot be used says where it is and what it must be."""
+    """An invalid record is an error with its file and the expected content."""
     error = RecordUnusable("run.json", "no format", "it must be one")
 
     assert (error.place, error.found, error.allowed) == ("run.json", "no format", "it must be one")

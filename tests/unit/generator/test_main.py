@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """Give back the signals that the process takes, and what it hides from garbage collection."""
+    """Restore the signal handlers and the garbage collector after each test."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in kept.items():
@@ -47,7 +47,7 @@ class _Sink:
     def __init__(self) -> None:
         self.drops = 0
 
-    def mention(self, *_: object) -> None:
+    def publish_unconfirmed(self, *_: object) -> None:
         """Pass a sign of life over."""
 
     def drop(self) -> None:
@@ -70,7 +70,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
 
 
 def _hold(monkeypatch: pytest.MonkeyPatch, held: Hold) -> None:
-    """Let the process claim shards without a broker."""
+    """Replace the broker for claiming shards."""
     monkeypatch.setattr(process, "claim_shards", lambda *_: held)
 
 
@@ -156,7 +156,7 @@ def test_taken_shard_drops_the_queue(environment: pytest.MonkeyPatch) -> None:
 
 
 def test_signal_stops_the_run(environment: pytest.MonkeyPatch) -> None:
-    """SIGTERM asks the worker to stop; it still ends the run, so that the ledger is closed."""
+    """On SIGTERM the worker ends the run, so that the ledger is complete."""
     seen = []
 
     def run(_: Worker, stop: Event) -> None:

@@ -1,4 +1,4 @@
-"""Settings: a wrong variable is named, with its value and what is allowed."""
+"""Settings: an invalid variable is named, with its value and the allowed values."""
 
 from __future__ import annotations
 

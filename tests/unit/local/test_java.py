@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _home(folder: Path, version: str) -> Path:
-    """Make a Java home whose program only prints a version."""
+    """Create a Java home whose program only prints a version."""
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
@@ -27,7 +27,7 @@ def _home(folder: Path, version: str) -> Path:
 
 @pytest.mark.parametrize("version", ["17.0.9", "21", "21.0.1"])
 def test_java_home_comes_first(tmp_path: Path, version: str) -> None:
-    """A JAVA_HOME of a version that fits is taken before what is on the PATH."""
+    """A JAVA_HOME of a supported version is preferred to the PATH."""
     home, other = _home(tmp_path / "a", version), _home(tmp_path / "b", "17.0.1")
     environment = {"JAVA_HOME": str(home), "PATH": str(other / "bin")}
 
@@ -67,14 +67,14 @@ def test_wrapper_quotes_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_foreign_options_do_not_matter(tmp_path: Path) -> None:
-    """A JAVA_TOOL_OPTIONS that this Java does not know does not hide it."""
+    """An invalid JAVA_TOOL_OPTIONS does not hide a Java."""
     environment = {"PATH": str(tmp_path), "JAVA_TOOL_OPTIONS": "-XX:+NoSuchOption"}
 
     assert find_java_home(environment, tmp_path) == tmp_path / "java"
 
 
 def test_unwritable_cache_is_named(tmp_path: Path) -> None:
-    """Where the wrapper cannot be kept, the error names the variable for another folder."""
+    """If the wrapper cannot be written, the error names the variable for another folder."""
     (tmp_path / "file").touch()
 
     with pytest.raises(CacheUnusable, match="CLICKSTREAM_CACHE_DIR"):
@@ -82,7 +82,7 @@ def test_unwritable_cache_is_named(tmp_path: Path) -> None:
 
 
 def test_packaged_java_is_wrapped(tmp_path: Path) -> None:
-    """Off the PATH the packaged runtime serves, without the flag that it does not know."""
+    """Without Java on the PATH the packaged runtime is used, without its unsupported flag."""
     home = find_java_home({"PATH": str(tmp_path)}, tmp_path)
 
     done = subprocess.run(
@@ -97,7 +97,7 @@ def test_packaged_java_is_wrapped(tmp_path: Path) -> None:
 
 
 def test_empty_java_home_is_passed_over(tmp_path: Path) -> None:
-    """A JAVA_HOME without a Java is no error where there is another."""
+    """A JAVA_HOME without a Java is no error if another Java exists."""
     environment = {"JAVA_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
 
     assert (find_java_home(environment, tmp_path) / "bin" / "java").exists()

@@ -48,7 +48,7 @@ def test_settings_name_no_path() -> None:
 
 
 def test_disk_use_is_bounded() -> None:
-    """All partitions of all topics, with their open segments, fit into what is asked for."""
+    """All partitions of all topics, with their open segments, fit into the required space."""
     values = dict(line.split("=", 1) for line in _properties(1, 2).splitlines())
     segment = int(values["log.segment.bytes"])
 

@@ -28,7 +28,7 @@ def test_launcher_becomes_the_program() -> None:
 
 
 def test_orphan_starts_nothing() -> None:
-    """Where the parent is gone already, the program is not started."""
+    """If the parent has already ended, the program is not started."""
     done = _launched(1 if os.getpid() != 1 else 2, "echo", "started")
 
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "the parent is gone\n")

@@ -90,7 +90,7 @@ def test_wrong_simulation_starts_nothing(
     ids=" ".join,
 )
 def test_unused_folder_is_named(run: Run, arguments: list[str]) -> None:
-    """Where nothing has run: exit code 1 and one sentence with what to do."""
+    """Without a pipeline: exit code 1 and one sentence with the remedy."""
     code, _, errors = run(*arguments)
 
     assert code == 1
@@ -133,7 +133,7 @@ def test_replay_takes_one_source(run: Run, arguments: list[str]) -> None:
     code, _, errors = run("rejects", "replay", *arguments)
 
     assert code == 2
-    assert "a FILE or a --reason" in errors
+    assert "give either FILE or --reason" in errors
 
 
 @pytest.mark.parametrize("limit", ["0", "100001", "x"])
@@ -147,11 +147,11 @@ def test_no_backup_is_restored(run: Run) -> None:
     code, _, errors = run("restore", "nowhere")
 
     assert code == 1
-    assert "it is no backup" in errors
+    assert "the folder is not a backup" in errors
 
 
 def test_nothing_is_stopped_twice(run: Run) -> None:
-    """Where nothing runs, stopping is no error."""
+    """Stopping without a pipeline is no error."""
     assert run("down") == (0, "nothing is running\n", "")
 
 
@@ -175,7 +175,7 @@ def test_dead_pipeline_is_not_running(run: Run, tmp_path: Path) -> None:
     code, _, errors = run("status")
 
     assert code == 1
-    assert "nothing has run in .clickstream" in errors
+    assert "no pipeline has run in .clickstream" in errors
 
 
 @pytest.mark.parametrize(

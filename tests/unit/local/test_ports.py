@@ -46,7 +46,7 @@ def test_ports_are_given_once() -> None:
 def test_lent_ports_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, first: int
 ) -> None:
-    """The kernel says from where on it lends ports; where it lends all of ours, IANA does."""
+    """The ephemeral range is the kernel's; if that starts too low, IANA's."""
     file = tmp_path / "range"
     file.write_text(text)
     monkeypatch.setattr(ports, "_LENT_FILE", file)
@@ -55,7 +55,7 @@ def test_lent_ports_are_read(
 
 
 def test_lent_ports_have_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the kernel does not say, IANA's range is lent."""
+    """Without the kernel's file, IANA's ephemeral range is used."""
     monkeypatch.setattr(ports, "_LENT_FILE", tmp_path / "none")
 
     assert ports._lent_from() == 49_152

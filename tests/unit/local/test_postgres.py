@@ -34,13 +34,13 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_login_has_its_role() -> None:
-    """Each login has a role of its own; the verifier also reads what the reader does."""
+    """Each login has a separate role; the verifier is also a reader."""
     assert LOGINS[VERIFIER] == (READER_ROLE, VERIFIER_ROLE)
     assert len({roles[-1] for roles in LOGINS.values()}) == len(LOGINS) == 4
 
 
 def test_absent_server_refuses(tmp_path: Path) -> None:
-    """A connection to a server that is not there is the driver's error."""
+    """A connection to a missing server raises the driver's error."""
     absent = Postgres("127.0.0.1", free_port(), None, StateFolder(tmp_path))
 
     with pytest.raises(psycopg2.OperationalError, match="refused"):
@@ -57,7 +57,7 @@ def test_failed_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     state = StateFolder(tmp_path / "state")
     data = state.folder("postgres") / "data"
 
-    with pytest.raises(ServiceFailed, match=r"could not make its data folder .*: disk full"):
+    with pytest.raises(ServiceFailed, match=r"could not create its data folder .*: disk full"):
         postgres._create(data, state, None, state.log_file("postgres"))
     assert list(data.parent.iterdir()) == []
 

@@ -117,7 +117,7 @@ def test_death_ends_the_wait(tmp_path: Path) -> None:
 
 
 def test_stopping_asks_first(tmp_path: Path) -> None:
-    """A service is asked to end, and what has ended can be stopped again."""
+    """A service is stopped, and stopping it again is no error."""
     with _started(tmp_path, "exec sleep 60") as process:
         process.stop()
         process.stop()
@@ -126,7 +126,7 @@ def test_stopping_asks_first(tmp_path: Path) -> None:
 
 
 def test_deaf_service_is_killed(tmp_path: Path) -> None:
-    """A service that does not end when it is asked is killed."""
+    """A service that does not stop in time is killed."""
     script = "trap '' TERM; echo ready; while :; do sleep 0.01; done"
     with _started(tmp_path, script, stop_seconds=0.05) as process:
         process.wait_until(lambda: _says(tmp_path, "ready"), 60)
@@ -171,7 +171,7 @@ def test_identity_needs_no_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["a) R 1 1 (b", "x" * 15])
 def test_identity_ignores_the_name(tmp_path: Path, name: str) -> None:
-    """A process whose name looks like fields of its own is told by its start all the same."""
+    """A process name that looks like further fields does not hide the start time."""
     program = tmp_path / name
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([program, "60"]) as process:

@@ -69,7 +69,7 @@ class _Stack:
 
 
 def _drain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: _Stack, waits: int) -> None:
-    """Drain a stream that has read all only when it is asked after so many waits."""
+    """Drain a stream that has read everything after a number of waits."""
     left = [*[False] * waits, True]
     monkeypatch.setattr(sessions, "end_offsets", lambda _servers: {("t", 0): 5})
     monkeypatch.setattr(sessions, "is_drained", lambda *_: left.pop(0))
@@ -79,7 +79,7 @@ def _drain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: _Stack, waits
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_ask_to_stop(tmp_path: Path, number: signal.Signals) -> None:
-    """A signal asks the run to stop, and the former handler is back afterwards."""
+    """A signal stops the run, and the previous handler is restored."""
     session = _session(tmp_path)
     before = signal.getsignal(number)
 

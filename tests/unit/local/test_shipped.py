@@ -43,7 +43,7 @@ def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_an_unknown_name_stays_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    """What is neither a file nor a shipped name stays as it is; opening it fails with the path."""
+    """An unknown name is returned unchanged; opening it fails with the path."""
     monkeypatch.chdir(tmp_path)
 
     assert simulation_file(Path(named)) == Path(named)

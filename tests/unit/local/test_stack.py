@@ -1,4 +1,4 @@
-"""The stack: what is watched, in which order it is stopped, and where it is found."""
+"""The stack: watching services, the order of stopping, and URLs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def _run(stack: Stack, service: str, script: str) -> ServiceProcess:
-    """Let a shell script run as one of the services."""
+    """Run a shell script as one of the services."""
     log_file = stack.state.log_file(service)
     process = ServiceProcess.start(service, ["sh", "-c", script], log_file, os.environ)
     stack._running.append(process)

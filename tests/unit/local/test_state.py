@@ -1,4 +1,4 @@
-"""The state folder: its layout, its lock, and what is written about the running pipeline."""
+"""The state folder: its layout, its lock, and its state file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUNNING: dict[str, Any] = {"simulation": "shop", "since": "noon", "pid": 7, "se
 
 
 def test_folders_are_made_when_needed(tmp_path: Path) -> None:
-    """Nothing is made before it is used, and a folder may be asked for twice."""
+    """No folder is created before its use, and it may be requested twice."""
     state = StateFolder(tmp_path / "state")
     assert not state.root.exists()
 
@@ -25,7 +25,7 @@ def test_folders_are_made_when_needed(tmp_path: Path) -> None:
 
 
 def test_folders_are_private(tmp_path: Path) -> None:
-    """What is made belongs to its owner alone; a folder that was there keeps its rights."""
+    """New folders are private; an existing folder keeps its permissions."""
     tmp_path.chmod(0o755)
     inside = StateFolder(tmp_path)
     made = StateFolder(tmp_path / "state")
@@ -52,7 +52,7 @@ def test_older_folders_are_closed(tmp_path: Path) -> None:
 
 
 def test_foreign_folders_stay_open(tmp_path: Path) -> None:
-    """In a folder that was no state folder, what is there keeps its rights."""
+    """In a folder that was no state folder, existing files keep their permissions."""
     (tmp_path / "logs").mkdir(mode=0o755)
 
     with StateFolder(tmp_path).lock():
@@ -80,7 +80,10 @@ def test_locked_folder_is_left_alone(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     with state.lock():
         state.remember(_RUNNING)
-        with pytest.raises(AlreadyRunning, match="simulation shop runs since noon"), state.lock():
+        with (
+            pytest.raises(AlreadyRunning, match="simulation shop has run since noon"),
+            state.lock(),
+        ):
             pass
         assert state.recall() == _RUNNING
 
@@ -122,16 +125,16 @@ def test_broken_memory_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_description_names_the_services(tmp_path: Path) -> None:
-    """What runs is said with its process and its services."""
+    """The running pipeline is described with its process and its services."""
     state = StateFolder(tmp_path)
     assert state.describe() == "another command is using it"
     state.remember(_RUNNING)
-    assert state.describe() == "simulation shop runs since noon under pid 7"
+    assert state.describe() == "simulation shop has run since noon with pid 7"
 
     state.remember(
         {**_RUNNING, "services": [{"service": "kafka", "pid": 8}, {"service": "x", "pid": 9}]}
     )
 
     assert state.describe() == (
-        "simulation shop runs since noon under pid 7 with kafka (pid 8), x (pid 9)"
+        "simulation shop has run since noon with pid 7 with kafka (pid 8), x (pid 9)"
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_unused_folder_is_named(tmp_path: Path) -> None:
-    """Where nothing has run there is no database, and nothing is made."""
+    """Without a pipeline there is no database, and none is created."""
     folder = tmp_path / "state"
 
     with pytest.raises(NotRunning, match=str(folder)), database(StateFolder(folder)):
@@ -27,7 +27,7 @@ def test_unused_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_running_database_is_used(tmp_path: Path) -> None:
-    """While a pipeline runs its own database is given, and not stopped afterwards."""
+    """While a pipeline runs, its database is used and not stopped afterwards."""
     state = StateFolder(tmp_path)
     identity = process_identity(os.getpid())
     state.remember({"pid": os.getpid(), "identity": identity, "ports": {"postgres": 5_433}})

@@ -28,7 +28,7 @@ class _Hello(BaseHTTPRequestHandler):
 
 @contextmanager
 def _service() -> Iterator[str]:
-    """Give the address of a service on loopback."""
+    """Return the URL of a service on loopback."""
     server = HTTPServer(("127.0.0.1", 0), _Hello)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

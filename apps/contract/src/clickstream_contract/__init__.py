@@ -1,5 +1,4 @@
 """The contract: the event, the journey, the simulation and the ledger, as data.
 
-Owns every name that two components share. It refuses to know how anything is sent,
-stored or run: there is no IO in this package.
+Owns every name that two components share. This package does no IO.
 """

@@ -1,8 +1,8 @@
-"""Who may do what in Kafka: the least with which each process works.
+"""Access rights in Kafka: the least that each process needs.
 
-Owns the users and their rights. Operations are Kafka's own
-(https://kafka.apache.org/documentation/#operations_in_kafka). It does not know how a broker is
-told: for Strimzi that is ``k8s/kafka/users.yaml``.
+Owns the users and their rights. Operations are Kafka's
+(https://kafka.apache.org/documentation/#operations_in_kafka). ``k8s/kafka/users.yaml`` grants the
+rights with Strimzi.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["GENERATOR", "STREAMING", "USERS", "Right", "User"]
 
 @dataclass(frozen=True)
 class Right:
-    """What may be done with a topic, or with consumer groups.
+    """The allowed operations on a topic or on consumer groups.
 
     Attributes:
         kind: ``topic`` or ``group``.
-        name: Its name, or what all names begin with.
-        operations: All of them are allowed.
-        is_prefix: Whether the name is only the beginning.
+        name: The name, or the prefix of the names.
+        operations: The allowed operations.
+        is_prefix: Whether the name is a prefix.
     """
 
     kind: str
@@ -33,12 +33,12 @@ class Right:
 
 @dataclass(frozen=True)
 class User:
-    """A process as Kafka knows it.
+    """A user of Kafka: one process.
 
     Attributes:
-        name: Who it says it is.
-        doc: What it does.
-        rights: All that it may do.
+        name: The user name.
+        doc: The process's task.
+        rights: All its rights.
     """
 
     name: str
@@ -46,21 +46,21 @@ class User:
     rights: tuple[Right, ...]
 
 
-# To write is enough for an idempotent producer, since Kafka 3.0 (KIP-679).
+# Since Kafka 3.0 an idempotent producer needs only Write (KIP-679).
 GENERATOR = User(
     "clickstream-generator",
-    "Sends events and their ledger; keeps where each shard stands, and reads it back.",
+    "Sends events and the ledger; writes and reads the state of each shard.",
     (
         Right("topic", EVENTS.name, ("Describe", "Write")),
         Right("topic", LEDGER.name, ("Describe", "Write")),
         Right("topic", SHARDS.name, ("Describe", "Read", "Write")),
-        # Its consumer joins no group; librdkafka asks for the group's coordinator all the same.
+        # The consumer joins no group, but librdkafka looks up the group's coordinator.
         Right("group", "clickstream-generator", ("Describe",)),
     ),
 )
 STREAMING = User(
     "clickstream-streaming",
-    "Reads events and the ledger; its offsets are PostgreSQL's to keep.",
+    "Reads events and the ledger; PostgreSQL keeps its offsets.",
     (
         Right("topic", EVENTS.name, ("Describe", "Read")),
         Right("topic", LEDGER.name, ("Describe", "Read")),

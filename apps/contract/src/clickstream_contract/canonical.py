@@ -1,13 +1,12 @@
 """The canonical text of an event, from which the ledger's ``content_checksum`` is made.
 
-Owns the text, written in Python and in SQL from the same table of fields, and the number that
-an event adds to the checksum of its minute. The canonical text is the generator's own record
-with a fixed ``sent_at``: fields in the contract's order, absent ones left out, order lines as
-PostgreSQL prints ``jsonb``. So the generator has the text already, and PostgreSQL rebuilds it
-from the stored columns.
+Owns the text, which Python and SQL build from the same table of fields, and each event's part of
+its minute's checksum. The canonical text is the generator's record with a fixed ``sent_at``: fields
+in the contract's order, absent fields left out, order lines as PostgreSQL prints ``jsonb``. So the
+generator already has the text, and PostgreSQL rebuilds it from the stored columns.
 
-``sent_at`` is left out because the generator cannot account for it: an event that is sent again
-after a crash has another one.
+``sent_at`` is fixed because it is not reproducible: an event that is sent again after a crash gets
+another one.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ CHECKSUM_DIVIDEND: Final = 2**63 - 1
 CHECKSUM_OFFSET: Final = 2**32
 """An event adds ``CHECKSUM_DIVIDEND % (CHECKSUM_OFFSET + crc32c(text))`` to its minute.
 
-A sum of the plain CRCs would miss two values that change places: a CRC is linear, so both events'
-CRCs change in the same bits, and the sum stays whenever these bits are opposite in the two. The
+A sum of plain CRCs would miss two swapped values: a CRC is linear, so both events' CRCs change in
+the same bits, and the sum is unchanged whenever these bits are opposite in the two CRCs. The
 remainder is not linear.
 """
 
@@ -44,7 +43,7 @@ _DIGITS = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
 
 def sent_at_ending(sent_at: str = _FIXED_SENT_AT) -> str:
-    """Return how every record ends; without an argument, how every canonical text ends."""
+    """Return the end of a record; without an argument, the end of a canonical text."""
     return f',"sent_at":"{sent_at}"}}'
 
 
@@ -52,7 +51,7 @@ def canonical_text(event: Mapping[str, Any]) -> str:
     """Return the canonical text of an event.
 
     Args:
-        event: A valid event, as JSON's values; unknown fields are ignored.
+        event: A valid event, as JSON values; unknown fields are ignored.
     """
     members = ",".join(
         f'"{field.name}":{_as_json(field, event[field.name])}'
@@ -64,7 +63,7 @@ def canonical_text(event: Mapping[str, Any]) -> str:
 
 def text_sql() -> str:
     """Return the canonical text of a row of ``raw.events``, as an SQL expression."""
-    # concat() leaves nulls out, and so the fields that an event does not have.
+    # concat() leaves out nulls, and so the fields that an event does not have.
     first, *others = _covered()
     parts = [
         f"""'{{"{first.name}":' || {_value_sql(first)}""",
@@ -75,7 +74,7 @@ def text_sql() -> str:
 
 
 def checksum_sql() -> str:
-    """Return what a row of ``raw.events`` adds to its minute's checksum, as an SQL expression."""
+    """Return the checksum of a row of ``raw.events``, as an SQL expression."""
     crc = f"crc32c(convert_to({text_sql()}, 'UTF8'))"
     return f"mod({CHECKSUM_DIVIDEND}, {CHECKSUM_OFFSET} + {crc})"
 
@@ -101,7 +100,7 @@ def _value_sql(field: Field) -> str:
     if field.type is FieldType.UUID:
         return f"""'"' || {field.name}::text || '"'"""
     if field.type is FieldType.TIMESTAMP:
-        # With microseconds, so that a change of one shows; whole milliseconds lose the zeros.
+        # With microseconds, so that every change shows; whole milliseconds lose their zeros.
         digits = f"to_char({field.name} AT TIME ZONE 'UTC', {_DIGITS})"
         return f"""'"' || replace({digits}, '000Z', 'Z') || '"'"""
     return f"{field.name}::text"

@@ -1,8 +1,8 @@
-"""Countries that visitors can come from.
+"""The countries of users.
 
-Owns their codes, offsets from UTC and languages. Offsets are those of standard time of the
-largest zone: a simulation is the same in summer and winter. It does not know cities' names:
-Faker makes those from the locale.
+Owns their codes, offsets from UTC and languages. Offsets are the standard time of the largest time
+zone, so that a simulation is the same in summer and winter. Faker makes the cities' names from the
+locale.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Country:
     name: str
     utc_offset_minutes: int
     language: str
-    """BCP 47 tag of what most visitors from there speak."""
+    """BCP 47 tag of the most common language."""
     faker_locale: str
-    """The locale that Faker knows (https://faker.readthedocs.io/en/master/locales.html)."""
+    """The locale in Faker (https://faker.readthedocs.io/en/master/locales.html)."""
 
 
 COUNTRIES: dict[str, Country] = {

@@ -1,7 +1,6 @@
-"""What follows from the tables: schemas for JSON, Spark and PostgreSQL, and documentation.
+"""Schemas for JSON, Spark and PostgreSQL, and documentation, derived from the field tables.
 
-Owns the translation of fields into each target's terms. It does not know any field by name
-beyond what the event's own rules need.
+Owns the translation of fields for each target.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _SPARK = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column in PostgreSQL's terms."""
+    """A column of PostgreSQL."""
 
     name: str
     type: str
@@ -56,7 +55,7 @@ class Column:
 
 
 def event_json_schema() -> dict[str, Any]:
-    """Return the event's JSON Schema: closed, and exact for each event's name."""
+    """Return the event's JSON Schema, without additional properties, exact for each event name."""
     return {
         "$schema": _DIALECT,
         "title": f"Clickstream event, version {SCHEMA_VERSION}",
@@ -86,7 +85,7 @@ def event_json_schema() -> dict[str, Any]:
 
 
 def _newer_item_fields() -> dict[int, list[str]]:
-    """Return the fields of an order's line that came with each version after the first."""
+    """Return the order lines' new fields of each version after the first."""
     newer: dict[int, list[str]] = {}
     for row in ITEM_FIELDS:
         if row.since > 1:
@@ -104,15 +103,15 @@ def ledger_json_schema() -> dict[str, Any]:
 
 
 def spark_schema(fields: Sequence[Field]) -> str:
-    """Return the fields as Spark reads them from JSON, as DDL.
+    """Return the fields as Spark's DDL for reading JSON.
 
-    Times and ids come as text: whether they are what they should be is a rule's to say.
+    Times and ids are read as text; quality rules validate them.
     """
     return ", ".join(f"`{row.name}` {_spark_type(row)}" for row in fields)
 
 
 def postgres_columns(fields: Sequence[Field]) -> tuple[Column, ...]:
-    """Return the fields as PostgreSQL's columns, with their comments."""
+    """Return the fields as PostgreSQL columns, with comments."""
     return tuple(
         Column(
             row.name,
@@ -125,7 +124,7 @@ def postgres_columns(fields: Sequence[Field]) -> tuple[Column, ...]:
 
 
 def markdown_table(fields: Sequence[Field]) -> str:
-    """Return the fields as a documentation table."""
+    """Return the fields as a Markdown table."""
     lines = ["| Field | Type | In | Since | Meaning |", "|---|---|---|---|---|"]
     for row in fields:
         unit = f", {row.unit}" if row.unit else ""

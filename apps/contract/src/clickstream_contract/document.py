@@ -1,7 +1,6 @@
-"""A simulation as a document: YAML in, one simulation or one clear error out.
+"""Reading and writing a simulation as a YAML document.
 
-Owns how the text of a ``ClickstreamSimulation`` is read and written, and the wording of what
-is wrong with it. It does not know the meaning of any field.
+Owns the parser and the writer of ``ClickstreamSimulation`` documents, and the texts of errors.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ __all__ = [
 API_VERSION = "clickstream.dev/v1alpha1"
 KIND = "ClickstreamSimulation"
 EFFECTIVE_FROM = "clickstream.dev/effective-from"
-"""Annotation: from which moment on a change of the specification holds, for every worker."""
+"""Annotation: when a change of the specification takes effect, for every worker."""
 RESUMED_AT = "clickstream.dev/resumed-at"
-"""Annotation: when a suspended simulation went on; what was due until then is left out."""
+"""Annotation: when a suspended simulation was resumed; events due before are left out."""
 _MAX_BYTES = 262_144
 _MAX_ALIASES = 64
 _YAML_HINT = "YAML reads NO, no, off, on and yes as true or false: write the text in quotes"
@@ -51,7 +50,7 @@ _TOP = {"apiVersion", "kind", "metadata", "spec", "status"}
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, and a bomb of aliases."""
+    """A safe YAML loader that rejects duplicate keys and too many aliases."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -84,10 +83,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse_simulation(text: str) -> Simulation:
-    """Read a simulation from YAML.
+    """Return the simulation of a YAML document.
 
     Raises:
-        SimulationInvalid: With the path, the value and what is allowed there.
+        SimulationInvalid: Names the path, the value and the allowed values.
     """
     if len(text.encode(errors="replace")) > _MAX_BYTES:
         raise SimulationInvalid(
@@ -109,10 +108,10 @@ def parse_simulation(text: str) -> Simulation:
 
 
 def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
-    """Read a simulation from a resource, as YAML or the Kubernetes API gives it.
+    """Return the simulation of a resource, as YAML or the Kubernetes API returns it.
 
     Raises:
-        SimulationInvalid: With the path, the value and what is allowed there.
+        SimulationInvalid: Names the path, the value and the allowed values.
     """
     for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if resource.get(key) != wanted:
@@ -126,11 +125,11 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
     if not isinstance(metadata, dict):
         raise SimulationInvalid("metadata", metadata, "it must hold at least a name")
     if "spec" not in resource:
-        raise SimulationInvalid("spec", None, "it must be there")
+        raise SimulationInvalid("spec", None, "it is required")
     labels = metadata.get("labels") or {}
     if not isinstance(labels, dict):
         raise SimulationInvalid("metadata.labels", labels, "it must be a mapping")
-    # YAML reads 12:30 as a number and 2026-01-01 as a date: names and labels are texts.
+    # Convert to text: YAML reads 12:30 as a number and 2026-01-01 as a date.
     content = {
         "name": metadata.get("name"),
         "namespace": metadata.get("namespace"),
@@ -143,7 +142,7 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
     try:
         simulation = Simulation.model_validate(content)
     except ValidationError as error:
-        # A misspelt field says more than the field that is missing because of it.
+        # A misspelled field explains more than the field that is missing because of it.
         details = sorted(
             error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden"
         )
@@ -154,14 +153,14 @@ def simulation_from_resource(resource: Mapping[str, Any]) -> Simulation:
 
 
 def _moment(annotations: object, name: str) -> float | None:
-    """Read an annotation that says when, in Unix seconds."""
+    """Return the time of an annotation, in Unix seconds."""
     if not isinstance(annotations, dict):
         raise SimulationInvalid("metadata.annotations", annotations, "it must be a mapping")
     value = annotations.get(name)
     if value is None:
         return None
     try:
-        # YAML may have read the time already.
+        # YAML may already have parsed the time.
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         moment = None
@@ -169,13 +168,13 @@ def _moment(annotations: object, name: str) -> float | None:
         raise SimulationInvalid(
             f"metadata.annotations.{name}",
             value,
-            "a time with its zone, such as 2026-11-27T08:00:00Z",
+            "a time with a time zone, such as 2026-11-27T08:00:00Z",
         )
     return moment.timestamp()
 
 
 def dump_simulation(simulation: Simulation) -> str:
-    """Write a simulation as YAML that :func:`parse_simulation` reads back."""
+    """Return a simulation as YAML, which :func:`parse_simulation` reads."""
     spec = simulation.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     metadata: dict[str, Any] = {"name": simulation.name}
     if simulation.namespace is not None:
@@ -187,7 +186,7 @@ def dump_simulation(simulation: Simulation) -> str:
 
 
 def resolve_personas(spec: SimulationSpec) -> dict[str, Persona]:
-    """Return all personas that the simulation can name: presets, and its own."""
+    """Return all personas that the simulation can name: presets and custom ones."""
     own = {definition.name: _resolved(definition) for definition in spec.personas}
     return PERSONAS | own
 
@@ -211,11 +210,11 @@ def _resolved(definition: PersonaDefinition) -> Persona:
 
 
 def _check_ends(name: str, persona: Persona) -> None:
-    """Refuse a persona some of whose visits could never end."""
+    """Raise an error if a session of the persona could never end."""
     ends = {
         source
         for source, targets in persona.transitions.items()
-        # Without any step that is possible the visitor leaves.
+        # Without a possible step the user leaves.
         if targets.get("exit", 0) or not any(targets.values())
     }
     grown = True
@@ -232,12 +231,12 @@ def _check_ends(name: str, persona: Persona) -> None:
         raise SimulationInvalid(
             f"spec.personas, {name}.transitions.{stuck[0]}",
             persona.transitions[stuck[0]],
-            "from every step there must be a way to the exit",
+            "every step needs a path to the exit",
         )
 
 
 def _invalid(details: ErrorDetails, content: object) -> SimulationInvalid:
-    """Word one of pydantic's errors."""
+    """Return the error for one of pydantic's errors."""
     place = tuple(part for part in details["loc"] if not _is_tag(part))
     path = _path(place)
     kind, context = details["type"], details.get("ctx", {})
@@ -258,9 +257,9 @@ def _invalid(details: ErrorDetails, content: object) -> SimulationInvalid:
 
 
 def _allowed(kind: str, context: Mapping[str, Any]) -> str:
-    """Say what may stand there, in words."""
+    """Return the allowed values, in words."""
     if kind == "missing":
-        return "it must be there"
+        return "it is required"
     texts = {
         "greater_than_equal": "it must be at least {ge}",
         "less_than_equal": "it must be at most {le}",
@@ -289,7 +288,7 @@ def _path(place: tuple[int | str, ...]) -> str:
 
 
 def _is_tag(part: int | str) -> bool:
-    """Say whether pydantic put the part in to tell which kind of value it tried."""
+    """Return whether pydantic added the part to name the type that it tried."""
     return isinstance(part, str) and bool(re.search(r"[\[\](]|^function-", part))
 
 
@@ -304,7 +303,7 @@ def _value_at(content: object, place: tuple[int | str, ...]) -> object:
 
 
 def _known_fields(place: tuple[int | str, ...]) -> list[str]:
-    """List the fields of the part at the place, from the models' own schema."""
+    """Return the fields at a place, from the models' schema."""
     schema = Simulation.model_json_schema(by_alias=True)
     node: dict[str, Any] = schema
     for part in place:
@@ -314,7 +313,7 @@ def _known_fields(place: tuple[int | str, ...]) -> list[str]:
 
 
 def _follow(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what a reference or an optional part stands for."""
+    """Return the schema behind a reference or an optional part."""
     for option in (*node.get("anyOf", []), *node.get("allOf", [])):
         if option.get("type") != "null":
             return _follow(option, schema)

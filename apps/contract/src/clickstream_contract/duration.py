@@ -1,6 +1,6 @@
 """Durations as Kubernetes writes them: ``90s``, ``10m``, ``1h30m``, ``2d``.
 
-Owns their text form, in whole seconds. It does not know what they are for.
+Owns their text form, in whole seconds.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def duration_seconds(text: str) -> int:
-    """Read a duration of at least one second.
+    """Return a duration of at least one second, in seconds.
 
     Raises:
-        ValueError: The text is not one.
+        ValueError: The text is not such a duration.
     """
     if not re.fullmatch(DURATION_PATTERN, text, flags=re.ASCII):
         raise ValueError(text)
@@ -30,7 +30,7 @@ def duration_seconds(text: str) -> int:
 
 
 def format_duration(seconds: int) -> str:
-    """Write a duration, the largest units first."""
+    """Return a duration as text, the largest units first."""
     text = ""
     for unit, size in _UNITS.items():
         count, seconds = divmod(seconds, size)

@@ -1,8 +1,7 @@
-"""Settings from environment variables: reading them, bounding them, naming the wrong one.
+"""Settings from environment variables.
 
-Owns how a variable becomes a value, and the error that says what it may hold. A variable that
-begins like ours and is unknown is an error: a typing mistake must not pass for a default. It
-does not know any setting, nor where the environment comes from.
+Owns the conversion of variables into values, and the error for an invalid one. An unknown variable
+with the prefix is an error, so that a misspelled name does not silently become a default.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class SettingsInvalid(Exception):
 
     Attributes:
         name: The variable.
-        value: What it holds; ``None`` if it is not set.
-        allowed: What it may hold.
+        value: Its value; ``None`` if it is not set.
+        allowed: The allowed values.
     """
 
     def __init__(self, name: str, value: str | None, allowed: str) -> None:
@@ -46,7 +45,7 @@ class SettingsInvalid(Exception):
 
 
 Reader = Callable[[str, str], object]
-"""Makes a value of a variable's name and text, or raises :class:`SettingsInvalid`."""
+"""Returns the value of a variable's name and text, or raises :class:`SettingsInvalid`."""
 
 
 def settings_values(
@@ -55,13 +54,13 @@ def settings_values(
     readers: Mapping[str, Reader],
     required: tuple[str, ...],
 ) -> dict[str, object]:
-    """Return the settings that are given, by name; an empty variable counts as absent.
+    """Return the given settings, by name; an empty variable counts as absent.
 
     Args:
         environment: All variables.
-        prefix: What ours begin with.
-        readers: How each is read, by its name in small letters without the prefix.
-        required: Those that must be given.
+        prefix: The prefix of the settings' variables.
+        readers: The reader of each setting, by its name in lower case without the prefix.
+        required: The required settings.
 
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
@@ -74,7 +73,7 @@ def settings_values(
         read = readers.get(name)
         if read is None:
             known = ", ".join(prefix + key.upper() for key in sorted(readers))
-            raise SettingsInvalid(variable, value, f"one of the known ones: {known}")
+            raise SettingsInvalid(variable, value, f"one of: {known}")
         values[name] = read(variable, value)
     for name in required:
         if name not in values:
@@ -83,24 +82,24 @@ def settings_values(
 
 
 def text(_name: str, value: str) -> str:
-    """Take any text."""
+    """Return any text."""
     return value
 
 
 def path(_name: str, value: str) -> Path:
-    """Take any path, relative to where the process runs."""
+    """Return any path, relative to the working directory."""
     return Path(value).absolute()
 
 
 def existing_file(name: str, value: str) -> Path:
-    """Take the path of a file that is there."""
+    """Return the path of an existing file."""
     if not Path(value).is_file():
         raise SettingsInvalid(name, value, "a file that exists")
     return Path(value)
 
 
 def whole(low: int, high: int) -> Callable[[str, str], int]:
-    """Take whole numbers between two bounds, both included."""
+    """Return a reader of whole numbers between two bounds, both included."""
 
     def read(name: str, value: str) -> int:
         if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
@@ -111,7 +110,7 @@ def whole(low: int, high: int) -> Callable[[str, str], int]:
 
 
 def number(low: float, high: float) -> Callable[[str, str], float]:
-    """Take numbers between two bounds, both included."""
+    """Return a reader of numbers between two bounds, both included."""
 
     def read(name: str, value: str) -> float:
         try:
@@ -126,7 +125,7 @@ def number(low: float, high: float) -> Callable[[str, str], float]:
 
 
 def like(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], str]:
-    """Take texts of a pattern, which ``allowed`` puts into words."""
+    """Return a reader of texts that match a pattern; ``allowed`` describes it."""
 
     def read(name: str, value: str) -> str:
         if not pattern.fullmatch(value):
@@ -137,5 +136,5 @@ def like(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], str]:
 
 
 def one_of(*allowed: str) -> Callable[[str, str], str]:
-    """Take one of some texts."""
+    """Return a reader of one of the allowed texts."""
     return like(re.compile("|".join(map(re.escape, allowed))), "one of " + ", ".join(allowed))

@@ -1,7 +1,7 @@
 """Errors of the contract.
 
-``ContractError`` is the root; ``SimulationInvalid`` says which field of a simulation is
-wrong. Their text says where, what, and what is allowed.
+``ContractError`` is the root; ``SimulationInvalid`` names the invalid field of a simulation, its
+value, and the allowed values.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class SimulationInvalid(ContractError):
     """A simulation cannot be run as written.
 
     Attributes:
-        path: Where, such as ``spec.rate.eventsPerSecond``.
-        value: What stands there, shortened to 80 characters.
-        allowed: What may stand there.
+        path: The field, such as ``spec.rate.eventsPerSecond``.
+        value: Its value, shortened to 80 characters.
+        allowed: The allowed values.
     """
 
     def __init__(self, path: str, value: object, allowed: str) -> None:

@@ -1,10 +1,10 @@
-"""The event: one flat JSON object for each thing a visitor did.
+"""The event: one flat JSON object for each action of a user.
 
-Owns the table of the event's fields, from which the JSON Schema, the Spark schema, the
-PostgreSQL columns, the documentation and the generator's encoder derive. Names are those of
-Google Analytics 4's recommended e-commerce events
+Owns the table of the event's fields, from which the JSON Schema, the Spark schema, the PostgreSQL
+columns, the documentation and the generator's encoder derive. Names are those of Google Analytics
+4's recommended e-commerce events
 (https://developers.google.com/analytics/devguides/collection/ga4/reference/events).
-It does not know how events follow each other: that is :mod:`clickstream_contract.journey`.
+:mod:`clickstream_contract.journey` has the order of events.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 2
-"""What generators write. The stream reads every version: records may wait in Kafka for long."""
+"""The version that generators write. The stream reads every version: records may stay in Kafka."""
 CURRENCY = "EUR"
-"""The shop has one currency, so that sums are sums. ISO 4217."""
+"""The shop's only currency, so that values can be added. ISO 4217."""
 
 _MOST_PIECES = 1_000_000
 _HIGHEST_PRICE_MINOR = 1_000_000_000
 _HIGHEST_VALUE_MINOR = 1_000_000_000_000
-"""So that no product and no sum of a day's events is more than 64 bits hold."""
+"""Small enough that products, and sums over a day's events, fit into 64 bits."""
 
 MAX_EVENT_BYTES = 65_536
-"""A larger record is rejected: the largest event the generator can make has under 4 KiB."""
+"""A larger record is rejected; the generator's largest event has less than 4 KiB."""
 
 MAX_ORDER_LINES = 50
-"""An order makes a row for each pair of its products: 1,225 rows at most."""
+"""Each pair of an order's products makes a row: 1,225 rows at most."""
 
 MAX_SHARDS = 1_024
-"""Shards of a simulation; their numbers begin at 0."""
+"""Most shards of a simulation; their numbers begin at 0."""
 
 HIGHEST_COUNT = 1_000_000_000_000
-"""The most events of a run, and so the highest number of one; sums of it fit into 64 bits."""
+"""Most events of a run, and so the highest event number; its sums fit into 64 bits."""
 
 EVENT_NAMES = (
     "session_start",
@@ -64,7 +64,7 @@ EVENT_NAMES = (
     "add_payment_info",
     "purchase",
 )
-"""Their order is the code by which the generator and the tables of weights name them."""
+"""The event names; an event's position is its code in the generator and the weight tables."""
 
 DEVICES = ("mobile", "desktop", "tablet")
 
@@ -80,7 +80,7 @@ CART_EVENTS = (
     "add_payment_info",
     "purchase",
 )
-"""Events that tell what the cart holds."""
+"""Events with the content of the cart."""
 
 _CHECKOUT_EVENTS = ("view_cart", "begin_checkout", "add_shipping_info", "add_payment_info")
 """Events about the whole cart."""

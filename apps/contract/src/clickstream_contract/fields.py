@@ -1,7 +1,6 @@
-"""What a field of a record is: its type, when it is there, its unit and its meaning.
+"""The description of a record's field: type, presence, unit and meaning.
 
-Owns the vocabulary in which the tables of this package are written. It does not know any
-particular record.
+Owns the classes from which this package's field tables are built.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ __all__ = ["Field", "FieldType"]
 
 
 class FieldType(Enum):
-    """The types that every target (JSON, Spark, PostgreSQL) can hold without loss."""
+    """The types of fields, which JSON, Spark and PostgreSQL all represent without loss."""
 
     TEXT = "text"
     UUID = "uuid"
@@ -34,25 +33,25 @@ class Field:
     name: str
     type: FieldType
     doc: str
-    """Its meaning, one sentence; becomes the column's comment and the documentation's row."""
+    """Its meaning in one sentence, for the column's comment and the documentation."""
     required: bool = True
     events: tuple[str, ...] = ()
-    """The events that carry it; empty means all of them."""
+    """The events that have the field; empty means all events."""
     optional_events: tuple[str, ...] = ()
-    """Beside these, events that may carry it."""
+    """Further events that may have the field."""
     unit: str = ""
     since: int = 1
-    """The schema version that introduced it."""
+    """The schema version that introduced the field."""
     values: tuple[str, ...] = ()
-    """The values it may take; empty means any."""
+    """The allowed values; empty means any value."""
     minimum: int | None = None
     maximum: int | None = None
     """Only with a minimum."""
     max_length: int = 256
-    """In characters of a text, in lines of an order."""
+    """Characters of a text, or lines of an order."""
     pattern: str = ""
-    """What a text must match; empty means anything."""
+    """Pattern of a text; empty means any text."""
 
     def may_be_in(self, event_name: str) -> bool:
-        """Return whether an event of that name may carry the field."""
+        """Return whether an event of this name may have the field."""
         return not self.events or event_name in (*self.events, *self.optional_events)

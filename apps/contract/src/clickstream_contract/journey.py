@@ -1,8 +1,8 @@
-"""The journey: which step of a visit may follow which.
+"""The journey: the steps of a session, and which step may follow which.
 
-Owns the table of legal transitions. The generator walks it, the checker checks stored
-sessions against it, and the diagram in the documentation is drawn from it. How likely each
-step is for whom is :mod:`clickstream_contract.personas`; this module knows no weights.
+Owns the table of legal transitions. The generator follows it, the verification checks stored
+sessions against it, and the documentation draws its diagram from it. The weights of the transitions
+are in :mod:`clickstream_contract.personas`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXIT = "exit"
 
 
 class CartNeed(Enum):
-    """What the cart must hold for a step to be possible."""
+    """The state of the cart that a step needs."""
 
     ANY = "any"
     FILLED = "filled"
@@ -27,7 +27,7 @@ class CartNeed(Enum):
 
 @dataclass(frozen=True)
 class Transition:
-    """One legal step, and what it needs."""
+    """One legal step, and the state of the cart that it needs."""
 
     source: str
     target: str
@@ -108,16 +108,16 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     for source, targets in _TABLE.items()
     for target, need in targets.items()
 )
-"""Every legal step from the start of a visit to its end."""
+"""Every legal step from the start of a session to its end."""
 
 
 def is_legal(source: str, target: str) -> bool:
-    """Say whether a visit may go from ``source`` to ``target``, whatever the cart holds."""
+    """Return whether ``target`` may follow ``source`` with some state of the cart."""
     return target in _TABLE.get(source, {})
 
 
 def mermaid() -> str:
-    """Draw the table as a Mermaid state diagram (https://mermaid.js.org)."""
+    """Return the table as a Mermaid state diagram (https://mermaid.js.org)."""
     names = {START: "[*]", EXIT: "[*]"} | {name: name for name in EVENT_NAMES}
     lines = ["stateDiagram-v2"]
     for step in TRANSITIONS:

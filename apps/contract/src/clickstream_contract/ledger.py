@@ -1,10 +1,9 @@
-"""The ledger: what a generator sent, told beside the data.
+"""The ledger: what a generator has sent, published beside the events.
 
-Owns the fields of a ledger record. One record per run, shard and minute of event time holds
-absolute figures of what the broker has acknowledged, so that a record published twice
-changes nothing. A shard's last record (``kind`` = ``shard_end``) says that no event follows; a
-run may announce itself with ``run_start``, all figures 0.
-It does not know how the ledger is checked.
+Owns the fields of a ledger entry. One entry per run, shard and minute of event time holds absolute
+figures of acknowledged records, so that a repeated entry changes nothing. A shard's last entry
+(``kind`` = ``shard_end``) marks its end. A run may begin with an entry ``run_start``, with all
+figures 0.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ __all__ = ["FAULT_NAMES", "FAULT_REASONS", "GROWING_FIGURES", "LEDGER_FIELDS", "
 
 
 class LedgerKind(Enum):
-    """What a ledger record tells."""
+    """The kinds of ledger entries."""
 
     RUN_START = "run_start"
     MINUTE = "minute"
@@ -44,13 +43,13 @@ FAULT_NAMES = (
     "corrupt_oversized",
     "corrupt_no_value",
 )
-"""Faults that a simulation can plant, as the ledger names them."""
+"""The faults that a simulation can plant, by their names in the ledger."""
 
 GROWING_FIGURES = ("events", *(f"{name}_faults" for name in FAULT_NAMES))
-"""What a minute's records count up; of two records, the one with the larger sum counts.
+"""The figures of a minute that only grow; of two entries, the one with the larger sum counts.
 
-Two workers can publish records for one minute, and the one that lost the shard may do so last.
-``records_acknowledged`` decides between equal records only, since it counts other minutes too."""
+Two workers can publish entries for one minute, and the worker that lost the shard may publish last.
+``records_acknowledged`` decides only between equal entries, because it counts all minutes."""
 
 FAULT_REASONS: dict[str, RejectReason] = {
     "future": RejectReason.FUTURE_TIME,
@@ -65,7 +64,7 @@ FAULT_REASONS: dict[str, RejectReason] = {
     "corrupt_oversized": RejectReason.OVERSIZED,
     "corrupt_no_value": RejectReason.NO_VALUE,
 }
-"""Why the stream must reject the record that each fault makes."""
+"""The reason with which the stream must reject the record of each fault."""
 
 
 def _count(name: str, doc: str, unit: str = "") -> Field:

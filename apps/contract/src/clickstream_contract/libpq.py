@@ -1,8 +1,8 @@
-"""libpq's environment: variables by which a shell changes how a program connects to PostgreSQL.
+"""libpq's environment variables, which change how a program connects to PostgreSQL.
 
-Owns that processes of ours ignore them. ``PGHOSTADDR`` would send a password to another host,
-``PGCLIENTENCODING`` would store texts wrongly, ``PGOPTIONS`` would change a session's settings.
-Connections set these three themselves too: they may be opened in a process that is not ours.
+The project's processes ignore them. ``PGHOSTADDR`` would send a password to another host,
+``PGCLIENTENCODING`` would store wrong texts, ``PGOPTIONS`` would change a session's settings.
+Connections also set these three explicitly, because another program may open them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["forget_libpq"]
 
 
 def forget_libpq(environment: MutableMapping[str, str]) -> None:
-    """Remove libpq's variables, each of which begins with PG.
+    """Remove libpq's variables, which all begin with PG.
 
-    Call it before the process has threads: libpq reads the C library's environment.
+    Call this before the process starts threads: libpq reads the C library's environment.
     """
     for name in [name for name in environment if name.startswith("PG")]:
         del environment[name]

@@ -1,7 +1,7 @@
-"""The metrics that components show to Prometheus.
+"""The Prometheus metrics of all components.
 
-Owns their names, kinds, labels and meaning; dashboards and alerts name them through this
-table. Names follow https://prometheus.io/docs/practices/naming/. It does not know who counts.
+Owns their names, kinds, labels and meaning; dashboards and alerts take them from this table. Names
+follow https://prometheus.io/docs/practices/naming/.
 """
 
 from __future__ import annotations
@@ -46,18 +46,28 @@ METRICS: tuple[Metric, ...] = (
         ("events_total", _COUNTER, "Events handed to Kafka's client.", ("event_name",)),
         ("records_acknowledged_total", _COUNTER, "Records the broker has acknowledged.", ()),
         ("shed_events_total", _COUNTER, "Events left out because of overload.", ()),
-        ("target_events_per_second", _GAUGE, "Rate wanted at this moment.", ()),
-        ("achieved_events_per_second", _GAUGE, "Events acknowledged per second, lately: 10 s.", ()),
-        ("active_sessions", _GAUGE, "Visits under way.", ()),
+        ("target_events_per_second", _GAUGE, "Current target rate.", ()),
+        (
+            "achieved_events_per_second",
+            _GAUGE,
+            "Events acknowledged per second, over the last 10 s.",
+            (),
+        ),
+        ("active_sessions", _GAUGE, "Open sessions.", ()),
         ("queue_messages", _GAUGE, "Records sent and not yet acknowledged.", ()),
-        ("queue_limit_messages", _GAUGE, "Records that may be sent and not acknowledged.", ()),
-        ("event_lag_seconds", _GAUGE, "How far the next event lies behind the clock.", ()),
+        ("queue_limit_messages", _GAUGE, "Most records sent and not acknowledged.", ()),
+        ("event_lag_seconds", _GAUGE, "How late the next event is, against the clock.", ()),
         ("spec_changes_total", _COUNTER, "Changes of the simulation's file.", ("outcome",)),
         ("snapshot_bytes", _GAUGE, "Size of the last snapshot of each shard, summed.", ()),
-        ("resumed_shards", _GAUGE, "Shards that went on from a stored state.", ()),
+        ("resumed_shards", _GAUGE, "Shards resumed from a stored state.", ()),
         ("shards_over", _GAUGE, "Shards whose last event is acknowledged.", ()),
         ("delivered_records", _GAUGE, "Records acknowledged since the run began.", ()),
-        ("busy_seconds_total", _COUNTER, "Time at work, not waiting for the next event.", ()),
+        (
+            "busy_seconds_total",
+            _COUNTER,
+            "Time spent working, without waiting for the next event.",
+            (),
+        ),
         ("simulation_info", _GAUGE, "Always 1; the full name of the simulation.", ("simulation",)),
     ),
     *_named(
@@ -65,28 +75,28 @@ METRICS: tuple[Metric, ...] = (
         ("input_rows_total", _COUNTER, "Records read from Kafka.", ("topic",)),
         ("stored_events_total", _COUNTER, "Events newly stored.", ()),
         ("rejected_events_total", _COUNTER, "Records rejected.", ("reason",)),
-        ("duplicate_events_total", _COUNTER, "Events that were stored before.", ()),
+        ("duplicate_events_total", _COUNTER, "Events that were already stored.", ()),
         (
             "late_events_total",
             _COUNTER,
-            "Events stored that came behind the watermark of their shard.",
+            "Events stored after the watermark of their shard.",
             (),
         ),
-        ("batch_duration_seconds", _HISTOGRAM, "Time of a batch by phase.", ("phase",)),
+        ("batch_duration_seconds", _HISTOGRAM, "Duration of a batch by phase.", ("phase",)),
         ("event_latency_seconds", _HISTOGRAM, "From event time to the committed row.", ()),
         ("event_time_timestamp_seconds", _GAUGE, "Latest event time stored, Unix time.", ()),
-        ("lag_records", _GAUGE, "Records that Kafka has and no batch.", ("topic", "partition")),
+        ("lag_records", _GAUGE, "Records in Kafka that no batch has read.", ("topic", "partition")),
         (
             "lag_seconds",
             _GAUGE,
-            "Age of the last record read, if more wait.",
+            "Age of the last record read, if more records wait.",
             ("topic", "partition"),
         ),
         ("last_batch_timestamp_seconds", _GAUGE, "Last committed batch, Unix time.", ()),
         (
             "integrity_defects",
             _GAUGE,
-            "Events on which ledger and tables disagree at this moment.",
+            "Events on which ledger and tables currently disagree.",
             ("simulation", "defect"),
         ),
         ("verified_defects", _GAUGE, "Defects that the last verification found.", ("defect",)),
@@ -105,11 +115,11 @@ METRICS: tuple[Metric, ...] = (
         (
             "request_duration_seconds",
             _HISTOGRAM,
-            "Time until an answer begins.",
+            "Time until a response begins.",
             ("route", "status"),
         ),
-        ("live_streams", _GAUGE, "Live streams that are open.", ()),
-        ("database_failures_total", _COUNTER, "Questions that the database did not answer.", ()),
+        ("live_streams", _GAUGE, "Open live streams.", ()),
+        ("database_failures_total", _COUNTER, "Queries that the database did not answer.", ()),
     ),
 )
 """Every metric of every component."""

@@ -1,8 +1,8 @@
-"""How a simulation is named, in a namespace and without one, and how a server is.
+"""Names of simulations, with and without a namespace, and addresses of servers.
 
 Owns the form and the length of the full name, which identifies a simulation in events, ledger,
-tables, metrics, dashboards and console. Kubernetes' names are unique only within a namespace:
-two namespaces may send events of simulations with one name to one Kafka.
+tables, metrics, dashboards and console. A Kubernetes name is unique only within its namespace: two
+namespaces may send events of simulations with the same name to one Kafka.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
 MAX_LABEL_LENGTH = 63
 _REST = "([-a-z0-9]{0,61}[a-z0-9])?"
 NAME = f"^[a-z]{_REST}$"
-"""Pattern of a simulation's name: it begins with a letter, as a Service's does (RFC 1035)."""
+"""Pattern of a simulation's name: it begins with a letter, like a Service's name (RFC 1035)."""
 DNS_LABEL = f"^[a-z0-9]{_REST}$"
 """Pattern of a label (RFC 1123)."""
 NAMESPACE = DNS_LABEL

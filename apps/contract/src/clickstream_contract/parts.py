@@ -1,7 +1,7 @@
-"""What the parts of a simulation's models are made of.
+"""Building blocks of the simulation's models.
 
-Owns how strictly a part is read, durations, shares and weights, and the error of a rule that
-concerns several fields. It does not know any part.
+Owns the base class of the models, durations, shares and weights, and the error of a rule that
+concerns several fields.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def refuse(path: str, value: object, allowed: str) -> PydanticCustomError:
     """Return the error of a rule that concerns several fields.
 
     Args:
-        path: The field to name, relative to where the rule stands; may be empty.
-        value: What stands there.
-        allowed: What may stand there.
+        path: The field, relative to the rule's model; may be empty.
+        value: Its value.
+        allowed: The allowed values.
     """
     return PydanticCustomError(
         "refused", "{allowed}", {"path": path, "value": value, "allowed": allowed}
@@ -55,7 +55,7 @@ Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Part(BaseModel):
-    """A part of the resource: closed, unchangeable, and taken literally."""
+    """A part of the resource: without unknown fields, immutable, and strictly typed."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -68,7 +68,7 @@ class Part(BaseModel):
 
 
 def member(kind: type[StrEnum]) -> BeforeValidator:
-    """Read an enum's member from its text, which strict models do not do by themselves."""
+    """Return a validator that reads an enum's member from text; strict models need it."""
 
     def read(value: object) -> object:
         try:
@@ -82,5 +82,5 @@ def member(kind: type[StrEnum]) -> BeforeValidator:
 
 
 def as_tuple(value: object) -> object:
-    """Take a YAML list where the model has a tuple."""
+    """Return a YAML list as a tuple."""
     return tuple(value) if isinstance(value, list) else value

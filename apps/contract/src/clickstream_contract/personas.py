@@ -1,8 +1,8 @@
-"""Personas: how likely each step is for whom, how fast they go, and when they come.
+"""Personas: the weights of their steps, their speed, and their hours.
 
-Owns the presets that a simulation's ``userMix`` names. Weights are relative to the other
-steps possible at that moment: a step that needs a filled cart does not count while the cart
-is empty (:mod:`clickstream_contract.journey` says which). It does not know who walks.
+Owns the presets that a simulation's ``userMix`` names. Weights are relative to the other possible
+steps: a step that needs a filled cart does not count while the cart is empty
+(:mod:`clickstream_contract.journey` has these steps).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from clickstream_contract.journey import EXIT
 __all__ = ["PERSONAS", "Persona", "Weights"]
 
 Weights = dict[str, dict[str, int]]
-"""Weight of each next step, by the step before."""
+"""Weight of each next step, by the previous step."""
 
 _EVENING = (
     12,
@@ -73,7 +73,7 @@ _FLAT = (100,) * 24
 
 @dataclass(frozen=True)
 class Persona:
-    """One kind of visitor."""
+    """One kind of user."""
 
     name: str
     doc: str
@@ -83,88 +83,87 @@ class Persona:
     think_sigma: float
     """Sigma of that distribution's logarithm."""
     return_permille: int
-    """Of 1000 visits, how many are by somebody who has been here before, in the long run."""
+    """Of 1000 sessions, how many are by returning users, in the long run."""
     price_sense_permille: int
-    """Of 1000 items looked at, how many were the cheaper of two that they had in mind."""
+    """Of 1000 items viewed, how many are the cheaper of two drawn items."""
     hourly: tuple[int, ...]
     """Relative traffic in each of the 24 local hours."""
     weekend_permille: int
-    """Traffic on Saturday and Sunday against a weekday, in permille."""
+    """Traffic on Saturday and Sunday relative to a weekday, in permille."""
     is_crawler: bool = False
-    """A program: it says so in its user agent."""
+    """Whether the user is a program, which its user agent shows."""
 
 
-def _base() -> Weights:
-    """Return the steps of somebody who looks around with some intent."""
-    return {
-        "session_start": {
-            "page_view": 480,
-            "search": 160,
-            "view_item_list": 170,
-            "view_item": 160,
-            "view_cart": 120,
-            EXIT: 30,
-        },
-        "page_view": {
-            "page_view": 120,
-            "search": 220,
-            "view_item_list": 330,
-            "view_item": 150,
-            "view_cart": 50,
-            EXIT: 180,
-        },
-        "search": {"search": 140, "view_item_list": 800, EXIT: 60},
-        "view_item_list": {
-            "page_view": 40,
-            "search": 90,
-            "view_item_list": 190,
-            "view_item": 560,
-            "view_cart": 20,
-            EXIT: 120,
-        },
-        "view_item": {
-            "page_view": 40,
-            "search": 80,
-            "view_item_list": 280,
-            "view_item": 250,
-            "add_to_cart": 150,
-            "view_cart": 30,
-            EXIT: 200,
-        },
-        "add_to_cart": {
-            "page_view": 60,
-            "search": 70,
-            "view_item_list": 220,
-            "view_item": 160,
-            "view_cart": 350,
-            "begin_checkout": 60,
-            EXIT: 80,
-        },
-        "remove_from_cart": {
-            "page_view": 80,
-            "view_item_list": 260,
-            "view_cart": 350,
-            "begin_checkout": 100,
-            EXIT: 210,
-        },
-        "view_cart": {
-            "page_view": 60,
-            "view_item_list": 170,
-            "view_item": 90,
-            "remove_from_cart": 140,
-            "begin_checkout": 350,
-            EXIT: 190,
-        },
-        "begin_checkout": {"view_cart": 90, "add_shipping_info": 720, EXIT: 190},
-        "add_shipping_info": {"view_cart": 40, "add_payment_info": 820, EXIT: 140},
-        "add_payment_info": {"purchase": 870, EXIT: 130},
-        "purchase": {"page_view": 120, "view_item_list": 80, EXIT: 800},
-    }
+_BASE: Weights = {
+    "session_start": {
+        "page_view": 480,
+        "search": 160,
+        "view_item_list": 170,
+        "view_item": 160,
+        "view_cart": 120,
+        EXIT: 30,
+    },
+    "page_view": {
+        "page_view": 120,
+        "search": 220,
+        "view_item_list": 330,
+        "view_item": 150,
+        "view_cart": 50,
+        EXIT: 180,
+    },
+    "search": {"search": 140, "view_item_list": 800, EXIT: 60},
+    "view_item_list": {
+        "page_view": 40,
+        "search": 90,
+        "view_item_list": 190,
+        "view_item": 560,
+        "view_cart": 20,
+        EXIT: 120,
+    },
+    "view_item": {
+        "page_view": 40,
+        "search": 80,
+        "view_item_list": 280,
+        "view_item": 250,
+        "add_to_cart": 150,
+        "view_cart": 30,
+        EXIT: 200,
+    },
+    "add_to_cart": {
+        "page_view": 60,
+        "search": 70,
+        "view_item_list": 220,
+        "view_item": 160,
+        "view_cart": 350,
+        "begin_checkout": 60,
+        EXIT: 80,
+    },
+    "remove_from_cart": {
+        "page_view": 80,
+        "view_item_list": 260,
+        "view_cart": 350,
+        "begin_checkout": 100,
+        EXIT: 210,
+    },
+    "view_cart": {
+        "page_view": 60,
+        "view_item_list": 170,
+        "view_item": 90,
+        "remove_from_cart": 140,
+        "begin_checkout": 350,
+        EXIT: 190,
+    },
+    "begin_checkout": {"view_cart": 90, "add_shipping_info": 720, EXIT: 190},
+    "add_shipping_info": {"view_cart": 40, "add_payment_info": 820, EXIT: 140},
+    "add_payment_info": {"purchase": 870, EXIT: 130},
+    "purchase": {"page_view": 120, "view_item_list": 80, EXIT: 800},
+}
+"""The weights of the preset Shopper; the other presets change some of them."""
 
 
 def _shaped(changes: Weights) -> Weights:
-    """Return the base with single weights replaced; 0 takes a step away."""
-    return {source: targets | changes.get(source, {}) for source, targets in _base().items()}
+    """Return the base weights with some replaced; 0 removes a step."""
+    return {source: targets | changes.get(source, {}) for source, targets in _BASE.items()}
 
 
 PERSONAS: dict[str, Persona] = {
@@ -211,7 +210,7 @@ PERSONAS: dict[str, Persona] = {
         Persona(
             "Shopper",
             "Fills a cart, buys now and then.",
-            _base(),
+            _shaped({}),
             8.0,
             0.9,
             500,

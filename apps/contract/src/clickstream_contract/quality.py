@@ -1,7 +1,7 @@
-"""Rules of data quality: what is asked of a record, and what happens to one that fails.
+"""The rules of data quality, and what happens to a record that breaks one.
 
-Owns the one table of rules; ``ops.quality_rules`` and the documentation are made from it, and
-the stream has a condition for each. It does not know how a rule is checked.
+Owns the table of rules. ``ops.quality_rules`` and the documentation are made from it, and the
+stream has a condition for each rule.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 RECORD = "record"
-"""Stands for the field where a rule is about the whole record."""
+"""The field of a rule that concerns the whole record."""
 KEPT_BYTES = 8_192
-"""So many bytes are kept of a key or value that is longer than any event."""
+"""Bytes kept of a key or value that is longer than any event."""
 TOLERATED_SECONDS = 5
-"""Clocks differ a little: only more than this counts as ahead."""
+"""Allowed difference between clocks."""
 LATE_SECONDS = 600
 LARGE_QUANTITY = 100
 HUGE_ORDER_MINOR = 10_000_000
@@ -42,13 +42,13 @@ class Severity(Enum):
     """What happens to a record that breaks a rule."""
 
     REJECT = "reject"
-    """It is no event: it goes to ``ops.rejected_events``."""
+    """The record is not an event; it goes to ``ops.rejected_events``."""
     FLAG = "flag"
-    """It is stored, and marked with the rule's name."""
+    """The event is stored, and flagged with the rule's name."""
 
 
 class FlagReason(Enum):
-    """What can be odd about an event."""
+    """Why an event is flagged."""
 
     LATE = "late"
     CLOCK_AHEAD = "clock_ahead"
@@ -61,9 +61,9 @@ class QualityRule:
     """One rule.
 
     Attributes:
-        field: The field that it is about, or :data:`RECORD`.
-        severity: What happens to a record that breaks it.
-        reason: What is wrong then; a :class:`RejectReason` or a :class:`FlagReason`.
+        field: The rule's field, or :data:`RECORD`.
+        severity: What happens to a record that breaks the rule.
+        reason: Why; a :class:`RejectReason` or a :class:`FlagReason`.
         doc: The rule in words.
     """
 
@@ -74,7 +74,7 @@ class QualityRule:
 
     @property
     def name(self) -> str:
-        """Return the rule's name, as tables give it."""
+        """The rule's name in tables."""
         return f"{self.field}.{self.reason.value}"
 
 
@@ -87,7 +87,7 @@ def _flag(field: str, reason: FlagReason, doc: str) -> QualityRule:
 
 
 def _of_field(field: Field) -> list[QualityRule]:
-    """Return what the contract asks of a field."""
+    """Return the rules of a field."""
     rules = []
     if field.required:
         where = f"in {', '.join(field.events)}" if field.events else "in every event"
@@ -119,7 +119,7 @@ def _of_field(field: Field) -> list[QualityRule]:
 
 
 def _of_ledger() -> list[QualityRule]:
-    """Return the rules that only the ledger's fields have; that they are there is one rule."""
+    """Return the rules of fields that only the ledger has, without missing fields: one rule."""
     known = {rule.name for field in EVENT_FIELDS for rule in _of_field(field)}
     rules = [rule for field in LEDGER_FIELDS for rule in _of_field(field)]
     return [

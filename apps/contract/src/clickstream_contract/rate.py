@@ -1,7 +1,6 @@
-"""How much traffic, and when: the rate of a simulation.
+"""The rate of a simulation: how much traffic, and when.
 
-Owns the fields of ``spec.rate``, their bounds and what contradicts what. It does not know
-how a rate becomes moments.
+Owns the fields of ``spec.rate``, their bounds and their consistency.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Curve(StrEnum):
 
 
 class OnOverload(StrEnum):
-    """What to do with events that could not be sent in time."""
+    """What happens to events that could not be sent in time."""
 
     CATCH_UP = "CatchUp"
     SHED = "Shed"
@@ -39,31 +38,37 @@ class OnOverload(StrEnum):
 class Step(Part):
     """One level of a stepped rate."""
 
-    for_seconds: Annotated[Duration, Field(alias="for", description="How long it holds.")]
+    for_seconds: Annotated[Duration, Field(alias="for", description="Duration of the step.")]
     multiplier_permille: Annotated[
-        int, Field(ge=0, le=100_000, description="Against the rate given, in permille.")
+        int, Field(ge=0, le=100_000, description="Relative to the given rate, in permille.")
     ]
 
 
 class Burst(Part):
-    """A stretch of time with more, or less, than usual."""
+    """A period with more or less traffic."""
 
-    at_seconds: Annotated[Duration, Field(alias="at", description="When, after the start.")]
-    for_seconds: Annotated[Duration, Field(alias="for", description="How long.")]
+    at_seconds: Annotated[
+        Duration, Field(alias="at", description="When it begins, after the start.")
+    ]
+    for_seconds: Annotated[Duration, Field(alias="for", description="Duration of the burst.")]
     multiplier_permille: Annotated[
-        int, Field(ge=0, le=100_000, description="Against the rate of the moment, in permille.")
+        int, Field(ge=0, le=100_000, description="Relative to the current rate, in permille.")
     ]
 
 
 class Rate(Part):
-    """How much traffic, over all shards."""
+    """The rate of events over all shards."""
 
     events_per_second: Annotated[
         int | None, Field(ge=1, le=MAX_EVENTS_PER_SECOND, description="Events per second.")
     ] = None
     events_per_minute: Annotated[
         int | None,
-        Field(ge=1, le=60 * MAX_EVENTS_PER_SECOND, description="Instead, for a slow shop."),
+        Field(
+            ge=1,
+            le=60 * MAX_EVENTS_PER_SECOND,
+            description="Events per minute instead, for a slow shop.",
+        ),
     ] = None
     curve: Annotated[Curve, member(Curve), Field(description="How the rate changes over time.")] = (
         Curve.CONSTANT
@@ -71,17 +76,17 @@ class Rate(Part):
     steps: Annotated[
         tuple[Step, ...],
         BeforeValidator(as_tuple),
-        Field(max_length=100, description="The levels of the curve Steps; the last one stays."),
+        Field(max_length=100, description="The levels of the curve Steps; the last one continues."),
     ] = ()
     bursts: Annotated[
         tuple[Burst, ...],
         BeforeValidator(as_tuple),
-        Field(max_length=100, description="Stretches of time that differ; not overlapping."),
+        Field(max_length=100, description="Periods with another rate; they must not overlap."),
     ] = ()
     on_overload: Annotated[
         OnOverload,
         member(OnOverload),
-        Field(description="Send late what could not be sent in time, or leave it out."),
+        Field(description="Send overdue events late (CatchUp), or leave them out (Shed)."),
     ] = OnOverload.CATCH_UP
 
     @property
@@ -92,7 +97,7 @@ class Rate(Part):
         return (self.events_per_minute or 0) / 60
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if (self.events_per_second is None) == (self.events_per_minute is None):
             raise refuse("", None, "exactly one of eventsPerSecond and eventsPerMinute")
         if (self.curve is Curve.STEPS) != bool(self.steps):

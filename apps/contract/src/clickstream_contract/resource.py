@@ -1,10 +1,10 @@
 """The custom resource definition of ``ClickstreamSimulation``, from the simulation's models.
 
-Owns what Kubernetes is told of a simulation: the structural schema derived from
-:class:`~clickstream_contract.simulation.SimulationSpec`, the rules in CEL for what a schema
-cannot say, the status and what ``kubectl get`` shows. The API server refuses at apply time what
-the laptop's parser refuses, but for bursts that overlap and visits that can never end, which
-CEL cannot work out. It does not know what an operator does with it.
+Owns the structural schema, derived from
+:class:`~clickstream_contract.simulation.SimulationSpec`, the CEL rules for everything that a schema
+cannot express, the status, and the columns of ``kubectl get``. The API server rejects the same
+simulations as the parser, except overlapping bursts and sessions that can never end: CEL cannot
+find these.
 
 Format: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/
 and https://kubernetes.io/docs/reference/using-api/cel/.
@@ -30,13 +30,13 @@ _SHORT_NAME = "css"
 _INT32_MAX = 2**31 - 1
 _KEPT = ("type", "description", "default", "enum", "minimum", "maximum", "pattern")
 _SIZES = {"string": "Length", "array": "Items", "object": "Properties"}
-"""What Kubernetes calls the size of each type; pydantic says length of lists and mappings too."""
+"""Kubernetes' names for the size of each type; pydantic says length for lists and mappings too."""
 
 Schema = dict[str, Any]
 
 
 def resource_definition() -> Schema:
-    """Return the ``CustomResourceDefinition`` as the API server takes it."""
+    """Return the ``CustomResourceDefinition`` for the API server."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -76,7 +76,7 @@ def resource_definition() -> Schema:
 def _root() -> Schema:
     return {
         "type": "object",
-        "description": "Visitors of an online shop, and how many of which kind come when.",
+        "description": "Users of an online shop: how many, of which kinds, and when they come.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
@@ -90,14 +90,14 @@ def _root() -> Schema:
                 "rule": (
                     "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z][^.]*$')"
                 ),
-                "message": "metadata.name: at most 63 of a-z, 0-9 and -, and a letter first",
+                "message": "metadata.name: at most 63 of a-z, 0-9 and -, beginning with a letter",
             }
         ],
     }
 
 
 def _spec() -> Schema:
-    """Derive the schema of ``spec`` and add what the models check in code."""
+    """Return the schema of ``spec``, with the checks that the models do in code."""
     source = SimulationSpec.model_json_schema(by_alias=True)
     schema = _structural(source, source["$defs"])
     for path, extra in _EXTRAS.items():
@@ -117,16 +117,16 @@ def _spec() -> Schema:
 
 
 def _structural(node: Schema, named: Schema) -> Schema:
-    """Rewrite JSON Schema as Kubernetes wants it: nothing by reference, no null, no titles."""
+    """Return JSON Schema as a structural schema: without references, null and titles."""
     if "$ref" in node:
-        told: Schema = {key: node[key] for key in ("description", "default") if key in node}
-        if isinstance(told.get("default"), dict):
-            told["default"] = {key: row for key, row in told["default"].items() if row is not None}
-        return _structural(named[node["$ref"].rsplit("/", 1)[-1]], named) | told
+        kept: Schema = {key: node[key] for key in ("description", "default") if key in node}
+        if isinstance(kept.get("default"), dict):
+            kept["default"] = {key: row for key, row in kept["default"].items() if row is not None}
+        return _structural(named[node["$ref"].rsplit("/", 1)[-1]], named) | kept
     if "anyOf" in node:
         option = next(option for option in node["anyOf"] if option.get("type") != "null")
-        told = {key: node[key] for key in node if key not in {"anyOf", "default"}}
-        return _structural(option | told, named)
+        kept = {key: node[key] for key in node if key not in {"anyOf", "default"}}
+        return _structural(option | kept, named)
     schema = {key: node[key] for key in _KEPT if node.get(key) is not None}
     schema |= _size(node)
     if schema.get("type") == "integer":
@@ -145,7 +145,7 @@ def _structural(node: Schema, named: Schema) -> Schema:
 
 
 def _size(node: Schema) -> Schema:
-    """Return how long a text, list or mapping may be, under the name that its type has for it."""
+    """Return the size bounds of a text, list or mapping, by their names in Kubernetes."""
     return {
         bound + _SIZES[node["type"]]: node[bound + size]
         for bound in ("min", "max")
@@ -155,18 +155,18 @@ def _size(node: Schema) -> Schema:
 
 
 def _fixed(name: str) -> tuple[str, str]:
-    """Return the rule that a field of ``spec`` stays as it is for the resource's life."""
+    """Return the rule that a field of ``spec`` never changes."""
     rule = f"has(self.{name}) == has(oldSelf.{name}) && "
     rule += f"(!has(self.{name}) || self.{name} == oldSelf.{name})"
-    return rule, f"{name}: it stays as it is in a run; make another simulation for another one"
+    return rule, f"{name}: it cannot change in a run; create another simulation instead"
 
 
-def _told(schema: Schema, text: str) -> Schema:
+def _described(schema: Schema, text: str) -> Schema:
     return {**schema, "description": text}
 
 
 def _transitions() -> Schema:
-    """Name each step that may follow each; anything else is an unknown field."""
+    """Return the schema of transitions; an illegal step is an unknown field."""
     weight = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000}
     steps: dict[str, Schema] = {}
     for row in TRANSITIONS:
@@ -175,7 +175,7 @@ def _transitions() -> Schema:
                 row.source,
                 {"type": "object", "description": f"After {row.source}.", "properties": {}},
             )
-            found["properties"] |= {row.target: _told(weight, f"To {row.target}.")}
+            found["properties"] |= {row.target: _described(weight, f"To {row.target}.")}
     return {"additionalProperties": None, "properties": steps, "maxProperties": None}
 
 
@@ -214,7 +214,7 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
             ),
             (
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",
-                "personas: in a run they can change, but neither come nor go",
+                "personas: a run cannot add or remove personas",
             ),
         ]
     },
@@ -223,7 +223,7 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
             _one_of("eventsPerSecond", "eventsPerMinute"),
             (
                 "(self.curve == 'Steps') == (size(self.steps) > 0)",
-                "steps: at least one step with the curve Steps, and with no other",
+                "steps: at least one step with the curve Steps, and none with another curve",
             ),
         ]
     },
@@ -267,9 +267,9 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
         "rules": [(f"{_SUM_OF_FAULTS} <= 1000", "shares that add up to 1000 permille at most")]
     },
 }
-"""By path in ``spec``: what the models check in code, as schema and as rules in CEL.
+"""By path in ``spec``: the checks that the models do in code, as schema and as CEL rules.
 
-What is ``None`` is taken away from what the models say.
+A value of ``None`` removes the entry of the models' schema.
 """
 
 _TIME = {"type": "string", "format": "date-time"}
@@ -279,22 +279,22 @@ _CONDITION: Schema = {
     "type": "object",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
     "properties": {
-        "type": _told({"type": "string", "maxLength": 64}, "Ready, Progressing or Degraded."),
-        "status": _told(
-            {"type": "string", "enum": ["True", "False", "Unknown"]}, "Whether it holds."
+        "type": _described({"type": "string", "maxLength": 64}, "Ready, Progressing or Degraded."),
+        "status": _described(
+            {"type": "string", "enum": ["True", "False", "Unknown"]}, "Whether the condition holds."
         ),
-        "observedGeneration": _told(_COUNT, "The specification that it is about."),
-        "lastTransitionTime": _told(_TIME, "Since when it is so."),
-        "reason": _told({"type": "string", "maxLength": 64}, "Why, in one word."),
-        "message": _told({"type": "string", "maxLength": 1024}, "Why, in a sentence."),
+        "observedGeneration": _described(_COUNT, "Generation of the described specification."),
+        "lastTransitionTime": _described(_TIME, "When the status last changed."),
+        "reason": _described({"type": "string", "maxLength": 64}, "Why, in one word."),
+        "message": _described({"type": "string", "maxLength": 1024}, "Why, in a sentence."),
     },
 }
 _REVISION: Schema = {
     "type": "object",
     "required": ["generation", "effectiveFrom", "spec"],
     "properties": {
-        "generation": _told(_COUNT, "metadata.generation of the specification."),
-        "effectiveFrom": _told(_TIME, "From which moment on it holds."),
+        "generation": _described(_COUNT, "metadata.generation of the specification."),
+        "effectiveFrom": _described(_TIME, "When it takes effect."),
         "spec": {
             "type": "string",
             "maxLength": 262_144,
@@ -304,9 +304,11 @@ _REVISION: Schema = {
 }
 _STATUS: Schema = {
     "type": "object",
-    "description": "What the operator sees.",
+    "description": "The state that the operator observed.",
     "properties": {
-        "observedGeneration": _told(_COUNT, "The specification that this status is about."),
+        "observedGeneration": _described(
+            _COUNT, "Generation of the specification that this status describes."
+        ),
         "conditions": {
             "type": "array",
             "description": "Ready, Progressing and Degraded.",
@@ -315,19 +317,19 @@ _STATUS: Schema = {
             "x-kubernetes-list-map-keys": ["type"],
             "items": _CONDITION,
         },
-        "startTime": _told(_TIME, "When the live part of the run begins."),
-        "resumeTime": _told(_TIME, "When it went on after it was suspended."),
-        "workers": _told(_COUNT, "Workers wanted."),
-        "readyWorkers": _told(_COUNT, "Workers that are ready."),
-        "selector": _told(
+        "startTime": _described(_TIME, "When the live part of the run begins."),
+        "resumeTime": _described(_TIME, "When it was last resumed after a suspension."),
+        "workers": _described(_COUNT, "Desired number of workers."),
+        "readyWorkers": _described(_COUNT, "Workers that are ready."),
+        "selector": _described(
             {"type": "string", "maxLength": 256}, "Label selector of the workers' pods."
         ),
-        "targetEventsPerSecond": _told(_COUNT, "Rate wanted at present, over all workers."),
-        "achievedEventsPerSecond": _told(_COUNT, "Rate acknowledged in the last seconds."),
-        "deliveredEvents": _told(_COUNT, "Records acknowledged since the run began."),
+        "targetEventsPerSecond": _described(_COUNT, "Current target rate, over all workers."),
+        "achievedEventsPerSecond": _described(_COUNT, "Rate acknowledged in the last seconds."),
+        "deliveredEvents": _described(_COUNT, "Records acknowledged since the run began."),
         "revisions": {
             "type": "array",
-            "description": "Which specification held from when; the newest last.",
+            "description": "The specifications and when each took effect; the newest is last.",
             "maxItems": 20,
             "x-kubernetes-list-type": "atomic",
             "items": _REVISION,
@@ -343,12 +345,14 @@ def _column(name: str, kind: str, path: str, text: str, priority: int = 0) -> Sc
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
 _COLUMNS = [
-    _column("Ready", "string", f"{_READY}.status", "Whether the shop gets its traffic."),
-    _column("Rate", "integer", ".status.targetEventsPerSecond", "Events per second wanted."),
-    _column("Achieved", "integer", ".status.achievedEventsPerSecond", "Events per second sent."),
+    _column("Ready", "string", f"{_READY}.status", "Whether the simulation runs as specified."),
+    _column("Rate", "integer", ".status.targetEventsPerSecond", "Target events per second."),
+    _column(
+        "Achieved", "integer", ".status.achievedEventsPerSecond", "Events acknowledged per second."
+    ),
     _column("Workers", "integer", ".status.workers", "Pods that carry the shards."),
     _column("Reason", "string", f"{_READY}.reason", "Why it is ready or not.", 1),
     _column("Delivered", "integer", ".status.deliveredEvents", "Records acknowledged.", 1),
-    _column("Seed", "integer", ".spec.seed", "The same seed, the same visitors.", 1),
-    _column("Age", "date", ".metadata.creationTimestamp", "Since it was made."),
+    _column("Seed", "integer", ".spec.seed", "The same seed, the same events.", 1),
+    _column("Age", "date", ".metadata.creationTimestamp", "Time since its creation."),
 ]

@@ -1,8 +1,7 @@
-"""The simulation: what a ``ClickstreamSimulation`` resource may say.
+"""The simulation: the models of a ``ClickstreamSimulation`` resource.
 
-Owns the fields of ``spec``, their bounds and defaults, and what contradicts what. The same
-models serve the laptop's file, the operator and the resource's schema. It does not know how
-a document is read: that is :mod:`clickstream_contract.document`.
+Owns the fields of ``spec``, their bounds, defaults and consistency. The local file, the operator
+and the resource's schema use the same models. :mod:`clickstream_contract.document` reads documents.
 """
 
 from __future__ import annotations
@@ -56,27 +55,27 @@ _WEEK_SECONDS = 604_800
 
 
 class PersonaShare(Part):
-    """A kind of visitor and its share of the visits."""
+    """A persona and its share of the users."""
 
     persona: Annotated[str, Field(max_length=63, description="A preset, or one of spec.personas.")]
-    weight: Annotated[Weight, Field(description="Share against the other weights.")]
+    weight: Annotated[Weight, Field(description="Share relative to the other weights.")]
 
 
 class PersonaDefinition(Part):
-    """A kind of visitor of one's own, made from a preset."""
+    """A custom persona, based on a preset."""
 
     name: Annotated[
         str,
         Field(
             pattern=r"^[A-Z][A-Za-z0-9]{0,62}$",
             max_length=63,
-            description="Its name; may be a preset's.",
+            description="Its name; a preset's name replaces the preset.",
         ),
     ]
-    based_on: Annotated[str, Field(max_length=63, description="The preset it is made from.")]
+    based_on: Annotated[str, Field(max_length=63, description="The preset that it is based on.")]
     transitions: Annotated[
         dict[str, dict[str, Weight]],
-        Field(max_length=13, description="Weights of single steps, by the step before."),
+        Field(max_length=13, description="Weights of single steps, by the previous step."),
     ] = Field(default_factory=dict)
     think_median_milliseconds: Annotated[
         int | None, Field(ge=200, le=600_000, description="Median time between two steps.")
@@ -85,22 +84,22 @@ class PersonaDefinition(Part):
         int | None, Field(ge=0, le=3_000, description="Sigma of that time's logarithm.")
     ] = None
     return_permille: Annotated[
-        Permille | None, Field(description="Of 1000 visits, how many by somebody known.")
+        Permille | None, Field(description="Of 1000 sessions, how many by returning users.")
     ] = None
     price_sense_permille: Annotated[
-        Permille | None, Field(description="Of 1000 items, how many the cheaper of two.")
+        Permille | None, Field(description="Of 1000 items viewed, how many are the cheaper of two.")
     ] = None
     weekend_permille: Annotated[
-        int | None, Field(ge=1, le=10_000, description="Weekend against weekday, in permille.")
+        int | None, Field(ge=1, le=10_000, description="Weekend relative to weekday, in permille.")
     ] = None
     hourly: Annotated[
         tuple[Weight, ...] | None,
         BeforeValidator(as_tuple),
-        Field(min_length=24, max_length=24, description="Traffic in each local hour."),
+        Field(min_length=24, max_length=24, description="Relative traffic in each local hour."),
     ] = None
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.based_on not in PERSONAS:
             raise refuse("basedOn", self.based_on, "one of " + ", ".join(PERSONAS))
         for source, targets in self.transitions.items():
@@ -115,13 +114,13 @@ class PersonaDefinition(Part):
 
 
 class Catalog(Part):
-    """What the shop sells."""
+    """The products of the shop."""
 
-    products: Annotated[int, Field(ge=1, le=200_000, description="How many products.")] = 1_000
-    categories: Annotated[int, Field(ge=1, le=500, description="In how many categories.")] = 25
+    products: Annotated[int, Field(ge=1, le=200_000, description="Number of products.")] = 1_000
+    categories: Annotated[int, Field(ge=1, le=500, description="Number of categories.")] = 25
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.categories > self.products:
             raise refuse("categories", self.categories, "no more categories than products")
         return self
@@ -134,14 +133,14 @@ def _known_country(code: str) -> str:
 
 
 class CountryShare(Part):
-    """A country and its share of the visitors."""
+    """A country and its share of the users."""
 
     code: Annotated[
         str,
         Field(max_length=2, description="ISO 3166-1 alpha-2."),
         AfterValidator(_known_country),
     ]
-    weight: Annotated[Weight, Field(description="Share against the other weights.")]
+    weight: Annotated[Weight, Field(description="Share relative to the other weights.")]
 
 
 class Devices(Part):
@@ -152,7 +151,7 @@ class Devices(Part):
     tablet: Annotated[Weight, Field(description="Tablets.")] = 50
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if not self.mobile + self.desktop + self.tablet:
             raise refuse("", 0, "at least one weight above 0")
         return self
@@ -161,44 +160,42 @@ class Devices(Part):
 class Backfill(Part):
     """History before the live stream."""
 
-    days: Annotated[int, Field(ge=1, le=400, description="How many days of it.")]
+    days: Annotated[int, Field(ge=1, le=400, description="Number of days.")]
 
 
 class StopAfter(Part):
     """When the run ends."""
 
     duration_seconds: Annotated[
-        Duration | None, Field(alias="duration", description="After this much live time.")
+        Duration | None, Field(alias="duration", description="After this live time.")
     ] = None
     events: Annotated[
-        int | None, Field(ge=1, le=HIGHEST_COUNT, description="After exactly so many events.")
+        int | None, Field(ge=1, le=HIGHEST_COUNT, description="After exactly this many events.")
     ] = None
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if (self.duration_seconds is None) == (self.events is None):
             raise refuse("", None, "exactly one of duration and events")
         return self
 
 
 class Faults(Part):
-    """What is planted into the stream on purpose, in permille of the events."""
+    """The faults planted into the stream on purpose, in permille of the events."""
 
     duplicate_permille: Annotated[Permille, Field(description="Sent twice.")] = 0
     late_permille: Annotated[Permille, Field(description="Held back and sent late.")] = 0
     max_lateness_seconds: Annotated[
-        int, Field(ge=1, le=86_400, description="How late at most.")
+        int, Field(ge=1, le=86_400, description="Longest delay of a late event.")
     ] = 600
-    corrupt_permille: Annotated[
-        Permille, Field(description="Followed by a copy that is broken.")
-    ] = 0
+    corrupt_permille: Annotated[Permille, Field(description="Followed by a corrupt copy.")] = 0
     future_permille: Annotated[
         Permille, Field(description="Followed by a copy dated in the future.")
     ] = 0
     loss_permille: Annotated[Permille, Field(description="Numbered but never sent.")] = 0
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         total = (
             self.duplicate_permille
             + self.late_permille
@@ -212,7 +209,7 @@ class Faults(Part):
 
 
 class ClusterReference(Part):
-    """A Strimzi cluster in the same namespace; its name is a label's value in a policy."""
+    """A Strimzi cluster in the same namespace; network policies use its name as a label value."""
 
     name: Annotated[
         str, Field(pattern=DNS_LABEL, max_length=MAX_LABEL_LENGTH, description="Its name.")
@@ -220,13 +217,13 @@ class ClusterReference(Part):
 
 
 class NameReference(Part):
-    """Something in the same namespace, by its name."""
+    """A reference to an object in the same namespace."""
 
     name: Annotated[str, Field(pattern=_DNS_NAME, max_length=253, description="Its name.")]
 
 
 class KafkaTarget(Part):
-    """Which Kafka the events go to."""
+    """The Kafka cluster for the events."""
 
     cluster_ref: Annotated[
         ClusterReference | None, Field(description="A Strimzi cluster in the same namespace.")
@@ -236,7 +233,7 @@ class KafkaTarget(Part):
         Field(
             pattern=SERVERS,
             max_length=1_024,
-            description="Instead, host:port addresses, which the operator must allow.",
+            description="Addresses host:port instead, which the operator must allow.",
         ),
     ] = None
     credentials_secret_ref: Annotated[
@@ -251,29 +248,29 @@ class KafkaTarget(Part):
     ] = None
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.cluster_ref is not None and self.bootstrap_servers is not None:
             raise refuse("", None, "one of clusterRef and bootstrapServers, not both")
         return self
 
 
 class Workers(Part):
-    """How many pods carry the shards."""
+    """The number of pods that carry the shards."""
 
-    count: Annotated[int | None, Field(ge=1, le=1_024, description="Exactly so many.")] = None
+    count: Annotated[int | None, Field(ge=1, le=1_024, description="Exactly this many.")] = None
     max: Annotated[
-        int | None, Field(ge=1, le=1_024, description="As many as are needed up to this.")
+        int | None, Field(ge=1, le=1_024, description="As many as needed, up to this number.")
     ] = None
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.count is not None and self.max is not None:
             raise refuse("", None, "one of count and max, not both")
         return self
 
 
 def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) -> None:
-    """Refuse a list whose weights are all zero or that names something twice."""
+    """Raise an error if all weights are zero or a name occurs twice."""
     if not sum(row.weight for row in rows):
         raise refuse(path, 0, "at least one weight above 0")
     seen: set[str] = set()
@@ -285,52 +282,50 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
 
 
 FIXED_FIELDS = ("seed", "users", "catalog", "countries", "devices", "backfill", "shards")
-"""What stays as it is in a run: all that its visitors and their world are made from."""
+"""The fields that cannot change in a run, because its users and its world are built from them."""
 
 
 class SimulationSpec(Part):
-    """What is simulated."""
+    """The specification of a simulation."""
 
-    seed: Annotated[int, Field(ge=0, le=2**53 - 1, description="The same seed, the same visitors.")]
-    rate: Annotated[Rate, Field(description="How much traffic.")]
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1, description="The same seed, the same events.")]
+    rate: Annotated[Rate, Field(description="The rate of events.")]
     user_mix: Annotated[
         tuple[PersonaShare, ...],
         BeforeValidator(as_tuple),
-        Field(min_length=1, max_length=50, description="Who comes."),
+        Field(min_length=1, max_length=50, description="The personas and their weights."),
     ]
     personas: Annotated[
         tuple[PersonaDefinition, ...],
         BeforeValidator(as_tuple),
-        Field(max_length=50, description="Kinds of visitors of one's own."),
+        Field(max_length=50, description="Custom personas."),
     ] = ()
-    users: Annotated[
-        int, Field(ge=1, le=10_000_000, description="How many people there are to come.")
-    ] = 100_000
-    catalog: Annotated[Catalog, Field(description="What is sold.")] = Catalog()
+    users: Annotated[int, Field(ge=1, le=10_000_000, description="Number of users.")] = 100_000
+    catalog: Annotated[Catalog, Field(description="The products of the shop.")] = Catalog()
     countries: Annotated[
         tuple[CountryShare, ...],
         BeforeValidator(as_tuple),
-        Field(min_length=1, max_length=22, description="Where visitors come from."),
+        Field(min_length=1, max_length=22, description="The countries of the users."),
     ] = (CountryShare(code="DE", weight=400), CountryShare(code="US", weight=600))
-    devices: Annotated[Devices, Field(description="What they come with.")] = Devices()
+    devices: Annotated[Devices, Field(description="The devices of the users.")] = Devices()
     backfill: Annotated[
-        Backfill | None, Field(description="History first, as fast as it goes.")
+        Backfill | None, Field(description="History before the live stream, sent at full speed.")
     ] = None
-    stop_after: Annotated[StopAfter | None, Field(description="When it ends; absent: never.")] = (
-        None
-    )
+    stop_after: Annotated[
+        StopAfter | None, Field(description="When the run ends; never if absent.")
+    ] = None
     faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
-    kafka: Annotated[KafkaTarget, Field(description="Where events go.")] = KafkaTarget()
+    kafka: Annotated[KafkaTarget, Field(description="The Kafka for the events.")] = KafkaTarget()
     shards: Annotated[
-        int, Field(ge=1, le=MAX_SHARDS, description="Logical parts of the visitors.")
+        int, Field(ge=1, le=MAX_SHARDS, description="Number of shards: fixed parts of the users.")
     ] = 16
     workers: Annotated[
-        Workers, Field(description="How many pods carry them; the operator has a limit.")
+        Workers, Field(description="Number of pods that carry the shards; the operator limits it.")
     ] = Workers()
-    suspend: Annotated[bool, Field(description="Whether it pauses.")] = False
+    suspend: Annotated[bool, Field(description="Whether the simulation is suspended.")] = False
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         _weighted(self.user_mix, "persona", "userMix")
         _weighted(self.countries, "code", "countries")
         known = [*PERSONAS, *(own.name for own in self.personas)]
@@ -354,13 +349,13 @@ class Simulation(Part):
     spec: SimulationSpec
     labels: dict[str, str] = Field(default_factory=dict)
     effective_from_seconds: float | None = None
-    """From which moment on a change holds, Unix seconds; at once if absent."""
+    """When a change takes effect, Unix seconds; at once if absent."""
     resumed_at_seconds: float | None = None
-    """When it went on after it was suspended, Unix seconds."""
+    """When the simulation was resumed after a suspension, Unix seconds."""
 
     @property
     def full_name(self) -> str:
-        """Return what identifies the simulation wherever its events and figures are."""
+        """The name that identifies the simulation in events, tables and metrics."""
         return full_name(self.name, self.namespace)
 
     def with_overrides(
@@ -370,7 +365,7 @@ class Simulation(Part):
         events_per_second: int | None = None,
         events: int | None = None,
     ) -> Simulation:
-        """Return the simulation with another end, after a time or some events, or another rate."""
+        """Return the simulation with another duration, number of events or rate."""
         changes: dict[str, Any] = {}
         if events is not None:
             changes["stop_after"] = StopAfter.model_validate({"events": events})

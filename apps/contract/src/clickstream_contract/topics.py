@@ -1,7 +1,6 @@
-"""Kafka topics and the ways in which a record can be unfit.
+"""The Kafka topics, and the reasons for which the stream rejects a record.
 
-Owns topic names, their settings and the reject reasons. It does not know how the stream
-recognises an unfit record: that is the streaming job's rules.
+Owns topic names, their settings and the reject reasons.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ __all__ = ["EVENTS", "LEDGER", "SHARDS", "TOPICS", "RejectReason", "Topic"]
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic and what it must be created with."""
+    """A topic, with its partitions and settings."""
 
     name: str
     doc: str
@@ -25,10 +24,10 @@ class Topic:
 
 EVENTS = Topic(
     "clickstream.events.v1",
-    "What visitors did; key is the session, value one event as JSON.",
+    "Events; the key is the session id, the value one event as JSON.",
     partitions=4,
-    # Above Kafka's own 1 MiB, so that an oversized record arrives and can be accounted for.
-    # The broker's clock says what is in the future, not the sender's.
+    # Above Kafka's default of 1 MiB, so that an oversized record arrives and is counted.
+    # The broker's clock, not the sender's, decides whether an event is in the future.
     settings={
         "max.message.bytes": "2097152",
         "retention.ms": "604800000",
@@ -37,18 +36,18 @@ EVENTS = Topic(
 )
 LEDGER = Topic(
     "clickstream.ledger.v1",
-    "What the generators sent, per shard and minute; key is run and shard.",
+    "The ledger, per shard and minute; the key is run and shard.",
     partitions=1,
-    # Longer than the events, and by the broker's clock, too.
+    # Kept longer than the events; the timestamps are the broker's, too.
     settings={"retention.ms": "2592000000", "message.timestamp.type": "LogAppendTime"},
 )
 SHARDS = Topic(
     "clickstream.shards.v1",
-    "Which worker holds each shard, and where it is; key is run, shard, holder and part.",
-    # Who holds a shard is decided in partition 0, which each worker follows; the other one holds
-    # the large records.
+    "Leases and state of each shard; the key is run, shard, holder and part.",
+    # Partition 0 has the claims and heartbeats, which every worker follows; partition 1 has the
+    # large snapshots.
     partitions=2,
-    # Small segments, cleaned early: whoever starts reads the whole topic.
+    # Small segments, compacted early: a starting worker reads the whole topic.
     settings={
         "cleanup.policy": "compact",
         "segment.bytes": "33554432",
@@ -59,10 +58,10 @@ TOPICS = (EVENTS, LEDGER, SHARDS)
 
 
 class RejectReason(Enum):
-    """Why a record is not an event. The value is what stands in the table."""
+    """Why a record is not an event; tables hold the value."""
 
     NO_VALUE = "no_value"
-    """The record has no value at all (a tombstone)."""
+    """The record has no value (a tombstone)."""
     OVERSIZED = "oversized"
     """Longer than an event can be."""
     BAD_ENCODING = "bad_encoding"
@@ -76,7 +75,7 @@ class RejectReason(Enum):
     UNKNOWN_VERSION = "unknown_version"
     """The schema version is not one that this stream reads."""
     UNKNOWN_VALUE = "unknown_value"
-    """A field holds a value outside its list, such as an event name nobody knows."""
+    """A field holds a value outside its list, such as an unknown event name."""
     OUT_OF_RANGE = "out_of_range"
     """A number is too small or too large, a text too long, a time before the year 2000."""
     FUTURE_TIME = "future_time"

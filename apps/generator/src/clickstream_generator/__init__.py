@@ -1,5 +1,5 @@
-"""The generator: visitors of a shop as a stream of events, the same for the same seed.
+"""The generator: the clickstream of a web shop, the same for the same seed.
 
-``core`` makes columns of events and their bytes from a simulation and knows no clock and no
-broker; ``shell`` paces them, sends them and keeps the ledger.
+``core`` makes events and their bytes from a simulation, without a clock or a broker. ``shell``
+sends them in time and publishes the ledger.
 """

@@ -1,6 +1,6 @@
-"""The generator's process: settings from the environment, one run, then the end.
+"""The generator's process: reads settings from the environment and runs one simulation.
 
-Owns which error ends the process with which exit code, and signals. It does not know anything else.
+Owns the exit code of each error, and the signals.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _exit_code(error: Exception) -> WorkerExit:
 
 
 def _run(settings: Settings) -> None:
-    """Run one simulation to its end, or on from where it stood."""
+    """Run or resume one simulation until its end."""
     file = SimulationFile(settings.simulation_file)
     run_id = settings.run_id or uuid4()
     stop = Event()
@@ -86,7 +86,7 @@ def _run(settings: Settings) -> None:
         Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
         ShardReader(settings) as reader,
     ):
-        # After the reader has got in: of a broker that refuses us one client is enough to complain.
+        # After the reader is connected: if the broker refuses the user, only one client reports it.
         sink = KafkaSink(settings, EVENTS.name)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
@@ -97,7 +97,7 @@ def _run(settings: Settings) -> None:
         if hold.epochs:
             _carry(settings, file, hold, sink, clock, telemetry, stop)
         else:
-            _LOG.info("run %s is over already", run_id)
+            _LOG.info("run %s has already ended", run_id)
             telemetry.shards_over.set(len(numbers))
             telemetry.delivered.set(sum(row.position.records for row in hold.stored.values()))
         if settings.on_end == "wait":
@@ -114,19 +114,19 @@ def _carry(
     telemetry: Telemetry,
     stop: Event,
 ) -> None:
-    """Carry the shards that are not over yet to their end, or until told to stop."""
+    """Run the shards that are not over, until their end or until ``stop`` is set."""
     snapshots = {
         number: found.snapshot
         for number, found in hold.stored.items()
         if found.snapshot is not None
     }
     first = next((row.first for row in snapshots.values()), file.simulation)
-    with hold.kept_alive(sink):
+    with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
         simulator.begin(settings.start_time or clock.now(), snapshots)
         worker = Worker(hold, simulator, sink, telemetry, clock, file, settings)
         worker.resume()
-        # What is there now stays: looking through it again and again would hold up events.
+        # Exclude the long-lived objects from garbage collection, which would delay events.
         gc.collect()
         gc.freeze()
     if not stop.is_set() or settings.on_stop == "end":

@@ -1,8 +1,8 @@
 """``clickstream generate``: the generator alone, to standard output, files or Kafka.
 
-Owns the command's arguments, and the errors of ``clickstream-generator``, the same command without
-the rest of the pipeline. What makes events is imported when it is asked for: other commands do not
-wait for it.
+Owns the command's arguments, and the error output of ``clickstream-generator``, which is the same
+command without the rest of the pipeline. Heavy modules are imported inside the command, so that
+other commands start fast.
 """
 
 from __future__ import annotations
@@ -34,15 +34,13 @@ def generate(
         Path | None, typer.Argument(help="The simulation, a ClickstreamSimulation in YAML.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Instead of FILE: make the events of this run record again.")
+        Path | None, typer.Option(help="Instead of FILE: a run record whose events to make again.")
     ] = None,
-    events: Annotated[int | None, typer.Option(help="End after so many events.")] = None,
+    events: Annotated[int | None, typer.Option(help="End after this many events.")] = None,
     for_: Annotated[
-        str | None, typer.Option("--for", help="End after so long in the shop, such as 1h or 30d.")
+        str | None, typer.Option("--for", help="End after this simulated time, such as 1h or 30d.")
     ] = None,
-    rate: Annotated[
-        int | None, typer.Option(help="Events per second, instead of the file's.")
-    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Events per second; overrides the file.")] = None,
     output: Annotated[
         str,
         typer.Option(
@@ -54,30 +52,30 @@ def generate(
     start: Annotated[
         str | None,
         typer.Option(
-            help="When the live part starts, ISO 8601 with its zone; else so that it ends about "
-            "now, or with --paced, begins now."
+            help="Start of the live part, ISO 8601 with a time zone. Default: so that the run ends "
+            "about now; with --paced, now."
         ),
     ] = None,
     run_id: Annotated[
         str | None,
-        typer.Option(help="The run's id, a UUID; else one that follows from FILE and start."),
+        typer.Option(help="The run's id, a UUID. Default: derived from FILE and start."),
     ] = None,
     part_events: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000_000, help="Events of a shard in a file of a folder."),
+        typer.Option(min=1, max=1_000_000, help="Events of a shard per file of a folder."),
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(help="New folder for run record and ledger; a folder of files has them."),
+        typer.Option(help="New folder for run record and ledger, if the output is no folder."),
     ] = None,
-    topic: Annotated[str, typer.Option(help="Kafka: where events go.")] = EVENTS.name,
+    topic: Annotated[str, typer.Option(help="Kafka: topic for events.")] = EVENTS.name,
     ledger_topic: Annotated[
         str | None,
-        typer.Option(help=f"Kafka: where the ledger goes; {LEDGER.name} if --topic is absent."),
+        typer.Option(help=f"Kafka: topic for the ledger; {LEDGER.name} without --topic."),
     ] = None,
     kafka_config: Annotated[
         Path | None,
-        typer.Option(help="Kafka: file of lines name=value with librdkafka's names, for access."),
+        typer.Option(help="Kafka: file of librdkafka's connection settings, name=value lines."),
     ] = None,
     security_protocol: Annotated[
         str | None,
@@ -85,10 +83,11 @@ def generate(
     ] = None,
     ca_file: Annotated[
         str | None,
-        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka: certificates to check against."),
+        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka: CA certificates."),
     ] = None,
     username: Annotated[
-        str | None, typer.Option(envvar=f"{_ENVIRONMENT}USERNAME", help="Kafka: user for SASL.")
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}USERNAME", help="Kafka: user name for SASL."),
     ] = None,
     password_file: Annotated[
         str | None,
@@ -101,18 +100,16 @@ def generate(
     *,
     paced: Annotated[
         bool,
-        typer.Option(
-            "--paced", help="Send events when they are due, and take up edits of FILE meanwhile."
-        ),
+        typer.Option("--paced", help="Send events when they are due, and apply edits of FILE."),
     ] = False,
     append: Annotated[
-        bool, typer.Option("--append", help="Kafka: send behind the records of a topic.")
+        bool, typer.Option("--append", help="Kafka: append to topics that hold records.")
     ] = False,
     create_topics: Annotated[
-        bool, typer.Option("--create-topics", help="Kafka: create topics that are not there.")
+        bool, typer.Option("--create-topics", help="Kafka: create missing topics.")
     ] = False,
 ) -> None:
-    """Make events alone: to standard output, into files or to a Kafka, with ledger and record."""
+    """Write events to standard output, files or Kafka, with a ledger and a run record."""
     from rich.console import Console  # noqa: PLC0415
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
@@ -120,10 +117,12 @@ def generate(
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
     if (file is None) == (run is None):
-        raise SimulationInvalid("generate", None, "give it a FILE or a --run, one of them")
+        raise SimulationInvalid("generate", None, "give either FILE or --run")
     overrides = Overrides(for_, rate, events)
     if run is not None and overrides != Overrides():
-        raise SimulationInvalid("--run", str(run), "a run that is made again has its own end")
+        raise SimulationInvalid(
+            "--run", str(run), "it fixes rate and end; leave out --rate, --events and --for"
+        )
     chosen = parse_output(output)
     kafka = None
     if chosen.is_kafka:
@@ -168,7 +167,7 @@ def generate(
 
 
 def main() -> None:
-    """Run the command; errors become one line and an exit code."""
+    """Run the command; print an error as one line, and exit with its code."""
     try:
         app()
     except SimulationInvalid as error:
@@ -183,7 +182,7 @@ def _say(error: Exception, code: int) -> int:
 
 
 def _moment(text: str | None) -> float | None:
-    """Read a moment from the command line, in Unix seconds."""
+    """Return a time from the command line, in Unix seconds."""
     if text is None:
         return None
     try:
@@ -191,13 +190,13 @@ def _moment(text: str | None) -> float | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        allowed = "a time with its zone, such as 2026-11-27T08:00:00Z"
+        allowed = "a time with a time zone, such as 2026-11-27T08:00:00Z"
         raise SimulationInvalid("--start", text, allowed)
     return moment.timestamp()
 
 
 def _uuid(text: str | None) -> UUID | None:
-    """Read a UUID from the command line."""
+    """Return a UUID from the command line."""
     try:
         return None if text is None else UUID(text)
     except ValueError:

@@ -1,11 +1,14 @@
 """Errors of the generator.
 
-``GeneratorError`` is the root; ``BrokerRefused`` says what Kafka would not take,
-``DrainTimeout`` that not all was acknowledged before the end, ``SnapshotUnusable`` why a shard
-cannot go on (``WorldChanged``: this process would make other events), ``ShardTaken`` that
-another worker holds a shard now. ``OutputRefused`` says why an output is not written to,
-``OutputFailed`` that it cannot be written any more, ``RecordUnusable`` what is wrong with a run
-record.
+``GeneratorError`` is the root:
+
+- ``BrokerRefused``: Kafka refuses a record or a client.
+- ``DrainTimeout``: some records were not acknowledged in time.
+- ``SnapshotUnusable``: a shard cannot be resumed.
+- ``WorldChanged``: this process would make other events than the run has.
+- ``ShardTaken``: another worker holds a shard now.
+- ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
+- ``RecordUnusable``: a file is not a valid run record.
 """
 
 from __future__ import annotations
@@ -28,58 +31,58 @@ class GeneratorError(Exception):
 
 
 class BrokerRefused(GeneratorError):
-    """Kafka will not take a record, now or later.
+    """Kafka refuses a record, and a retry cannot help.
 
     Attributes:
         code: Kafka's name of the error.
         reason: Kafka's text.
-        setting: The setting to look at.
+        setting: The setting to check.
     """
 
     def __init__(self, code: str, reason: str, setting: str) -> None:
         """Keep the fields and build the text."""
         self.code, self.reason, self.setting = code, reason, setting
-        super().__init__(f"Kafka refuses records: {reason} ({code}); look at {setting}")
+        super().__init__(f"Kafka refuses records: {reason} ({code}); check {setting}")
 
 
 class DrainTimeout(GeneratorError):
-    """Records were still without an acknowledgement when time was up.
+    """Records were not acknowledged in time.
 
     Attributes:
-        waiting: How many.
-        seconds: How long they were waited for.
+        waiting: Number of these records.
+        seconds: How long the generator waited.
     """
 
     def __init__(self, waiting: int, seconds: float) -> None:
         """Keep the fields and build the text."""
         self.waiting, self.seconds = waiting, seconds
         super().__init__(
-            f"{waiting} records had no acknowledgement after {seconds:.0f} s; "
-            "the ledger does not count them: see whether the broker is up"
+            f"Kafka did not acknowledge {waiting} records within {seconds:.0f} s; "
+            "the ledger does not count them; check whether the broker is up"
         )
 
 
 class SnapshotUnusable(GeneratorError):
-    """A shard's stored state cannot be taken up.
+    """A shard's stored state cannot be used.
 
     Attributes:
-        reason: What is wrong with it.
+        reason: The problem.
     """
 
     def __init__(self, reason: str) -> None:
         """Keep the field and build the text."""
         self.reason = reason
         super().__init__(
-            f"the stored state of a shard cannot be taken up: {reason}; run the version that "
+            f"the stored state of a shard cannot be used: {reason}; run the version that "
             "wrote it, or start a new run"
         )
 
 
 class WorldChanged(SnapshotUnusable):
-    """A shard was begun with other data or libraries than this process has.
+    """This process makes other events than the run has: its data or libraries differ.
 
     Attributes:
-        what: What differs.
+        what: The part that differs.
         changed: Libraries whose versions differ, as ``name before -> now``.
     """
 
@@ -97,39 +100,39 @@ class WorldChanged(SnapshotUnusable):
 
 
 class ShardTaken(GeneratorError):
-    """Another worker has taken a shard over, so this one must not make its events any more.
+    """Another worker has taken over a shard; this worker must stop making its events.
 
     Attributes:
-        shard: The first shard that was found taken.
-        holder: The random name of the worker that holds it now.
+        shard: The first shard that was taken over.
+        holder: The random name of its new holder.
     """
 
     def __init__(self, shard: int, holder: str) -> None:
         """Keep the fields and build the text."""
         self.shard, self.holder = shard, holder
         super().__init__(
-            f"another worker ({holder}) has taken over shard {shard} while this one was silent, so "
-            "this one stops: nothing is lost; start it again to let it wait for its shards"
+            f"another worker ({holder}) has taken over shard {shard}, because this worker sent no "
+            "heartbeat; this worker stops; no event is lost; restart it to wait for its shards"
         )
 
 
 class OutputRefused(GeneratorError):
-    """Nothing is written to an output, since it is not this run's.
+    """An output does not belong to this run, so nothing is written to it.
 
     Attributes:
         place: The output.
-        found: What is there.
+        found: What it holds.
         remedy: What to do.
     """
 
     def __init__(self, place: str, found: str, remedy: str) -> None:
         """Keep the fields and build the text."""
         self.place, self.found, self.remedy = place, found, remedy
-        super().__init__(f"{place} {found}, and nothing there was changed; {remedy}")
+        super().__init__(f"{place} {found}; nothing was changed; {remedy}")
 
 
 class OutputFailed(GeneratorError):
-    """An output cannot be written any more.
+    """An output can no longer be written.
 
     Attributes:
         place: The file.
@@ -144,12 +147,12 @@ class OutputFailed(GeneratorError):
 
 
 class RecordUnusable(GeneratorError):
-    """A file is not a run record that can be used.
+    """A file is not a valid run record.
 
     Attributes:
         place: The file.
-        found: What is there.
-        allowed: What must be there.
+        found: What it holds.
+        allowed: What it must hold.
     """
 
     def __init__(self, place: str, found: str, allowed: str) -> None:

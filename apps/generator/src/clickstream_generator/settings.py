@@ -1,7 +1,7 @@
 """Settings of the generator's process, from the environment.
 
-Owns their names, defaults and bounds. A variable that begins like ours and is unknown is an
-error: a typing mistake must not pass for a default. It does not know the simulation.
+Owns their names, defaults and bounds. An unknown variable with the prefix is an error, so that a
+misspelled name does not silently become a default.
 """
 
 from __future__ import annotations
@@ -42,41 +42,41 @@ class Settings:
     bootstrap_servers: str
     """Kafka's addresses, ``host:port`` separated by commas."""
     run_id: UUID | None = None
-    """The run; a new one if absent. A run that has been under way goes on where it stood."""
+    """The run's id; a new run if absent. A run that has begun is resumed."""
     start_time: float | None = None
     """When the run's live part starts, Unix seconds from an ISO 8601 time; now if absent."""
     shards: tuple[int, ...] | None = None
     """The shards that this process carries; all if absent."""
     metrics_host: str = "127.0.0.1"
-    """Where metrics and health are served."""
+    """Address on which metrics and health are served."""
     metrics_port: int = 9401
-    """At which port."""
+    """Port on which metrics and health are served."""
     on_stop: str = "end"
-    """What SIGTERM means: ``end`` the run, or ``pause`` it, to be gone on with."""
+    """What SIGTERM does: ``end`` the run, or ``pause`` it so that it can be resumed."""
     on_end: str = "exit"
-    """What follows a run that is over: ``exit``, or ``wait`` and show the figures until told."""
+    """What the process does after the run: ``exit``, or ``wait`` with its metrics until SIGTERM."""
     snapshot_seconds: float = 10.0
-    """Least time between two snapshots of a shard; large ones are kept less often. What is sent
-    since is worked out anew."""
+    """Shortest time between two snapshots of a shard; large snapshots are taken less often. A
+    resumed shard recomputes the events since its snapshot."""
     state_retention_days: int = 90
-    """How many days snapshots of other runs are kept that write none: a worker that starts removes
-    them. A simulation that is suspended for longer cannot be resumed; 0 keeps all."""
+    """Days after which a starting worker removes the snapshots of inactive runs. A simulation that
+    is suspended for longer cannot be resumed; 0 keeps all snapshots."""
     drain_seconds: float = 25.0
-    """How long to wait for acknowledgements at the end; under Kubernetes' 30 s of grace."""
+    """How long to wait for acknowledgements at the end; below Kubernetes' grace period of 30 s."""
     queue_records: int = 200_000
-    """Records without acknowledgement at most; beyond it the generator waits."""
+    """Most records in flight; above it the generator waits."""
     security_protocol: str = "PLAINTEXT"
     """Kafka's ``security.protocol``."""
     ca_file: Path | None = None
-    """Certificates that the broker's is checked against."""
+    """CA certificates that verify the broker's certificate."""
     username: str | None = None
-    """User for SASL/SCRAM."""
+    """User name for SASL."""
     username_file: Path | None = None
-    """File with the user's name; where it is missing, ``username`` holds."""
+    """File with the user name; without this file, ``username`` is used."""
     password_file: Path | None = None
-    """File with that user's password."""
+    """File with the user's password."""
     sasl_mechanism: str = "SCRAM-SHA-512"
-    """How the user proves who it is."""
+    """SASL mechanism."""
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -108,12 +108,12 @@ def _moment(name: str, value: str) -> float:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise SettingsInvalid(name, value, "a time with its zone, such as 2026-11-27T08:00:00Z")
+        raise SettingsInvalid(name, value, "a time with a time zone, such as 2026-11-27T08:00:00Z")
     return moment.timestamp()
 
 
 def _shards(name: str, value: str) -> tuple[int, ...]:
-    """Read ``0-3,7``."""
+    """Return the shards of a text such as ``0-3,7``."""
     numbers: set[int] = set()
     for part in value.split(","):
         low, _, high = part.strip().partition("-")

@@ -1,7 +1,7 @@
 """The ``clickstream`` command.
 
-Owns its arguments, exit codes and last words: 0 all right, 1 the environment or the data are
-not, 2 wrong arguments or a wrong simulation. It does not know how anything is done.
+Owns its arguments, its error output and its exit codes: 0 success, 1 a problem with the environment
+or the data, 2 invalid arguments or an invalid simulation.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SHOWN_REJECTS, _MOST_REJECTS = 20, 100_000
 _SHOWN_BYTES = 80
 
 app = typer.Typer(
-    help="A shop's visitors through Kafka, Spark and PostgreSQL, on this machine.",
+    help="A web shop's clickstream through Kafka, Spark and PostgreSQL, on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -60,11 +60,11 @@ for _point in entry_points(group="clickstream.commands"):
 
 app.command()(generate)
 
-rejects_app = typer.Typer(help="Records that are no events.", no_args_is_help=True)
+rejects_app = typer.Typer(help="Rejected records.", no_args_is_help=True)
 app.add_typer(rejects_app, name="rejects")
 
-_StateDir = Annotated[Path, typer.Option(help="Folder that everything is kept in.")]
-_Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+_StateDir = Annotated[Path, typer.Option(help="Folder for all state.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _STATE_DIR = Path(".clickstream")
 
 
@@ -77,7 +77,7 @@ def _show_version(is_asked: bool) -> None:  # noqa: FBT001  Typer passes it by p
 @app.callback()
 def _options(
     *,
-    debug: Annotated[bool, typer.Option(help="Show where an error comes from.")] = False,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool,
         typer.Option(
@@ -93,19 +93,17 @@ def up(
     file: Annotated[
         Path,
         typer.Argument(
-            help="The simulation: a ClickstreamSimulation in YAML, or the name of one that comes"
-            f" with the command: {', '.join(shipped_simulations())}."
+            help="The simulation: a ClickstreamSimulation in YAML, or the name of one that is"
+            f" shipped with the command: {', '.join(shipped_simulations())}."
         ),
     ] = Path("storefront"),
     for_: Annotated[
-        str | None, typer.Option("--for", help="End after so long, such as 60s or 10m.")
+        str | None, typer.Option("--for", help="End after this time, such as 60s or 10m.")
     ] = None,
-    rate: Annotated[
-        int | None, typer.Option(help="Events per second, instead of the file's.")
-    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Events per second; overrides the file.")] = None,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Start everything and run the simulation until it ends or Ctrl-C."""
+    """Start all services, and run the simulation until its end or Ctrl-C."""
     simulation = read_simulation(simulation_file(file), Overrides(for_, rate))
     is_right = Session(StateFolder(state_dir.absolute()), _console(), simulation).run()
     raise typer.Exit(0 if is_right else 1)
@@ -113,7 +111,7 @@ def up(
 
 @app.command()
 def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None:
-    """Say what is running, and how it is doing."""
+    """Show what is running, with its current figures."""
     state = StateFolder(state_dir.absolute())
     running = state.recall()
     if running is None or not is_running(running):
@@ -136,11 +134,11 @@ def verify(
     *,
     as_json: _Json = False,
     wait: Annotated[
-        int, typer.Option(help="Wait so many seconds for events that are under way.", min=0)
+        int, typer.Option(help="Wait up to this many seconds for events under way.", min=0)
     ] = 0,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Set every table against the ledger; exit 0 only if nothing is wrong."""
+    """Verify every table against the ledger; exit 0 only without a defect."""
     with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(VERIFIER)
         missing = wait_for_arrival(connection, wait) if wait else 0
@@ -158,7 +156,7 @@ def verify(
 
 @app.command()
 def down(state_dir: _StateDir = _STATE_DIR) -> None:
-    """Stop what runs in the folder, in order; clean up after a crash."""
+    """Stop the pipeline of the folder in order; clean up after a crash."""
     state = StateFolder(state_dir.absolute())
     running = state.recall()
     if running is None:
@@ -174,10 +172,10 @@ def down(state_dir: _StateDir = _STATE_DIR) -> None:
 
 @app.command()
 def psql(
-    command: Annotated[str | None, typer.Option("-c", help="Run this and leave.")] = None,
+    command: Annotated[str | None, typer.Option("-c", help="Run this command and exit.")] = None,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Open PostgreSQL's own shell on the tables, as the reader."""
+    """Open psql on the tables, as the read-only user."""
     with database(StateFolder(state_dir.absolute())) as postgres:
         arguments = [str(binary("psql")), "-h", postgres.host, "-p", str(postgres.port)]
         arguments += ["-U", READER, "-d", DATABASE, *(["-c", command] if command else [])]
@@ -193,14 +191,12 @@ def rebuild_marts(
     since: Annotated[
         str | None, typer.Option("--from", help="First day, such as 2026-01-31, UTC.")
     ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", help="Day before which it ends, UTC.")
-    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Day after the last one, UTC.")] = None,
     *,
     as_json: _Json = False,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Work the marts out anew from the stored events; the stream may run meanwhile."""
+    """Recompute the marts from the stored events, also while the stream runs."""
     days = _day("--from", since), _day("--to", until)
     with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(OWNER)
@@ -215,20 +211,20 @@ def rebuild_marts(
 
 @rejects_app.command("list")
 def rejects_list(
-    reason: Annotated[str | None, typer.Option(help="Only those with this reason.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only rejects with this reason.")] = None,
     limit: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=_MOST_REJECTS,
-            help="At most so many, the latest; 20 or, with --json, 100000.",
+            help="Show at most this many, the latest; default 20, with --json 100000.",
         ),
     ] = None,
     *,
     as_json: _Json = False,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Show records that are no events; with --json one per line, to be mended and replayed."""
+    """Show rejected records; with --json one per line, to correct and replay them."""
     with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(READER)
         found = list_rejects(
@@ -247,16 +243,16 @@ def rejects_list(
 @rejects_app.command("replay")
 def rejects_replay(
     file: Annotated[
-        Path | None, typer.Argument(help="Mended rejects, as `list --json` writes them.")
+        Path | None, typer.Argument(help="Corrected rejects, in the format of `list --json`.")
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Without a file: all with this reason, as they are.")
+        str | None, typer.Option(help="Without a file: all rejects with this reason, unchanged.")
     ] = None,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Send rejects again while `clickstream up` runs; the stream judges them anew."""
+    """Send rejects again while `clickstream up` runs; the stream validates them again."""
     if (file is None) == (reason is None):
-        raise SimulationInvalid("rejects replay", None, "it must be given a FILE or a --reason")
+        raise SimulationInvalid("rejects replay", None, "give either FILE or --reason")
     state = StateFolder(state_dir.absolute())
     running = state.recall()
     if running is None or not is_running(running):
@@ -273,10 +269,10 @@ def rejects_replay(
 
 @app.command()
 def backup(
-    folder: Annotated[Path, typer.Argument(help="Where to; it must not be there, or be empty.")],
+    folder: Annotated[Path, typer.Argument(help="Target folder; it must be empty or not exist.")],
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Write the tables, with the offsets that belong to them, into a folder."""
+    """Write the tables and their Kafka offsets into a folder."""
     with database(StateFolder(state_dir.absolute())) as postgres:
         manifest = back_up(postgres, folder.absolute())
     typer.echo(f"{folder}: {manifest['bytes']:,} bytes, taken at {manifest['taken_at']}")
@@ -284,10 +280,10 @@ def backup(
 
 @app.command()
 def restore(
-    folder: Annotated[Path, typer.Argument(help="What `clickstream backup` has written.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Put a backup back where no database is; `clickstream up` then goes on from there."""
+    """Restore a backup into a folder without a database; `clickstream up` continues from it."""
     state = StateFolder(state_dir.absolute())
     manifest = check_restorable(folder.absolute(), state)
     with state.lock():
@@ -296,13 +292,13 @@ def restore(
             is_same = stack.restore_postgres(folder.absolute(), manifest)
         finally:
             stack.stop()
-    goes_on = "from the backup's offsets" if is_same else "at the beginning of what Kafka has"
-    typer.echo(f"restored as of {manifest['taken_at']}; reading goes on {goes_on}")
+    start = "from the backup's offsets" if is_same else "from the beginning of Kafka's topics"
+    typer.echo(f"restored the state of {manifest['taken_at']}; the stream reads {start}")
 
 
 @app.command()
 def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
-    """Look at this machine and say what is missing."""
+    """Check this machine, and show what is missing."""
     is_fine = True
     for finding in examine(os.environ, state_dir):
         is_fine &= finding.is_fine
@@ -311,7 +307,7 @@ def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
 
 
 def _day(name: str, text: str | None) -> date | None:
-    """Read a day from the command line."""
+    """Return a day from the command line."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
@@ -319,8 +315,8 @@ def _day(name: str, text: str | None) -> date | None:
 
 
 def _console() -> Console:
-    """Return where to print; without a terminal no line is broken."""
-    # Texts from data are no markup: a product may be called [/red] or :tada:.
+    """Return the console; without a terminal it does not wrap lines."""
+    # No markup: a product's name may contain [/red] or :tada:.
     console = Console(markup=False, emoji=False)
     if console.is_terminal:
         return console
@@ -328,11 +324,11 @@ def _console() -> Console:
 
 
 def main() -> None:
-    """Run the command; errors become one line and an exit code."""
+    """Run the command; print an error as one line, and exit with its code."""
     forget_libpq(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A letter that the terminal's encoding lacks is no reason to stop.
+            # Replace characters that the terminal's encoding lacks.
             stream.reconfigure(errors="replace")
     try:
         app()

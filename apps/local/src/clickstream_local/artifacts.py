@@ -1,8 +1,8 @@
-"""Jars from Maven Central: pinned, checked, cached.
+"""Jars from Maven Central: pinned, verified and cached.
 
-Owns how they get onto the machine. ``artifacts.json`` pins each with its size and SHA-256
-(``lock_artifacts.py`` beside the package writes it). A file gets its name only when its
-checksum is right, and its checksum is computed again at each use.
+Owns their download. ``artifacts.json`` pins the size and SHA-256 of each jar
+(``lock_artifacts.py`` writes it). A file gets its final name only if its checksum matches, and each
+use verifies the checksum again.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def pinned_artifacts(use: str) -> list[Artifact]:
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return where downloads are kept: ``CLICKSTREAM_CACHE_DIR``, else the user's cache.
+    """Return the cache folder: ``CLICKSTREAM_CACHE_DIR``, else the user's cache.
 
     Raises:
-        CacheUnusable: The path cannot be part of Java's lists of files.
+        CacheUnusable: Java cannot use the path in a list of files.
     """
     named = environment.get("CLICKSTREAM_CACHE_DIR")
     folder = Path(named).absolute() if named else user_cache_path("clickstream")
@@ -88,12 +88,12 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class ArtifactCache:
-    """Jars on this machine.
+    """The cache of jars on this machine.
 
     Attributes:
-        folder: Where they are.
-        repository: The Maven repository that they come from.
-        pause: Waits for so many seconds before another attempt.
+        folder: The folder of the jars.
+        repository: The URL of the Maven repository.
+        pause: Waits for a number of seconds before a retry.
     """
 
     folder: Path
@@ -103,20 +103,20 @@ class ArtifactCache:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> ArtifactCache:
-        """Return the cache that the environment names."""
+        """Return the cache for the environment's settings."""
         repository = environment.get("CLICKSTREAM_MAVEN_URL") or _MAVEN_CENTRAL
         return cls(cache_folder(environment) / "jars", repository.rstrip("/"))
 
     def missing(self, artifacts: list[Artifact]) -> list[Artifact]:
-        """Return those that are not there with the pinned content."""
+        """Return the artifacts that are missing or have another content."""
         return [row for row in artifacts if not self._is_whole(row)]
 
     def provide(self, artifacts: list[Artifact], console: Console) -> list[Path]:
         """Return the jars' files, after downloading what is missing.
 
         Raises:
-            DownloadFailed: One cannot be had, or is not what was pinned.
-            CacheUnusable: There is no place to keep them.
+            DownloadFailed: A jar cannot be downloaded, or its checksum differs.
+            CacheUnusable: The cache folder cannot be written.
         """
         missing = self.missing(artifacts)
         if missing:
@@ -140,13 +140,13 @@ class ArtifactCache:
                     for future in futures:
                         future.result()
                 except BaseException:
-                    self._stopping.set()  # the downloads that run end with their next bytes
+                    self._stopping.set()  # running downloads stop at their next chunk
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
         return [self.folder / row.file_name for row in artifacts]
 
     def _is_whole(self, artifact: Artifact) -> bool:
-        """Return whether the file has the pinned content; each use reads it once."""
+        """Return whether the file has the pinned content."""
         try:
             with (self.folder / artifact.file_name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
@@ -154,7 +154,7 @@ class ArtifactCache:
             return False
 
     def _download(self, artifact: Artifact, progress: Progress, task: TaskID) -> None:
-        """Fetch a jar; try again while the network or the repository fails for a moment."""
+        """Download a jar; retry temporary failures of the network or the repository."""
         url = f"{self.repository}/{artifact.path}"
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -167,7 +167,7 @@ class ArtifactCache:
                 return
 
     def _fetch(self, url: str, artifact: Artifact, progress: Progress, task: TaskID) -> None:
-        """Fetch a jar under another name, and rename it when its checksum is right."""
+        """Download a jar under a temporary name, and rename it if its checksum matches."""
         digest = hashlib.sha256()
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
             draft = Path(file.name)
@@ -178,14 +178,14 @@ class ArtifactCache:
                         file.write(chunk)
                         progress.advance(task, len(chunk))
                         if file.tell() > artifact.bytes:
-                            break  # the rest would change nothing but the disk
+                            break  # too long already: the checksum cannot match
             except (OSError, ValueError):
                 progress.advance(task, -file.tell())
                 draft.unlink(missing_ok=True)
                 raise
         if digest.hexdigest() != artifact.sha256:
             draft.unlink()
-            raise DownloadFailed(url, "what came has another SHA-256 than the one pinned")
+            raise DownloadFailed(url, "its SHA-256 differs from the pinned one")
         draft.chmod(0o644)
         draft.replace(self.folder / artifact.file_name)
 
@@ -196,11 +196,11 @@ def _make(folder: Path) -> None:
     except OSError as error:
         raise CacheUnusable(folder, str(error)) from None
     if not os.access(folder, os.W_OK):
-        raise CacheUnusable(folder, "it may not be written to")
+        raise CacheUnusable(folder, "it is not writable")
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return whether another attempt may succeed: not if the repository refuses, or the URL."""
+    """Return whether a retry may succeed; not after a client error or with an invalid URL."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
     return isinstance(error, OSError)
@@ -210,5 +210,5 @@ def _open(url: str) -> HTTPResponse:
     try:
         return open_url(url, _TIMEOUT_SECONDS)
     except urllib.error.HTTPError as refusal:
-        refusal.close()  # it is the answer, with its connection
+        refusal.close()  # the error is the response, with its connection
         raise

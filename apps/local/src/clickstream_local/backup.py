@@ -1,9 +1,8 @@
-"""Backup and restore: the database and, in it, the offsets that belong to its rows.
+"""Backup and restore of the database, which includes the Kafka offsets of its rows.
 
-Owns the form of a backup (a folder with ``pg_dump``'s archive and a manifest) and the order in
-which it is put back. Truth is kept in the database alone: offsets are written in the
-transactions of the rows, so one consistent dump has both. It does not know any table but the
-offsets'.
+Owns the format of a backup (a folder with ``pg_dump``'s archive and a manifest) and the order of a
+restore. The stream writes offsets in the same transactions as rows, so one consistent dump has
+both.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from clickstream_local.postgres import Postgres
     from clickstream_local.state import StateFolder
 
-__all__ = ["back_up", "check_restorable", "put_back"]
+__all__ = ["back_up", "check_restorable", "restore"]
 
 _FORMAT = 1
 _DUMP = "database.dump"
@@ -33,16 +32,16 @@ _MANIFEST = "manifest.json"
 
 
 def back_up(postgres: Postgres, target: Path) -> dict[str, Any]:
-    """Write a backup of this moment; the stream may run meanwhile. Return its manifest.
+    """Write a backup, also while the stream runs, and return its manifest.
 
     Raises:
-        BackupUnfit: The folder is there and not empty.
+        BackupUnfit: The folder is not empty.
         ServiceFailed: ``pg_dump`` failed.
     """
     if target.exists() and any(target.iterdir()):
-        raise BackupUnfit(target, "it is there already and not empty; name another folder")
+        raise BackupUnfit(target, "the folder is not empty; choose another one")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A folder of a new name, for its owner alone: what is there already is not ours to remove.
+    # A new private folder: existing files are never removed.
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         dump = ["--format=custom", "--no-owner", f"--file={draft / _DUMP}", DATABASE]
@@ -64,29 +63,29 @@ def back_up(postgres: Postgres, target: Path) -> dict[str, Any]:
 
 
 def check_restorable(source: Path, state: StateFolder) -> dict[str, Any]:
-    """Look at a backup and at where it is to go, before anything is touched.
+    """Check a backup and its target before any change, and return the manifest.
 
     Raises:
-        BackupUnfit: It is none, or there is a database already.
+        BackupUnfit: The folder is not a backup, or a database exists already.
     """
     try:
         manifest: dict[str, Any] = json.loads((source / _MANIFEST).read_text(encoding="utf-8"))
         size = (source / _DUMP).stat().st_size
     except (OSError, ValueError) as error:
-        raise BackupUnfit(source, f"it is no backup: {error}") from None
+        raise BackupUnfit(source, f"the folder is not a backup: {error}") from None
     if manifest.get("format") != _FORMAT or size != manifest.get("bytes"):
-        raise BackupUnfit(source, "it is incomplete or of another version")
+        raise BackupUnfit(source, "it is incomplete or has another format")
     if (state.root / "postgres").exists():
         there = state.root / "postgres"
-        raise BackupUnfit(source, f"there is a database in {there}; move that folder away first")
+        raise BackupUnfit(source, f"a database exists in {there}; move that folder away first")
     return manifest
 
 
-def put_back(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool:
-    """Fill an empty database; say whether its offsets belong to the Kafka that is there.
+def restore(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool:
+    """Restore into an empty database; return whether its offsets belong to the local Kafka.
 
-    If they do, the stream goes on from them and reads again what came after the backup. With
-    another Kafka it begins at the beginning.
+    If they do, the stream continues from them, and reads the records since the backup again. With
+    another Kafka it starts from the beginning.
 
     Raises:
         ServiceFailed: ``pg_restore`` failed.
@@ -95,8 +94,8 @@ def put_back(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool
         for role in sorted({role for roles in LOGINS.values() for role in roles}):
             cursor.execute(f'CREATE ROLE "{role}" NOLOGIN')
     connection.close()
-    restore = ["--no-owner", "--exit-on-error", f"--dbname={DATABASE}", str(source / _DUMP)]
-    _run(postgres, "pg_restore", restore)
+    options = ["--no-owner", "--exit-on-error", f"--dbname={DATABASE}", str(source / _DUMP)]
+    _run(postgres, "pg_restore", options)
     shutil.rmtree(postgres.state.root / "checkpoints", ignore_errors=True)
     ours = _cluster_id(postgres.state)
     is_same = ours is not None and ours == manifest.get("kafka_cluster_id")
@@ -108,7 +107,7 @@ def put_back(postgres: Postgres, source: Path, manifest: dict[str, Any]) -> bool
 
 
 def _cluster_id(state: StateFolder) -> str | None:
-    """Return which Kafka is there: the id that it was formatted with."""
+    """Return the cluster id of the local Kafka, or ``None`` without one."""
     try:
         text = (state.root / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")
     except FileNotFoundError:

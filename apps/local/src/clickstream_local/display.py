@@ -1,7 +1,4 @@
-"""What people see: the live view, the report, and one line where there is no terminal.
-
-Owns the words and bars. It does not know where figures come from.
-"""
+"""The output for people: the live view, the report, and single lines without a terminal."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def live_view(elapsed_seconds: float, figures: LiveFigures) -> RenderableType:
 
 
 def live_line(elapsed_seconds: float, figures: LiveFigures) -> str:
-    """Return the live view in one line."""
+    """Return the live view as one line."""
     return (
         f"{elapsed_seconds:4.0f} s  {figures.achieved_per_second:,.0f} of"
         f" {figures.target_per_second:,.0f} events/s  stored {figures.stored:,}"
@@ -49,18 +46,18 @@ def live_line(elapsed_seconds: float, figures: LiveFigures) -> str:
 
 
 def show_run(console: Console, run: RunFigures, target_per_second: float) -> None:
-    """Print what a run came to."""
+    """Print the results of a run."""
     kpis = run.kpis
     if kpis:
         console.print(
-            f"\n{kpis['visitors']:,} visitors made {kpis['sessions']:,} visits and"
+            f"\n{kpis['visitors']:,} visitors made {kpis['sessions']:,} sessions and"
             f" {kpis['orders']:,} orders worth {kpis['revenue']:,} EUR"
             f" ({kpis['average_order_value'] or 0} each)"
         )
         console.print(
             f"conversion {kpis['conversion_percent']} %, bounce {kpis['bounce_percent']} %,"
             f" carts left {kpis['abandonment_percent'] or 0} %,"
-            f" {kpis['events_per_session']} events per visit\n"
+            f" {kpis['events_per_session']} events per session\n"
         )
     for line in _funnel(run.funnel):
         console.print(line)
@@ -68,7 +65,7 @@ def show_run(console: Console, run: RunFigures, target_per_second: float) -> Non
     for name in ("product", "category", "views", "bought", "revenue"):
         table.add_column(name, justify="left" if name in {"product", "category"} else "right")
     for product, category, views, pieces, revenue in run.top_products:
-        # Texts from data are no markup.
+        # Text: names from data are not markup.
         names = Text(product), Text(category)
         table.add_row(*names, f"{views:,}", f"{pieces:,}", f"{revenue:,}")
     console.print(table)
@@ -79,7 +76,7 @@ def show_run(console: Console, run: RunFigures, target_per_second: float) -> Non
 
 
 def show_verification(console: Console, report: VerificationReport) -> None:
-    """Print what the verification found."""
+    """Print the results of a verification."""
     console.print(
         f"\nledger: {report.events_acknowledged:,} events acknowledged,"
         f" {report.events_stored:,} stored, {report.events_rejected:,} records rejected,"

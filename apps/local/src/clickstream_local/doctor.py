@@ -1,6 +1,6 @@
-"""The doctor: looks at the machine and says what would keep the pipeline from running.
+"""The doctor: checks the machine for everything that the pipeline needs.
 
-Owns the list of what is needed. It changes nothing.
+Owns the list of checks. They change nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     is_fine: bool
@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
-    """Look at everything that a pipeline in ``folder`` needs."""
+    """Check everything that a pipeline in ``folder`` needs."""
     version = sys.version_info
     yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor}, 3.11 is needed")
     try:
@@ -66,25 +66,25 @@ def examine(environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
 
 
 def _downloads(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Look at where downloads are kept, and at where they come from."""
+    """Check the cache of downloads and their repository."""
     try:
         cache = ArtifactCache.of(environment)
     except CacheUnusable as error:
         yield Finding("Cache", False, str(error))  # noqa: FBT003  the field says what it is
         return
     parent = _existing(cache.folder)
-    reason = CacheUnusable(cache.folder, f"{parent} may not be written to")
+    reason = CacheUnusable(cache.folder, f"{parent} is not writable")
     is_writable = os.access(parent, os.W_OK)
     yield Finding("Cache", is_writable, str(cache.folder) if is_writable else str(reason))
     missing = cache.missing(pinned_artifacts("kafka") + pinned_artifacts("spark"))
     size = sum(row.bytes for row in missing) / 1e6
-    says = f"{len(missing)} jars to download, {size:.0f} MB" if missing else "all jars are there"
+    says = f"{len(missing)} jars to download, {size:.0f} MB" if missing else "all jars are cached"
     is_reachable = not missing or _reaches(cache.repository)
     yield Finding("Jars", is_reachable, f"{says} ({cache.repository} -> {cache.folder})")
 
 
 def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest existing parent."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 

@@ -1,7 +1,7 @@
-"""The environment of the services.
+"""The environment variables of the services.
 
-Owns which variables of the user's shell they see. Another Spark's, Python's, Java's or PostgreSQL's
-are not among them, nor are proxies: the services talk to each other on loopback.
+Services get only a few variables of the user's shell. Variables of another Spark, Python, Java or
+PostgreSQL are left out, and so are proxies: the services talk to each other on loopback.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _PASSED = {
 _PASSED_PREFIXES = (
     "CLICKSTREAM_",
     "COVERAGE_",  # a test run measures the services too
-    "NIX_",  # where the loader finds libraries
-    "OPENBLAS_", "OMP_",  # how many threads compute
+    "NIX_",  # library paths of the loader
+    "OPENBLAS_", "OMP_",  # number of compute threads
 )  # fmt: skip
 _SET = {
-    # No file of the working folder stands in for one of Python's modules.
+    # A file in the working folder cannot replace a Python module.
     "PYTHONSAFEPATH": "1",
-    # Java reads and writes file names in the locale's encoding.
+    # Java encodes file names with the locale's encoding.
     "LC_ALL": "C.UTF-8",
 }
 
 
 def service_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a service sees, of those that we see."""
+    """Return the variables of a service, from those of this process."""
     passed = {
         name: value
         for name, value in environment.items()

@@ -1,6 +1,6 @@
-"""Errors of the laptop mode.
+"""Errors of the local mode.
 
-``LocalError`` is the root; each says in one sentence what happened and what to do:
+``LocalError`` is the root. Each error states in one sentence what happened and what to do:
 ``AlreadyRunning``, ``NotRunning``, ``DownloadFailed``, ``CacheUnusable``, ``JavaMissing``,
 ``NoSpace``, ``StateBroken``, ``ServiceFailed``, ``StartInterrupted``, ``DrainFailed``.
 """
@@ -30,15 +30,15 @@ __all__ = [
 
 
 class LocalError(Exception):
-    """Root of the laptop mode's errors."""
+    """Root of the local mode's errors."""
 
 
 class AlreadyRunning(LocalError):
-    """Somebody else runs in the same folder.
+    """Another process uses the folder.
 
     Attributes:
         folder: The folder.
-        what: What runs there.
+        what: The process.
     """
 
     def __init__(self, folder: Path, what: str) -> None:
@@ -51,7 +51,7 @@ class AlreadyRunning(LocalError):
 
 
 class NotRunning(LocalError):
-    """Nothing has run in the folder yet.
+    """No pipeline has run in the folder yet.
 
     Attributes:
         folder: The folder.
@@ -60,48 +60,50 @@ class NotRunning(LocalError):
     def __init__(self, folder: Path) -> None:
         """Keep the field and build the text."""
         self.folder = folder
-        super().__init__(f"nothing has run in {folder} yet; start with `clickstream up FILE`")
+        super().__init__(
+            f"no pipeline has run in {folder} yet; start one with `clickstream up FILE`"
+        )
 
 
 class DownloadFailed(LocalError):
-    """A file could not be had.
+    """A file could not be downloaded.
 
     Attributes:
-        url: Where from.
-        reason: What went wrong.
+        url: Its URL.
+        reason: The problem.
     """
 
     def __init__(self, url: str, reason: str) -> None:
         """Keep the fields and build the text."""
         self.url, self.reason = url, reason
         super().__init__(
-            f"cannot download {url}: {reason}; check the network, or name a mirror of Maven"
-            " Central in CLICKSTREAM_MAVEN_URL"
+            f"cannot download {url}: {reason}; check the network, or set CLICKSTREAM_MAVEN_URL"
+            " to a mirror of Maven Central"
         )
 
 
 class CacheUnusable(LocalError):
-    """Downloads cannot be kept where they are to be.
+    """The cache folder cannot be used.
 
     Attributes:
-        folder: Where.
-        reason: Why not.
+        folder: The folder.
+        reason: The problem.
     """
 
     def __init__(self, folder: Path, reason: str) -> None:
         """Keep the fields and build the text."""
         self.folder, self.reason = folder, reason
         super().__init__(
-            f"downloads cannot be kept in {folder}: {reason}; name another folder in"
-            " CLICKSTREAM_CACHE_DIR"
+            f"cannot keep downloads in {folder}: {reason}; set CLICKSTREAM_CACHE_DIR to"
+            " another folder"
         )
 
 
 class JavaMissing(LocalError):
-    """There is no Java that Spark runs on.
+    """No Java of a version that Spark supports was found.
 
     Attributes:
-        looked_at: What was tried.
+        looked_at: The places that were searched.
     """
 
     def __init__(self, looked_at: str) -> None:
@@ -113,29 +115,30 @@ class JavaMissing(LocalError):
 
 
 class NoSpace(LocalError):
-    """The disk is too full to start.
+    """The disk has too little free space.
 
     Attributes:
-        folder: Where.
-        free_bytes: What is left.
-        needed_bytes: What is needed.
+        folder: The folder.
+        free_bytes: The free space.
+        needed_bytes: The needed space.
     """
 
     def __init__(self, folder: Path, free_bytes: int, needed_bytes: int) -> None:
         """Keep the fields and build the text."""
         self.folder, self.free_bytes, self.needed_bytes = folder, free_bytes, needed_bytes
         super().__init__(
-            f"{folder} has {free_bytes / 2**30:.1f} GiB free and {needed_bytes / 2**30:.1f} are"
-            " needed; make room, or use another folder with --state-dir"
+            f"{folder} has {free_bytes / 2**30:.1f} GiB free, but needs"
+            f" {needed_bytes / 2**30:.1f} GiB; free some space, or use another folder with"
+            " --state-dir"
         )
 
 
 class StateBroken(LocalError):
-    """What was written about the running pipeline cannot be read.
+    """The state file of the running pipeline cannot be read.
 
     Attributes:
         path: The file.
-        reason: What is wrong with it.
+        reason: The problem.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -151,16 +154,16 @@ class StartInterrupted(LocalError):
 
     def __init__(self) -> None:
         """Build the text."""
-        super().__init__("the start was interrupted; `clickstream up` begins again")
+        super().__init__("the start was interrupted; run `clickstream up` again")
 
 
 class ServiceFailed(LocalError):
-    """A process did not start, or ended when it should not.
+    """A service did not start, or ended unexpectedly.
 
     Attributes:
-        service: Which.
+        service: The service.
         what: What happened.
-        log_file: Where its log is.
+        log_file: Its log file.
     """
 
     def __init__(self, service: str, what: str, log_file: Path) -> None:
@@ -170,27 +173,27 @@ class ServiceFailed(LocalError):
 
 
 class DrainFailed(LocalError):
-    """Not all that was sent has arrived in the tables.
+    """The stream did not store all events in time.
 
     Attributes:
-        seconds: How long it was waited for.
+        seconds: How long the command waited.
     """
 
     def __init__(self, seconds: float) -> None:
         """Keep the field and build the text."""
         self.seconds = seconds
         super().__init__(
-            f"the stream had not stored all events after {seconds:.0f} s; the rest is in Kafka"
-            " and is stored when `clickstream up` runs again"
+            f"the stream did not store all events within {seconds:.0f} s; Kafka keeps the rest,"
+            " and the next `clickstream up` stores it"
         )
 
 
 class BackupUnfit(LocalError):
-    """A backup cannot be written or put back.
+    """A backup cannot be written or restored.
 
     Attributes:
         folder: The backup.
-        reason: Why.
+        reason: The problem.
     """
 
     def __init__(self, folder: Path, reason: str) -> None:
@@ -200,11 +203,11 @@ class BackupUnfit(LocalError):
 
 
 class RejectUnknown(LocalError):
-    """A reject cannot be sent again; none of the others was noted as sent.
+    """A reject cannot be sent again; no other reject was recorded as sent.
 
     Attributes:
         which: The reject.
-        reason: Why.
+        reason: The problem.
     """
 
     def __init__(self, which: str, reason: str) -> None:
@@ -214,9 +217,9 @@ class RejectUnknown(LocalError):
 
 
 def _last_line(log_file: Path) -> str:
-    """Return what the log says last, if anything."""
+    """Return the last line of the log for the error's text; empty without one."""
     try:
         lines = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return f" (it last said: {lines[-1][-200:].strip()})" if lines else ""
+    return f" (last line of its log: {lines[-1][-200:].strip()})" if lines else ""

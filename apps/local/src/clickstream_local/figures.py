@@ -1,7 +1,6 @@
-"""Figures of a running pipeline, read from where they are kept.
+"""Figures of a pipeline, from the database and the metrics.
 
-Owns the queries and scrapes behind the live view and the report. It does not know how they
-are shown.
+Owns the queries and scrapes behind the live view and the report.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class FunnelStep:
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """A moment of a running pipeline."""
+    """The current figures of a running pipeline."""
 
     target_per_second: float
     achieved_per_second: float
@@ -58,13 +57,13 @@ class LiveFigures:
 
     @property
     def lag_events(self) -> int:
-        """Records that Kafka has and the tables have not."""
+        """Number of records in Kafka that the tables do not have."""
         return max(0, self.acknowledged - self.stored - self.rejected)
 
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What a run that is over came to."""
+    """The results of a run that is over."""
 
     kpis: dict[str, Any]
     funnel: tuple[FunnelStep, ...]
@@ -78,7 +77,7 @@ class RunFigures:
 
 
 def scrape(url: str) -> dict[str, float]:
-    """Return a process's metrics, summed over labels; empty if it does not answer."""
+    """Return a process's metrics, summed over labels; empty if the process does not answer."""
     try:
         with open_url(url, 2) as response:
             text = response.read().decode()
@@ -92,7 +91,7 @@ def scrape(url: str) -> dict[str, float]:
 
 
 def read_live(connection: Connection, simulation: str, generator_url: str) -> LiveFigures:
-    """Read the figures of this moment."""
+    """Return the current figures."""
     shown = scrape(generator_url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -127,7 +126,7 @@ def read_live(connection: Connection, simulation: str, generator_url: str) -> Li
 
 
 def is_drained(connection: Connection, run_id: UUID, ends: dict[tuple[str, int], int]) -> bool:
-    """Say whether the run is closed and the stream has read all that Kafka has.
+    """Return whether the run is closed and the stream has read all records in Kafka.
 
     Args:
         connection: The database.
@@ -148,7 +147,7 @@ def is_drained(connection: Connection, run_id: UUID, ends: dict[tuple[str, int],
 
 
 def read_run(connection: Connection, simulation: str, run_id: UUID) -> RunFigures:
-    """Read what the run came to."""
+    """Return the results of the run."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT * FROM mart.kpis WHERE simulation = %s", (simulation,))
         names = [column.name for column in cursor.description or ()]

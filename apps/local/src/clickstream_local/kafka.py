@@ -1,6 +1,6 @@
-"""Kafka: one node in KRaft mode, from its own jars.
+"""Kafka: one node in KRaft mode, from Kafka's jars.
 
-Owns its configuration and its topics' creation. It does not know what is in them.
+Owns its configuration and the creation of topics.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _TOPIC_BYTES = {
     LEDGER.name: 256 * _MEBIBYTE,
     SHARDS.name: 640 * _MEBIBYTE,
 }
-"""What each topic takes at most; the oldest records are dropped, stored or not."""
+"""The size limit of each topic; Kafka drops the oldest records, stored or not."""
 _METADATA_BYTES = 128 * _MEBIBYTE
 MAX_BYTES = sum(_TOPIC_BYTES.values()) + _METADATA_BYTES
-"""What Kafka takes at most."""
+"""The most disk space that Kafka uses."""
 
 _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
-# A partition is dropped segment by segment, without the one that is written.
+# Kafka drops whole segments, and never the active one.
 _SEGMENT_BYTES = 32 * _MEBIBYTE
-# A broker of this size starts in half the time when it does not compile what runs once.
+# Only the quick compiler: a small broker starts in half the time.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _SETTINGS, _LOGGING = "server.properties", "log4j2.yaml"
 _LOG4J = """Configuration:
@@ -92,7 +92,7 @@ class Kafka:
     def start(
         cls, state: StateFolder, java_home: Path, jars: list[Path], port: int | None = None
     ) -> Kafka:
-        """Start the broker; :meth:`wait_ready` says when it can be used."""
+        """Start the broker; call :meth:`wait_ready` before using it."""
         folder = state.folder("kafka")
         log_file = state.log_file("kafka")
         port = free_port(port)
@@ -112,7 +112,7 @@ class Kafka:
         """Wait until the broker answers.
 
         Raises:
-            ServiceFailed: It does not.
+            ServiceFailed: The broker does not answer.
         """
         admin = _admin(self.bootstrap_servers)
 
@@ -128,7 +128,7 @@ class Kafka:
 def start_kafka_alone(
     state: StateFolder, environment: Mapping[str, str], console: Console, port: int | None = None
 ) -> Kafka:
-    """Start a broker without the rest of the pipeline, with all that it needs; it is ready."""
+    """Start a broker without the rest of the pipeline, and wait until it is ready."""
     jars = ArtifactCache.of(environment).provide(pinned_artifacts("kafka"), console)
     java_home = find_java_home(environment, cache_folder(environment))
     kafka = Kafka.start(state, java_home, jars, port)
@@ -141,7 +141,7 @@ def start_kafka_alone(
 
 
 def create_topics(bootstrap_servers: str) -> None:
-    """Create the contract's topics that are not there, and bound what each takes."""
+    """Create the contract's missing topics, and limit the size of each topic."""
     admin = _admin(bootstrap_servers)
     there = admin.list_topics(timeout=_TOPIC_SECONDS).topics
     wanted = [
@@ -152,7 +152,7 @@ def create_topics(bootstrap_servers: str) -> None:
     if wanted:
         for future in admin.create_topics(wanted, operation_timeout=_TOPIC_SECONDS).values():
             future.result(_TOPIC_SECONDS)
-    # An earlier version may have made them, without these bounds.
+    # An earlier version may have created them without these limits.
     known = [
         ConfigResource(
             ConfigResource.Type.TOPIC,
@@ -171,7 +171,7 @@ def create_topics(bootstrap_servers: str) -> None:
 
 
 def _settings_of(topic: Topic) -> dict[str, str]:
-    """Return a topic's settings on a laptop, where a run is never resumed after its worker."""
+    """Return a topic's local settings; a local run is never resumed after its worker."""
     kept = _TOPIC_BYTES[topic.name] // topic.partitions - 2 * _SEGMENT_BYTES
     bounded = {"retention.bytes": str(kept)}
     if topic == SHARDS:
@@ -180,7 +180,7 @@ def _settings_of(topic: Topic) -> dict[str, str]:
 
 
 def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -> None:
-    """Write the ledger's first record of a run: the stream meets it before its first event."""
+    """Publish a run's first ledger entry, so that the stream reads it before the first event."""
     now = datetime.now(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     texts = {
         "kind": LedgerKind.RUN_START.value,
@@ -196,15 +196,15 @@ def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -
 
 
 def _admin(bootstrap_servers: str) -> AdminClient:
-    # The client's own words while the broker is still starting are no news.
+    # Without the client's log lines while the broker is still starting.
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
 
 def _properties(port: int, controller_port: int) -> str:
-    """Write the broker's settings (https://kafka.apache.org/documentation/#brokerconfigs).
+    """Return the broker's settings (https://kafka.apache.org/documentation/#brokerconfigs).
 
-    They name no path but one in the broker's folder, where it works: a list such as ``log.dirs``
-    has no way to write a comma.
+    Paths are relative to the broker's working folder: a list such as ``log.dirs`` cannot escape a
+    comma.
     """
     values = {
         "process.roles": "broker,controller",
@@ -234,9 +234,9 @@ def _properties(port: int, controller_port: int) -> str:
 
 
 def _format(java: list[str], folder: Path, log_file: Path, environment: Mapping[str, str]) -> None:
-    """Prepare the data folder, once."""
-    # One word with its value: every 64th identifier begins with a dash, and the
-    # tool would take it for another option.
+    """Format the data folder."""
+    # One argument with its value: every 64th id begins with a dash, which the tool would read as
+    # another option.
     cluster = f"--cluster-id={_cluster_id(uuid.uuid4())}"
     command = [*java, "kafka.tools.StorageTool", "format", cluster, "-c", _SETTINGS]
     with log_file.open("ab") as log:
@@ -248,5 +248,5 @@ def _format(java: list[str], folder: Path, log_file: Path, environment: Mapping[
 
 
 def _cluster_id(drawn: uuid.UUID) -> str:
-    """Kafka's own form of a UUID: base64 for URLs, unpadded (``org.apache.kafka.common.Uuid``)."""
+    """Return a UUID in Kafka's form: URL-safe base64 (``org.apache.kafka.common.Uuid``)."""
     return urlsafe_b64encode(drawn.bytes).decode().rstrip("=")

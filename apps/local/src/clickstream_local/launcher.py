@@ -1,8 +1,8 @@
-"""Becomes another program that ends when its parent does.
+"""The launcher: becomes another program, which ends when its parent ends.
 
-Run as a script: ``launcher.py PARENT_PID USER_ID COMMAND...``. Owns the few steps between
-fork and exec that must happen in the child: the user, and the signal at the parent's death
-(Linux; elsewhere the parent's own order of stopping has to do). It does not know the program.
+Run as a script: ``launcher.py PARENT_PID USER_ID COMMAND...``. It does the steps that must happen
+in the child between fork and exec: it sets the user, and the signal at the parent's death (only on
+Linux; elsewhere the parent must stop its children).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def become(parent_pid: int, user_id: int, command: list[str]) -> None:
-    """Replace this process by ``command``; does not return."""
+    """Replace this process with ``command``; never return."""
     if user_id != os.getuid():
         os.setgroups([])
         os.setgid(user_id)
         os.setuid(user_id)
     if sys.platform == "linux":
-        # After setuid, which would clear it.
+        # After setuid, which clears it.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent_pid:
         sys.exit("the parent is gone")

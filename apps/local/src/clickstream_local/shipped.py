@@ -1,6 +1,6 @@
-"""The simulations that come with the command, by name.
+"""The simulations shipped with the command, by name.
 
-Owns where they are: in the installed package, or in ``k8s/simulations`` of a checkout.
+They are in the installed package, or in ``k8s/simulations`` of a checkout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def shipped_simulations(packaged: Path = _PACKAGED, checkout: Path = _CHECKOUT) 
 
 
 def simulation_file(named: Path) -> Path:
-    """Return the file that a user means: the one at that path, else the shipped one of that name.
+    """Return the file at a path, else the shipped simulation of that name.
 
     Args:
         named: A path, or a name without a folder, such as ``storefront``.

@@ -1,7 +1,6 @@
 """The stack: all services of a pipeline, started in order and stopped in reverse.
 
-Owns which service needs which, their settings for a laptop, and the notice when one dies. It
-does not know how their state is shown.
+Owns the services' order, their local settings, and the check that all of them run.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from uuid import uuid4
 from clickstream_contract.document import dump_simulation
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
-from clickstream_local.backup import put_back
+from clickstream_local.backup import restore
 from clickstream_local.environment import service_environment
 from clickstream_local.errors import NoSpace
 from clickstream_local.java import find_java_home
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
 __all__ = ["NEEDED_BYTES", "Stack"]
 
 NEEDED_BYTES = MAX_BYTES + 2 * 2**30
-"""Room for what Kafka takes at most, and for the tables of some million events."""
+"""Disk space for Kafka, and for the tables of a few million events."""
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
-# A laptop's run is short: the quick compiler alone is ready long before the thorough one.
+# Only the quick compiler: a local run is too short for the optimising one.
 _SPARK_JVM = "-XX:TieredStopAtLevel=1"
 
 
@@ -53,15 +52,15 @@ class Stack:
     """The services of one pipeline.
 
     Attributes:
-        state: Where everything is kept.
-        said: Told what has just been done, in a few words.
-        run_id: The run that the generator makes.
+        state: The state folder.
+        report: Called with a short text after each step.
+        run_id: The run of the generator.
         started_at: When the start began, Unix seconds.
     """
 
     state: StateFolder
     console: Console
-    said: Callable[[str], None]
+    report: Callable[[str], None]
     run_id: UUID = field(default_factory=uuid4)
     started_at: float = field(default_factory=time.time)
     _running: list[ServiceProcess] = field(default_factory=list)
@@ -72,10 +71,10 @@ class Stack:
     generator: ServiceProcess = field(init=False)
 
     def start(self, simulation: Simulation) -> None:
-        """Start everything; the generator and who looks at it come last.
+        """Start all services; the generator and the console come last.
 
         Raises:
-            LocalError: Something is missing or did not start.
+            LocalError: A service is missing or did not start.
         """
         free_bytes = shutil.disk_usage(self.state.folder("run")).free
         if free_bytes < NEEDED_BYTES:
@@ -88,38 +87,38 @@ class Stack:
         self.kafka = Kafka.start(self.state, java_home, kafka_jars, self._ports.get("kafka"))
         self._running.append(self.kafka.process)
         self.start_postgres()
-        self.said(f"PostgreSQL at {LOOPBACK}:{self.postgres.port}, tables up to date")
+        self.report(f"PostgreSQL at {LOOPBACK}:{self.postgres.port}, tables up to date")
         self.kafka.wait_ready()
         create_topics(self.kafka.bootstrap_servers)
-        self.said(f"Kafka at {self.kafka.bootstrap_servers}")
+        self.report(f"Kafka at {self.kafka.bootstrap_servers}")
         self.streaming = self.start_streaming([str(jar) for jar in spark_jars], str(java_home))
         self._remember(simulation)
         announce_run(self.kafka.bootstrap_servers, simulation, self.run_id)
         self._wait_for(self.streaming, "streaming", "readyz")
-        self.said("Spark has begun to read")
+        self.report("Spark is reading")
         self.generator = self._start_generator(simulation)
         self._wait_for(self.generator, "generator", "healthz")
         self.start_console()
         self._remember(simulation)
-        self.said(f"simulation {simulation.full_name}, run {self.run_id}")
-        self.said(f"console at {self.console_url}")
+        self.report(f"simulation {simulation.full_name}, run {self.run_id}")
+        self.report(f"console at {self.console_url}")
 
     def start_postgres(self) -> None:
-        """Start the database alone, with its tables."""
+        """Start only the database, with its tables."""
         self._start_database()
         migrate(self.postgres)
-        self.postgres.see_to_logins()
+        self.postgres.ensure_logins()
 
     def restore_postgres(self, source: Path, manifest: dict[str, Any]) -> bool:
-        """Start an empty database and put a backup into it.
+        """Start an empty database, and restore a backup into it.
 
         Returns:
-            Whether the backup's offsets belong to the Kafka that is there.
+            Whether the backup's offsets belong to the local Kafka.
         """
         self._start_database()
-        is_same = put_back(self.postgres, source, manifest)
+        is_same = restore(self.postgres, source, manifest)
         migrate(self.postgres)
-        self.postgres.see_to_logins()
+        self.postgres.ensure_logins()
         return is_same
 
     def _start_database(self) -> None:
@@ -129,7 +128,7 @@ class Stack:
         self.postgres.wait_ready()
 
     def start_streaming(self, jars: list[str], java_home: str) -> ServiceProcess:
-        """Start the stream on what runs already."""
+        """Start the stream; Kafka and PostgreSQL must run."""
         port = self._ports["streaming"] = free_port(self._ports.get("streaming"))
         settings = {
             "BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
@@ -149,7 +148,7 @@ class Stack:
         environment = service_environment(os.environ) | {
             "JAVA_HOME": java_home,
             "SPARK_LOCAL_IP": LOOPBACK,
-            "SPARK_LOCAL_DIRS": ".",  # a list, which has no way to write a comma
+            "SPARK_LOCAL_DIRS": ".",  # a list, which cannot escape a comma
             **_named("CLICKSTREAM_STREAMING_", settings),
         }
         command = [sys.executable, "-m", "clickstream_streaming"]
@@ -161,10 +160,10 @@ class Stack:
         return process
 
     def start_console(self, postgres_port: int | None = None) -> ServiceProcess:
-        """Start the page and its API, and wait until they answer.
+        """Start the console, and wait until it answers.
 
         Args:
-            postgres_port: Where the database is asked; its own port if there is none.
+            postgres_port: Another port for the database, such as a proxy's.
         """
         port = self._ports["console"] = free_port(self._ports.get("console"))
         metrics_port = self._ports["console_metrics"] = free_port(
@@ -193,13 +192,13 @@ class Stack:
 
     @property
     def console_url(self) -> str:
-        """Where a browser finds the console."""
+        """The URL of the console."""
         return f"http://{LOOPBACK}:{self._ports['console']}/"
 
     def check(self) -> None:
-        """Raise :class:`ServiceFailed` if a service has died; the generator may have ended.
+        """Raise :class:`ServiceFailed` if a service has ended; the generator may end normally.
 
-        Logs that have grown large begin again.
+        Large logs are truncated.
         """
         for process in self._running:
             process.limit_log()
@@ -207,22 +206,22 @@ class Stack:
                 process.check()
 
     def generator_has_ended(self) -> bool:
-        """Say whether the simulation is over."""
+        """Return whether the generator has ended."""
         return self.generator.process.poll() is not None
 
     def stop(self) -> None:
-        """Stop everything, the last one first."""
+        """Stop all services, the last one first."""
         while self._running:
             self._running[-1].stop()
             self._running.pop()
 
     def kill(self) -> None:
-        """End everything at once; :meth:`stop` then has nothing to wait for."""
+        """Kill all services, so that :meth:`stop` need not wait."""
         for process in self._running:
             process.kill()
 
     def metrics_url(self, service: str) -> str:
-        """Return where a service shows its metrics."""
+        """Return the URL of a service's metrics."""
         return f"http://{LOOPBACK}:{self._ports[service]}/metrics"
 
     def _start_generator(self, simulation: Simulation) -> ServiceProcess:

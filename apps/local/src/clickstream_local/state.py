@@ -1,7 +1,6 @@
-"""The state folder: where a laptop's pipeline keeps everything.
+"""The state folder of a local pipeline.
 
-Owns its layout, the lock that only one pipeline holds, and what is written about the running
-one. It does not know how services are started.
+Owns its layout, the lock that only one pipeline holds, and the state file of the running pipeline.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _FOLDERS = ("checkpoints", "kafka", "logs", "postgres", "run", "secrets", "spark
 
 @dataclass(frozen=True)
 class StateFolder:
-    """A folder such as ``.clickstream``; made when first needed, for its owner only."""
+    """A folder such as ``.clickstream``, created when needed, private to its owner."""
 
     root: Path
 
     def folder(self, name: str) -> Path:
-        """Return a folder inside; it, and the state folder, are made for their owner alone."""
+        """Return a folder inside; it is created private to its owner."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         path = self.root / name
         for made in (self.root, path):
@@ -42,11 +41,11 @@ class StateFolder:
         return path
 
     def log_file(self, service: str) -> Path:
-        """Return where a service's log goes."""
+        """Return the log file of a service."""
         return self.folder("logs") / f"{service}.log"
 
     def secret(self, name: str) -> Path:
-        """Return the file of a password; it is made once and readable by its owner only."""
+        """Return the file of a password; it is created once, private to its owner."""
         path = self.folder("secrets") / f"{name}.password"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -58,10 +57,10 @@ class StateFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for oneself.
+        """Lock the folder.
 
         Raises:
-            AlreadyRunning: Another process holds it.
+            AlreadyRunning: Another process holds the lock.
         """
         lock = self.folder("run") / "lock"
         is_older = lock.exists()
@@ -78,27 +77,27 @@ class StateFolder:
                 self.forget()
 
     def _close_folders(self) -> None:
-        """Keep others out of the folders that an earlier version made readable for everyone."""
+        """Make the folders private that an earlier version made readable for everyone."""
         for name in _FOLDERS:
             folder = self.root / name
             if folder.is_dir() and folder.stat().st_mode & 0o077:
                 folder.chmod(0o700)
 
     def remember(self, state: dict[str, Any]) -> None:
-        """Write down what is running."""
+        """Write the state file."""
         path = self.folder("run") / "state.json"
         draft = path.with_suffix(".draft")
         with draft.open("w", encoding="utf-8") as file:
             json.dump(state, file, indent=1)
             file.flush()
-            os.fsync(file.fileno())  # else its name may outlive a power cut, and its content not
+            os.fsync(file.fileno())  # else a power cut may leave the file without content
         draft.replace(path)
 
     def recall(self) -> dict[str, Any] | None:
-        """Return what is running, or ``None``.
+        """Return the content of the state file, or ``None`` without a file.
 
         Raises:
-            StateBroken: What was written cannot be read.
+            StateBroken: The file cannot be read.
         """
         path = self.root / "run" / "state.json"
         try:
@@ -112,11 +111,11 @@ class StateFolder:
         return state
 
     def forget(self) -> None:
-        """Remove what was written about the running pipeline."""
+        """Remove the state file."""
         (self.root / "run" / "state.json").unlink(missing_ok=True)
 
     def describe(self) -> str:
-        """Say in a few words what is running."""
+        """Return a short text about the running pipeline."""
         state = self.recall()
         if state is None:
             return "another command is using it"
@@ -124,6 +123,6 @@ class StateFolder:
             f"{row['service']} (pid {row['pid']})" for row in state.get("services", [])
         )
         return (
-            f"simulation {state['simulation']} runs since {state['since']} under pid"
+            f"simulation {state['simulation']} has run since {state['since']} with pid"
             f" {state['pid']}" + (f" with {services}" if services else "")
         )

@@ -1,7 +1,6 @@
-"""The tables of a state folder, for whoever wants to read or mend them.
+"""Access to the tables of a state folder.
 
-Owns how its database is found: the one that runs, or one that is started for the time being. It
-does not know what is asked of it.
+Owns the choice of the database: the running one, or one that is started temporarily.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ __all__ = ["database", "reader", "running_postgres"]
 
 @contextmanager
 def database(state: StateFolder) -> Iterator[Postgres]:
-    """Give the running database, or start it for the time being.
+    """Return the running database, or start it temporarily.
 
     Raises:
-        NotRunning: Nothing has run in the folder yet.
+        NotRunning: No pipeline has run in the folder yet.
     """
     running = state.recall()
     if running is not None and is_running(running):
@@ -51,13 +50,13 @@ def database(state: StateFolder) -> Iterator[Postgres]:
 
 @contextmanager
 def reader(folder: Path) -> Iterator[Connection]:
-    """Give a connection that can only read, as ``clickstream psql`` has it.
+    """Return a read-only connection, as ``clickstream psql`` uses it.
 
     Args:
-        folder: The state folder, such as ``.clickstream``; the password is in it.
+        folder: The state folder, such as ``.clickstream``, with the password.
 
     Raises:
-        NotRunning: Nothing has run in the folder yet.
+        NotRunning: No pipeline has run in the folder yet.
     """
     with database(StateFolder(folder.absolute())) as postgres:
         connection = postgres.connect(READER)
@@ -69,5 +68,5 @@ def reader(folder: Path) -> Iterator[Connection]:
 
 
 def running_postgres(state: StateFolder, port: int) -> Postgres:
-    """Return the database that somebody else has started."""
+    """Return the database that another command has started."""
     return Postgres(LOOPBACK, port, None, state)

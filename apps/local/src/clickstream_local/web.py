@@ -1,7 +1,6 @@
-"""HTTP as a client of the services and of a Maven repository.
+"""HTTP requests to the services and to a Maven repository.
 
-Owns which way a request takes: to this machine always the direct one, whatever proxy the
-environment names for the world.
+Requests to this machine never use a proxy of the environment.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether a URL leads to this machine."""
+    """Return whether a URL is on this machine."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
 def open_url(url: str, timeout_seconds: float, method: str = "GET") -> HTTPResponse:
-    """Return the answer to a request, to be closed.
+    """Return the response to a request; the caller closes it.
 
     Raises:
-        OSError: There is none, or it is an error: ``urllib.error.HTTPError``, to be closed too.
-        ValueError: The URL is neither https nor of this machine.
+        OSError: There is no response, or it is an error: ``urllib.error.HTTPError``, which the
+            caller closes.
+        ValueError: The URL is neither https nor on this machine.
     """
     is_here = is_loopback(url)
     if not url.startswith(("https://", "http://") if is_here else "https://"):

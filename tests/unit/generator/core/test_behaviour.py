@@ -1,4 +1,4 @@
-"""Behaviour: what a specification means, and which changes a run takes up."""
+"""Behaviours of specifications, and the changes that a run accepts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OWN = "  personas: [{name: Own, basedOn: Bot, thinkMedianMilliseconds: 500}]\n"
 
 
 def test_revision_survives_as_json() -> None:
-    """A revision is read back as it was written, with its simulation."""
+    """A revision survives writing and reading, with its simulation."""
     revision = Revision(1.5, 2.25, simulation(more=OWN))
 
     row = json.loads(json.dumps(revision.to_json()))
@@ -26,7 +26,7 @@ def test_revision_survives_as_json() -> None:
 
 
 def test_specification_is_worked_out_once() -> None:
-    """The same specification has the same behaviour object; another one has its own."""
+    """The same specification gives the same behaviour object; another one a different object."""
     first, other = simulation().spec, simulation("{eventsPerSecond: 7}").spec
     behaviours = Behaviours(first)
 
@@ -38,13 +38,13 @@ def test_specification_is_worked_out_once() -> None:
 
 
 def test_world_stays_with_another_mix() -> None:
-    """Another mix changes the groups' weights, and neither catalogue nor places."""
+    """Another mix changes the groups' weights, and neither catalog nor places."""
     behaviours = Behaviours(simulation().spec)
 
     changed = behaviours.of(simulation(mix="Loyal: 1").spec).world
 
     names = list(resolve_personas(simulation().spec))
-    assert changed.catalogue is behaviours.world.catalogue
+    assert changed.catalog is behaviours.world.catalog
     assert changed.cities is behaviours.world.cities
     inhabited = {
         names[persona]
@@ -65,7 +65,7 @@ def test_curve_shapes_the_week() -> None:
     assert daily.max() > 2 * daily.min()
 
 
-def test_endless_visit_is_refused() -> None:
+def test_endless_session_is_refused() -> None:
     """A cart with which the exit is not reached is refused, with the personas' names."""
     table = "page_view: 1, view_cart: 1, search: 0, view_item_list: 0, view_item: 0, exit: 0"
     own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"
@@ -76,7 +76,7 @@ def test_endless_visit_is_refused() -> None:
 
     assert caught.value.path == "spec.personas"
     assert caught.value.value == "['Odd']"
-    assert "there must be a way to the exit" in caught.value.allowed
+    assert "needs a path to the exit" in caught.value.allowed
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_endless_visit_is_refused() -> None:
     ],
 )
 def test_fixed_field_cannot_change(more: str, users: int, path: str) -> None:
-    """Who the users are and what their world is made from is decided when the run begins."""
+    """The users and their world are fixed when the run begins."""
     with pytest.raises(SimulationInvalid) as caught:
         check_change(simulation(), simulation(more=more, users=users))
 
@@ -101,7 +101,9 @@ def test_name_cannot_change() -> None:
     """A run keeps its simulation's name."""
     other = simulation().model_copy(update={"name": "other"})
 
-    with pytest.raises(SimulationInvalid, match="it stays tested in a run") as caught:
+    with pytest.raises(
+        SimulationInvalid, match="it cannot change in a run; it is tested"
+    ) as caught:
         check_change(simulation(), other)
 
     assert caught.value.path == "metadata.name"
@@ -112,7 +114,9 @@ def test_namespace_cannot_change() -> None:
     running = simulation().model_copy(update={"namespace": "blue"})
     other = simulation().model_copy(update={"namespace": "red"})
 
-    with pytest.raises(SimulationInvalid, match="it stays blue/tested in a run") as caught:
+    with pytest.raises(
+        SimulationInvalid, match="it cannot change in a run; it is blue/tested"
+    ) as caught:
         check_change(running, other)
 
     assert (caught.value.path, caught.value.value) == ("metadata.name", "'red/tested'")
@@ -120,10 +124,10 @@ def test_namespace_cannot_change() -> None:
 
 def test_personas_stay_the_same_ones() -> None:
     """Own personas can change in a run, but none can come, go or change places."""
-    text = re.escape("in a run personas can change, but stay these: Own")
+    text = re.escape("a run cannot add or remove personas; its own are: Own")
     with pytest.raises(SimulationInvalid, match=text):
         check_change(simulation(more=OWN), simulation())
-    with pytest.raises(SimulationInvalid, match="stay these: none"):
+    with pytest.raises(SimulationInvalid, match="its own are: none"):
         check_change(simulation(), simulation(more=OWN))
 
     check_change(simulation(more=OWN), simulation(more=OWN.replace("500", "900")))

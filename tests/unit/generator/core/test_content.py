@@ -16,9 +16,9 @@ from clickstream_contract.canonical import (
     sent_at_ending,
 )
 from clickstream_contract.events import EVENT_NAMES
-from clickstream_generator.core.accounts import Account, Tally
 from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.shard_ledger import ShardLedger, Tally
 from simulations import RUN_ID, START_SECONDS, simulator
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def _defined(text: str) -> int:
 
 
 def _checksum(tally: Tally) -> int:
-    account = Account(0, 4)
+    ledger = ShardLedger(0, 4)
     for (_, minute), figures in tally.items():
-        account.add(minute, figures)
-    return sum(row["content_checksum"] for row in account.records("n", RUN_ID, 0, 0))
+        ledger.add(minute, figures)
+    return sum(row["content_checksum"] for row in ledger.records("n", RUN_ID, 0, 0))
 
 
 def test_crc_is_castagnolis() -> None:
@@ -92,7 +92,7 @@ def test_stamped_event_keeps_its_checksum() -> None:
 
 
 def test_swapped_values_do_not_cancel() -> None:
-    """Two events whose values change places change the sum, also where the CRCs' sum stays."""
+    """Two events with swapped values change the checksum, even if the sum of CRCs is equal."""
     texts = [
         {city: f'{{"event_id":"{uuid}","city":"{city}"}}' for city in "ab"}
         for uuid in (uuid5(RUN_ID, str(number)) for number in range(5_000))

@@ -123,7 +123,7 @@ PRODUCT = {
         ),
     ],
 )
-def test_event_says_what_it_is_about(
+def test_event_has_its_details(
     encoder: Encoder, name: str, fields: dict[str, int], said: dict[str, object]
 ) -> None:
     """Each event has what all have, and what its name calls for."""
@@ -131,7 +131,7 @@ def test_event_says_what_it_is_about(
 
 
 def test_order_has_its_lines(encoder: Encoder) -> None:
-    """Purchases have the id of their event and each its own lines, in whatever order they come."""
+    """A purchase has its event's id and its own lines, in any order of events."""
     events = _events(
         {**USUAL, "name": "purchase", "order_row": 1, **CART},
         {**USUAL, "name": "page_view"},
@@ -146,7 +146,7 @@ def test_order_has_its_lines(encoder: Encoder) -> None:
     def line(number: int, quantity: int) -> dict[str, object]:
         return {
             "product_id": f"P{number + 1:06d}",
-            "product_name": small_world().catalogue.product_names[number],
+            "product_name": small_world().catalog.product_names[number],
             "brand": ("Wood", "Stone", "Wood", "Sand")[number],
             "category": ("Lamp", "Kids Hat")[number // 2],
             "price_minor": 100 * (number + 1),
@@ -163,7 +163,7 @@ def test_order_has_its_lines(encoder: Encoder) -> None:
 
 
 def test_cart_has_its_lines(encoder: Encoder) -> None:
-    """What is about a whole cart has its lines, behind what the event says of its own."""
+    """An event about a whole cart has the cart's lines after its own fields."""
     events = _events(
         {**USUAL, "name": "add_shipping_info", "choice": 3, "order_row": 0, **CART},
         {**USUAL, "name": "view_cart", "order_row": -1, **CART},
@@ -205,7 +205,7 @@ def test_user_number_is_unique(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("steps", [1, 255, 256, 70_000])
 def test_long_session_is_numbered(encoder: Encoder, steps: int) -> None:
-    """The place in a session is written, however long the session."""
+    """The step number is encoded for any length of a session."""
     (value,) = encoder.encode(
         _events({**USUAL, "name": "search", "session_seq": steps}), SENT_MS
     ).values

@@ -32,7 +32,7 @@ def test_table_has_every_value(values: list[bytes]) -> None:
 
 
 def test_flat_table_has_every_value(values: list[bytes]) -> None:
-    """Each row says what its record says, times and order lines as text."""
+    """Each row has its record's values, with times and order lines as text."""
     bought = 0
     for row, value in zip(flat_table(values).to_pylist(), values, strict=True):
         wanted = json.loads(value)

@@ -1,4 +1,4 @@
-"""Faults: which event gets which, what the faulty record is, and what is counted."""
+"""Faults: their choice, the faulty records, and their figures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
 from clickstream_contract.simulation import Faults
 from clickstream_contract.topics import RejectReason
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.encoding import Encoded
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
+from clickstream_generator.core.shard_ledger import ShardLedger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulations import RUN_ID
@@ -65,9 +65,9 @@ def _figures(planted: Planted) -> dict[str, int]:
     """Return the figures of all records that are sent, by the ledger's names."""
     total: dict[str, int] = {}
     for (shard, minute), figures in planted.tally.items():
-        account = Account(shard, 2)
-        account.add(minute, figures)
-        for name, value in account.records("n", RUN_ID, 0, 0)[0].items():
+        ledger = ShardLedger(shard, 2)
+        ledger.add(minute, figures)
+        for name, value in ledger.records("n", RUN_ID, 0, 0)[0].items():
             if name.endswith("_faults") or name == "events":
                 total[name] = total.get(name, 0) + value
     return {name: value for name, value in total.items() if value}
@@ -77,9 +77,9 @@ def _checksum(planted: Planted) -> int:
     """Return the sum of the records' checksums."""
     total = 0
     for (shard, minute), figures in planted.tally.items():
-        account = Account(shard, 2)
-        account.add(minute, figures)
-        total += account.records("n", RUN_ID, 0, 0)[0]["content_checksum"]
+        ledger = ShardLedger(shard, 2)
+        ledger.add(minute, figures)
+        total += ledger.records("n", RUN_ID, 0, 0)[0]["content_checksum"]
     return total
 
 
@@ -173,7 +173,7 @@ def _corrupt() -> dict[str, list[bytes | None]]:
 
 
 def _reason(value: bytes | None) -> str:  # noqa: PLR0911  one reason after the other
-    """Return why a record is no event, by looking at it as the stream does."""
+    """Return why a record is rejected, with the stream's rules."""
     if value is None:
         return "no_value"
     if len(value) > 65_536:
@@ -305,7 +305,7 @@ def test_faults_do_not_depend_on_company() -> None:
 @settings(max_examples=10)
 @given(st.integers(1, COUNT - 1))
 def test_resumed_planter_continues(cut: int) -> None:
-    """A planter that takes up another's state plants as that one would have."""
+    """A planter with another's state plants the same faults."""
     faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 500}))
 
     def plant(planter: FaultPlanter, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:

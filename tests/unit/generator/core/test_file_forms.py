@@ -63,7 +63,7 @@ def test_parquet_has_every_event(values: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_form_says_what_it_is(form: str) -> None:
-    """Each form has its ending, and those with columns say so."""
+def test_format_has_its_suffix(form: str) -> None:
+    """Each format has its suffix, and ``has_columns`` only with columns."""
     assert FORMS[form].suffix == SUFFIXES[form]
     assert FORMS[form].has_columns == (form != "jsonl")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from clickstream_generator.core import world
-from clickstream_generator.core.catalogue import build_catalogue
+from clickstream_generator.core.catalog import build_catalog
 from clickstream_generator.core.fingerprint import (
     Fingerprint,
     check_fingerprint,
@@ -56,7 +56,7 @@ def test_difference_is_named_with_its_cause(present: Fingerprint, what: str) -> 
 
 
 def test_changed_data_need_no_changed_version() -> None:
-    """Where all versions are the same, the error says so and names them."""
+    """If no version differs, the error names all versions."""
     with pytest.raises(
         WorldChanged, match=r"no version differs: event schema 2, faker 39\.0\.0, numpy 2\.4\.1"
     ):
@@ -100,7 +100,7 @@ def test_planted_fingerprint_is_refused() -> None:
 
 def test_each_part_of_the_catalog_counts() -> None:
     """Another price, name, brand, order of popularity or search term is another world."""
-    catalog = build_catalogue(20, 3, seed=1)
+    catalog = build_catalog(20, 3, seed=1)
     changed = [
         replace(catalog, category_names=("Odd", *catalog.category_names[1:])),
         replace(catalog, product_names=("Odd", *catalog.product_names[1:])),

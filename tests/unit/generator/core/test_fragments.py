@@ -13,7 +13,7 @@ from clickstream_generator.core.fragments import (
     build_fragments,
     members,
 )
-from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,11 +45,11 @@ def test_members_are_compact() -> None:
     assert members(a=1, b="é\n") == '"a":1,"b":"é\\n"'
 
 
-def test_visitors_are_by_persona_and_channel(fragments: Fragments) -> None:
-    """A visitor is at persona times channels plus channel."""
-    assert len(fragments.visitors) == 14
-    assert _read(fragments.visitors, 6) == {"persona": "Browser", "channel": "affiliate"}
-    assert _read(fragments.visitors, 7 + 1) == {"persona": "Bot", "channel": "direct"}
+def test_persona_channels_are_by_persona_and_channel(fragments: Fragments) -> None:
+    """A user is at persona times channels plus channel."""
+    assert len(fragments.persona_channels) == 14
+    assert _read(fragments.persona_channels, 6) == {"persona": "Browser", "channel": "affiliate"}
+    assert _read(fragments.persona_channels, 7 + 1) == {"persona": "Bot", "channel": "direct"}
 
 
 def test_places_and_machines(fragments: Fragments) -> None:
@@ -62,7 +62,7 @@ def test_places_and_machines(fragments: Fragments) -> None:
 
 
 def test_absent_referrer_is_left_out(fragments: Fragments) -> None:
-    """A way into the shop has referrer and campaign only where there are some."""
+    """An arrival has a referrer and a campaign only if they exist."""
     found = [_read(fragments.arrivals, 2 * place) for place in range(len(CHANNELS))]
 
     assert found[0] == {"page": "/organic_search/0", "referrer": "https://www.google.com/"}
@@ -119,7 +119,7 @@ def test_order_line_lacks_quantity(fragments: Fragments) -> None:
 
 
 def test_checkout_has_pages(fragments: Fragments) -> None:
-    """Steps of the checkout have pages of their own; other events have none here."""
+    """Steps of the checkout have cart pages; other events have none."""
     found = dict(zip(EVENT_NAMES, map(str, fragments.cart_pages), strict=True))
 
     assert {name: text for name, text in found.items() if text} == {

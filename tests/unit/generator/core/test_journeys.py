@@ -1,4 +1,4 @@
-"""The journey table as arrays: chances by what the cart holds, and the length of a visit."""
+"""The journey table as arrays: chances by what the cart holds, and the length of a session."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _persona(transitions: Weights) -> Persona:
 
 
 def _length(transitions: Weights) -> float:
-    """Return the mean number of events of a visit."""
+    """Return the mean number of events of a session."""
     return float(compile_journeys([_persona(transitions)]).expected_events[0])
 
 
 def test_weights_become_chances() -> None:
-    """The chance of a step is its weight against those of the same source."""
+    """A step's probability is its weight relative to those of the same source."""
     journeys = compile_journeys([_persona({"search": {"view_item_list": 3, "exit": 1}})])
 
     chances = journeys.probability[0, EMPTY, CODE["search"]]
@@ -55,8 +55,8 @@ def test_full_cart_takes_nothing() -> None:
     assert chances[:, CODE["search"]].tolist() == [0.5, 0.5, 1.0]
 
 
-def test_stuck_visitor_leaves() -> None:
-    """Where no step is possible, the visitor leaves."""
+def test_stuck_user_leaves() -> None:
+    """Without a possible step the user leaves."""
     persona = _persona({"page_view": {"view_cart": 1}, "search": {"search": 0}})
 
     probability = compile_journeys([persona]).probability[0]
@@ -101,7 +101,7 @@ def test_cart_decides_the_context() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 1_000_000), min_size=3, max_size=3), st.floats(0, 1 - 2**-53))
 def test_impossible_step_is_never_taken(weights: list[int], uniform: float) -> None:
-    """Whatever the weights and the number, a step of weight 0 is not taken."""
+    """A step of weight 0 is never taken, for any weights and number."""
     targets = dict(zip(("page_view", "view_item_list", "exit"), weights, strict=True))
     start = np.zeros(1, dtype=np.int64)
 
@@ -168,7 +168,7 @@ def test_length_follows_from_table(transitions: Weights, events: float) -> None:
 
 
 def test_personas_keep_their_order() -> None:
-    """Each persona has its own tables, in the order given."""
+    """Each persona has a table, in the given order."""
     short, long = _persona({}), _persona({"session_start": {"page_view": 1}})
 
     journeys = compile_journeys([long, short, long])
@@ -178,7 +178,7 @@ def test_personas_keep_their_order() -> None:
     assert (journeys.cumulative[..., -1] == 1.0).all()
 
 
-def test_endless_visit_is_an_error() -> None:
+def test_endless_session_is_an_error() -> None:
     """A table whose sessions never end has no mean length."""
     with pytest.raises(np.linalg.LinAlgError):
         compile_journeys([_persona({"session_start": {"session_start": 1}})])

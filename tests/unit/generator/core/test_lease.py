@@ -1,4 +1,4 @@
-"""Who holds a shard, and what a holder may do."""
+"""The lease: the holder of a shard and its grants."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_nothing_is_granted_before_read_back() -> None:
 
 
 def test_last_heartbeat_grants_nothing_ahead() -> None:
-    """A holder that gives its shards up leaves no moment that a successor waits for."""
+    """A successor waits for no grant of a holder that has released its shards."""
     assert {row.until_seconds for row in _lease().next_grants(_NOW, is_last=True)} == {_NOW}
 
 
@@ -132,7 +132,7 @@ class _Log:
 
 
 class _Worker:
-    """A worker of one shard that may pause between any two steps, for as long as it likes."""
+    """A worker of one shard that may pause for any time between any two steps."""
 
     def __init__(self, log: _Log, name: str) -> None:
         self._log = log
@@ -153,7 +153,7 @@ class _Worker:
             self._log.records.append(self._queue.pop(0))
 
     def read(self) -> None:
-        """Read the log: to its end while the claim is not in it, then a record at a time."""
+        """Read the log to its end until it has the claim, then one record at a time."""
         if self._lease is not None:
             if self._at < len(self._log.records):
                 record = self._log.records[self._at]
@@ -181,7 +181,7 @@ class _Worker:
             self._queue.append(_Heartbeat(grant, (*self._revisions, *announced)))
 
     def revise(self) -> None:
-        """Announce a revision from now on, or from when no predecessor can have made events."""
+        """Announce a revision that takes effect after every event of a predecessor."""
         if self._lease is not None and self._announced is None:
             latest = max(self._revisions, default=0)
             moment = int(max(self._log.now, latest + 1, self._lease.inherited_until))
@@ -190,7 +190,7 @@ class _Worker:
             self._lease.when_confirmed(self._take_over)
 
     def make(self) -> None:
-        """Make all events again that are allowed, and compare them with what was made before."""
+        """Make all granted events again, and compare them with the earlier ones."""
         if self._lease is None:
             return
         horizon = int(min(self._log.now, self._lease.granted_until))
@@ -226,7 +226,7 @@ _STEPS: tuple[Callable[[_Worker], None], ...] = (
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 7)), min_size=20, max_size=200))
 def test_paused_workers_make_the_same_events(steps: list[tuple[int, int]]) -> None:
-    """Whatever pauses where, no two workers make an event of one moment by other revisions."""
+    """Under any pauses, no two workers make events of one moment with different revisions."""
     log = _Log()
     workers: list[_Worker | None] = [None, None, None]
     for number, (place, step) in enumerate(steps):

@@ -1,4 +1,4 @@
-"""Making records: a run that is taken up from snapshots or a record is the same run."""
+"""Making records: a run resumed from snapshots or made from a record is the same run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _restored(record: RunRecord, maker: Maker, number: int) -> Maker:
 
 
 def test_restored_maker_makes_the_same() -> None:
-    """Records, late ones and ledger entries are those of the maker that went on."""
+    """Records, late records and ledger entries equal those of the uninterrupted maker."""
     record, maker = begun(FAULTY)
     _made(maker, 2, 500)
     other = _restored(record, maker, 2)
@@ -74,7 +74,7 @@ def test_restored_maker_makes_the_same() -> None:
 
 
 def test_late_record_waits_for_its_time() -> None:
-    """What is held back comes when the others have got so far, each once."""
+    """Late records come once each, when the run has reached their time."""
     _, maker = begun(FAULTY)
     _made(maker, 0, 1000)
 
@@ -86,7 +86,7 @@ def test_late_record_waits_for_its_time() -> None:
     assert len({*soon, *rest}) == len(soon) + len(rest)
 
 
-def test_late_record_says_when_it_is_sent() -> None:
+def test_late_record_has_its_own_sent_at() -> None:
     """A late record has the moment at which it leaves, not that of its making."""
     _, maker = begun(FAULTY)
     _made(maker, 0, 1000)
@@ -99,19 +99,19 @@ def test_old_minutes_are_forgotten() -> None:
     """A published minute goes after hours, unless figures of it are on their way."""
     _, maker = begun()
     _made(maker, 0, 1000)
-    minute_ms = min(maker.accounts[0].minutes)
+    minute_ms = min(maker.ledgers[0].minutes)
 
     maker.ledger_records(0, START_SECONDS + HOUR)
-    assert minute_ms in maker.accounts[0].minutes
-    in_flight = [{(0, minute_ms): maker.accounts[0].minutes[minute_ms]}]
+    assert minute_ms in maker.ledgers[0].minutes
+    in_flight = [{(0, minute_ms): maker.ledgers[0].minutes[minute_ms]}]
     maker.ledger_records(0, START_SECONDS + 9 * HOUR, in_flight)
-    assert minute_ms in maker.accounts[0].minutes
+    assert minute_ms in maker.ledgers[0].minutes
     maker.ledger_records(0, START_SECONDS + 9 * HOUR)
-    assert minute_ms not in maker.accounts[0].minutes
+    assert minute_ms not in maker.ledgers[0].minutes
 
 
 def test_revisions_of_a_record_hold() -> None:
-    """A run that begins with its revisions makes what a run makes that gets them on the way."""
+    """A run that begins with its revisions makes the same events as one that gets them later."""
     first = simulation("{eventsPerSecond: 400}", users=400)
     moments = (START_SECONDS + 2.2, START_SECONDS + 4.4)
     revisions = tuple(
@@ -148,8 +148,8 @@ def test_taken_revision_is_not_taken_twice() -> None:
     other = _restored(record, maker, 0)
 
     assert maker.simulator.shards[0].schedule.start_seconds == moments[0]
-    assert [row.from_seconds for row, _ in other.simulator.shards[0].ahead] == [moments[1]]
-    assert [row.from_seconds for row, _ in other.simulator.shards[1].ahead] == [*moments]
+    assert [row.from_seconds for row, _ in other.simulator.shards[0].pending] == [moments[1]]
+    assert [row.from_seconds for row, _ in other.simulator.shards[1].pending] == [*moments]
     assert _made(other, 0, 2000) == _made(maker, 0, 2000)
 
 

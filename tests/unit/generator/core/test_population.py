@@ -1,4 +1,4 @@
-"""The users of a shard: who they are, and who comes next."""
+"""The users of a shard: their traits, and the draw of the next user."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_users_are_sorted_by_group(world: World) -> None:
     assert population.return_share.tolist() == [0.35, 0.35, 0.8, 0.8]
 
 
-def test_nobody_has_come_yet(world: World) -> None:
-    """New users have no visit, no cart, and are not in the shop."""
+def test_new_users_have_no_session(world: World) -> None:
+    """New users have no session, no cart, and are not in the shop."""
     population = build_population(world, 10, 0, 42)
 
     assert population.seen.tolist() == [0, 0, 0, 0]
-    assert set(population.visits) == {0}
+    assert set(population.sessions) == {0}
     assert not population.is_here.any()
     assert set(population.saved_cart) == {-1}
     assert population.joined == []
@@ -91,19 +91,19 @@ def test_new_users_come_in_order() -> None:
 
     assert _draw(population, 0, 2, 0) == [0, 4, 1]
     assert population.seen.tolist() == [2, 0, 1, 0]
-    assert population.visits.tolist() == [1, 1, 0, 0, 1, 0, 0, 0]
+    assert population.sessions.tolist() == [1, 1, 0, 0, 1, 0, 0, 0]
     assert np.flatnonzero(population.is_here).tolist() == [0, 1, 4]
     assert _draw(population, 2) == [5]
 
 
 def test_known_users_come_again() -> None:
-    """A number below the return share brings a user of those who have come before."""
+    """A number below the return share draws a returning user."""
     population = small_population(return_share=0.5)
     _draw(population, 0, uniform=0.5)
     _leave(population)
 
     assert _draw(population, 0, uniform=0.49) == [0]
-    assert population.visits[0] == 2
+    assert population.sessions[0] == 2
     _leave(population)
     assert _draw(population, 0, uniform=0.5) == [1]
 
@@ -122,7 +122,7 @@ def test_early_users_come_most() -> None:
 
 
 def test_present_user_is_not_drawn() -> None:
-    """A known user who is here is asked again, and a new one comes in the end."""
+    """If the drawn user is present, the draw is repeated; finally a new user comes."""
     population = small_population(return_share=1.0)
     _draw(population, 0)
 
@@ -130,8 +130,8 @@ def test_present_user_is_not_drawn() -> None:
     assert population.seen[0] == 2
 
 
-def test_one_visit_gets_the_user() -> None:
-    """Of two visits that want the same known user, the first one gets them."""
+def test_one_session_gets_the_user() -> None:
+    """Of two sessions that want the same known user, the first one gets them."""
     population = small_population(return_share=1.0)
     _draw(population, 0)
     _leave(population)
@@ -140,7 +140,7 @@ def test_one_visit_gets_the_user() -> None:
 
 
 def test_redraw_finds_another() -> None:
-    """A visit that found its user here is drawn again, among those known."""
+    """A session that found its user here is drawn again, among those known."""
     population = small_population(sizes=(3, 0, 0, 0), return_share=1.0)
     population.seen[0] = 2
     population.is_here[0] = True
@@ -152,39 +152,39 @@ def test_redraw_finds_another() -> None:
 
 
 def test_last_user_opens_a_window() -> None:
-    """When everybody of a group is here, one of them opens a second window."""
+    """If all users of a group are present, one of them opens a second session."""
     population = small_population(sizes=(2, 1, 1, 1))
     _draw(population, 0, 0)
 
     assert _draw(population, 0, uniform=0.49) == [0]
     assert _draw(population, 0, uniform=0.5) == [1]
-    assert population.visits[:2].tolist() == [2, 2]
+    assert population.sessions[:2].tolist() == [2, 2]
     assert population.seen[0] == 2
 
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=6), st.integers(0, 9))
 def test_drawn_user_is_of_group(rounds: list[list[int]], seed: int) -> None:
-    """Whoever comes is of the group, is here, and has one visit more."""
+    """A drawn user belongs to the group, is present, and has one session more."""
     population = small_population(sizes=(3, 1, 5, 2), return_share=0.5)
     rng = np.random.default_rng(seed)
-    visits = 0
+    sessions = 0
     for groups in rounds:
         chosen = population.draw(np.array(groups, dtype=np.int64), rng)
-        visits += len(groups)
+        sessions += len(groups)
         group = np.searchsorted(population.first_user, chosen, side="right") - 1
         assert group.tolist() == groups
         assert population.is_here[chosen].all()
-        assert population.visits.sum() == visits
+        assert population.sessions.sum() == sessions
         assert (population.seen <= population.size).all()
         population.is_here[chosen[::2]] = False
 
 
 def test_joined_users_come_last(world: World) -> None:
-    """A persona without users brings its own, by country, after all others."""
+    """A persona without users gets new users by country, after all others."""
     mix = replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0]))
     population = build_population(mix, 100, 0, 42)
 
-    population.join(world, 1, 60)
+    population.add_users(world, 1, 60)
 
     assert population.joined == [(1, 60)]
     assert population.size[2:].sum() == 60
@@ -192,7 +192,7 @@ def test_joined_users_come_last(world: World) -> None:
     assert population.first_user[2:].tolist() == [100, 100 + population.size[2]]
     assert set(population.persona[100:]) == {1}
     assert set(population.city[100 : 100 + population.size[2]] // 40) == {0}
-    for name in ("persona", "city", "technology", "channel", "visits", "is_here", "saved_cart"):
+    for name in ("persona", "city", "technology", "channel", "sessions", "is_here", "saved_cart"):
         assert len(getattr(population, name)) == 160
     assert population.city[100:106].tolist() == JOINED_CITIES
 
@@ -202,16 +202,16 @@ def test_country_weights_new_users(world: World) -> None:
     uneven = replace(world, country_weight=np.array([1.0, 0.0]))
     population = small_population(sizes=(2, 2, 0, 0))
 
-    population.join(uneven, 1, 60)
+    population.add_users(uneven, 1, 60)
 
     assert population.size.tolist() == [2, 2, 60, 0]
 
 
 def test_another_mix_brings_users(world: World) -> None:
-    """A persona new in the mix brings users by its share of it; the others stay."""
+    """A new persona of the mix gets users by its share; the other users stay."""
     population = small_population(sizes=(5, 5, 0, 0))
 
-    population.follow(replace(world, group_weight=np.array([3.0, 3.0, 1.0, 1.0])))
+    population.apply_mix(replace(world, group_weight=np.array([3.0, 3.0, 1.0, 1.0])))
 
     assert population.joined == [(1, round(10 * 2 / 8))]
     assert population.return_share.tolist() == [0.35, 0.35, 0.8, 0.8]
@@ -222,18 +222,18 @@ def test_follow_counts_first_users(world: World) -> None:
     population = small_population(sizes=(5, 5, 0, 0))
     population.joined.append((7, 8))
 
-    population.follow(replace(world, group_weight=np.array([0.0, 0.0, 1.0, 1.0])))
+    population.apply_mix(replace(world, group_weight=np.array([0.0, 0.0, 1.0, 1.0])))
 
     assert population.joined[-1] == (1, 2)
 
 
-def test_same_mix_brings_nobody(world: World) -> None:
+def test_same_mix_adds_no_user(world: World) -> None:
     """Personas that have users or no weight bring none; one of little weight brings one."""
     population = small_population(sizes=(5, 5, 0, 0))
 
-    population.follow(replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0])))
+    population.apply_mix(replace(world, group_weight=np.array([1.0, 1.0, 0.0, 0.0])))
     assert population.joined == []
-    population.follow(replace(world, group_weight=np.array([1e6, 1e6, 1.0, 0.0])))
+    population.apply_mix(replace(world, group_weight=np.array([1e6, 1e6, 1.0, 0.0])))
     assert population.joined == [(1, 1)]
-    population.follow(world)
+    population.apply_mix(world)
     assert population.joined == [(1, 1)]

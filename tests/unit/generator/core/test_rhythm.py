@@ -1,4 +1,4 @@
-"""When visitors come: the week by country and hour, and the count of events due."""
+"""When users come: the week by country and hour, and the count of events due."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_constant_week_is_flat() -> None:
 
 
 def test_steps_leave_the_week_flat() -> None:
-    """Steps change the rate, not who comes at which hour."""
+    """Steps change the rate, not the mix of users by hour."""
     rhythm = build_rhythm(small_world(), _journeys(1.0, 1.0), Curve.STEPS)
 
     assert rhythm.level == pytest.approx(np.ones(BINS))
@@ -124,7 +124,7 @@ def test_weekend_is_local() -> None:
 
 
 def test_events_follow_the_mix() -> None:
-    """Where long visits begin, an hour has more events per visit."""
+    """An hour in which long sessions begin has more events per session."""
     hourly = (*(12 * [0]), *(12 * [2]))
     world = replace(_world(hourly=hourly), group_weight=np.array([1.0, 0.0, 1.0, 0.0]))
 
@@ -172,7 +172,7 @@ STEPS = [
 
 
 def test_last_step_stays() -> None:
-    """Each step holds for its time, and the last one for ever."""
+    """Each step applies for its time, and the last one for ever."""
     schedule = _schedule(curve="Steps", steps=STEPS)
 
     assert [schedule.rate_after(at) for at in (0, 9.99, 10, 29, 30, 10_000)] == [
@@ -216,7 +216,7 @@ def test_curve_multiplies_the_rate() -> None:
 
 
 def test_closed_shop_has_no_next_event() -> None:
-    """After steps that end with none, no further event is due, however often it is asked."""
+    """After a last step with rate 0 no further event is due, on every call."""
     steps = [{"for": "5s", "multiplierPermille": 1_000}, {"for": "5s", "multiplierPermille": 0}]
     schedule = _schedule(curve="Steps", steps=steps)
 
@@ -262,7 +262,7 @@ def test_next_schedule_continues_the_count() -> None:
 
 
 def test_left_out_time_has_no_events() -> None:
-    """What is due between the end of one schedule and the start of the next is left out."""
+    """Events due between the end of a schedule and the start of the next are left out."""
     first = _schedule(origin=100.0)
 
     second = first.followed_by(first.rate, first.rhythm, START + 30, START + 50)

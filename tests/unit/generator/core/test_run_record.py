@@ -1,4 +1,4 @@
-"""The run record: what is written is read back, and something else is named."""
+"""The run record: writing and reading, and errors for other files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_record_survives_json(record: RunRecord) -> None:
     assert RunRecord.from_json(record.to_json(), "run.json") == record
 
 
-def test_record_says_what_it_is(record: RunRecord) -> None:
+def test_record_names_its_kind(record: RunRecord) -> None:
     """A reader finds simulation, seed, shards and every default without our code."""
     content = json.loads(record.to_json())
 
@@ -69,7 +69,7 @@ def test_last_revision_runs(record: RunRecord) -> None:
 def test_something_else_is_named(
     record: RunRecord, change: Callable[[dict[str, object]], object], says: str
 ) -> None:
-    """What is no record is refused with its place and what was found."""
+    """An invalid record is refused with its file and its content."""
     text = json.dumps(change(json.loads(record.to_json())))
 
     with pytest.raises(RecordUnusable) as refused:

@@ -1,4 +1,4 @@
-"""The shard: its part of all events, their order and moments, and where it ends."""
+"""The shard: its events, their order and times, and its end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_index_is_place_among_all() -> None:
 
 
 def test_due_events_are_counted() -> None:
-    """What is due by a moment and not handed out is due; before the start nothing is."""
+    """Events due by a moment and not taken are due; before the start none is due."""
     shard = _shard()
 
     assert shard.due(START_SECONDS) == 0
@@ -103,7 +103,7 @@ def test_orders_come_with_their_events() -> None:
 
 
 def test_ready_events_are_a_copy() -> None:
-    """What is made and not handed out can be looked at without changing the shard."""
+    """Reading the events that are made and not taken does not change the shard."""
     shard, same = _shard("{eventsPerSecond: 400}"), _shard("{eventsPerSecond: 400}")
     shard.take(1)
     same.take(1)
@@ -154,34 +154,34 @@ def _revise(shard: Shard, until: float, start: float, rate: str, more: str = "")
     wanted = simulation(rate, more, 400)
     revision = Revision(START_SECONDS + until, START_SECONDS + start, wanted)
     source = simulator(rate, more, users=400, numbers=(shard.number,))
-    shard.ahead.append((revision, source.shards[shard.number].behaviour))
+    shard.pending.append((revision, source.shards[shard.number].behaviour))
 
 
 def test_revision_waits_for_its_events() -> None:
-    """A revision is taken up when all before it is handed out, and not before its time."""
+    """A revision applies when it is due and every event before it is taken."""
     shard = _shard()
     _revise(shard, 10, 10, "{eventsPerSecond: 80}")
 
     assert shard.due(START_SECONDS + 20) == 100
-    shard.turn(START_SECONDS + 20)
-    assert len(shard.ahead) == 1
+    shard.apply_due_revisions(START_SECONDS + 20)
+    assert len(shard.pending) == 1
     shard.take(100)
-    shard.turn(START_SECONDS + 9.999)
-    assert len(shard.ahead) == 1
-    shard.turn(START_SECONDS + 10)
-    assert shard.ahead == []
+    shard.apply_due_revisions(START_SECONDS + 9.999)
+    assert len(shard.pending) == 1
+    shard.apply_due_revisions(START_SECONDS + 10)
+    assert shard.pending == []
     assert shard.due(START_SECONDS + 20) == 200
     assert shard.schedule.rate_after(0) == 80
 
 
 def test_revisions_are_taken_in_order() -> None:
-    """Of several revisions one is taken up after the other, each with its gap."""
+    """Several revisions apply one after the other, each with its gap."""
     shard = _shard()
     _revise(shard, 1, 2, "{eventsPerSecond: 80}")
     _revise(shard, 3, 3, "{eventsPerSecond: 8}", "  stopAfter: {events: 124}\n")
     found = []
     for _ in range(4):
-        shard.turn(START_SECONDS + 100)
+        shard.apply_due_revisions(START_SECONDS + 100)
         count = shard.due(START_SECONDS + 100)
         found.append(count)
         shard.take(count)
@@ -191,8 +191,8 @@ def test_revisions_are_taken_in_order() -> None:
     assert shard.is_over()
 
 
-def test_visits_keep_to_real_time() -> None:
-    """The visits' own time stays near the time that the events are due at."""
+def test_sessions_keep_to_real_time() -> None:
+    """The sessions' own time stays near the time that the events are due at."""
     shard = _shard("{eventsPerSecond: 400}")
 
     shard.take(60_000)

@@ -1,4 +1,4 @@
-"""The simulator: legal, adding up, on time, the same for the same seed, and true to its tables.
+"""The simulator: legal steps, consistent carts, exact times, and the same events per seed.
 
 Statistics are taken over some hundred thousand events. Each tolerance is a few standard errors of
 the estimate at this size; what is expected follows exactly from the tables, by absorbing Markov
@@ -43,7 +43,7 @@ def _busier() -> Revision:
 
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
-    """A minute and a half of four kinds of visitors."""
+    """A minute and a half of four kinds of users."""
     return events(simulator(), 90)
 
 
@@ -63,7 +63,7 @@ def test_numbers_have_no_gap(rows: np.ndarray) -> None:
 
 
 def test_every_step_is_legal(rows: np.ndarray) -> None:
-    """No session takes a step that the journey does not know, and none continues after its end."""
+    """No session takes an illegal step, and none continues after its end."""
     ordered = _by_session(rows)
     same = (np.diff(ordered["session_no"]) == 0) & (np.diff(ordered["shard"]) == 0)
     pairs = set(
@@ -93,7 +93,7 @@ def test_carts_add_up() -> None:
 
 
 def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
-    """Keep the visitor's cart as a shop would, and compare; say whether it was an order."""
+    """Update the user's cart and compare it; return whether the event is an order."""
     cart = carts.setdefault(str(event["user_id"]), {})
     product, name = str(event.get("product_id")), event["event_name"]
     if name == "add_to_cart":
@@ -115,7 +115,7 @@ def _follow(event: dict[str, object], carts: dict[str, dict[str, int]]) -> int:
 
 @pytest.mark.parametrize("rate", [1, 50, 777, 3_000])
 def test_rate_is_exact(rate: int) -> None:
-    """In every ten seconds there are as many events as asked for, and in order of time."""
+    """Every ten seconds have the requested number of events, in order of time."""
     rows = events(simulator(f"{{eventsPerSecond: {rate}}}"), 60)
 
     second = rows["event_time_ms"] // 1000 - int(START_SECONDS)
@@ -153,13 +153,13 @@ def test_run_ends_exactly(stop: str, count: int) -> None:
 
 
 def test_workers_make_same_bytes() -> None:
-    """A shard's events do not depend on who carries it, nor on the size of the bites."""
+    """A shard's events do not depend on who carries it, nor on the size of the chunks."""
 
-    def lines(numbers: tuple[int, ...], bite: int) -> list[bytes]:
+    def lines(numbers: tuple[int, ...], chunk: int) -> list[bytes]:
         source = simulator("{eventsPerSecond: 500}", numbers=numbers)
         found: list[bytes] = []
         for _ in range(200):
-            part = source.take_due(START_SECONDS + 20, bite)
+            part = source.take_due(START_SECONDS + 20, chunk)
             found += source.encoder.encode(part, 0).values
         return found
 
@@ -242,15 +242,15 @@ def test_namespaces_share_no_id() -> None:
     assert {event["simulation"] for event in (*blue, *red)} == {"blue/tested", "red/tested"}
 
 
-def test_visits_have_expected_length() -> None:
-    """The mean of finished visits of each persona is the exact expectation, within 5 %."""
+def test_sessions_have_expected_length() -> None:
+    """The mean of finished sessions of each persona is the exact expectation, within 5 %."""
     source = simulator("{eventsPerSecond: 1600}", users=2_000_000, numbers=(0,))
     rows = events(source, 900, 50)
     behaviour = source.shards[0].behaviour
     expected = behaviour.journeys.expected_events
     names = [persona.name for persona in behaviour.world.personas]
     ended = rows[rows["is_last"]]
-    # Visits begun late are cut by the end of the run: judge those of the first half.
+    # Sessions begun late are cut by the end of the run: judge those of the first half.
     begun = rows[
         (rows["session_seq"] == 1) & (rows["event_time_ms"] < (START_SECONDS + 450) * 1000)
     ]
@@ -272,10 +272,10 @@ def test_visits_have_expected_length() -> None:
 
 
 def test_popularity_follows_power_law() -> None:
-    """Looks per product fall with the rank by the exponent of the catalogue."""
+    """Looks per product fall with the rank by the exponent of the catalog."""
     source = simulator("{eventsPerSecond: 1200}", users=400_000, numbers=(0,))
     rows = events(source, 600, 50)
-    shop = source.shards[0].behaviour.world.catalogue
+    shop = source.shards[0].behaviour.world.catalog
     names = [persona.name for persona in source.shards[0].behaviour.world.personas]
     looks = np.bincount(
         rows["subject"][
@@ -291,16 +291,16 @@ def test_popularity_follows_power_law() -> None:
 
 @dataclass
 class Sample:
-    """Many events, whole visits together, and what the simulation knew of them."""
+    """Many events, whole sessions together, and what the simulation knew of them."""
 
     source: Simulator
     rows: np.ndarray
     first: np.ndarray
-    """Positions of the first events of visits."""
+    """Positions of the first events of sessions."""
     cart: np.ndarray
     """Pieces in the cart after each event."""
     is_whole: np.ndarray
-    """Whether the visit of each event began and ended within the sample, with an empty cart."""
+    """Whether the session of each event began and ended within the sample, with an empty cart."""
 
     def of(self, name: str) -> int:
         """Return the number of a persona."""
@@ -317,12 +317,12 @@ def sample() -> Sample:
     rows = events(source, 1_500, 500)
     rows = rows[np.lexsort((rows["session_seq"], rows["session_no"], rows["shard"]))]
     assert len(rows) > 350_000
-    visit = rows["session_no"] * 4 + rows["shard"]
-    first = np.flatnonzero(np.concatenate([[True], visit[1:] != visit[:-1]]))
+    session = rows["session_no"] * 4 + rows["shard"]
+    first = np.flatnonzero(np.concatenate([[True], session[1:] != session[:-1]]))
     length = np.diff(np.append(first, len(rows)))
-    told = rows["code"] >= CODE["add_to_cart"]
-    place = np.where(told, np.arange(len(rows)), 0)
-    place[first] = np.where(told[first], place[first], first)
+    has_cart = rows["code"] >= CODE["add_to_cart"]
+    place = np.where(has_cart, np.arange(len(rows)), 0)
+    place[first] = np.where(has_cart[first], place[first], first)
     latest = np.maximum.accumulate(place)
     cart = np.where(rows["code"][latest] == CODE["purchase"], 0, rows["cart_quantity"][latest])
     ended = np.repeat(np.maximum.reduceat(rows["is_last"], first), length)
@@ -395,25 +395,25 @@ def _chain(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_conversion_follows_from_table(sample: Sample, name: str) -> None:
-    """Of first visits, so many buy, and so many put something into a cart."""
+    """Of first sessions, so many buy, and so many put something into a cart."""
     rows, persona = sample.rows, sample.of(name)
     probability = sample.source.shards[0].behaviour.journeys.probability[persona]
     buy, fill = (
         chances[CODE["session_start"] * (MAX_CART_LINES + 1)] for chances in _chain(probability)
     )
     first = sample.first[sample.is_whole[sample.first]]
-    visits = np.count_nonzero(rows["persona"][first] == persona)
+    sessions = np.count_nonzero(rows["persona"][first] == persona)
     for code, wanted in ((CODE["purchase"], buy), (CODE["add_to_cart"], fill)):
         own = sample.is_whole & (rows["persona"] == persona) & (rows["code"] == code)
-        found = len(np.unique(rows["session_no"][own] * 4 + rows["shard"][own])) / visits
-        # Long visits are cut by the end of the sample a little more often than short ones.
-        allowed = 5 * np.sqrt(wanted * (1 - wanted) / visits) + 0.05 * wanted
+        found = len(np.unique(rows["session_no"][own] * 4 + rows["shard"][own])) / sessions
+        # Long sessions are cut by the end of the sample a little more often than short ones.
+        allowed = 5 * np.sqrt(wanted * (1 - wanted) / sessions) + 0.05 * wanted
         assert abs(found - wanted) <= allowed, (EVENT_NAMES[code], found, wanted)
-    assert visits > 300
+    assert sessions > 300
 
 
 def test_left_cart_is_found_again(sample: Sample) -> None:
-    """Whoever left a cart and comes again has it; the pieces are the same."""
+    """A returning user finds the saved cart, with the same pieces."""
     rows = sample.rows
     user = rows["user"].astype(np.int64) * 4 + rows["shard"]
     left = np.flatnonzero(rows["is_last"] & (sample.cart > 0))
@@ -439,7 +439,7 @@ def _visit_number(rows: np.ndarray, place: int) -> int:
 
 @pytest.mark.parametrize("name", PERSONAS)
 def test_people_come_again(sample: Sample, name: str) -> None:
-    """Once there are some to come again, the share of returning visits is the persona's."""
+    """Once there are some to come again, the share of returning sessions is the persona's."""
     rows, persona = sample.rows, sample.of(name)
     world = sample.source.shards[0].behaviour.world
     first = sample.first[rows["event_time_ms"][sample.first] > 1000 * (START_SECONDS + 750)]
@@ -501,7 +501,7 @@ def _country(day: Day) -> np.ndarray:
 
 
 def test_each_country_has_its_evening(day: Day) -> None:
-    """Visits per hour follow the personas' hours in the local time of each country."""
+    """Sessions per hour follow the personas' hours in the local time of each country."""
     starts = (day.rows["session_seq"] == 1) & (
         day.rows["event_time_ms"] < 1000 * day.midnight_seconds
     )
@@ -526,12 +526,12 @@ def test_endless_change_is_refused() -> None:
     table = ", ".join(f"{name}: {weight}" for name, weight in steps.items())
     own = f"{{name: Odd, basedOn: Browser, transitions: {{page_view: {{{table}}}}}}}"
 
-    with pytest.raises(SimulationInvalid, match="a way to the exit"):
+    with pytest.raises(SimulationInvalid, match="path to the exit"):
         simulator().check(simulation(more=f"  personas: [{own}]\n"))
 
 
 def test_start_changes_only_times() -> None:
-    """But for times, two runs of one specification say the same, whenever they begin."""
+    """Except for times, two runs of one specification are equal, whenever they begin."""
 
     def lines(start: float) -> list[bytes]:
         source = Simulator(simulation(), NUMBERS, RUN_ID)
@@ -565,7 +565,7 @@ def test_change_takes_effect_without_gap() -> None:
 
 
 def test_shed_events_leave_no_gap() -> None:
-    """After a stall the run continues in the present; what is left out has no numbers."""
+    """After a stall the run continues in the present; shed events get no numbers."""
     source = simulator()
     before = source.take_due(START_SECONDS + 5, 10**9).rows
     source.revise(source.shedding(START_SECONDS + 15))
@@ -584,12 +584,12 @@ def test_shed_events_leave_no_gap() -> None:
 def test_no_change_overtakes_another() -> None:
     """A change that comes while another is still ahead waits for its turn."""
     source = simulator()
-    assert source.free_from_seconds() == 0
+    assert source.earliest_revision_seconds() == 0
     source.revise(_busier())
-    assert source.free_from_seconds() == _busier().from_seconds
+    assert source.earliest_revision_seconds() == _busier().from_seconds
     source.take_due(START_SECONDS + 8, 10**9)
     source.take_due(START_SECONDS + 8, 10**9)
-    assert source.free_from_seconds() == 0
+    assert source.earliest_revision_seconds() == 0
 
 
 def test_lag_is_of_next_event() -> None:
@@ -624,7 +624,7 @@ def test_smallest_chunk_makes_progress() -> None:
 
 
 def test_stopped_run_is_over() -> None:
-    """A run that is stopped ends with what has been handed out."""
+    """A stopped run ends after the events taken."""
     source = simulator("{eventsPerSecond: 400}")
     source.take_due(START_SECONDS + 1, 10**9)
     assert not source.is_over()
@@ -675,13 +675,13 @@ def test_sessions_under_way_are_counted() -> None:
 def test_revision_is_for_named_shards() -> None:
     """A revision for some shards leaves the others as they are."""
     source = simulator("{eventsPerSecond: 400}")
-    assert not source.has_revisions_ahead()
+    assert not source.has_pending_revisions()
 
     source.revise(_busier(), (1,))
 
-    assert source.has_revisions_ahead()
-    assert [len(shard.ahead) for shard in source.shards.values()] == [0, 1, 0, 0]
-    assert source.free_from_seconds() == START_SECONDS + 7.3
+    assert source.has_pending_revisions()
+    assert [len(shard.pending) for shard in source.shards.values()] == [0, 1, 0, 0]
+    assert source.earliest_revision_seconds() == START_SECONDS + 7.3
 
 
 def test_replay_comes_in_chunks() -> None:
@@ -691,7 +691,7 @@ def test_replay_comes_in_chunks() -> None:
     assert [len(source.replay(0, 20_001)) for _ in range(3)] == [20_000, 1, 0]
 
 
-def test_replay_takes_up_revisions() -> None:
+def test_replay_applies_revisions() -> None:
     """A replay stops at a revision and continues under it."""
     source, direct = simulator("{eventsPerSecond: 400}"), simulator("{eventsPerSecond: 400}")
     direct.revise(_busier())
@@ -718,7 +718,7 @@ def test_shedding_counts_own_shards() -> None:
 
 
 def test_granted_events_are_never_shed() -> None:
-    """What an earlier holder may have made is made again, however late; the rest is left out."""
+    """Events that an earlier holder may have made are made again; the others are left out."""
     source = simulator("{eventsPerSecond: 400}", users=64)
     source.take_due(START_SECONDS + 5, 10**9)
 

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from clickstream_generator.core.accounts import Tally, tally_events
 from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import (
     Snapshot,
@@ -24,16 +24,16 @@ NUMBERS = (0, 1, 2, 3)
 RATE = "{eventsPerSecond: 400}"
 
 
-def _lines(source: Simulator, until: float, bite: int) -> list[bytes]:
-    """Return everything due by then, taken in bites."""
+def _lines(source: Simulator, until: float, chunk: int) -> list[bytes]:
+    """Return everything due by then, taken in chunks."""
     found: list[bytes] = []
-    while len(part := source.take_due(START_SECONDS + until, bite)):
+    while len(part := source.take_due(START_SECONDS + until, chunk)):
         found += source.encoder.encode(part, 0).values
     return found
 
 
 def _moved(source: Simulator, *carried: tuple[int, ...]) -> list[Simulator]:
-    """Hand the shards over to other workers, by nothing but bytes."""
+    """Move the shards to other workers, as bytes."""
     kept = {
         number: load_snapshot(dump_snapshot(capture_shard(shard, source.first)))
         for number, shard in source.shards.items()
@@ -55,10 +55,10 @@ def _busier() -> Revision:
 @settings(max_examples=5, deadline=None)
 @given(
     cuts=st.lists(st.floats(0.1, 14.9), min_size=1, max_size=3),
-    bite=st.integers(200, 4_000),
+    chunk=st.integers(200, 4_000),
 )
-def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
-    """Wherever shards are taken over, in the middle of a change too, the bytes are the same."""
+def test_moved_run_makes_same_bytes(cuts: list[float], chunk: int) -> None:
+    """A takeover at any moment, also during a change, gives the same bytes."""
     whole = simulator(RATE)
     whole.revise(_busier())
     expected = sorted(_lines(whole, 15, 10**9))
@@ -68,12 +68,12 @@ def test_moved_run_makes_same_bytes(cuts: list[float], bite: int) -> None:
     workers, found = [first], []
     for place, cut in enumerate(sorted(cuts)):
         for worker in workers:
-            found += _lines(worker, cut, bite)
+            found += _lines(worker, cut, chunk)
         carried = ((0, 2), (1, 3)) if place % 2 == 0 else ((0, 1, 2, 3),)
         if len(workers) == 1:
             workers = _moved(workers[0], *carried)
     for worker in workers:
-        found += _lines(worker, 15, bite)
+        found += _lines(worker, 15, chunk)
 
     assert sorted(found) == expected
 
@@ -142,7 +142,7 @@ def _snapshot() -> Snapshot:
 
 
 def test_snapshot_survives_as_bytes() -> None:
-    """What is loaded is what was dumped, to the last bit and type."""
+    """A loaded snapshot equals the dumped one, to the last bit and type."""
     written = _snapshot()
 
     read = load_snapshot(dump_snapshot(written))
@@ -154,7 +154,7 @@ def test_snapshot_survives_as_bytes() -> None:
         assert np.array_equal(read.arrays[name], array)
 
 
-def test_snapshot_tells_where_it_stands() -> None:
+def test_snapshot_has_the_position() -> None:
     """A snapshot has its shard, the last event's number and the simulations."""
     snapshot = _snapshot()
 
@@ -162,7 +162,7 @@ def test_snapshot_tells_where_it_stands() -> None:
     assert snapshot.shard_seq == 200
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == simulation(RATE)
-    (row,) = snapshot.header["ahead"]
+    (row,) = snapshot.header["pending"]
     assert Revision.from_json(row) == _busier()
 
 
@@ -188,12 +188,12 @@ def test_running_simulation_follows_revision() -> None:
 
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == _busier().simulation
-    assert snapshot.header["ahead"] == []
+    assert snapshot.header["pending"] == []
     assert [users for _, users in snapshot.header["joined"]] == [8_333]
 
 
 def test_capture_copies_the_state() -> None:
-    """What the shard does later does not change a snapshot taken before."""
+    """A snapshot does not change when the shard continues."""
     source = simulator(RATE)
     source.take_due(START_SECONDS + 2, 10**9)
     snapshot = capture_shard(source.shards[0], source.first)
@@ -213,11 +213,11 @@ def test_free_slots_are_cleared() -> None:
 
     snapshot = capture_shard(source.shards[0], source.first)
 
-    free = snapshot.arrays["visits_free"]
-    assert source.shards[0].visits.user[free].any()
+    free = snapshot.arrays["sessions_free"]
+    assert source.shards[0].sessions.user[free].any()
     for name in ("user", "lines", "line_products", "session_no", "code"):
-        assert not snapshot.arrays[f"visits_{name}"][free].any()
-    assert np.isinf(snapshot.arrays["visits_next_seconds"][free]).all()
+        assert not snapshot.arrays[f"sessions_{name}"][free].any()
+    assert np.isinf(snapshot.arrays["sessions_next_seconds"][free]).all()
 
 
 def test_other_bytes_are_refused() -> None:
@@ -232,7 +232,7 @@ def test_other_format_is_refused() -> None:
     snapshot = _snapshot()
     snapshot.header["format"] = 99
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 3"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 4"):
         load_snapshot(dump_snapshot(snapshot))
 
 

@@ -80,7 +80,7 @@ def test_shares_are_kept() -> None:
 
 
 def test_crawlers_come_last() -> None:
-    """Three crawlers follow the people's machines, equally likely, and say what they are."""
+    """Three crawlers come after people's technologies, equally likely, with crawler user agents."""
     pool = _pool()
 
     assert [row.is_crawler for row in pool] == [False] * 84 + [True] * 3

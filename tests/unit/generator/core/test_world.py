@@ -147,8 +147,8 @@ def test_seed_decides_the_world(world: World) -> None:
     assert again.cities == world.cities != other.cities
     assert again.arrivals == world.arrivals != other.arrivals
     assert again.technologies == world.technologies != other.technologies
-    assert again.catalogue.product_names == world.catalogue.product_names
-    assert again.catalogue.product_names != other.catalogue.product_names
+    assert again.catalog.product_names == world.catalog.product_names
+    assert again.catalog.product_names != other.catalog.product_names
 
 
 def test_another_mix_keeps_the_rest(world: World) -> None:

@@ -1,4 +1,4 @@
-"""How a worker takes shards, on a log in memory."""
+"""Claiming shards, on a log in memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Sink:
         for row in rows:
             self._log.add(row, partition)
 
-    def mention(self, _topic: str, rows: _ROWS, partition: int) -> None:
+    def publish_unconfirmed(self, _topic: str, rows: _ROWS, partition: int) -> None:
         """Write records without a report."""
         for row in rows:
             self._log.add(row, partition)
@@ -68,7 +68,7 @@ def _claimed(
 
 
 def _held(log: MemoryLog, epoch: int, position: Position | None = None) -> None:
-    """Have shard 0 held by another worker."""
+    """Make another worker the holder of shard 0."""
     log.add(claim_row(RUN_ID, Claim(0, epoch, f"other-{epoch}")))
     if position is not None:
         log.add(position.to_row(RUN_ID, 0, epoch))
@@ -87,7 +87,7 @@ def test_new_shards_are_claimed_at_once() -> None:
     assert log.polls < _QUIET_POLLS
 
 
-def test_claimed_shards_are_heard_at_once() -> None:
+def test_claimed_shards_have_a_heartbeat_at_once() -> None:
     """A claim is followed by a sign of life: reading snapshots may take long."""
     log = MemoryLog()
 
@@ -111,17 +111,17 @@ def test_released_shards_are_claimed_at_once() -> None:
     assert log.polls < _QUIET_POLLS
 
 
-def test_heard_holder_is_waited_for() -> None:
-    """Positions and signs of life count; three heartbeats of silence end the wait."""
+def test_live_holder_is_waited_for() -> None:
+    """Positions and alive records are heartbeats; three missed ones end the wait."""
     log = MemoryLog()
     _held(log, 1, Position(1))
     rows = [alive_row(RUN_ID, 0, 1), Position(2).to_row(RUN_ID, 0, 1)] * 20
 
-    def be_heard() -> None:
+    def publish() -> None:
         if rows:
             log.add(rows.pop())
 
-    log.on_poll = be_heard
+    log.on_poll = publish
     hold = _claimed(log)
 
     assert not rows
@@ -148,7 +148,7 @@ def test_slower_claim_waits_for_the_faster() -> None:
 
 
 def test_ended_run_leaves_no_claim() -> None:
-    """Where the faster worker has ended the run meanwhile, the slower one holds nothing."""
+    """If the faster worker has ended the run, the slower one holds nothing."""
     log = MemoryLog()
 
     hold = _claimed(
@@ -179,12 +179,12 @@ def test_holder_reads_back_its_grant() -> None:
     position = Position(0, grant.number, grant.until_seconds)
 
     log.add(position.to_row(RUN_ID, 0, 1))
-    hold.look()
+    hold.read_log()
     assert hold.lease.granted_until == grant.until_seconds > START_SECONDS
 
     _held(log, 2)
     with pytest.raises(ShardTaken):
-        hold.look()
+        hold.read_log()
 
 
 def test_abandoned_snapshots_are_removed() -> None:

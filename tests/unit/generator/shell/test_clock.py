@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_clock_does_not_jump(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the wall's clock is set, time continues from where it was."""
+    """A change of the wall clock does not change the time."""
     clock = Clock()
     before = clock.now()
     assert abs(before - time.time()) < 5

@@ -39,12 +39,12 @@ def _edits(file: Path, overrides: Overrides | None = None) -> Edits:
 
 
 def test_edit_holds_from_now(file: Path) -> None:
-    """A file that says what runs makes no revision; an edit makes one that holds from now."""
+    """An unchanged file makes no revision; an edit makes one that takes effect now."""
     edits, source = _edits(file), simulator(users=400)
-    assert edits.look(source, FIRST, NOW) is None
+    assert edits.next_revision(source, FIRST, NOW) is None
     _write(file, OTHER)
 
-    assert edits.look(source, FIRST, NOW + 2) == Revision(NOW + 2, NOW + 2, OTHER)
+    assert edits.next_revision(source, FIRST, NOW + 2) == Revision(NOW + 2, NOW + 2, OTHER)
 
 
 def test_edit_waits_for_the_one_before(file: Path) -> None:
@@ -53,7 +53,7 @@ def test_edit_waits_for_the_one_before(file: Path) -> None:
     source.revise(Revision(NOW + 60, NOW + 60, FIRST))
     _write(file, OTHER)
 
-    revision = edits.look(source, FIRST, NOW)
+    revision = edits.next_revision(source, FIRST, NOW)
     assert revision is not None
     assert revision.from_seconds == NOW + 60
 
@@ -66,7 +66,7 @@ def test_edit_may_name_its_moment(file: Path) -> None:
     )
     file.write_text(text, encoding="utf-8")
 
-    revision = edits.look(source, FIRST, NOW)
+    revision = edits.next_revision(source, FIRST, NOW)
     assert revision is not None
     assert revision.from_seconds == 1_893_456_000.0
 
@@ -76,10 +76,10 @@ def test_command_line_holds_on(file: Path) -> None:
     overrides = Overrides(rate=33)
     edits, source = _edits(file, overrides), simulator(users=400)
     running = overrides.applied(FIRST)
-    assert edits.look(source, running, NOW) is None
+    assert edits.next_revision(source, running, NOW) is None
     _write(file, OTHER)
 
-    assert edits.look(source, running, NOW + 2) is None
+    assert edits.next_revision(source, running, NOW + 2) is None
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_edit_that_cannot_be_used_is_logged_once(
         text = text.replace("seed: 42", "seed: 44")
     file.write_text(text, encoding="utf-8")
 
-    assert [edits.look(source, FIRST, NOW + 2 * step) for step in range(3)] == [None] * 3
+    assert [edits.next_revision(source, FIRST, NOW + 2 * step) for step in range(3)] == [None] * 3
     assert [row.getMessage()[:33] for row in caplog.records] == [
         "the changed simulation is refused"
     ]

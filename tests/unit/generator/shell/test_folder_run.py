@@ -57,7 +57,7 @@ class _Clock(Clock):
         self.seconds = now
 
     def now(self) -> float:
-        """Return what is set; time passes a little."""
+        """Return the set time, and let a little time pass."""
         self.seconds += 0.1
         return self.seconds
 
@@ -137,7 +137,7 @@ def test_part_is_a_range_of_numbers(whole: Path) -> None:
 
 
 def test_killed_run_continues(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before every fifth file that it writes, the run comes to the same files and ledger."""
+    """Killed before every fifth file, the run ends with the same files and ledger."""
     wanted = json_lines(whole), ledger(whole)
     count = 0
 
@@ -179,7 +179,7 @@ def test_day_has_a_folder(tmp_path: Path) -> None:
 
 
 def test_stopped_run_is_over(tmp_path: Path) -> None:
-    """A run that is asked to stop closes its parts, and its record says where it ended."""
+    """A stopped run closes its parts, and its record has the end."""
     stop = Event()
     endless = simulation(users=400)
     record = _run(tmp_path, _record(endless), stop=stop, show=stop.set)
@@ -192,7 +192,7 @@ def test_stopped_run_is_over(tmp_path: Path) -> None:
 
 
 def test_edits_are_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that takes up edits is made again from its record, event for event."""
+    """A run with edits is made again from its record, event by event."""
     monkeypatch.setattr(folder_run, "TICK_SECONDS", 0.0)
     file = tmp_path / "simulation.yaml"
     first = simulation("{eventsPerSecond: 20}", users=400)

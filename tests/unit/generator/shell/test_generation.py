@@ -130,7 +130,7 @@ def test_run_that_is_over_stays(call: Generate, tmp_path: Path) -> None:
     assert "400 events of run " in call()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
 
-    assert "is over: nothing is left to do" in call(start_seconds=None)
+    assert "has already ended; nothing to do" in call(start_seconds=None)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")} == before
 
 
@@ -226,7 +226,7 @@ def test_other_record_is_refused(call: Generate, tmp_path: Path) -> None:
 
 
 def test_unusable_record_is_named(call: Generate, tmp_path: Path, file: Path) -> None:
-    """A record that is not there, is none, or is of another world is refused by name."""
+    """A record that is missing, invalid or of another world is refused with its name."""
     again = {"file": None, "overrides": Overrides(), "start_seconds": None}
     for path in (tmp_path / "none", file):
         with pytest.raises(RecordUnusable, match=str(path)):
@@ -246,7 +246,7 @@ def test_unusable_record_is_named(call: Generate, tmp_path: Path, file: Path) ->
 def test_edit_while_down_becomes_a_revision(
     call: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A paced run takes up what was edited while it was down."""
+    """A paced run applies an edit that was made while it was down."""
 
     class _Killed(BaseException):
         pass

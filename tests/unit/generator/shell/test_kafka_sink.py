@@ -1,4 +1,4 @@
-"""The sink: what is on its way, in which order it completes, and why Kafka refuses."""
+"""The sink: records in flight, the order of batches, and refusals by Kafka."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class _Producer:
         return len(self.sent) + len(self.published)
 
     def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
-        """Tell that the topic has four partitions."""
+        """Return a topic with four partitions."""
         assert timeout > 0
         known = SimpleNamespace(error=None, partitions=dict.fromkeys(range(4)))
         return SimpleNamespace(topics={topic: known})
 
     def produce_batch(self, _topic: str, messages: list[dict[str, Any]]) -> int:
-        """Take all."""
+        """Queue all records."""
         self.sent += messages
         self.reports += [row["callback"] for row in messages if "callback" in row]
         return len(messages)
@@ -64,14 +64,14 @@ class _Producer:
         partition: int,
         on_delivery: Callable[[KafkaError | None, object], None] | None = None,
     ) -> None:
-        """Take one."""
+        """Queue one record."""
         self.published.append((topic, key, value))
         self.partitions.append(partition)
         if on_delivery is not None:
             self.reports.append(on_delivery)
 
     def purge(self, *, in_flight: bool = True) -> None:
-        """Drop what has not been sent, and what is on its way if asked."""
+        """Drop queued records, and records in flight on request."""
         self.purges.append(in_flight)
 
     def poll(self, _seconds: float) -> int:
@@ -80,7 +80,7 @@ class _Producer:
 
 
 class _GivenUp(_Producer):
-    """A producer that has given up, and has not said why yet."""
+    """A producer that has failed and has not reported the cause yet."""
 
     def __init__(self, sink: KafkaSink) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class _GivenUp(_Producer):
         raise KafkaException(KafkaError(KafkaError._FATAL))
 
     def poll(self, _seconds: float) -> int:
-        """Say why."""
+        """Return the cause."""
         self._sink._noticed(KafkaError(KafkaError._FATAL, CAUSE, fatal=True))
         return 1
 
@@ -139,13 +139,13 @@ def test_refused_record_names_the_cause(hopeless: KafkaSink) -> None:
 
 
 def test_refused_state_names_the_cause(hopeless: KafkaSink) -> None:
-    """What is kept beside the events goes through the same producer."""
+    """Records for other topics use the same producer."""
     with pytest.raises(BrokerRefused, match=r"max\.message\.bytes"):
         hopeless.publish("shards", [(b"key", b"state")], Batch())
 
 
 def test_records_go_to_javas_partition(sink: KafkaSink, producer: _Producer) -> None:
-    """Records go in order to the partitions of their keys; one report per partition is asked."""
+    """Records go in order to their keys' partitions, with one report per partition."""
     sink.send([(b"{}", key) for key in KEYS], Batch())
 
     assert [row["key"] for row in producer.sent] == KEYS
@@ -156,7 +156,7 @@ def test_records_go_to_javas_partition(sink: KafkaSink, producer: _Producer) -> 
 
 
 def test_batch_completes_with_its_reports(sink: KafkaSink, producer: _Producer) -> None:
-    """A batch is handed back when each of its partitions is reported, and not before."""
+    """A batch is returned once each of its partitions is reported, not before."""
     batch = Batch(tally={(0, 0): object()})  # type: ignore[dict-item]
     assert sink.is_idle()
     sink.send([(b"{}", key) for key in KEYS], batch)
@@ -188,7 +188,7 @@ def test_batches_complete_in_order(sink: KafkaSink, producer: _Producer) -> None
 
 
 def test_state_goes_to_the_partition_named(sink: KafkaSink, producer: _Producer) -> None:
-    """Other records take the partition that is asked for, or the one of their key."""
+    """Other records use the given partition, or the one of their key."""
     sink.publish("ledger", [(b"k", b"v")], Batch())
     sink.publish("shards", [(b"k", b"v"), (b"l", None)], Batch(), 1)
 
@@ -196,8 +196,8 @@ def test_state_goes_to_the_partition_named(sink: KafkaSink, producer: _Producer)
 
 
 def test_mention_is_not_waited_for(sink: KafkaSink, producer: _Producer) -> None:
-    """What is only mentioned asks for no report, and keeps no batch waiting."""
-    sink.mention("shards", [(b"k", b"v")], 0)
+    """Unconfirmed records request no report, and delay no batch."""
+    sink.publish_unconfirmed("shards", [(b"k", b"v")], 0)
 
     assert producer.published == [("shards", b"k", b"v")]
     assert producer.partitions == [0]
@@ -218,13 +218,13 @@ def test_refused_record_ends_the_run(sink: KafkaSink, producer: _Producer) -> No
 
     producer.reports[0](KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), object())
 
-    with pytest.raises(BrokerRefused, match="look at the user's ACLs") as caught:
+    with pytest.raises(BrokerRefused, match="check the user's ACLs") as caught:
         sink.poll(0)
     assert caught.value.code == "TOPIC_AUTHORIZATION_FAILED"
 
 
 def test_aftermath_is_no_cause(sink: KafkaSink, producer: _Producer) -> None:
-    """A record dropped after the producer gave up does not hide why it did."""
+    """A record dropped after the producer's failure does not hide the cause."""
     sink.send([(b"{}", KEYS[0])], Batch())
 
     producer.reports[0](KafkaError(KafkaError._FATAL), object())
@@ -260,7 +260,7 @@ def test_room_ends_at_the_bytes(sink: KafkaSink, producer: _Producer) -> None:
 
 
 def test_missing_topic_is_refused(sink: KafkaSink, producer: _Producer) -> None:
-    """Without its topic nothing is sent, and the text says what to look at."""
+    """Without its topic nothing is sent, and the error names the setting to check."""
     error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     def unknown(topic: str, timeout: float) -> SimpleNamespace:
@@ -281,7 +281,7 @@ def test_silent_broker_is_refused(sink: KafkaSink, producer: _Producer) -> None:
 
     producer.list_topics = silent  # type: ignore[method-assign]
 
-    with pytest.raises(BrokerRefused, match="look at the broker's log"):
+    with pytest.raises(BrokerRefused, match="check the broker's log"):
         sink.send([(b"{}", KEYS[0])], Batch())
 
 

@@ -1,4 +1,4 @@
-"""A cluster of others: what may be said about it, and which topics are left alone."""
+"""The Kafka cluster of the command: its settings, and the topics that it may use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings for a cluster that nobody reaches."""
+    """Settings for a cluster that does not exist."""
     return _settings(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_other_line_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(SimulationInvalid) as refused:
         read_client_file(file)
     assert refused.value.path == f"{file}, line 2"
-    assert "name=value with a name of these: bootstrap.servers" in refused.value.allowed
+    assert "name=value with one of these names: bootstrap.servers" in refused.value.allowed
     assert "false" not in refused.value.value
 
 
@@ -85,7 +85,7 @@ def test_option_comes_before_the_file(tmp_path: Path) -> None:
 
 
 def test_file_names_the_servers(tmp_path: Path) -> None:
-    """Without servers in the output, those of the file are taken."""
+    """Without servers in ``--output``, those of the file are used."""
     found = _settings(tmp_path, {"bootstrap.servers": "file:1"}, bootstrap_servers="")
 
     assert found.bootstrap_servers == "file:1"
@@ -94,7 +94,7 @@ def test_file_names_the_servers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"bootstrap_servers": ""}, "--output: 'kafka' is not allowed; name the servers"),
+        ({"bootstrap_servers": ""}, "--output: 'kafka' is not allowed; add the servers"),
         ({"security_protocol": "TLS"}, "--security-protocol: 'TLS' is not allowed; it must be one"),
         ({"ca_file": "/none"}, "--ca-file: '/none' is not allowed; it must be a file that exists"),
         ({"sasl_mechanism": "X"}, "--sasl-mechanism"),
@@ -108,7 +108,7 @@ def test_wrong_option_is_named(tmp_path: Path, options: dict[str, str], says: st
 
 
 def _consumer(monkeypatch: pytest.MonkeyPatch, topics: dict[str, Any]) -> list[bool]:
-    """Let the cluster hold topics, each with its partitions' offsets or an error."""
+    """Give the cluster topics, each with its partitions' offsets or an error."""
     closed: list[bool] = []
 
     class _Consumer:
@@ -146,8 +146,8 @@ def test_topic_with_records_is_refused(settings: Settings, monkeypatch: pytest.M
     with pytest.raises(OutputRefused) as refused:
         KafkaTarget(settings, "shop", "ledger").check_is_free()
     assert str(refused.value) == (
-        "topic shop holds 1,234 records, and nothing there was changed;"
-        " name an empty topic, or add --append to send behind them"
+        "topic shop holds 1,234 records; nothing was changed;"
+        " choose an empty topic, or add --append"
     )
     assert closed == [True]
 
@@ -162,9 +162,9 @@ def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.M
 
 
 def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A topic that is not there is named, and a cluster is a refusal that says where to look."""
+    """A missing topic is named; an unreachable cluster is an error with the setting to check."""
     _consumer(monkeypatch, {"shop": KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)})
-    with pytest.raises(OutputRefused, match="topic shop is not there"):
+    with pytest.raises(OutputRefused, match="topic shop does not exist"):
         KafkaTarget(settings, "shop", None).check_is_free()
 
     _consumer(monkeypatch, {"shop": KafkaException(KafkaError(KafkaError._TRANSPORT))})
@@ -173,7 +173,7 @@ def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPa
 
 
 def test_wrong_client_setting_is_named(settings: Settings) -> None:
-    """A name that the client does not know is a refusal."""
+    """A setting that the client does not know is refused."""
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
     with pytest.raises(BrokerRefused, match=r"ssl\.mood"):
@@ -181,7 +181,7 @@ def test_wrong_client_setting_is_named(settings: Settings) -> None:
 
 
 def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not there is made like the contract's topic, and not looked at; the rest is left."""
+    """A missing topic is created like the contract's and not checked; others are unchanged."""
     made: list[Any] = []
 
     class _Admin:

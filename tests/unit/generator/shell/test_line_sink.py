@@ -23,7 +23,7 @@ def test_records_are_lines() -> None:
 
 
 def test_batches_come_back_in_order() -> None:
-    """What is written is handed back once, in order, and is idle then."""
+    """Written batches are returned once and in order; then the sink is idle."""
     sink = LineSink(io.BytesIO())
     batches = [Batch(tally={}), Batch(events=1)]
     for batch in batches:
@@ -43,7 +43,10 @@ def test_batches_come_back_in_order() -> None:
         (
             OSError(errno.ENOSPC, "No space left on device"),
             OutputFailed,
-            "cannot write standard output: No space left on device; make room, and begin again",
+            (
+                "cannot write standard output: No space left on device;"
+                " free some space, and start again"
+            ),
         ),
         (BrokenPipeError(), BrokenPipeError, ""),
     ],

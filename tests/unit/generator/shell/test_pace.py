@@ -12,7 +12,7 @@ NOW = START_SECONDS + 5
 
 
 def test_paced_run_stays_in_the_present() -> None:
-    """A paced run makes what is due now."""
+    """A paced run makes the events due now."""
     assert horizon_seconds(simulator(users=400), NOW, is_paced=True) == NOW
 
 

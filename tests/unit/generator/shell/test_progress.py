@@ -32,8 +32,8 @@ def test_bar_counts_events(more: str, says: str) -> None:
     assert says in text.getvalue()
 
 
-def test_hidden_bar_says_nothing() -> None:
-    """Where the bar is not wanted, nothing is written."""
+def test_hidden_bar_writes_nothing() -> None:
+    """A hidden bar writes nothing."""
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
 

@@ -1,4 +1,4 @@
-"""The folder of a run: its files are whole, and what is not the run's is left alone."""
+"""The folder of a run: its files are complete, and other files are not touched."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_folder_of_others_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputRefused) as refused, RunFolder(tmp_path, "csv"):
         pass
     assert str(refused.value) == (
-        f"csv:{tmp_path} holds notes.txt, which is of no run, and nothing there was changed;"
-        " name an empty folder or a new one"
+        f"csv:{tmp_path} holds notes.txt, which belongs to no run; nothing was changed;"
+        " choose an empty folder or a new one"
     )
-    with pytest.raises(OutputRefused, match="is no folder"):
+    with pytest.raises(OutputRefused, match="is not a usable folder"):
         RunFolder(tmp_path / "notes.txt", "csv").__enter__()
     assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["mine"]
 

@@ -1,4 +1,4 @@
-"""The keeper: when state is kept, and what the records say."""
+"""The keeper: when state is published, and the content of its records."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_contract.topics import SHARDS
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.late_records import LateRecords
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import load_snapshot
-from clickstream_generator.core.waiting import LateRecords
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from holds import MemoryLog, hold
@@ -33,7 +33,7 @@ class _Broker:
         self.log = MemoryLog()
 
     def publish(self, topic: str, rows: list[Row], batch: Batch, partition: int = -1) -> None:
-        """Take the records; the log has them at once."""
+        """Add the records to the log at once."""
         assert topic == SHARDS.name
         self.published.append((rows, batch))
         for row in rows:
@@ -54,12 +54,12 @@ class _Kept:
     def __init__(self, stored: Mapping[int, StoredShard] | None = None) -> None:
         self.source = simulator("{eventsPerSecond: 400}", users=400)
         self.broker = _Broker()
-        self.accounts = {number: Account(number, 4) for number in NUMBERS}
+        self.ledgers = {number: ShardLedger(number, 4) for number in NUMBERS}
         self.hold = hold(NUMBERS, self.broker.log, stored)
         self.keeper = ShardKeeper(
             self.hold,
             self.source,
-            self.accounts,
+            self.ledgers,
             FaultPlanter(42, list(NUMBERS)),
             LateRecords(NUMBERS),
             self.broker,  # type: ignore[arg-type]
@@ -91,9 +91,9 @@ def kept() -> Iterator[_Kept]:
 
 
 def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
-    """While the broker is away each shard has one snapshot under way at most."""
+    """During an outage of the broker each shard has one pending snapshot at most."""
     for second in range(60):
-        kept.keeper.keep_in_turn(START_SECONDS + 2 * second)
+        kept.keeper.capture_next(START_SECONDS + 2 * second)
 
     assert len(kept.broker.published) == len(NUMBERS)
 
@@ -101,19 +101,19 @@ def test_snapshots_do_not_heap_up(kept: _Kept) -> None:
 def test_shards_are_kept_in_turn(kept: _Kept) -> None:
     """One shard after the other is kept, all of them within the time between snapshots."""
     for tenth in range(60):
-        kept.keeper.keep_in_turn(START_SECONDS + tenth / 10)
+        kept.keeper.capture_next(START_SECONDS + tenth / 10)
 
     assert len(kept.broker.published) == 3
-    kept.keeper.keep_in_turn(START_SECONDS + 6)
+    kept.keeper.capture_next(START_SECONDS + 6)
     assert len(kept.broker.published) == 4
 
 
 def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
-    """A snapshot is published once all before it is acknowledged, with the account of then."""
+    """A snapshot is published once all before it is acknowledged, with the ledger of then."""
     kept.source.take_due(START_SECONDS + 1, 10**9)
     kept.keeper.keep_all()
     assert kept.keeper.is_idle()
-    kept.accounts[2].shard_seq = 100
+    kept.ledgers[2].shard_seq = 100
     kept.broker.acknowledge()
     assert not kept.keeper.is_idle()
 
@@ -124,7 +124,7 @@ def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
     assert value is not None
     snapshot = load_snapshot(value[12:])
     assert snapshot.shard_seq == 100
-    assert snapshot.arrays["account_counts"].tolist() == [100, 0, 0]
+    assert snapshot.arrays["ledger_counts"].tolist() == [100, 0, 0]
     assert snapshot.header["fault_rng"] == FaultPlanter(42, [2]).state(2)
     assert kept.keeper.snapshot_bytes[2] == len(value) - 12
 
@@ -149,12 +149,12 @@ def test_heartbeat_grants_events_ahead(kept: _Kept) -> None:
     kept.keeper.heartbeat(START_SECONDS)
     assert kept.positions() == dict.fromkeys(NUMBERS, Position(0, 1, START_SECONDS + 5))
     assert kept.hold.lease.granted_until == 0.0
-    kept.hold.look()
+    kept.hold.read_log()
     assert kept.hold.lease.granted_until == START_SECONDS + 5
 
     kept.keeper.heartbeat(START_SECONDS + 0.999)
     assert kept.positions() == {}
-    kept.accounts[1].shard_seq = 9
+    kept.ledgers[1].shard_seq = 9
     kept.keeper.heartbeat(START_SECONDS + 1)
 
     assert kept.positions()[1] == Position(9, 2, START_SECONDS + 6)
@@ -171,10 +171,10 @@ def test_revision_follows_its_announcement(kept: _Kept) -> None:
 
     assert [row.revisions for row in kept.positions().values()] == [(revision,)] * len(NUMBERS)
     assert _announced(kept) == revision
-    assert not kept.source.has_revisions_ahead()
-    kept.hold.look()
+    assert not kept.source.has_pending_revisions()
+    kept.hold.read_log()
     assert _announced(kept) is None
-    assert all(shard.ahead[0][0] == revision for shard in kept.source.shards.values())
+    assert all(shard.pending[0][0] == revision for shard in kept.source.shards.values())
 
 
 def test_kept_revision_is_dropped(kept: _Kept) -> None:
@@ -211,7 +211,7 @@ def test_end_is_decided_in_the_log(kept: _Kept) -> None:
 
     assert {row.ends_at for row in kept.positions().values()} == {100}
     assert kept.hold.lease.is_waiting
-    kept.hold.look()
+    kept.hold.read_log()
     assert not kept.hold.lease.is_waiting
 
 
@@ -229,7 +229,7 @@ def test_earlier_holders_records_are_removed() -> None:
         removed += [row for row in kept.broker.acknowledge() if row[1] is None]
         assert removed == ([] if second == 0 else [(key, None)])
         kept.keeper.heartbeat(START_SECONDS + second)
-        kept.hold.look()
+        kept.hold.read_log()
 
     kept.keeper._packer.shutdown()
 
@@ -240,7 +240,7 @@ def test_end_lets_go_of_state(kept: _Kept) -> None:
     kept.broker.acknowledge()
     kept.packed()
     kept.broker.acknowledge()
-    kept.accounts[3].shard_seq, kept.accounts[3].records_acknowledged = 8, 9
+    kept.ledgers[3].shard_seq, kept.ledgers[3].records_acknowledged = 8, 9
 
     kept.keeper.close()
 

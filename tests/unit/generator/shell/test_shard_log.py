@@ -97,13 +97,13 @@ def test_every_part_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("shards", "seconds"), [(1, 1.0), (100, 1.0), (101, 1.01), (1_000, 10.0)])
-def test_many_shards_are_heard_less(shards: int, seconds: float) -> None:
+def test_many_shards_have_fewer_heartbeats(shards: int, seconds: float) -> None:
     """A worker publishes positions each second, with more than a hundred shards less often."""
     assert heartbeat_seconds(shards) == seconds
 
 
 def test_decisions_are_the_last_holders() -> None:
-    """A stale position loses its revisions and its end; what it had acknowledged is true."""
+    """A stale position's revisions and end are ignored; its acknowledged events count."""
     records = _records()
     kept = (_revision(1), _revision(2))
     _position(records, 2, Position(50, 3, START_SECONDS + 5, revisions=kept))
@@ -134,18 +134,18 @@ def test_end_outlasts_later_positions() -> None:
         (Position(1, is_over=True), True),
     ],
 )
-def test_shards_are_free_once_released(last: Position, *, is_free: bool) -> None:
+def test_shards_are_released(last: Position, *, is_free: bool) -> None:
     """A release of an earlier holder does not free a shard that was claimed since."""
     records = _records()
-    assert records.are_free()
+    assert records.are_released()
 
     _claim(records, 1)
-    assert not records.are_free()
+    assert not records.are_released()
     _position(records, 1, last)
-    assert records.are_free() is is_free
+    assert records.are_released() is is_free
 
     _claim(records, 2)
-    assert not records.are_free()
+    assert not records.are_released()
 
 
 def _snapshots(*seconds: int) -> list[Snapshot]:
@@ -179,7 +179,7 @@ def test_newest_whole_snapshot_counts() -> None:
 
 
 def test_stale_snapshots_replace_none() -> None:
-    """Of whole snapshots the last holder's newest counts, whatever arrives after it."""
+    """The last holder's newest complete snapshot counts, whatever arrives after it."""
     first, second, third = _snapshots(1, 2, 3)
     records = _records()
     _keep(records, 1, 7, dump_snapshot(first))
@@ -236,7 +236,7 @@ def test_forgotten_keys_are_not_kept() -> None:
 
 
 def test_records_name_what_they_decide() -> None:
-    """Claims and grants are read as such; those of other runs and shards are left out."""
+    """Claims and grants are read; those of other runs and shards are ignored."""
     records = _records()
     position = Position(4, 6, START_SECONDS)
     key, value = position.to_row(RUN_ID, 1, 3)
@@ -260,8 +260,8 @@ def test_records_name_what_they_decide() -> None:
     ],
 )
 def test_unreadable_record_is_named(key: str, value: bytes) -> None:
-    """What has one of the run's keys and cannot be understood is refused, never passed over."""
-    with pytest.raises(SnapshotUnusable, match="cannot be taken up"):
+    """An unreadable record with one of the run's keys is an error, never ignored."""
+    with pytest.raises(SnapshotUnusable, match="cannot be used"):
         _records().take(Record(0, f"{RUN_ID}/0/{key}".encode(), value))
 
 

@@ -41,7 +41,7 @@ class _Message:
         return None if self._code is None else KafkaError(self._code)
 
     def timestamp(self) -> tuple[int, int]:
-        """Return when it was written: never said, by a partition 0."""
+        """Return the record's time; partition 0 has no timestamps."""
         return (TIMESTAMP_CREATE_TIME, 7_500) if self._partition else (TIMESTAMP_NOT_AVAILABLE, 0)
 
     def partition(self) -> int:
@@ -82,7 +82,7 @@ class _Consumer:
         return SimpleNamespace(topics={topic: known})
 
     def assign(self, partitions: list[TopicPartition]) -> None:
-        """Keep from where each partition is read."""
+        """Record where each partition is read from."""
         self.assigned.append({row.partition: row.offset for row in partitions})
 
     def poll(self, seconds: float) -> _Message | None:
@@ -97,13 +97,13 @@ class _Consumer:
         return found
 
     def close(self) -> None:
-        """Keep that it was closed."""
+        """Record that it was closed."""
         self.is_closed = True
 
 
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[..., _Consumer]:
-    """Let readers have a consumer that the test has filled."""
+    """Give readers a consumer with the test's records."""
 
     def fill(*messages: _Message, error: KafkaError | None = None) -> _Consumer:
         consumer = _Consumer(*messages, error=error)
@@ -114,7 +114,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[..., _Consumer]:
 
 
 def test_partitions_are_read_to_their_end(reading: Callable[..., _Consumer]) -> None:
-    """All records up to the end of each partition that was asked for come, in order."""
+    """All records of the requested partitions come in order, up to the end."""
     consumer = reading(_Message(0, 4), _end(1), _Message(0, 6), _end(0), _Message(0, 7))
 
     with ShardReader(SETTINGS) as reader:
@@ -176,12 +176,12 @@ def test_silent_topic_is_refused(reading: Callable[..., _Consumer]) -> None:
 
 
 def test_broken_connection_is_refused(reading: Callable[..., _Consumer]) -> None:
-    """An error of the broker is named, with the addresses to look at."""
+    """An error of the broker is named, with the setting of its addresses."""
     reading(_Message(0, code=KafkaError._TRANSPORT))
 
     with (
         ShardReader(SETTINGS) as reader,
-        pytest.raises(BrokerRefused, match="look at CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"),
+        pytest.raises(BrokerRefused, match="check CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"),
     ):
         reader.poll(0)
 

@@ -31,15 +31,15 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_changed_file_is_read(path: Path) -> None:
-    """The file is looked at a second after the last look at the earliest."""
+    """The file is read again at most once a second."""
     file = SimulationFile(path)
     assert file.simulation == FIRST
-    file.look(100.0)
+    file.refresh(100.0)
     _write(path, SECOND)
 
-    file.look(100.999)
+    file.refresh(100.999)
     assert file.simulation == FIRST
-    file.look(101.0)
+    file.refresh(101.0)
     assert file.simulation == SECOND
 
 
@@ -49,7 +49,7 @@ def test_unchanged_file_keeps_simulation(path: Path) -> None:
     file.simulation = SECOND
     _write(path, FIRST)
 
-    file.look(1.0)
+    file.refresh(1.0)
 
     assert file.simulation == SECOND
 
@@ -58,11 +58,11 @@ def test_missing_file_is_waited_for(path: Path) -> None:
     """Between two versions there may be no file; the simulation stays until there is one."""
     file = SimulationFile(path)
     path.unlink()
-    file.look(1.0)
+    file.refresh(1.0)
     assert file.simulation == FIRST
 
     _write(path, SECOND)
-    file.look(2.0)
+    file.refresh(2.0)
     assert file.simulation == SECOND
 
 
@@ -72,8 +72,8 @@ def test_wrong_content_is_refused_once(path: Path) -> None:
     path.write_text("a: 1", encoding="utf-8")
 
     with pytest.raises(SimulationInvalid, match="apiVersion"):
-        file.look(1.0)
-    file.look(2.0)
+        file.refresh(1.0)
+    file.refresh(2.0)
 
     assert file.simulation == FIRST
 

@@ -66,7 +66,7 @@ class _Slow(LineSink):
     """A sink that acknowledges one batch with each call, and has little room."""
 
     def has_room(self, _records: int) -> bool:
-        """Return whether nothing waits."""
+        """Return whether no batch waits."""
         return len(self._written) < 2
 
     def poll(self, _seconds: float) -> list[Batch]:
@@ -84,7 +84,7 @@ def _run(
     show: Callable[[], None] = lambda: None,
     stop: Event | None = None,
 ) -> tuple[list[bytes], _Truth]:
-    """Run to the end; return the lines, and what is known about them."""
+    """Run to the end, and return the lines with record and ledger."""
     stream, truth = io.BytesIO(), _Truth()
     record, simulator = run_record(first)
     run = StreamRun(
@@ -128,7 +128,7 @@ def test_ledger_and_record_are_complete() -> None:
 
 
 def test_late_events_come_later() -> None:
-    """A late event stands behind others of its shard that happened after it."""
+    """A late event comes after later events of its shard."""
     lines, truth = _run(FAULTY)
     numbers = [row["shard_seq"] for row in map(json.loads, lines) if row["shard"] == 0]
     behind = sum(numbers[at] < max(numbers[:at]) for at in range(1, len(numbers)))
@@ -164,8 +164,8 @@ def test_silent_sink_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         _run(COUNTED, sink=_Silent(io.BytesIO()))
 
 
-def test_paced_run_takes_up_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A paced run makes what is due, and an edit becomes a revision of the record."""
+def test_paced_run_applies_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paced run makes due events, and an edit becomes a revision in the record."""
     monkeypatch.setattr(stream_run, "TICK_SECONDS", 0.0)
     file = tmp_path / "simulation.yaml"
     first = simulation("{eventsPerSecond: 100}", users=400)

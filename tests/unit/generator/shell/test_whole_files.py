@@ -25,7 +25,7 @@ def test_file_is_written(tmp_path: Path) -> None:
 
 
 def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk is full, the error names file and cure, and the older file stays whole."""
+    """On a full disk, the error names file and remedy, and the older file stays complete."""
     path = tmp_path / "b.txt"
     write_whole(path, b"old")
 
@@ -35,7 +35,9 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputFailed) as failed:
         write_whole(path, b"new")
-    assert str(failed.value).startswith(f"cannot write {path}: No space left on device; make room")
+    assert str(failed.value).startswith(
+        f"cannot write {path}: No space left on device; free some space"
+    )
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
 
 

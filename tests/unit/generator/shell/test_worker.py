@@ -1,4 +1,4 @@
-"""The worker: it sends what is due, publishes the ledger, and takes up changes."""
+"""The worker: it sends due events, publishes the ledger, and applies changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.topics import LEDGER, SHARDS
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
 from clickstream_generator.core.lease import Claim
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, capture_shard
 from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clickstream_contract.simulation import Simulation
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.shell.sink import Batch
 
 NUMBERS = (0, 1, 2, 3)
@@ -63,7 +63,7 @@ class _Broker(KafkaSink):
         self.log = MemoryLog()
 
     def is_idle(self) -> bool:
-        """Say whether all is acknowledged."""
+        """Return whether all batches are acknowledged."""
         return not self._flying
 
     def in_flight(self) -> int:
@@ -71,16 +71,16 @@ class _Broker(KafkaSink):
         return len(self._flying)
 
     def has_room(self, records: int) -> bool:
-        """Take some batches at a time."""
+        """Return some batches at a time."""
         del records
         return len(self._flying) < self._room
 
     def tallies(self) -> list[Tally]:
-        """Return the figures of what is under way."""
+        """Return the figures of the batches in flight."""
         return [batch.tally for batch in self._flying]
 
     def send(self, records: list[Record], batch: Batch) -> None:
-        """Take events."""
+        """Store events."""
         self.events += [json.loads(value or b"{}") for value, _ in records]
         self._flying.append(batch)
 
@@ -91,7 +91,7 @@ class _Broker(KafkaSink):
         batch: Batch,
         partition: int = -1,
     ) -> None:
-        """Take ledger and positions, and keep the last record of each."""
+        """Keep the last record of each ledger minute and position."""
         self._flying.append(batch)
         for key, value in rows:
             if topic == SHARDS.name:
@@ -104,11 +104,13 @@ class _Broker(KafkaSink):
             elif topic == SHARDS.name and key.endswith(b"/position"):
                 self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
 
-    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
+    def publish_unconfirmed(
+        self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int
+    ) -> None:
         """Pass a sign of life over."""
 
     def poll(self, seconds: float) -> list[Batch]:
-        """Acknowledge what is old; all of it to a caller who waits."""
+        """Acknowledge old batches, and all batches if the caller waits."""
         kept = 0 if seconds else FLYING
         if self._is_silent:
             kept = len(self._flying)
@@ -192,7 +194,7 @@ class _Run:
         self.path.write_text(dump_simulation(wanted), encoding="utf-8")
 
     def run(self) -> None:
-        """Work until the end."""
+        """Run until the end."""
         self.worker.run(self.stop)
 
 
@@ -202,7 +204,7 @@ def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 
 @pytest.mark.parametrize("room", [10**9, 2])
 def test_history_keeps_every_event(tmp_path: Path, telemetry: Telemetry, room: int) -> None:
-    """However far history is ahead of the broker, the ledger's last word has every event.
+    """However far history is ahead of the broker, the final ledger has every event.
 
     Late ones too, where the broker has no room for all of them at the end.
     """
@@ -251,7 +253,7 @@ def test_ledger_has_the_full_name(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A run that is asked to stop sends what it has made, and is over."""
+    """A stopped run sends the events it has made, and is over."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)
 
     run.run()
@@ -302,7 +304,7 @@ def test_silent_broker_times_out(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A change of the file is announced, taken up and counted."""
+    """A change of the file is announced, applied and counted."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.write(simulation("{eventsPerSecond: 200}", users=400))
 
@@ -314,7 +316,7 @@ def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None
 
 
 def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A change that says from when it holds takes effect then."""
+    """A change with ``effectiveFrom`` takes effect then."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 20)
     text = dump_simulation(simulation("{eventsPerSecond: 200}", users=400))
     later = "  annotations: {clickstream.dev/effective-from: 2025-11-24T16:01:00Z}\n"
@@ -328,7 +330,7 @@ def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
 
 @pytest.mark.parametrize("text", ["users", "a: 1"])
 def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text: str) -> None:
-    """A change that the run cannot take up is counted once, and the old one stays in force."""
+    """An invalid change is counted once, and the previous specification stays in effect."""
     first = simulation("{eventsPerSecond: 50}", users=400)
     run = _Run(tmp_path, telemetry, first, None, 10)
     other = dump_simulation(simulation("{eventsPerSecond: 200}", users=500))
@@ -343,7 +345,7 @@ def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text
 
 
 def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
-    """Where the simulation wants it, what is over a second late is left out and counted."""
+    """With Shed, events over a second late are left out and counted."""
     wanted = simulation("{eventsPerSecond: 50, onOverload: Shed}", users=400)
     run = _Run(tmp_path, telemetry, wanted, None, 30)
     run.worker._clock.seconds += 20  # type: ignore[attr-defined]
@@ -360,7 +362,7 @@ def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
-    """Otherwise what could not be sent in time is sent late."""
+    """With CatchUp, overdue events are sent late."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.worker._clock.seconds += 20  # type: ignore[attr-defined]
 
@@ -371,7 +373,7 @@ def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
 
 
 def test_suspended_time_is_left_out(tmp_path: Path, telemetry: Telemetry) -> None:
-    """What was due while a simulation was suspended is not sent."""
+    """Events due while a simulation was suspended are not sent."""
     run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.file.simulation = run.file.simulation.model_copy(
         update={"resumed_at_seconds": START_SECONDS + 20}
@@ -388,7 +390,7 @@ def _stored(source: Simulator, number: int, first: Simulation) -> Snapshot:
     """Return a shard's snapshot with what the worker keeps beside it."""
     snapshot = capture_shard(source.shards[number], first)
     snapshot.header["fault_rng"] = FaultPlanter(42, [number]).state(number)
-    snapshot.arrays.update(Account(number, 4).to_arrays(), **held_arrays([]))
+    snapshot.arrays.update(ShardLedger(number, 4).to_arrays(), **held_arrays([]))
     return snapshot
 
 
@@ -398,7 +400,7 @@ def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry)
     revision = Revision(START_SECONDS + 5, START_SECONDS + 5, changed)
     run = _Run(tmp_path, telemetry, first)
     run.write(changed)
-    run.file.look(START_SECONDS)
+    run.file.refresh(START_SECONDS)
     known = Position(0, revisions=(revision,))
     run.hold.stored[0] = StoredShard(Position(0), _stored(run.source, 0, first))
     run.hold.stored[1] = StoredShard(known, _stored(run.source, 1, first))
@@ -411,7 +413,7 @@ def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry)
 
 
 def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemetry) -> None:
-    """A shard that is taken up sends the event after the last one acknowledged, and counts all."""
+    """A resumed shard sends the event after the last acknowledged one, and counts all."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 200}\n", users=400)
     run = _Run(tmp_path, telemetry, wanted)
     run.hold.stored[0] = StoredShard(Position(30), _stored(run.source, 0, wanted), generation=4)
@@ -436,7 +438,7 @@ def test_lost_snapshot_is_named(tmp_path: Path, telemetry: Telemetry) -> None:
     run.worker.resume()
 
     run.hold.stored[1] = StoredShard(Position(70))
-    with pytest.raises(SnapshotUnusable, match="shard 1 has sent 70 events, and its snapshot is"):
+    with pytest.raises(SnapshotUnusable, match="shard 1 has sent 70 events, but has no"):
         run.worker.resume()
 
 

@@ -1,1 +1,1 @@
-"""The simulation itself: pure functions and explicit state, no clock, no environment, no IO."""
+"""The simulation: pure functions and explicit state, without a clock, environment or IO."""

@@ -1,7 +1,6 @@
-"""How visitors behave under one specification, and when another one takes over.
+"""The behaviour of users under one specification, and revisions of it.
 
-Owns what a change of the specification on the fly may touch. It does not know any shard:
-:mod:`clickstream_generator.core.shard` takes a revision up when its time has come.
+Owns the parts of a specification that may change during a run.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = ["Behaviour", "Behaviours", "Revision", "check_change"]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """A specification, worked out."""
+    """A specification with its world, journeys and rhythm."""
 
     spec: SimulationSpec
     world: World
@@ -37,13 +36,13 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Revision:
-    """A simulation's specification and since when it holds.
+    """A version of a simulation's specification, with the time it takes effect.
 
     Attributes:
-        until_seconds: The one before holds for events due until then, Unix seconds.
-        from_seconds: This one begins. Later than the former where what was due in between is
-            left out, else the same.
-        simulation: The specification.
+        until_seconds: The previous revision applies to events due until then, Unix seconds.
+        from_seconds: This revision applies from then on. It is later than ``until_seconds`` if
+            the events due in between are left out, else equal.
+        simulation: The simulation with the new specification.
     """
 
     until_seconds: float
@@ -51,7 +50,7 @@ class Revision:
     simulation: Simulation
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the revision as JSON values."""
         return {
             "until_seconds": self.until_seconds,
             "from_seconds": self.from_seconds,
@@ -60,23 +59,23 @@ class Revision:
 
     @cached_property
     def _document(self) -> str:
-        # Each shard's position tells it, again and again while it is new.
+        # Cached: every heartbeat repeats a new revision in each shard's position.
         return dump_simulation(self.simulation)
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Revision:
-        """Read what :meth:`to_json` made."""
+        """Read the values of :meth:`to_json`."""
         return cls(row["until_seconds"], row["from_seconds"], parse_simulation(row["document"]))
 
 
 class Behaviours:
-    """Works specifications of one run out, each once.
+    """The behaviours of one run's specifications; each is built once.
 
     Args:
-        first: The one that the run began with.
+        first: The specification at the start of the run.
 
     Attributes:
-        world: The first one's world; what does not change on the fly is in there.
+        world: The world of the first specification, with everything that never changes in a run.
     """
 
     def __init__(self, first: SimulationSpec) -> None:
@@ -84,10 +83,10 @@ class Behaviours:
         self._known: dict[str, Behaviour] = {}
 
     def of(self, spec: SimulationSpec) -> Behaviour:
-        """Return how visitors behave under the specification.
+        """Return how users behave under the specification.
 
         Raises:
-            SimulationInvalid: A visit could go on for ever.
+            SimulationInvalid: A session could never end.
         """
         text = spec.model_dump_json()
         if text not in self._known:
@@ -98,7 +97,7 @@ class Behaviours:
                 raise SimulationInvalid(
                     "spec.personas",
                     [persona.name for persona in spec.personas],
-                    "with an empty, a filled and a full cart there must be a way to the exit",
+                    "every step needs a path to the exit with an empty, a filled and a full cart",
                 ) from None
             rhythm = build_rhythm(world, journeys, spec.rate.curve)
             self._known[text] = Behaviour(spec, world, journeys, rhythm)
@@ -106,19 +105,23 @@ class Behaviours:
 
 
 def check_change(running: Simulation, wanted: Simulation) -> None:
-    """Refuse a change that a running simulation cannot take up.
+    """Raise an error if a running simulation cannot apply the change.
 
     Raises:
-        SimulationInvalid: It touches something that holds for the whole run.
+        SimulationInvalid: The change concerns a field that is fixed for the whole run.
     """
     if wanted.full_name != running.full_name:
         raise SimulationInvalid(
-            "metadata.name", wanted.full_name, f"it stays {running.full_name} in a run"
+            "metadata.name",
+            wanted.full_name,
+            f"it cannot change in a run; it is {running.full_name}",
         )
     for name in FIXED_FIELDS:
         before, after = getattr(running.spec, name), getattr(wanted.spec, name)
         if before != after:
-            raise SimulationInvalid(f"spec.{name}", after, "it stays as it is in a run")
+            raise SimulationInvalid(
+                f"spec.{name}", after, "it cannot change in a run; start another simulation"
+            )
     before_names, after_names = (
         list(resolve_personas(simulation.spec)) for simulation in (running, wanted)
     )
@@ -127,5 +130,5 @@ def check_change(running: Simulation, wanted: Simulation) -> None:
         raise SimulationInvalid(
             "spec.personas",
             [persona.name for persona in wanted.spec.personas],
-            f"in a run personas can change, but stay these: {', '.join(own) or 'none'}",
+            f"a run cannot add or remove personas; its own are: {', '.join(own) or 'none'}",
         )

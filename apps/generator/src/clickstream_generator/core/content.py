@@ -1,6 +1,6 @@
-"""What the content of events adds to the checksums of their minutes.
+"""The checksum of an event's content.
 
-Owns the way from a record to its number, as :mod:`clickstream_contract.canonical` defines it.
+:mod:`clickstream_contract.canonical` defines the checksum.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ _FIXED_ENDING = sent_at_ending().encode()
 
 
 def content_checksums(records: list[bytes], ending: bytes) -> np.ndarray:
-    """Return what each record adds to the ``content_checksum`` of its minute.
+    """Return each record's part of the ``content_checksum`` of its minute.
 
     Args:
         records: Encoded events.
-        ending: How each of them ends: its ``sent_at``, which the checksum does not cover.
+        ending: The last characters of every record: ``sent_at``, which the checksum leaves out.
     """
     crcs = np.fromiter(map(google_crc32c.value, records), dtype=np.int64, count=len(records))
-    # Texts that differ only in an ending of one length have CRCs that differ by the same bits.
+    # Replace the ending in the CRC: if texts differ only in endings of equal length, their CRCs
+    # differ by the XOR of the endings' CRCs.
     crcs ^= google_crc32c.value(ending) ^ google_crc32c.value(_FIXED_ENDING)
     return CHECKSUM_DIVIDEND % (CHECKSUM_OFFSET + crcs)

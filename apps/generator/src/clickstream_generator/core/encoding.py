@@ -1,8 +1,8 @@
-"""Columns of events to the bytes that go to Kafka, many at a time.
+"""Encoding of event columns as JSON records, many events at a time.
 
-Owns the JSON of an event, which is its canonical text but for ``sent_at``. Parts of fixed
-length (ids, times) are filled into a matrix of bytes, the rest is put together by Arrow from
-ready-made fragments; no event is handled by itself. It does not know where the bytes go.
+Owns the JSON of an event: its canonical text, with ``sent_at`` added. Parts of fixed length (ids,
+times) are written into a matrix of bytes. Arrow joins the rest from prepared fragments. There is no
+loop over single events.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["Encoded", "Encoder"]
 _TIME_FORM = b"0000-00-00T00:00:00.000Z"
 _DAY_MS = 86_400_000
 _USUAL_STEPS = 256
-"""Sessions are hardly ever longer; such numbers are looked up, not written."""
+"""Step numbers below this are looked up in a table; longer sessions are rare."""
 _CLOCKS = np.ascontiguousarray(
     np.arange(86_400).astype("datetime64[s]").astype("S19").view(np.uint8).reshape(-1, 19)[:, 11:]
 )
@@ -52,7 +52,7 @@ class Encoded:
     Attributes:
         values: JSON, UTF-8.
         keys: The session ids.
-        checksums: What each adds to its minute's ``content_checksum``.
+        checksums: Each event's part of its minute's ``content_checksum``.
     """
 
     values: list[bytes]
@@ -61,14 +61,14 @@ class Encoded:
 
 
 class Encoder:
-    """Writes the events of one run.
+    """The encoder of one run's events.
 
     Args:
-        world: What the events are about.
+        world: The world of the run.
         populations: The users of each shard, by its number.
         simulation: The simulation's full name.
         run_id: The run.
-        shards: How many shards there are; makes users' numbers unique.
+        shards: Number of shards; it makes user numbers unique.
     """
 
     def __init__(
@@ -102,16 +102,16 @@ class Encoder:
         self._first_name[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
         self._steps = _steps(np.arange(_USUAL_STEPS))
         pools = self._fragments
-        self._visitors = _join('",', pools.visitors, ",")
+        self._persona_channels = _join('",', pools.persona_channels, ",")
         self._cities = _join(pools.cities, ",")
         self._technologies = _join(pools.technologies, ",")
 
     def encode(self, events: Events, sent_at_ms: int) -> Encoded:
-        """Write events.
+        """Return events as records, in the same order.
 
         Args:
-            events: In the order in which they shall go out.
-            sent_at_ms: Unix time at which they go.
+            events: The events.
+            sent_at_ms: The ``sent_at`` of every record, Unix milliseconds.
         """
         rows = events.rows
         if not len(rows):
@@ -122,7 +122,7 @@ class Encoder:
         ending = _ending(sent_at_ms)
         values = (
             pc.binary_join_element_wise(
-                _fixed(head), *self._who(rows), self._what(events), ending, ""
+                _fixed(head), *self._identity(rows), self._details(events), ending, ""
             )
             .cast(pa.binary())
             .to_pylist()
@@ -134,7 +134,7 @@ class Encoder:
         )
 
     def stamped(self, value: bytes, sent_at_ms: int) -> bytes:
-        """Return an encoded event as one that goes at another time."""
+        """Return an encoded event with another ``sent_at``."""
         ending = _ending(sent_at_ms).encode()
         return value[: -len(ending)] + ending
 
@@ -153,10 +153,10 @@ class Encoder:
         )
         return head
 
-    def _who(self, rows: np.ndarray) -> list[pa.Array | str]:
-        """Return the parts that tell which event it is and whose."""
+    def _identity(self, rows: np.ndarray) -> list[pa.Array | str]:
+        """Return the parts with the event's name, its numbers and its user."""
         city, technology, channel = self._traits(rows)
-        visitor = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
+        persona_channel = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
         number = rows["user"].astype(np.int64) * self._shards + rows["shard"]
         step = rows["session_seq"]
         usual = step.max() < _USUAL_STEPS
@@ -165,13 +165,13 @@ class Encoder:
             _text(rows["shard_seq"]),
             self._steps.take(pa.array(step)) if usual else _steps(step),
             _text(number),
-            self._visitors.take(pa.array(visitor)),
+            self._persona_channels.take(pa.array(persona_channel)),
             self._cities.take(pa.array(city)),
             self._technologies.take(pa.array(technology)),
         ]
 
     def _traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return city, machine and channel of each event's user."""
+        """Return city, technology and channel of each event's user."""
         city = np.empty(len(rows), dtype=np.int32)
         technology = np.empty(len(rows), dtype=np.int32)
         channel = np.empty(len(rows), dtype=np.int32)
@@ -184,8 +184,8 @@ class Encoder:
             channel[at] = people.channel[user]
         return city, technology, channel
 
-    def _what(self, events: Events) -> pa.Array:
-        """Return the last part but ``sent_at`` of each event, which depends on its name."""
+    def _details(self, events: Events) -> pa.Array:
+        """Return the part before ``sent_at``, which depends on the event's name."""
         rows = events.rows
         order = np.argsort(rows["code"], kind="stable")
         bounds = np.searchsorted(rows["code"][order], np.arange(len(EVENT_NAMES) + 1))
@@ -193,13 +193,13 @@ class Encoder:
         for code, name in enumerate(EVENT_NAMES):
             at = order[bounds[code] : bounds[code + 1]]
             if len(at):
-                parts.append(self._particulars(name, rows[at], events))
+                parts.append(self._details_of(name, rows[at], events))
         place = np.empty(len(rows), dtype=np.int64)
         place[order] = np.arange(len(rows))
         return pa.concat_arrays(parts).take(pa.array(place))
 
-    def _particulars(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
-        """Return the last part but ``sent_at`` of events that all have the same name."""
+    def _details_of(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
+        """Return the part before ``sent_at`` of events that all have the same name."""
         pools = self._fragments
         subject = pa.array(rows["subject"])
         choice = pa.array(rows["choice"])
@@ -234,12 +234,12 @@ class Encoder:
         return _join(page, *extra, self._items(rows, events), *_cart(rows), CURRENCY_MEMBER)
 
     def _order_ids(self, rows: np.ndarray) -> pa.Array:
-        """Return the orders' ids: those of the purchases' events."""
+        """Return the orders' ids: the event ids of the purchases."""
         start = len(b'{"event_id":"')
         return _fixed(np.ascontiguousarray(self._head(rows)[:, start : self._event_end]))
 
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
-        """Return the lines of orders and carts, as ``jsonb`` prints them; empty without one."""
+        """Return the lines of orders and carts as ``jsonb`` prints them; empty without lines."""
         has_lines = rows["order_row"] >= 0
         products = np.full((len(rows), MAX_CART_LINES), -1, dtype=np.int32)
         quantities = np.zeros_like(products)
@@ -258,27 +258,27 @@ class Encoder:
 
 
 def _ending(sent_at_ms: int) -> str:
-    """Return how a record that is sent at a moment ends."""
+    """Return the end of a record: its ``sent_at``."""
     return sent_at_ending(f"{np.datetime64(sent_at_ms, 'ms')}Z")
 
 
 def _join(*parts: pa.Array | str) -> pa.Array:
-    """Put texts together, element by element."""
+    """Return the texts joined element by element."""
     return pc.binary_join_element_wise(*parts, "")
 
 
 def _steps(numbers: np.ndarray) -> pa.Array:
-    """Write the place of an event in its session, and what comes before the user."""
+    """Return ``session_seq`` as JSON, and the beginning of ``user_id``."""
     return _join(',"session_seq":', _text(numbers), ',"user_id":"u')
 
 
 def _text(numbers: np.ndarray) -> pa.Array:
-    """Write whole numbers."""
+    """Return whole numbers as text."""
     return pa.array(np.ascontiguousarray(numbers)).cast(pa.string())
 
 
 def _cart(rows: np.ndarray) -> list[pa.Array | str]:
-    """Return what the cart holds and what the event is worth."""
+    """Return the cart's quantity and the event's value."""
     return [
         ',"cart_quantity":',
         _text(rows["cart_quantity"]),

@@ -1,7 +1,7 @@
-"""Encoded events as columns, typed as the contract's table of fields says.
+"""Encoded events as columns, with the types of the contract's field table.
 
-Owns the way from a record's JSON to an Arrow table, for files that have columns. The record is the
-only source: what is not in it is not in the table.
+Turns the JSON of records into an Arrow table, for file formats with columns. The record is the only
+source.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["event_schema", "event_table", "flat_table"]
 
 _BLOCK_BYTES = 4_194_304
-"""Arrow reads so much at a time, in parallel."""
+"""Bytes that Arrow reads at a time, in parallel."""
 _TYPES = {
     FieldType.TEXT: pa.string(),
     FieldType.UUID: pa.string(),
@@ -44,7 +44,7 @@ def event_table(values: list[bytes]) -> pa.Table:
         values: Encoded events; each one valid.
     """
     table = _parsed(values)
-    # Arrow reads a time that ends with Z only into a column of its own kind of text.
+    # Arrow does not read a time ending with Z as a timestamp: read it as text, then cast.
     return table.cast(event_schema())
 
 
@@ -64,7 +64,7 @@ def flat_table(values: list[bytes]) -> pa.Table:
 
 
 def _parsed(values: list[bytes]) -> pa.Table:
-    """Return events as a table in which times are text still."""
+    """Return events as a table; times are text."""
     schema = pa.schema(
         [
             pa.field(row.name, pa.string() if row.type is FieldType.TIMESTAMP else _type(row))

@@ -1,8 +1,7 @@
-"""Events as columns, before they are text.
+"""Events as columns, before they are encoded.
 
-Owns the layout in which the simulation hands events to the encoder and the ledger: one
-structured array, so that sorting, cutting and joining is one operation for all fields. It
-does not know how an event is written.
+Owns the layout of events between simulation, encoder and ledger: one structured array, so that
+sorting, slicing and joining is one operation for all fields.
 """
 
 from __future__ import annotations
@@ -15,42 +14,42 @@ from clickstream_contract.events import EVENT_NAMES
 __all__ = ["CODE", "EVENT_DTYPE", "MAX_CART_LINES", "Events", "concatenate"]
 
 CODE = {name: code for code, name in enumerate(EVENT_NAMES)}
-"""The number that stands for an event's name in columns and tables."""
+"""The code of each event name in columns and tables."""
 
 MAX_CART_LINES = 8
-"""Different products that a cart holds at most; bounds the state of a visit."""
+"""The most different products in a cart; it bounds the state of a session."""
 
 EVENT_DTYPE = np.dtype(
     [
-        ("time_seconds", "f8"),  # of the simulation's own clock until it is scheduled
+        ("time_seconds", "f8"),  # simulated time, until the event is scheduled
         ("event_time_ms", "i8"),  # Unix time
         ("shard_seq", "i8"),
         ("session_no", "i8"),
         ("value_minor", "i8"),
         ("user", "i4"),  # number within the shard
         ("session_seq", "i4"),
-        ("subject", "i4"),  # product, category or search term, as the event's name says
+        ("subject", "i4"),  # product, category or search term, by event name
         ("cart_quantity", "i4"),
         ("visit_number", "i4"),
-        ("order_row", "i4"),  # row of the lines of order or cart; -1 without any
+        ("order_row", "i4"),  # row of the order's or cart's lines; -1 for none
         ("shard", "i2"),
         ("quantity", "i2"),
-        ("choice", "u2"),  # arrival, page, delivery or payment, as the event's name says
+        ("choice", "u2"),  # arrival, page, delivery or payment, by event name
         ("code", "u1"),
         ("persona", "u1"),
-        ("is_last", "?"),  # the visitor leaves after it
+        ("is_last", "?"),  # the session ends with it
     ]
 )
 
 
 @dataclass(frozen=True)
 class Events:
-    """Some events in order, and the lines of the orders and carts that they are about.
+    """Events in order, with the lines of their orders and carts.
 
     Attributes:
         rows: Shape (events,), of :data:`EVENT_DTYPE`.
-        line_products: Shape (orders and carts, lines); -1 where there is no such line.
-        line_quantities: Same shape; pieces.
+        line_products: Shape (orders and carts, lines); -1 for an unused line.
+        line_quantities: Same shape; number of pieces.
     """
 
     rows: np.ndarray
@@ -62,12 +61,12 @@ class Events:
         return len(self.rows)
 
     def part(self, start: int, stop: int) -> Events:
-        """Return the events from ``start`` to before ``stop``; the arrays are shared."""
+        """Return the events from ``start`` up to ``stop``; the arrays are shared."""
         return Events(self.rows[start:stop], self.line_products, self.line_quantities)
 
 
 def concatenate(parts: list[Events]) -> Events:
-    """Return all events of ``parts``, in their order, in new arrays."""
+    """Return all events of ``parts`` in order, in new arrays."""
     rows = (
         np.concatenate([part.rows for part in parts]) if parts else np.empty(0, dtype=EVENT_DTYPE)
     )

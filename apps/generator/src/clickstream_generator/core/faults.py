@@ -1,9 +1,8 @@
-"""Faults on purpose: what a simulation plants into its stream, and where.
+"""Faults that a simulation plants into its stream on purpose.
 
-Owns which event gets which fault and what the faulty record looks like. Each shard has a
-random stream of its own for it, so the events themselves are the same with faults and
-without. Faulty records come in addition to the event they are made from; only a planted loss
-takes one away. It does not know how records are sent.
+Owns the choice of events and faults, and the form of a faulty record. Each shard has a separate
+random stream for faults, so its events are the same with and without faults. A faulty record comes
+in addition to its original event; only a planted loss removes an event.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 from clickstream_contract.events import MAX_EVENT_BYTES
 from clickstream_contract.ledger import FAULT_NAMES
 
-from clickstream_generator.core.accounts import Tally, add_fault, tally_events
+from clickstream_generator.core.shard_ledger import Tally, add_fault, tally_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ _STREAM = 2
 _CORRUPT = tuple(name for name in FAULT_NAMES if name.startswith("corrupt_"))
 _TIME = re.compile(rb'("event_time":")(\d{4})')
 _YEARS_AHEAD = 8
-"""A multiple of four: a leap day stays one."""
+"""A multiple of four, so that 29 February remains a valid date."""
 
 Record = tuple[bytes | None, bytes]
 """Value and key."""
@@ -39,7 +38,10 @@ Record = tuple[bytes | None, bytes]
 
 @dataclass(frozen=True)
 class LateRecord:
-    """An event that is held back until the others have got so far."""
+    """An event that is held back and sent late.
+
+    The event is sent once the shard has reached ``due_seconds``.
+    """
 
     record: Record
     due_seconds: float
@@ -50,13 +52,13 @@ class LateRecord:
 
 @dataclass(frozen=True)
 class Planted:
-    """What is to be sent of some events, and what that is in figures.
+    """The records made from some events, and their figures.
 
     Attributes:
-        records: In order; the shards' events and the faulty records among them.
+        records: In order; the events and the faulty records.
         tally: Figures of these records, faults included.
-        late: Events to be sent later, each with its own figures.
-        sent_by_shard: Records per shard among ``records``.
+        late: Events to send later, each with its figures.
+        sent_by_shard: Number of ``records`` by shard.
     """
 
     records: list[Record]
@@ -66,7 +68,7 @@ class Planted:
 
 
 class FaultPlanter:
-    """Plants faults into the events of some shards.
+    """The source of faults for some shards.
 
     Args:
         seed: The simulation's seed.
@@ -77,20 +79,20 @@ class FaultPlanter:
         self._streams = {shard: np.random.default_rng([_STREAM, shard, seed]) for shard in shards}
 
     def state(self, shard: int) -> dict[str, Any]:
-        """Return where the shard's stream stands, as JSON can hold it."""
+        """Return the state of the shard's random stream as JSON values."""
         return dict(self._streams[shard].bit_generator.state)
 
     def resume(self, shard: int, state: dict[str, Any]) -> None:
-        """Go on where :meth:`state` stood."""
+        """Restore the state that :meth:`state` returned."""
         self._streams[shard].bit_generator.state = state
 
     def plant(self, rows: np.ndarray, encoded: Encoded, faults: Mapping[int, Faults]) -> Planted:
-        """Decide on each event and return what goes out.
+        """Choose a fault for each event, and return the records.
 
         Args:
-            rows: Shape (events,), of EVENT_DTYPE, each shard's in order.
-            encoded: The same events as bytes.
-            faults: The shares wanted, by shard.
+            rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
+            encoded: The same events, encoded.
+            faults: The shares of faults, by shard.
         """
         records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
         uniform = np.ones((len(rows), 3))
@@ -123,11 +125,13 @@ class FaultPlanter:
             add_fault(tally, shard, moment, fault)
             if faulty is not None:
                 extra[place] = faulty
-        return Planted(_woven(records, away, extra), tally, late, _sent(rows, away, list(extra)))
+        return Planted(
+            _merged(records, away, extra), tally, late, _count_by_shard(rows, away, list(extra))
+        )
 
 
 def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
-    """Return events that are held back as arrays, to be kept with their shard's snapshot."""
+    """Return late events as arrays for their shard's snapshot."""
     values = [late.record[0] or b"" for late in held]
     keys = [late.record[1] for late in held]
     figures = [(minute, row) for late in held for (_, minute), row in late.tally.items()]
@@ -142,7 +146,7 @@ def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
 
 
 def held_from(shard: int, arrays: Mapping[str, np.ndarray]) -> list[LateRecord]:
-    """Read what :func:`held_arrays` returned."""
+    """Read the arrays of :func:`held_arrays`."""
     count = len(arrays["held_seq"])
     content = arrays["held_bytes"].tobytes()
     ends = np.cumsum(arrays["held_lengths"]).tolist()
@@ -160,7 +164,7 @@ def held_from(shard: int, arrays: Mapping[str, np.ndarray]) -> list[LateRecord]:
 
 
 def _shares(faults: Faults) -> np.ndarray:
-    """Return the running shares of the faults, in the order of :data:`_FAULTS`."""
+    """Return the cumulative shares of the faults, in the order of :data:`_FAULTS`."""
     permille = (
         faults.loss_permille,
         faults.late_permille,
@@ -171,8 +175,8 @@ def _shares(faults: Faults) -> np.ndarray:
     return np.cumsum(permille) / 1000
 
 
-def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
-    """Return the records without those taken away, each extra one after its event."""
+def _merged(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -> list[Record]:
+    """Return the records without the removed ones, each extra record after its event."""
     if not extra and not away.any():
         return records
     gone = set(np.flatnonzero(away).tolist())
@@ -185,8 +189,8 @@ def _woven(records: list[Record], away: np.ndarray, extra: dict[int, Record]) ->
     return woven
 
 
-def _sent(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
-    """Count what goes out, by shard."""
+def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
+    """Return the number of records by shard."""
     shards = np.concatenate([rows["shard"][~away], rows["shard"][extra]])
     numbers, counts = np.unique(shards, return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
@@ -201,7 +205,7 @@ def _delay(_record: Record, _choice: float) -> tuple[str, Record | None]:
 
 
 def _repeat(record: Record, choice: float) -> tuple[str, Record | None]:
-    """Send it twice: the same bytes, or the same id with another body."""
+    """Return a second record: the same bytes, or the same id with another body."""
     value, key = record
     if choice < 0.5 or value is None:
         return "duplicate_exact", record
@@ -209,7 +213,7 @@ def _repeat(record: Record, choice: float) -> tuple[str, Record | None]:
 
 
 def _postdate(record: Record, _choice: float) -> tuple[str, Record | None]:
-    """Send it once more, years ahead."""
+    """Return a copy dated years in the future."""
     value, key = record
     ahead = _TIME.sub(
         lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value or b"", count=1
@@ -218,7 +222,7 @@ def _postdate(record: Record, _choice: float) -> tuple[str, Record | None]:
 
 
 def _corrupt(record: Record, choice: float) -> tuple[str, Record | None]:
-    """Send it once more, broken in one of the ways that the stream must notice."""
+    """Return a broken copy, which the stream must reject."""
     value, key = record
     name = _CORRUPT[int(choice * len(_CORRUPT))]
     return name, (_BREAKS[name](value or b""), key)

@@ -1,7 +1,6 @@
-"""The forms of a file of events: JSON lines, CSV and Parquet, each compressed.
+"""File formats for events: JSON lines, CSV and Parquet, each compressed.
 
-Owns a file's bytes from its first event to its last. A file is made in memory, so that it can
-appear as a whole.
+A file is built in memory and then written at once.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMS", "CsvFile", "EventFile", "JsonLinesFile", "ParquetFile"]
 
 _GZIP_LEVEL = 1
-"""Higher levels take three times as long for a sixth less."""
+"""Higher levels take three times as long for files that are a sixth smaller."""
 _GZIP_BITS = 31
-"""zlib's number for gzip's own header and check."""
+"""zlib's window bits for a gzip header and checksum."""
 _GROUP_ROWS = 20_000
 
 
@@ -31,8 +30,8 @@ class EventFile(Protocol):
     """A file of events under construction.
 
     Attributes:
-        suffix: How the file's name ends.
-        has_columns: Whether only valid events fit into it.
+        suffix: End of the file's name.
+        has_columns: Whether the format has columns, so that it holds only valid events.
     """
 
     suffix: str
@@ -42,11 +41,11 @@ class EventFile(Protocol):
         """Add encoded events."""
 
     def content(self) -> bytes:
-        """Return the file; nothing can be added any more."""
+        """Return the file's content and close it; call it once."""
 
 
 class JsonLinesFile:
-    """One record per line, as Kafka would get it; a record without a value is an empty line."""
+    """A file with one record per line; a record without a value is an empty line."""
 
     suffix = ".jsonl.gz"
     has_columns = False
@@ -60,12 +59,12 @@ class JsonLinesFile:
         self._packed.append(self._packer.compress(b"\n".join(values) + b"\n"))
 
     def content(self) -> bytes:
-        """Return the file."""
+        """Return the file's content and close it."""
         return b"".join([*self._packed, self._packer.flush()])
 
 
 class CsvFile:
-    """One event per line under a header; order lines are JSON in their column."""
+    """A file with a header and one event per line; ``items`` is JSON."""
 
     suffix = ".csv.gz"
     has_columns = True
@@ -82,12 +81,12 @@ class CsvFile:
         self._packed.append(self._packer.compress(text.getvalue()))
 
     def content(self) -> bytes:
-        """Return the file."""
+        """Return the file's content and close it."""
         return b"".join([*self._packed, self._packer.flush()])
 
 
 class ParquetFile:
-    """Typed columns; times are UTC with milliseconds, order lines a list."""
+    """A file with typed columns; times are UTC with milliseconds, ``items`` is a list."""
 
     suffix = ".parquet"
     has_columns = True
@@ -98,13 +97,13 @@ class ParquetFile:
         self._writer = pq.ParquetWriter(self._packed, event_schema(), compression="zstd")
 
     def add(self, values: list[bytes]) -> None:
-        """Add events; a group of rows is written when there are enough."""
+        """Add events; write a row group once there are enough."""
         self._waiting += values
         if len(self._waiting) >= _GROUP_ROWS:
             self._write()
 
     def content(self) -> bytes:
-        """Return the file."""
+        """Return the file's content and close it."""
         if self._waiting:
             self._write()
         self._writer.close()
@@ -120,4 +119,4 @@ FORMS: Mapping[str, type[EventFile]] = {
     "csv": CsvFile,
     "parquet": ParquetFile,
 }
-"""By the name that ``--output`` has for them."""
+"""The formats, by their name in ``--output``."""

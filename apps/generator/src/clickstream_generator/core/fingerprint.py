@@ -1,7 +1,7 @@
-"""What must be the same for a run to be resumed: the world's content and the random streams.
+"""The fingerprint of a run: a run can be resumed only with the same world and random streams.
 
-Owns which content counts, and how a difference is named. Versions of libraries are kept to name
-the cause; another version that makes the same world and the same streams is no difference.
+Owns the hashed content and the names of differences. Library versions are kept only to name the
+cause: another version that makes the same world and the same streams is no difference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clickstream_generator.errors import WorldChanged
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clickstream_generator.core.catalogue import Catalogue
+    from clickstream_generator.core.catalog import Catalog
 
 __all__ = ["Fingerprint", "check_fingerprint", "take_fingerprint"]
 
@@ -29,13 +29,13 @@ _LIBRARIES = {"faker": faker.VERSION, "numpy": np.__version__}
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a run's events follow from, beside its specification.
+    """Everything besides the specification that determines a run's events.
 
     Attributes:
         world: Hash of names, cities, products, user agents, campaigns and personas.
-        streams: Hash of what the random generator gives for a seed.
+        streams: Hash of numbers that the random generator draws for a fixed seed.
         libraries: Versions by name.
-        schema_version: Of the event; a record of another version has other bytes.
+        schema_version: Version of the event schema; another version encodes events differently.
     """
 
     world: str
@@ -44,39 +44,39 @@ class Fingerprint:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the fingerprint as JSON values."""
         return vars(self)
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Fingerprint:
-        """Read what :meth:`to_json` returned."""
-        # Generators that wrote version 1 did not say so.
+        """Read the values of :meth:`to_json`."""
+        # Generators of version 1 did not write the field.
         version = row.get("schema_version", 1)
         return cls(row["world"], row["streams"], row["libraries"], version)
 
 
-def take_fingerprint(catalogue: Catalogue, pools: Iterable[object]) -> Fingerprint:
+def take_fingerprint(catalog: Catalog, pools: Iterable[object]) -> Fingerprint:
     """Return the fingerprint of a world.
 
     Args:
-        catalogue: Its catalogue.
-        pools: Everything else that users and sessions draw from; its ``repr`` is its content.
+        catalog: The world's catalog.
+        pools: All other pools of users and sessions; the hash covers their ``repr``.
     """
-    # Popularity counts by its order: its last digits may depend on the processor.
+    # Only the order of popularity counts: its last digits may depend on the processor.
     products = (
-        catalogue.category_names,
-        catalogue.product_names,
-        catalogue.product_brands,
-        catalogue.product_category.tolist(),
-        catalogue.price_minor.tolist(),
-        np.argsort(-catalogue.popularity, kind="stable").tolist(),
-        catalogue.search_terms,
+        catalog.category_names,
+        catalog.product_names,
+        catalog.product_brands,
+        catalog.product_category.tolist(),
+        catalog.price_minor.tolist(),
+        np.argsort(-catalog.popularity, kind="stable").tolist(),
+        catalog.search_terms,
     )
     return Fingerprint(_hash(repr((products, tuple(pools)))), _streams(), dict(_LIBRARIES))
 
 
 def check_fingerprint(written: Fingerprint, present: Fingerprint) -> None:
-    """Refuse to resume what would not be the same run.
+    """Raise an error if this process would make other events than the run has.
 
     Raises:
         WorldChanged: The world, the random streams or the event's version differ.
@@ -98,7 +98,7 @@ def _versions(fingerprint: Fingerprint) -> dict[str, str]:
 
 @cache
 def _streams() -> str:
-    """Return a hash of each kind of draw that the generator makes."""
+    """Return a hash over each kind of random draw that the generator uses."""
     rng = np.random.default_rng([0, 42])
     draws = (
         rng.random(16),

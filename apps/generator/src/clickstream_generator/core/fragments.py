@@ -1,7 +1,6 @@
-"""Text that events are put together from, written once per world.
+"""JSON fragments of events, built once per world.
 
-Owns the JSON of everything that is known before a run: places, machines, products, pages. It
-does not know any event.
+Owns the JSON of everything that is known before a run: cities, technologies, products, pages.
 """
 
 from __future__ import annotations
@@ -13,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from clickstream_contract.events import CURRENCY, EVENT_NAMES
 
-from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING
+from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.world import World
 
 __all__ = ["CURRENCY_MEMBER", "Fragments", "build_fragments", "members"]
 
 CURRENCY_MEMBER = f',"currency":"{CURRENCY}"'
-"""The last member but ``sent_at`` of every event with a value."""
+"""The member before ``sent_at`` in every event with a value."""
 
 _CART_PAGES = {
     "view_cart": "/cart",
@@ -37,20 +37,20 @@ _CART_PAGES = {
 
 @dataclass(frozen=True)
 class Fragments:
-    """Pools of JSON members, each entry without the comma around it.
+    """Pools of JSON members, without commas around them.
 
     Attributes:
-        visitors: Persona and channel, at ``persona * channels + channel``.
-        cities, technologies, user_agents, arrivals: By their number in the world.
-        pages, terms, categories, viewed_products: By number; nothing but ``sent_at`` follows.
+        persona_channels: Persona and channel, at ``persona * channels + channel``.
+        cities, technologies, user_agents, arrivals: By number in the world.
+        pages, terms, categories, viewed_products: By number; only ``sent_at`` follows.
         products: By number.
-        lines_before, lines_after: By the product's number; the line of an order or a cart before
-            and after its quantity, as ``jsonb`` prints it.
-        cart_pages: By the event's code; empty for events about something else.
-        shipping, payments: By the number of the choice.
+        lines_before, lines_after: By product number; a line of an order or a cart before and
+            after its quantity, as ``jsonb`` prints it.
+        cart_pages: By event code; empty for events without a cart page.
+        shipping, payments: By number of the choice.
     """
 
-    visitors: pa.Array
+    persona_channels: pa.Array
     cities: pa.Array
     technologies: pa.Array
     user_agents: pa.Array
@@ -68,30 +68,20 @@ class Fragments:
 
 
 def members(**values: Any) -> str:  # noqa: ANN401  any JSON value
-    """Write JSON object members without the braces: ``"a":1,"b":"x"``."""
+    """Return JSON object members without the braces: ``"a":1,"b":"x"``."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))[1:-1]
 
 
 def build_fragments(world: World) -> Fragments:
-    """Write all that a world's events have in common."""
-    shop = world.catalogue
+    """Return the fragments of a world."""
+    shop = world.catalog
     slugs = [name.lower().replace(" ", "-") for name in shop.category_names]
     numbers = range(len(shop.product_names))
     prices = shop.price_minor.tolist()
     own_category = [shop.category_names[number] for number in shop.product_category.tolist()]
-    products = [
-        members(
-            page=f"/p/{_product_id(number)}",
-            category=own_category[number],
-            product_id=_product_id(number),
-            product_name=shop.product_names[number],
-            brand=shop.product_brands[number],
-            price_minor=prices[number],
-        )
-        for number in numbers
-    ]
+    products = _products(shop, own_category)
     return Fragments(
-        visitors=_pool(
+        persona_channels=_pool(
             members(persona=persona.name, channel=channel)
             for persona in world.personas
             for channel in CHANNELS
@@ -141,8 +131,31 @@ def build_fragments(world: World) -> Fragments:
     )
 
 
+def _products(shop: Catalog, own_category: list[str]) -> list[str]:
+    """Return the members of each product, by number."""
+    return [
+        members(
+            page=f"/p/{_product_id(number)}",
+            category=category,
+            product_id=_product_id(number),
+            product_name=name,
+            brand=brand,
+            price_minor=price,
+        )
+        for number, (category, name, brand, price) in enumerate(
+            zip(
+                own_category,
+                shop.product_names,
+                shop.product_brands,
+                shop.price_minor.tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
 def _text(value: str) -> str:
-    """Write a text as JSON."""
+    """Return a text as JSON."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,8 +1,8 @@
-"""Identifiers: event and session ids that say where they come from.
+"""Event and session ids.
 
-Owns their layout: RFC 9562 version 8 UUIDs of 48 bits that tell the run, 12 that tell the
-shard, and 62 that count. The same event of the same run always has the same id, so that one
-sent twice can be told. It does not know what is counted.
+Owns their layout: RFC 9562 version 8 UUIDs with 48 bits for the run, 12 bits for the shard and a
+62-bit number. The same event of the same run always has the same id, so a duplicate is recognised
+by its id.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["MAX_SHARDS", "TAIL_BYTES", "run_prefix", "write_tails"]
 
 MAX_SHARDS = 4096
 TAIL_BYTES = 21
-"""Length of what :func:`write_tails` writes: ``SSS-VXXX-XXXXXXXXXXXX``."""
+"""Length of the part after the run: ``SSS-VXXX-XXXXXXXXXXXX``."""
 
 _DIGITS = np.frombuffer(b"".join(b"%02x" % number for number in range(256)), dtype=np.uint16)
-"""Both digits of an octet as one number, since NumPy looks numbers up faster than rows."""
+"""Both hexadecimal digits of a byte as one number: NumPy looks up numbers faster than rows."""
 _SHARDS = np.frombuffer(
     b"".join(b"%03x" % number for number in range(MAX_SHARDS)), dtype=np.uint8
 ).reshape(MAX_SHARDS, 3)

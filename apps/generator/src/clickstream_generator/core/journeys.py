@@ -1,7 +1,6 @@
-"""The journey table as arrays, ready to be walked by many visits at once.
+"""The journey table as arrays, for many sessions at once.
 
-Owns the compiled weights of the personas and what follows from them exactly: how many events
-a visit has on average. It does not know what an event is about.
+Owns the compiled weights of the personas, and the exact mean number of events per session.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ _EMPTY, _FILLED, _FULL = range(3)
 
 @dataclass(frozen=True)
 class Journeys:
-    """The personas' weights.
+    """The personas' transition probabilities.
 
     Attributes:
-        probability: Shape (personas, 3, events, events + 1): chance of the next step, by what
-            the cart holds (nothing, something, all it can hold) and the step before. The last
-            column is leaving.
-        cumulative: Running sums of it along the last axis.
-        expected_events: Shape (personas,): mean number of events of a visit that begins
-            with an empty cart.
+        probability: Shape (personas, 3, events, events + 1): probability of the next step, by the
+            state of the cart (empty, filled, full) and the step before. The last column is the
+            exit.
+        cumulative: Cumulative sums of ``probability`` along the last axis.
+        expected_events: Shape (personas,): mean number of events of a session that begins with
+            an empty cart.
     """
 
     probability: np.ndarray
@@ -58,7 +57,7 @@ class Journeys:
 
 
 def compile_journeys(personas: Sequence[Persona]) -> Journeys:
-    """Turn the personas' weights into arrays, in the order of ``personas``."""
+    """Return the personas' weights as arrays, in the order of ``personas``."""
     probability = np.zeros((len(personas), 3, EXIT_CODE, EXIT_CODE + 1))
     for number, persona in enumerate(personas):
         for source, targets in persona.transitions.items():
@@ -73,7 +72,7 @@ def compile_journeys(personas: Sequence[Persona]) -> Journeys:
     probability[stuck, EXIT_CODE] = 1.0
     probability /= np.where(total == 0, 1.0, total)
     cumulative = np.cumsum(probability, axis=3)
-    # Rounding must not let a number below 1 fall past the last step that is possible.
+    # Without this, rounding could choose a step after the last possible one.
     cumulative[cumulative > 1.0 - 1e-12] = 1.0
     return Journeys(
         probability,
@@ -83,9 +82,9 @@ def compile_journeys(personas: Sequence[Persona]) -> Journeys:
 
 
 def _expected_events(probability: np.ndarray) -> float:
-    """Return the mean number of events of a visit.
+    """Return the mean number of events of a session.
 
-    The step and the number of lines in the cart form an absorbing Markov chain; the expected
+    The step and the number of lines in the cart form an absorbing Markov chain. The expected
     number of steps t solves (I - Q) t = 1 (Kemeny and Snell, Finite Markov Chains, 3.3).
     """
     contexts = MAX_CART_LINES + 1
@@ -104,7 +103,7 @@ def _expected_events(probability: np.ndarray) -> float:
 
 
 def _lines_after(code: int, lines: int) -> int:
-    """Return how many lines the cart has after the step."""
+    """Return the number of lines in the cart after the step."""
     if code == CODE["add_to_cart"]:
         return min(lines + 1, MAX_CART_LINES)
     if code == CODE["remove_from_cart"]:

@@ -1,8 +1,8 @@
-"""Which worker holds a shard, and up to which moment it may make the shard's events.
+"""The lease on a shard: which worker holds it, and until when it may make the shard's events.
 
-Owns the rules by which the records of the shards' log decide both. They need no clock: a worker
-may only do what it has read back from the log, and the log has one order for all workers.
-The proof is in ``docs/adr/0012-decisions-go-through-the-log.md``.
+Owns the rules by which the records of the shards' log decide both. The rules need no clock: a
+worker acts only on decisions that it has read back from the log, and every worker reads the log
+in the same order. The proof is in ``docs/adr/0012-decisions-go-through-the-log.md``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["Claim", "Claims", "Grant", "Lease"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A record by which a worker takes a shard.
+    """A record with which a worker claims a shard.
 
     Attributes:
         shard: The shard.
-        epoch: Counts the shard's holders.
-        holder: The worker's own random name.
+        epoch: Number of this holder among the shard's holders.
+        holder: The worker's random name.
     """
 
     shard: int
@@ -36,13 +36,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Grant:
-    """A holder's heartbeat, which allows it to make events up to a moment.
+    """A holder's heartbeat, which grants events up to a moment.
 
     Attributes:
         shard: The shard.
-        epoch: The holder's.
-        number: Counts the holder's heartbeats.
-        until_seconds: Only events due until then may be made, Unix seconds.
+        epoch: The holder's epoch.
+        number: Number of the heartbeat; the holder counts up.
+        until_seconds: The holder makes only events due until then, Unix seconds.
     """
 
     shard: int
@@ -52,42 +52,42 @@ class Grant:
 
 
 class Claims:
-    """Who holds each shard, after the claims read so far: of one epoch, the first counts."""
+    """The holder of each shard after the claims read so far; the first claim of an epoch wins."""
 
     def __init__(self) -> None:
         self._last: dict[int, Claim] = {}
         self._read: set[Claim] = set()
 
     def take(self, claim: Claim) -> None:
-        """Take up the next claim of the log."""
+        """Apply the next claim of the log."""
         self._read.add(claim)
         if claim.epoch > self.epoch_of(claim.shard):
             self._last[claim.shard] = claim
 
     def epoch_of(self, shard: int) -> int:
-        """Return the epoch of the shard's last holder; 0 if it had none."""
+        """Return the epoch of the shard's last holder; 0 without one."""
         known = self._last.get(shard)
         return 0 if known is None else known.epoch
 
     def has_read(self, claim: Claim) -> bool:
-        """Return whether the log's reader has come across the claim."""
+        """Return whether the claim has been read back."""
         return claim in self._read
 
     def is_held_by(self, claim: Claim) -> bool:
-        """Return whether the claim made its worker the shard's holder and is still the last."""
+        """Return whether the claim's worker holds the shard."""
         return self._last.get(claim.shard) == claim
 
 
 class Lease:
-    """A worker's hold on its shards, as far as it has read it back from the log.
+    """A worker's lease on its shards, as read back from the log.
 
     Args:
-        epochs: By shard, the epoch in which the worker holds it.
+        epochs: The epoch of the worker's hold, by shard.
         inherited_until: Earlier holders may have made events due until then, Unix seconds.
-        grant_seconds: For how long ahead a heartbeat allows events.
+        grant_seconds: How long after a heartbeat events may be made.
 
     Attributes:
-        inherited_until: As given; no decision of this worker may concern earlier events.
+        inherited_until: As given; no decision of this worker may change earlier events.
     """
 
     def __init__(
@@ -102,20 +102,20 @@ class Lease:
 
     @property
     def granted_until(self) -> float:
-        """The moment up to which events of all shards may be made, Unix seconds."""
+        """The moment until which events of all shards may be made, Unix seconds."""
         return min(grant.until_seconds for grant in self._confirmed.values())
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a decision has not been read back yet."""
+        """Whether a decision is not read back yet."""
         return bool(self._waiting)
 
     def next_grants(self, unix_seconds: float, *, is_last: bool = False) -> list[Grant]:
-        """Return what the next heartbeat says of each shard.
+        """Return the next heartbeat, as one grant per shard.
 
         Args:
-            unix_seconds: The present.
-            is_last: Whether the worker makes no events after this heartbeat.
+            unix_seconds: The current time.
+            is_last: Whether this is the last heartbeat before a release.
         """
         self._number += 1
         ahead = 0.0 if is_last else self._grant_seconds
@@ -123,20 +123,20 @@ class Lease:
         return [Grant(shard, epoch, self._number, until) for shard, epoch in self._epochs.items()]
 
     def when_confirmed(self, done: Callable[[], None]) -> None:
-        """Have something done when the last heartbeat has been read back for every shard."""
+        """Call ``done`` once the last heartbeat is read back for every shard."""
         self._waiting.append((self._number, done))
 
     def take_claim(self, claim: Claim) -> None:
-        """Take up another worker's claim, in the log's order.
+        """Apply another worker's claim, in the log's order.
 
         Raises:
-            ShardTaken: It takes a shard away from this worker.
+            ShardTaken: The claim takes a shard from this worker.
         """
         if claim.epoch > self._epochs.get(claim.shard, claim.epoch):
             raise ShardTaken(claim.shard, claim.holder)
 
     def take_grant(self, grant: Grant) -> None:
-        """Take up a heartbeat, in the log's order, and do what has waited for it."""
+        """Apply a heartbeat, in the log's order, and call the callbacks that waited for it."""
         if grant.epoch != self._epochs.get(grant.shard):
             return
         self._confirmed[grant.shard] = grant

@@ -1,7 +1,7 @@
-"""Records from events, and the account of what has become of them.
+"""Records made from events, and the ledgers that count them.
 
-Owns what a run keeps beside its shards: the fault planter, the records that are held back, and the
-accounts from which the ledger is made. The caller says when something counts as acknowledged.
+Owns the state of a run beside its shards: the fault planter, the late records and the ledgers. The
+caller reports which records are acknowledged.
 """
 
 from __future__ import annotations
@@ -9,48 +9,48 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from clickstream_generator.core.accounts import Account
 from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
 from clickstream_generator.core.fingerprint import check_fingerprint
+from clickstream_generator.core.late_records import LateRecords
+from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.snapshot import capture_shard
-from clickstream_generator.core.waiting import LateRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.faults import LateRecord, Planted
     from clickstream_generator.core.run_record import RunRecord
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.snapshot import Snapshot
 
 __all__ = ["Maker", "begin_run"]
 
 _KEEP_MINUTES = 120
-"""Minutes of an account that stay open at least: late events may still reach them."""
+"""The least number of minutes that a ledger keeps open for late events."""
 
 
 class Maker:
-    """Makes the records of the shards of a simulator.
+    """The maker of records for the shards of a simulator.
 
     Args:
-        simulator: Where events come from; it has begun.
+        simulator: The source of events; it has begun.
 
     Attributes:
         simulator: As given.
-        accounts: By shard.
+        ledgers: The shards' ledgers, by shard.
     """
 
     def __init__(self, simulator: Simulator) -> None:
         spec = simulator.first.spec
         self.simulator = simulator
-        self.accounts = {number: Account(number, spec.shards) for number in simulator.shards}
+        self.ledgers = {number: ShardLedger(number, spec.shards) for number in simulator.shards}
         self._planter = FaultPlanter(spec.seed, list(simulator.shards))
         self._late = {number: LateRecords((number,)) for number in simulator.shards}
 
     def make(self, events: Events, now_ms: int) -> Planted:
-        """Return the records of events, faults among them; hold back those that come late."""
+        """Return the records of events, with faults; hold back the late ones."""
         encoded = self.simulator.encoder.encode(events, now_ms)
         faults = {
             number: shard.behaviour.spec.faults for number, shard in self.simulator.shards.items()
@@ -61,12 +61,12 @@ class Maker:
         return planted
 
     def take_late(self, number: int, reached_seconds: float, now_ms: int) -> list[LateRecord]:
-        """Return a shard's records whose delay is over, as records that are sent now.
+        """Return a shard's late records whose delay is over, with the current ``sent_at``.
 
         Args:
             number: The shard.
-            reached_seconds: Up to when the others have got, Unix seconds; infinity at the end.
-            now_ms: The present, Unix milliseconds.
+            reached_seconds: The moment that the run has reached, Unix seconds; infinity at the end.
+            now_ms: The current time, Unix milliseconds.
         """
         found = []
         while (late := self._late[number].take_due(reached_seconds)) is not None:
@@ -76,24 +76,24 @@ class Maker:
         return found
 
     def close(self, late: LateRecord) -> None:
-        """Forget a late record: it has been acknowledged."""
+        """Forget a late record that is acknowledged."""
         self._late[late.shard].close(late)
 
     def count_sent(self, sent_by_shard: dict[int, int]) -> None:
-        """Count records that were handed to the output."""
+        """Count records that the output has received."""
         for number, count in sent_by_shard.items():
-            self.accounts[number].records_sent += count
+            self.ledgers[number].records_sent += count
 
     def acknowledge(
         self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
     ) -> None:
         """Count records that the output has acknowledged."""
         for (number, minute_ms), figures in tally.items():
-            self.accounts[number].add(minute_ms, figures)
+            self.ledgers[number].add(minute_ms, figures)
         for number, count in sent_by_shard.items():
-            self.accounts[number].records_acknowledged += count
+            self.ledgers[number].records_acknowledged += count
         for number, shard_seq in last_seq.items():
-            self.accounts[number].shard_seq = shard_seq
+            self.ledgers[number].shard_seq = shard_seq
 
     def ledger_records(
         self,
@@ -103,20 +103,20 @@ class Maker:
         *,
         is_end: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return the ledger entries of a shard's minutes that have changed since the last call.
+        """Return the ledger entries of a shard's minutes changed since the last call.
 
         Args:
             number: The shard.
-            unix_seconds: How far the shard has got; the rate wanted then is in the entries.
-            in_flight: Figures that are sent and not acknowledged: their minutes stay open.
-            is_end: Whether the shard's last entry follows.
+            unix_seconds: The moment that the shard has reached; entries hold the target rate then.
+            in_flight: Figures of records in flight; their minutes stay open.
+            is_end: Whether to add the shard's last entry.
         """
-        simulator, account = self.simulator, self.accounts[number]
-        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.accounts)
-        records = account.records(
+        simulator, ledger = self.simulator, self.ledgers[number]
+        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.ledgers)
+        records = ledger.records(
             simulator.first.full_name,
             simulator.run_id,
-            simulator.shards[number].visits.under_way(),
+            simulator.shards[number].sessions.under_way(),
             round(share),
             is_end=is_end,
         )
@@ -128,21 +128,21 @@ class Maker:
             for tally in (*self._late[number].tallies(), *in_flight)
             for _, minute_ms in tally
         ]
-        account.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
+        ledger.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
         return records
 
     def capture(self, number: int) -> Snapshot:
-        """Return a copy of all that the shard's next events and entries follow from."""
+        """Return a snapshot of a shard and its ledger."""
         shard = self.simulator.shards[number]
         snapshot = capture_shard(shard, self.simulator.first)
         snapshot.header["fault_rng"] = self._planter.state(number)
         held = self._late[number].open_up_to(number, snapshot.shard_seq)
-        snapshot.arrays.update(self.accounts[number].to_arrays(), **held_arrays(held))
+        snapshot.arrays.update(self.ledgers[number].to_arrays(), **held_arrays(held))
         return snapshot
 
     def restore(self, number: int, snapshot: Snapshot) -> None:
-        """Take up what :meth:`capture` kept; the simulator has begun with the same snapshot."""
-        self.accounts[number] = Account.from_arrays(
+        """Restore a shard's ledger and faults; the simulator has begun with the same snapshot."""
+        self.ledgers[number] = ShardLedger.from_arrays(
             number, self.simulator.first.spec.shards, snapshot.arrays
         )
         self._planter.resume(number, snapshot.header["fault_rng"])
@@ -153,12 +153,12 @@ class Maker:
 def begin_run(
     simulator: Simulator, record: RunRecord, snapshots: Mapping[int, Snapshot] | None = None
 ) -> Maker:
-    """Return the maker of a run's events, from its beginning or from its shards' snapshots.
+    """Return the maker of a run's records, from the start or from snapshots of its shards.
 
     Args:
-        simulator: Of the run; it has not begun.
-        record: Of the run.
-        snapshots: Of some of its shards, by shard.
+        simulator: The run's simulator; it has not begun.
+        record: The run record.
+        snapshots: Snapshots of some shards, by shard.
 
     Raises:
         WorldChanged: This process would make other events than the run has.
@@ -168,7 +168,7 @@ def begin_run(
     simulator.begin(record.start_seconds, kept)
     maker = Maker(simulator)
     for number, shard in simulator.shards.items():
-        known = {row.from_seconds for row, _ in shard.ahead}
+        known = {row.from_seconds for row, _ in shard.pending}
         if number in kept:
             maker.restore(number, kept[number])
             known |= {

@@ -1,7 +1,6 @@
-"""Which partition a key belongs to, as Kafka's own clients decide it.
+"""The partition of a key, as Kafka's Java client chooses it.
 
-Owns Java's default partitioner for keys, worked out for many keys at once. It does not know
-what is sent.
+Owns Java's default partitioner for keys, for many keys at once.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ def partitions_of(keys: Sequence[bytes], partitions: int) -> np.ndarray:
     MurmurHash2 as in ``org.apache.kafka.common.utils.Utils.murmur2``, without its sign.
 
     Args:
-        keys: All of one length, a multiple of 4 bytes.
-        partitions: How many the topic has.
+        keys: Keys of one length, a multiple of 4 bytes.
+        partitions: Number of the topic's partitions.
     """
     length = len(keys[0])
     words = np.frombuffer(b"".join(keys), dtype="<u4").reshape(len(keys), length // _WORD)

@@ -1,8 +1,7 @@
-"""The visitors of one shard: who they are, and who comes next.
+"""The users of one shard, and the choice of a user for each session.
 
-Owns users' lasting traits and the choice between a new visitor and one who comes again. A
-user has one persona, country, city, device and channel for ever. It does not know what they
-do in the shop.
+Owns the users' traits and the choice between a new and a returning user. A user's persona, country,
+city, device and channel never change.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["Population", "build_population"]
 
 _STREAM = 1
 _LOYALTY_EXPONENT = 2.0
-"""Of those who come again, the early ones come more often: a heavy tail of visits per user."""
+"""Above 1, early users return more often: sessions per user have a heavy tail."""
 _REDRAWS = 4
 
 
@@ -29,13 +28,13 @@ class Population:
 
     Attributes:
         persona, city, technology, channel: Shape (users,); numbers into the world's pools.
-        first_user, size: Shape (groups,); where each group's users begin, and how many.
-        return_share: Shape (groups,); share of visits by somebody seen before.
-        seen: Shape (groups,); how many of the group have come at least once.
-        visits: Shape (users,); how often each has come.
-        is_here: Shape (users,); whether the user is in the shop at this moment.
-        saved_cart: Shape (users,); row of the cart left behind, or -1.
-        joined: Personas that came with a later mix, with their users, in order.
+        first_user, size: Shape (groups,); first user of each group, and number of its users.
+        return_share: Shape (groups,); share of sessions by returning users.
+        seen: Shape (groups,); number of the group's users with at least one session.
+        sessions: Shape (users,); number of sessions begun by each user.
+        is_here: Shape (users,); whether the user has an open session.
+        saved_cart: Shape (users,); slot of the user's saved cart, or -1.
+        joined: Personas added by a later mix, and their number of users, in order.
     """
 
     shard: int
@@ -48,21 +47,23 @@ class Population:
     size: np.ndarray
     return_share: np.ndarray
     seen: np.ndarray
-    visits: np.ndarray
+    sessions: np.ndarray
     is_here: np.ndarray
     saved_cart: np.ndarray
     joined: list[tuple[int, int]] = field(default_factory=list)
 
-    def follow(self, world: World) -> None:
-        """Take up another mix: a persona that nobody had so far brings users of its own."""
+    def apply_mix(self, world: World) -> None:
+        """Apply another mix; add users for each persona that had none."""
         weight = np.bincount(world.group_persona, world.group_weight)
         people = np.bincount(world.group_persona, self.size)
         first_users = len(self.persona) - sum(users for _, users in self.joined)
         for persona in np.flatnonzero((weight > 0) & (people == 0)).tolist():
-            self.join(world, persona, max(1, round(first_users * weight[persona] / weight.sum())))
+            self.add_users(
+                world, persona, max(1, round(first_users * weight[persona] / weight.sum()))
+            )
         self.return_share = world.return_share[world.group_persona]
 
-    def join(self, world: World, persona: int, users: int) -> None:
+    def add_users(self, world: World, persona: int, users: int) -> None:
         """Add users of a persona that has none."""
         groups = np.flatnonzero(world.group_persona == persona)
         rng = np.random.default_rng([_STREAM, self.shard, self.seed, persona + 1])
@@ -77,59 +78,59 @@ class Population:
         self.joined.append((persona, users))
 
     def draw(self, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Choose a user for each visit that begins, and note that they are here.
+        """Choose a user for each new session, and mark the users as present.
 
         Args:
-            group: Shape (visits,); the group that each comes from, none of them empty.
+            group: Shape (sessions,); the group of each session's user; no group is empty.
             rng: The shard's random stream.
         """
         size = self.size[group]
         wants_new = rng.random(len(group)) >= self.return_share[group]
         chosen = np.full(len(group), -1, dtype=np.int64)
         for _ in range(_REDRAWS):
-            open_visits = np.flatnonzero((chosen < 0) & ~wants_new & (self.seen[group] > 0))
-            uniform = rng.random(len(open_visits)) ** _LOYALTY_EXPONENT
-            own = group[open_visits]
+            open_sessions = np.flatnonzero((chosen < 0) & ~wants_new & (self.seen[group] > 0))
+            uniform = rng.random(len(open_sessions)) ** _LOYALTY_EXPONENT
+            own = group[open_sessions]
             user = self.first_user[own] + (self.seen[own] * uniform).astype(np.int64)
             free = ~self.is_here[user]
-            # Two visits of one round may want the same user: the first gets them.
+            # If two sessions of one round draw the same user, the first one gets the user.
             first = np.zeros(len(user), dtype=bool)
             first[np.unique(user, return_index=True)[1]] = True
             take = free & first
-            chosen[open_visits[take]] = user[take]
+            chosen[open_sessions[take]] = user[take]
             self.is_here[user[take]] = True
-        self._admit_new(group, size, chosen)
+        self._assign_new(group, size, chosen)
         rest = np.flatnonzero(chosen < 0)
-        # Everybody of the group is here or was asked: some open a second window.
+        # No free user was found: a user of the group opens a second session.
         chosen[rest] = self.first_user[group[rest]] + (size[rest] * rng.random(len(rest))).astype(
             np.int64
         )
         self.is_here[chosen] = True
-        np.add.at(self.visits, chosen, 1)
+        np.add.at(self.sessions, chosen, 1)
         return chosen
 
-    def _admit_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
-        """Give the visits without a user the next ones of their group, while there are any."""
-        open_visits = np.flatnonzero(chosen < 0)
-        own = group[open_visits]
+    def _assign_new(self, group: np.ndarray, size: np.ndarray, chosen: np.ndarray) -> None:
+        """Assign the next new users of its group to each session without a user."""
+        open_sessions = np.flatnonzero(chosen < 0)
+        own = group[open_sessions]
         order = np.argsort(own, kind="stable")
         ordered = own[order]
         starts = np.searchsorted(ordered, ordered, side="left")
         place = np.empty(len(own), dtype=np.int64)
         place[order] = np.arange(len(own)) - starts
         number = self.seen[own] + place
-        new = number < size[open_visits]
-        chosen[open_visits[new]] = self.first_user[own[new]] + number[new]
+        new = number < size[open_sessions]
+        chosen[open_sessions[new]] = self.first_user[own[new]] + number[new]
         np.add.at(self.seen, own[new], 1)
 
 
 def build_population(world: World, users: int, shard: int, seed: int) -> Population:
-    """Make the users of a shard.
+    """Return the users of a shard.
 
     Args:
-        world: Personas, countries and pools.
-        users: How many users the shard has.
-        shard: Its number.
+        world: The world of the run.
+        users: Number of users in the shard.
+        shard: The shard's number.
         seed: The simulation's seed.
     """
     rng = np.random.default_rng([_STREAM, shard, seed])
@@ -146,7 +147,7 @@ def build_population(world: World, users: int, shard: int, seed: int) -> Populat
 
 
 def _traits(world: World, group: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """Draw new users of the given groups; none of them has ever come."""
+    """Return the traits of new users of the given groups."""
     users = len(group)
     persona = world.group_persona[group]
     return {
@@ -154,7 +155,7 @@ def _traits(world: World, group: np.ndarray, rng: np.random.Generator) -> dict[s
         "city": world.draw_cities(world.group_country[group], rng.random(users)),
         "technology": world.draw_technologies(persona, rng.random(users)),
         "channel": world.draw_channels(rng.random(users)),
-        "visits": np.zeros(users, dtype=np.int32),
+        "sessions": np.zeros(users, dtype=np.int32),
         "is_here": np.zeros(users, dtype=bool),
         "saved_cart": np.full(users, -1, dtype=np.int32),
     }

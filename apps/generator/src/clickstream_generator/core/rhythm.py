@@ -1,7 +1,7 @@
-"""When visitors come: the rate over time and who comes at which hour.
+"""The rate of events over time, and the mix of users by hour.
 
-Owns the curve of a simulation's rate as an exact count: how many events are due by a moment,
-and at which moment the n-th is due. It does not know the clock: moments are Unix seconds.
+Owns the curve of a simulation's rate as an exact count: how many events are due by a moment, and
+when the n-th event is due. Moments are Unix seconds.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Rhythm:
     """The week in bins of five minutes, UTC, from Monday 00:00.
 
     Attributes:
-        group_bounds: Shape (bins, groups); running shares of the groups among visits that
-            begin then.
-        level: Shape (bins,); rate of events against its mean over the week.
-        expected_events: Shape (bins,); mean number of events of a visit that begins then.
+        group_bounds: Shape (bins, groups); cumulative shares of the groups among the sessions that
+            begin in the bin.
+        level: Shape (bins,); rate of events relative to its mean over the week.
+        expected_events: Shape (bins,); mean number of events of a session begun in the bin.
     """
 
     group_bounds: np.ndarray
@@ -45,20 +45,20 @@ class Rhythm:
     expected_events: np.ndarray
 
     def bin_of(self, unix_seconds: float | np.ndarray) -> np.ndarray:
-        """Return the bin that each moment falls in."""
+        """Return the bin of each moment."""
         shifted = np.asarray(unix_seconds) + _EPOCH_WEEKDAY_SHIFT_SECONDS
         return (shifted // _BIN_SECONDS).astype(np.int64) % _BINS_PER_WEEK
 
 
 def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
-    """Work out the week: each country has its own evening, each persona its own hours."""
+    """Return the week's rhythm from the countries' local times and the personas' hours."""
     minute = np.arange(_BINS_PER_WEEK) * (_BIN_SECONDS // 60) + _BIN_SECONDS / 120
     local = minute[:, None] + world.utc_offset_minutes[world.group_country][None, :]
     traffic = np.broadcast_to(world.group_weight, local.shape).copy()
     if curve in {Curve.DIURNAL, Curve.WEEKLY}:
         hourly = np.array([persona.hourly for persona in world.personas], dtype=float)
         hourly /= hourly.mean(axis=1, keepdims=True)
-        # An hour's figure holds at its middle; between two middles, a straight line.
+        # An hour's weight applies at its middle; between two middles the weight is interpolated.
         place = (local / 60 - 0.5) % 24
         hour = place.astype(np.int64)
         share = place - hour
@@ -68,32 +68,32 @@ def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
         weekend = np.array([persona.weekend_permille / 1000 for persona in world.personas])
         is_weekend = (local // 1440) % 7 >= 5
         traffic *= np.where(is_weekend, weekend[world.group_persona][None, :], 1.0)
-    visits = traffic.sum(axis=1)
+    sessions = traffic.sum(axis=1)
     events = traffic @ journeys.expected_events[world.group_persona]
     bounds = np.cumsum(traffic, axis=1)
     return Rhythm(
-        # Exactly 1 from the last group that anybody comes from, so that none after it is drawn.
+        # Exactly 1 from the last group with a weight on, so that no later group is drawn.
         group_bounds=bounds / bounds[:, -1:],
         level=events / events.mean(),
-        expected_events=events / visits,
+        expected_events=events / sessions,
     )
 
 
 @dataclass
 class Schedule:
-    """How many events are due by when, over all shards.
+    """The number of events due by a moment, over all shards.
 
-    All is worked out in seconds after the start, so that two runs that begin at different
-    moments agree to the last bit.
+    Times are computed in seconds after the start, so that two runs with different starts agree to
+    the last bit.
 
     Attributes:
-        rate: What the simulation asks for.
-        rhythm: The week.
+        rate: The simulation's rate.
+        rhythm: The week's rhythm.
         start_seconds: When the schedule begins, Unix seconds.
-        origin_after_seconds: What bursts and steps are counted from, after the start; below 0
-            if it was before.
-        first_index: Number of events that were due before the start.
-        ran_seconds: How long the run had gone on before the start.
+        origin_after_seconds: The origin of bursts and steps, in seconds after the start; negative
+            if it lies before the start.
+        first_index: Number of events due before the start.
+        ran_seconds: How long the run had lasted before the start.
     """
 
     rate: Rate
@@ -107,20 +107,20 @@ class Schedule:
     _is_silent: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with nothing worked out."""
+        """Start with an empty table of counts."""
         self._is_silent = False
         self._edges = np.array([0.0])
         self._counts = np.array([self.first_index])
 
     def events_by(self, unix_seconds: float) -> float:
-        """Return how many events are due by the moment, with the fraction of the next."""
+        """Return how many events are due by the moment, with the fraction of the next one."""
         elapsed = unix_seconds - self.start_seconds
         while self._edges[-1] < elapsed:
             self._extend()
         return float(np.interp(elapsed, self._edges, self._counts))
 
     def elapsed_of(self, index: np.ndarray) -> np.ndarray:
-        """Return when the events with these numbers are due, after the start; or infinity."""
+        """Return when events are due, in seconds after the start; infinity for never."""
         highest = float(index.max()) if index.size else 0.0
         known = self._counts[-1]
         for _ in range(0 if self._is_silent else _FARTHEST_BLOCKS):
@@ -128,7 +128,7 @@ class Schedule:
                 break
             self._extend()
         else:
-            # Steps that end with none: looking as far again with every question finds no more.
+            # The last step has rate 0: remember it, so that later calls do not extend again.
             self._is_silent = bool(self._counts[-1] == known)
         at = np.searchsorted(self._counts, index, side="right")
         never = at >= len(self._counts)
@@ -139,19 +139,19 @@ class Schedule:
         return np.where(never, np.inf, start + share * (stop - start))
 
     def times_of(self, index: np.ndarray) -> np.ndarray:
-        """Return the same in Unix seconds."""
+        """Return when events are due, in Unix seconds; infinity for never."""
         return self.start_seconds + self.elapsed_of(index)
 
     def rate_after(self, elapsed_seconds: float) -> float:
-        """Return the rate wanted so long after the start, in events per second."""
+        """Return the target rate at a time after the start, in events per second."""
         return float(self._rates(np.array([elapsed_seconds]))[0])
 
     def followed_by(
         self, rate: Rate, rhythm: Rhythm, until_seconds: float, from_seconds: float
     ) -> Schedule:
-        """Return the schedule that takes over: this one holds until the first moment.
+        """Return the next schedule; this one applies until ``until_seconds``.
 
-        What would have been due between the two moments is left out.
+        Events that would have been due between the two moments are left out.
         """
         lasted = until_seconds - self.start_seconds
         shift = from_seconds - until_seconds
@@ -165,7 +165,7 @@ class Schedule:
         )
 
     def _extend(self) -> None:
-        """Work out one more block of time."""
+        """Extend the table of counts by one block of time."""
         start = float(self._edges[-1])
         stop = start + _BLOCK_SECONDS
         edges = [np.array([start, stop])]
@@ -182,7 +182,7 @@ class Schedule:
         self._counts = np.concatenate([self._counts, counts])
 
     def _change_points(self) -> list[float]:
-        """List the seconds after the origin at which a burst or step begins or ends."""
+        """Return the seconds after the origin at which a burst or step begins or ends."""
         points = [
             float(edge)
             for burst in self.rate.bursts
@@ -195,14 +195,14 @@ class Schedule:
         return points
 
     def _rates(self, elapsed_seconds: np.ndarray) -> np.ndarray:
-        """Return the rate wanted at each moment after the start, in events per second."""
+        """Return the target rate at each moment after the start, in events per second."""
         rates = np.full(len(elapsed_seconds), self.rate.per_second)
         since = elapsed_seconds - self.origin_after_seconds
         if self.rate.curve in {Curve.DIURNAL, Curve.WEEKLY}:
             rates *= self.rhythm.level[self.rhythm.bin_of(self.start_seconds + elapsed_seconds)]
         if self.rate.curve is Curve.STEPS:
             ends = np.cumsum([step.for_seconds for step in self.rate.steps])
-            # The last step holds for ever; before the origin (in history), the first does.
+            # The last step applies for ever; before the origin (in history), the first one applies.
             at = np.minimum(np.searchsorted(ends, since, side="right"), len(ends) - 1)
             rates *= np.array([step.multiplier_permille for step in self.rate.steps])[at] / 1000
         for burst in self.rate.bursts:

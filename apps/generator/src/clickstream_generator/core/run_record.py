@@ -1,8 +1,8 @@
-"""The run record: what made a run, so that its events can be made again.
+"""The run record, from which the events of a run can be made again.
 
-Owns the record's content and its form as JSON. Events follow from the simulation as it was at the
-start, the moment of the start, the run's id and the revisions; the rest of the record says whether
-this process would make the same events, and which part of them the run got to.
+Owns the record's content and its JSON. The simulation at the start, the start time, the run's id
+and the revisions determine the events. The rest of the record shows whether this process would make
+the same events, and how far the run has got.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Layout:
-    """How the run lies in a folder of files.
+    """The layout of a run in a folder of files.
 
     Attributes:
         form: ``jsonl``, ``csv`` or ``parquet``.
-        part_events: A part holds so many events of a shard.
+        part_events: Number of a shard's events in one part.
     """
 
     form: str
@@ -49,16 +49,16 @@ class RunRecord:
     """A run.
 
     Attributes:
-        run_id: Its id, from which the ids of its events follow.
-        first: The simulation as it was at the start, with every default.
+        run_id: The run's id; the ids of its events follow from it.
+        first: The simulation at the start, with every default.
         start_seconds: When the live part starts, Unix seconds; history comes before it.
-        fingerprint: Of the world and the random streams that it was made with.
-        version: Of the generator that began it.
+        fingerprint: The fingerprint of the run's world and random streams.
+        version: The version of the generator that began the run.
         revisions: Every change, with the simulated time at which it took effect.
-        ends_at: By shard, the number of its last event, once the end is decided.
-        began_at: When the process began it, ISO 8601.
-        ended_at: When all was written, ISO 8601; ``None`` before.
-        layout: How it lies in its folder, if it does.
+        ends_at: The number of each shard's last event, by shard, once the end is decided.
+        began_at: When the process began the run, ISO 8601.
+        ended_at: When all records were written, ISO 8601; ``None`` before.
+        layout: The run's layout in its folder; ``None`` without a folder.
     """
 
     run_id: UUID
@@ -74,7 +74,7 @@ class RunRecord:
 
     @property
     def running(self) -> Simulation:
-        """The simulation as the last revision left it."""
+        """The simulation after the last revision."""
         return self.revisions[-1].simulation if self.revisions else self.first
 
     def to_json(self) -> str:
@@ -107,14 +107,14 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, text: str, place: str) -> RunRecord:
-        """Read what :meth:`to_json` returned.
+        """Read the document of :meth:`to_json`.
 
         Args:
             text: The document.
-            place: Where it was found, for the error.
+            place: The file, for the error.
 
         Raises:
-            RecordUnusable: It is something else.
+            RecordUnusable: The document is not a run record.
         """
         try:
             content = json.loads(text)
@@ -155,6 +155,6 @@ class RunRecord:
 
 
 def _resource(simulation: Simulation) -> dict[str, Any]:
-    """Return a simulation as a resource in JSON's values."""
+    """Return a simulation as a resource of JSON values."""
     resource: dict[str, Any] = yaml.safe_load(dump_simulation(simulation))
     return resource

@@ -1,9 +1,8 @@
-"""A shard: one part of the visitors, with a random stream and counters of its own.
+"""A shard: a fixed part of the users, with a separate random stream and counters.
 
-Owns the order of a shard's events and when each is due. The visits run in the simulation's
-own time; the n-th event they make gets the moment at which the schedule wants the shard's
-n-th event. So the rate is exact whatever the visitors do, and the content is the same
-whoever carries the shard. It does not know the clock.
+Owns the order of a shard's events and when each is due. Sessions run in simulated time. The
+schedule assigns a time to the n-th event of the shard. So the rate is exact, whatever the users do,
+and the events are the same on every worker.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clickstream_generator.core.events import Events, concatenate
-from clickstream_generator.core.visits import Visits
+from clickstream_generator.core.sessions import Sessions
 
 if TYPE_CHECKING:
     from clickstream_generator.core.behaviour import Behaviour, Revision
@@ -24,39 +23,39 @@ if TYPE_CHECKING:
 __all__ = ["Shard", "due_count"]
 
 _EVENTS_PER_ROUND = 2048
-"""Enough that NumPy's cost per call does not show."""
+"""Enough events that NumPy's cost per call is negligible."""
 _ROUND_SECONDS = (0.25, 2.0)
-"""Live: a change of the mix takes effect after one round at the latest."""
+"""Shortest and longest round of live time; a change of the mix waits for one round at most."""
 _HISTORY_ROUND_SECONDS = 60.0
 _SECONDS_PER_DAY = 86_400
 _RESTORING_SECONDS = 600.0
-"""Time constant with which visits' own time is held to real time."""
+"""Time constant with which simulated time is drawn back to real time."""
 
 
 def due_count(events_due: float, shard: int, shards: int) -> int:
-    """Return how many of all events due are the shard's.
+    """Return how many of all events due belong to the shard.
 
-    Events are dealt to shards in turn: the shard's n-th is event ``(n - 1) * shards + shard``
-    of all, counted from 0.
+    Events are assigned to shards in turn: the shard's n-th event is event
+    ``(n - 1) * shards + shard`` of all, counted from 0.
     """
     return max(0, int(np.floor((events_due - shard - 0.5) / shards)) + 1)
 
 
 @dataclass
 class Shard:
-    """One shard and where it stands.
+    """One shard and its state.
 
     Attributes:
-        number: Which shard, from 0.
-        shards: How many there are.
-        behaviour: How its visitors behave at present.
+        number: The shard's number, from 0.
+        shards: Number of shards in the run.
+        behaviour: The current behaviour of its users.
         schedule: When its events are due.
-        made: Events made so far and handed out; the last one's ``shard_seq``.
-        own_seconds: The simulation's own time, counted from the first event.
-        last_seq: The number after which the shard ends, or ``None``.
-        ends_at: The same where the end was decided, whatever specifications say.
-        ahead: Revisions to come, each with what it means, the next one first.
-        waiting: Events made before and not handed out.
+        made: Number of events taken so far; ``shard_seq`` of the last one.
+        own_seconds: Simulated time since the first event.
+        last_seq: Number of the shard's last event, or ``None``.
+        ends_at: The decided last event, which overrides specifications; ``None`` before.
+        pending: Revisions to apply, each with its behaviour, the next one first.
+        waiting: Events that were made and not taken.
     """
 
     number: int
@@ -65,44 +64,44 @@ class Shard:
     population: Population
     schedule: Schedule
     rng: np.random.Generator
-    visits: Visits = field(default_factory=Visits)
+    sessions: Sessions = field(default_factory=Sessions)
     made: int = 0
     own_seconds: float = 0.0
     last_seq: int | None = None
     ends_at: int | None = None
-    ahead: list[tuple[Revision, Behaviour]] = field(default_factory=list)
+    pending: list[tuple[Revision, Behaviour]] = field(default_factory=list)
     waiting: InitVar[Events | None] = None
     _made: Events = field(init=False)
     _at: int = field(init=False, default=0)
 
     def __post_init__(self, waiting: Events | None) -> None:
-        """Take up events that were made and not handed out, and work out the end."""
+        """Restore the events that were made and not taken, and compute the end."""
         self._made = concatenate([]) if waiting is None else waiting
         self._find_end()
 
     def ready(self) -> Events:
-        """Return the events that are made and not handed out, in arrays of their own."""
+        """Return the events that are made and not taken, in new arrays."""
         return _with_own_orders(self._made.part(self._at, len(self._made)))
 
     def due(self, unix_seconds: float) -> int:
-        """Return how many events are due by the moment and not yet handed out.
+        """Return how many events are due by the moment and not yet taken.
 
-        Events after the next revision do not count: :meth:`turn` comes first.
+        Events after the next revision do not count: call :meth:`apply_due_revisions` first.
         """
-        if self.ahead:
-            unix_seconds = min(unix_seconds, self.ahead[0][0].until_seconds)
+        if self.pending:
+            unix_seconds = min(unix_seconds, self.pending[0][0].until_seconds)
         total = due_count(self.schedule.events_by(unix_seconds), self.number, self.shards)
         if self.last_seq is not None:
             total = min(total, self.last_seq)
         return max(0, total - self.made)
 
-    def turn(self, unix_seconds: float) -> None:
-        """Take up the revisions whose time has come once all before them is handed out."""
-        while self.ahead and self.ahead[0][0].until_seconds <= unix_seconds:
+    def apply_due_revisions(self, unix_seconds: float) -> None:
+        """Apply the revisions that are due, once all events before them are taken."""
+        while self.pending and self.pending[0][0].until_seconds <= unix_seconds:
             if self.due(unix_seconds):
                 return
-            revision, self.behaviour = self.ahead.pop(0)
-            self.population.follow(self.behaviour.world)
+            revision, self.behaviour = self.pending.pop(0)
+            self.population.apply_mix(self.behaviour.world)
             self.schedule = self.schedule.followed_by(
                 self.behaviour.spec.rate,
                 self.behaviour.rhythm,
@@ -112,15 +111,15 @@ class Shard:
             self._find_end()
 
     def is_over(self) -> bool:
-        """Say whether the last event has been handed out."""
+        """Return whether the last event has been taken."""
         return self.last_seq is not None and self.made >= self.last_seq
 
     def end_at(self, shard_seq: int) -> None:
-        """End the shard after an event, whatever specifications say."""
+        """End the shard after an event; this overrides specifications."""
         self.ends_at = self.last_seq = shard_seq
 
     def take(self, count: int) -> Events:
-        """Hand out the next ``count`` events, with their numbers and times."""
+        """Return the next ``count`` events, with their numbers and times."""
         waiting = len(self._made) - self._at
         if waiting < count:
             parts = [self.ready()]
@@ -139,11 +138,11 @@ class Shard:
         return taken
 
     def index_of(self, shard_seq: np.ndarray) -> np.ndarray:
-        """Return which of all shards' events these of the shard's are."""
+        """Return the position of this shard's events among the events of all shards."""
         return (shard_seq - 1) * float(self.shards) + self.number + 0.5
 
     def _find_end(self) -> None:
-        """Work out after which event the shard ends, as ``stopAfter`` says."""
+        """Compute the shard's last event from ``stopAfter``."""
         stop_after = self.behaviour.spec.stop_after
         if stop_after is None or self.ends_at is not None:
             self.last_seq = self.ends_at
@@ -156,7 +155,7 @@ class Shard:
         self.last_seq = due_count(total, self.number, self.shards)
 
     def _round(self, made: int) -> Events:
-        """Let the visits run for a short while of their own time."""
+        """Run the sessions for a short simulated time, and return their events."""
         schedule = self.schedule
         elapsed = float(schedule.elapsed_of(self.index_of(np.array([made + 1])))[0])
         if not np.isfinite(elapsed):
@@ -168,11 +167,11 @@ class Shard:
             longest = _HISTORY_ROUND_SECONDS
         span = float(np.clip(_EVENTS_PER_ROUND / rate, shortest, longest))
         until = self.own_seconds + span
-        self._admit(elapsed, rate, span)
+        self._begin_sessions(elapsed, rate, span)
         world, journeys = self.behaviour.world, self.behaviour.journeys
         parts = []
         while (
-            step := self.visits.step(until, world, journeys, self.population, self.rng)
+            step := self.sessions.step(until, world, journeys, self.population, self.rng)
         ) is not None:
             parts.append(step)
         self.own_seconds = until
@@ -180,8 +179,8 @@ class Shard:
         order = np.argsort(events.rows["time_seconds"], kind="stable")
         return Events(events.rows[order], events.line_products, events.line_quantities)
 
-    def _admit(self, elapsed_seconds: float, rate: float, span: float) -> None:
-        """Let new visitors in, as many as keep the rate, each from who comes at this hour."""
+    def _begin_sessions(self, elapsed_seconds: float, rate: float, span: float) -> None:
+        """Begin as many sessions as keep the rate, from the groups of this hour."""
         rhythm = self.behaviour.rhythm
         place = int(rhythm.bin_of(self.schedule.start_seconds + elapsed_seconds))
         ahead = self.own_seconds - (self.schedule.ran_seconds + elapsed_seconds)
@@ -192,12 +191,12 @@ class Shard:
             return
         at_seconds = self.own_seconds + span * np.sort(self.rng.random(count))
         group = np.searchsorted(rhythm.group_bounds[place], self.rng.random(count), side="right")
-        group = self._inhabited(group)
+        group = self._with_users(group)
         user = self.population.draw(group, self.rng)
-        self.visits.begin(user, at_seconds, self.population)
+        self.sessions.begin(user, at_seconds, self.population)
 
-    def _inhabited(self, group: np.ndarray) -> np.ndarray:
-        """Replace groups without users, in a shard of few, by ones that have some."""
+    def _with_users(self, group: np.ndarray) -> np.ndarray:
+        """Replace groups that have no users in this shard by groups that have some."""
         empty = np.flatnonzero(self.population.size[group] == 0)
         if empty.size:
             bounds = np.cumsum(self.population.size)
@@ -207,7 +206,7 @@ class Shard:
 
 
 def _with_own_orders(events: Events) -> Events:
-    """Return the events with only the orders that are theirs, in new arrays."""
+    """Return the events with only their own orders, in new arrays."""
     rows = events.rows.copy()
     bought = np.flatnonzero(rows["order_row"] >= 0)
     kept = rows["order_row"][bought]

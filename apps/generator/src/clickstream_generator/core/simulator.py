@@ -1,7 +1,7 @@
-"""All shards that one process carries, as one source of events.
+"""The simulator: the source of events of all shards that one process carries.
 
-Owns which events are due next over several shards, when a revision takes over and when the
-run is over. The caller says what time it is. It does not know how events are sent.
+Owns which events are due next over several shards, when a revision applies, and when the run is
+over. The caller passes the time.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 _SECONDS_PER_DAY = 86_400
-_REPLAY_BITE = 20_000
-"""Events replayed at a time, so that memory stays flat."""
+_REPLAY_CHUNK = 20_000
+"""Events replayed at a time, so that memory stays bounded."""
 
 
 class Simulator:
-    """The events of some shards of a simulation.
+    """The source of events of some shards of a simulation.
 
-    Making one takes as long as making its users; :meth:`begin` takes no time.
+    The constructor builds the users and takes long; :meth:`begin` is fast.
 
     Args:
-        first: The simulation as it was when the run began.
+        first: The simulation at the start of the run.
         numbers: The shards to carry.
         run_id: The run.
 
     Attributes:
         run_id: As given.
-        shards: By number.
-        encoder: Writes the events.
-        shed_events: Events left out because the process could not keep up.
+        shards: The shards, by number.
+        encoder: The encoder of the run's events.
+        shed_events: Number of events left out because of overload.
     """
 
     def __init__(self, first: Simulation, numbers: tuple[int, ...], run_id: UUID) -> None:
@@ -72,11 +72,11 @@ class Simulator:
         self.encoder = Encoder(world, self._populations, first.full_name, run_id, spec.shards)
 
     def begin(self, start_seconds: float, snapshots: Mapping[int, Snapshot] | None = None) -> None:
-        """Let the run begin, or go on.
+        """Begin or resume the run.
 
         Args:
             start_seconds: When the live part starts, Unix seconds; history comes before it.
-            snapshots: Of the shards that have run before, where each stood.
+            snapshots: Snapshots of the shards to resume, by shard.
         """
         spec = self.first.spec
         history_seconds = spec.backfill.days * _SECONDS_PER_DAY if spec.backfill else 0
@@ -103,44 +103,44 @@ class Simulator:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What the run's events follow from, beside its specification."""
+        """The fingerprint of the run's world."""
         return self._behaviours.world.fingerprint
 
     @property
     def live_from_seconds(self) -> float:
-        """When the live part starts or started, Unix seconds; what is due before is history."""
+        """When the live part starts, Unix seconds; events due earlier are history."""
         schedule = next(iter(self.shards.values())).schedule
         return schedule.start_seconds + schedule.origin_after_seconds
 
     def check(self, simulation: Simulation) -> None:
-        """Work a specification out before anybody is told of it.
+        """Build the behaviour of a specification, to check it before it is announced.
 
         Raises:
-            SimulationInvalid: A visit could go on for ever.
+            SimulationInvalid: A session could never end.
         """
         self._behaviours.of(simulation.spec)
 
     def revise(self, revision: Revision, numbers: tuple[int, ...] | None = None) -> None:
-        """Let a revision take over when its time has come.
+        """Add a revision, which applies when it is due.
 
         Args:
-            revision: What and when; not before what was handed out.
-            numbers: The shards that it is for; all if absent.
+            revision: The revision; not due before the last event taken.
+            numbers: The shards that it concerns; all if absent.
         """
         behaviour = self._behaviours.of(revision.simulation.spec)
         for number in self.shards if numbers is None else numbers:
-            self.shards[number].ahead.append((revision, behaviour))
+            self.shards[number].pending.append((revision, behaviour))
 
     def take_due(self, unix_seconds: float, at_most: int) -> Events:
-        """Hand out events that are due by the moment, the earliest ones first.
+        """Return events that are due by the moment, the earliest ones first.
 
         Args:
             unix_seconds: The moment.
-            at_most: About how many; what is left comes with the next call.
+            at_most: About how many; the next call returns the rest.
         """
-        # First, since a bite is measured by the rate that holds now.
+        # First, because the current rate determines the size of a chunk.
         for shard in self.shards.values():
-            shard.turn(unix_seconds)
+            shard.apply_due_revisions(unix_seconds)
         horizon = self._horizon(unix_seconds, at_most)
         parts = []
         for shard in self.shards.values():
@@ -150,9 +150,9 @@ class Simulator:
         return concatenate(parts)
 
     def replay(self, number: int, shard_seq: int, unix_seconds: float = float("inf")) -> Events:
-        """Hand out the shard's next events up to the one with the number, at most a bite.
+        """Return the shard's next events up to a number, at most one chunk.
 
-        None is left once the number is reached.
+        The result is empty once the number is reached.
 
         Args:
             number: The shard.
@@ -160,25 +160,25 @@ class Simulator:
             unix_seconds: Only events that are due by this moment.
         """
         shard = self.shards[number]
-        shard.turn(unix_seconds)
-        count = min(shard_seq - shard.made, _REPLAY_BITE)
-        if shard.ahead:
-            unix_seconds = min(unix_seconds, shard.ahead[0][0].until_seconds)
+        shard.apply_due_revisions(unix_seconds)
+        count = min(shard_seq - shard.made, _REPLAY_CHUNK)
+        if shard.pending:
+            unix_seconds = min(unix_seconds, shard.pending[0][0].until_seconds)
         if np.isfinite(unix_seconds):
             count = min(count, shard.due(unix_seconds))
         return shard.take(count) if count > 0 else concatenate([])
 
     def reached_seconds(self, unix_seconds: float) -> float:
-        """Return the moment up to which all is handed out, not after the given one."""
+        """Return the moment up to which all due events are taken; at most the given one."""
         return unix_seconds - self.lag_seconds(unix_seconds)
 
     def following_seconds(self) -> float:
-        """Return the moment by which an event or a revision is due next; infinity if never."""
+        """Return when the next event or revision is due; infinity for never."""
         return min(
             (
                 min(
                     float(shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))[0]),
-                    *(row.until_seconds for row, _ in shard.ahead[:1]),
+                    *(row.until_seconds for row, _ in shard.pending[:1]),
                     np.inf,
                 )
                 for shard in self.shards.values()
@@ -188,30 +188,30 @@ class Simulator:
         )
 
     def lag_seconds(self, unix_seconds: float) -> float:
-        """Return how far the next event to be handed out lies behind the moment."""
-        shard = self._hindmost()
+        """Return how long before the moment the next event was due, in seconds."""
+        shard = self._furthest_behind()
         if shard is None:
             return 0.0
         following = shard.schedule.times_of(shard.index_of(np.array([shard.made + 1])))
         return max(0.0, unix_seconds - float(following[0]))
 
-    def free_from_seconds(self) -> float:
-        """Return the moment before which another revision would overtake one announced."""
+    def earliest_revision_seconds(self) -> float:
+        """Return the earliest moment for another revision: after every pending one."""
         return max(
-            (row.from_seconds for shard in self.shards.values() for row, _ in shard.ahead),
+            (row.from_seconds for shard in self.shards.values() for row, _ in shard.pending),
             default=0.0,
         )
 
-    def has_revisions_ahead(self) -> bool:
-        """Say whether a shard has yet to take up a revision."""
-        return any(shard.ahead for shard in self.shards.values())
+    def has_pending_revisions(self) -> bool:
+        """Return whether a shard has a pending revision."""
+        return any(shard.pending for shard in self.shards.values())
 
     def shedding(self, unix_seconds: float, not_before: float = 0.0) -> Revision:
-        """Return the revision that leaves out what should have been sent before the moment.
+        """Return the revision that leaves out the unsent events due before the moment.
 
         Args:
             unix_seconds: The moment.
-            not_before: Nothing that was due until then is left out, Unix seconds.
+            not_before: Events due until then are not left out, Unix seconds.
         """
         shards = list(self.shards.values())
         foremost = max(shards, key=lambda shard: shard.made)
@@ -224,32 +224,32 @@ class Simulator:
         return Revision(until, unix_seconds, simulation)
 
     def stop(self) -> None:
-        """End the run with what has been handed out."""
+        """End the run after the events taken so far."""
         for shard in self.shards.values():
             shard.end_at(shard.made)
 
     def is_over(self) -> bool:
-        """Say whether every shard has handed out its last event."""
+        """Return whether every shard is over."""
         return all(shard.is_over() for shard in self.shards.values())
 
     def target_events_per_second(self, unix_seconds: float) -> float:
-        """Return the rate wanted at the moment of the shards carried here."""
+        """Return the target rate at the moment, over the shards carried here."""
         schedule = next(iter(self.shards.values())).schedule
         share = len(self.shards) / self._total_shards
         return schedule.rate_after(unix_seconds - schedule.start_seconds) * share
 
     def sessions_under_way(self) -> dict[int, int]:
-        """Return how many visits each shard has under way."""
-        return {number: shard.visits.under_way() for number, shard in self.shards.items()}
+        """Return the number of open sessions, by shard."""
+        return {number: shard.sessions.under_way() for number, shard in self.shards.items()}
 
-    def _hindmost(self) -> Shard | None:
-        """Return the shard that has most to catch up; all advance side by side."""
+    def _furthest_behind(self) -> Shard | None:
+        """Return the shard with the fewest events taken that is not over."""
         going = [shard for shard in self.shards.values() if not shard.is_over()]
         return min(going, key=lambda shard: shard.made, default=None)
 
     def _horizon(self, unix_seconds: float, at_most: int) -> float:
-        """Return the moment by which about ``at_most`` events are due, or the given one."""
-        shard = self._hindmost()
+        """Return the moment by which about ``at_most`` events are due; at most the given one."""
+        shard = self._furthest_behind()
         if shard is None:
             return unix_seconds
         per_shard = max(1, at_most // len(self.shards))

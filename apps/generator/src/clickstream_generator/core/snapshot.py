@@ -1,9 +1,8 @@
-"""Where a shard stands, as bytes that another process can go on from.
+"""Snapshots: the state of a shard, from which another process resumes it.
 
-Owns the format: a NumPy archive (``.npz``) compressed with Zstandard, with a JSON header
-inside. What follows from seed and specification - users' traits, catalogue - is not in there,
-but for its fingerprint.
-It does not know where the bytes are kept.
+Owns the format: a NumPy archive (``.npz``) with a JSON header, compressed with Zstandard. The
+snapshot leaves out everything that follows from seed and specification, such as users' traits and
+the catalog, and holds only its fingerprint.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.events import Events
 from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
 from clickstream_generator.core.rhythm import Schedule
+from clickstream_generator.core.sessions import Sessions
 from clickstream_generator.core.shard import Shard
-from clickstream_generator.core.visits import Visits
 from clickstream_generator.errors import SnapshotUnusable
 
 if TYPE_CHECKING:
@@ -33,18 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "capture_shard", "dump_snapshot", "load_snapshot", "restore_shard"]
 
-_FORMAT = 3
-_POPULATION = ("seen", "visits", "is_here", "saved_cart")
+_FORMAT = 4
+_POPULATION = ("seen", "sessions", "is_here", "saved_cart")
 _SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_seconds")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A shard at one moment.
+    """The state of a shard at one moment.
 
     Attributes:
-        header: Numbers and texts, as JSON can hold them.
-        arrays: Everything long; the arrays belong to the snapshot.
+        header: Numbers and texts, as JSON values.
+        arrays: The state in arrays, which belong to the snapshot.
     """
 
     header: dict[str, Any]
@@ -52,28 +51,28 @@ class Snapshot:
 
     @property
     def shard_seq(self) -> int:
-        """Number of the last event that was handed out."""
+        """The number of the last event taken."""
         return int(self.header["made"])
 
     @property
     def first(self) -> Simulation:
-        """The simulation as it was when the run began."""
+        """The simulation at the start of the run."""
         return parse_simulation(self.header["first_document"])
 
     @property
     def running(self) -> Simulation:
-        """The simulation as it was when the snapshot was taken."""
+        """The simulation at the time of the snapshot."""
         return parse_simulation(self.header["document"])
 
 
 def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
-    """Copy what a shard holds in mind.
+    """Return a copy of a shard's state.
 
     Args:
         shard: The shard.
-        first: The simulation as it was when the run began.
+        first: The simulation at the start of the run.
     """
-    visits = shard.visits
+    sessions = shard.sessions
     header = {
         "format": _FORMAT,
         "fingerprint": shard.behaviour.world.fingerprint.to_json(),
@@ -82,11 +81,11 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
         "own_seconds": shard.own_seconds,
         "schedule": {name: getattr(shard.schedule, name) for name in _SCHEDULE},
         "rng": shard.rng.bit_generator.state,
-        "begun": visits.begun,
+        "begun": sessions.begun,
         "joined": shard.population.joined[:],
         "document": dump_simulation(first.model_copy(update={"spec": shard.behaviour.spec})),
         "first_document": dump_simulation(first),
-        "ahead": [revision.to_json() for revision, _ in shard.ahead],
+        "pending": [revision.to_json() for revision, _ in shard.pending],
     }
     ready = shard.ready()
     arrays = {
@@ -97,42 +96,42 @@ def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
     for name in _POPULATION:
         arrays[f"population_{name}"] = getattr(shard.population, name).copy()
     for name in _columns():
-        column = getattr(visits, name).copy()
+        column = getattr(sessions, name).copy()
         if name not in {"free", "next_seconds"}:
-            # What a free slot held before is never read again, and zeros take no room.
-            column[visits.free] = 0
-        arrays[f"visits_{name}"] = column
+            # The old content of a free slot is never read again; zeros compress well.
+            column[sessions.free] = 0
+        arrays[f"sessions_{name}"] = column
     return Snapshot(header, arrays)
 
 
 def restore_shard(
     snapshot: Snapshot, shards: int, population: Population, behaviours: Behaviours
 ) -> Shard:
-    """Return the shard that goes on where the snapshot was taken.
+    """Return the shard as it was when the snapshot was taken.
 
     Args:
-        snapshot: Of this shard.
-        shards: How many there are.
-        population: Its users as they were when the run began; is changed.
-        behaviours: Of this run.
+        snapshot: The shard's snapshot.
+        shards: Number of shards in the run.
+        population: The shard's users at the start of the run; they are changed in place.
+        behaviours: The behaviours of the run.
 
     Raises:
-        WorldChanged: This process would make other events than the run began with.
+        WorldChanged: This process would make other events than the run has.
     """
     written = Fingerprint.from_json(snapshot.header["fingerprint"])
     check_fingerprint(written, behaviours.world.fingerprint)
     header, arrays = snapshot.header, snapshot.arrays
     behaviour = behaviours.of(snapshot.running.spec)
     for persona, users in header["joined"]:
-        population.join(behaviour.world, persona, users)
+        population.add_users(behaviour.world, persona, users)
     for name in _POPULATION:
         setattr(population, name, arrays[f"population_{name}"])
-    # Nobody joins here: who did, at the beginning or with a revision, is in the snapshot.
+    # Not apply_mix(): the snapshot already has the users that joined with a revision.
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     rng = np.random.default_rng()
     rng.bit_generator.state = header["rng"]
-    columns = {name: arrays[f"visits_{name}"] for name in _columns()}
-    ahead = [Revision.from_json(row) for row in header["ahead"]]
+    columns = {name: arrays[f"sessions_{name}"] for name in _columns()}
+    pending = [Revision.from_json(row) for row in header["pending"]]
     return Shard(
         number=header["number"],
         shards=shards,
@@ -140,16 +139,16 @@ def restore_shard(
         population=population,
         schedule=Schedule(behaviour.spec.rate, behaviour.rhythm, **header["schedule"]),
         rng=rng,
-        visits=Visits(**columns, begun=header["begun"]),
+        sessions=Sessions(**columns, begun=header["begun"]),
         made=header["made"],
         own_seconds=header["own_seconds"],
-        ahead=[(revision, behaviours.of(revision.simulation.spec)) for revision in ahead],
+        pending=[(revision, behaviours.of(revision.simulation.spec)) for revision in pending],
         waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
     )
 
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
-    """Write a snapshot."""
+    """Return a snapshot as bytes."""
     plain = io.BytesIO()
     header = np.frombuffer(json.dumps(snapshot.header).encode(), dtype=np.uint8)
     np.savez(plain, header=header, allow_pickle=False, **snapshot.arrays)
@@ -160,10 +159,10 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
 
 
 def load_snapshot(content: bytes) -> Snapshot:
-    """Read what :func:`dump_snapshot` wrote.
+    """Read the bytes of :func:`dump_snapshot`.
 
     Raises:
-        SnapshotUnusable: The bytes are something else.
+        SnapshotUnusable: The bytes are not a snapshot of this format.
     """
     try:
         with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
@@ -179,5 +178,5 @@ def load_snapshot(content: bytes) -> Snapshot:
 
 
 def _columns() -> list[str]:
-    """Name the arrays of the visits under way."""
-    return [entry.name for entry in fields(Visits) if entry.name != "begun"]
+    """Return the names of the sessions' arrays."""
+    return [entry.name for entry in fields(Sessions) if entry.name != "begun"]

@@ -1,8 +1,7 @@
-"""What visitors' machines are: device, operating system, browser and user agent, that fit.
+"""Technologies: matching devices, operating systems, browsers and user agents.
 
-Owns the shares of systems and browsers per device and the text of user agents. The numbers
-are round figures of public market shares; they shape data, they prove nothing. It does not
-know who uses them.
+Owns the shares of systems and browsers per device, and the text of user agents. The shares are
+rounded public market shares; they only shape the data.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["Technology", "build_technologies"]
 
 _VARIANTS = 6
-"""User agents per system and browser: versions differ."""
+"""Number of user agents per system and browser, with different versions."""
 
 
 @dataclass(frozen=True)
 class Technology:
-    """One machine; ``weight`` is its share within its device."""
+    """A device with its software; ``weight`` is its share within the device."""
 
     device: str
     os: str
@@ -52,7 +51,7 @@ _SHARES: tuple[tuple[str, str, str, float], ...] = (
 
 
 def build_technologies(faker: Faker) -> tuple[Technology, ...]:
-    """Make the pool, with Faker's versions and platforms; crawlers come last."""
+    """Return the pool, with Faker's versions and platforms; crawlers come last."""
     pool = [
         Technology(
             device, system, browser, _user_agent(faker, device, system, browser), share / _VARIANTS
@@ -75,7 +74,7 @@ def build_technologies(faker: Faker) -> tuple[Technology, ...]:
 
 
 def _user_agent(faker: Faker, device: str, system: str, browser: str) -> str:
-    """Write a user agent as the browser does (RFC 9110, section 10.1.5)."""
+    """Return a user agent in the browser's format (RFC 9110, section 10.1.5)."""
     version = faker.random_int(120, 142)
     if system in {"iOS", "iPadOS"}:
         major = faker.random_int(16, 18)

@@ -1,7 +1,7 @@
-"""The world that all shards share: catalogue, places, machines, channels, personas, groups.
+"""The world that all shards share: catalog, places, machines, channels, personas, groups.
 
-Owns the pools that Faker fills once, and the order in which everything is numbered. The same
-specification makes the same world. It does not know any single user or visit.
+Owns the pools that Faker fills once, and the order of their entries. The same specification gives
+the same world.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clickstream_contract.document import resolve_personas
 from clickstream_contract.events import DEVICES
 from faker import Faker
 
-from clickstream_generator.core.catalogue import Catalogue, build_catalogue
+from clickstream_generator.core.catalog import Catalog, build_catalog
 from clickstream_generator.core.fingerprint import Fingerprint, take_fingerprint
 from clickstream_generator.core.technology import Technology, build_technologies
 
@@ -32,7 +32,7 @@ _SEASONS = ("spring", "summer", "autumn", "winter", "holiday", "clearance")
 
 @dataclass(frozen=True)
 class City:
-    """A place that visitors come from."""
+    """A city that users come from."""
 
     country: str
     name: str
@@ -41,7 +41,7 @@ class City:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One way into the shop: the first page, where from, and by which campaign."""
+    """One way into the shop: the first page, the referrer and the campaign."""
 
     page: str
     referrer: str
@@ -57,27 +57,27 @@ CHANNELS: dict[str, tuple[int, str, bool]] = {
     "referral": (50, "https://www.idealo.example/compare", False),
     "affiliate": (40, "https://blog.example/best-of", True),
 }
-"""Channels: weight, referrer, and whether a campaign led there."""
+"""Channels: weight, referrer, and whether the channel has campaigns."""
 
 
 @dataclass(frozen=True)
 class World:
-    """All that shards share.
+    """The world: everything that the shards share.
 
     Attributes:
-        personas: Every persona that the simulation could name, so that another mix changes
+        personas: Every persona that the simulation could name, so that another mix changes only
             weights and no numbers.
-        group_persona, group_country, group_weight: Shape (groups,); a group is a persona
-            in a country, its weight the product of theirs.
+        group_persona, group_country, group_weight: Shape (groups,); a group is a persona in a
+            country; its weight is the product of their weights.
         country_weight, utc_offset_minutes: Shape (countries,).
-        return_share: Shape (personas,); share of visits by somebody seen before.
-        arrivals: Ways in; those of channel c are ``first_arrival[c]`` to
+        return_share: Shape (personas,); share of sessions by returning users.
+        arrivals: Ways into the shop; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
-        fingerprint: Of all this, as it was when the run began.
+        fingerprint: The fingerprint of the world at the start of the run.
     """
 
     personas: tuple[Persona, ...]
-    catalogue: Catalogue
+    catalog: Catalog
     cities: tuple[City, ...]
     technologies: tuple[Technology, ...]
     arrivals: tuple[Arrival, ...]
@@ -96,12 +96,12 @@ class World:
     _channel_bounds: np.ndarray
 
     def draw_cities(self, country: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-        """Return cities of the given countries for numbers in [0, 1), the first ones most."""
+        """Return cities of the given countries, early ones more often, for numbers in [0, 1)."""
         rank = (_CITIES_PER_COUNTRY * uniform**2).astype(np.int64)
         return (country * _CITIES_PER_COUNTRY + rank).astype(np.int32)
 
     def draw_technologies(self, persona: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-        """Return machines that fit the given personas, for numbers in [0, 1)."""
+        """Return technologies that fit the given personas, for numbers in [0, 1)."""
         bounds = self._technology_bounds[persona]
         return (uniform[:, None] >= bounds[:, :-1]).sum(axis=1).astype(np.uint16)
 
@@ -111,13 +111,13 @@ class World:
 
 
 def build_world(spec: SimulationSpec) -> World:
-    """Make the world of a simulation."""
+    """Return the world of a simulation."""
     mix = _mix(spec)
     personas = mix["personas"]
     countries = [COUNTRIES[share.code] for share in spec.countries]
     technologies = build_technologies(_faker("en_US", spec.seed))
     arrivals, first_arrival = _arrivals(spec.seed)
-    catalogue = build_catalogue(spec.catalog.products, spec.catalog.categories, spec.seed)
+    catalog = build_catalog(spec.catalog.products, spec.catalog.categories, spec.seed)
     cities = tuple(
         City(country.code, name, country.language)
         for country in countries
@@ -127,9 +127,9 @@ def build_world(spec: SimulationSpec) -> World:
     pools = (described, countries, cities, technologies, arrivals, CHANNELS)
     return World(
         **mix,
-        catalogue=catalogue,
+        catalog=catalog,
         cities=cities,
-        fingerprint=take_fingerprint(catalogue, pools),
+        fingerprint=take_fingerprint(catalog, pools),
         technologies=technologies,
         arrivals=arrivals,
         first_arrival=first_arrival,
@@ -170,22 +170,22 @@ def _mix(spec: SimulationSpec) -> dict[str, Any]:
 
 
 def _faker(locale: str, seed: int) -> Faker:
-    """Return a Faker that says the same things for the same seed."""
+    """Return a Faker that gives the same texts for the same seed."""
     faker = Faker(locale)
     faker.seed_instance(seed)
     return faker
 
 
 def _city_names(locale: str, seed: int) -> list[str]:
-    """Name a country's cities; names may come twice, as they do on maps."""
+    """Return the names of a country's cities; a name may occur twice."""
     faker = _faker(locale, seed)
     return [faker.city() for _ in range(_CITIES_PER_COUNTRY)]
 
 
 def _arrivals(seed: int) -> tuple[tuple[Arrival, ...], np.ndarray]:
-    """List the ways in, channel by channel, and where each channel's begin."""
+    """Return the arrivals by channel, and the position of each channel's first one."""
     faker = _faker("en_US", seed)
-    # Not Faker's month_name: it draws a moment before now, so its answer changes with the day.
+    # Not Faker's month_name: it draws a date before today, so its result changes every day.
     campaigns = [f"{faker.random_element(_SEASONS)}-{faker.word()}" for _ in range(_CAMPAIGNS)]
     arrivals: list[Arrival] = []
     first = [0]
@@ -200,7 +200,7 @@ def _arrivals(seed: int) -> tuple[tuple[Arrival, ...], np.ndarray]:
 def _technology_weights(
     technologies: tuple[Technology, ...], spec: SimulationSpec, *, is_crawler: bool
 ) -> np.ndarray:
-    """Weigh machines for people, by the simulation's devices, or for programs."""
+    """Return the weights of technologies for people or for crawlers."""
     devices = {device: getattr(spec.devices, device) for device in DEVICES}
     total = {
         device: sum(
@@ -219,8 +219,8 @@ def _technology_weights(
 
 
 def _bounds(weights: np.ndarray) -> np.ndarray:
-    """Return running shares that end at exactly 1."""
+    """Return cumulative shares that end at exactly 1."""
     bounds = np.cumsum(weights) / weights.sum()
-    # Everything after the last possible one must be out of reach of any number below 1.
+    # No number below 1 may reach an entry after the last one with a weight.
     bounds[np.flatnonzero(weights)[-1] :] = 1.0
     return bounds

@@ -1,1 +1,1 @@
-"""The world around the simulation: the clock, the broker, the metrics, the process."""
+"""Everything around the simulation: clock, broker, files, metrics."""

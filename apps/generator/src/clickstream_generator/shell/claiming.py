@@ -1,8 +1,7 @@
-"""Taking shards, so that one worker at a time makes events of theirs that count.
+"""Claiming shards, so that only one worker at a time makes valid events of a shard.
 
-Owns the order: wait until no other holder of one of them is heard, claim them, read the claim
-back, and only then read where they are. The rules themselves are in
-:mod:`clickstream_generator.core.lease`.
+Owns the order: wait until no other holder sends heartbeats, claim the shards, read the claims back,
+and only then read the shards' state. The rules are in :mod:`clickstream_generator.core.lease`.
 """
 
 from __future__ import annotations
@@ -45,20 +44,20 @@ _LOG = logging.getLogger(__name__)
 _LISTEN_SECONDS = 0.2
 _READ_BACK_SECONDS = 0.02
 _QUIET_HEARTBEATS = 3
-"""Heartbeats in a row that must fail to come before a holder is taken for gone."""
+"""Missed heartbeats in a row after which a holder counts as dead."""
 _SPARE_SECONDS = 3.0
-"""A grant lasts for two heartbeats and this: a slow broker must not hold events up."""
+"""A grant lasts two heartbeats plus this, so that a slow broker does not delay events."""
 
 
 @dataclass
 class Hold:
-    """What a worker has once its shards are claimed.
+    """A worker's hold on its claimed shards.
 
     Attributes:
-        epochs: By shard, the epoch of this worker's hold; shards that are over have none.
-        stored: What the topic holds of each shard.
-        lease: What this worker may do.
-        snapshot_partition: Where snapshots lie.
+        epochs: The epoch of this worker's hold, by shard; shards that are over have none.
+        stored: The shards' stored state, by shard.
+        lease: The worker's lease.
+        snapshot_partition: The partition with the snapshots.
     """
 
     run_id: UUID
@@ -68,8 +67,8 @@ class Hold:
     snapshot_partition: int
     _reader: ShardReader
 
-    def look(self) -> None:
-        """Take up what has been added to the log.
+    def read_log(self) -> None:
+        """Apply the new records of the log.
 
         Raises:
             ShardTaken: Another worker has claimed one of the shards.
@@ -84,9 +83,9 @@ class Hold:
             elif isinstance(taken, Grant):
                 self.lease.take_grant(taken)
 
-    def kept_alive(self, sink: KafkaSink) -> AbstractContextManager[None]:
-        """Be heard while the work inside the block leaves no time for heartbeats."""
-        return _kept_alive(sink, self.run_id, self.epochs)
+    def heartbeats(self, sink: KafkaSink) -> AbstractContextManager[None]:
+        """Send heartbeats from a thread while the block runs."""
+        return _heartbeats(sink, self.run_id, self.epochs)
 
 
 def claim_shards(
@@ -97,22 +96,21 @@ def claim_shards(
     shards: int,
     forget_before: float = -math.inf,
 ) -> Hold:
-    """Take the shards that are not over, and read where each is.
+    """Claim the shards that are not over, and read their state.
 
-    Waits while another worker is heard that holds one of them.
+    Wait while another worker holds one of them and sends heartbeats.
 
     Args:
-        reader: Of the shards' topic; follows the claims from then on.
-        sink: Where claims go.
+        reader: The reader of the shards' topic; it follows the claims from then on.
+        sink: The sink for the claims.
         run_id: The run.
         numbers: The shards.
-        shards: How many the run has.
-        forget_before: Snapshots of other runs that have written none since are removed; Unix
-            seconds.
+        shards: Number of shards in the run.
+        forget_before: Remove snapshots of other runs that have written none since; Unix seconds.
 
     Raises:
-        BrokerRefused: The topic is not there or cannot be read or written.
-        SnapshotUnusable: A record is there and cannot be understood.
+        BrokerRefused: The topic does not exist, or cannot be read or written.
+        SnapshotUnusable: A record cannot be read.
     """
     holder = uuid4().hex
     records, others = ShardRecords(run_id, numbers), OtherSnapshots(run_id)
@@ -123,7 +121,7 @@ def claim_shards(
     claims: list[Claim] = []
     while not claims and records.unfinished():
         reader.follow(partitions)
-        _wait_until_free(reader, records, _QUIET_HEARTBEATS * heartbeat_seconds(shards))
+        _wait_for_release(reader, records, _QUIET_HEARTBEATS * heartbeat_seconds(shards))
         wanted = [
             Claim(shard, records.claims.epoch_of(shard) + 1, holder)
             for shard in records.unfinished()
@@ -132,18 +130,18 @@ def claim_shards(
         if all(records.claims.is_held_by(claim) for claim in wanted):
             claims = wanted
         else:
-            _LOG.info("another worker was faster to claim the shards; waiting for it")
+            _LOG.info("another worker claimed the shards first; waiting until it releases them")
     epochs = {claim.shard: claim.epoch for claim in claims}
-    # Many snapshots take longer to read than the time after which silence is taken for an end.
-    with _kept_alive(sink, run_id, epochs):
-        # Snapshots last: a position drops the revisions that a snapshot written before it has.
+    # Reading many snapshots takes longer than the time after which a silent holder counts as dead.
+    with _heartbeats(sink, run_id, epochs):
+        # Snapshots last: a position leaves out revisions that an earlier snapshot contains.
         for record in reader.read_to_end(set(partitions) - {LEASE_PARTITION}):
             records.take(record)
             others.take(record)
         reader.follow({LEASE_PARTITION})
         stored = records.found()
     if abandoned := others.rows_before(forget_before):
-        _LOG.info("%d parts of abandoned snapshots are removed", len(abandoned))
+        _LOG.info("removing %d parts of abandoned snapshots", len(abandoned))
         sink.publish(SHARDS.name, abandoned, Batch(), max(partitions))
     until = max(
         (stored[row.shard].position.granted_until for row in claims if row.shard in stored),
@@ -155,19 +153,19 @@ def claim_shards(
 
 
 @contextmanager
-def _kept_alive(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Iterator[None]:
-    """Publish at once, and with each heartbeat until the block ends, that the holder is alive."""
+def _heartbeats(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Iterator[None]:
+    """Send heartbeats from a thread, the first one at once, until the block ends."""
     rows = [alive_row(run_id, shard, epoch) for shard, epoch in epochs.items()]
     over = Event()
 
-    def be_heard() -> None:
+    def publish() -> None:
         while True:
             with suppress(KafkaException, BufferError):
-                sink.mention(SHARDS.name, rows, LEASE_PARTITION)
+                sink.publish_unconfirmed(SHARDS.name, rows, LEASE_PARTITION)
             if over.wait(heartbeat_seconds(len(rows))):
                 return
 
-    thread = Thread(target=be_heard, name="kept-alive", daemon=True)
+    thread = Thread(target=publish, name="heartbeats", daemon=True)
     thread.start()
     try:
         yield
@@ -176,12 +174,12 @@ def _kept_alive(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Ite
         thread.join()
 
 
-def _wait_until_free(reader: ShardReader, records: ShardRecords, quiet_seconds: float) -> None:
-    """Wait until the shards' holders have released them or have fallen silent."""
+def _wait_for_release(reader: ShardReader, records: ShardRecords, quiet_seconds: float) -> None:
+    """Wait until the holders have released the shards, or send no heartbeats any more."""
     listened = 0.0
-    while not records.are_free() and listened < quiet_seconds:
+    while not records.are_released() and listened < quiet_seconds:
         came = [records.take(record) for record in reader.poll(_LISTEN_SECONDS)]
-        # Time is counted by listening: where all processes were stopped, no holder fell silent.
+        # Count only the time spent listening: if all processes were paused, no holder is dead.
         listened = 0.0 if any(came) else listened + _LISTEN_SECONDS
 
 
@@ -192,7 +190,7 @@ def _read_back(
     run_id: UUID,
     claims: list[Claim],
 ) -> None:
-    """Publish claims, and read the log until they are there, and on to its end."""
+    """Publish claims, and read the log until they appear, then to its end."""
     rows = [claim_row(run_id, claim) for claim in claims]
     sink.publish(SHARDS.name, rows, Batch(), LEASE_PARTITION)
     while not (sink.is_idle() and all(map(records.claims.has_read, claims))):

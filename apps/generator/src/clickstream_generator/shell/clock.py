@@ -8,12 +8,12 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """Unix time that never jumps: the wall's at the start, then the monotonic clock's."""
+    """A Unix clock that never jumps: wall time at the start, then the monotonic clock."""
 
     def __init__(self) -> None:
         self._wall_seconds = time.time()
         self._started = time.monotonic()
 
     def now(self) -> float:
-        """Return Unix seconds."""
+        """Return the current time, Unix seconds."""
         return self._wall_seconds + time.monotonic() - self._started

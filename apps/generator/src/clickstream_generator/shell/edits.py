@@ -1,6 +1,6 @@
-"""Edits of the simulation's file while a run is under way.
+"""Edits of the simulation's file during a run.
 
-Owns which edit becomes a revision, and from which moment.
+Owns which edit becomes a revision, and when it takes effect.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Edits:
-    """Watches the file of a simulation.
+    """The watcher of a simulation's file.
 
     Args:
         file: The file.
-        overridden: Returns a simulation of the file with what the command line changes of it.
+        overridden: Returns a simulation with the overrides of the command line.
     """
 
     def __init__(
@@ -38,25 +38,31 @@ class Edits:
     ) -> None:
         self._file, self._overridden = file, overridden
 
-    def look(self, simulator: Simulator, running: Simulation, now: float) -> Revision | None:
-        """Return the revision that an edit makes; an edit that cannot be used is logged.
+    def next_revision(
+        self, simulator: Simulator, running: Simulation, now: float
+    ) -> Revision | None:
+        """Return the revision of a new edit, or ``None``; log an invalid edit.
 
         Args:
-            simulator: Of the run; everything that was due until now may be handed out.
-            running: The simulation that holds or is announced.
-            now: The present, Unix seconds.
+            simulator: The run's simulator.
+            running: The current simulation, including an announced revision.
+            now: The current time, Unix seconds.
         """
         try:
-            self._file.look(now)
+            self._file.refresh(now)
             wanted = self._overridden(self._file.simulation)
             if wanted.spec == running.spec:
                 return None
             check_change(simulator.first, wanted)
             simulator.check(wanted)
         except SimulationInvalid as error:
-            _LOG.error("the changed simulation is refused, the old one stays in force: %s", error)
+            _LOG.error(
+                "rejected the changed simulation, the previous one stays in effect: %s", error
+            )
             self._file.simulation = running
             return None
-        moment = max(now, wanted.effective_from_seconds or now, simulator.free_from_seconds())
-        _LOG.info("another specification holds from %.3f", moment)
+        moment = max(
+            now, wanted.effective_from_seconds or now, simulator.earliest_revision_seconds()
+        )
+        _LOG.info("the new specification takes effect at %.3f", moment)
         return Revision(moment, moment, wanted)

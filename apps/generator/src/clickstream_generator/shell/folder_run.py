@@ -1,8 +1,8 @@
-"""A run whose events go into a folder of files, part by part.
+"""A run that writes its events into a folder, part by part.
 
-Owns the loop between clock, simulator and folder. Each shard is made by itself, up to the end of
-its part. A run that was killed makes the events since the shards' snapshots again; parts that are
-complete are not written again.
+Owns the loop between clock, simulator and folder. Each shard advances separately, up to the end of
+its part. After a kill, the run makes the events since the shards' snapshots again; it does not
+rewrite complete parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clickstream_generator.core.accounts import MINUTE_MS
+from clickstream_generator.core.shard_ledger import MINUTE_MS
 from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
 
 if TYPE_CHECKING:
@@ -31,24 +31,24 @@ __all__ = ["FolderRun"]
 
 _DAY_MS = 1440 * MINUTE_MS
 _SNAPSHOT_SECONDS = 10.0
-"""Least time between two snapshots of a shard: one costs as much as some thousand events."""
+"""Shortest time between two snapshots of a shard; one costs as much as thousands of events."""
 
 
 class FolderRun:
-    """Makes the events of a run and writes them into a folder.
+    """A run that writes its events into a folder.
 
     Args:
-        maker: Of all shards of the run.
-        folder: Where they go; the run is its run.
-        record: Of the run, with its layout.
-        clock: What time it is.
-        edits: Of the simulation's file; ``None`` if the run takes none up.
-        show: Called when there is progress.
+        maker: The maker of records of all shards.
+        folder: The folder of this run.
+        record: The run record, with a layout.
+        clock: The clock.
+        edits: Edits of the simulation's file; ``None`` to ignore them.
+        show: Called after progress.
         is_paced: Whether events are made when they are due, else as fast as possible.
-        snapshot_seconds: Least time between two snapshots of a shard.
+        snapshot_seconds: Shortest time between two snapshots of a shard.
 
     Attributes:
-        record: As it is now.
+        record: The current run record.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class FolderRun:
         is_paced: bool,
         snapshot_seconds: float = _SNAPSHOT_SECONDS,
     ) -> None:
-        assert record.layout is not None  # noqa: S101  a folder's run has one
+        assert record.layout is not None  # noqa: S101  a run in a folder has a layout
         self.record = record
         self._part_events = record.layout.part_events
         self._maker = maker
@@ -78,10 +78,10 @@ class FolderRun:
         self._next_snapshot = dict.fromkeys(maker.simulator.shards, clock.now() + snapshot_seconds)
 
     def run(self, stop: Event) -> None:
-        """Work until the run is over or told to stop, then write the last parts.
+        """Run until the end or until ``stop`` is set, then write the last parts.
 
         Args:
-            stop: Set when the run is to end; what has been made is still written.
+            stop: Set it to end the run; events already made are still written.
 
         Raises:
             OutputFailed: A file cannot be written.
@@ -102,15 +102,15 @@ class FolderRun:
     def _take_up_edit(self, now: float) -> None:
         if self._edits is None:
             return
-        revision = self._edits.look(self._simulator, self.record.running, now)
+        revision = self._edits.next_revision(self._simulator, self.record.running, now)
         if revision is not None:
-            # Before any event that it concerns: a run that is killed must find it.
+            # Before any event of the revision: after a kill the run must find it in the record.
             self.record = replace(self.record, revisions=(*self.record.revisions, revision))
             self._keep_record()
             self._simulator.revise(revision)
 
     def _advance(self, number: int, horizon: float) -> int:
-        """Make a shard's next events, at most to the end of its part; return how many."""
+        """Make a shard's next events, up to the end of its part; return how many."""
         shard = self._simulator.shards[number]
         boundary = (shard.made // self._part_events + 1) * self._part_events
         events = self._simulator.replay(number, boundary, horizon)
@@ -124,13 +124,13 @@ class FolderRun:
             self._count(planted.tally, planted.sent_by_shard)
             if is_new and planted.records:
                 self._folder.add(number, day, [value or b"" for value, _ in planted.records])
-        self._maker.accounts[number].shard_seq = shard.made
+        self._maker.ledgers[number].shard_seq = shard.made
         if shard.made == boundary:
             self._close(number, part, self._reached[number])
         return len(events)
 
     def _close(self, number: int, part: int, reached: float, *, is_end: bool = False) -> None:
-        """Close a shard's part with the events that are late until then."""
+        """Close a shard's part, with the late events that are due by then."""
         is_new = not self._folder.has_part(number, part)
         for late in self._maker.take_late(number, reached, self._now_ms()):
             self._count(late.tally, {number: 1})
@@ -148,7 +148,7 @@ class FolderRun:
         self._folder.close_part(number, part, rows, snapshot)
 
     def _finish(self) -> None:
-        """Decide the end, write the last part of each shard, and close the record."""
+        """Fix the end of the run, write each shard's last part, and complete the record."""
         self._simulator.stop()
         shards = self._simulator.shards
         ends_at = {number: shard.made for number, shard in shards.items()}
@@ -163,7 +163,7 @@ class FolderRun:
         self._show()
 
     def _count(self, tally: dict[tuple[int, int], np.ndarray], sent: dict[int, int]) -> None:
-        """Count records: they are acknowledged when their part is written."""
+        """Count records as sent and acknowledged; they count once their part is written."""
         self._maker.count_sent(sent)
         self._maker.acknowledge(tally, sent, {})
 
@@ -175,7 +175,7 @@ class FolderRun:
 
 
 def _by_day(events: Events) -> Iterator[tuple[str, Events]]:
-    """Cut events, which are in the order of their time, where a day begins, UTC."""
+    """Return the events split by day, UTC; they must be sorted by time."""
     days = events.rows["event_time_ms"] // _DAY_MS
     starts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(events)]
     for start, stop in pairwise(starts):

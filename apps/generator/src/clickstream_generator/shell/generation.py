@@ -1,7 +1,7 @@
-"""One run of ``clickstream generate``: which run it is, where it goes, and how it ends.
+"""One run of ``clickstream generate``: its identity, its output and its end.
 
-Owns what a run's id and start are if nobody names them, whether an output may be written to, and
-whether a folder's run is the one that is asked for.
+Owns the default id and start of a run, the checks of its options, and whether an existing folder
+holds the requested run.
 """
 
 from __future__ import annotations
@@ -52,30 +52,30 @@ if TYPE_CHECKING:
 __all__ = ["Request", "generate"]
 
 _PART_EVENTS = (1_000, 250_000)
-"""Bounds of a part: a part is made in memory."""
+"""Bounds of the events in a part, which is built in memory."""
 _OPEN_EVENTS = 1_000_000
-"""Events in the open parts of all shards, at most, if the parts are not the smallest."""
+"""Most events in the open parts of all shards, unless the parts have the smallest size."""
 _PACED_PART_SECONDS = 300
-"""A part lasts so long at the rate of the specification."""
+"""Duration of a part at the simulation's rate."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted.
+    """The options of one run.
 
     Attributes:
-        file: The simulation's file; ``None`` if there is a record.
-        record_file: The record of a run that is to be made again.
-        overrides: What the command line changes of the simulation.
-        output: Where events go.
-        is_paced: Whether they go when they are due.
-        start_seconds: When the live part starts, Unix seconds; worked out if absent.
-        run_id: Of the run; worked out if absent.
-        part_events: Events of a part of a shard in a folder; worked out if absent.
-        truth: Folder for record and ledger, where the output is none.
-        kafka: The topics, where the output is Kafka.
-        is_appending: Whether a topic may hold records.
-        is_creating: Whether topics that are not there are created.
+        file: The simulation's file; ``None`` with a record.
+        record_file: The record of a run to make again.
+        overrides: The command line's changes to the simulation.
+        output: The output for events.
+        is_paced: Whether events are sent when they are due.
+        start_seconds: When the live part starts, Unix seconds; computed if absent.
+        run_id: The run's id; computed if absent.
+        part_events: Number of a shard's events in one part of a folder; computed if absent.
+        truth: Folder for record and ledger, if the output is not a folder.
+        kafka: The topics, if the output is Kafka.
+        is_appending: Whether a topic may already hold records.
+        is_creating: Whether to create missing topics.
     """
 
     file: Path | None
@@ -96,8 +96,8 @@ def generate(request: Request, console: Console) -> None:
     """Make the events of a run.
 
     Args:
-        request: What is wanted.
-        console: Where people look; not standard output.
+        request: The options.
+        console: The console for messages; not standard output.
 
     Raises:
         GeneratorError: The output, the record or Kafka cannot be used.
@@ -107,7 +107,7 @@ def generate(request: Request, console: Console) -> None:
     if again is not None:
         simulation = again.first
     else:
-        assert request.file is not None  # noqa: S101  the command has seen to it
+        assert request.file is not None  # noqa: S101  the command has checked it
         simulation = read_simulation(request.file, request.overrides)
     _check_request(request, again, simulation)
     if request.output.is_folder:
@@ -120,15 +120,15 @@ def _read_record(path: Path) -> RunRecord:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordUnusable(str(path), str(error), "name a run record") from None
+        raise RecordUnusable(str(path), str(error), "give the path of a run record") from None
     return RunRecord.from_json(text, str(path))
 
 
 def _check_request(request: Request, again: RunRecord | None, simulation: Simulation) -> None:
-    """Refuse options that do not go together, before anything is made.
+    """Raise an error for options that do not fit together.
 
     Raises:
-        SimulationInvalid: With the option.
+        SimulationInvalid: Names the option.
     """
     output = str(request.output)
     spec = simulation.spec if again is None else again.running.spec
@@ -138,10 +138,14 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
         raise SimulationInvalid("--output", output, allowed)
     if request.output.is_folder and request.truth is not None:
         raise SimulationInvalid(
-            "--truth", str(request.truth), "the run record and the ledger lie beside the files"
+            "--truth",
+            str(request.truth),
+            "a folder already holds the run record and the ledger; leave the option out",
         )
     if request.part_events is not None and not request.output.is_folder:
-        raise SimulationInvalid("--part-events", request.part_events, "only a folder has parts")
+        raise SimulationInvalid(
+            "--part-events", request.part_events, "only a folder has parts; leave the option out"
+        )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
         specs = [simulation.spec]
         if again is not None:
@@ -151,7 +155,7 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
             raise SimulationInvalid(
                 "spec.faults.corruptPermille",
                 worst,
-                f"a broken record has no columns: it must be 0 with {output}, or use jsonl",
+                f"it must be 0 with {output}: corrupt records have no columns; or use jsonl",
             )
 
 
@@ -171,7 +175,7 @@ def _into_folder(
         else:
             _check_is_same(request, again, simulation, kept, place)
             if kept.ended_at is not None:
-                console.print(f"run {kept.run_id} in {place} is over: nothing is left to do")
+                console.print(f"run {kept.run_id} in {place} has already ended; nothing to do")
                 return
             simulator = _simulator(kept.first, kept.run_id)
             record, snapshots = kept, folder.snapshots()
@@ -224,7 +228,7 @@ def _into_stream(
         try:
             _timed(run, simulator, stop, console, str(request.output))
         except BrokenPipeError:
-            # The reader has seen enough.
+            # The reader has closed the pipe.
             _discard_output()
             return
         except OutputFailed:
@@ -235,7 +239,7 @@ def _into_stream(
 
 
 def _discard_output() -> None:
-    """Let what Python still has for standard output go nowhere, where it fails a second time."""
+    """Discard buffered standard output, so that Python does not fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -244,9 +248,9 @@ def _simulator(first: Simulation, run_id: UUID) -> Simulator:
 
 
 def _identity(request: Request, again: RunRecord | None, first: Simulation) -> tuple[UUID, float]:
-    """Return the run's id and when its live part starts.
+    """Return the run's id, and when its live part starts.
 
-    The same simulation with the same start is the same run, with the same ids.
+    The same simulation with the same start gets the same run id.
     """
     if again is not None:
         return again.run_id, again.start_seconds
@@ -260,7 +264,7 @@ def _identity(request: Request, again: RunRecord | None, first: Simulation) -> t
 
 
 def _length_seconds(simulation: Simulation) -> int:
-    """Return about how long the live part lasts: a run as fast as possible ends about now."""
+    """Return about how long the live part lasts, so that an unpaced run ends about now."""
     stop_after = simulation.spec.stop_after
     if stop_after is None or (stop_after.events is not None and simulation.spec.backfill):
         return 0
@@ -280,7 +284,7 @@ def _new_record(simulator: Simulator, start: float, again: RunRecord | None) -> 
 
 
 def _part_events(request: Request, simulation: Simulation) -> int:
-    """Return how many events a part of a shard has."""
+    """Return the number of a shard's events in one part."""
     if request.part_events is not None:
         return request.part_events
     shards = simulation.spec.shards
@@ -297,13 +301,13 @@ def _check_is_same(
     kept: RunRecord,
     place: str,
 ) -> None:
-    """Refuse a folder whose run is not the one that is asked for.
+    """Raise an error if the folder holds another run.
 
     Raises:
-        OutputRefused: With what differs.
+        OutputRefused: Names the difference.
     """
-    assert kept.layout is not None  # noqa: S101  a folder's record has one
-    other = "name an empty folder or a new one"
+    assert kept.layout is not None  # noqa: S101  a folder's record has a layout
+    other = "choose an empty folder or a new one"
     wanted: list[tuple[str, Any, Any]] = [
         ("files of the form", kept.layout.form, request.output.kind),
         ("the run", kept.run_id, again.run_id if again else request.run_id),
@@ -335,7 +339,7 @@ def _check_is_same(
     raise OutputRefused(
         place,
         f"holds run {kept.run_id}, which differs in {', '.join(names)}",
-        f"{other}, or write the simulation as it was",
+        f"{other}, or restore the simulation",
     )
 
 
@@ -346,7 +350,7 @@ def _edits(request: Request) -> Edits | None:
 
 
 def _progress(request: Request, simulator: Simulator, console: Console) -> RunProgress:
-    # Lines and a bar on one terminal would overwrite each other.
+    # Event lines and a progress bar on one terminal would overwrite each other.
     has_lines = not request.output.place and not request.output.is_kafka
     is_shown = console.is_terminal and not (has_lines and sys.stdout.isatty())
     return RunProgress(console, simulator, is_shown=is_shown)
@@ -355,7 +359,7 @@ def _progress(request: Request, simulator: Simulator, console: Console) -> RunPr
 def _timed(
     run: FolderRun | StreamRun, simulator: Simulator, stop: Event, console: Console, place: str
 ) -> None:
-    """Let a run work, and say what came of it."""
+    """Execute a run, and print its number of events and its speed."""
     began, before = time.monotonic(), _made(simulator)
     run.run(stop)
     seconds, made = time.monotonic() - began, _made(simulator) - before
@@ -371,7 +375,7 @@ def _made(simulator: Simulator) -> int:
 
 @contextmanager
 def _stopping() -> Iterator[Event]:
-    """End the run in order at the first signal, at once at the second."""
+    """End the run gracefully at the first signal, at once at the second."""
     stop = Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

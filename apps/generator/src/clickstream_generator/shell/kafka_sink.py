@@ -1,11 +1,10 @@
-"""Records to Kafka, and which of them the broker has acknowledged.
+"""The Kafka sink: sends records, and returns the batches that the broker has acknowledged.
 
-Owns the producer and what is on its way: batches leave in order, and a batch's figures are
-handed back when the broker has acknowledged all of its records and all before them. The
-producer is idempotent and gapless: within a partition records are acknowledged in order or
-the producer gives up for good, so that a report for the last record of each partition speaks
-for the whole batch. A report per record would cost a third of the speed. It does not know what
-the records say.
+Owns the producer and the records in flight. Batches leave in order. The sink returns a batch when
+the broker has acknowledged all of its records and all earlier ones. The producer is idempotent and
+gapless: within a partition the broker acknowledges records in order, or the producer fails for
+good. So one delivery report for the last record of each partition covers the whole batch. A report
+per record would cost a third of the speed.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from clickstream_generator.shell.sink import AFTERMATH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.settings import Settings
     from clickstream_generator.shell.sink import Batch
 
 __all__ = ["KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
 
 _BY_KEY = -1
-"""librdkafka's ``RD_KAFKA_PARTITION_UA``: the partition follows from the key."""
+"""librdkafka's ``RD_KAFKA_PARTITION_UA``: choose the partition by the key."""
 _QUEUE_KIBIBYTES = 393_216
 _QUEUE_BYTES = _QUEUE_KIBIBYTES * 1024 // 2
-"""Beyond it nothing new is taken: what is left must hold a bite with its oversized records."""
+"""Above it the sink has no room: the rest must hold one chunk with its oversized records."""
 _METADATA_SECONDS = 15.0
 _CAUSE_SECONDS = 1.0
 _SETTING_TO_LOOK_AT = {
@@ -50,15 +49,15 @@ _HOPELESS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "_UNKNOWN_
 
 
 class KafkaSink:
-    """Sends records to one topic.
+    """The sink for one topic.
 
     Args:
-        settings: Where the broker is and how to reach it.
+        settings: The connection settings.
         topic: The topic.
-        client: Further settings of the client, by librdkafka's names.
+        client: Further client settings, by librdkafka's names.
 
     Attributes:
-        refusal: The first error that no retry can help.
+        refusal: The first error that a retry cannot fix.
     """
 
     def __init__(
@@ -75,19 +74,19 @@ class KafkaSink:
         self._flying_bytes = 0
 
     def is_idle(self) -> bool:
-        """Say whether everything is acknowledged and handed back."""
+        """Return whether all batches are acknowledged and returned."""
         return not self._flying
 
     def in_flight(self) -> int:
-        """Return how many records have no acknowledgement yet."""
+        """Return the number of records in flight."""
         return len(self._producer)
 
     def tallies(self) -> list[Tally]:
-        """Return the figures of what has no acknowledgement yet."""
+        """Return the figures of the batches in flight."""
         return [batch.tally for batch in self._flying]
 
     def has_room(self, records: int) -> bool:
-        """Say whether so many more may be sent without passing the limit."""
+        """Return whether this many records may be sent within the limit."""
         if not self._flying:
             return True
         return self.in_flight() + records <= self._limit and self._flying_bytes <= _QUEUE_BYTES
@@ -96,7 +95,7 @@ class KafkaSink:
         """Queue records; they leave in this order.
 
         Raises:
-            BrokerRefused: The topic is not there, or the client will not take a record.
+            BrokerRefused: The topic does not exist, or the client refuses a record.
         """
         batch.sink = self
         self._flying.append(batch)
@@ -120,7 +119,7 @@ class KafkaSink:
             raise self._cause_of(refused)
 
     def _look_up(self) -> int:
-        """Find out how many partitions the topic has."""
+        """Return the number of the topic's partitions, and remember it."""
         try:
             found = self._producer.list_topics(self._topic, timeout=_METADATA_SECONDS)
         except KafkaException as failure:
@@ -132,9 +131,9 @@ class KafkaSink:
         return self._partitions
 
     def _cause_of(self, error: KafkaError) -> BrokerRefused:
-        """Name why a record was not taken: a producer that has given up says only that."""
+        """Return the cause of a refusal; a failed producer reports only that it has failed."""
         if error.name() == AFTERMATH and self.refusal is None:
-            # The cause is on its way to the callbacks.
+            # The callbacks will soon receive the cause.
             self._serve(_CAUSE_SECONDS)
         return refusal(self.refusal or error)
 
@@ -145,10 +144,10 @@ class KafkaSink:
         batch: Batch,
         partition: int = _BY_KEY,
     ) -> None:
-        """Queue keys and values for another topic; its partition follows from the key if absent.
+        """Queue records for another topic; without ``partition``, the key decides.
 
         Raises:
-            BrokerRefused: The client will not take a record.
+            BrokerRefused: The client refuses a record.
         """
         batch.sink = self
         batch.waiting = len(rows)
@@ -161,22 +160,24 @@ class KafkaSink:
             except KafkaException as failure:
                 raise self._cause_of(failure.args[0]) from None
 
-    def mention(self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int) -> None:
-        """Queue keys and values without waiting for their arrival; any thread may call this."""
+    def publish_unconfirmed(
+        self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int
+    ) -> None:
+        """Queue records without tracking their acknowledgement; any thread may call this."""
         for key, value in rows:
             self._producer.produce(topic, value=value, key=key, partition=partition)
 
     def drop(self) -> None:
-        """Drop every record that is not on its way to the broker."""
-        # What is on its way has the content that the successor gives it. To drop that too would
-        # break the order of an idempotent producer, which librdkafka reports as fatal.
+        """Drop every queued record that is not yet sent to the broker."""
+        # Records in flight are harmless: the successor sends the same content. Dropping them would
+        # break the order of an idempotent producer, which librdkafka reports as a fatal error.
         self._producer.purge(in_flight=False)
 
     def poll(self, seconds: float) -> list[Batch]:
-        """Serve the client for a while and return the batches that are now complete, in order.
+        """Serve the client for a while, and return the completed batches in order.
 
         Raises:
-            BrokerRefused: A record was refused for good.
+            BrokerRefused: The broker refuses a record, and a retry cannot help.
         """
         self._serve(seconds)
         if self.refusal is not None:
@@ -188,25 +189,25 @@ class KafkaSink:
         return complete
 
     def _serve(self, seconds: float) -> None:
-        """Let the client report for a while; it reports that it has given up as an exception."""
+        """Serve the client's callbacks for a while; a fatal error comes as an exception."""
         try:
             self._producer.poll(seconds)
         except KafkaException as failure:
             self.refusal = self.refusal or failure.args[0]
 
     def _noticed(self, error: KafkaError) -> None:
-        """Keep an error that concerns the connection and will not go away by itself."""
+        """Keep a connection error that a retry cannot fix."""
         if is_hopeless(error):
             self.refusal = error
 
 
 def is_hopeless(error: KafkaError) -> bool:
-    """Say whether an error of the connection will not go away by itself."""
+    """Return whether a retry cannot fix a connection error."""
     return bool(error.fatal() or error.name() in _HOPELESS)
 
 
 def refusal(error: KafkaError, otherwise: str = "the broker's log") -> BrokerRefused:
-    """Name the setting to look at; a fatal error tells its cause in its text only."""
+    """Return the error with the setting to check; a fatal error has its cause only in its text."""
     cause = error.name()
     if error.fatal():
         known = {name: KafkaError(getattr(KafkaError, name)).str() for name in _SETTING_TO_LOOK_AT}
@@ -216,7 +217,7 @@ def refusal(error: KafkaError, otherwise: str = "the broker's log") -> BrokerRef
 
 
 def client_settings(settings: Settings) -> dict[str, Any]:
-    """Return librdkafka's settings that every client needs.
+    """Return the librdkafka settings of every client.
 
     Names: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md.
     """
@@ -240,15 +241,15 @@ def client_settings(settings: Settings) -> dict[str, Any]:
 
 
 def producer_settings(settings: Settings) -> dict[str, Any]:
-    """Return librdkafka's settings for a producer."""
+    """Return the librdkafka settings of the producer."""
     return {
         **client_settings(settings),
         "enable.idempotence": True,
         "enable.gapless.guarantee": True,
         "acks": "all",
-        # Java's partitioner: librdkafka's own would put a key elsewhere than Spark does.
+        # Java's partitioner: librdkafka's default chooses other partitions than Spark.
         "partitioner": "murmur2_random",
-        # An event is never given up while the process lives; back-pressure bounds the queue.
+        # Retry until the process ends; the limit of records in flight bounds the queue.
         "message.timeout.ms": 0,
         "linger.ms": 20,
         "batch.size": 1_048_576,

@@ -1,7 +1,7 @@
-"""A Kafka cluster that is not ours: how it is reached, and whether its topics are free.
+"""The Kafka cluster of ``clickstream generate``.
 
-Owns the file of client settings, the check that a topic holds nothing of others, and the creation
-of topics that are not there.
+Owns the file of client settings, the check that a topic is empty, and the creation of missing
+topics.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _KNOWN = {
     "password_file": "sasl.password",
     "sasl_mechanism": "sasl.mechanism",
 }
-"""Settings that have a name of their own here, and librdkafka's."""
+"""Settings with an option, and their librdkafka names."""
 _CLIENT_KEYS = (_SERVERS, "security.protocol", "client.id")
 _CLIENT_PREFIXES = ("sasl.", "ssl.", "socket.", "broker.address.")
-"""What a file may set: how the cluster is reached, and not how records are sent."""
+"""The settings that a file may set: connection settings, and none for sending records."""
 
 
 def read_client_file(path: Path) -> dict[str, str]:
     """Return the settings of a file with lines ``name=value``, by librdkafka's names.
 
     Raises:
-        SimulationInvalid: The file cannot be read, or a line is something else.
+        SimulationInvalid: The file cannot be read, or a line is invalid.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -64,9 +64,11 @@ def read_client_file(path: Path) -> dict[str, str]:
         name, is_there, value = (part.strip() for part in text.partition("="))
         if not is_there or not (name in _CLIENT_KEYS or name.startswith(_CLIENT_PREFIXES)):
             known = ", ".join((*_CLIENT_KEYS, *(f"{prefix}*" for prefix in _CLIENT_PREFIXES)))
-            # Not the line: it may hold a password.
+            # Do not show the line: it may hold a password.
             raise SimulationInvalid(
-                f"{path}, line {place}", name, f"name=value with a name of these: {known}"
+                f"{path}, line {place}",
+                name,
+                f"it must be name=value with one of these names: {known}",
             )
         found[name] = value
     return found
@@ -75,12 +77,12 @@ def read_client_file(path: Path) -> dict[str, str]:
 def kafka_settings(
     options: Mapping[str, str | None], client: dict[str, str], simulation_file: Path | None
 ) -> Settings:
-    """Return settings from the command line's options, which come before those of a file.
+    """Return settings from the command line's options, which override those of a file.
 
     Args:
-        options: By the settings' names.
-        client: By librdkafka's names; what an option has is removed.
-        simulation_file: Of the run.
+        options: Options, by the settings' names.
+        client: The file's settings, by librdkafka's names; overridden ones are removed.
+        simulation_file: The simulation's file.
 
     Raises:
         SimulationInvalid: An option is missing or out of bounds.
@@ -98,20 +100,20 @@ def kafka_settings(
         name = error.name.removeprefix(PREFIX).lower().replace("_", "-")
         if error.value is None:
             raise SimulationInvalid(
-                "--output", "kafka", "name the servers, such as kafka:localhost:9092"
+                "--output", "kafka", "add the servers, such as kafka:localhost:9092"
             ) from None
         raise SimulationInvalid(f"--{name}", error.value, f"it must be {error.allowed}") from None
 
 
 @dataclass(frozen=True)
 class KafkaTarget:
-    """Topics of a cluster.
+    """The topics of a cluster.
 
     Attributes:
-        settings: How the cluster is reached.
-        topic: Where events go.
-        ledger_topic: Where the ledger goes; ``None`` if to no topic.
-        client: Further settings, by librdkafka's names.
+        settings: The connection settings.
+        topic: The topic for events.
+        ledger_topic: The topic for the ledger; ``None`` for no ledger.
+        client: Further client settings, by librdkafka's names.
     """
 
     settings: Settings
@@ -120,18 +122,18 @@ class KafkaTarget:
     client: Mapping[str, str] = field(default_factory=dict)
 
     def sink(self) -> KafkaSink:
-        """Return a sink to the events' topic."""
+        """Return a sink for the events' topic."""
         with self._naming_settings():
             return KafkaSink(self.settings, self.topic, self.client)
 
     def create_missing(self) -> list[str]:
-        """Create the topics that are not there, with the contract's partitions and settings.
+        """Create the missing topics, with the contract's partitions and settings.
 
         Returns:
-            The names of those that it has created.
+            The names of the created topics.
 
         Raises:
-            BrokerRefused: The cluster does not create them, or does not answer.
+            BrokerRefused: The cluster refuses, or does not answer.
         """
         with self._naming_settings():
             admin = AdminClient(self._client())
@@ -149,13 +151,13 @@ class KafkaTarget:
             return list(rows)
 
     def check_is_free(self, created: Collection[str] = ()) -> None:
-        """Refuse a topic that holds records.
+        """Raise an error if a topic holds records.
 
         Args:
-            created: Topics that were just created; they are not looked at.
+            created: Topics that were just created; they are not checked.
 
         Raises:
-            BrokerRefused: A topic is not there or cannot be read.
+            BrokerRefused: A topic cannot be read.
             OutputRefused: A topic holds records.
         """
         with self._naming_settings():
@@ -167,7 +169,7 @@ class KafkaTarget:
                     raise OutputRefused(
                         f"topic {name}",
                         f"holds {held:,} records",
-                        "name an empty topic, or add --append to send behind them",
+                        "choose an empty topic, or add --append",
                     )
         finally:
             consumer.close()
@@ -178,7 +180,7 @@ class KafkaTarget:
             if topic.error is not None:
                 if topic.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise OutputRefused(
-                        f"topic {name}", "is not there", "create it, or add --create-topics"
+                        f"topic {name}", "does not exist", "create it, or add --create-topics"
                     )
                 raise refusal(topic.error)
             held = 0
@@ -194,7 +196,7 @@ class KafkaTarget:
 
     @contextmanager
     def _naming_settings(self) -> Iterator[None]:
-        """Name what the client or the cluster refuses."""
+        """Convert a client's error into ``BrokerRefused``."""
         try:
             yield
         except KafkaException as failure:

@@ -1,4 +1,4 @@
-"""Which output a run has, as the command line names it."""
+"""The value of ``--output``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Output:
     """An output.
 
     Attributes:
-        kind: ``stdout``, ``kafka``, or the form of the files in a folder.
-        place: The folder, or Kafka's addresses; empty if it has none.
+        kind: ``stdout``, ``kafka``, or the format of the files in a folder.
+        place: The folder, or Kafka's addresses; may be empty.
     """
 
     kind: str
@@ -43,7 +43,7 @@ def parse_output(text: str) -> Output:
     """Read ``stdout``, ``jsonl:DIR``, ``csv:DIR``, ``parquet:DIR`` or ``kafka[:SERVERS]``.
 
     Raises:
-        SimulationInvalid: It is something else.
+        SimulationInvalid: The text is another one.
     """
     kind, _, place = text.partition(":")
     if kind in FORMS and place:

@@ -1,4 +1,4 @@
-"""What people see of a run: a bar where there is a terminal."""
+"""The progress bar of a run, on a terminal."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class RunProgress:
     """The progress of a run, shown while the context is open.
 
     Args:
-        console: Where people look.
-        simulator: Of the run.
-        is_shown: Whether there is a bar at all.
+        console: The console.
+        simulator: The run's simulator.
+        is_shown: Whether to show the bar.
     """
 
     def __init__(self, console: Console, simulator: Simulator, *, is_shown: bool) -> None:
@@ -41,7 +41,7 @@ class RunProgress:
         self._task = self._bar.add_task("", total=None, events="")
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Show the bar."""
         self._bar.start()
         return self
 
@@ -51,11 +51,11 @@ class RunProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
     def show(self) -> None:
-        """Bring the bar up to date."""
+        """Update the bar."""
         if not self._is_shown:
             return
         shards = self._simulator.shards.values()

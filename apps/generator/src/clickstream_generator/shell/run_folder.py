@@ -1,14 +1,14 @@
-"""A folder with the events of a run, its ledger and its record.
+"""A folder with the events, the ledger and the record of a run.
 
-Owns where what lies, that every file appears as a whole, and that nothing of others is touched::
+Owns the folder's layout. Every file is written at once, and files of others are never touched::
 
     run.json                                            the run record
     events/day=2026-11-29/shard-0000-part-00001.parquet     events, by the day of their time
-    ledger/shard-0000-part-00001.jsonl                  ledger entries that the part has changed
-    state/shard-0000.snapshot                           from where a killed run continues
+    ledger/shard-0000-part-00001.jsonl                  ledger entries changed by the part
+    state/shard-0000.snapshot                           state from which a killed run resumes
 
-A part is a fixed range of a shard's event numbers, so a part that is made again is the same. Its
-entry in ``ledger`` is written last: a part that has one is complete.
+A part is a fixed range of a shard's event numbers, so a part that is made again has the same
+content. Its file in ``ledger`` is written last: a part with this file is complete.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ __all__ = ["RunFolder"]
 
 _EVENTS, _LEDGER, _STATE = "events", "ledger", "state"
 _AHEAD = 4
-"""Tasks that may wait for the writing thread; more would only take memory."""
+"""Most tasks in the queue of the writing thread; more would only use memory."""
 
 
 class RunFolder:
-    """A folder that one process at a time writes a run into.
+    """A run's folder, which only one process at a time may write.
 
-    Files are made in a thread of their own: packing them leaves Python's lock to the simulation.
+    A separate thread builds the files: compression releases Python's lock.
 
     Args:
-        path: The folder; made if it is not there.
+        path: The folder; created if missing.
         form: ``jsonl``, ``csv`` or ``parquet``.
 
     Attributes:
-        record: Of the run that the folder holds; ``None`` if it is empty.
+        record: The record of the folder's run; ``None`` if the folder is empty.
 
     Raises:
-        OutputRefused: On entering: the folder holds something else, or another process writes it.
+        OutputRefused: On entering: the folder holds other files, or another process writes it.
         OutputFailed: By each method: a file could not be written.
-        RecordUnusable: On entering: ``run.json`` is no run record.
+        RecordUnusable: On entering: ``run.json`` is not a run record.
     """
 
     def __init__(self, path: Path, form: str) -> None:
@@ -72,13 +72,13 @@ class RunFolder:
         self._has_failed = False
 
     def __enter__(self) -> Self:
-        """Take the folder, and read which run it holds."""
+        """Lock the folder, and read its run record."""
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._path, os.O_RDONLY)
         except OSError as error:
             raise OutputRefused(
-                self._place, f"is no folder ({error.strerror})", "name a folder"
+                self._place, f"is not a usable folder ({error.strerror})", "choose another folder"
             ) from None
         try:
             self._take()
@@ -93,7 +93,7 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write what is on its way, and let the folder go."""
+        """Finish pending writes, and unlock the folder."""
         self._writer.shutdown(cancel_futures=kind is not None)
         if self._lock is not None:
             os.close(self._lock)
@@ -107,7 +107,7 @@ class RunFolder:
         """Return the shards' snapshots, by shard.
 
         Raises:
-            SnapshotUnusable: A file of ``state`` is no snapshot.
+            SnapshotUnusable: A file in ``state`` is not a snapshot.
         """
         found = sorted((self._path / _STATE).glob("shard-*.snapshot"))
         rows = [load_snapshot(path.read_bytes()) for path in found]
@@ -122,7 +122,7 @@ class RunFolder:
 
         Args:
             number: The shard.
-            day: Of their events, ISO 8601.
+            day: The day of their events, ISO 8601.
             values: The records.
         """
         files = self._open.setdefault(number, {})
@@ -138,8 +138,8 @@ class RunFolder:
         Args:
             number: The shard.
             part: The part's number.
-            ledger: The entries that it has changed.
-            snapshot: Of the shard behind the part, if it is to be kept.
+            ledger: The ledger entries that it has changed.
+            snapshot: The shard's snapshot after the part, or ``None`` to keep none.
         """
         files = self._open.pop(number, {})
         self._do(self._write_part, number, part, files, ledger)
@@ -147,12 +147,12 @@ class RunFolder:
             self._do(self._write_snapshot, number, snapshot)
 
     def settle(self) -> None:
-        """Wait until everything is written."""
+        """Wait until all files are written."""
         while self._tasks:
             self._tasks.popleft().result()
 
     def forget_state(self) -> None:
-        """Remove what only a run that is not over needs."""
+        """Remove the snapshots; a run that is over needs none."""
         folder = self._path / _STATE
         for path in folder.glob("*"):
             path.unlink()
@@ -160,13 +160,15 @@ class RunFolder:
             folder.rmdir()
 
     def _take(self) -> None:
-        """Lock the folder, and look at what it holds."""
+        """Lock the folder, and check its content."""
         assert self._lock is not None  # noqa: S101  set by the caller
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise OutputRefused(
-                self._place, "is written by another process", "wait for it, or name another folder"
+                self._place,
+                "is written by another process",
+                "wait for it, or choose another folder",
             ) from None
         names = {entry.name for entry in self._path.iterdir() if not is_temporary(entry.name)}
         if RECORD_NAME in names:
@@ -175,21 +177,21 @@ class RunFolder:
         elif names:
             raise OutputRefused(
                 self._place,
-                f"holds {min(names)}, which is of no run",
-                "name an empty folder or a new one",
+                f"holds {min(names)}, which belongs to no run",
+                "choose an empty folder or a new one",
             )
         remove_temporary(self._path)
 
     def _do(self, task: Any, *arguments: Any) -> None:  # noqa: ANN401  any function
-        """Let the writing thread do something after all that it was given before."""
+        """Queue a task for the writing thread."""
         self._tasks.append(self._writer.submit(self._perform, task, *arguments))
         while len(self._tasks) > _AHEAD or (self._tasks and self._tasks[0].done()):
             self._tasks.popleft().result()
 
     def _perform(self, task: Any, *arguments: Any) -> None:  # noqa: ANN401  any function
-        """Do something, unless something before it has failed.
+        """Run a task, unless an earlier one has failed.
 
-        A snapshot must not be written behind a part that is missing.
+        A snapshot must not be written after a missing part.
         """
         if self._has_failed:
             return

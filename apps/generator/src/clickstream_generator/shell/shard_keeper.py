@@ -1,9 +1,8 @@
-"""Keeping each shard's state in Kafka, so that whoever carries it next goes on where it was.
+"""The keeper of the shards' state in Kafka, from which the next worker resumes them.
 
-Owns the order in which state is kept: a snapshot is published once everything before it is
-acknowledged; a revision takes over, and a shard ends, once this has been read back from the log.
-Snapshots are packed beside the events' way: one takes a tenth of a second, for which no event is
-to wait.
+Owns the order of writes: a snapshot is published once every record before it is acknowledged. A
+revision applies, and a shard ends, once the decision is read back from the log. A separate thread
+packs snapshots: packing takes a tenth of a second, which would delay events.
 """
 
 from __future__ import annotations
@@ -31,42 +30,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
-    from clickstream_generator.core.accounts import Account
     from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.faults import FaultPlanter
+    from clickstream_generator.core.late_records import LateRecords
+    from clickstream_generator.core.shard_ledger import ShardLedger
     from clickstream_generator.core.simulator import Simulator
-    from clickstream_generator.core.waiting import LateRecords
     from clickstream_generator.shell.claiming import Hold
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["ShardKeeper"]
 
 _STATE_BYTES_PER_SECOND = 1_000_000
-"""Snapshots grow with the users; taken so often that they cost this much at most."""
+"""Most bytes of snapshots per second; larger snapshots, with more users, are taken less often."""
 
 
 class ShardKeeper:
-    """Keeps the state of the shards that a process carries.
+    """The keeper of the state of the shards that a process carries.
 
     Args:
-        hold: On these shards, each with its epoch.
-        simulator: What is kept; it has begun.
-        accounts: By shard; snapshots hold them.
-        planter: Its random streams are kept too.
-        late: What is held back is kept too.
-        sink: Where it is kept.
-        snapshot_seconds: How often each shard's snapshot is taken, at most.
+        hold: The hold on these shards.
+        simulator: The simulator with the shards; it has begun.
+        ledgers: The shards' ledgers, which snapshots include.
+        planter: The fault planter, whose random streams snapshots include.
+        late: The late records, which snapshots include.
+        sink: The sink for the shards' topic.
+        snapshot_seconds: Shortest time between two snapshots of a shard.
 
     Attributes:
         snapshot_bytes: Size of each shard's last snapshot.
-        announced: The revision that has not been read back yet: no event it concerns may be made.
+        announced: The revision that is not read back yet; no event that it concerns may be made.
     """
 
     def __init__(
         self,
         hold: Hold,
         simulator: Simulator,
-        accounts: Mapping[int, Account],
+        ledgers: Mapping[int, ShardLedger],
         planter: FaultPlanter,
         late: LateRecords,
         sink: KafkaSink,
@@ -76,7 +75,7 @@ class ShardKeeper:
         self.announced: Revision | None = None
         self._hold = hold
         self._simulator = simulator
-        self._accounts = accounts
+        self._ledgers = ledgers
         self._planter = planter
         self._late = late
         self._sink = sink
@@ -87,7 +86,7 @@ class ShardKeeper:
         self._former_keys = {
             number: hold.stored[number].keys for number in simulator.shards if number in hold.stored
         }
-        self._turns = deque(simulator.shards)
+        self._capture_order = deque(simulator.shards)
         self._under_way: set[int] = set()
         self._next_capture = 0.0
         self._next_positions = 0.0
@@ -95,16 +94,16 @@ class ShardKeeper:
         self._packing: deque[tuple[int, Snapshot, Future[bytes]]] = deque()
 
     def is_idle(self) -> bool:
-        """Say whether every snapshot that was taken is on its way."""
+        """Return whether every snapshot taken is published."""
         return not self._packing
 
     def resume(self, number: int, generation: int, revisions: tuple[Revision, ...]) -> None:
-        """Go on after a shard's stored snapshot.
+        """Continue from a shard's stored snapshot.
 
         Args:
             number: The shard.
-            generation: Of its snapshot.
-            revisions: Announced since.
+            generation: The snapshot's generation.
+            revisions: The revisions announced since the snapshot.
         """
         self._generation[number] = generation
         self._revisions[number].extend(revisions)
@@ -115,27 +114,27 @@ class ShardKeeper:
             self._capture(number)
 
     def heartbeat(self, now: float) -> None:
-        """Publish how far the shards are, if it is time: a successor waits for silence."""
+        """Publish each shard's position when a heartbeat is due."""
         if now >= self._next_positions:
             self._publish_positions(now)
-            self._next_positions = now + heartbeat_seconds(len(self._accounts))
+            self._next_positions = now + heartbeat_seconds(len(self._ledgers))
 
-    def keep_in_turn(self, now: float) -> None:
-        """Take the snapshot of the next shard, if it is time."""
+    def capture_next(self, now: float) -> None:
+        """Take a snapshot of the next shard when one is due."""
         if now < self._next_capture:
             return
-        number = self._turns[0]
-        self._turns.rotate(-1)
-        # While the broker is away they would only heap up.
+        number = self._capture_order[0]
+        self._capture_order.rotate(-1)
+        # One unpublished snapshot per shard: without a broker they would pile up.
         if number not in self._under_way:
             self._capture(number)
         self._next_capture = now + max(
-            self._snapshot_seconds / len(self._turns),
+            self._snapshot_seconds / len(self._capture_order),
             self.snapshot_bytes[number] / _STATE_BYTES_PER_SECOND,
         )
 
     def announce(self, revision: Revision, now: float) -> None:
-        """Publish a revision; it takes over when it has been read back."""
+        """Publish a revision; it applies once it is read back."""
         self.announced = revision
         for revisions in self._revisions.values():
             revisions.append(revision)
@@ -143,13 +142,13 @@ class ShardKeeper:
         self._hold.lease.when_confirmed(partial(self._take_over, revision))
 
     def release(self, now: float) -> None:
-        """Publish how far the shards are, and that another worker may take them."""
+        """Publish each shard's position, and release the shards."""
         self._packer.shutdown()
         self._publish_positions(now, is_released=True)
         self._next_positions = math.inf
 
     def decide_end(self, now: float) -> None:
-        """Publish after which event each shard ends; no successor makes another one."""
+        """Publish each shard's last event, which binds every successor."""
         self._publish_positions(now)
         self._hold.lease.when_confirmed(lambda: None)
 
@@ -157,7 +156,7 @@ class ShardKeeper:
         rows = []
         for grant in self._hold.lease.next_grants(now, is_last=is_released):
             position = Position(
-                self._accounts[grant.shard].shard_seq,
+                self._ledgers[grant.shard].shard_seq,
                 grant.number,
                 grant.until_seconds,
                 revisions=tuple(self._revisions[grant.shard]),
@@ -168,13 +167,11 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, rows, Batch(), LEASE_PARTITION)
 
     def close(self) -> None:
-        """Publish that every shard is over, and forget what was kept."""
+        """Publish that every shard is over, and remove the snapshots."""
         self._packer.shutdown()
         self._next_positions = math.inf
-        for number, account in self._accounts.items():
-            position = Position(
-                account.shard_seq, is_over=True, records=account.records_acknowledged
-            )
+        for number, ledger in self._ledgers.items():
+            position = Position(ledger.shard_seq, is_over=True, records=ledger.records_acknowledged)
             row = position.to_row(self._hold.run_id, number, self._hold.epochs[number])
             self._sink.publish(SHARDS.name, [row], Batch(), LEASE_PARTITION)
             self._forget_former(number)
@@ -188,7 +185,7 @@ class ShardKeeper:
         self.announced = None
 
     def _capture(self, number: int) -> None:
-        """Copy a shard's state; it is published when all that it knows of is acknowledged."""
+        """Copy a shard's state; it is published once every event before it is acknowledged."""
         shard = self._simulator.shards[number]
         snapshot = capture_shard(shard, self._simulator.first)
         snapshot.header["fault_rng"] = self._planter.state(number)
@@ -196,14 +193,14 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, [], Batch(done=partial(self._keep, number, snapshot)))
 
     def _keep(self, number: int, snapshot: Snapshot) -> None:
-        """Have a snapshot packed, with the account as it is: of exactly the events before it."""
+        """Queue a snapshot for packing, with the ledger of exactly the events before it."""
         held = self._late.open_up_to(number, snapshot.shard_seq)
-        snapshot.arrays.update(self._accounts[number].to_arrays(), **held_arrays(held))
+        snapshot.arrays.update(self._ledgers[number].to_arrays(), **held_arrays(held))
         packed = self._packer.submit(dump_snapshot, snapshot)
         self._packing.append((number, snapshot, packed))
 
     def publish_packed(self) -> None:
-        """Publish the snapshots that are packed by now, in the order in which they were taken."""
+        """Publish the packed snapshots, in the order in which they were taken."""
         while self._packing and self._packing[0][2].done():
             number, snapshot, packed = self._packing.popleft()
             self._publish(number, snapshot, packed.result())
@@ -220,7 +217,7 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, rows, done, self._hold.snapshot_partition)
 
     def _forget(self, number: int, started_seconds: float) -> None:
-        """Forget the revisions that the kept snapshot has behind it, and what it replaces."""
+        """Drop the revisions that the published snapshot includes, and the records it replaces."""
         self._under_way.discard(number)
         self._revisions[number] = [
             row for row in self._revisions[number] if row.from_seconds > started_seconds
@@ -229,6 +226,6 @@ class ShardKeeper:
             self._forget_former(number)
 
     def _forget_former(self, number: int) -> None:
-        """Remove what earlier holders kept of a shard, once this one's own records replace it."""
+        """Remove earlier holders' records of a shard, once this holder's records replace them."""
         for key, partition in self._former_keys.pop(number, {}).items():
             self._sink.publish(SHARDS.name, [(key, None)], Batch(), partition)

@@ -1,11 +1,15 @@
-"""What the compacted topic ``clickstream.shards.v1`` holds of each shard, as records.
+"""The records of each shard in the compacted topic ``clickstream.shards.v1``.
 
-Owns keys and values. Per run, shard and epoch (the count of the shard's holders) there are: the
-*claims* by which workers take the shard, which are never removed; a *position*, which says up to
-which event everything is acknowledged, which revisions were announced since, and up to which
-moment its holder may make events; and two *snapshots* taken in turn, each in parts, so that one
-is whole while the other is written. Each epoch has keys of its own, so that nothing an earlier
-holder still sends replaces what the present one wrote.
+Owns keys and values. Per run, shard and epoch (the number of the shard's holder) the topic has:
+
+- *claims*, with which workers claim the shard; they are never removed.
+- a *position*, the heartbeat: the last acknowledged event, the revisions announced since the last
+  snapshot, and the moment until which the holder may make events.
+- two *snapshots*, written in turn and split into parts, so that one is complete while the other is
+  written.
+
+Keys include the epoch, so that late records of an earlier holder cannot replace those of the
+current one.
 """
 
 from __future__ import annotations
@@ -42,44 +46,44 @@ __all__ = [
 Row = tuple[bytes, bytes | None]
 """Key and value."""
 _Version = tuple[int, int]
-"""A snapshot's epoch and generation."""
+"""Epoch and generation of a snapshot."""
 _Part = tuple[int, bytes]
-"""How many parts a snapshot has, and the content of this one."""
+"""Number of a snapshot's parts, and the content of this part."""
 
 LEASE_PARTITION = 0
-"""Claims and positions share one partition, hence one order; snapshots lie in the last one."""
+"""The partition of claims and positions, which need one order; snapshots use the last one."""
 PART_BYTES = 1_000_000
-"""Under the size of a record that every broker takes unless told otherwise."""
+"""Below the largest record that a broker accepts by default."""
 _SLOTS = 2
 _PART = struct.Struct(">QHH")
-"""Before each part: the snapshot's generation, the part's number, and how many there are."""
+"""Header of a part: the snapshot's generation, the part's number, and the number of parts."""
 _HEARTBEAT_SECONDS = 1.0
 _SHARDS_PER_HEARTBEAT_SECOND = 100
 
 
 class Record(NamedTuple):
-    """A record of the topic, the partition that it lies in, and when it was written."""
+    """A record of the topic, with its partition and its time."""
 
     partition: int
     key: bytes
     value: bytes | None
     seconds: float = math.inf
-    """Unix seconds; infinity if the record does not say."""
+    """Unix seconds; infinity if the record has no timestamp."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a shard has got.
+    """A holder's position of a shard.
 
     Attributes:
-        shard_seq: This event and all before it are acknowledged.
-        number: Counts the holder's positions.
-        granted_until: The holder makes no event that is due later, Unix seconds.
-        is_over: The shard has ended; nothing is left to resume.
-        revisions: Announced, and possibly not in the last snapshot.
-        records: Acknowledged in all, once the shard is over.
-        is_released: The holder has given the shard up.
-        ends_at: The shard ends after this event; set once its end is decided.
+        shard_seq: This event and every earlier one are acknowledged.
+        number: Number of the position; the holder counts up.
+        granted_until: The holder makes only events due until then, Unix seconds.
+        is_over: Whether the shard has ended.
+        revisions: Announced revisions that the last snapshot may lack.
+        records: Number of acknowledged records, once the shard is over.
+        is_released: Whether the holder has released the shard.
+        ends_at: The shard's last event, once its end is decided.
     """
 
     shard_seq: int
@@ -92,13 +96,13 @@ class Position:
     ends_at: int | None = None
 
     def to_row(self, run_id: UUID, shard: int, epoch: int) -> Row:
-        """Return its record."""
+        """Return the position as a record."""
         content = {**vars(self), "revisions": [revision.to_json() for revision in self.revisions]}
         return f"{run_id}/{shard}/{epoch}/position".encode(), json.dumps(content).encode()
 
     @classmethod
     def from_value(cls, value: bytes) -> Position:
-        """Read what :meth:`to_row` made."""
+        """Read the value of :meth:`to_row`."""
         content = json.loads(value)
         revisions = tuple(Revision.from_json(row) for row in content["revisions"])
         return cls(**{**content, "revisions": revisions})
@@ -106,13 +110,13 @@ class Position:
 
 @dataclass
 class StoredShard:
-    """What the topic holds of one shard.
+    """The stored state of one shard.
 
     Attributes:
-        position: What all holders say, put together.
-        snapshot: The newest that is whole, or ``None``.
-        generation: Its number.
-        keys: Earlier holders' records that a new holder removes, with their partition.
+        position: The merged positions of all holders.
+        snapshot: The newest complete snapshot, or ``None``.
+        generation: The snapshot's generation.
+        keys: Keys of earlier holders' records, which a new holder removes, with their partition.
     """
 
     position: Position = field(default_factory=lambda: Position(0))
@@ -122,19 +126,19 @@ class StoredShard:
 
 
 def claim_row(run_id: UUID, claim: Claim) -> Row:
-    """Return the record by which a worker claims a shard."""
+    """Return the record of a claim."""
     return f"{run_id}/{claim.shard}/{claim.epoch}/claim/{claim.holder}".encode(), b"{}"
 
 
 def alive_row(run_id: UUID, shard: int, epoch: int) -> Row:
-    """Return the record by which a holder that still starts is heard."""
+    """Return the heartbeat of a holder that is still starting."""
     return f"{run_id}/{shard}/{epoch}/alive".encode(), b"{}"
 
 
 def snapshot_rows(
     run_id: UUID, shard: int, epoch: int, generation: int, content: bytes
 ) -> list[Row]:
-    """Cut a snapshot into records."""
+    """Return a snapshot as records, one per part."""
     pieces = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
     slot = generation % _SLOTS
     return [
@@ -147,7 +151,7 @@ def snapshot_rows(
 
 
 def forgotten_rows(run_id: UUID, shard: int, epoch: int, parts: int) -> list[Row]:
-    """Return the records that make the topic forget a holder's snapshots of a shard."""
+    """Return tombstones for a holder's snapshots of a shard."""
     return [
         (f"{run_id}/{shard}/{epoch}/snapshot/{slot}/{part}".encode(), None)
         for slot in range(_SLOTS)
@@ -156,19 +160,19 @@ def forgotten_rows(run_id: UUID, shard: int, epoch: int, parts: int) -> list[Row
 
 
 def heartbeat_seconds(shards: int) -> float:
-    """Return how often a worker with so many shards publishes their positions."""
+    """Return the time between two heartbeats of a worker with this many shards."""
     return max(_HEARTBEAT_SECONDS, shards / _SHARDS_PER_HEARTBEAT_SECOND)
 
 
 class ShardRecords:
-    """The records of some shards of a run, put together.
+    """The state of some shards of a run, built from their records.
 
     Args:
         run_id: The run.
         numbers: The shards.
 
     Attributes:
-        claims: Those read so far.
+        claims: The claims read so far.
     """
 
     def __init__(self, run_id: UUID, numbers: tuple[int, ...]) -> None:
@@ -179,14 +183,13 @@ class ShardRecords:
         self._keys: dict[int, dict[bytes, int]] = defaultdict(dict)
 
     def take(self, record: Record) -> Claim | Grant | str:
-        """Take up a record.
+        """Apply a record.
 
         Returns:
-            The claim or the grant in it, or the name of its kind; empty if it concerns none of
-            the shards.
+            The record's claim or grant, else its kind; empty if it concerns none of the shards.
 
         Raises:
-            SnapshotUnusable: It has one of the run's keys and is not as this version writes it.
+            SnapshotUnusable: The record belongs to the run, but has another format.
         """
         run, _, rest = record.key.decode(errors="replace").partition("/")
         shard, _, rest = rest.partition("/")
@@ -228,8 +231,8 @@ class ShardRecords:
             return kind
         raise ValueError(f"kind {kind!r}")
 
-    def are_free(self) -> bool:
-        """Return whether no worker holds any of the shards, as far as the records say."""
+    def are_released(self) -> bool:
+        """Return whether all shards are released, over or unclaimed."""
         for shard in self._numbers:
             epoch = self.claims.epoch_of(shard)
             position = self._positions[shard].get(epoch)
@@ -246,10 +249,10 @@ class ShardRecords:
         )
 
     def found(self) -> dict[int, StoredShard]:
-        """Return what there is of each shard; one that never ran is left out.
+        """Return the stored state by shard, without shards that never ran.
 
         Raises:
-            SnapshotUnusable: A snapshot is there and cannot be understood.
+            SnapshotUnusable: A snapshot cannot be read.
         """
         found = {}
         for shard in sorted(self._numbers):
@@ -263,7 +266,7 @@ class ShardRecords:
         return found
 
     def _add_snapshot(self, shard: int, stored: StoredShard) -> None:
-        """Add the newest snapshot that is whole, of the last holder that has one."""
+        """Add the newest complete snapshot, of the last holder that has one."""
         kept = self._parts[shard]
         whole = [at for at, pieces in kept.items() if 0 in pieces and len(pieces) == pieces[0][0]]
         if whole:
@@ -273,12 +276,12 @@ class ShardRecords:
 
 
 class OtherSnapshots:
-    """The snapshots that the topic holds of other runs.
+    """The snapshots of other runs in the topic.
 
-    A run that ends removes its own; a run whose simulation was deleted leaves them there.
+    A run removes its snapshots when it ends; a run whose simulation was deleted leaves them behind.
 
     Args:
-        run_id: The run whose snapshots are passed over.
+        run_id: The current run.
     """
 
     def __init__(self, run_id: UUID) -> None:
@@ -287,7 +290,7 @@ class OtherSnapshots:
         self._latest: dict[str, float] = defaultdict(float)
 
     def take(self, record: Record) -> None:
-        """Take up a record."""
+        """Apply a record."""
         name, is_snapshot, _ = record.key.decode(errors="replace").partition("/snapshot/")
         run = name.partition("/")[0]
         if not is_snapshot or run == self._own:
@@ -299,7 +302,7 @@ class OtherSnapshots:
             self._latest[run] = max(self._latest[run], record.seconds)
 
     def rows_before(self, seconds: float) -> list[Row]:
-        """Return the records that make the topic forget those of runs silent since a time."""
+        """Return tombstones for the snapshots of runs that have written none since a time."""
         return [
             (key, None)
             for run, keys in self._keys.items()
@@ -309,10 +312,10 @@ class OtherSnapshots:
 
 
 def _merged(positions: dict[int, Position]) -> Position:
-    """Return what the positions of all epochs say together.
+    """Return one position, merged from those of all epochs.
 
-    Decisions are the last holder's, which has taken over those of its predecessors. What has
-    happened adds up: events that an earlier holder had acknowledged are acknowledged.
+    Decisions come from the last holder, which has taken over those of its predecessors. Progress is
+    the furthest of all holders: an event that an earlier holder had acknowledged is acknowledged.
     """
     if not positions:
         return Position(0)

@@ -1,6 +1,6 @@
-"""Reading the topic in which the shards' records are kept.
+"""The reader of the shards' topic.
 
-Owns the consumer: reading partitions to their present end, and following one.
+Owns the consumer, which reads partitions to their current end and follows one.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _KIBIBYTES_AHEAD = 16_384
 
 
 class ShardReader:
-    """Reads the shards' topic from its beginning, and continues from where it is.
+    """A reader of the shards' topic, from its beginning on.
 
     Args:
-        settings: Where the broker is.
+        settings: The connection settings.
 
     Raises:
-        BrokerRefused: By each method: the topic is not there or cannot be read.
+        BrokerRefused: By each method: the topic does not exist or cannot be read.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -88,7 +88,7 @@ class ShardReader:
         return tuple(sorted(self._next))
 
     def read_to_end(self, partitions: Iterable[int]) -> Iterator[Record]:
-        """Read some partitions to where they end now; the others are not read until asked for."""
+        """Return the records of some partitions up to their current end."""
         open_partitions = set(partitions)
         self.follow(open_partitions)
         while open_partitions:
@@ -105,17 +105,17 @@ class ShardReader:
             yield record
 
     def follow(self, partitions: Iterable[int]) -> None:
-        """Read these partitions from now on, from where they were left."""
+        """Read these partitions from now on, from their last offsets."""
         with self._naming_refusals():
             self._consumer.assign(
                 [TopicPartition(SHARDS.name, at, self._next[at]) for at in partitions]
             )
 
     def poll(self, seconds: float) -> list[Record]:
-        """Return what has come; wait for the first record for a while."""
+        """Return new records; wait up to ``seconds`` for the first one."""
         with self._naming_refusals():
             messages = []
-            # The end of a partition is no record; who waits must not take it for time that passed.
+            # Skip end-of-partition markers: the caller counts an empty answer as waiting time.
             first = self._consumer.poll(seconds) if seconds else None
             while first is not None and _is_end(first):
                 first = self._consumer.poll(seconds)
@@ -145,18 +145,18 @@ class ShardReader:
 
     @contextmanager
     def _naming_refusals(self) -> Iterator[None]:
-        """Name what the broker refuses."""
+        """Convert a client's error into ``BrokerRefused``."""
         try:
             yield
         except KafkaException as failure:
-            self._consumer.poll(0)  # lets the client report what it has noticed
+            self._consumer.poll(0)  # lets the client report earlier errors
             if self._hopeless:
                 raise refusal(self._hopeless[0]) from None
             raise refusal(failure.args[0], "CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS") from None
 
 
 def _is_end(message: Message) -> bool:
-    """Return whether the message says that a partition has been read to its end.
+    """Return whether the message marks the end of a partition.
 
     Raises:
         KafkaException: The message is an error.

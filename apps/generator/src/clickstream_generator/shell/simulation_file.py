@@ -1,7 +1,7 @@
-"""The simulation's file, watched for changes.
+"""The simulation's file, read again after a change.
 
-Owns reading it again when its content has changed. Kubernetes replaces a mounted file by
-another behind a link, so content is compared, not times. It does not know what changes mean.
+Kubernetes replaces a mounted file through a symbolic link, so the content is compared, not the
+file's time.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class SimulationFile:
     """A file with a simulation.
 
     Args:
-        path: Where it is.
+        path: The file.
 
     Attributes:
-        simulation: What its owner wants, as far as it could be used.
+        simulation: The last valid simulation of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,11 +37,11 @@ class SimulationFile:
         self._next_check_seconds = 0.0
         self.simulation = _parsed(self._content)
 
-    def look(self, now_seconds: float) -> None:
-        """Read the simulation again if it is time and the file has changed.
+    def refresh(self, now_seconds: float) -> None:
+        """Read the file again if a check is due and its content has changed.
 
         Raises:
-            SimulationInvalid: It has, to something that cannot be used. It is said once.
+            SimulationInvalid: The new content is invalid; raised once per change.
         """
         if now_seconds < self._next_check_seconds:
             return
@@ -49,7 +49,7 @@ class SimulationFile:
         try:
             content = self._path.read_bytes()
         except OSError:
-            # Between two versions there may be none for a moment.
+            # The file may be missing for a moment while it is replaced.
             return
         if content != self._content:
             self._content = content

@@ -1,4 +1,4 @@
-"""The simulation that a command names: a file, and what the command line changes of it."""
+"""The simulation of a command: a file, with the overrides of the command line."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Overrides", "read_simulation"]
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line changes of a simulation.
+    """The overrides of a simulation by the command line.
 
     Attributes:
-        for_: End after so long, such as ``10m``.
+        for_: Duration of the run, such as ``10m``.
         rate: Events per second.
-        events: End after so many events.
+        events: Number of events of the run.
     """
 
     for_: str | None = None
@@ -34,7 +34,7 @@ class Overrides:
     events: int | None = None
 
     def applied(self, simulation: Simulation) -> Simulation:
-        """Return the simulation with these changes.
+        """Return the simulation with these overrides.
 
         Raises:
             SimulationInvalid: An option is out of bounds.
@@ -53,14 +53,14 @@ class Overrides:
             if value is not None and not 1 <= value <= most:
                 raise SimulationInvalid(name, value, f"it must be from 1 to {most}")
         if seconds is not None and self.events is not None:
-            raise SimulationInvalid("--events", self.events, "one of --events and --for, not both")
+            raise SimulationInvalid("--events", self.events, "give either --events or --for")
         return simulation.with_overrides(
             duration_seconds=seconds, events_per_second=self.rate, events=self.events
         )
 
 
 def read_simulation(file: Path, overrides: Overrides) -> Simulation:
-    """Return the simulation of a file, with what the command line changes of it.
+    """Return the simulation of a file, with overrides.
 
     Raises:
         SimulationInvalid: The file or an option cannot be used.

@@ -1,7 +1,7 @@
-"""What a run needs of an output that takes records one after the other.
+"""The protocol of an output that takes records in order.
 
-Owns the protocol and the batch: records leave in order, and a batch's figures are handed back when
-all of its records and all before them are acknowledged.
+Owns the protocol and the batch: records leave in order, and a batch is returned once all of its
+records and all earlier ones are acknowledged.
 """
 
 from __future__ import annotations
@@ -14,34 +14,33 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.shard_ledger import Tally
 
 __all__ = ["AFTERMATH", "Batch", "Sink"]
 
 AFTERMATH = "_FATAL"
-"""What records get that were queued when the producer gave up; why it did comes by itself."""
+"""Error of records that were queued when the producer failed; the cause is reported separately."""
 
 
 class _Refusing(Protocol):
-    """Keeps the first error that no retry can help."""
+    """A sink with the first error that a retry cannot fix."""
 
     refusal: KafkaError | None
 
 
 @dataclass(eq=False)
 class Batch:
-    """Some records on their way, and what they are in figures.
+    """Some records in flight, and their figures.
 
     Attributes:
         tally: Figures by shard and minute.
         sent_by_shard: Records by shard.
         last_seq: Highest ``shard_seq`` by shard.
-        events: Events that the visitors made: planted copies do not count, and what is planted as
-            lost or held back does.
-        done: What is to happen when this batch and all before it are acknowledged.
-        waiting: Reports that have not come yet.
-        size_bytes: Length of the values.
+        events: Number of original events: lost and late ones count, planted copies do not.
+        done: Called once this batch and all earlier ones are acknowledged.
+        waiting: Number of delivery reports to come.
+        size_bytes: Total length of the values.
     """
 
     tally: Tally = field(default_factory=dict)
@@ -54,7 +53,7 @@ class Batch:
     sink: _Refusing | None = field(default=None, repr=False)
 
     def reported(self, error: KafkaError | None, _message: object) -> None:
-        """Take one delivery report; a batch with a record refused is never complete."""
+        """Apply a delivery report; a batch with a refused record never completes."""
         if error is None:
             self.waiting -= 1
         elif self.sink is not None and error.name() != AFTERMATH:
@@ -62,22 +61,22 @@ class Batch:
 
 
 class Sink(Protocol):
-    """An output that takes records in order."""
+    """An output for records in order."""
 
     def has_room(self, records: int) -> bool:
-        """Return whether so many more may be sent now."""
+        """Return whether this many records may be sent now."""
 
     def send(self, records: list[Record], batch: Batch) -> None:
-        """Take records."""
+        """Queue or write records."""
 
     def poll(self, seconds: float) -> list[Batch]:
-        """Return the batches that are acknowledged by now, in order; wait for a while if none."""
+        """Return acknowledged batches in order; wait up to ``seconds`` if there are none."""
 
     def is_idle(self) -> bool:
-        """Return whether everything is acknowledged and handed back."""
+        """Return whether all batches are acknowledged and returned."""
 
     def in_flight(self) -> int:
-        """Return how many records have no acknowledgement yet."""
+        """Return the number of records in flight."""
 
     def tallies(self) -> list[Tally]:
-        """Return the figures of the batches that are not handed back."""
+        """Return the figures of the batches that are not returned yet."""

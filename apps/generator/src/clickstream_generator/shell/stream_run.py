@@ -1,6 +1,6 @@
-"""A run whose records leave one after the other: to standard output or to Kafka.
+"""A run that sends its records in order, to standard output or to Kafka.
 
-Owns the loop between clock, simulator and sink, and when the run record and the ledger are kept.
+Owns the loop between clock, simulator and sink, and when the run record and the ledger are written.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 __all__ = ["StreamRun"]
 
 _FIRST_CHUNK, _CHUNK = 500, 20_000
-"""Events made in one step: few at first, so that a reader sees something at once."""
+"""Events made in one step: the first chunk is small, so that the reader sees output at once."""
 _LEDGER_SECONDS = 2.0
 _DRAIN_SECONDS = 60.0
 
 
 class StreamRun:
-    """Makes the events of a run and sends them in the order of their time.
+    """A run that sends its events in the order of their time.
 
     Args:
-        maker: Of all shards of the run.
-        sink: Where records go.
-        truths: Where record and ledger go.
-        record: Of the run.
-        clock: What time it is.
-        edits: Of the simulation's file; ``None`` if the run takes none up.
-        show: Called when there is progress.
-        is_paced: Whether events leave when they are due, else as fast as possible.
+        maker: The maker of records of all shards.
+        sink: The output for records.
+        truths: The outputs for run record and ledger.
+        record: The run record.
+        clock: The clock.
+        edits: Edits of the simulation's file; ``None`` to ignore them.
+        show: Called after progress.
+        is_paced: Whether events are sent when they are due, else as fast as possible.
 
     Attributes:
-        record: As it is now.
+        record: The current run record.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class StreamRun:
         self._reached = record.start_seconds
 
     def run(self, stop: Event) -> None:
-        """Work until the run is over or told to stop, then wait for every acknowledgement.
+        """Run until the end or until ``stop`` is set, then wait for every acknowledgement.
 
         Args:
-            stop: Set when the run is to end; what has been made is still sent.
+            stop: Set it to end the run; events already made are still sent.
 
         Raises:
-            BrokerRefused: Kafka will not take a record, now or later.
-            BrokenPipeError: The reader of standard output has gone.
-            DrainTimeout: Records were without acknowledgement when time was up.
+            BrokerRefused: Kafka refuses a record, and a retry cannot help.
+            BrokenPipeError: The reader has closed standard output.
+            DrainTimeout: Records were not acknowledged in time.
             OutputFailed: The record or the ledger cannot be written.
         """
         self._keep_record()
@@ -100,11 +100,11 @@ class StreamRun:
             sent = self._send_due(horizon, chunk)
             following = self._simulator.following_seconds()
             if np.isfinite(following):
-                # All that is due before the next event has been handed out.
+                # Every event before the next one is taken.
                 self._reached = min(horizon, following)
             sent += self._send_late(self._reached)
             chunk = _CHUNK
-            # Full steps follow each other at once; a light one waits for the next moment.
+            # A full chunk is followed at once by the next one; after a small one the loop waits.
             is_light = self._is_paced and sent < _CHUNK // 2
             self._acknowledge(TICK_SECONDS if is_light or not sent else 0.0)
             if now >= next_ledger:
@@ -116,14 +116,14 @@ class StreamRun:
     def _take_up_edit(self, now: float) -> None:
         if self._edits is None:
             return
-        revision = self._edits.look(self._simulator, self.record.running, now)
+        revision = self._edits.next_revision(self._simulator, self.record.running, now)
         if revision is not None:
             self.record = replace(self.record, revisions=(*self.record.revisions, revision))
             self._keep_record()
             self._simulator.revise(revision)
 
     def _send_due(self, horizon: float, chunk: int) -> int:
-        """Send events that are due by the horizon, unless there is no room; return how many."""
+        """Send events due by the horizon, if the sink has room; return how many."""
         if not self._sink.has_room(chunk):
             return 0
         events = self._simulator.take_due(horizon, chunk)
@@ -157,7 +157,7 @@ class StreamRun:
         self._sink.send(records, batch)
 
     def _acknowledge(self, seconds: float) -> int:
-        """Count what is acknowledged, after a while; return how many batches."""
+        """Wait for a while, count the acknowledged batches, and return their number."""
         batches = self._sink.poll(seconds)
         for batch in batches:
             self._maker.acknowledge(batch.tally, batch.sent_by_shard, batch.last_seq)
@@ -166,7 +166,7 @@ class StreamRun:
         return len(batches)
 
     def _finish(self) -> None:
-        """Send what is held back, wait for every acknowledgement, close ledger and record."""
+        """Send the late records, wait for every acknowledgement, and complete ledger and record."""
         self._simulator.stop()
         ends_at = {number: shard.made for number, shard in self._simulator.shards.items()}
         self.record = replace(self.record, ends_at=ends_at)

@@ -1,7 +1,6 @@
-"""What the generator shows of itself: metrics, liveness and readiness over HTTP.
+"""The generator's metrics, liveness and readiness over HTTP.
 
-Owns the metrics' registry and the endpoints ``/metrics``, ``/healthz`` and ``/readyz``. It
-does not know how the figures come about.
+Owns the metrics' registry, and the endpoints ``/metrics``, ``/healthz`` and ``/readyz``.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ __all__ = ["Telemetry"]
 
 
 class Telemetry:
-    """The generator's figures, served while the context is open.
+    """The generator's metrics, served while the context is open.
 
     Args:
         host: Address to listen on.
         port: Port to listen on.
 
     Attributes:
-        is_ready: What ``/readyz`` says.
+        is_ready: Whether ``/readyz`` reports ready.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -64,14 +63,14 @@ class Telemetry:
                 telemetry._answer(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing: a scrape every few seconds is no news."""
+                """Do nothing: scrapes every few seconds are not worth a log line."""
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to serve."""
+        """Start the server."""
         self._thread.start()
         return self
 
@@ -81,7 +80,7 @@ class Telemetry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop and give the port back."""
+        """Stop the server, and free the port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -1,6 +1,6 @@
-"""Where the run record and the ledger of a run go that is not a folder of files.
+"""The outputs for the run record and the ledger, for runs that do not write a folder.
 
-Owns the two files of a folder beside the data, and the way to a topic.
+Owns the two files of ``--truth``, and the ledger's topic.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ _LEDGER_NAME = "ledger.jsonl"
 
 
 class Truth(Protocol):
-    """Keeps what is known about a run."""
+    """An output for the run record and the ledger."""
 
     def keep_record(self, record: RunRecord) -> None:
         """Replace the run record."""
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
-        """Add ledger entries; of several for one shard and minute, the last one holds."""
+        """Add ledger entries; the last entry of a shard and minute counts."""
 
 
 class TruthFolder:
     """A folder with ``run.json`` and ``ledger.jsonl``.
 
     Args:
-        path: The folder; made if it is not there.
+        path: The folder; created if missing.
 
     Raises:
-        OutputRefused: It holds something.
+        OutputRefused: The folder is not empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,11 +50,13 @@ class TruthFolder:
             found = sorted(entry.name for entry in path.iterdir())
         except OSError as error:
             raise OutputRefused(
-                f"--truth {path}", f"is no folder ({error.strerror})", "name a folder"
+                f"--truth {path}",
+                f"is not a usable folder ({error.strerror})",
+                "choose another folder",
             ) from None
         if found:
             raise OutputRefused(
-                f"--truth {path}", f"holds {found[0]}", "name an empty folder or a new one"
+                f"--truth {path}", f"holds {found[0]}", "choose an empty folder or a new one"
             )
         self._path = path
 
@@ -70,15 +72,17 @@ class TruthFolder:
                 file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
         except OSError as error:
             raise OutputFailed(
-                str(path), error.strerror or str(error), "make room, and begin in a new folder"
+                str(path),
+                error.strerror or str(error),
+                "free some space, and start again in a new folder",
             ) from None
 
 
 class LedgerTopic:
-    """The ledger as records of a topic, keyed by run and shard.
+    """A topic for the ledger; records are keyed by run and shard.
 
     Args:
-        sink: Of the events' cluster.
+        sink: The sink for the events' cluster.
         topic: The topic.
     """
 

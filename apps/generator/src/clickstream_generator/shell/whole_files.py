@@ -1,6 +1,6 @@
-"""Files that appear as a whole or not at all.
+"""Atomic file writes: a file appears complete or not at all.
 
-Owns the temporary name under which a file is written, and what becomes of it after a kill.
+Owns the temporary names, and their removal after a kill.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _PREFIX, _SUFFIX = ".", ".clickstream-part"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, bring it to the disk, and rename it.
+    """Write a file under a temporary name, sync it to disk, and rename it.
 
     Raises:
-        OutputFailed: It cannot be written; nothing of it is left.
+        OutputFailed: The file cannot be written; no part of it is left.
     """
     fresh = path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
     try:
@@ -40,16 +40,16 @@ def write_whole(path: Path, content: bytes) -> None:
         raise OutputFailed(
             str(path),
             error.strerror or str(error),
-            "make room or grant the right to write, and run the same command again: it continues",
+            "free some space or grant write access, then run the same command again to resume",
         ) from None
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a file has a name that :func:`write_whole` uses for a moment."""
+    """Return whether a name is a temporary name of :func:`write_whole`."""
     return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove what a killed process had begun to write."""
+    """Remove the temporary files of a killed process."""
     for path in folder.rglob(f"{_PREFIX}*{_SUFFIX}"):
         path.unlink()

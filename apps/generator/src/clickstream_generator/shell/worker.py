@@ -1,8 +1,6 @@
-"""The worker: takes what is due, sends it, and publishes the ledger.
+"""The worker: sends events when they are due, and publishes the ledger.
 
-Owns the loop between clock, simulator and broker, and so the pace; and what becomes of a
-changed specification. It does not know how events come about, how Kafka is spoken to, nor how
-state is kept.
+Owns the loop between clock, simulator and broker, and the handling of changed specifications.
 """
 
 from __future__ import annotations
@@ -19,10 +17,10 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.topics import LEDGER
 
-from clickstream_generator.core.accounts import MINUTE_MS, Account
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
-from clickstream_generator.core.waiting import LateRecords
+from clickstream_generator.core.late_records import LateRecords
+from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.sink import Batch
@@ -30,8 +28,8 @@ from clickstream_generator.shell.sink import Batch
 if TYPE_CHECKING:
     from threading import Event
 
-    from clickstream_generator.core.accounts import Tally
     from clickstream_generator.core.events import Events
+    from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.core.simulator import Simulator
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
@@ -48,25 +46,25 @@ _LOG = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.05
 _EVENTS_PER_TICK = 20_000
-"""About 15 MB of text: large enough for speed, small enough to stop within a moment."""
+"""About 15 MB of records: large enough for speed, small enough for a quick stop."""
 _LEDGER_SECONDS = 2.0
 _ACHIEVED_SECONDS = 10.0
 _SHED_BEHIND_SECONDS = 1.0
 _KEEP_MINUTES = 120
-"""Minutes of account that stay open: late events may still reach them."""
+"""The least number of minutes that a ledger keeps open for late events."""
 
 
 class Worker:
-    """Runs a simulation until it is over or told to stop.
+    """A worker, which runs the shards of a simulation.
 
     Args:
-        hold: On the shards.
-        simulator: Where events come from; it has begun.
-        sink: Where records go.
-        telemetry: Where figures are shown.
-        clock: What time it is.
-        file: The simulation as its owner wants it now.
-        settings: How to stop, and how often to keep state.
+        hold: The hold on the shards.
+        simulator: The source of events; it has begun.
+        sink: The Kafka sink.
+        telemetry: The metrics.
+        clock: The clock.
+        file: The simulation's file.
+        settings: The process's settings.
     """
 
     def __init__(
@@ -86,18 +84,20 @@ class Worker:
         self._telemetry = telemetry
         self._clock = clock
         self._file = file
-        # With faults on top, a bite must still fit into the client's queue.
-        self._bite = min(_EVENTS_PER_TICK, settings.queue_records // 2)
+        # A chunk with its faulty records must fit into the client's queue.
+        self._chunk = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
         first = simulator.first
         self._simulation = first
         self._planter = FaultPlanter(first.spec.seed, list(simulator.shards))
-        self._accounts = {number: Account(number, first.spec.shards) for number in simulator.shards}
+        self._ledgers = {
+            number: ShardLedger(number, first.spec.shards) for number in simulator.shards
+        }
         self._late = LateRecords(simulator.shards)
         self._keeper = ShardKeeper(
             hold,
             simulator,
-            self._accounts,
+            self._ledgers,
             self._planter,
             self._late,
             sink,
@@ -107,87 +107,87 @@ class Worker:
         self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
-        self._has_resumed = self._is_apart = False
+        self._has_resumed = self._specs_differ = False
 
     def resume(self) -> None:
-        """Take up what was acknowledged after the shards' snapshots, without sending it.
+        """Resume the shards: replay the acknowledged events after their snapshots, without sending.
 
         Raises:
-            SnapshotUnusable: A shard has sent events and has no snapshot.
+            SnapshotUnusable: A shard has sent events, but has no snapshot.
         """
-        going_on = 0
+        resumed = 0
         stored = self._hold.stored
         for number, found in stored.items():
             if found.position.is_over:
                 self._closed_records += found.position.records
             elif found.snapshot is not None:
                 self._resume_shard(number, found, found.snapshot)
-                going_on += 1
+                resumed += 1
             elif found.position.shard_seq:
-                # To begin again would make other events under the ids of those that were sent.
+                # A fresh start would make other events with the ids of the sent ones.
                 raise SnapshotUnusable(
-                    f"shard {number} has sent {found.position.shard_seq} events, and its snapshot"
-                    " is gone"
+                    f"shard {number} has sent {found.position.shard_seq} events, but has no"
+                    " snapshot"
                 )
-        self._telemetry.resumed_shards.set(going_on)
+        self._telemetry.resumed_shards.set(resumed)
         self._telemetry.shards_over.set(sum(row.position.is_over for row in stored.values()))
 
     def _resume_shard(self, number: int, found: StoredShard, snapshot: Snapshot) -> None:
-        # In place: the keeper looks at the same accounts.
-        self._accounts[number] = Account.from_arrays(
+        # Replace it in the shared dict: the keeper uses the same ledgers.
+        self._ledgers[number] = ShardLedger.from_arrays(
             number, self._simulator.first.spec.shards, snapshot.arrays
         )
         self._planter.resume(number, snapshot.header["fault_rng"])
         for late in held_from(number, snapshot.arrays):
             self._late.hold(late)
         shard = self._simulator.shards[number]
-        known = {revision.from_seconds for revision, _ in shard.ahead}
-        ahead = tuple(
+        known = {revision.from_seconds for revision, _ in shard.pending}
+        pending = tuple(
             row
             for row in found.position.revisions
             if row.from_seconds > shard.schedule.start_seconds
         )
-        self._keeper.resume(number, found.generation, ahead)
-        for revision in ahead:
+        self._keeper.resume(number, found.generation, pending)
+        for revision in pending:
             if revision.from_seconds not in known:
                 self._simulator.revise(revision, (number,))
         while len(events := self._simulator.replay(number, found.position.shard_seq)):
             planted = self._plant(events, int(self._clock.now() * 1000))
-            self._account_for(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
+            self._add_to_ledgers(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
             self._count_sent(planted.sent_by_shard)
-        running = ahead[-1].simulation if ahead else snapshot.running
-        # Of several workers, or of one that was just telling them: not all may know the last word.
-        self._is_apart |= self._has_resumed and running.spec != self._simulation.spec
+        running = pending[-1].simulation if pending else snapshot.running
+        # Restored shards may carry different specs; announce the newest one again.
+        self._specs_differ |= self._has_resumed and running.spec != self._simulation.spec
         self._has_resumed = True
         self._simulation = running
         if found.position.ends_at is not None:
             shard.end_at(found.position.ends_at)
-        _LOG.info("shard %d goes on after event %d", number, shard.made)
+        _LOG.info("resumed shard %d after event %d", number, shard.made)
 
     def run(self, stop: Event) -> None:
-        """Work until the simulation is over or told to stop, then drain.
+        """Run until the simulation is over or ``stop`` is set, then end or pause the run.
 
         Args:
-            stop: Set by whoever wants it to end; what has been made is still sent.
+            stop: Set it to stop the worker; events already made are still sent.
 
         Raises:
-            BrokerRefused: Kafka will not take a record, now or later.
-            DrainTimeout: Records were without acknowledgement when time was up.
+            BrokerRefused: Kafka refuses a record, and a retry cannot help.
+            DrainTimeout: Records were not acknowledged in time.
             ShardTaken: Another worker holds a shard now.
         """
-        # Where the run began must be known before the first grant, which a successor relies on.
+        # Publish snapshots before the first grant: a successor resumes from them.
         self._keeper.keep_all()
-        with self._hold.kept_alive(self._sink):
+        with self._hold.heartbeats(self._sink):
             while not stop.is_set() and not self._is_settled():
                 self._settle()
         while not stop.is_set() and not self._hold.lease.granted_until:
             self._keeper.heartbeat(self._clock.now())
             self._settle()
         self._telemetry.is_ready = True
-        self._leave_out_the_pause()
+        self._skip_pause()
         next_ledger = working_since = self._began = self._clock.now()
         while not stop.is_set() and not self._simulator.is_over():
-            self._hold.look()
+            self._hold.read_log()
             now = self._clock.now()
             self._look_for_change(now)
             self._shed_if_behind(now)
@@ -197,10 +197,10 @@ class Worker:
                 self._show(now)
                 next_ledger = now + _LEDGER_SECONDS
             self._keeper.heartbeat(now)
-            self._keeper.keep_in_turn(now)
+            self._keeper.capture_next(now)
             self._keeper.publish_packed()
-            # Full ticks follow each other at once; a light one waits for the next moment.
-            wait = 0.0 if sent >= self._bite // 2 else _TICK_SECONDS
+            # A full chunk is followed at once by the next one; after a small one the loop waits.
+            wait = 0.0 if sent >= self._chunk // 2 else _TICK_SECONDS
             idle_from = self._clock.now()
             complete = self._sink.poll(wait)
             idle_to = self._clock.now() if wait else idle_from
@@ -213,15 +213,15 @@ class Worker:
             self._finish()
 
     def _send_due(self, now: float) -> int:
-        """Send the events that are due, unless the broker cannot keep up; return how many."""
-        if not self._sink.has_room(self._bite):
+        """Send the events that are due, if the sink has room; return how many."""
+        if not self._sink.has_room(self._chunk):
             return 0
-        # No event that an announced revision concerns goes out before the log has the revision.
+        # Events that an announced revision concerns wait until the log has the revision.
         announced = self._keeper.announced
         horizon = min(now, self._hold.lease.granted_until)
         if announced is not None:
             horizon = min(horizon, announced.until_seconds)
-        events = self._simulator.take_due(horizon, self._bite)
+        events = self._simulator.take_due(horizon, self._chunk)
         if not len(events):
             return 0
         planted = self._plant(events, int(now * 1000))
@@ -236,7 +236,7 @@ class Worker:
         return len(events)
 
     def _plant(self, events: Events, now_ms: int) -> Planted:
-        """Encode events and plant faults; those that are to come late are held back."""
+        """Encode events, plant faults, and hold back the late events."""
         encoded = self._simulator.encoder.encode(events, now_ms)
         faults = {
             number: shard.behaviour.spec.faults for number, shard in self._simulator.shards.items()
@@ -249,7 +249,7 @@ class Worker:
     def _send_late(self, now: float) -> int:
         """Send the events whose delay is over; return how many."""
         sent = 0
-        # Measured by where the stream has got to: history is late within history.
+        # Lateness is relative to the events already sent: a late event of history stays in history.
         reached = now if np.isinf(now) else self._simulator.reached_seconds(now)
         while self._sink.has_room(1) and (late := self._late.take_due(reached)) is not None:
             value, key = late.record
@@ -262,13 +262,13 @@ class Worker:
 
     def _count_sent(self, by_shard: dict[int, int]) -> None:
         for number, count in by_shard.items():
-            self._accounts[number].records_sent += count
+            self._ledgers[number].records_sent += count
 
     def _acknowledge(self, batches: list[Batch]) -> None:
-        """Write what the broker has acknowledged into the accounts."""
+        """Add acknowledged batches to the ledgers."""
         acknowledged = events = 0
         for batch in batches:
-            self._account_for(batch.tally, batch.sent_by_shard, batch.last_seq)
+            self._add_to_ledgers(batch.tally, batch.sent_by_shard, batch.last_seq)
             acknowledged += sum(batch.sent_by_shard.values())
             events += batch.events
             if batch.done is not None:
@@ -277,27 +277,27 @@ class Worker:
             self._delivered += acknowledged
             self._telemetry.acknowledged.inc(acknowledged)
         if events:
-            # Events, as the target counts them: faults make records of them, more or fewer.
+            # Count events, like the target rate: faults add or remove records.
             self._recent.append((self._clock.now(), events))
 
-    def _account_for(
+    def _add_to_ledgers(
         self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
     ) -> None:
         for (number, minute_ms), figures in tally.items():
-            self._accounts[number].add(minute_ms, figures)
+            self._ledgers[number].add(minute_ms, figures)
         for number, count in sent_by_shard.items():
-            self._accounts[number].records_acknowledged += count
+            self._ledgers[number].records_acknowledged += count
         for number, shard_seq in last_seq.items():
-            self._accounts[number].shard_seq = shard_seq
+            self._ledgers[number].shard_seq = shard_seq
 
     def _look_for_change(self, now: float) -> None:
-        """Announce a changed specification, or refuse it."""
+        """Announce a changed specification, or reject it."""
         if self._keeper.announced is not None:
             return
         try:
-            self._file.look(now)
+            self._file.refresh(now)
             wanted = self._file.simulation
-            if wanted.spec == self._simulation.spec and not self._is_apart:
+            if wanted.spec == self._simulation.spec and not self._specs_differ:
                 return
             check_change(self._simulator.first, wanted)
             self._simulator.check(wanted)
@@ -307,25 +307,25 @@ class Worker:
         moment = max(
             now,
             wanted.effective_from_seconds or now,
-            self._simulator.free_from_seconds(),
+            self._simulator.earliest_revision_seconds(),
             self._hold.lease.inherited_until,
         )
         self._announce(Revision(moment, moment, wanted))
         self._telemetry.spec_changes.labels("accepted").inc()
 
     def _refuse(self, error: SimulationInvalid) -> None:
-        _LOG.error("the changed simulation is refused, the old one stays in force: %s", error)
+        _LOG.error("rejected the changed simulation, the previous one stays in effect: %s", error)
         self._telemetry.spec_changes.labels("refused").inc()
         self._file.simulation = self._simulation
 
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
-        self._is_apart = False
+        self._specs_differ = False
         self._keeper.announce(revision, self._clock.now())
-        _LOG.info("another specification holds from %.3f", revision.from_seconds)
+        _LOG.info("the new specification takes effect at %.3f", revision.from_seconds)
 
-    def _leave_out_the_pause(self) -> None:
-        """Leave out what was due while the simulation was suspended; history stays whole."""
+    def _skip_pause(self) -> None:
+        """Leave out the live events that were due while the simulation was suspended."""
         resumed = self._file.simulation.resumed_at_seconds
         if resumed is not None and resumed > self._hold.lease.inherited_until:
             reached = self._simulator.reached_seconds(max(resumed, self._clock.now()))
@@ -333,12 +333,12 @@ class Worker:
                 self._shed(resumed)
 
     def _shed_if_behind(self, now: float) -> None:
-        """Leave out what could not be sent in time, where the simulation wants that."""
+        """Leave out overdue events, if the simulation sheds on overload."""
         simulator = self._simulator
         lag_seconds = simulator.lag_seconds(now)
         if (
             self._keeper.announced is None
-            and not simulator.has_revisions_ahead()
+            and not simulator.has_pending_revisions()
             and self._simulation.spec.rate.on_overload is OnOverload.SHED
             and now - lag_seconds >= simulator.live_from_seconds
             and lag_seconds > _SHED_BEHIND_SECONDS
@@ -347,28 +347,28 @@ class Worker:
             self._shed(now)
 
     def _shed(self, until_seconds: float) -> None:
-        """Leave out what is due by the moment and not yet sent."""
+        """Leave out the unsent events that are due by the moment."""
         before = self._simulator.shed_events
         self._announce(self._simulator.shedding(until_seconds, self._hold.lease.inherited_until))
         self._telemetry.shed.inc(self._simulator.shed_events - before)
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
-        """Publish each account's changed minutes."""
+        """Publish the changed minutes of each ledger."""
         open_sessions = self._simulator.sessions_under_way()
         now = self._clock.now()
-        shards = len(self._accounts)
+        shards = len(self._ledgers)
         target = round(1_000 * self._simulator.target_events_per_second(now) / shards)
-        # Behind where the stream has got to, history or live, by more than an event can be late.
+        # Keep minutes open for longer than an event can be late.
         lateness_minutes = self._simulation.spec.faults.max_lateness_seconds // 60 + 2
         reached_ms = int(self._simulator.reached_seconds(now) * 1000)
         oldest_ms = reached_ms - max(_KEEP_MINUTES, lateness_minutes) * MINUTE_MS
-        # History runs days ahead of its acknowledgements: what is open keeps its minutes.
+        # History runs days ahead of its acknowledgements: keep the minutes of records in flight.
         tallies = (*self._sink.tallies(), *self._late.tallies())
         oldest_ms = min([oldest_ms, *(minute_ms for row in tallies for _, minute_ms in row)])
         rows: list[tuple[bytes, bytes | None]] = []
-        for number, account in self._accounts.items():
+        for number, ledger in self._ledgers.items():
             key = f"{self._run_id}/{number}".encode()
-            records = account.records(
+            records = ledger.records(
                 self._simulation.full_name,
                 self._run_id,
                 open_sessions[number],
@@ -378,15 +378,15 @@ class Worker:
             rows.extend(
                 (key, json.dumps(record, separators=(",", ":")).encode()) for record in records
             )
-            account.forget_before(oldest_ms)
+            ledger.forget_before(oldest_ms)
         if rows:
             self._sink.publish(LEDGER.name, rows, Batch())
 
     def _show(self, now: float) -> None:
-        """Bring the metrics up to date."""
+        """Update the metrics."""
         while self._recent and self._recent[0][0] < now - _ACHIEVED_SECONDS:
             self._recent.popleft()
-        # The time looked back upon, not that since the oldest batch: one batch makes no rate.
+        # Divide by the whole window, not by the age of the oldest batch: one batch gives no rate.
         span = min(_ACHIEVED_SECONDS, now - self._began)
         counted = sum(count for _, count in self._recent)
         shown = self._telemetry
@@ -399,13 +399,13 @@ class Worker:
         shown.active_sessions.set(sum(self._simulator.sessions_under_way().values()))
 
     def _records_acknowledged(self) -> int:
-        """Return the records acknowledged since the run began, of the shards carried here."""
+        """Return the number of acknowledged records of the run, over the shards carried here."""
         return self._closed_records + sum(
-            account.records_acknowledged for account in self._accounts.values()
+            ledger.records_acknowledged for ledger in self._ledgers.values()
         )
 
     def _pause(self) -> None:
-        """Keep the state of every shard, for whoever goes on."""
+        """Publish the state of every shard, and release the shards."""
         self._keeper.keep_all()
         self._drain()
         self._keeper.release(self._clock.now())
@@ -415,7 +415,7 @@ class Worker:
         _LOG.info("run %s is paused: %d records acknowledged", self._run_id, self._delivered)
 
     def _finish(self) -> None:
-        """Send what is held back, wait for every acknowledgement, and close the ledger."""
+        """Send the late records, wait for every acknowledgement, and complete the ledger."""
         self._simulator.stop()
         self._keeper.decide_end(self._clock.now())
         self._drain(with_late=True)
@@ -423,7 +423,7 @@ class Worker:
         self._keeper.close()
         self._drain()
         self._show(self._clock.now())
-        self._telemetry.shards_over.inc(len(self._accounts))
+        self._telemetry.shards_over.inc(len(self._ledgers))
         _LOG.info(
             "run %s is over: %d records acknowledged, %d events shed",
             self._run_id,
@@ -432,13 +432,13 @@ class Worker:
         )
 
     def _drain(self, *, with_late: bool = False) -> None:
-        """Wait until everything is acknowledged, also what that brings about.
+        """Wait until all records are acknowledged and all snapshots are published.
 
         Args:
-            with_late: Whether events that are held back are sent first, as there is room for them.
+            with_late: Whether to send the late records first.
 
         Raises:
-            DrainTimeout: It was not in time.
+            DrainTimeout: Records were not acknowledged in time.
         """
         deadline = self._clock.now() + self._settings.drain_seconds
         while True:
@@ -453,18 +453,18 @@ class Worker:
             self._keeper.heartbeat(now)
 
     def _is_settled(self) -> bool:
-        """Return whether everything is acknowledged, snapshots too, and decisions are read back."""
+        """Return whether all records and snapshots are acknowledged, and decisions read back."""
         return self._sink.is_idle() and self._keeper.is_idle() and not self._hold.lease.is_waiting
 
     def _settle(self) -> None:
-        """Wait a moment for acknowledgements, and do what they bring about."""
+        """Wait briefly for acknowledgements, and process them."""
         self._acknowledge(self._sink.poll(_TICK_SECONDS))
-        self._hold.look()
+        self._hold.read_log()
         self._keeper.publish_packed()
 
 
 def _last_seq(rows: np.ndarray) -> dict[int, int]:
-    """Return each shard's last event number among the events."""
+    """Return the highest ``shard_seq`` among the events, by shard."""
     return {
         number: int(rows["shard_seq"][rows["shard"] == number].max())
         for number in np.unique(rows["shard"]).tolist()

@@ -1,20 +1,20 @@
-"""The catalogue: what is sold, how popular it is, and what people search for."""
+"""The catalog: products, popularity and search terms."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from clickstream_generator.core.catalogue import POPULARITY_EXPONENT, Catalogue, build_catalogue
-from worlds import small_catalogue
+from clickstream_generator.core.catalog import POPULARITY_EXPONENT, Catalog, build_catalog
+from worlds import small_catalog
 
 
 @pytest.fixture(scope="module")
-def shop() -> Catalogue:
+def shop() -> Catalog:
     """A shop of 300 products in 70 categories: more than there are plain goods."""
-    return build_catalogue(300, 70, 42)
+    return build_catalog(300, 70, 42)
 
 
-def test_every_category_has_products(shop: Catalogue) -> None:
+def test_every_category_has_products(shop: Catalog) -> None:
     """Products are sorted by category, and no category is empty."""
     assert len(shop.category_names) == len(set(shop.category_names)) == 70
     assert (np.diff(shop.product_category) >= 0).all()
@@ -25,7 +25,7 @@ def test_every_category_has_products(shop: Catalogue) -> None:
     assert np.diff(shop.first_product).tolist() == counts.tolist()
 
 
-def test_categories_begin_with_plain_goods(shop: Catalogue) -> None:
+def test_categories_begin_with_plain_goods(shop: Catalog) -> None:
     """The first 65 categories are goods; the next are the same goods for kids."""
     plain, kids = shop.category_names[:65], shop.category_names[65:]
 
@@ -34,7 +34,7 @@ def test_categories_begin_with_plain_goods(shop: Catalogue) -> None:
     assert {name.removeprefix("Kids ") for name in kids} < set(plain)
 
 
-def test_popularity_is_a_power_law(shop: Catalogue) -> None:
+def test_popularity_is_a_power_law(shop: Catalog) -> None:
     """The n-th product has the share n ** -1.05 of all looks, in any order of products."""
     wanted = np.arange(1, 301) ** -1.05
 
@@ -43,7 +43,7 @@ def test_popularity_is_a_power_law(shop: Catalogue) -> None:
     assert not (np.diff(shop.popularity) < 0).all()
 
 
-def test_cumulative_ends_at_one(shop: Catalogue) -> None:
+def test_cumulative_ends_at_one(shop: Catalog) -> None:
     """The running sum goes from 0 to exactly 1."""
     assert len(shop.cumulative) == 301
     assert (shop.cumulative[0], shop.cumulative[-1]) == (0.0, 1.0)
@@ -52,7 +52,7 @@ def test_cumulative_ends_at_one(shop: Catalogue) -> None:
 
 def test_prices_end_with_99() -> None:
     """A price is whole euros and 99 cents, from 1.99 to 5000.99 euros, around its category's."""
-    prices = build_catalogue(50_000, 500, 42).price_minor
+    prices = build_catalog(50_000, 500, 42).price_minor
 
     assert set((prices % 100).tolist()) == {99}
     assert prices.min() >= 199
@@ -61,7 +61,7 @@ def test_prices_end_with_99() -> None:
     assert np.std(np.log(prices / 100)) == pytest.approx(np.hypot(0.9, 0.45), abs=0.1)
 
 
-def test_names_tell_quality_and_category(shop: Catalogue) -> None:
+def test_names_tell_quality_and_category(shop: Catalog) -> None:
     """A product's name is a quality, a colour and its category; a brand makes many products."""
     for name, own in zip(shop.product_names, shop.product_category.tolist(), strict=True):
         assert name.endswith(f" {shop.category_names[own]}")
@@ -70,7 +70,7 @@ def test_names_tell_quality_and_category(shop: Catalogue) -> None:
     assert len(shop.product_brands) == 300
 
 
-def test_terms_lead_to_their_category(shop: Catalogue) -> None:
+def test_terms_lead_to_their_category(shop: Catalog) -> None:
     """Each category has eight search terms, all of which name it."""
     assert len(shop.search_terms) == len(shop.term_category) == 560
     for term, category in zip(shop.search_terms, shop.term_category.tolist(), strict=True):
@@ -96,9 +96,9 @@ PRICES = [4199, 6799, 5699, 6399]
 CATEGORY = [0, 1, 1, 1]
 
 
-def test_seed_decides_the_catalogue() -> None:
-    """The same arguments make the same catalogue, in every release; another seed another one."""
-    first, again, other = (build_catalogue(4, 2, seed) for seed in (7, 7, 8))
+def test_seed_decides_the_catalog() -> None:
+    """The same arguments make the same catalog, in every release; another seed another one."""
+    first, again, other = (build_catalog(4, 2, seed) for seed in (7, 7, 8))
 
     assert first.product_names == again.product_names != other.product_names
     assert first.price_minor.tolist() == again.price_minor.tolist()
@@ -111,7 +111,7 @@ def test_seed_decides_the_catalogue() -> None:
 
 def test_smallest_shop_has_one_product() -> None:
     """One product in one category is a shop."""
-    shop = build_catalogue(1, 1, 0)
+    shop = build_catalog(1, 1, 0)
 
     assert shop.cumulative.tolist() == [0.0, 1.0]
     assert shop.first_product.tolist() == [0, 1]
@@ -122,7 +122,7 @@ def test_categories_are_drawn_by_looks() -> None:
     """A category is drawn by the looks at all its products, up to the very end."""
     uniform = np.array([0.0, 0.39, 0.4, 0.499, 0.5, 0.74, 0.75, 0.999, 1.0])
 
-    assert small_catalogue().draw_categories(uniform).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert small_catalog().draw_categories(uniform).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
 
 
 def test_products_are_drawn_within_category() -> None:
@@ -130,4 +130,4 @@ def test_products_are_drawn_within_category() -> None:
     category = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     uniform = np.array([0.0, 0.79, 0.81, 1.0, 0.0, 0.49, 0.5, 1.0])
 
-    assert small_catalogue().draw_products(category, uniform).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert small_catalog().draw_products(category, uniform).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

@@ -1,4 +1,4 @@
-"""The shard's account: figures of events, by minute, as the ledger's records have them."""
+"""The shard's ledger: figures of events by minute, as in ledger entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from uuid import UUID
 import numpy as np
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.ledger import FAULT_NAMES, LEDGER_FIELDS
-from clickstream_generator.core.accounts import MINUTE_MS, Account, Tally, add_fault, tally_events
+from clickstream_generator.core.shard_ledger import (
+    MINUTE_MS,
+    ShardLedger,
+    Tally,
+    add_fault,
+    tally_events,
+)
 from worlds import event_rows
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
@@ -34,16 +40,16 @@ def _tally(rows: np.ndarray) -> Tally:
     return tally_events(rows, 2**62 + np.arange(len(rows)))
 
 
-def _account() -> Account:
-    account = Account(1, 4)
+def _ledger() -> ShardLedger:
+    ledger = ShardLedger(1, 4)
     for (shard, minute), figures in _tally(_rows()).items():
         if shard == 1:
-            account.add(minute, figures)
-    return account
+            ledger.add(minute, figures)
+    return ledger
 
 
-def _records(account: Account, *, is_end: bool = False) -> list[dict[str, object]]:
-    return account.records("shop", RUN_ID, 5, 2_500, is_end=is_end)
+def _records(ledger: ShardLedger, *, is_end: bool = False) -> list[dict[str, object]]:
+    return ledger.records("shop", RUN_ID, 5, 2_500, is_end=is_end)
 
 
 def _nonzero(record: dict[str, object]) -> dict[str, object]:
@@ -55,7 +61,7 @@ def _nonzero(record: dict[str, object]) -> dict[str, object]:
 
 def test_events_are_counted_by_minute() -> None:
     """Events count in the minute that they are in, and purchases with their value."""
-    first, second = _records(_account())
+    first, second = _records(_ledger())
 
     assert (first["minute"], second["minute"]) == (
         "2025-11-24T16:00:00.000Z",
@@ -77,11 +83,11 @@ def test_checksums_are_added_up() -> None:
             for at in (0, 60_000, 60_001)
         )
     )
-    account = Account(1, 4)
+    ledger = ShardLedger(1, 4)
     for (_, minute), figures in tally_events(rows, np.array([2**62, 5, 2**61])).items():
-        account.add(minute, figures)
+        ledger.add(minute, figures)
 
-    assert [row["content_checksum"] for row in _records(account)] == [2**62, 2**61 + 5]
+    assert [row["content_checksum"] for row in _records(ledger)] == [2**62, 2**61 + 5]
 
 
 def test_shards_are_counted_apart() -> None:
@@ -112,12 +118,12 @@ def test_faults_are_added() -> None:
         (MINUTE - 1, "late"),
     ):
         add_fault(tally, 1, moment, fault)
-    account = Account(1, 4)
+    ledger = ShardLedger(1, 4)
     for (shard, minute), figures in tally.items():
         if shard == 1:
-            account.add(minute, figures)
+            ledger.add(minute, figures)
 
-    before, first, _ = _records(account)
+    before, first, _ = _records(ledger)
 
     assert _nonzero(before) == {"late_faults": 1}
     assert before["minute"] == "2025-11-24T15:59:00.000Z"
@@ -128,10 +134,10 @@ def test_faults_are_added() -> None:
 
 def test_record_is_complete() -> None:
     """A record has exactly the fields of the ledger."""
-    account = _account()
-    account.shard_seq, account.records_sent, account.records_acknowledged = 7, 9, 8
+    ledger = _ledger()
+    ledger.shard_seq, ledger.records_sent, ledger.records_acknowledged = 7, 9, 8
 
-    record = _records(account)[0]
+    record = _records(ledger)[0]
 
     assert set(record) == {row.name for row in LEDGER_FIELDS}
     assert record["kind"] == "minute"
@@ -145,32 +151,32 @@ def test_record_is_complete() -> None:
 
 def test_minute_is_published_when_changed() -> None:
     """A minute has a record when it has changed since the last one, with all that it has."""
-    account = _account()
-    _records(account)
+    ledger = _ledger()
+    _records(ledger)
 
-    assert _records(account) == []
+    assert _records(ledger) == []
 
-    account.add(MINUTE, _tally(_rows())[1, MINUTE])
-    (record,) = _records(account)
+    ledger.add(MINUTE, _tally(_rows())[1, MINUTE])
+    (record,) = _records(ledger)
     assert record["events"] == 4
 
 
 def test_added_figures_are_copied() -> None:
-    """Figures that were handed in do not change with the account, nor it with them."""
+    """The ledger copies the figures it is given."""
     figures = _tally(_rows())[1, MINUTE]
-    account = Account(1, 4)
-    account.add(MINUTE, figures)
+    ledger = ShardLedger(1, 4)
+    ledger.add(MINUTE, figures)
     figures += 100
-    account.add(MINUTE, figures * 0)
+    ledger.add(MINUTE, figures * 0)
 
-    assert _records(account)[0]["events"] == 2
+    assert _records(ledger)[0]["events"] == 2
 
 
 def test_end_has_last_minute() -> None:
     """The shard's last record names its last minute and has no figures of it."""
-    account = _account()
+    ledger = _ledger()
 
-    records = _records(account, is_end=True)
+    records = _records(ledger, is_end=True)
 
     assert [row["kind"] for row in records] == ["minute", "minute", "shard_end"]
     assert records[-1]["minute"] == records[-2]["minute"]
@@ -179,40 +185,40 @@ def test_end_has_last_minute() -> None:
 
 def test_empty_shard_ends() -> None:
     """A shard without any event ends at the beginning of time."""
-    (record,) = _records(Account(0, 1), is_end=True)
+    (record,) = _records(ShardLedger(0, 1), is_end=True)
 
     assert (record["kind"], record["minute"]) == ("shard_end", "1970-01-01T00:00:00.000Z")
 
 
-def test_account_survives_as_arrays() -> None:
+def test_ledger_survives_as_arrays() -> None:
     """Read back, every minute counts as changed, and what was under way as not sent."""
-    account = _account()
-    account.shard_seq, account.records_sent, account.records_acknowledged = 7, 9, 8
-    expected = _records(account)
+    ledger = _ledger()
+    ledger.shard_seq, ledger.records_sent, ledger.records_acknowledged = 7, 9, 8
+    expected = _records(ledger)
 
-    again = Account.from_arrays(1, 4, account.to_arrays())
+    again = ShardLedger.from_arrays(1, 4, ledger.to_arrays())
 
     assert (again.shard, again.shards) == (1, 4)
     assert (again.shard_seq, again.records_sent, again.records_acknowledged) == (7, 8, 8)
     assert [_nonzero(row) for row in _records(again)] == [_nonzero(row) for row in expected]
 
 
-def test_empty_account_survives() -> None:
-    """An account without a minute is read back too."""
-    again = Account.from_arrays(0, 1, Account(0, 1).to_arrays())
+def test_empty_ledger_survives() -> None:
+    """A ledger without a minute is read back too."""
+    again = ShardLedger.from_arrays(0, 1, ShardLedger(0, 1).to_arrays())
 
     assert (again.minutes, again.changed, again.shard_seq) == ({}, set(), 0)
 
 
 def test_old_minutes_are_forgotten() -> None:
     """Published minutes before the moment are dropped; later and changed ones are kept."""
-    account = _account()
-    account.forget_before(MINUTE + 60_000)
-    assert set(account.minutes) == {MINUTE, MINUTE + 60_000}
+    ledger = _ledger()
+    ledger.forget_before(MINUTE + 60_000)
+    assert set(ledger.minutes) == {MINUTE, MINUTE + 60_000}
 
-    _records(account)
-    account.forget_before(MINUTE)
-    assert set(account.minutes) == {MINUTE, MINUTE + 60_000}
+    _records(ledger)
+    ledger.forget_before(MINUTE)
+    assert set(ledger.minutes) == {MINUTE, MINUTE + 60_000}
 
-    account.forget_before(MINUTE + 1)
-    assert set(account.minutes) == {MINUTE + 60_000}
+    ledger.forget_before(MINUTE + 1)
+    assert set(ledger.minutes) == {MINUTE + 60_000}

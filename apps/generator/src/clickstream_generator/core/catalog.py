@@ -1,8 +1,7 @@
-"""The shop's catalogue: categories, products, prices, popularity and what people search for.
+"""The shop's catalog: categories, products, prices, popularity and search terms.
 
-Owns what is sold. Popularity follows a power law over all products (Zipf's law with exponent
-:data:`POPULARITY_EXPONENT`), prices are log-normal around a middle per category. It does not
-know who buys.
+Popularity follows a power law over all products (Zipf's law with exponent
+:data:`POPULARITY_EXPONENT`). Prices are log-normal around a middle price per category.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from faker import Faker
 
-__all__ = ["POPULARITY_EXPONENT", "Catalogue", "build_catalogue"]
+__all__ = ["POPULARITY_EXPONENT", "Catalog", "build_catalog"]
 
 POPULARITY_EXPONENT = 1.05
 _TERMS_PER_CATEGORY = 8
 _BRANDS = 60
 _STREAM = 3
-"""First number of the random stream's seed; tells it from the shards' streams."""
+"""First number of the random stream's seed; the shards' streams use other numbers."""
 
 _GOODS = (
     "Backpack",
@@ -109,19 +108,19 @@ _QUALITIES = (
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """What is sold.
+class Catalog:
+    """The products of the shop.
 
     Attributes:
         category_names: One per category.
         product_names: One per product; products are sorted by category.
         product_brands: One per product.
-        product_category: Shape (products,); the number of its category.
+        product_category: Shape (products,); the category's number.
         price_minor: Shape (products,); cents.
-        popularity: Shape (products,); share of all looks, sums to 1.
+        popularity: Shape (products,); share of all product views; the sum is 1.
         cumulative: Shape (products + 1,); running sum of ``popularity``, from 0 to 1.
-        first_product: Shape (categories + 1,); where each category's products begin.
-        search_terms: Texts; ``term_category`` says where each leads.
+        first_product: Shape (categories + 1,); number of each category's first product.
+        search_terms: Texts; ``term_category`` has each term's category.
     """
 
     category_names: tuple[str, ...]
@@ -136,7 +135,7 @@ class Catalogue:
     term_category: np.ndarray
 
     def draw_categories(self, uniform: np.ndarray) -> np.ndarray:
-        """Return categories by their share of all looks, for numbers in [0, 1)."""
+        """Return categories by their share of product views, for numbers in [0, 1)."""
         at = np.searchsorted(self.cumulative, uniform, side="right") - 1
         return self.product_category[np.minimum(at, len(self.price_minor) - 1)]
 
@@ -148,8 +147,8 @@ class Catalogue:
         return np.clip(at, self.first_product[category], self.first_product[category + 1] - 1)
 
 
-def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
-    """Make a catalogue; the same arguments make the same one.
+def build_catalog(products: int, categories: int, seed: int) -> Catalog:
+    """Return a catalog; the same arguments give the same one.
 
     Args:
         products: How many products, at least one per category.
@@ -160,7 +159,7 @@ def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
     faker = Faker("en_US")
     faker.seed_instance(seed)
     names = _category_names(categories, rng)
-    # Each category has one product for sure, the others fall where they fall.
+    # Each category has at least one product; the others get a random category.
     category = np.sort(
         np.concatenate([np.arange(categories), rng.integers(0, categories, products - categories)])
     )
@@ -176,7 +175,7 @@ def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
     colours = tuple(dict.fromkeys(_spaced(faker.color_name()) for _ in range(80)))
     colour_of = rng.integers(0, len(colours), products)
     quality_of = rng.integers(0, len(_QUALITIES), products)
-    return Catalogue(
+    return Catalog(
         category_names=names,
         product_names=tuple(
             f"{_QUALITIES[quality]} {colours[colour]} {names[own]}"
@@ -194,18 +193,18 @@ def build_catalogue(products: int, categories: int, seed: int) -> Catalogue:
 
 
 def _category_names(categories: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """Name categories, first by plain goods, then by lines of them."""
+    """Return category names: first plain goods, then product lines of these goods."""
     plain = [f"{line} {good}".strip() for line in _LINES for good in rng.permutation(_GOODS)]
     return tuple(plain[:categories])
 
 
 def _spaced(name: str) -> str:
-    """Write ``DarkSlateGray`` as ``Dark Slate Gray``."""
+    """Return ``DarkSlateGray`` as ``Dark Slate Gray``."""
     return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip()
 
 
 def _terms(category: str, brands: tuple[str, ...], rng: np.random.Generator) -> list[str]:
-    """Say what people type who want something of the category."""
+    """Return the search terms for a category."""
     word = category.lower()
     brand = brands[int(rng.integers(0, len(brands)))].lower()
     return [

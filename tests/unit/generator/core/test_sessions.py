@@ -1,4 +1,4 @@
-"""Visits: what each step does to the visitor, worked out by hand with chosen numbers."""
+"""Sessions: what each step does to the user, worked out by hand with chosen numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from clickstream_contract.personas import PERSONAS
 from clickstream_generator.core.events import CODE, MAX_CART_LINES, Events
 from clickstream_generator.core.journeys import EXIT_CODE, Journeys, compile_journeys
-from clickstream_generator.core.visits import PAGES, PAYMENTS, SHIPPING, Visits
+from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING, Sessions
 from randomness import Chosen
 from worlds import small_population, small_world
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.world import World
 
 ONWARD = {name: {"page_view": 1, "exit": 1} for name in CODE}
-"""After any step the visitor looks at a page for numbers below a half, else leaves."""
+"""After any step the user looks at a page for numbers below a half, else leaves."""
 
 
 @pytest.fixture(scope="module")
@@ -30,72 +30,72 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def journeys() -> Journeys:
-    """From each step as likely to a page as to the exit."""
+    """From each step, a page and the exit are equally likely."""
     return compile_journeys(2 * [replace(PERSONAS["Browser"], transitions=ONWARD)])
 
 
 class _Shop:
-    """One visitor at a time, led from step to step by the test."""
+    """One user at a time, led from step to step by the test."""
 
     def __init__(self, world: World, journeys: Journeys, channel: int = 0) -> None:
         self.population = small_population(channel=channel)
-        self.population.visits[:] = 1
-        self.visits = Visits()
+        self.population.sessions[:] = 1
+        self.sessions = Sessions()
         self._world, self._journeys = world, journeys
         self._now = 0.0
 
     def enter(self, *users: int) -> None:
-        """Let visits begin."""
+        """Begin sessions."""
         self.population.is_here[list(users)] = True
         self._now += 1.0
-        self.visits.begin(np.array(users), np.full(len(users), self._now), self.population)
+        self.sessions.begin(np.array(users), np.full(len(users), self._now), self.population)
 
     def take(self, name: str, *uniform: float, leaves: bool = False, normal: float = 0.0) -> Events:
-        """Let every visit that is due take a step with the numbers given."""
+        """Take a step of every due session, with the given random numbers."""
         self._now += 10_000.0
-        due = np.flatnonzero(self.visits.next_seconds < self._now)
-        self.visits.code[due] = CODE[name]
+        due = np.flatnonzero(self.sessions.next_seconds < self._now)
+        self.sessions.code[due] = CODE[name]
         numbers = [*uniform, 0.0, 0.0, 0.0][:3]
         each = np.repeat([*numbers, 0.9 if leaves else 0.1], len(due))
         rng = Chosen(*each.tolist(), normal=normal)
-        found = self.visits.step(self._now, self._world, self._journeys, self.population, rng)
+        found = self.sessions.step(self._now, self._world, self._journeys, self.population, rng)
         assert found is not None
         return found
 
     def look_at(self, product: int) -> None:
-        """Look at one of the four products."""
+        """View one of the four products."""
         at = 0.99 if product % 2 else 0.0
         self.take("search", 0.6 if product >= 2 else 0.1)
         assert (self.take("view_item", at, at, 0.9).rows["subject"] == product).all()
 
     def add(self, product: int, pieces: int = 1) -> Events:
-        """Look at a product and put pieces of it into the cart."""
+        """View a product, and add pieces of it to the cart."""
         self.look_at(product)
         return self.take("add_to_cart", (0.0, 0.8, 0.95)[pieces - 1])
 
 
 @pytest.fixture
 def shop(world: World, journeys: Journeys) -> _Shop:
-    """A shop with one visitor."""
+    """A shop with one user."""
     shop = _Shop(world, journeys)
     shop.enter(0)
     return shop
 
 
 def _step(
-    visits: Visits, until: float, world: World, journeys: Journeys, population: Population
+    sessions: Sessions, until: float, world: World, journeys: Journeys, population: Population
 ) -> Events | None:
-    return visits.step(until, world, journeys, population, Chosen(0.1))
+    return sessions.step(until, world, journeys, population, Chosen(0.1))
 
 
-def test_visit_begins_at_its_moment(world: World, journeys: Journeys) -> None:
+def test_session_begins_at_its_moment(world: World, journeys: Journeys) -> None:
     """The first event is due at the moment given, and made by a step until after it."""
-    visits, population = Visits(), small_population()
-    visits.begin(np.array([3, 1]), np.array([5.0, 7.0]), population)
+    sessions, population = Sessions(), small_population()
+    sessions.begin(np.array([3, 1]), np.array([5.0, 7.0]), population)
 
-    assert visits.under_way() == 2
-    assert _step(visits, 5.0, world, journeys, population) is None
-    first = _step(visits, 5.001, world, journeys, population)
+    assert sessions.under_way() == 2
+    assert _step(sessions, 5.0, world, journeys, population) is None
+    first = _step(sessions, 5.001, world, journeys, population)
 
     assert first is not None
     (row,) = first.rows
@@ -103,11 +103,11 @@ def test_visit_begins_at_its_moment(world: World, journeys: Journeys) -> None:
     assert (row["session_no"], row["session_seq"]) == (1, 1)
     assert row["code"] == CODE["session_start"]
     assert (row["order_row"], row["is_last"]) == (-1, False)
-    assert visits.begun == 2
+    assert sessions.begun == 2
 
 
 def test_sessions_are_numbered(shop: _Shop) -> None:
-    """Visits are numbered as they begin, events within each visit."""
+    """Sessions are numbered as they begin, events within each session."""
     shop.enter(1, 4)
 
     first, second = shop.take("session_start").rows, shop.take("page_view").rows
@@ -119,9 +119,9 @@ def test_sessions_are_numbered(shop: _Shop) -> None:
 
 
 def test_start_tells_number_and_way(world: World, journeys: Journeys) -> None:
-    """A visit's first event has the number of the visit and a way of the visitor's channel."""
+    """A session's first event has the number of the session and a way of the user's channel."""
     shop = _Shop(world, journeys, channel=3)
-    shop.population.visits[0] = 7
+    shop.population.sessions[0] = 7
     shop.enter(0)
 
     low = shop.take("session_start", 0.49).rows[0]
@@ -145,7 +145,7 @@ def test_choice_is_even(shop: _Shop, name: str, options: tuple[str, ...]) -> Non
 
 
 def test_search_chooses_category_and_term(shop: _Shop) -> None:
-    """A search draws a category by its looks, and one of its eight terms."""
+    """A search draws a category by its share of views, and one of its eight terms."""
     found = [
         int(shop.take("search", *numbers).rows["subject"][0])
         for numbers in ((0.0, 0.0), (0.49, 0.13), (0.5, 0.0), (0.99, 0.99))
@@ -179,14 +179,14 @@ def test_item_is_of_category(shop: _Shop) -> None:
     assert shop.take("view_item", 0.9, 0.0, 0.9).rows["subject"].tolist() == [3]
 
 
-def test_lost_visitor_gets_category(shop: _Shop) -> None:
+def test_lost_user_gets_category(shop: _Shop) -> None:
     """Without a category an item's is drawn, and the next list is of it."""
     assert shop.take("view_item", 0.0, 0.0, 0.6).rows["subject"].tolist() == [2]
     assert shop.take("view_item_list", 0.0, 0.0).rows["subject"].tolist() == [1]
 
 
 def test_cheaper_item_is_taken(shop: _Shop) -> None:
-    """A visitor with a sense for prices takes the cheaper of two, never the dearer."""
+    """A user with a sense for prices takes the cheaper of two, never the dearer."""
     shop.take("search", 0.6)
 
     assert shop.take("view_item", 0.9, 0.0, 0.19).rows["subject"].tolist() == [2]
@@ -220,7 +220,7 @@ def test_same_item_shares_a_line(shop: _Shop) -> None:
     assert shown.line_products[0].tolist() == [0, 3, *(6 * [-1])]
     assert (row["value_minor"], row["cart_quantity"]) == (300, 6)
     assert (cart["value_minor"], cart["cart_quantity"]) == (400 + 800, 6)
-    assert shop.visits.lines.max() == 2
+    assert shop.sessions.lines.max() == 2
     order = shop.take("purchase")
     assert order.line_products[0].tolist() == [0, 3, *(6 * [-1])]
     assert order.line_quantities[0].tolist() == [4, 2, *(6 * [0])]
@@ -266,7 +266,7 @@ def test_purchase_empties_the_cart(shop: _Shop) -> None:
     assert shop.take("view_cart").rows["value_minor"].tolist() == [200]
 
 
-def test_orders_are_of_their_visits(shop: _Shop) -> None:
+def test_orders_are_of_their_sessions(shop: _Shop) -> None:
     """Of several orders at once each purchase has its own lines."""
     shop.add(0)
     shop.enter(1)
@@ -299,21 +299,21 @@ def test_thinking_takes_time(
 
     before = shop.take("page_view", normal=normal).rows["time_seconds"][0]
 
-    assert shop.visits.next_seconds.min() - before == pytest.approx(seconds)
+    assert shop.sessions.next_seconds.min() - before == pytest.approx(seconds)
 
 
 def test_next_step_follows_journey(shop: _Shop) -> None:
-    """The next step is the journey's for the number, and a visit ends with the exit."""
+    """The next step is the journey's for the number, and a session ends with the exit."""
     assert not shop.take("search").rows["is_last"][0]
-    assert shop.visits.code[0] == CODE["page_view"]
+    assert shop.sessions.code[0] == CODE["page_view"]
     assert shop.take("search", leaves=True).rows["is_last"].tolist() == [True]
-    assert shop.visits.code[0] == EXIT_CODE
-    assert shop.visits.under_way() == 0
+    assert shop.sessions.code[0] == EXIT_CODE
+    assert shop.sessions.under_way() == 0
     assert not shop.population.is_here[0]
 
 
 def test_left_cart_is_found_again(shop: _Shop) -> None:
-    """Who leaves with something in the cart finds it at the next visit."""
+    """A user who leaves a filled cart finds it in the next session."""
     shop.add(1, 2)
     shop.take("page_view", leaves=True)
     assert shop.population.saved_cart[0] >= 0
@@ -327,16 +327,16 @@ def test_left_cart_is_found_again(shop: _Shop) -> None:
 
 
 def test_empty_cart_is_not_kept(shop: _Shop) -> None:
-    """Who leaves without anything in the cart gives the slot back."""
-    free = len(shop.visits.free)
+    """A session that ends with an empty cart frees its slot."""
+    free = len(shop.sessions.free)
     shop.take("page_view", leaves=True)
 
-    assert len(shop.visits.free) == free + 1
+    assert len(shop.sessions.free) == free + 1
     assert shop.population.saved_cart[0] == -1
 
 
-def test_new_visit_has_empty_cart(shop: _Shop) -> None:
-    """A slot that was another visitor's is empty for the next one, without a category."""
+def test_new_session_has_empty_cart(shop: _Shop) -> None:
+    """A slot that was another user's is empty for the next one, without a category."""
     shop.add(1)
     shop.take("purchase", leaves=True)
     shop.enter(5)
@@ -346,7 +346,7 @@ def test_new_visit_has_empty_cart(shop: _Shop) -> None:
 
 
 def test_second_window_starts_empty(shop: _Shop) -> None:
-    """Two visits of one user at once: the first has the cart that was kept."""
+    """Two sessions of one user at once: the first has the cart that was kept."""
     shop.add(1, 3)
     shop.take("page_view", leaves=True)
 
@@ -358,45 +358,45 @@ def test_second_window_starts_empty(shop: _Shop) -> None:
 
 def test_one_kept_cart_per_user(shop: _Shop) -> None:
     """Of two windows left at once one cart is kept, and the other's slot is free again."""
-    free = len(shop.visits.free) + 1
+    free = len(shop.sessions.free) + 1
     shop.enter(0)
     shop.add(1)
     shop.take("page_view", leaves=True)
 
-    assert len(shop.visits.free) == free - 1
-    assert shop.population.saved_cart[0] not in shop.visits.free
+    assert len(shop.sessions.free) == free - 1
+    assert shop.population.saved_cart[0] not in shop.sessions.free
 
 
 def test_later_cart_replaces_kept_one(shop: _Shop) -> None:
-    """A cart left in a second window replaces the one that was kept before."""
-    free = len(shop.visits.free) + 1
+    """A cart saved by a second session replaces the one saved before."""
+    free = len(shop.sessions.free) + 1
     shop.enter(0)
     shop.add(2)
-    slots = np.flatnonzero(np.isfinite(shop.visits.next_seconds))
-    shop.visits.next_seconds[slots[1]] += 1e9
+    slots = np.flatnonzero(np.isfinite(shop.sessions.next_seconds))
+    shop.sessions.next_seconds[slots[1]] += 1e9
     shop.take("page_view", leaves=True)
-    shop.visits.next_seconds[slots[1]] -= 1e9
+    shop.sessions.next_seconds[slots[1]] -= 1e9
     assert shop.population.saved_cart[0] == slots[0]
 
     shop.take("page_view", leaves=True)
 
     assert shop.population.saved_cart[0] == slots[1]
-    assert len(shop.visits.free) == free - 1
+    assert len(shop.sessions.free) == free - 1
 
 
-def test_slots_grow_with_visits(world: World, journeys: Journeys) -> None:
-    """More visits than slots double the slots; none is lost and each keeps its state."""
-    visits = Visits()
+def test_slots_grow_with_sessions(world: World, journeys: Journeys) -> None:
+    """More sessions than slots double the slots; none is lost and each keeps its state."""
+    sessions = Sessions()
     population = small_population(sizes=(3_000, 0, 0, 0))
-    population.visits[:] = 1
-    visits.begin(np.arange(1_000), np.arange(1_000.0), population)
-    visits.begin(np.arange(1_000, 3_000), np.arange(1_000.0, 3_000.0), population)
+    population.sessions[:] = 1
+    sessions.begin(np.arange(1_000), np.arange(1_000.0), population)
+    sessions.begin(np.arange(1_000, 3_000), np.arange(1_000.0, 3_000.0), population)
 
-    assert visits.under_way() == 3_000
-    assert len(visits.next_seconds) == len(visits.line_products) == 4_096
-    assert len(visits.free) == 1_096
-    assert visits.begun == 3_000
-    found = _step(visits, 1e9, world, journeys, population)
+    assert sessions.under_way() == 3_000
+    assert len(sessions.next_seconds) == len(sessions.line_products) == 4_096
+    assert len(sessions.free) == 1_096
+    assert sessions.begun == 3_000
+    found = _step(sessions, 1e9, world, journeys, population)
     assert found is not None
     rows = found.rows[np.argsort(found.rows["time_seconds"])]
     assert rows["user"].tolist() == list(range(3_000))

@@ -1,9 +1,8 @@
-"""Visits under way: the state of each, and one step of many at once.
+"""Open sessions: their state, and one step of many sessions at once.
 
-Owns what a visitor holds in mind - cart, category, item looked at - and how each step of the
-journey changes it. A visit that ends with something in its cart keeps its slot, parked, and
-the user's next visit takes it up again. It does not know when anything happens in the real
-world, nor how events are written.
+Owns the state of a session - cart, category, last item viewed - and how each step of the journey
+changes it. A session that ends with a filled cart keeps its slot; the user's next session continues
+with that cart.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.world import World
 
-__all__ = ["PAGES", "PAYMENTS", "SHIPPING", "TERMS_PER_CATEGORY", "Visits"]
+__all__ = ["PAGES", "PAYMENTS", "SHIPPING", "TERMS_PER_CATEGORY", "Sessions"]
 
 PAGES = ("/", "/sale", "/new", "/account", "/account/orders", "/help", "/about", "/blog")
 SHIPPING = ("standard", "standard", "standard", "express", "pickup")
-"""Kinds of delivery; one that is named twice is chosen twice as often."""
+"""Kinds of delivery; a kind listed twice is chosen twice as often."""
 PAYMENTS = ("card", "card", "card", "paypal", "paypal", "invoice", "voucher")
 TERMS_PER_CATEGORY = 8
 
 _NEVER = np.inf
 _THINK_FLOOR_SECONDS = 0.2
 _THINK_CEILING_SECONDS = 1_500.0
-"""Under the 30 minutes after which analytics calls a visit over."""
+"""Below 30 minutes, after which analytics tools end a session."""
 _STAY_IN_CATEGORY = 0.5
 _PIECES = np.array([0.80, 0.95])
-"""Below the first: one piece; below the second: two; else three."""
+"""A draw below the first: one piece; below the second: two; else three."""
 _FIRST_SLOTS = 1024
 
 
@@ -49,13 +48,13 @@ def _column(dtype: str, *shape: int) -> np.ndarray:
 
 
 @dataclass
-class Visits:
-    """One row per slot; a slot is a visit under way, a parked cart, or free.
+class Sessions:
+    """The open sessions, one row per slot; a slot is a session, a saved cart, or free.
 
     Attributes:
-        next_seconds: When the slot's next event is due, in the simulation's own time.
-        free: Slots without use, the last one is taken first.
-        begun: Visits begun so far; gives each its number.
+        next_seconds: When the slot's next event is due, in simulated time.
+        free: Free slots; the last one is used first.
+        begun: Number of sessions begun so far; it numbers the sessions.
     """
 
     next_seconds: np.ndarray = field(default_factory=_never)
@@ -75,9 +74,9 @@ class Visits:
     begun: int = 0
 
     def begin(self, user: np.ndarray, at_seconds: np.ndarray, population: Population) -> None:
-        """Let visits begin: their first event is due at ``at_seconds``."""
+        """Begin sessions; their first event is due at ``at_seconds``."""
         slot = population.saved_cart[user].astype(np.int64)
-        # A second window of the same user starts with an empty cart.
+        # A second session of the same user starts with an empty cart.
         first = np.zeros(len(user), dtype=bool)
         first[np.unique(user, return_index=True)[1]] = True
         slot[~first] = -1
@@ -99,7 +98,7 @@ class Visits:
         self.begun += len(user)
 
     def under_way(self) -> int:
-        """Return how many visits have an event to come."""
+        """Return the number of open sessions."""
         return int(np.count_nonzero(self.next_seconds < _NEVER))
 
     def step(
@@ -110,7 +109,7 @@ class Visits:
         population: Population,
         rng: np.random.Generator,
     ) -> Events | None:
-        """Make the next event of each visit that is due, or return ``None`` if none is."""
+        """Return the next event of each session that is due, or ``None`` if none is due."""
         slot = np.flatnonzero(self.next_seconds < until_seconds)
         if not len(slot):
             return None
@@ -120,18 +119,18 @@ class Visits:
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:
             user = rows["user"][starts]
-            rows["visit_number"][starts] = population.visits[user]
+            rows["visit_number"][starts] = population.sessions[user]
             channel = population.channel[user]
             ways = world.first_arrival[channel + 1] - world.first_arrival[channel]
             rows["choice"][starts] = world.first_arrival[channel] + (
                 ways * uniform[0, starts]
             ).astype(np.int64)
-        self._go_on(slot, rows, uniform[3], rng, world, journeys)
-        self._leave(slot[rows["is_last"]], population)
+        self._plan_next(slot, rows, uniform[3], rng, world, journeys)
+        self._end(slot[rows["is_last"]], population)
         return Events(rows, products, quantities)
 
     def _rows(self, slot: np.ndarray) -> np.ndarray:
-        """Return the events with all that does not depend on the step."""
+        """Return the events with the fields that do not depend on the step."""
         rows = np.zeros(len(slot), dtype=EVENT_DTYPE)
         self.session_seq[slot] += 1
         rows["time_seconds"] = self.next_seconds[slot]
@@ -146,9 +145,9 @@ class Visits:
     def _choose(
         self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World
     ) -> None:
-        """Decide what searches, lists, items and pages are about."""
+        """Choose the subjects of searches, lists, items and pages."""
         code = rows["code"]
-        shop = world.catalogue
+        shop = world.catalog
         at = np.flatnonzero(code == CODE["search"])
         category = shop.draw_categories(uniform[0, at])
         self.category[slot[at]] = category
@@ -186,7 +185,7 @@ class Visits:
     def _shop(
         self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Change carts, tell their value, and return the lines of orders and whole carts."""
+        """Change the carts, set their values, and return the lines of orders and whole carts."""
         code = rows["code"]
         at = np.flatnonzero(code == CODE["add_to_cart"])
         self._put_in(slot[at], rows, at, uniform[0, at], world)
@@ -217,7 +216,7 @@ class Visits:
         uniform: np.ndarray,
         world: World,
     ) -> None:
-        """Put the item looked at into the cart: a line more, or more of its line."""
+        """Add the viewed item to the cart, as a new line or to its existing line."""
         pieces = 1 + np.searchsorted(_PIECES, uniform, side="right")
         product = self.product[own]
         places = np.arange(MAX_CART_LINES)
@@ -228,7 +227,7 @@ class Visits:
         self.line_products[own, line] = product
         self.line_quantities[own, line] = before + pieces
         self.lines[own] += ~known
-        value = world.catalogue.price_minor[product] * pieces
+        value = world.catalog.price_minor[product] * pieces
         self.value_minor[own] += value
         rows["subject"][at] = product
         rows["quantity"][at] = pieces
@@ -242,7 +241,7 @@ class Visits:
         uniform: np.ndarray,
         world: World,
     ) -> None:
-        """Take one line out of the cart; the last line moves to its place."""
+        """Remove one line from the cart; the last line moves to its place."""
         line = (self.lines[own] * uniform).astype(np.int64)
         product = self.line_products[own, line]
         pieces = self.line_quantities[own, line]
@@ -250,13 +249,13 @@ class Visits:
         self.line_products[own, line] = self.line_products[own, last]
         self.line_quantities[own, line] = self.line_quantities[own, last]
         self.lines[own] -= 1
-        value = world.catalogue.price_minor[product] * pieces
+        value = world.catalog.price_minor[product] * pieces
         self.value_minor[own] -= value
         rows["subject"][at] = product
         rows["quantity"][at] = pieces
         rows["value_minor"][at] = value
 
-    def _go_on(
+    def _plan_next(
         self,
         slot: np.ndarray,
         rows: np.ndarray,
@@ -265,7 +264,7 @@ class Visits:
         world: World,
         journeys: Journeys,
     ) -> None:
-        """Decide what each visit does next, and when."""
+        """Choose each session's next step and its time."""
         persona = rows["persona"]
         following = journeys.next_codes(persona, self.lines[slot], rows["code"], uniform)
         think_seconds = np.exp(
@@ -282,14 +281,14 @@ class Visits:
             + np.clip(think_seconds, _THINK_FLOOR_SECONDS, _THINK_CEILING_SECONDS),
         )
 
-    def _leave(self, slot: np.ndarray, population: Population) -> None:
-        """Let visitors go; a cart with something in it stays theirs."""
+    def _end(self, slot: np.ndarray, population: Population) -> None:
+        """End sessions; a filled cart is saved for the user."""
         user = self.user[slot]
         population.is_here[user] = False
         keeps = self.lines[slot] > 0
         replaced = population.saved_cart[user[keeps]]
         population.saved_cart[user[keeps]] = slot[keeps]
-        # Of two windows left at once, the later slot's cart is the one that is kept.
+        # If a user ends two sessions at once, the later slot's cart is kept.
         kept = population.saved_cart[user[keeps]] == slot[keeps]
         gone = [slot[~keeps], slot[keeps][~kept], replaced[replaced >= 0]]
         self.free = np.concatenate([self.free, *(np.unique(part) for part in gone)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from clickstream_generator.core.faults import LateRecord
-from clickstream_generator.core.waiting import LateRecords
+from clickstream_generator.core.late_records import LateRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ def _late(due_seconds: float, shard: int = 0, shard_seq: int = 1) -> LateRecord:
 
 
 def test_record_is_due_at_its_moment() -> None:
-    """A record is handed out once, at its moment and not before."""
+    """A record is returned once, when it is due."""
     records, late = LateRecords([0]), _late(10.0)
     records.hold(late)
 

@@ -1,7 +1,6 @@
-"""The shard's account: what was sent and acknowledged, by minute of event time.
+"""A shard's ledger: its sent and acknowledged records, by minute of event time.
 
-Owns the figures of the ledger's records. It does not know when the broker acknowledged
-anything: whoever does hands in tallies.
+Owns the figures of the ledger entries. The caller adds a tally once the broker has acknowledged it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from clickstream_generator.core.events import CODE
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["MINUTE_MS", "Account", "Tally", "add_fault", "tally_events"]
+__all__ = ["MINUTE_MS", "ShardLedger", "Tally", "add_fault", "tally_events"]
 
 MINUTE_MS = 60_000
 
@@ -27,7 +26,7 @@ _FIRST_FAULT = _CHECKSUM + 1
 _WIDTH = _FIRST_FAULT + len(FAULT_NAMES)
 
 Tally = dict[tuple[int, int], np.ndarray]
-"""Figures by shard and minute (Unix milliseconds of its start); to be added up."""
+"""Figures by shard and minute (Unix milliseconds of its start); tallies are added up."""
 
 
 def tally_events(rows: np.ndarray, checksums: np.ndarray) -> Tally:
@@ -35,7 +34,7 @@ def tally_events(rows: np.ndarray, checksums: np.ndarray) -> Tally:
 
     Args:
         rows: Shape (events,), of EVENT_DTYPE.
-        checksums: What each adds to its minute's ``content_checksum``.
+        checksums: Each event's part of its minute's ``content_checksum``.
     """
     place = rows["shard"].astype(np.int64) << 40 | rows["event_time_ms"] // MINUTE_MS
     keys, where = np.unique(place, return_inverse=True)
@@ -56,22 +55,22 @@ def tally_events(rows: np.ndarray, checksums: np.ndarray) -> Tally:
 
 
 def add_fault(tally: Tally, shard: int, event_time_ms: int, fault: str) -> None:
-    """Count one planted fault in the minute of the event that it was made from."""
+    """Count a planted fault in the minute of its original event."""
     key = (shard, event_time_ms // MINUTE_MS * MINUTE_MS)
     figures = tally.setdefault(key, np.zeros(_WIDTH, dtype=np.int64))
     figures[_FIRST_FAULT + FAULT_NAMES.index(fault)] += 1
 
 
 @dataclass
-class Account:
-    """What one shard has sent.
+class ShardLedger:
+    """The records that one shard has sent.
 
     Attributes:
         shard: Its number.
-        shards: How many there are.
-        minutes: Figures by minute; only those that may still change are kept.
-        changed: Minutes whose record is to be published.
-        shard_seq: Number of the last event such that it and all before are acknowledged.
+        shards: Number of shards in the run.
+        minutes: Figures by minute; only minutes that can still change.
+        changed: Minutes whose entry must be published.
+        shard_seq: The broker has acknowledged this event and every earlier one.
         records_sent, records_acknowledged: Kafka records so far.
     """
 
@@ -98,7 +97,7 @@ class Account:
         *,
         is_end: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return a record for each minute that has changed, and the last one at the end."""
+        """Return an entry per changed minute, and the ``shard_end`` entry at the end."""
         common = {
             "simulation": simulation,
             "run_id": str(run_id),
@@ -133,43 +132,43 @@ class Account:
         return records
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the account as arrays, to be kept with the shard's snapshot."""
+        """Return the ledger as arrays for the shard's snapshot."""
         minutes = sorted(self.minutes)
         return {
-            "account_minutes": np.array(minutes, dtype=np.int64),
-            "account_figures": np.array(
+            "ledger_minutes": np.array(minutes, dtype=np.int64),
+            "ledger_figures": np.array(
                 [self.minutes[minute] for minute in minutes], dtype=np.int64
             ).reshape(len(minutes), _WIDTH),
-            "account_counts": np.array(
+            "ledger_counts": np.array(
                 [self.shard_seq, self.records_sent, self.records_acknowledged], dtype=np.int64
             ),
         }
 
     @classmethod
-    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> Account:
-        """Read what :meth:`to_arrays` returned; every minute counts as changed."""
-        minutes = arrays["account_minutes"].tolist()
-        shard_seq, _, acknowledged = arrays["account_counts"].tolist()
+    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> ShardLedger:
+        """Read the arrays of :meth:`to_arrays`; every minute counts as changed."""
+        minutes = arrays["ledger_minutes"].tolist()
+        shard_seq, _, acknowledged = arrays["ledger_counts"].tolist()
         return cls(
             shard,
             shards,
-            minutes=dict(zip(minutes, arrays["account_figures"], strict=True)),
+            minutes=dict(zip(minutes, arrays["ledger_figures"], strict=True)),
             changed=set(minutes),
             shard_seq=shard_seq,
-            # What was under way is sent again, or taken from what was acknowledged since.
+            # Records in flight are sent again, or counted as acknowledged during the replay.
             records_sent=acknowledged,
             records_acknowledged=acknowledged,
         )
 
     def forget_before(self, minute_ms: int) -> None:
-        """Let go of published minutes that no acknowledgement can reach any more."""
+        """Drop published minutes that no acknowledgement can change any more."""
         for minute in [known for known in self.minutes if known < minute_ms]:
             if minute not in self.changed:
                 del self.minutes[minute]
 
 
 def _figures(figures: np.ndarray) -> dict[str, int]:
-    """Name the figures as the ledger's fields."""
+    """Return the figures by the ledger's field names."""
     values = figures.tolist()
     return {
         "events": sum(values[: len(EVENT_NAMES)]),
@@ -185,5 +184,5 @@ def _figures(figures: np.ndarray) -> dict[str, int]:
 
 
 def _iso(unix_ms: int) -> str:
-    """Write a moment as the contract's timestamps are written."""
+    """Return a moment in the contract's timestamp format."""
     return f"{np.datetime64(unix_ms, 'ms')}Z"
