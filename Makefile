@@ -60,12 +60,14 @@ proof: .venv/ready ## falsify every table and column; print how many falsehoods 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults
 
-lint: .venv/ready ## check style, types and the direction of imports
+lint: .venv/ready ## check style, types, the direction of imports, spelling and wording
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python releasing/licences.py
+	$(RUN)/codespell
+	$(RUN)/python releasing/wording.py
 
 dist: .venv/ready ## build wheels, charts and bills of materials into dist/; RELEASE=X.Y.Z for a tag
 	$(RUN)/python releasing/distribution.py dist --release "$(RELEASE)"
