@@ -63,7 +63,7 @@ def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureR
         has_pod_monitors=scenario == "with-pod-monitors",
         secrets={"load": {"clickstream.dev/credentials": "true"}},
     )
-    plan = cluster.look()
+    plan = cluster.reconcile()
     text = _HEAD + yaml.dump_all(
         [
             {"status": plan.status, "events": [vars(notice) for notice in plan.notices]},

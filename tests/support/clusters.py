@@ -98,7 +98,7 @@ class Cluster:
             secrets=self.secrets,
         )
 
-    def look(self) -> Plan:
+    def reconcile(self) -> Plan:
         """Let the operator look once, and do what it says."""
         plan = make_plan(
             copy.deepcopy(self.resource), self.observed(), self.memory, self.now, self.settings
@@ -112,7 +112,7 @@ class Cluster:
             self.writes += 1
         for wanted in plan.apply:
             self._apply(copy.deepcopy(wanted))
-        for name in plan.nudge:
+        for name in plan.force_sync:
             self.pods[name] = replace(self.pods[name], read=plan.digest)
             self.writes += 1
         return plan
@@ -121,7 +121,7 @@ class Cluster:
         """Let pods follow their Deployments, and the operator look, until nothing happens."""
         for _ in range(40):
             before = self.writes
-            self.look()
+            self.reconcile()
             moved = self.move_pods()
             self.now += seconds
             if not moved and self.writes == before:

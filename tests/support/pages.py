@@ -22,6 +22,7 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_contract.topics import TOPICS, RejectReason
+from clickstream_operator.core.reasons import Reason
 from markdown_tables import Rows, attribute_texts, table
 from simulations import START_SECONDS, simulator
 
@@ -80,6 +81,11 @@ def _rejects() -> str:
     """Say when each reason applies, in the words that stand under it in the source."""
     told = attribute_texts(RejectReason)
     return table(("Reason", "When"), [(f"`{row.value}`", told[row.name]) for row in RejectReason])
+
+
+def _reasons() -> str:
+    meanings = attribute_texts(Reason)
+    return table(("Reason", "Meaning"), [(f"`{row.value}`", meanings[row.name]) for row in Reason])
 
 
 def _rules() -> str:
@@ -145,6 +151,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sample": _sample,
     "rejects": _rejects,
     "quality-rules": _rules,
+    "reasons": _reasons,
     "journey": lambda: f"```mermaid\n{mermaid().strip()}\n```",
     "personas": _personas,
     "resource-spec": lambda: resource_parts.fields_of("spec"),

@@ -9,7 +9,7 @@ from workers import deployment, pod
 
 
 def _may_carry(worker: int, shards: set[int], observed: Observed) -> bool:
-    return Handover(observed).may_carry(worker, shards)
+    return Handover(observed).can_start(worker, shards)
 
 
 def test_free_shards_may_start() -> None:

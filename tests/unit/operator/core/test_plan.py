@@ -14,6 +14,7 @@ from clickstream_operator.core.desired import traffic_spec
 from clickstream_operator.core.destination import CREDENTIALS_LABEL
 from clickstream_operator.core.observed import Observed
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
+from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.scaling import Trend
 from clusters import NOW, SETTINGS, Cluster, resource, scrape, simulation
 from workers import pod
@@ -36,7 +37,7 @@ def test_settled_simulation_is_left_alone() -> None:
     before = cluster.writes
     for _ in range(200):
         cluster.now += 60
-        cluster.look()
+        cluster.reconcile()
 
     assert cluster.writes == before
     assert {kind for kind, _ in cluster.children} == {
@@ -68,7 +69,7 @@ def test_spec_cannot_name_a_namespace(field: str) -> None:
     """A specification has no field that could change the full name, and is refused with one."""
     cluster = Cluster(resource(**{field: "other/shop"}))
 
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("False", "InvalidSpec")
     assert cluster.children == {}
@@ -95,11 +96,11 @@ def test_changed_rate_restarts_no_worker() -> None:
     cluster.resource["spec"]["rate"] = {"eventsPerSecond": 2_000}
     cluster.resource["metadata"]["generation"] = 2
     moment = cluster.now
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["kind"] for row in plan.apply] == ["ConfigMap"]
     assert "clickstream.dev/effective-from" in plan.apply[0]["data"]["simulation.yaml"]
-    assert set(plan.nudge) == pods
+    assert set(plan.force_sync) == pods
     cluster.settle()
     assert set(cluster.pods) == pods
     first, second = cluster.resource["status"]["revisions"]
@@ -113,7 +114,7 @@ def test_another_broker_restarts_workers() -> None:
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert "WorkersRestarted" in [notice.reason for notice in plan.notices]
     assert len(cluster.resource["status"]["revisions"]) == 1
@@ -152,7 +153,7 @@ def test_invalid_spec_keeps_the_pause() -> None:
     cluster.now += 3_600
     cluster.resource["spec"] |= {"userMix": mix, "suspend": False}
     before = cluster.now
-    cluster.look()
+    cluster.reconcile()
 
     resumed = datetime.fromisoformat(cluster.resource["status"]["resumeTime"])
     assert resumed.timestamp() == before
@@ -230,7 +231,7 @@ def test_one_finished_worker_completes_nothing() -> None:
     assert cluster.condition("Ready")[0] == "True"
     cluster.scrapes[one] = scrape(shards_over=8)
     del cluster.scrapes[other]
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready")[1] != "Completed"
 
@@ -247,9 +248,9 @@ def test_drifted_child_is_repaired(kind: str) -> None:
 
     cluster.children[place]["metadata"]["labels"].pop("app.kubernetes.io/part-of")
     cluster.children[place]["metadata"]["labels"]["team"] = "blue"
-    assert [row["kind"] for row in cluster.look().apply] == [kind]
+    assert [row["kind"] for row in cluster.reconcile().apply] == [kind]
     cluster.children[place]["metadata"]["labels"]["team"] = "blue"
-    assert cluster.look().apply == ()
+    assert cluster.reconcile().apply == ()
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 8), (8, 1), (3, 5)])
@@ -260,7 +261,7 @@ def test_moving_shards_never_overlap(before: int, after: int) -> None:
     assert cluster.shards() == list(range(8))
     cluster.resource["spec"]["workers"] = {"count": after}
     for _ in range(30):
-        cluster.look()
+        cluster.reconcile()
         shards = cluster.shards()
         assert len(set(shards)) == len(shards)
         cluster.move_pods()
@@ -279,7 +280,7 @@ def test_labelled_stranger_is_not_deleted() -> None:
     foreign = {"kind": "ConfigMap", "metadata": {"name": "mine", "labels": labels, "uid": "x"}}
     cluster.children["ConfigMap", "mine"] = foreign
 
-    assert cluster.look().delete == ()
+    assert cluster.reconcile().delete == ()
 
 
 def test_invalid_spec_changes_nothing() -> None:
@@ -291,7 +292,7 @@ def test_invalid_spec_changes_nothing() -> None:
         {"at": "2m", "for": "1m", "multiplierPermille": 5},
     ]
     cluster.resource["spec"]["rate"]["bursts"] = bursts
-    plan = cluster.look()
+    plan = cluster.reconcile()
     assert (plan.apply, plan.delete) == ((), ())
     assert cluster.condition("Ready") == ("False", "InvalidSpec")
     ready = cluster.resource["status"]["conditions"][0]
@@ -314,14 +315,14 @@ def test_missing_broker_is_named() -> None:
 def test_refusal_becomes_a_condition() -> None:
     """What the API server refused is a condition and a warning."""
     cluster = Cluster(resource())
-    failure = Finding("QuotaExceeded", "exceeded quota: small")
+    failure = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota: small")
     plan = make_plan(cluster.resource, cluster.observed(), cluster.memory, NOW, SETTINGS, failure)
 
     assert plan.status is not None
     assert {(row["type"], row["status"]) for row in plan.status["conditions"]} == {
         ("Ready", "False"), ("Progressing", "True"), ("Degraded", "True"),
     }  # fmt: skip
-    assert plan.notices[0].kind == "Warning"
+    assert plan.notices[0].type == "Warning"
 
 
 def test_silent_broker_is_named_late() -> None:
@@ -330,13 +331,13 @@ def test_silent_broker_is_named_late() -> None:
     cluster.settle()
     (name,) = cluster.pods
     cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready")[0] == "True"
     cluster.now += 10
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Degraded") == ("True", "BrokerUnreachable")
     cluster.scrapes[name] = scrape()
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -353,7 +354,7 @@ def test_missed_rate_is_reported(workers: dict[str, int], most: int) -> None:
             cluster.now += 5
             for name in cluster.pods:
                 cluster.scrapes[name] = scrape(achieved=achieved)
-            cluster.look()
+            cluster.reconcile()
             cluster.move_pods()
             said.add(cluster.condition("Ready"))
         return said
@@ -374,16 +375,16 @@ def test_unseen_worker_is_named_late() -> None:
     cluster.settle()
     name = min(cluster.pods)
     known = cluster.scrapes.pop(name)
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 25
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     cluster.now += 5
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("False", "WorkersUnseen")
     assert cluster.condition("Degraded") == ("True", "WorkersUnseen")
     cluster.scrapes[name] = known
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -399,7 +400,7 @@ def test_refused_destination_stops_workers() -> None:
     assert cluster.condition("Ready") == ("False", "ServersRefused")
     assert cluster.condition("Degraded") == ("True", "ServersRefused")
     assert (cluster.children, cluster.pods) == ({}, {})
-    assert cluster.look().is_under_way
+    assert cluster.reconcile().is_under_way
     cluster.resource["spec"]["kafka"] = {}
     cluster.settle()
     assert cluster.condition("Ready") == ("True", "Running")
@@ -442,14 +443,14 @@ def test_missing_secret_is_named() -> None:
     well = cluster.pods[name]
     says = "CLICKSTREAM_GENERATOR_CA_FILE has the value '/etc/kafka-ca/ca.crt'"
     cluster.pods[name] = replace(well, is_ready=False, exit_code=2, exit_message=says)
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Degraded") == ("True", "WorkerMisconfigured")
     message = cluster.resource["status"]["conditions"][0]["message"]
     assert says in message
     assert "/etc/kafka-ca is the secret clicks-cluster-ca-cert" in message
     assert "/etc/kafka-user is the secret load" in message
     cluster.pods[name] = well
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -459,7 +460,7 @@ def test_events_mark_transitions() -> None:
     cluster = Cluster(resource())
     reasons = []
     for _ in range(10):
-        reasons += [notice.reason for notice in cluster.look().notices]
+        reasons += [notice.reason for notice in cluster.reconcile().notices]
         cluster.move_pods()
         cluster.now += 5
 
@@ -472,7 +473,7 @@ def test_last_revisions_are_kept() -> None:
     for rate in range(1, 60):
         cluster.resource["spec"]["rate"] = {"eventsPerSecond": rate}
         cluster.resource["metadata"]["generation"] = rate
-        cluster.look()
+        cluster.reconcile()
         cluster.now += 30
 
     revisions = cluster.resource["status"]["revisions"]
@@ -533,8 +534,10 @@ def test_first_look_begins_the_run() -> None:
     assert [(row["type"], row["lastTransitionTime"]) for row in conditions] == [
         ("Ready", _LOOK), ("Progressing", _LOOK), ("Degraded", _LOOK),
     ]  # fmt: skip
-    assert plan.notices == (Notice("Normal", "WorkersStarting", "not every worker is ready yet"),)
-    assert (plan.delete, plan.nudge, plan.is_under_way) == ((), (), True)
+    assert plan.notices == (
+        Notice("Normal", Reason.WORKERS_STARTING, "not every worker is ready yet"),
+    )
+    assert (plan.delete, plan.force_sync, plan.is_under_way) == ((), (), True)
     assert plan.memory == Memory(Trend(), None, None, NOW)
 
 
@@ -576,7 +579,7 @@ def test_changes_hold_after_the_delay() -> None:
     cluster.resource["metadata"]["generation"] = 2
     cluster.now = NOW + 600
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert plan.status is not None
     assert plan.status["revisions"][1] == {
@@ -600,9 +603,9 @@ def test_only_reading_pods_are_nudged() -> None:
         pod(0, name="over", is_over=True),
     )
 
-    assert first.nudge == ("w-0",)
+    assert first.force_sync == ("w-0",)
     assert len(first.digest) == 16
-    assert _plan(resource(), Observed(pods=pods)).nudge == ("old",)
+    assert _plan(resource(), Observed(pods=pods)).force_sync == ("old",)
 
 
 @pytest.mark.parametrize(
@@ -653,7 +656,7 @@ def test_suspended_run_has_no_rate() -> None:
     assert plan.status["targetEventsPerSecond"] == 0
     assert plan.status["achievedEventsPerSecond"] == 0
     assert plan.status["conditions"][0]["message"] == (
-        "spec.suspend is true; workers have kept where they stood"
+        "spec.suspend is true; the workers have saved their positions"
     )
 
 
@@ -669,7 +672,7 @@ def test_stopping_is_under_way(*, has_pods: bool) -> None:
         assert plan.is_under_way is has_pods
         assert plan.status is not None
         assert plan.status["conditions"][1]["status"] == str(has_pods)
-        assert (plan.apply, plan.nudge) == ((), ())
+        assert (plan.apply, plan.force_sync) == ((), ())
 
 
 def test_completion_says_why() -> None:
@@ -684,7 +687,9 @@ def test_completion_says_why() -> None:
     assert plan.status["targetEventsPerSecond"] == 0
     assert plan.status["deliveredEvents"] == 9
     assert plan.notices == (
-        Notice("Normal", "Completed", "spec.stopAfter is reached and every event acknowledged"),
+        Notice(
+            "Normal", Reason.COMPLETED, "spec.stopAfter is reached and every event acknowledged"
+        ),
     )
 
 
@@ -739,10 +744,10 @@ def test_fewer_workers_are_deleted() -> None:
     cluster = _settled(workers={"count": 3})
     cluster.resource["spec"]["workers"] = {"count": 2}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["metadata"]["name"] for row in plan.delete] == ["shop-worker-2"]
-    assert Notice("Normal", "Scaled", "from 3 to 2 workers") in plan.notices
+    assert Notice("Normal", Reason.SCALED, "from 3 to 2 workers") in plan.notices
     assert "WorkersRestarted" not in {row.reason for row in plan.notices}
 
 
@@ -751,12 +756,12 @@ def test_restart_is_counted() -> None:
     cluster = _settled(workers={"count": 2})
     cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row for row in plan.notices if row.reason == "WorkersRestarted"] == [
         Notice(
             "Normal",
-            "WorkersRestarted",
+            Reason.WORKERS_RESTARTED,
             "the change needs a restart of 2 workers; nothing is lost",
         )
     ]
@@ -767,12 +772,12 @@ def test_repairs_are_no_restart() -> None:
     cluster = _settled()
     (place,) = (place for place in cluster.children if place[0] == "Deployment")
     cluster.children[place]["spec"]["template"]["spec"]["enableServiceLinks"] = True
-    plan = cluster.look()
+    plan = cluster.reconcile()
     assert [row["kind"] for row in plan.apply] == ["Deployment"]
     assert plan.notices == ()
 
     cluster.children[place]["metadata"]["annotations"]["clickstream.dev/wanted"] = "old"
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["kind"] for row in plan.apply] == ["Deployment"]
     assert plan.notices == ()
@@ -788,7 +793,7 @@ def test_small_rate_changes_wait(achieved: float, *, is_written: bool) -> None:
     cluster.scrapes[name] = scrape(achieved=achieved)
     cluster.now = cluster.memory.written_at + 1
 
-    assert (cluster.look().status is not None) is is_written
+    assert (cluster.reconcile().status is not None) is is_written
 
 
 def test_target_changes_are_written() -> None:
@@ -797,11 +802,11 @@ def test_target_changes_are_written() -> None:
     (name,) = cluster.pods
     cluster.scrapes[name] = scrape(target=509.0)
     cluster.now = cluster.memory.written_at + 1
-    assert cluster.look().status is None
+    assert cluster.reconcile().status is None
 
     cluster.scrapes[name] = scrape(target=515.0)
 
-    assert cluster.look().status is not None
+    assert cluster.reconcile().status is not None
 
 
 @pytest.mark.parametrize(
@@ -822,7 +827,7 @@ def test_count_is_written_each_minute(
     cluster.scrapes[name] = scrape(**figures)
     cluster.now = cluster.memory.written_at + seconds
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert (plan.status is not None) is is_written
     assert (cluster.memory.written_at == cluster.now) is is_written
@@ -834,16 +839,16 @@ def test_silence_is_remembered() -> None:
     (name,) = cluster.pods
     began = cluster.now
     cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 9.9
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     assert cluster.memory.silent_since == began
     cluster.now = began + 10
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("False", "BrokerUnreachable")
     cluster.scrapes[name] = scrape()
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.memory.silent_since is None
 
@@ -853,14 +858,14 @@ def test_unseen_moment_is_remembered() -> None:
     cluster = _settled()
     cluster.scrapes.clear()
     began = cluster.now
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 29.9
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     assert cluster.memory.unseen_since == began
     cluster.now = began + 30
 
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("False", "WorkersUnseen")
 
@@ -870,10 +875,10 @@ def test_degraded_warns() -> None:
     cluster = _settled()
     cluster.resource["spec"]["rate"] = {"eventsPerSecond": 0}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     (notice,) = plan.notices
-    assert (notice.kind, notice.reason) == ("Warning", "InvalidSpec")
+    assert (notice.type, notice.reason) == ("Warning", "InvalidSpec")
     assert "spec.rate.eventsPerSecond" in notice.message
     assert plan.is_under_way is False
 
@@ -885,7 +890,7 @@ def test_missing_broker_says_how() -> None:
     assert plan.notices == (
         Notice(
             "Warning",
-            "NoBroker",
+            Reason.NO_BROKER,
             "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
         ),
     )
