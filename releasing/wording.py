@@ -47,7 +47,7 @@ ROWS = (
     _row("whoever, somebody, nobody, anybody", r"\b(?:whoever|(?:some|no|any)body)\b", 0.2),
     _row("tell, told", r"\b(?:tells?|told|telling)\b", 5.8),
     _row("goes on, went on, gone on", r"\b(?:go|goes|going|went|gone)\s+on\b(?!\s+\d)", 1.0),
-    _row("stand, stands, stood", r"\b(?:stands?|stood)\b", 0.5),
+    _row("stand, stands, stood", r"\b(?:stands?|stood)\b(?!-)", 0.5),
     _row("of ours, its own", r"\b(?:of\s+ours|its\s+own)\b", 0.3),
     _row("anew", r"\banew\b", 0.5),
     _row("Say whether ...", r"\A\W*says?\s+whether\b", 0, is_absolute=True),

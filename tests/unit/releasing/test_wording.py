@@ -94,8 +94,8 @@ def test_rows(words: str, row: str) -> None:
 
 
 def test_standard_is_no_stand() -> None:
-    """Only whole words count."""
-    assert _words("a.md", "A standard, an understanding, a renewal.\n") == []
+    """Only whole words count, and a stand-in is another word."""
+    assert _words("a.md", "A standard, an understanding, a renewal, a stand-in.\n") == []
 
 
 def test_notebook_cells() -> None:
