@@ -160,14 +160,14 @@ const STEPS = {
 };
 
 function showIntegrity(integrity) {
-  rows(at("accounts"), integrity.accounts, (row) => {
+  rows(at("totals"), integrity.totals, (row) => {
     const text = row.figure === "revenue" ? euros : count;
     return [capital(row.figure), ...["ledger", "traffic", "visits"].map((by) => n(text(row[by])))];
   });
   for (const element of document.querySelectorAll("[data-integrity]")) {
     write(element, count(integrity[element.dataset.integrity]));
   }
-  const agree = integrity.accounts.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
+  const agree = integrity.totals.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
   const isOver = latest?.closed_at;
   const [verdict, text] = agree && integrity.missing_events === 0 && integrity.unconfirmed_events === 0
     ? ["agree", "all three agree"]
