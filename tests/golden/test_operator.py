@@ -14,7 +14,7 @@ from clickstream_operator.settings import settings_from
 from clusters import Cluster, resource
 
 FOLDER = Path(__file__).parent / "operator"
-_HEAD = "# What the operator writes; `pytest tests/golden --update-golden` writes it anew.\n"
+_HEAD = "# What the operator writes; `pytest tests/golden --update-golden` writes it.\n"
 _SETTINGS = settings_from(
     {
         "CLICKSTREAM_OPERATOR_IMAGE": "registry.example/clickstream-generator:1.0.0",
