@@ -66,7 +66,12 @@ def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureR
     plan = cluster.reconcile()
     text = _HEAD + yaml.dump_all(
         [
-            {"status": plan.status, "events": [vars(notice) for notice in plan.notices]},
+            {
+                "status": plan.status,
+                "events": [
+                    {**vars(notice), "reason": notice.reason.value} for notice in plan.notices
+                ],
+            },
             *plan.apply,
         ],
         Dumper=_Plain,

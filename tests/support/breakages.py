@@ -1,7 +1,6 @@
 """Actions that break the pipeline, and let it recover.
 
-Owns what is killed, cut, lost, filled and skewed, and what the logs may say of it. It does not
-know what must hold afterwards.
+Owns what is killed, cut, lost, filled and skewed, and what the logs may say of it.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ _ARMED_AFTER_BATCHES = 3
 
 
 def said(stage: Stage, component: str, pattern: str, since: int = 0) -> bool:
-    """Say whether a component has written something since the scenario began."""
+    """Return whether a component has written something since the scenario began."""
     return re.search(pattern, stage.watch.text(component)[since:]) is not None
 
 

@@ -1,7 +1,7 @@
 """What charts render, made visible: each way to install, every pod, notes and passed-on values.
 
 Owns the profiles and modes that are tested, and how one gets at what Helm prints only when it
-installs and at pods that lie in other objects. It does not know what must hold for them.
+installs and at pods that lie in other objects.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Owns how a process is given another time than ours: by libfaketime
 (https://github.com/wolfcw/libfaketime), or in Python alone where libfaketime makes a library's
 waits go wrong (librdkafka's). The monotonic clock stays right, as it does where a wall clock is
-set. It does not know which processes these are.
+set.
 """
 
 from __future__ import annotations

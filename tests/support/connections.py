@@ -124,7 +124,7 @@ def listed(text: str) -> list[Listed]:
 
 
 def may_connect(rows: Iterable[Listed], source: Member, place: Place, home: str) -> bool:
-    """Say whether the table allows a connection; ``home`` is the release's namespace."""
+    """Return whether the table allows a connection; ``home`` is the release's namespace."""
     kinds = {source.kind} if source.namespace == home else {source.kind, ANY}
     return any(
         row.source in kinds
@@ -210,7 +210,7 @@ def start(cluster: Cluster, namespace: str, rows: list[dict[str, Any]]) -> None:
 
 
 def keeps_policies(cluster: Cluster, namespace: str, image: str) -> bool:
-    """Say whether the cluster's network keeps policies, by one that refuses everything."""
+    """Return whether the cluster's network keeps policies, by one that refuses everything."""
     labels = {"probe": "refuses"}
     refuses = {
         "apiVersion": "networking.k8s.io/v1",

@@ -1,8 +1,7 @@
 """A real API server with its controllers, on loopback, for as long as the tests need it.
 
 Owns starting and ending them. The programs are those of ``KUBEBUILDER_ASSETS``, if the controllers
-are among them, else :mod:`go_programs` has them. There is no node: pods stay pending. It does not
-know what a test wants to see.
+are among them, else :mod:`go_programs` has them. There is no node: pods stay pending.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Owns the seventeen rules of https://github.com/grafana/dashboard-linter, whose Go module cannot be
 installed by its path, and their names there. Rules about PromQL and LogQL look at targets and
-variables of such data sources, as the linter's do: SQL is judged by running it. It does not
-know our dashboards.
+variables of such data sources, as the linter's do: SQL is judged by running it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Actions on what is delivered, and on what is remembered of it: records, tables, checkpoint.
 
-Owns how records come twice, checkpoints go, topics are made anew and tables change. It does not
-know what must hold afterwards.
+Owns how records come twice, checkpoints go, topics are made anew and tables change.
 """
 
 from __future__ import annotations

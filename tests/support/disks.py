@@ -1,7 +1,7 @@
 """Disks that can be full: a small file system of its own under a folder.
 
 Owns mounting and how much fits. Mounting takes root; where there is none nothing is mounted, and
-who wants a full disk is told so. It does not know what is written.
+who wants a full disk is told so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Generators as processes against a real broker, and what reached its topics.
 
-Owns starting, killing and reading back. It does not know what a test wants to see.
+Owns starting, killing and reading back.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class GeneratorRun:
             process.stop()
 
     def owns(self, value: bytes) -> bool:
-        """Say whether an event is of this run."""
+        """Return whether an event is of this run."""
         return f'"run_id":"{self.run_id}"'.encode() in value
 
     def events(self) -> list[bytes]:

@@ -1,7 +1,7 @@
 """What every scenario must hold beyond the verification: the invariants that need a look outside.
 
-Owns the account of every record in the topic (I4), the tiling of offsets (I7), how much memory
-the processes took (I11), and the silence of the logs (I12). It does not know which fault it was.
+Owns the account of every record in the topic (I4), the tiling of offsets (I7), how much memory the
+processes took (I11), and the silence of the logs (I12).
 """
 
 from __future__ import annotations

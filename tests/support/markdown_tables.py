@@ -1,6 +1,6 @@
 """Tables in Markdown, and the texts that stand under attributes in the source.
 
-Owns how what is derived is written down. It does not know what any of it means.
+Owns how what is derived is written down.
 """
 
 from __future__ import annotations

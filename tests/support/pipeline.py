@@ -1,6 +1,6 @@
 """A pipeline for tests: the laptop mode's own services, and runs that come to an end.
 
-Owns starting, feeding and draining. It does not know what a test wants to see.
+Owns starting, feeding and draining.
 """
 
 from __future__ import annotations
@@ -323,7 +323,7 @@ class Pipeline(Stack):
         return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
 
     def is_ready(self) -> bool:
-        """Say whether the stream says that it works."""
+        """Return whether the stream says that it works."""
         return stack._answers(self.metrics_url("streaming").replace("/metrics", "/readyz"))
 
     def drain(self, run_id: UUID | None = None) -> None:
@@ -339,7 +339,7 @@ class Pipeline(Stack):
         connection.close()
 
     def has_read(self, ends: Mapping[tuple[str, int], int]) -> bool:
-        """Say whether the stream has read each partition up to an offset."""
+        """Return whether the stream has read each partition up to an offset."""
         rows = self.rows(
             "SELECT topic, kafka_partition, max(until_offset) FROM ops.batches"
             " GROUP BY topic, kafka_partition"

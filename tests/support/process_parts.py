@@ -1,6 +1,6 @@
 """The derived parts about processes: metrics, environment variables, commands.
 
-Owns how they are found and told. It does not know where they stand.
+Owns how they are found and told.
 """
 
 from __future__ import annotations

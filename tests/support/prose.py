@@ -1,7 +1,6 @@
 """What a page of the documentation names, and whether it is there.
 
-Owns links, anchors, files, commands and targets that a text names. It does not know what any page
-is about.
+Owns links, anchors, files, commands and targets that a text names.
 """
 
 from __future__ import annotations

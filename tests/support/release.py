@@ -1,7 +1,7 @@
 """A release of the chart on a real cluster, and the Kafka and PostgreSQL that it is given.
 
-Owns kubectl, helm, the namespace, and reading back what is in the cluster. It does not know what
-a test wants to see. All of it goes by KUBECONFIG; nothing needs a way into the pods' network.
+Owns kubectl, helm, the namespace, and reading back what is in the cluster. All of it goes by
+KUBECONFIG; nothing needs a way into the pods' network.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class Release:
         )  # fmt: skip
 
     def has_previous(self) -> bool:
-        """Say whether this checkout's history reaches back to the chart before this version."""
+        """Return whether this checkout's history reaches back to the chart before this version."""
         done = subprocess.run([*_GIT, "cat-file", "-e", _PREVIOUS_CHART], check=False)
         return done.returncode == 0
 

@@ -1,7 +1,7 @@
 """Services behind TLS and passwords: certificates of our own, and one more listener.
 
 Owns how the laptop mode's broker is made to ask who is there, and a door that shows a database's
-certificate. It does not know who comes.
+certificate.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Simulations for tests of the generator, and their events by the thousand.
 
-Owns building them without a clock or a broker. It does not know what a test wants to see.
+Owns building them without a clock or a broker.
 """
 
 from __future__ import annotations

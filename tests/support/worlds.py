@@ -1,7 +1,6 @@
 """Worlds of a few products, places and machines, for tests that work events out by hand.
 
-Owns a world small enough to know by heart, its users, and rows of events. It does not know
-what a test wants to see.
+Owns a world small enough to know by heart, its users, and rows of events.
 """
 
 from __future__ import annotations

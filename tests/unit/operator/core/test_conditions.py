@@ -94,7 +94,7 @@ def test_only_staying_workers_count(other: Pod, expected: Verdict) -> None:
 def test_pods_say_what_is_wrong(fields: dict[str, Any], reason: str, message: str) -> None:
     """Each trouble of a pod has its reason, and keeps the simulation on its way."""
     assert _judged((pod(is_ready=False, **fields),)) == Verdict(
-        reason, message, progressing=True, degraded=Finding(reason, message)
+        Reason(reason), message, progressing=True, degraded=Finding(Reason(reason), message)
     )
 
 
@@ -144,7 +144,7 @@ def test_refused_pods_are_named(message: str | None, reason: str, shown: str) ->
     """A Deployment says in a condition that its pods are refused; a quota has its own reason."""
     judged = _judged((pod(is_ready=False),), children=({"kind": "Service"}, _refused(message)))
 
-    assert judged.degraded == Finding(reason, shown)
+    assert judged.degraded == Finding(Reason(reason), shown)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,9 @@ def test_other_conditions_refuse_nothing(child: dict[str, Any]) -> None:
 )
 def test_ready_workers_may_be_degraded(more: dict[str, Any], reason: str, message: str) -> None:
     """What is wrong with workers that run is why the simulation is not ready."""
-    assert _judged((pod(),), **more) == Verdict(reason, message, degraded=Finding(reason, message))
+    problem = Finding(Reason(reason), message)
+
+    assert _judged((pod(),), **more) == Verdict(Reason(reason), message, degraded=problem)
 
 
 def test_fundamental_trouble_comes_first() -> None:
