@@ -55,7 +55,9 @@ _Plain.add_representer(str, _text)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureRequest) -> None:
+def test_first_reconcile_matches_golden_files(
+    scenario: str, request: pytest.FixtureRequest
+) -> None:
     """A change of anything the operator writes is seen in review."""
     cluster = Cluster(
         resource(**SCENARIOS[scenario]),

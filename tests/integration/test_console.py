@@ -340,7 +340,7 @@ def test_foreign_pages_are_refused(url: str, api: httpx.Client) -> None:
 def test_console_survives_a_database_outage(
     api: httpx.Client, relay: Relay, pipeline: Pipeline, browser: Browser, url: str
 ) -> None:
-    """API, stream, readiness and page tell that it is away; each goes on by itself."""
+    """API, stream, readiness and page show that it is away; each continues afterwards."""
     page = browser.new_page()
     page.goto(url)
     _filled(page)

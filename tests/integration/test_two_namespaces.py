@@ -167,7 +167,7 @@ def test_console_lists_both(stored: Database) -> None:
 
 
 def test_latency_is_of_one(stored: Database) -> None:
-    """The latency of a simulation is that of its own run."""
+    """The latency of a simulation is that of its run."""
     for name, run_id in _RUNS.items():
         rows = _answers(stored, questions.latency(LatencyAsked(simulation=name)))
 

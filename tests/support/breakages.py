@@ -162,7 +162,7 @@ class CutInCopy:
 
 @dataclass(frozen=True)
 class ForgetConnections:
-    """What is open between the stream and a service is lost on the way; who comes anew gets in.
+    """What is open between the stream and a service is lost on the way; new connections succeed.
 
     Attributes:
         service: ``kafka`` or ``postgres``.
@@ -288,7 +288,7 @@ class SetClock:
     """The stream's wall clock is wrong, and is set while the stream runs.
 
     Kafka's client keeps time by it: a leap ahead in the middle of a call is a call that took too
-    long, and the stream may end by name. It is started anew then, as a cluster does.
+    long, and the stream may end by name. It is started again then, as in a cluster.
 
     Attributes:
         offsets: By how much it is off, one after the other; with the first the stream begins.

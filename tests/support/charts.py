@@ -64,7 +64,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     **{f"{name}/events-only": (*words, *_EVENTS_ONLY) for name, words in _KAFKA.items()},
     "all-on": _ALL_ON,
 }
-"""Every profile in every mode, by name: what Helm is told."""
+"""Helm's arguments for every profile in every mode, by name."""
 
 NOTES = "the-notes"
 """Name of the ConfigMap in which a copy's notes are."""

@@ -99,7 +99,7 @@ class Cluster:
         )
 
     def reconcile(self) -> Plan:
-        """Let the operator look once, and do what it says."""
+        """Let the operator reconcile once, and apply its plan."""
         plan = make_plan(
             copy.deepcopy(self.resource), self.observed(), self.memory, self.now, self.settings
         )
@@ -118,7 +118,7 @@ class Cluster:
         return plan
 
     def settle(self, seconds: float = 5.0) -> None:
-        """Let pods follow their Deployments, and the operator look, until nothing happens."""
+        """Let pods follow their Deployments, and the operator reconcile, until nothing changes."""
         for _ in range(40):
             before = self.writes
             self.reconcile()

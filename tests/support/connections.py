@@ -1,6 +1,6 @@
 """Which pods may connect to which: the table of the documentation, and what real packets say.
 
-Owns how the table is read, how pods that stand for others are made, and how connections are tried
+Owns how the table is read, how pods that represent others are made, and how connections are tried
 from within pods. Ports that a pod listens on are found in the pod: one that the table does not
 list must be refused.
 """
@@ -31,7 +31,7 @@ __all__ = [
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "install.md"
 ANY = "pods elsewhere"
-"""The kind that stands for every pod of another namespace."""
+"""The kind that represents every pod of another namespace."""
 _HEAD = "| from | to | ports |"
 _EVERY = "every"
 _SETTLES_SECONDS = 60.0

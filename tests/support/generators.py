@@ -90,7 +90,7 @@ class Broker:
 
     @classmethod
     def of(cls, kafka: Kafka) -> Broker:
-        """Take one that runs already, and that somebody else ends."""
+        """Return a broker that runs already and that its owner ends."""
         broker = cls.__new__(cls)
         broker.kafka, broker.servers = kafka, kafka.bootstrap_servers
         return broker
@@ -107,7 +107,7 @@ class Broker:
         self.kafka.process.stop()
 
     def add_user(self, name: str, password: str) -> None:
-        """Let somebody in who proves to be whom they say by SCRAM-SHA-512."""
+        """Add a user who authenticates by SCRAM-SHA-512."""
         admin = AdminClient({"bootstrap.servers": self.servers})
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096)
         change = UserScramCredentialUpsertion(name, info, password.encode())
@@ -245,7 +245,7 @@ class GeneratorRun:
         return f'"run_id":"{self.run_id}"'.encode() in value
 
     def events(self) -> list[bytes]:
-        """Return this run's events as they stand in the topic."""
+        """Return this run's events as they are in the topic."""
         return [value for _, value in self._read(EVENTS.name) if value and self.owns(value)]
 
     def _read(self, topic: str) -> list[tuple[bytes, bytes | None]]:

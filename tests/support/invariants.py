@@ -193,7 +193,7 @@ class Watch:
         return found
 
     def secrets(self) -> int:
-        """Return how often a secret stands in a log (I12)."""
+        """Return how often a secret is in a log (I12)."""
         words = [
             file.read_text(encoding="utf-8").strip()
             for file in self._pipeline.state.folder("secrets").iterdir()

@@ -1,6 +1,6 @@
 """Actions with simulations of one name in several namespaces.
 
-Owns how a second one is run beside the first, and that the figures of each are its own.
+Owns how a second one is run beside the first, and that the figures of each are separate.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class TcpProxy:
                 client, _ = self._server.accept()
                 try:
                     server = socket.create_connection((LOOPBACK, self.target_port))
-                except OSError:  # nobody there: as if nobody were here
+                except OSError:  # no listener there, so none here
                     _close(client)
                     continue
                 pair = client, server

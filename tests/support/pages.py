@@ -1,4 +1,4 @@
-"""The derived parts of the documentation, and where in a page each stands.
+"""The derived parts of the documentation, and where in a page each is.
 
 A page marks a part by ``<!-- derived: NAME -->`` and ``<!-- end -->`` on lines of their own. Owns
 the list of parts that need no database, and how a page is renewed.
@@ -77,7 +77,7 @@ def _limits() -> str:
 
 
 def _rejects() -> str:
-    """Return when each reason applies, in the words that stand under it in the source."""
+    """Return when each reason applies, in the words below it in the source."""
     told = attribute_texts(RejectReason)
     return table(("Reason", "When"), [(f"`{row.value}`", told[row.name]) for row in RejectReason])
 

@@ -1,6 +1,6 @@
 """The derived parts about the custom resource, from its definition.
 
-Owns how a schema is told as tables.
+Owns how a schema becomes tables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDED = {
         "Weight of each next step, by the step before: [which there are](journey.md)."
     )
 }
-"""What is told elsewhere field by field."""
+"""Fields that have a table elsewhere."""
 
 
 def _version() -> dict[str, Any]:
@@ -100,7 +100,7 @@ def rules() -> str:
         asked = [*node.get("x-kubernetes-validations", ())]
         asked += node.get("items", {}).get("x-kubernetes-validations", ())
         told = [rule["message"] for rule in asked]
-        # That a field stays as it is stands beside the field.
+        # A fixed field has this next to the field.
         found += [(f"`{path}`", text) for text in told if "it stays as it is" not in text]
     return table(("At", "What is asked"), found)
 

@@ -115,7 +115,7 @@ class Load:
     noise: ClassVar[Noise] = {}
 
     def do(self, stage: Stage) -> None:
-        """Start it; it runs on its own."""
+        """Start it and leave it running."""
         began = datetime.now(tz=UTC) - self.started_ago
         environment = {}
         if self.clock_off_seconds:

@@ -1,6 +1,6 @@
 """Strict JSON schemas of what an API server knows, for kubeconform.
 
-Owns turning OpenAPI, as the API server tells it, and resource definitions into schemas that refuse
+Owns turning OpenAPI, as the API server returns it, and resource definitions into schemas that refuse
 every field they do not name.
 """
 

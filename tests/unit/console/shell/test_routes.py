@@ -93,7 +93,7 @@ def test_pages_name_the_next(tmp_path: Path, rows: int, next_offset: int | None)
     ],
 )  # fmt: skip
 def test_unknown_simulations_are_not_found(tmp_path: Path, path: str, view: str) -> None:
-    """Each route asks its own view, and answers 404 where no run of the simulation is known."""
+    """Each route reads another view, and answers 404 if the simulation has no run."""
     database = MemoryDatabase()
 
     answer = _asked(tmp_path, database, path, simulation="shop")

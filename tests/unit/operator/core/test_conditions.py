@@ -141,7 +141,7 @@ def test_secrets_are_named_where_they_matter(code: int, message: str) -> None:
     ],
 )
 def test_refused_pods_are_named(message: str | None, reason: str, shown: str) -> None:
-    """A Deployment says in a condition that its pods are refused; a quota has its own reason."""
+    """A Deployment says in a condition that its pods are refused; a quota has another reason."""
     judged = _judged((pod(is_ready=False),), children=({"kind": "Service"}, _refused(message)))
 
     assert judged.degraded == Finding(Reason(reason), shown)

@@ -25,7 +25,7 @@ def _with_defaults(value: object) -> object:
 
 @given(_JSON)
 def test_added_defaults_are_no_drift(wanted: object) -> None:
-    """An object holds what it is, also after the API server has added its defaults."""
+    """An object satisfies its state, also after the API server has added defaults."""
     assert satisfies(wanted, wanted)
     assert satisfies(_with_defaults(wanted), wanted)
 

@@ -75,7 +75,7 @@ def test_running_worker_keeps_its_shards() -> None:
 
 
 def test_own_deployment_never_blocks() -> None:
-    """Its own Deployment ends its former pod first, by its strategy."""
+    """The worker's Deployment ends its former pod first, by its strategy."""
     assert _may_carry(1, {1}, Observed((deployment(1, "1-2", generation=2),)))
 
 

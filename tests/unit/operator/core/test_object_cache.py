@@ -20,7 +20,7 @@ def _versions(cache: ObjectCache) -> list[str]:
 
 
 def test_key_is_the_label() -> None:
-    """An object belongs to the simulation that its label names, in its own namespace."""
+    """An object belongs to the simulation that its label names, in the same namespace."""
     labels = {"clickstream.dev/simulation": "shop"}
 
     assert key_of({"metadata": {"namespace": "load", "labels": labels}}) == ("load", "shop")
@@ -169,7 +169,7 @@ def test_list_ends_what_it_lacks() -> None:
 
 
 def test_list_ends_only_its_scope() -> None:
-    """A list speaks of its own kind and its own namespace; an empty namespace means all."""
+    """A list is about one kind and one namespace; an empty namespace means all."""
     cache, other = ObjectCache(), ("data", "shop")
     cache.put(_KEY, "Service", _body(7, "another kind"))
     cache.put(other, "Pod", _body(7, "elsewhere"))

@@ -1,4 +1,4 @@
-"""What is planned for a simulation at each look, and that it comes to rest."""
+"""The plan of each reconcile, and that a simulation comes to rest."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_file_is_put_back() -> None:
 
 
 def test_changed_rate_restarts_no_worker() -> None:
-    """Only the file changes, with a moment ahead in it, and every pod is nudged to read it."""
+    """Only the file changes, with a moment ahead in it, and every pod is forced to read it."""
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     pods = set(cluster.pods)
@@ -512,7 +512,7 @@ def _settled(**spec: Any) -> Cluster:  # noqa: ANN401  JSON
     return cluster
 
 
-def test_first_look_begins_the_run() -> None:
+def test_first_reconcile_begins_the_run() -> None:
     """The first status has start, workers, first revision, figures and conditions."""
     plan = _plan(resource(workers={"count": 2}))
 
@@ -561,7 +561,7 @@ def test_decided_workers_are_kept() -> None:
 
 
 def test_missing_workers_mean_a_pause() -> None:
-    """A run that has begun and has no workers resumes now; a later look keeps that moment."""
+    """A run that has begun and has no workers resumes now; a later reconcile keeps that time."""
     paused = {"startTime": "2026-11-27T07:00:00Z", "workers": 0}
     resumed = _plan(_with_status(paused)).status
 
@@ -593,8 +593,8 @@ def test_changes_hold_after_the_delay() -> None:
     }
 
 
-def test_only_reading_pods_are_nudged() -> None:
-    """Pods that have read the file, leave, or are over need no nudge."""
+def test_only_reading_pods_get_a_sync() -> None:
+    """Pods that have read the file, leave, or are over need no forced sync."""
     first = _plan(resource(), Observed(pods=(pod(0, read="old"),)))
     pods = (
         pod(0, name="old", read="old"),
@@ -897,7 +897,7 @@ def test_missing_broker_says_how() -> None:
 
 
 def _revised(*sizes: int, rate: int = 1_000) -> list[dict[str, Any]]:
-    """Return the revisions after a look that finds some of these sizes."""
+    """Return the revisions after a reconcile that finds some of these sizes."""
     before = [
         {"generation": at, "effectiveFrom": _LOOK, "spec": "x" * size}
         for at, size in enumerate(sizes)

@@ -31,7 +31,7 @@ def test_workers_get_neighbouring_shards(
 
 @given(st.integers(1, 1_024), st.integers(1, 64))
 def test_shards_are_dealt_evenly(shards: int, workers: int) -> None:
-    """Each shard is dealt once, and no worker has two shards more than another."""
+    """Each shard is assigned once, and no worker has two shards more than another."""
     hands = assign_shards(shards, workers)
 
     assert [number for hand in hands for number in hand] == list(range(shards))

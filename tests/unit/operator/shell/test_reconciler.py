@@ -1,4 +1,4 @@
-"""One look at a simulation: which calls follow from the cached objects."""
+"""One reconcile of a simulation: the calls that follow from the cached objects."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class _Operator:
         return asyncio.run(self._reconciler.reconcile(key))
 
     def look_at_all(self) -> list[object]:
-        """Look at every simulation at once; return what each look returns or raises."""
+        """Reconcile every simulation at once; return what each reconcile returns or raises."""
 
         async def looks() -> list[object]:
             every = [self._reconciler.reconcile(key) for key in self.cache.keys()]  # noqa: SIM118  no mapping
@@ -188,7 +188,7 @@ class _Operator:
         return asyncio.run(looks())
 
     def run(self, seconds: float) -> None:
-        """Let a queue look for so long, as the operator's process does."""
+        """Let a queue reconcile for so long, as the operator's process does."""
 
         async def scenario() -> None:
             queue, stop = WorkQueue(self._reconciler.reconcile, 8, lambda: 1.0), asyncio.Event()
@@ -230,8 +230,8 @@ class _Operator:
         return [kind for verb, kind in self.api.calls if verb == "apply"]
 
 
-def test_first_look_writes_in_order() -> None:
-    """The status comes first, then the event, then the children; the next look is soon."""
+def test_first_reconcile_writes_in_order() -> None:
+    """The status comes first, then the event, then the children; the next reconcile is soon."""
     operator = _Operator()
 
     assert operator.reconcile() == SETTINGS.resync_seconds
@@ -336,7 +336,7 @@ def test_no_worker_without_policy(status: int) -> None:
 
 
 def test_refused_policy_is_in_the_status() -> None:
-    """The next look says that the workers wait for their policy, and why."""
+    """The next reconcile reports that the workers wait for their policy, and why."""
     operator = _Operator()
     operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "policy", 422, "port 99999")
     operator.refused()
@@ -357,7 +357,7 @@ def test_foreign_policy_blocks_workers() -> None:
     assert "Deployment" not in operator.applied()
 
 
-def test_look_has_a_bound() -> None:
+def test_reconcile_is_limited() -> None:
     """A simulation of many workers is made in several looks of 32 writes, and then rests."""
     operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
                          workers={"count": 100}, shards=100)  # fmt: skip
@@ -380,7 +380,7 @@ def test_look_has_a_bound() -> None:
 
 
 def test_many_edited_children_end() -> None:
-    """Children that another writer always changes do not fill every look for ever."""
+    """Children that another writer always changes do not fill every reconcile for ever."""
     operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
                          workers={"count": 40}, shards=40)  # fmt: skip
     operator.api.edits["Deployment"] = {"spec": {"replicas": 7, "template": {}}}
@@ -393,7 +393,7 @@ def test_many_edited_children_end() -> None:
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
 def test_overload_ends_the_look(status: int) -> None:
-    """An API server that cannot serve gets no other write of this look."""
+    """An API server that cannot serve gets no other write of this reconcile."""
     operator = _Operator()
     operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "x", status, "busy", 7.0)
 
@@ -434,7 +434,7 @@ def test_no_secret_is_asked_for() -> None:
     [("no such name", "ChildRefused"), ("exceeded quota: small", "QuotaExceeded")],
 )
 def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
-    """The next look says what was refused, and a look without a refusal takes it back."""
+    """The next reconcile reports the refusal, and one without a refusal removes it."""
     operator = _Operator()
     operator.api.refusals["Service"] = ApiRefused("PATCH", "service", 403, message)
     operator.refused()
@@ -450,7 +450,7 @@ def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
 
 @pytest.mark.parametrize("status", [404, 409])
 def test_conflict_is_no_failure(status: int) -> None:
-    """Where another writer was faster, the look is tried again and the status tells nothing."""
+    """If another writer was faster, the reconcile is tried again and the status does not change."""
     operator = _Operator()
     operator.api.refusals["Service"] = ApiRefused("PATCH", "service", status, "changed")
 
@@ -462,7 +462,7 @@ def test_conflict_is_no_failure(status: int) -> None:
 
 
 def test_refusal_hides_behind_no_conflict() -> None:
-    """Of a conflict and a refusal in one look the refusal is raised."""
+    """Of a conflict and a refusal in one reconcile, the refusal is raised."""
     operator = _Operator()
     operator.api.refusals["ConfigMap"] = ApiRefused("PATCH", "x", 409, "changed")
     operator.api.refusals["Service"] = ApiRefused("PATCH", "x", 422, "no such name")
@@ -506,7 +506,7 @@ def test_unexpected_error_is_raised() -> None:
 
 
 def test_looks_and_writes_are_counted() -> None:
-    """Each look and each write is in the operator's own metrics."""
+    """Each reconcile and each write is in the operator's metrics."""
     operator = _Operator()
 
     operator.reconcile()
@@ -550,7 +550,7 @@ def test_foreign_child_is_left_alone(metadata: dict[str, Any], *, is_left_alone:
 
 
 def test_taken_name_is_in_the_status() -> None:
-    """The next look says whose name is taken."""
+    """The next reconcile reports whose name is taken."""
     operator = _Operator()
     operator.api.taken["Service"] = {}
     operator.refused()
@@ -562,7 +562,7 @@ def test_taken_name_is_in_the_status() -> None:
 
 
 def test_edited_child_is_not_fought_over() -> None:
-    """A child that is changed as it is stored is applied once, not at every look."""
+    """A child that is changed as it is stored is applied once, not at every reconcile."""
     operator = _Operator()
     operator.api.edits["Service"] = {"spec": {"clusterIP": "10.0.0.1"}}
     operator.reconcile()
@@ -605,7 +605,7 @@ def test_unwanted_children_are_deleted() -> None:
     assert operator.api.calls == []
 
 
-def test_pods_are_nudged_once() -> None:
+def test_sync_is_forced_once() -> None:
     """A pod that has not read the file is annotated, and that is known at once."""
     operator = _Operator()
     operator.cache.put(_KEY, POD.kind, _pod("w-0"))

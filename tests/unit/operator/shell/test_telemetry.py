@@ -29,7 +29,7 @@ def _served(health_problem: str, path: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("health_problem", "status", "text"), [("", 200, "alive\n"), ("too late", 503, "too late\n")]
 )
-def test_health_repeats_the_health_problem(health_problem: str, status: int, text: str) -> None:
+def test_health_has_the_problem(health_problem: str, status: int, text: str) -> None:
     """The operator is alive unless something is wrong, and then says what."""
     assert _served(health_problem, "/healthz") == (status, "text/plain", text)
 

@@ -58,7 +58,7 @@ def test_every_kind_is_watched() -> None:
 
 
 def test_simulation_is_its_own_key() -> None:
-    """A simulation is kept and queued under its own name."""
+    """A simulation is cached and queued by its name."""
     cache = ObjectCache()
 
     assert _handled(cache, "clickstreamsimulations", ("ADDED", _body())) == [("load", "x")]

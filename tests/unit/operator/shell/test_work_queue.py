@@ -27,11 +27,11 @@ def _turns(
     seconds: float,
     at_a_time: int = 2,
 ) -> list[Turn]:
-    """Return each look's key and second, within so many seconds.
+    """Return the key and second of each reconcile, within so many seconds.
 
     Args:
-        add: Asks for looks at second 0.
-        reconcile: Looks at a key for the first, second, ... time.
+        add: Requests reconciles at second 0.
+        reconcile: Reconciles a key for the first, second, ... time.
         seconds: When the queue is stopped.
         at_a_time: How many are looked at side by side.
     """
@@ -59,7 +59,7 @@ async def _never_again(_key: str, _count: int) -> float | None:
 
 
 def test_requests_become_one_look() -> None:
-    """Many requests for a key that waits are one look, at the earliest of their moments."""
+    """Many requests for a key that waits are one reconcile, at the earliest of their times."""
 
     def add(queue: WorkQueue[str]) -> None:
         queue.add("a", 3.0)
@@ -81,7 +81,7 @@ def test_earlier_keys_come_first() -> None:
 
 
 def test_look_names_the_next() -> None:
-    """A look that returns seconds is followed by another one after them."""
+    """A reconcile that returns seconds is followed by another one after them."""
 
     async def reconcile(_key: str, count: int) -> float | None:
         return 5.0 if count < 3 else None
@@ -104,7 +104,7 @@ def test_failures_back_off() -> None:
 
 
 def test_success_resets_the_backoff() -> None:
-    """A look that succeeds lets the next failure wait as short as the first one."""
+    """After a successful reconcile, the next failure waits as short as the first one."""
 
     async def reconcile(_key: str, count: int) -> float | None:
         if count in {1, 2, 4}:
@@ -133,7 +133,7 @@ def test_looks_are_bounded_in_number() -> None:
 
 
 def test_key_is_never_looked_at_twice() -> None:
-    """A request for a key that is looked at waits until that look has ended."""
+    """A request for a key that is being reconciled waits until that reconcile has ended."""
 
     async def scenario() -> list[tuple[str, float]]:
         events: list[tuple[str, float]] = []
@@ -158,7 +158,7 @@ def test_key_is_never_looked_at_twice() -> None:
 
 
 def test_stopping_ends_what_has_begun() -> None:
-    """A look that has begun is brought to its end, and no other one begins."""
+    """A reconcile that has begun is finished, and no other one begins."""
 
     async def scenario() -> list[str]:
         ended: list[str] = []
@@ -247,7 +247,7 @@ def test_server_is_given_its_pause() -> None:
     ("waits", "stuck"), [((), 0.0), ((0.0,), 4.0), ((1.0, 3.0), 3.0), ((9.0,), 0.0)]
 )
 def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
-    """A queue that looks at nothing knows for how long a key has been due."""
+    """A queue that reconciles nothing returns for how long a key has been due."""
 
     async def reconcile(_key: int) -> float | None:
         return None
@@ -263,7 +263,7 @@ def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
 
 
 def test_busy_queue_is_not_stuck() -> None:
-    """Keys that wait for their turn are no defect; a look that does not end is one."""
+    """Keys in the queue are no defect; a reconcile that does not end is one."""
 
     async def scenario(first_seconds: float) -> float:
         async def reconcile(key: int) -> float | None:
