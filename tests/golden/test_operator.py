@@ -55,9 +55,7 @@ _Plain.add_representer(str, _text)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_first_reconcile_matches_golden_files(
-    scenario: str, request: pytest.FixtureRequest
-) -> None:
+def test_first_plan_matches_golden_files(scenario: str, request: pytest.FixtureRequest) -> None:
     """A change of anything the operator writes is seen in review."""
     cluster = Cluster(
         resource(**SCENARIOS[scenario]),

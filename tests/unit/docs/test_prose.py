@@ -49,7 +49,7 @@ def test_each_page_can_be_found() -> None:
     assert [_name(page) for page in _PAGES if page.resolve() not in seen] == []
 
 
-def test_each_variable_is_told() -> None:
+def test_each_variable_is_documented() -> None:
     """docs/environment.md has each variable that the code reads outside of settings."""
     prefixes = tuple(module.PREFIX for module in processes().values())
     told = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_operator.core.observed import Scrape
 
-_LOOK = "2026-11-27T08:00:00Z"
+_TIME = "2026-11-27T08:00:00Z"
 """The moment ``NOW``, as a status has it."""
 
 
 def test_settled_simulation_is_left_alone() -> None:
-    """Once all is as wanted, looks write nothing, however much time passes."""
+    """Without a drift, reconciles write nothing, at any later time."""
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     assert cluster.condition("Ready") == ("True", "Running")
@@ -519,10 +519,10 @@ def test_first_reconcile_begins_the_run() -> None:
     assert plan.status is not None
     conditions = plan.status.pop("conditions")
     assert plan.status == {
-        "startTime": _LOOK,
+        "startTime": _TIME,
         "workers": 2,
         "revisions": [
-            {"generation": 1, "effectiveFrom": _LOOK, "spec": _text(workers={"count": 2})}
+            {"generation": 1, "effectiveFrom": _TIME, "spec": _text(workers={"count": 2})}
         ],
         "targetEventsPerSecond": 1_000,
         "achievedEventsPerSecond": 0,
@@ -532,7 +532,7 @@ def test_first_reconcile_begins_the_run() -> None:
         "selector": "clickstream.dev/simulation=shop",
     }
     assert [(row["type"], row["lastTransitionTime"]) for row in conditions] == [
-        ("Ready", _LOOK), ("Progressing", _LOOK), ("Degraded", _LOOK),
+        ("Ready", _TIME), ("Progressing", _TIME), ("Degraded", _TIME),
     ]  # fmt: skip
     assert plan.notices == (
         Notice("Normal", Reason.WORKERS_STARTING, "not every worker is ready yet"),
@@ -551,7 +551,7 @@ def test_rate_chooses_the_first_workers() -> None:
 
 def test_decided_workers_are_kept() -> None:
     """Once decided, the number of workers is the status's and not a new guess."""
-    status = {"startTime": _LOOK, "workers": 3, "revisions": []}
+    status = {"startTime": _TIME, "workers": 3, "revisions": []}
 
     plan = _plan(_with_status(status), now=NOW + 60)
 
@@ -566,10 +566,10 @@ def test_missing_workers_mean_a_pause() -> None:
     resumed = _plan(_with_status(paused)).status
 
     assert resumed is not None
-    assert resumed["resumeTime"] == _LOOK
+    assert resumed["resumeTime"] == _TIME
     assert resumed["startTime"] == "2026-11-27T07:00:00Z"
     later = _plan(_with_status(resumed), now=NOW + 90).status
-    assert later is None or later["resumeTime"] == _LOOK
+    assert later is None or later["resumeTime"] == _TIME
 
 
 def test_changes_hold_after_the_delay() -> None:
@@ -619,7 +619,7 @@ def test_only_reading_pods_get_a_sync() -> None:
 )
 def test_figures_are_summed(figures: tuple[Scrape, ...], expected: tuple[int, int, int]) -> None:
     """The target is the workers' once all give figures; the count never becomes less."""
-    status = {"startTime": _LOOK, "workers": 2, "revisions": [], "deliveredEvents": 100}
+    status = {"startTime": _TIME, "workers": 2, "revisions": [], "deliveredEvents": 100}
 
     plan = _plan(_with_status(status, workers={"count": 2}), _observed(*figures))
 
@@ -644,7 +644,7 @@ def test_ready_workers_are_counted_once() -> None:
 
 def test_suspended_run_has_no_rate() -> None:
     """While a run is suspended its rates are zero; its count stays, also while pods leave."""
-    status = {"startTime": _LOOK, "workers": 1, "deliveredEvents": 5}
+    status = {"startTime": _TIME, "workers": 1, "deliveredEvents": 5}
     observed = _observed(scrape(delivered=70.0))
 
     plan = _plan(_with_status(status, suspend=True), observed)
@@ -665,7 +665,7 @@ def test_stopping_is_under_way(*, has_pods: bool) -> None:
     """A suspended and a completed run are on their way until their last pod is gone."""
     observed = _observed(scrape()) if has_pods else Observed()
     over = {"conditions": [{"type": "Ready", "status": "False", "reason": "Completed",
-                            "lastTransitionTime": _LOOK}]}  # fmt: skip
+                            "lastTransitionTime": _TIME}]}  # fmt: skip
 
     for given in (resource(suspend=True), _with_status(over)):
         plan = _plan(given, observed)
@@ -677,7 +677,7 @@ def test_stopping_is_under_way(*, has_pods: bool) -> None:
 
 def test_completion_says_why() -> None:
     """A completed run has no workers, no rate, and a condition that says what was reached."""
-    status = {"startTime": _LOOK, "workers": 1}
+    status = {"startTime": _TIME, "workers": 1}
     observed = _observed(scrape(shards_over=8, delivered=9.0))
 
     plan = _plan(_with_status(status, stopAfter={"events": 9}), observed)
@@ -705,7 +705,7 @@ def test_completion_says_why() -> None:
 )
 def test_every_shard_must_be_over(over: int, more: dict[str, Any], *, is_complete: bool) -> None:
     """A run completes if it has an end and each of its eight shards has reached it."""
-    status = {"startTime": _LOOK, "workers": 1, "revisions": []}
+    status = {"startTime": _TIME, "workers": 1, "revisions": []}
 
     plan = _plan(_with_status(status, **more), _observed(scrape(shards_over=over)))
 
@@ -717,7 +717,7 @@ def test_every_shard_must_be_over(over: int, more: dict[str, Any], *, is_complet
 def test_every_worker_must_answer() -> None:
     """Figures of fewer or more workers than are decided complete nothing."""
     for decided in (1, 3):
-        status: dict[str, Any] = {"startTime": _LOOK, "workers": decided, "revisions": []}
+        status: dict[str, Any] = {"startTime": _TIME, "workers": decided, "revisions": []}
         given = _with_status(status, stopAfter={"events": 9}, workers={"count": decided})
         plan = _plan(given, _observed(scrape(shards_over=4), scrape(shards_over=4)))
         assert plan.status is not None
@@ -899,10 +899,10 @@ def test_missing_broker_says_how() -> None:
 def _revised(*sizes: int, rate: int = 1_000) -> list[dict[str, Any]]:
     """Return the revisions after a reconcile that finds some of these sizes."""
     before = [
-        {"generation": at, "effectiveFrom": _LOOK, "spec": "x" * size}
+        {"generation": at, "effectiveFrom": _TIME, "spec": "x" * size}
         for at, size in enumerate(sizes)
     ]
-    status = {"startTime": _LOOK, "workers": 1, "revisions": before}
+    status = {"startTime": _TIME, "workers": 1, "revisions": before}
     plan = _plan(_with_status(status, rate={"eventsPerSecond": rate}))
     assert plan.status is not None
     rows: list[dict[str, Any]] = plan.status["revisions"]
@@ -927,8 +927,8 @@ def test_revisions_are_bounded_in_size() -> None:
 
 def test_same_traffic_is_no_revision() -> None:
     """A change of broker, workers or nothing at all adds no revision."""
-    before = [{"generation": 1, "effectiveFrom": _LOOK, "spec": _text()}]
-    status = {"startTime": _LOOK, "workers": 2, "revisions": before}
+    before = [{"generation": 1, "effectiveFrom": _TIME, "spec": _text()}]
+    status = {"startTime": _TIME, "workers": 2, "revisions": before}
 
     plan = _plan(
         _with_status(status, workers={"count": 2}, kafka={"bootstrapServers": "elsewhere:9092"})

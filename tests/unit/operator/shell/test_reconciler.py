@@ -181,11 +181,11 @@ class _Operator:
     def look_at_all(self) -> list[object]:
         """Reconcile every simulation at once; return what each reconcile returns or raises."""
 
-        async def looks() -> list[object]:
+        async def reconciles() -> list[object]:
             every = [self._reconciler.reconcile(key) for key in self.cache.keys()]  # noqa: SIM118  no mapping
             return list(await asyncio.gather(*every, return_exceptions=True))
 
-        return asyncio.run(looks())
+        return asyncio.run(reconciles())
 
     def run(self, seconds: float) -> None:
         """Let a queue reconcile for so long, as the operator's process does."""
@@ -358,7 +358,7 @@ def test_foreign_policy_blocks_workers() -> None:
 
 
 def test_reconcile_is_limited() -> None:
-    """A simulation of many workers is made in several looks of 32 writes, and then rests."""
+    """A simulation of many workers is made in several reconciles of 32 writes, and then rests."""
     operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
                          workers={"count": 100}, shards=100)  # fmt: skip
     sizes = []
@@ -373,10 +373,10 @@ def test_reconcile_is_limited() -> None:
     assert again == SETTINGS.resync_seconds
     assert operator.applied().count("Deployment") == 100
     operator.edit(suspend=True)
-    looks = 1
+    reconciles = 1
     while operator.reconcile() == 0.0:
-        looks += 1
-    assert looks == 4
+        reconciles += 1
+    assert reconciles == 4
 
 
 def test_many_edited_children_end() -> None:
