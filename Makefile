@@ -1,10 +1,10 @@
-# Everything a developer or a user runs. `make help` lists the targets.
+# The commands of developers and users. `make help` lists the targets.
 
 UV := .tools/bin/uv
 RUN := .venv/bin
-# Python keeps what it has compiled, whatever the environment says: tests start hundreds of processes.
+# Always let Python cache compiled files: tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
-# Processes that share the cores compute in one thread each.
+# Each process computes in one thread, because processes share the cores.
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
@@ -30,12 +30,12 @@ docs: .venv/ready ## write the parts of docs/ that are derived from the code
 site: .venv/ready ## build the documentation as a site, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict
 
-# `make test check` runs no test twice; the coverage is of both.
+# `make test check` runs no test twice; the coverage includes both.
 ifneq ($(filter check,$(MAKECMDGOALS)),)
 COVERAGE := 1
 endif
 
-# Four at once on two cores: most tests wait for a service. The browser is installed meanwhile.
+# Four tests at a time on two cores: most wait for a service. Meanwhile the browser is installed.
 test: .venv/ready ## run tests of every kind, on the real services; no cluster
 	$(if $(COVERAGE),$(RUN)/coverage erase)
 	PYTHONPATH=tests/support $(RUN)/python tests/support/browser.py & \
@@ -46,7 +46,7 @@ E2E := make e2e
 check: .venv/ready ## run everything that must pass: lint, all tests, benches, a cluster's run
 	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
 
-slow: .venv/ready ## run the tests that make test leaves out, but for faults and the cluster's
+slow: .venv/ready ## run the tests that make test leaves out, except faults and the cluster's
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
 	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules
 
@@ -60,17 +60,19 @@ proof: .venv/ready ## falsify every table and column; print how many falsehoods 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults
 
-lint: .venv/ready ## check style, types and the direction of imports
+lint: .venv/ready ## check style, types, the direction of imports, spelling and wording
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python releasing/licences.py
+	$(RUN)/codespell
+	$(RUN)/python releasing/wording.py
 
 dist: .venv/ready ## build wheels, charts and bills of materials into dist/; RELEASE=X.Y.Z for a tag
 	$(RUN)/python releasing/distribution.py dist --release "$(RELEASE)"
 
-# What the release workflow pushes; it says which FOLDER, where (REGISTRY) and which RELEASE.
+# The release workflow runs this with FOLDER, REGISTRY and RELEASE.
 image: ## build one image with its bill of materials and provenance, and push it
 	docker buildx build --push --sbom=true --provenance=mode=max --metadata-file image.json \
 	  --file "$(FOLDER)/Dockerfile" --tag "$(REGISTRY)/$(notdir $(FOLDER)):$(RELEASE)" .
@@ -89,7 +91,7 @@ e2e: .venv/ready ## run against the cluster that KUBECONFIG names
 	  echo "NOT RUN: make e2e needs a cluster, and KUBECONFIG names none." >&2; \
 	else $(RUN)/pytest tests/e2e --capture=no; fi
 
-# kind 0.31.0's own image for this version of Kubernetes: make cluster NODE_IMAGE=...
+# The image of kind 0.31.0 for this version of Kubernetes: make cluster NODE_IMAGE=...
 NODE_IMAGE ?= docker.io/kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f
 REGISTRY_IMAGE ?= docker.io/library/registry:3.0.0
 REGISTRY := clickstream-registry
@@ -103,7 +105,7 @@ cluster: ## make a cluster of kind's, with a registry at localhost:5001 that its
 	  sh -c 'mkdir -p $(HOSTS) && cat > $(HOSTS)/hosts.toml'
 	kubectl --context kind-clickstream apply -f k8s/local-registry.yaml
 
-# The version that the chart's images have by default.
+# The default version of the chart's images.
 VERSION = $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' helm/clickstream/Chart.yaml)
 IMAGES := operator apps/console apps/generator apps/migrations apps/streaming
 

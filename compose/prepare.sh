@@ -1,10 +1,10 @@
 #!/bin/bash
-# Draws a password for each login once, and gives the stream its folder for checkpoints.
+# Generates a password for each login once, and makes the stream's folder for checkpoints.
 #
 #   prepare.sh LOGINS STATE    CHECKPOINT_OWNER=UID:GID
 #
-# Each login has a folder of its own in LOGINS, with the files `username` and `password`: services read
-# them under different users, so everyone who mounts a login's volume may.
+# Each login has a separate folder in LOGINS, with the files `username` and `password`. Services run as
+# different users, so every user may read the files of a mounted login.
 set -euo pipefail
 logins=$1
 state=$2

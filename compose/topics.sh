@@ -1,5 +1,5 @@
 #!/bin/bash
-# Creates the topics that are not there, with the settings of the contract.
+# Creates missing topics, with the settings of the contract.
 set -euo pipefail
 
 topic() { # NAME PARTITIONS SETTING...
@@ -13,7 +13,7 @@ topic() { # NAME PARTITIONS SETTING...
 
 topic clickstream.events.v1 4 max.message.bytes=2097152 retention.ms=604800000 \
   message.timestamp.type=LogAppendTime
-# All of the ledger stays for that long, whatever the broker's limit is.
+# The ledger keeps its records for this time, also if the broker's limit is shorter.
 topic clickstream.ledger.v1 1 retention.ms=2592000000 message.timestamp.type=LogAppendTime \
   retention.bytes=-1
 topic clickstream.shards.v1 2 cleanup.policy=compact segment.bytes=33554432 \

@@ -40,7 +40,7 @@ EXCEPTIONS = {
 
 
 def needed_packages() -> list[str]:
-    """Return the names of all packages that an installation of ours brings."""
+    """Return the names of all packages that an installation brings."""
     command = [uv(), "export", "--quiet", "--frozen", "--no-dev", "--all-packages",
                "--no-emit-workspace", "--no-hashes", "--no-header", "--no-annotate"]  # fmt: skip
     text = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -39,7 +39,7 @@ settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the fault tests go on for longer than every run of all tests can."""
+    """Let the fault tests run for longer than the run of all tests can."""
     parser.addoption("--kills", type=int, default=6, help="kills in each test that kills")
     parser.addoption(
         "--update-golden", action="store_true", help="write committed files that are derived anew"
@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Keep temporary folders where only this run sets their mode.
 
-    pytest's own place is shared by the runs of a user and closed to others anew by each; a
+    A user's runs share pytest's folder, and each run closes it to other users again; a
     PostgreSQL of a run beside, which for root is another user's process, would be locked out.
     """
     if config.option.basetemp is None:

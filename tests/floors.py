@@ -1,6 +1,6 @@
 """How much of the code the tests run, by package, and whether that is enough.
 
-Owns the floors: the whole's is in ``pyproject.toml``, each file of a core has one of its own.
+Owns the floors: the whole's is in ``pyproject.toml``, each file of a core has another one.
 """
 
 from __future__ import annotations

@@ -160,4 +160,4 @@ def _worker(kind: str) -> dict[str, Any]:
     row = resource()
     row["metadata"]["namespace"] = _NAMESPACE
     planned = Planned(row, settings)
-    return next(made for made in planned.look().apply if made["kind"] == kind)
+    return next(made for made in planned.reconcile().apply if made["kind"] == kind)

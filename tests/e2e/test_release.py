@@ -1,6 +1,6 @@
 """The whole on a real cluster: installed, under load, killed piece by piece, upgraded, removed.
 
-One story, told in order, since each part of it needs what the one before has made.
+One test with parts in a fixed order: each part needs the objects of the part before.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _a_missing_secret_is_named_and_heals(release: Release, figures: Figures) -> 
 
 
 def _a_simulation_is_steered(release: Release, figures: Figures) -> None:
-    """Scaled, suspended and resumed under load: each shard goes on where it was."""
+    """Scaled, suspended and resumed under load: each shard continues from its position."""
     name, cluster = "steered", release.cluster
     release.apply(
         name, rate={"eventsPerSecond": 2_000}, workers={"count": 2},
@@ -147,7 +147,7 @@ def _a_simulation_is_steered(release: Release, figures: Figures) -> None:
 
 
 def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
-    """Executor, driver, broker and database are killed, each in the middle of a load of its own."""
+    """Executor, driver, broker and database are killed, each in the middle of a separate load."""
     for what in ("executor", "driver", "broker", "database"):
         name = f"without-{what}"
         load = {"rate": {"eventsPerSecond": 2_000}, "stopAfter": {"duration": "60s"}}

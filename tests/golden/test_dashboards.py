@@ -13,7 +13,7 @@ BUILT = built_files()
 
 @pytest.mark.parametrize("path", BUILT)
 def test_committed_dashboards_are_current(path: str, request: pytest.FixtureRequest) -> None:
-    """``--update-golden``, or ``python -m clickstream_dashboards``, writes it anew."""
+    """``--update-golden``, or ``python -m clickstream_dashboards``, writes it."""
     file = ROOT / path
     if request.config.getoption("--update-golden"):
         file.write_text(BUILT[path], encoding="utf-8")

@@ -19,7 +19,7 @@ TOPICS_FILE = ROOT / "k8s" / "kafka" / "topics.yaml"
 USERS_FILE = ROOT / "k8s" / "kafka" / "users.yaml"
 _SHARED = {"template": {"secret": {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}}}}
 """Simulations may name the generators' secret; Strimzi copies the label to it."""
-_HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it anew.\n"
+_HEAD = "# Derived from the contract; `pytest tests/golden --update-golden` writes it.\n"
 
 
 class _Plain(yaml.SafeDumper):

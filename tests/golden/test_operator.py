@@ -14,7 +14,7 @@ from clickstream_operator.settings import settings_from
 from clusters import Cluster, resource
 
 FOLDER = Path(__file__).parent / "operator"
-_HEAD = "# What the operator writes; `pytest tests/golden --update-golden` writes it anew.\n"
+_HEAD = "# What the operator writes; `pytest tests/golden --update-golden` writes it.\n"
 _SETTINGS = settings_from(
     {
         "CLICKSTREAM_OPERATOR_IMAGE": "registry.example/clickstream-generator:1.0.0",
@@ -55,7 +55,7 @@ _Plain.add_representer(str, _text)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureRequest) -> None:
+def test_first_plan_matches_golden_files(scenario: str, request: pytest.FixtureRequest) -> None:
     """A change of anything the operator writes is seen in review."""
     cluster = Cluster(
         resource(**SCENARIOS[scenario]),
@@ -63,10 +63,15 @@ def test_first_look_matches_golden_files(scenario: str, request: pytest.FixtureR
         has_pod_monitors=scenario == "with-pod-monitors",
         secrets={"load": {"clickstream.dev/credentials": "true"}},
     )
-    plan = cluster.look()
+    plan = cluster.reconcile()
     text = _HEAD + yaml.dump_all(
         [
-            {"status": plan.status, "events": [vars(notice) for notice in plan.notices]},
+            {
+                "status": plan.status,
+                "events": [
+                    {**vars(notice), "reason": notice.reason.value} for notice in plan.notices
+                ],
+            },
             *plan.apply,
         ],
         Dumper=_Plain,

@@ -91,7 +91,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 def _filled(page: Page) -> None:
     # By locators: a condition in words would have to be evaluated, which the page forbids.
-    expect(page.locator("#accounts tr")).to_have_count(3, timeout=_PATIENCE_MS)
+    expect(page.locator("#totals tr")).to_have_count(3, timeout=_PATIENCE_MS)
     expect(page.locator("[data-kpi=orders]")).not_to_have_text("\u2013", timeout=_PATIENCE_MS)
 
 
@@ -158,7 +158,7 @@ def test_every_figure_is_the_views(api: httpx.Client, pipeline: Pipeline) -> Non
 
 
 def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) -> None:
-    """Sent, stored and rejected are the verification's, and all three accounts agree."""
+    """Sent, stored and rejected are the verification's, and all three totals agree."""
     report = pipeline.verify()
     names = [row["simulation"] for row in api.get("simulations").json()["items"]]
     told = {name: _ask(api, "integrity", simulation=name) for name in names}
@@ -172,11 +172,11 @@ def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) ->
     assert summed("missing_events") == report.lost == 0
     assert summed("unconfirmed_events") == 0
     assert told["tested"]["rejected_records"] == report.events_rejected
-    accounts = {name: {row["figure"]: row for row in told[name]["accounts"]} for name in names}
+    totals = {name: {row["figure"]: row for row in told[name]["totals"]} for name in names}
     assert (
-        sum(int(row["events"]["ledger"]) for row in accounts.values()) == report.events_acknowledged
+        sum(int(row["events"]["ledger"]) for row in totals.values()) == report.events_acknowledged
     )
-    for row in accounts["tested"].values():
+    for row in totals["tested"].values():
         assert row["ledger"] == row["traffic"] == row["visits"]
 
 
@@ -340,7 +340,7 @@ def test_foreign_pages_are_refused(url: str, api: httpx.Client) -> None:
 def test_console_survives_a_database_outage(
     api: httpx.Client, relay: Relay, pipeline: Pipeline, browser: Browser, url: str
 ) -> None:
-    """API, stream, readiness and page tell that it is away; each goes on by itself."""
+    """API, stream, readiness and page show that it is away; each continues afterwards."""
     page = browser.new_page()
     page.goto(url)
     _filled(page)

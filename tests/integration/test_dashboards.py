@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-# More products than are ever bought, so that there are some that nobody has bought.
+# More products than are ever bought, so that some are without a purchase.
 _SIMULATION = SIMULATION.replace("name: tested", "name: shown").replace(
     "products: 50", "products: 2000"
 ).replace("events: 3000", "events: 6000") + (

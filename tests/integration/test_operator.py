@@ -92,7 +92,7 @@ def _apply(plane: ControlPlane, namespace: str, *simulations: dict[str, Any]) ->
 def test_many_simulations_come_to_rest(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
-    """Two hundred are made, though the operator is killed amidst; then it only looks."""
+    """Two hundred are made, although the operator is killed meanwhile; then it writes nothing."""
     first = operate()
     _apply(plane, namespace, *(_simulation(f"s{number}") for number in range(_MANY)))
     wait_until(lambda: first.metric("api_writes_total") > _MANY, "it is in the midst of it")
@@ -101,7 +101,7 @@ def test_many_simulations_come_to_rest(
     wait_until(lambda: _are_made(plane, namespace), "all are made", _MANY_SECONDS)
     wait_until(lambda: _at_rest(plane, second, 1), "it comes to rest")
 
-    assert _at_rest(plane, second, 3), "three looks at each write nothing"
+    assert _at_rest(plane, second, 3), "three reconciles of each write nothing"
     assert second.metric("simulations") == 3 * _MANY
     stored = plane.get("css", "-n", namespace)["items"]
     assert all("finalizers" not in row["metadata"] for row in stored)
@@ -122,7 +122,7 @@ def _are_made(plane: ControlPlane, namespace: str) -> bool:
 
 
 def _at_rest(plane: ControlPlane, operator: OperatorProcess, rounds: int) -> bool:
-    """Say whether so many looks at each simulation pass without a write."""
+    """Return whether so many reconciles of each simulation pass without a write."""
     before = plane.writes()
     looks = operator.metric("reconciles_total")
     wait_until(
@@ -136,7 +136,7 @@ def _at_rest(plane: ControlPlane, operator: OperatorProcess, rounds: int) -> boo
 def test_deletion_needs_no_operator(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
-    """Owner references clear up; nothing waits for anybody."""
+    """Owner references delete the children; nothing blocks the deletion."""
     operator = operate()
     _apply(plane, namespace, _simulation())
     wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made, with its pod")
@@ -173,7 +173,7 @@ def test_drift_is_repaired(
 def test_removed_label_comes_back(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
-    """A watch by label tells of the end of what has only gone out of its sight."""
+    """A watch by label also sends DELETED when an object only loses the label."""
     operate()
     _apply(plane, namespace, _simulation())
     wait_until(lambda: len(_children(plane, namespace)) == 5, "it is made")

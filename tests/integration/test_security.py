@@ -81,7 +81,7 @@ def _readable(client: dict[str, Any]) -> set[str]:
 
 
 def _may_make_topics(client: dict[str, Any]) -> bool:
-    """Say whether topics can be made or taken away."""
+    """Return whether topics can be made or deleted."""
     admin = AdminClient(client)
     for change in (
         admin.create_topics([NewTopic("own", 1, 1)])["own"],
@@ -297,7 +297,7 @@ def test_stream_names_what_is_wrong(
 
 
 def test_database_certificate_is_checked(tmp_path: Path) -> None:
-    """One of somebody else's is refused before a password is sent; the right one is taken."""
+    """A foreign certificate is refused before a password is sent; the right one is accepted."""
     ours, others = trustme.CA(), trustme.CA()
     password, authority = tmp_path / "password", tmp_path / "ca.crt"
     password.write_text("secret", encoding="utf-8")

@@ -68,7 +68,7 @@ _QUESTIONS = {
     ),
     "sessions": lambda asked: questions.sessions(SessionsAsked(simulation=asked.simulation)),
     "shards": questions.shards,
-    "accounts": questions.accounts,
+    "totals": questions.totals,
 }
 
 

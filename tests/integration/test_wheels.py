@@ -102,7 +102,7 @@ def test_packed_charts_render(tmp_path: Path) -> None:
 
 
 def _bill_validator() -> jsonschema_rs.Draft7Validator:
-    """Return the schema of CycloneDX 1.5, which its own library carries."""
+    """Return the schema of CycloneDX 1.5, which the CycloneDX library contains."""
     folder = resources.files("cyclonedx.schema") / "_res"
     names = [f"{name}.SNAPSHOT.schema.json" for name in ("bom-1.5", "spdx", "jsf-0.82")]
     schemas = [json.loads((folder / name).read_text("utf-8")) for name in names]

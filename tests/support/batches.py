@@ -1,6 +1,6 @@
 """One batch of one partition, handed to the stream's own task without Kafka and Spark.
 
-Owns how records look as Spark hands them over. It does not know what becomes of them.
+Owns how records look as Spark hands them over.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Actions that break the pipeline, and let it recover.
 
-Owns what is killed, cut, lost, filled and skewed, and what the logs may say of it. It does not
-know what must hold afterwards.
+Owns what is killed, cut, lost, filled and skewed, and what the logs may say of it.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ _ARMED_AFTER_BATCHES = 3
 
 
 def said(stage: Stage, component: str, pattern: str, since: int = 0) -> bool:
-    """Say whether a component has written something since the scenario began."""
+    """Return whether a component has written something since the scenario began."""
     return re.search(pattern, stage.watch.text(component)[since:]) is not None
 
 
@@ -165,7 +164,7 @@ class CutInCopy:
 
 @dataclass(frozen=True)
 class ForgetConnections:
-    """What is open between the stream and a service is lost on the way; who comes anew gets in.
+    """What is open between the stream and a service is lost on the way; new connections succeed.
 
     Attributes:
         service: ``kafka`` or ``postgres``.
@@ -291,7 +290,7 @@ class SetClock:
     """The stream's wall clock is wrong, and is set while the stream runs.
 
     Kafka's client keeps time by it: a leap ahead in the middle of a call is a call that took too
-    long, and the stream may end by name. It is started anew then, as a cluster does.
+    long, and the stream may end by name. It is started again then, as in a cluster.
 
     Attributes:
         offsets: By how much it is off, one after the other; with the first the stream begins.

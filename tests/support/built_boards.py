@@ -1,6 +1,6 @@
 """Dashboards as they are built now, row by row.
 
-Owns which panels are under which row. It does not know what is committed.
+Owns which panels are under which row.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def values_rows(
     shared = schema.get("definitions", {})
 
     def whole(node: dict[str, Any]) -> dict[str, Any]:
-        """Return a schema with what it refers to; its own words count more."""
+        """Return a schema with what it refers to; the schema's description has precedence."""
         merged: dict[str, Any] = {}
         for part in [*node.get("allOf", []), *([node] if "$ref" in node else [])]:
             merged |= whole(shared[part["$ref"].rsplit("/", 1)[1]])

@@ -1,7 +1,7 @@
 """What charts render, made visible: each way to install, every pod, notes and passed-on values.
 
 Owns the profiles and modes that are tested, and how one gets at what Helm prints only when it
-installs and at pods that lie in other objects. It does not know what must hold for them.
+installs and at pods that lie in other objects.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     **{f"{name}/events-only": (*words, *_EVENTS_ONLY) for name, words in _KAFKA.items()},
     "all-on": _ALL_ON,
 }
-"""Every profile in every mode, by name: what Helm is told."""
+"""Helm's arguments for every profile in every mode, by name."""
 
 NOTES = "the-notes"
 """Name of the ConfigMap in which a copy's notes are."""

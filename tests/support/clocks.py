@@ -3,7 +3,7 @@
 Owns how a process is given another time than ours: by libfaketime
 (https://github.com/wolfcw/libfaketime), or in Python alone where libfaketime makes a library's
 waits go wrong (librdkafka's). The monotonic clock stays right, as it does where a wall clock is
-set. It does not know which processes these are.
+set.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class WrongClock:
     """One clock.
 
     Args:
-        file: Where its offset stands; processes look there for each time they want.
+        file: The file with its offset; processes read it each time.
     """
 
     def __init__(self, file: Path) -> None:
@@ -63,7 +63,7 @@ class WrongClock:
             # As the C library has kept them since 2.28; otherwise the JVM waits for ever.
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         }
-        # A library of another machine's kind is passed over, with a word that nobody reads.
+        # A library of another machine's kind is passed over, with a message that is not read.
         command = [sys.executable, "-c", "import time; print(time.time())"]
         told = subprocess.check_output(command, env=os.environ | found)
         assert abs(float(told) - time.time()) > _FAR_SECONDS, "libfaketime does not work here"

@@ -98,8 +98,8 @@ class Cluster:
             secrets=self.secrets,
         )
 
-    def look(self) -> Plan:
-        """Let the operator look once, and do what it says."""
+    def reconcile(self) -> Plan:
+        """Let the operator reconcile once, and apply its plan."""
         plan = make_plan(
             copy.deepcopy(self.resource), self.observed(), self.memory, self.now, self.settings
         )
@@ -112,16 +112,16 @@ class Cluster:
             self.writes += 1
         for wanted in plan.apply:
             self._apply(copy.deepcopy(wanted))
-        for name in plan.nudge:
+        for name in plan.force_sync:
             self.pods[name] = replace(self.pods[name], read=plan.digest)
             self.writes += 1
         return plan
 
     def settle(self, seconds: float = 5.0) -> None:
-        """Let pods follow their Deployments, and the operator look, until nothing happens."""
+        """Let pods follow their Deployments, and the operator reconcile, until nothing changes."""
         for _ in range(40):
             before = self.writes
-            self.look()
+            self.reconcile()
             moved = self.move_pods()
             self.now += seconds
             if not moved and self.writes == before:

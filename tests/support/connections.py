@@ -1,6 +1,6 @@
 """Which pods may connect to which: the table of the documentation, and what real packets say.
 
-Owns how the table is read, how pods that stand for others are made, and how connections are tried
+Owns how the table is read, how pods that represent others are made, and how connections are tried
 from within pods. Ports that a pod listens on are found in the pod: one that the table does not
 list must be refused.
 """
@@ -31,7 +31,7 @@ __all__ = [
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "install.md"
 ANY = "pods elsewhere"
-"""The kind that stands for every pod of another namespace."""
+"""The kind that represents every pod of another namespace."""
 _HEAD = "| from | to | ports |"
 _EVERY = "every"
 _SETTLES_SECONDS = 60.0
@@ -124,7 +124,7 @@ def listed(text: str) -> list[Listed]:
 
 
 def may_connect(rows: Iterable[Listed], source: Member, place: Place, home: str) -> bool:
-    """Say whether the table allows a connection; ``home`` is the release's namespace."""
+    """Return whether the table allows a connection; ``home`` is the release's namespace."""
     kinds = {source.kind} if source.namespace == home else {source.kind, ANY}
     return any(
         row.source in kinds
@@ -210,7 +210,7 @@ def start(cluster: Cluster, namespace: str, rows: list[dict[str, Any]]) -> None:
 
 
 def keeps_policies(cluster: Cluster, namespace: str, image: str) -> bool:
-    """Say whether the cluster's network keeps policies, by one that refuses everything."""
+    """Return whether the cluster's network keeps policies, by one that refuses everything."""
     labels = {"probe": "refuses"}
     refuses = {
         "apiVersion": "networking.k8s.io/v1",

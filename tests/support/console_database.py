@@ -39,5 +39,5 @@ class MemoryDatabase:
         )
 
     async def is_there(self) -> bool:
-        """Say whether it answers."""
+        """Return whether it answers."""
         return self.failure is None

@@ -1,8 +1,7 @@
 """A real API server with its controllers, on loopback, for as long as the tests need it.
 
 Owns starting and ending them. The programs are those of ``KUBEBUILDER_ASSETS``, if the controllers
-are among them, else :mod:`go_programs` has them. There is no node: pods stay pending. It does not
-know what a test wants to see.
+are among them, else :mod:`go_programs` has them. There is no node: pods stay pending.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _NAMESPACED = "system:serviceaccount:charts:shop-operator"
 
 
 def find_programs(folder: Path) -> Path:
-    """Return a folder with the programs; where nobody has them they are built."""
+    """Return a folder with the programs; missing ones are built."""
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     if assets and all((Path(assets) / name).is_file() for name in _PROGRAMS):
         return Path(assets)
@@ -43,7 +42,7 @@ def find_programs(folder: Path) -> Path:
 
 
 def _wide_rights() -> list[dict[str, Any]]:
-    """Return the operator's rights in the whole cluster: each test has a namespace of its own."""
+    """Return the operator's rights in the whole cluster: each test has a separate namespace."""
     text = (ROOT / "k8s" / "operator" / "rbac.yaml").read_text(encoding="utf-8")
     narrow = [row for row in yaml.safe_load_all(text) if "Role" in row["kind"]]
     seen = [("", "namespaces"), ("apiextensions.k8s.io", "customresourcedefinitions")]
@@ -201,7 +200,7 @@ class ControlPlane:
             ):
                 kind = line.partition('resource="')[2].partition('"')[0]
                 counts[kind] = counts.get(kind, 0.0) + float(line.rpartition(" ")[2])
-        # What the cluster's own controllers go on writing is no concern of ours.
+        # Leave out the writes of the cluster's controllers.
         ours = (
             "clickstreamsimulations", "configmaps", "deployments", "events", "networkpolicies",
             "poddisruptionbudgets", "pods", "services",
@@ -225,7 +224,7 @@ class ControlPlane:
 
 
 class OperatorProcess:
-    """The operator, as a process with its own account's rights."""
+    """The operator, as a process with the rights of its service account."""
 
     def __init__(
         self, plane: ControlPlane, folder: Path, user: str = "operator", **settings: object

@@ -1,9 +1,8 @@
-"""The rules of Grafana's dashboard-linter, written anew.
+"""The rules of Grafana's dashboard-linter, in Python.
 
 Owns the seventeen rules of https://github.com/grafana/dashboard-linter, whose Go module cannot be
 installed by its path, and their names there. Rules about PromQL and LogQL look at targets and
-variables of such data sources, as the linter's do: SQL is judged by running it. It does not
-know our dashboards.
+variables of such data sources, as the linter's do: SQL is judged by running it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _UNITS = {
     for name in dir(units)
     if isinstance(value := getattr(units, name), str) and not name.startswith("_")
 }
-_RATE_INTERVAL_SECONDS = 241  # a range that nobody writes by hand
+_RATE_INTERVAL_SECONDS = 241  # a range that is not written by hand
 _QUERY = re.compile(r"([a-z_]+)\((.+)\)")
 _FUNCTIONS = ("label_names", "label_values", "metrics", "query_result")
 

@@ -64,7 +64,7 @@ class Database:
             return cursor.fetchone() or ()
 
     def write(self, records: list[bytes], topic: str = EVENTS.name) -> dict[str, Any]:
-        """Write records as the only batch there is, in a process of its own."""
+        """Write records as the only batch there is, in a separate process."""
         outcome: dict[str, Any] = self._run(write_batch, records, 0, topic)
         return outcome
 

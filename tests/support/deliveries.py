@@ -1,7 +1,6 @@
 """Actions on what is delivered, and on what is remembered of it: records, tables, checkpoint.
 
-Owns how records come twice, checkpoints go, topics are made anew and tables change. It does not
-know what must hold afterwards.
+Owns how records come twice, checkpoints go, topics are created again and tables change.
 """
 
 from __future__ import annotations
@@ -183,14 +182,14 @@ class LoseCheckpoint:
 class ExpireRecords:
     """Kafka drops records before the stream, which is parted from it for a while, has read them.
 
-    The stream ends by name, and a new start is refused by name, until somebody has decided that
-    reading begins anew: as a restore with another Kafka does, by emptying ``ops.batches``.
+    The stream ends with a message, and a new start is refused, until a person has decided to start
+    at the beginning again: like a restore with another Kafka, by emptying ``ops.batches``.
     """
 
     noise: ClassVar[Noise] = _ENDING
 
     def do(self, stage: Stage) -> None:
-        """Part them, let records come and go, see the stream end, and begin anew."""
+        """Part them, let records come and go, see the stream end, and start again."""
         pipeline = stage.pipeline
         since = end_of(stage, "streaming")
         pipeline.kafka_proxy.part()

@@ -1,7 +1,7 @@
-"""Disks that can be full: a small file system of its own under a folder.
+"""Disks that can be full: a small separate file system under a folder.
 
-Owns mounting and how much fits. Mounting takes root; where there is none nothing is mounted, and
-who wants a full disk is told so. It does not know what is written.
+Owns mounting and how much fits. Mounting needs root; without root nothing is mounted, and a
+request for a full disk fails with a message.
 """
 
 from __future__ import annotations

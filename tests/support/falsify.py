@@ -1,7 +1,7 @@
 """One filled database, and every falsehood that can be planted into it, one at a time.
 
 Owns the runs that fill the database, the list of falsehoods, which comes from PostgreSQL's own
-catalog, and planting one inside a transaction. It does not know which of them a check finds.
+catalog, and planting one inside a transaction.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Programs that tests run and that are written in Go.
 
 Owns where each comes from: ``PATH``, else the ``shared/lab`` folder beside the project, else the
-cache, into which it is built once from pinned Go modules by the Go on ``PATH`` or, where there is
-none, by Go's wheel. As a script it provides all of them, so that no test waits for a build.
+cache. A missing program is built into the cache once, from pinned Go modules: with ``go`` of
+``PATH``, else with Go's wheel. As a script it provides all of them, so that no test waits for a
+build.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def go_program(name: str) -> Path:
 
 
 def _digest_of(name: str) -> str:
-    """Return what stands for the pinned sources: another version is another program."""
+    """Return a digest of the pinned sources: another version is another program."""
     source = PROGRAMS[name]
     parts = [repr(source)]
     if source.module:

@@ -1,6 +1,6 @@
 """Dashboards as Grafana reads them: their panels, and their queries with variables filled in.
 
-Owns what Grafana does to a query before it sends it. It does not know any dashboard.
+Owns what Grafana does to a query before it sends it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Helm:
 class Releases:
     """Releases of our chart on one API server, each in the namespace of its name.
 
-    Each call runs in a process with its own home: Helm caches an API server's kinds in the home,
+    Each call runs in a process with a separate home: Helm caches an API server's kinds in the home,
     and reads its path once, when the library is loaded.
 
     Args:

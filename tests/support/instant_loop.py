@@ -46,6 +46,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run_instantly(main: Coroutine[object, object, T]) -> T:
-    """Run a coroutine from second 0 on a loop of its own; return its result."""
+    """Run a coroutine from second 0 on a separate loop; return its result."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(main)

@@ -86,6 +86,6 @@ ORDER BY 1
 
 
 def shadows(cursor: Cursor) -> str:
-    """Return the statements that shadow all that functions of ours can name in ``pg_catalog``."""
+    """Return the statements that shadow everything that our functions use of ``pg_catalog``."""
     cursor.execute(_SHADOWS)
     return ";\n".join([_INTRUDE, *(statement for _, statement in cursor.fetchall())])

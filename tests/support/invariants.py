@@ -1,7 +1,7 @@
 """What every scenario must hold beyond the verification: the invariants that need a look outside.
 
-Owns the account of every record in the topic (I4), the tiling of offsets (I7), how much memory
-the processes took (I11), and the silence of the logs (I12). It does not know which fault it was.
+Owns the account of every record in the topic (I4), the tiling of offsets (I7), how much memory the
+processes took (I11), and the silence of the logs (I12).
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Watch:
         return found
 
     def secrets(self) -> int:
-        """Return how often a secret stands in a log (I12)."""
+        """Return how often a secret is in a log (I12)."""
         words = [
             file.read_text(encoding="utf-8").strip()
             for file in self._pipeline.state.folder("secrets").iterdir()

@@ -1,6 +1,6 @@
-"""Tables in Markdown, and the texts that stand under attributes in the source.
+"""Tables in Markdown, and the texts below attributes in the source.
 
-Owns how what is derived is written down. It does not know what any of it means.
+Owns how what is derived is written down.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def attribute_texts(owner: type) -> dict[str, str]:
-    """Return the texts that stand under a class' attributes, and under those it inherits."""
+    """Return the texts below a class's attributes, and below those it inherits."""
     ours = [one for one in owner.__mro__ if one.__module__ == owner.__module__]
     found: dict[str, str] = {}
     for one in reversed(ours):

@@ -83,7 +83,7 @@ _PRELOADED = (
 
 @dataclass(frozen=True)
 class Module:
-    """A module of a core and the test file that is its own."""
+    """A module of a core and its test file."""
 
     package: str
     name: str
@@ -175,7 +175,7 @@ class _Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _passes(module: Module, text: str) -> bool:
-    """Return whether the module's tests pass with a source in place of its own."""
+    """Return whether the module's tests pass with another source."""
     code = compile(text, str(module.source), "exec")
     child = os.fork()
     if child == 0:

@@ -1,7 +1,6 @@
 """Actions with simulations of one name in several namespaces.
 
-Owns how a second one is run beside the first, and that the figures of each are its own. It does
-not know what else must hold afterwards.
+Owns how a second one is run beside the first, and that the figures of each are separate.
 """
 
 from __future__ import annotations

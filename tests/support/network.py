@@ -1,9 +1,8 @@
 """A way between two processes that can break: a TCP proxy, and a broker that is only behind it.
 
-Owns how connections are cut, forgotten and lost on the way. A packet that is lost is one that
-the kernel drops before TCP sees it (a socket filter that lets nothing pass): nothing is
-acknowledged, as if a cable were pulled, which a proxy that merely stops reading cannot show.
-It does not know who talks.
+Owns how connections are cut, forgotten and lost on the way. A packet that is lost is one that the
+kernel drops before TCP sees it (a socket filter that lets nothing pass): nothing is acknowledged,
+as if a cable were pulled, which a proxy that merely stops reading cannot show.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ class TcpProxy:
                 client, _ = self._server.accept()
                 try:
                     server = socket.create_connection((LOOPBACK, self.target_port))
-                except OSError:  # nobody there: as if nobody were here
+                except OSError:  # no listener there, so none here
                     _close(client)
                     continue
                 pair = client, server

@@ -1,8 +1,7 @@
-"""The derived parts of the documentation, and where in a page each stands.
+"""The derived parts of the documentation, and where in a page each is.
 
 A page marks a part by ``<!-- derived: NAME -->`` and ``<!-- end -->`` on lines of their own. Owns
-the list of parts that need no database, and how a page is renewed. It does not know what stands
-between the parts.
+the list of parts that need no database, and how a page is renewed.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_contract.topics import TOPICS, RejectReason
+from clickstream_operator.core.reasons import Reason
 from markdown_tables import Rows, attribute_texts, table
 from simulations import START_SECONDS, simulator
 
@@ -77,9 +77,14 @@ def _limits() -> str:
 
 
 def _rejects() -> str:
-    """Say when each reason applies, in the words that stand under it in the source."""
+    """Return when each reason applies, in the words below it in the source."""
     told = attribute_texts(RejectReason)
     return table(("Reason", "When"), [(f"`{row.value}`", told[row.name]) for row in RejectReason])
+
+
+def _reasons() -> str:
+    meanings = attribute_texts(Reason)
+    return table(("Reason", "Meaning"), [(f"`{row.value}`", meanings[row.name]) for row in Reason])
 
 
 def _rules() -> str:
@@ -145,6 +150,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sample": _sample,
     "rejects": _rejects,
     "quality-rules": _rules,
+    "reasons": _reasons,
     "journey": lambda: f"```mermaid\n{mermaid().strip()}\n```",
     "personas": _personas,
     "resource-spec": lambda: resource_parts.fields_of("spec"),

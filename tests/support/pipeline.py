@@ -1,6 +1,6 @@
 """A pipeline for tests: the laptop mode's own services, and runs that come to an end.
 
-Owns starting, feeding and draining. It does not know what a test wants to see.
+Owns starting, feeding and draining.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ class Pipeline(Stack):
     Attributes:
         kafka_proxy, postgres_proxy: What is between the stream and each of them.
         is_kafka_proxied: Whether the stream takes that way to Kafka; the proxy leads to a listener
-            that asks nobody who is there.
+            without authentication.
         failpoint: Where the running job is to kill itself; empty: nowhere.
-        disks: What each of them, and the checkpoint, stands on, by the folder's name; none
-            where what is in the folder is to outlast the pipeline.
+        disks: The disks of each of them and of the checkpoint, by the folder's name; none
+            where the folder must outlast the pipeline.
     """
 
     def __init__(self, folder: Path, *, has_disks: bool = False, has_stream: bool = True) -> None:
@@ -153,7 +153,7 @@ class Pipeline(Stack):
         self.stop()
 
     def stop(self) -> None:
-        """Stop everything, and take away what it stood on."""
+        """Stop everything, and remove its disks."""
         super().stop()
         for proxy in (self.kafka_proxy, self.postgres_proxy):
             proxy.close()
@@ -171,7 +171,7 @@ class Pipeline(Stack):
     def launch(
         self, settings: Mapping[str, str], environment: Mapping[str, str] | None = None
     ) -> ServiceProcess:
-        """Start the stream with settings of its own, and more in its environment."""
+        """Start the stream with other settings, and more in its environment."""
         settings = {"OLDEST_EVENT_DAYS": str(SAMPLE_DAYS), **settings}
         names = {f"CLICKSTREAM_STREAMING_{name}": value for name, value in settings.items()}
         direct = self.kafka, self.postgres
@@ -323,7 +323,7 @@ class Pipeline(Stack):
         return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
 
     def is_ready(self) -> bool:
-        """Say whether the stream says that it works."""
+        """Return whether the stream says that it works."""
         return stack._answers(self.metrics_url("streaming").replace("/metrics", "/readyz"))
 
     def drain(self, run_id: UUID | None = None) -> None:
@@ -339,7 +339,7 @@ class Pipeline(Stack):
         connection.close()
 
     def has_read(self, ends: Mapping[tuple[str, int], int]) -> bool:
-        """Say whether the stream has read each partition up to an offset."""
+        """Return whether the stream has read each partition up to an offset."""
         rows = self.rows(
             "SELECT topic, kafka_partition, max(until_offset) FROM ops.batches"
             " GROUP BY topic, kafka_partition"
@@ -352,7 +352,7 @@ class Pipeline(Stack):
         return self.postgres.connect(OWNER)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a query as the owner, in a transaction of its own, and return its rows."""
+        """Run a query as the owner, in a separate transaction, and return its rows."""
         with closing(self.connect()) as connection, connection, connection.cursor() as cursor:
             cursor.execute(query, values or None)
             return cursor.fetchall()

@@ -1,7 +1,6 @@
 """Records that are no events, one of each kind.
 
-Owns what is wrong with each, and the reason that the contract has for it. It does not know what
-becomes of them.
+Owns what is wrong with each, and the reason that the contract has for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The derived parts about processes: metrics, environment variables, commands.
 
-Owns how they are found and told. It does not know where they stand.
+Owns how they are found and described.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def metrics() -> str:
 
 
 def processes() -> dict[str, ModuleType]:
-    """Return the settings of each process, by its package: whoever has them is found."""
+    """Return the settings of each process, by its package."""
     files = [*_ROOT.glob("apps/*/src/*/settings.py"), *_ROOT.glob("operator/src/*/settings.py")]
     names = sorted(file.parent.name for file in files)
     return {name: importlib.import_module(f"{name}.settings") for name in names}

@@ -1,6 +1,6 @@
 """What a PromQL expression asks for.
 
-Owns the walk over its tree. It does not know any metric.
+Owns the walk over its tree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a page of the documentation names, and whether it is there.
 
-Owns links, anchors, files, commands and targets that a text names. It does not know what any page
-is about.
+Owns links, anchors, files, commands and targets that a text names.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def broken_links(page: Path, root: Path) -> list[str]:
 
 
 def broken_names(page: Path, root: Path) -> list[str]:
-    """Return the files, commands, options and targets that a page names and nobody has."""
+    """Return the files, commands, options and targets that a page names but that do not exist."""
     text = page.read_text(encoding="utf-8")
     code = [*_FENCE.findall(text), *_SPAN.findall(_FENCE.sub("", text))]
     return [problem for part in code for problem in _problems(part, root)]
@@ -69,7 +68,7 @@ def _problems(code: str, root: Path) -> Iterator[str]:
     tops = {entry.name for entry in root.iterdir()}
     for name in _PATH.findall(code):
         is_ours = name.split("/")[0] in tops and not name.startswith(_MADE)
-        is_ours &= not re.search(r"\b[A-Z]{3,}\b(?!\.md)", name)  # stands for any name
+        is_ours &= not re.search(r"\b[A-Z]{3,}\b(?!\.md)", name)  # a placeholder for any name
         if is_ours and not (root / name).exists():
             yield f"{name}: no such file"
     for target in re.findall(r"(?:^|\$ )make ([a-z0-9]+)", code, re.MULTILINE):
@@ -88,7 +87,7 @@ def _targets(root: Path) -> frozenset[str]:
 
 
 def _wrong_command(words: list[str]) -> Iterator[str]:
-    """Name what the command line does not know; ``|`` between names means either."""
+    """Yield what the command line does not have; ``|`` between names means either."""
     command: Any = typer.main.get_command(app)
     shown = "clickstream"
     while words and hasattr(command, "commands"):

@@ -1,7 +1,6 @@
 """Random numbers that a test chooses.
 
-Owns a generator that hands out given numbers, so that a drawing has one outcome. It does not
-know what is drawn.
+Owns a generator that hands out given numbers, so that a drawing has one outcome.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A release of the chart on a real cluster, and the Kafka and PostgreSQL that it is given.
 
-Owns kubectl, helm, the namespace, and reading back what is in the cluster. It does not know what
-a test wants to see. All of it goes by KUBECONFIG; nothing needs a way into the pods' network.
+Owns kubectl, helm, the namespace, and reading back what is in the cluster. All of it goes by
+KUBECONFIG; nothing needs a way into the pods' network.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Figures:
         self._began = time.monotonic()
 
     def note(self, name: str, value: object) -> None:
-        """Keep a figure, and say it at once to whoever watches."""
+        """Keep a figure, and print it at once."""
         self._rows.append((name, str(value)))
         print(f"[{time.monotonic() - self._began:6.0f} s] {name}: {value}", flush=True)  # noqa: T201
 
@@ -192,7 +192,7 @@ class Release:
         return self.cluster.kubectl("exec", "kafka-0", "-c", "kafka", "--", *program, *arguments)
 
     def values(self) -> dict[str, Any]:
-        """Return the chart's values for somebody with a Kafka and a database of their own."""
+        """Return the chart's values for a release with an external Kafka and database."""
 
         def image(name: str) -> dict[str, str]:
             repository, _, tag = self.images.name(name).rpartition(":")
@@ -234,7 +234,7 @@ class Release:
         )  # fmt: skip
 
     def has_previous(self) -> bool:
-        """Say whether this checkout's history reaches back to the chart before this version."""
+        """Return whether this checkout's history reaches back to the chart before this version."""
         done = subprocess.run([*_GIT, "cat-file", "-e", _PREVIOUS_CHART], check=False)
         return done.returncode == 0
 
@@ -379,7 +379,7 @@ class Release:
         """Take simulations away, then the release; return the claims that stay.
 
         Raises:
-            AssertionError: Something of ours stays that is no claim.
+            AssertionError: An object of the release stays that is no claim.
         """
         cluster = self.cluster
         cluster.kubectl("delete", "css", "--all", "--timeout=60s")

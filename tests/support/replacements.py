@@ -1,7 +1,6 @@
 """Actions that put another log or an older database in the place of what the stream knows.
 
-Owns what is replaced, and that the stream refuses it by name where it cannot go on by itself. It
-does not know what must hold afterwards.
+Owns what is replaced, and that the stream refuses it by name where it cannot continue.
 """
 
 from __future__ import annotations

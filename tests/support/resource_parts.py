@@ -1,6 +1,6 @@
 """The derived parts about the custom resource, from its definition.
 
-Owns how a schema is told as tables. It does not know where they stand.
+Owns how a schema becomes tables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDED = {
         "Weight of each next step, by the step before: [which there are](journey.md)."
     )
 }
-"""What is told elsewhere field by field."""
+"""Fields that have a table elsewhere."""
 
 
 def _version() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _shown(value: object) -> str:
 
 
 def _bounds(node: dict[str, Any]) -> str:
-    """Say what a value may be."""
+    """Return what a value may be."""
     if "enum" in node:
         return ", ".join(f"`{one}`" for one in node["enum"])
     low, high = node.get("minimum"), node.get("maximum")
@@ -94,7 +94,7 @@ def fields_of(name: str) -> str:
 
 
 def rules() -> str:
-    """Say what is asked across fields, in the words that the API server answers with."""
+    """Return what is asked across fields, in the words that the API server answers with."""
     found = []
     for path, node, _ in [("spec", _schema("spec"), True), *_walk(_schema("spec"), "spec")]:
         asked = [*node.get("x-kubernetes-validations", ())]

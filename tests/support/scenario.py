@@ -115,7 +115,7 @@ class Load:
     noise: ClassVar[Noise] = {}
 
     def do(self, stage: Stage) -> None:
-        """Start it; it runs on its own."""
+        """Start it and leave it running."""
         began = datetime.now(tz=UTC) - self.started_ago
         environment = {}
         if self.clock_off_seconds:
@@ -224,7 +224,7 @@ def _look_at(pipeline: Pipeline, figures: Figures, watch: Watch) -> None:
 
 
 def is_right(figures: Figures, within_seconds: float | None = None) -> bool:
-    """Say whether every invariant held; what did not is named.
+    """Return whether every invariant held; what did not is named.
 
     Args:
         figures: What a scenario came to.

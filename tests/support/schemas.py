@@ -1,7 +1,7 @@
 """Strict JSON schemas of what an API server knows, for kubeconform.
 
-Owns turning OpenAPI, as the API server tells it, and resource definitions into schemas that refuse
-every field they do not name. It does not know what is checked against them.
+They come from the API server's OpenAPI document and from resource definitions, and refuse every
+field that these do not name.
 """
 
 from __future__ import annotations

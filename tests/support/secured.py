@@ -1,7 +1,7 @@
 """Services behind TLS and passwords: certificates of our own, and one more listener.
 
 Owns how the laptop mode's broker is made to ask who is there, and a door that shows a database's
-certificate. It does not know who comes.
+certificate.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def add_tls_listener(
 ) -> None:
     """Let brokers that start from now on take TLS and SCRAM-SHA-512 at the port.
 
-    Who comes there may do nothing unless told so; who comes to the plain port may do all.
+    A client of that port has no rights unless they are granted; a client of the plain port has all.
     """
     certificate = authority.issue_cert("127.0.0.1")
     key = load_pem_private_key(certificate.private_key_pem.bytes(), None)

@@ -270,7 +270,7 @@ class SparkOperator:
     """The loop, in a thread: it looks at one namespace until it is closed.
 
     Attributes:
-        problems: What made a look fail, for whoever wonders why nothing happens.
+        problems: Why a reconcile failed, for a reader who wonders why nothing happens.
     """
 
     def __init__(self, namespace: str) -> None:

@@ -1,7 +1,7 @@
 """The Tiltfile as Tilt reads it: Starlark, with stand-ins for Tilt's functions that note calls.
 
 Owns the evaluation, and which files reach an image: by Tilt's ``only`` and ``ignore``, by the
-``.dockerignore`` and by the Dockerfile's ``COPY``. What Tilt makes of the calls it does not know.
+``.dockerignore`` and by the Dockerfile's ``COPY``.
 """
 
 from __future__ import annotations

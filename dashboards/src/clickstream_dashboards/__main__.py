@@ -1,4 +1,4 @@
-"""Write the dashboards and rules where they are committed: ``python -m clickstream_dashboards``."""
+"""Write the dashboards and rules into the repository: ``python -m clickstream_dashboards``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from clickstream_dashboards.build import built_files
 
 ROOT = Path(__file__).parents[3]
-"""The repository: this package is installed from it."""
+"""The repository, from which this package is installed."""
 
 if __name__ == "__main__":
     for path, text in built_files().items():

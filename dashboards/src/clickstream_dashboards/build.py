@@ -1,7 +1,7 @@
-"""What is built, and where in the repository it is committed.
+"""The built files and their paths in the repository.
 
-Owns the files: dashboards as JSON for people who import them, the same beside the chart, which
-cannot reach out of its folder, and the rules. It does not write them.
+They are the dashboards as JSON for people who import them, a copy in the chart, which cannot read
+files outside of its folder, and the rules.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ DASHBOARDS = {
     "simulations": simulations,
     "integrity": integrity,
 }
-"""Makers of the dashboards by file name."""
+"""The function that builds each dashboard, by file name."""
 
 
 def dashboard_json(name: str) -> dict[str, Any]:
-    """Return a dashboard as Grafana takes it; panels are numbered in their order."""
+    """Return a dashboard in Grafana's format; panels are numbered in their order."""
     model = DASHBOARDS[name]().build()
     built: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(model))
     for number, panel in enumerate(built["panels"], start=1):
@@ -38,7 +38,7 @@ def dashboard_json(name: str) -> dict[str, Any]:
 
 
 def built_files() -> dict[str, str]:
-    """Return every file that is built, by its path in the repository."""
+    """Return every built file, by its path in the repository."""
     files = {"helm/clickstream/rules/clickstream.yaml": rule_file()}
     for name in DASHBOARDS:
         text = json.dumps(dashboard_json(name), indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,6 +1,6 @@
-"""SQL of panels as the database gets it: variables and macros filled in.
+"""The SQL of panels as the database gets it: with values for variables and macros.
 
-Owns what Grafana and its PostgreSQL source do to a query before they send it. It sends nothing.
+It does what Grafana and its PostgreSQL source do before they send a query.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["fill_sql"]
 
 _POINTS = 500
-"""Points that a panel has room for."""
+"""The number of points in a panel."""
 
 
 def fill_sql(
     text: str, chosen: Mapping[str, Sequence[str]], since: datetime, until: datetime
 ) -> str:
-    """Return the statement that is sent.
+    """Return the statement that Grafana sends.
 
     Args:
         text: The query of a panel.
-        chosen: Of each variable, the values that are picked.
-        since: Where the dashboard's time range begins.
-        until: Where it ends.
+        chosen: The chosen values of each variable.
+        since: The start of the dashboard's time range.
+        until: The end of the dashboard's time range.
 
     Raises:
-        KeyError: The query names a variable that nothing is picked for.
-        ValueError: A variable enters it without quotes, or a macro is not known.
+        KeyError: The query has a variable without a chosen value.
+        ValueError: A variable is not quoted, or a macro is unknown.
     """
 
     def quoted(found: re.Match[str]) -> str:

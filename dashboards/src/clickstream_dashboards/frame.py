@@ -1,7 +1,4 @@
-"""The frame of a dashboard: variables, links, rows.
-
-Owns what all four share. It does not know any panel.
-"""
+"""The frame that all four dashboards share: variables, links, rows."""
 
 from __future__ import annotations
 
@@ -56,7 +53,7 @@ def row(
 
 
 def with_prometheus(built: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Let people choose a Prometheus, and what it scrapes."""
+    """Add variables for the Prometheus data source and its targets."""
     return (
         built.with_variable(
             dashboard.DatasourceVariable("prometheus_datasource")
@@ -73,11 +70,11 @@ def with_prometheus(built: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def with_postgres(built: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Let people choose a database, and simulations in it."""
+    """Add variables for the database and its simulations."""
     return built.with_variable(
         dashboard.DatasourceVariable("postgres_datasource")
         .label("Postgres data source")
-        .type("postgres")  # the name under which Grafana has known it in every version
+        .type("postgres")  # the name that every version of Grafana accepts
     ).with_variable(
         _stored(
             "simulation",
@@ -88,7 +85,7 @@ def with_postgres(built: dashboard.Dashboard) -> dashboard.Dashboard:
 
 
 def with_shop(built: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Let people choose visitors, and how wide a point is."""
+    """Add variables for groups of visitors, and for the width of a point."""
     return (
         built.with_variable(
             _stored(

@@ -1,7 +1,7 @@
-"""The dashboard Integrity: the ledger against the tables, which must come to seven zeros.
+"""The dashboard Integrity: the comparison of ledger and tables, with seven zeros.
 
-Owns its panels. The seven zeros are those of the last verification; beside them is what can
-be told at every moment without reading all events. It does not know how either is counted.
+The seven zeros are those of the last verification. Next to them are figures that are known at
+every moment, without reading all events.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def integrity() -> Dashboard:
     )
     built = with_postgres(with_prometheus(built))
     built = row(built, "Seven zeros: the last verification", _zeros())
-    built = row(built, "The account at this moment", _account())
+    built = row(built, "Reconciliation: the present figures", _reconciliation())
     return row(built, "Rejects against planted faults", _rejects())
 
 
@@ -114,8 +114,8 @@ def _zeros() -> list[Builder[Panel]]:
     ]
 
 
-def _account() -> list[Builder[Panel]]:
-    account = SqlQuery(
+def _reconciliation() -> list[Builder[Panel]]:
+    present = SqlQuery(
         'SELECT simulation, sent_events AS sent, planted_losses AS "never sent", stored_events AS stored,\n'
         "    missing_events AS missing, surplus_events AS surplus,\n"
         '    aggregate_difference_events AS "traffic off by", session_difference_events AS "visits off by"\n'
@@ -131,9 +131,9 @@ def _account() -> list[Builder[Panel]]:
     twice = f"sum(rate({of('streaming_duplicate_events_total')}[$__rate_interval]))"
     return [
         listing(
-            "Account by simulation",
+            "Reconciliation by simulation",
             "Ledger, stored events and roll-ups against each other. Missing events may be under way; all else is 0 at any moment.",
-            account,
+            present,
         ),
         series(
             "Disagreement",
@@ -142,7 +142,7 @@ def _account() -> list[Builder[Panel]]:
             "short",
         ),
         listing(
-            "Account by shard",
+            "Reconciliation by shard",
             "Shards with most events missing first. Below 0: stored before the ledger told of it.",
             shards,
         ),
@@ -156,7 +156,7 @@ def _account() -> list[Builder[Panel]]:
 
 
 def _rejects() -> list[Builder[Panel]]:
-    # First the sums, then one row per kind: far fewer rows to turn.
+    # First the sums, then one row per kind: that is much less to pivot.
     sums = ", ".join(f"sum({name}_faults) AS {name}" for name in FAULT_REASONS)
     faults = ", ".join(f"('{reason.value}', {name})" for name, reason in FAULT_REASONS.items())
     scored = SqlQuery(

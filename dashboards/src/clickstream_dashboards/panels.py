@@ -1,7 +1,6 @@
-"""The kinds of panel: what all of one kind share.
+"""The kinds of panel, and what all panels of one kind share.
 
-Owns their looks. A panel has a title, a description, a unit and a text for when there is
-nothing to show; none can be made without. It does not know what is asked.
+Every panel has a title, a description, a unit, and a text for the case without data.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def figure(
     red_from: float | None = None,
     red_below: float | None = None,
 ) -> Builder[model.Panel]:
-    """Return one number; red from a bound on, or below one."""
+    """Return one number, red above or below a bound."""
     panel = (
         stat.Panel()
         .title(title)
@@ -119,7 +118,7 @@ def series(
 def bars(
     title: str, description: str, query: Query, unit: str, *, width: int = 8, height: int = 8
 ) -> Builder[model.Panel]:
-    """Return one bar per row: its text, and its number."""
+    """Return one bar per row, with its text and its number."""
     return (
         bargauge.Panel()
         .title(title)
@@ -151,8 +150,8 @@ def listing(
 ) -> Builder[model.Panel]:
     """Return a table, or a matrix.
 
-    Columns named in ``units`` have a unit of their own. ``matrix`` names the columns that become
-    rows, columns and values of a matrix.
+    ``units`` has the units of columns. ``matrix`` names the columns that become rows, columns and
+    values of a matrix.
     """
     panel = (
         table.Panel()

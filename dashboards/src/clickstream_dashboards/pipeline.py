@@ -1,7 +1,4 @@
-"""The dashboard Pipeline: how fast, how late, what is refused, and who is in trouble.
-
-Owns its panels. It does not know what the events mean.
-"""
+"""The dashboard Pipeline: rates, latency, rejects, and components in trouble."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What panels ask: SQL of the reader, and PromQL over the contract's metrics.
+"""The queries of panels: SQL of the reader, and PromQL over the contract's metrics.
 
-Owns how a query names its data source, and the fragments that every query shares. Variables
-with several values enter SQL through Grafana's ``sqlstring``, which quotes each; a metric that
-the contract does not know is an error here.
+Owns how a query names its data source, and the parts that all queries share. Variables with
+several values enter SQL through Grafana's ``sqlstring``, which quotes each value. A metric that
+is not in the contract is an error.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ POSTGRES = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${postgr
 in_hours = (
     "hour BETWEEN date_trunc('hour', $__timeFrom()::timestamptz) AND $__timeTo()::timestamptz"
 )
-"""Hours of which any part lies in the dashboard's time range."""
+"""The hours that overlap the dashboard's time range."""
 chosen = (
     "simulation IN (${simulation:sqlstring}) AND country IN (${country:sqlstring})"
     " AND device IN (${device:sqlstring})"
 )
-"""What the variables of the shop pick."""
+"""The rows that the shop's variables choose."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class SqlQuery:
 
     Attributes:
         text: The statement; reads views and roll-ups, never raw.events.
-        is_series: Whether its rows are points: a column ``time``, and perhaps a text that names
-            the series. Otherwise they are a table.
+        is_series: Whether its rows are points: a column ``time``, and optionally a text that
+            names the series. Otherwise the rows are a table.
     """
 
     text: str
@@ -67,8 +67,8 @@ class PromQuery:
 
     Attributes:
         expr: The expression.
-        legend: The series' name; ``{{label}}`` stands for a label's value.
-        is_instant: Whether only the moment at the end of the time range is wanted.
+        legend: The series' name; ``{{label}}`` is replaced by a label's value.
+        is_instant: Whether it asks only for the end of the time range.
         is_heatmap: Whether its series are buckets.
     """
 
@@ -86,8 +86,8 @@ def of(name: str, suffix: str = "", **labels: str) -> str:
 
     Args:
         name: The metric, without ``clickstream_``.
-        suffix: Of a histogram: ``_bucket``, ``_sum`` or ``_count``.
-        labels: What labels must match, as regular expressions.
+        suffix: The suffix of a histogram: ``_bucket``, ``_sum`` or ``_count``.
+        labels: The regular expressions that labels must match.
 
     Raises:
         KeyError: The contract has no such metric, or it has no such label.
@@ -102,14 +102,14 @@ def of(name: str, suffix: str = "", **labels: str) -> str:
 
 
 def by_simulation(expr: str, *labels: str) -> str:
-    """Sum a generator's figure per simulation, and per labels; only the chosen simulations."""
+    """Return the sum of a generator's metric per simulation and labels, of chosen simulations."""
     info = of("generator_simulation_info", simulation="$simulation")
     joined = f"({expr}) * on (job, instance) group_left (simulation) {info}"
     return f"sum by ({', '.join(('simulation', *labels))}) ({joined})"
 
 
 class _Postgres(Dataquery):
-    """PostgreSQL's query, which the SDK has no model of."""
+    """PostgreSQL's query, for which the SDK has no model."""
 
     def __init__(self, query: SqlQuery, ref_id: str) -> None:
         self._json: dict[str, object] = {
@@ -134,7 +134,7 @@ class _Built(Builder[Dataquery]):
 
 
 def targets(queries: Sequence[Query]) -> list[Builder[Dataquery]]:
-    """Return what a panel asks; a panel's queries are all of one data source."""
+    """Return a panel's queries; all have one data source."""
     return [_target(query, chr(ord("A") + at)) for at, query in enumerate(queries)]
 
 

@@ -1,8 +1,7 @@
 """Recording rules and alerts, over the contract's metrics.
 
-Owns when somebody is told, and how urgent it is. Each alert has a page in docs/runbooks.
-Bounds are recorded as series of their own, so that the chart can set them without touching an
-expression. It does not know who is told.
+Owns when an alert fires, and its severity. Each alert has a page in docs/runbooks. Thresholds are
+recorded as separate series, so that the chart can set them without a change of an expression.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from clickstream_contract.metrics import metric
 __all__ = ["ALERTS", "BACKUP_METRICS", "RECORDS", "RUNBOOKS", "THRESHOLDS", "Alert", "rule_file"]
 
 RUNBOOKS = "https://github.com/clickstream-dev/clickstream/blob/main/docs/runbooks"
-"""Where the pages are read."""
+"""The address of the runbooks."""
 
 THRESHOLDS = {
     "rate_share": 0.95,
@@ -26,7 +25,7 @@ THRESHOLDS = {
     "queue_share": 0.9,
     "backup_age_seconds": 93_600,
 }
-"""Bounds, by the name that values of the chart give them in camelCase."""
+"""The thresholds; the chart's values have the same names in camelCase."""
 
 BACKUP_METRICS = (
     "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp",
@@ -43,11 +42,11 @@ class Alert:
     """One alert.
 
     Attributes:
-        name: Its name; the runbook's file is called the same.
-        expr: When it holds; its value goes into the description.
-        after: For how long, before somebody is told.
-        severity: ``critical``: data are wrong or do not arrive. ``warning``: they will.
-        summary, description: What people read.
+        name: The alert's name, which is also the name of the runbook's file.
+        expr: The condition; its value is part of the description.
+        after: How long the condition must be true before the alert fires.
+        severity: ``critical``: data are wrong or do not arrive. ``warning``: this is near.
+        summary, description: The texts of a notification.
     """
 
     name: str
@@ -110,7 +109,7 @@ RECORDS: dict[str, str] = {
         f'time() - max by (namespace) ({{__name__=~"{"|".join(BACKUP_METRICS)}"}})'
     ),
 }
-"""Recorded series: their names say from what, and how."""
+"""The recorded series; a name has the source and the aggregation."""
 
 _TARGET = "clickstream:generator_target_events_per_second:sum"
 _ACHIEVED = "clickstream:generator_achieved_events_per_second:sum"
@@ -120,7 +119,7 @@ _SILENT = f"(time() - max by (namespace) ({_of('streaming_last_batch_timestamp_s
 ALERTS: tuple[Alert, ...] = (
     Alert(
         "ClickstreamRateNotReached",
-        # Between two events of a slower shop, the ten seconds that the rate is taken over are empty.
+        # In a slower shop, the ten seconds of the rate may be between two events and have none.
         f"{_ACHIEVED} / ({_TARGET} >= 4) < {_bound('rate_share')}",
         "5m",
         "warning",
@@ -134,12 +133,11 @@ ALERTS: tuple[Alert, ...] = (
         "10m",
         "warning",
         "The stream falls behind",
-        "Kafka has {{ $value | humanize }} records that no batch has read, and there are more by"
-        " the minute.",
+        "Kafka has {{ $value | humanize }} records that no batch has read, and their number grows.",
     ),
     Alert(
         "ClickstreamStreamStalled",
-        # Events come and no batch is committed, or nobody tells of batches at all.
+        # Events arrive and no batch is committed, or no stream reports batches at all.
         f"({_SILENT} > {_bound('stall_seconds')} and on () sum"
         " (clickstream:generator_records_acknowledged:rate5m) > 0)"
         " or (sum (clickstream:generator_records_acknowledged:rate5m) > 0"
@@ -147,7 +145,7 @@ ALERTS: tuple[Alert, ...] = (
         "3m",
         "critical",
         "No batch is committed while events arrive",
-        "Generators send, and the stream has committed nothing for minutes, or is not there.",
+        "Generators send events, but the stream has committed nothing for minutes or does not run.",
     ),
     Alert(
         "ClickstreamRejectsHigh",
@@ -159,7 +157,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         "ClickstreamIntegrityBroken",
-        # Events under way are missing too: only what stays missing with nothing to read counts.
+        # Events on their way are missing too: count only those that are missing without a lag.
         f"(sum by (namespace, simulation, defect) ({_of('streaming_integrity_defects')}) > 0"
         f" unless on (namespace) {_LAG} > 0)"
         f" or sum by (namespace, defect) ({_of('streaming_verified_defects')}) > 0",
@@ -171,7 +169,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         "ClickstreamBackupTooOld",
-        # Without any backup the time is 0, and the age is that of the Unix epoch.
+        # Without a backup the time is 0, so the age is the age of the Unix epoch.
         f"clickstream:backup_age_seconds > {_bound('backup_age_seconds')}",
         "10m",
         "critical",
@@ -184,11 +182,11 @@ ALERTS: tuple[Alert, ...] = (
         f"clickstream:generator_queue:share > {_bound('queue_share')}",
         "2m",
         "warning",
-        "Kafka does not take what {{ $labels.simulation }} sends",
-        "{{ $value | humanizePercentage }} of the records that may wait for acknowledgement wait.",
+        "Kafka is too slow for {{ $labels.simulation }}",
+        "{{ $value | humanizePercentage }} of the producer's queue waits for acknowledgement.",
     ),
 )
-"""What somebody is told of."""
+"""The alerts."""
 
 _HEADER = "# Made by `python -m clickstream_dashboards`; change it there.\n"
 

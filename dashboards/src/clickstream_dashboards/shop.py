@@ -1,7 +1,6 @@
-"""The dashboard Shop: what visitors do, and what it brings.
+"""The dashboard Shop: the visitors' behaviour, and the revenue.
 
-Owns its panels. Everything is read from roll-ups by the hour, so that a month is as quick as a
-day. It does not know how they are kept.
+All panels read sums per hour, so that a month is as fast as a day.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The dashboard Simulations: does each shop get the traffic that was asked for.
-
-Owns its panels. It does not know what becomes of the events.
-"""
+"""The dashboard Simulations: whether each shop gets the traffic of its spec."""
 
 from __future__ import annotations
 
@@ -231,7 +228,7 @@ def _faults() -> list[Builder[Panel]]:
     over_time = SqlQuery(
         f"SELECT {_POINT} AS time, {columns}\n{_LEDGER}\nGROUP BY 1 ORDER BY 1", is_series=True
     )
-    # First the sums, then one row per kind: far fewer rows to turn.
+    # First the sums, then one row per kind: that is much less to pivot.
     sums = ", ".join(f"sum({name}_faults) AS {name}" for name in FAULT_NAMES)
     values = ", ".join(f"('{name}', {name})" for name in FAULT_NAMES)
     totals = SqlQuery(

@@ -1,4 +1,4 @@
-{{- /* Modes and values that contradict each other are refused, each with a sentence. */ -}}
+{{- /* Modes and values that contradict each other fail, each with a message. */ -}}
 {{- define "clickstream.checkModes" -}}
 {{- include "clickstream.checkName" . -}}
 {{- $kafka := .Values.kafka -}}
@@ -69,7 +69,7 @@
 {{- end -}}
 
 {{- /*
-Kinds that a mode needs and the cluster does not know are named with the command that brings them.
+If a mode needs a kind that the cluster does not have, name the kind and the command that installs it.
 (dict "root" $ "for" VALUE "group" API "name" WHOSE)
 */ -}}
 {{- define "clickstream.checkKind" -}}

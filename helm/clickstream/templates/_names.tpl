@@ -1,6 +1,6 @@
 {{- /*
 All names begin with the release's. The shortest limit is CloudNativePG's: 50 characters for a cluster,
-RELEASE-postgres. Services, of ours and of the operators', begin with a letter and have no dots.
+RELEASE-postgres. All Services, also of the operators, begin with a letter and have no dots.
 */ -}}
 {{- define "clickstream.checkName" -}}
 {{- if not (regexMatch "^[a-z][-a-z0-9]{0,40}$" .Release.Name) -}}
@@ -18,7 +18,7 @@ app.kubernetes.io/name: clickstream-{{ .component }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end -}}
 
-{{- /* Labels of objects; not of anything whose change would restart a stream. */ -}}
+{{- /* Labels of objects, except those whose change would restart a stream. */ -}}
 {{- define "clickstream.labelsOf" -}}
 {{ include "clickstream.selectorOf" . }}
 app.kubernetes.io/component: {{ .component }}
@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 
-{{- /* Grafana's name for the release's tables: at most 40 characters, another one for each release. */ -}}
+{{- /* Grafana's name for the release's tables: at most 40 characters, and unique for each release. */ -}}
 {{- define "clickstream.grafana.source" -}}
 {{- $name := printf "%s-%s" .Release.Namespace .Release.Name -}}
 {{- if gt (len $name) 40 -}}

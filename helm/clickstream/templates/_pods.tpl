@@ -1,4 +1,4 @@
-{{- /* What every pod of ours has: no privilege, no token unless it asks, a root that stays as built. */ -}}
+{{- /* The security of every pod: no privilege, a token only on request, a read-only root. */ -}}
 {{- define "clickstream.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532

@@ -45,7 +45,7 @@ secret is one of type basic-auth: username and password.
 {{- end -}}
 {{- end -}}
 
-{{- /* Whether the logins of writer, reader and verifier are the migrations' to make, or the database operator's. */ -}}
+{{- /* Whether the migrations make the logins of writer, reader and verifier, or the database operator. */ -}}
 {{- define "clickstream.postgres.makesLogins" -}}
 {{- if eq .Values.postgres.mode "external" -}}true{{- end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 """The operator's process: settings from the environment, kopf's watches, one queue.
 
-Owns exit codes, the log's form, and that all parts end together. It does not know anything else.
+Owns exit codes, the log's form, and that all parts end together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import kubernetes
 from clickstream_contract.environment import SettingsInvalid
 
 from clickstream_operator.core.desired import FIELD_MANAGER
-from clickstream_operator.core.seen import Key, Seen
+from clickstream_operator.core.object_cache import Key, ObjectCache
 from clickstream_operator.errors import ApiRefused, OperatorError
 from clickstream_operator.settings import Settings, settings_from
 from clickstream_operator.shell.api import Api
@@ -32,17 +32,17 @@ __all__ = ["main"]
 
 _AT_A_TIME = 8
 _SETTLE_SECONDS = 0.1
-"""One change often brings several: they are looked at together."""
+"""One change often causes others; one reconcile handles them together."""
 _STUCK_SECONDS = 120.0
 _LIST_SECONDS = 60.0
-"""How often what is known is compared with what is there."""
+"""How often the cache is compared with the cluster."""
 _LOG = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Run the operator and return the process's exit code."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
-    # That a handler was called is no news; that it failed is.
+    # Log a failed handler, but not each call.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     try:
         asyncio.run(_serve(settings_from(os.environ)))
@@ -53,45 +53,45 @@ def main() -> int:
 
 
 async def _serve(settings: Settings) -> None:
-    """Work until told to stop; what has begun is brought to its end."""
+    """Run until a signal; finish the reconciles that have begun."""
     api = Api.connect(FIELD_MANAGER, _AT_A_TIME)
-    seen = Seen()
+    cache = ObjectCache()
     stop = asyncio.Event()
 
-    async def look(key: Key) -> float | None:
-        return await reconciler.look(key)
+    async def reconcile(key: Key) -> float | None:
+        return await reconciler.reconcile(key)
 
-    queue = WorkQueue(look, _AT_A_TIME, random.random)
+    queue = WorkQueue(reconcile, _AT_A_TIME, random.random)
 
-    def complaint() -> str:
+    def health_problem() -> str:
         stuck = queue.stuck_seconds()
         return (
-            f"no simulation has been looked at for {stuck:.0f} s" if stuck > _STUCK_SECONDS else ""
+            f"no reconcile has begun or ended for {stuck:.0f} s" if stuck > _STUCK_SECONDS else ""
         )
 
     def changed(key: Key) -> None:
         queue.add(key, _SETTLE_SECONDS)
 
-    # kopf cancels what has begun after it: this has begun before.
+    # kopf cancels tasks that begin after it, so this task begins before.
     stopping = asyncio.create_task(stop.wait())
 
     async def compare() -> None:
         while not (await asyncio.wait([stopping], timeout=_LIST_SECONDS))[0]:
             try:
-                await forget_vanished(api, seen, settings.namespaces, changed, executor)
+                await forget_vanished(api, cache, settings.namespaces, changed, executor)
             except ApiRefused as error:
-                _LOG.warning("what is there cannot be listed: %s", error)
+                _LOG.warning("cannot list the objects: %s", error)
 
     with ThreadPoolExecutor(_AT_A_TIME) as executor:
         async with (
-            Telemetry(settings.metrics_host, settings.metrics_port, complaint) as telemetry,
+            Telemetry(settings.metrics_host, settings.metrics_port, health_problem) as telemetry,
             Scraper() as scraper,
         ):
-            reconciler = Reconciler(seen, api, scraper, telemetry, settings, time.time, executor)
+            reconciler = Reconciler(cache, api, scraper, telemetry, settings, time.time, executor)
             working = asyncio.gather(queue.run(stop), compare())
             try:
                 await kopf.operator(
-                    registry=registry_for(seen, changed),
+                    registry=registry_for(cache, changed),
                     settings=kopf_settings(settings.namespaces),
                     clusterwide=not settings.namespaces,
                     namespaces=settings.namespaces,

@@ -1,7 +1,7 @@
 """Errors of the operator.
 
-``OperatorError`` is the root; ``ApiRefused`` says what the API server would not do, ``NameTaken``
-what the operator would not.
+``OperatorError`` is the root; ``ApiRefused`` is a refusal of the API server, ``NameTaken`` one of
+the operator.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class OperatorError(Exception):
 
 
 class ApiRefused(OperatorError):
-    """The API server did not do what it was asked for.
+    """The API server refused a call.
 
     Attributes:
-        method: What was asked for, such as ``PATCH``.
-        path: Of which object.
+        method: The HTTP method, such as ``PATCH``.
+        path: The object's path.
         status: HTTP status; 0 if there was no answer.
         message: The API server's own words.
         retry_after_seconds: How long the API server asks to wait before the next call.
@@ -37,28 +37,28 @@ class ApiRefused(OperatorError):
 
     @property
     def is_overload(self) -> bool:
-        """Whether the API server cannot serve at present, so that other calls would fail too."""
+        """Whether the API server is overloaded, so that other calls would fail too."""
         return not self.status or self.status == _TOO_MANY or self.status >= _SERVER_ERROR
 
     @property
     def is_quota(self) -> bool:
-        """Whether a ResourceQuota is in the way."""
+        """Whether a ResourceQuota allows no more objects."""
         return "exceeded quota" in self.message
 
 
 class NameTaken(OperatorError):
-    """A child's name is another object's, which is left alone.
+    """A foreign object has a child's name; the operator does not change it.
 
     Attributes:
         kind: The object's kind.
-        namespace: Where it is.
-        name: What it is called.
+        namespace: The object's namespace.
+        name: The object's name.
     """
 
     def __init__(self, kind: str, namespace: str, name: str) -> None:
         """Keep the fields and build the text."""
         self.kind, self.namespace, self.name = kind, namespace, name
         super().__init__(
-            f"{kind} {namespace}/{name} is there and not this simulation's:"
-            " give the simulation another name, or take that object away"
+            f"{kind} {namespace}/{name} exists and does not belong to this simulation:"
+            " give the simulation another name, or delete that object"
         )

@@ -1,8 +1,8 @@
 """Settings of the operator's process, from the environment.
 
-Owns their names, defaults and bounds. Everything that a pod may do is in here and not in the
-resource: whoever may write a simulation decides about traffic, never about images, commands
-or rights. A variable that begins like ours and is unknown is an error.
+Owns their names, defaults and bounds. The rights of a pod are here and not in the resource: the
+author of a simulation decides about traffic, but not about images, commands or rights. An unknown
+variable with the operator's prefix is an error.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Settings:
     image: str
     """The generator's image, with a tag or a digest."""
     namespaces: tuple[str, ...]
-    """The namespaces to work in; with ``*`` the whole cluster, for which this is empty."""
+    """The namespaces to work in; empty for the whole cluster, which the variable names ``*``."""
     image_pull_policy: str = "IfNotPresent"
-    """When nodes fetch it."""
+    """When nodes pull the image."""
     image_pull_secret: str = ""
-    """Secret in the simulation's namespace with which nodes fetch it."""
+    """Secret in the simulation's namespace with which nodes pull the image."""
     bootstrap_servers: str = ""
     """Kafka for simulations that name none, ``host:port`` separated by commas."""
     credentials_secret: str = ""
     """Secret with ``password``, and ``username`` if that is not the secret's own name."""
     ca_secret: str = ""
-    """Secret with ``ca.crt``, against which that Kafka's certificate is checked."""
+    """Secret with ``ca.crt``, the CA of that Kafka's certificate."""
     sasl_mechanism: str = "SCRAM-SHA-512"
-    """How workers prove who they are."""
+    """The SASL mechanism with which workers authenticate."""
     allowed_servers: tuple[str, ...] = ()
     """Servers that a simulation may name in ``bootstrapServers`` beside the operator's own Kafka:
     ``host:port``, where the host may be ``*`` or begin with ``*.``."""
@@ -64,25 +64,25 @@ class Settings:
     worker_memory_limit: str = "1Gi"
     """Of each worker; one million users take 600 MB."""
     worker_events_per_second: int = 50_000
-    """What one worker is taken to send before it is measured."""
+    """The assumed rate of one worker before the first measurement."""
     max_workers: int = 8
-    """The most workers of one simulation, whatever it asks for."""
+    """The highest number of workers of one simulation; a higher number in its spec is cut."""
     queue_records: int = 200_000
-    """Records that a worker may have sent without acknowledgement."""
+    """How many records a worker may send ahead of the acknowledgements."""
     drain_seconds: int = 25
-    """How long a worker that is to stop waits for acknowledgements."""
+    """How long a stopping worker waits for acknowledgements."""
     resync_seconds: int = 5
-    """How often a simulation under way is looked at."""
+    """How often the operator reconciles a simulation that runs."""
     revision_delay_seconds: int = 4
-    """From when a change holds: later than every worker has read it."""
+    """The delay before a change takes effect; every worker must have read it by then."""
     below_seconds: int = 60
     """How long the rate must be missed before a worker is added."""
     calm_seconds: int = 600
-    """How long a worker must be too many before one is taken away."""
+    """How long there must be one worker too many before one is removed."""
     metrics_port: int = 9403
-    """Where the operator shows its own metrics and health."""
+    """The port of the operator's own metrics and health."""
     metrics_host: str = "127.0.0.1"
-    """On which address."""
+    """The address of the operator's own metrics and health."""
 
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -95,7 +95,7 @@ _MEMORY = re.compile(r"[0-9]{1,6}(Mi|Gi)")
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; an empty variable counts as absent.
+    """Return the settings of the environment; an empty variable counts as absent.
 
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
@@ -111,7 +111,7 @@ def _namespaces(name: str, value: str) -> tuple[str, ...]:
 
 
 def _parts(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], tuple[str, ...]]:
-    """Take texts of a pattern, separated by commas."""
+    """Return a reader of texts that match a pattern, separated by commas."""
 
     def read(name: str, value: str) -> tuple[str, ...]:
         parts = tuple(part.strip() for part in value.split(","))

@@ -79,7 +79,7 @@ def test_numbers_are_bounded(name: str, low: int, high: int) -> None:
     ],
 )
 def test_values_are_read(name: str, value: str, field: str, expected: object) -> None:
-    """Each variable fills its own field."""
+    """Each variable fills one field."""
     assert getattr(_read(**{name: value}), field) == expected
 
 

@@ -95,7 +95,7 @@ def test_each_rule_finds_its_fault(rule: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_panel_has_its_place(name: str) -> None:
-    """Each panel has a text for no data, and a place of its own on the grid."""
+    """Each panel has a text for no data, and a separate place on the grid."""
     taken: set[tuple[int, int]] = set()
     for panel in dashboard(name)["panels"]:
         place = panel["gridPos"]
@@ -112,7 +112,7 @@ def test_every_panel_has_its_place(name: str) -> None:
 
 
 def test_dashboards_link_each_other() -> None:
-    """Each has its own identity, and a link to all of them that keeps choice and time."""
+    """Each has another identity, and a link to all of them that keeps choice and time."""
     boards = [dashboard(name) for name in NAMES]
 
     assert len({board["uid"] for board in boards}) == len({board["title"] for board in boards}) == 4

@@ -45,7 +45,7 @@ def test_points_fit_the_panel(seconds: int, point: str) -> None:
 
 
 def test_values_are_quoted() -> None:
-    """Each picked value is a text of its own, with quotes doubled."""
+    """Each chosen value is a separate text, with doubled quotes."""
     text = "IN (${country:sqlstring}) OR IN (${device:sqlstring})"
 
     assert _filled(text, country=["DE", "O'Brien"], device=["mobile"]) == (

@@ -30,7 +30,7 @@ def _variables(board: Dashboard) -> list[dict[str, Any]]:
 
 
 def test_dashboards_begin_alike() -> None:
-    """A dashboard has an identity of its own, UTC, a range, and cannot be edited."""
+    """A dashboard has a fixed identity, UTC, a range, and cannot be edited."""
     board = _built(_begun())
 
     assert (board["uid"], board["title"]) == ("clickstream-shop", "Shop")

@@ -10,9 +10,9 @@ from clickstream_streaming.shell.verification import DEFECTS
 
 
 def test_rows_are_in_order() -> None:
-    """The seven zeros come first, then the account of this moment, and rejects."""
+    """The seven zeros come first, then the reconciliation, and rejects."""
     assert list(rows_of("integrity")) == [
-        "Seven zeros: the last verification", "The account at this moment",
+        "Seven zeros: the last verification", "Reconciliation: the present figures",
         "Rejects against planted faults",
     ]  # fmt: skip
 

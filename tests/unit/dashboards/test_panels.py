@@ -111,7 +111,7 @@ def test_series_may_be_stacked() -> None:
 
 
 def test_columns_have_their_units() -> None:
-    """A column that is named has a unit of its own."""
+    """A named column has a separate unit."""
     panel = _built(listing("T", "D", _SQL, {"revenue": "currencyEUR"}))
 
     assert panel["fieldConfig"]["overrides"] == [

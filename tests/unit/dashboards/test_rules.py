@@ -41,7 +41,7 @@ def test_file_says_who_makes_it() -> None:
 
 
 def test_bounds_are_series() -> None:
-    """Each bound is a series of its own, which the chart can set."""
+    """Each threshold is a separate series, which the chart can set."""
     assert _groups()["clickstream-thresholds"] == [
         {"record": f"clickstream:threshold:{name}", "expr": f"vector({value})"}
         for name, value in THRESHOLDS.items()
@@ -66,7 +66,7 @@ def test_every_bound_is_used(name: str) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_alert_is_whole(alert: Alert) -> None:
-    """An alert is PromQL, has a severity, a time, words, and a page of its own name."""
+    """An alert is PromQL, has a severity, a time, texts, and a runbook of the same name."""
     (rule,) = (row for row in _groups()["clickstream-alerts"] if row["alert"] == alert.name)
 
     assert promql_parser.parse(alert.expr)

@@ -91,7 +91,7 @@ def test_logins_are_kept_apart(name: str) -> None:
 
 @pytest.mark.parametrize("name", _OURS)
 def test_settings_are_known(name: str) -> None:
-    """Each variable of ours is a setting of the process in the image."""
+    """Each variable with the project's prefix is a setting of the process in the image."""
     service = _OURS[name]
     process = service["build"]["dockerfile"].split("/")[1]
     settings = import_module(f"clickstream_{process}.settings")
@@ -113,7 +113,7 @@ def test_our_containers_are_restricted(name: str) -> None:
 
 
 def test_passwords_are_drawn_once(tmp_path: Path) -> None:
-    """Each login gets its own password, which a second start keeps; the stream gets its folder."""
+    """Each login gets another password, which a second start keeps; the stream gets its folder."""
     names = ("owner", "writer", "reader", "verifier", "grafana")
     files = [tmp_path / "logins" / name / "password" for name in names]
     for file in files:
@@ -183,7 +183,7 @@ def test_kafka_is_set_as_on_a_laptop() -> None:
 
 
 def test_prometheus_asks_our_services() -> None:
-    """Each target is a service of ours, at the port that its settings have by default."""
+    """Each target is a service of the project, at the default port of its settings."""
     read = yaml.safe_load((_COMPOSE / "prometheus.yaml").read_text("utf-8"))
     targets = [row["static_configs"][0]["targets"][0] for row in read["scrape_configs"]]
 

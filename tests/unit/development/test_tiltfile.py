@@ -238,7 +238,7 @@ def test_another_cluster_is_refused(context: str) -> None:
 
 
 def test_commands_name_their_cluster() -> None:
-    """The context may change while Tilt runs: each kubectl and each helm names its own."""
+    """The context may change while Tilt runs: each kubectl and each helm names the context."""
     loaded = load_tiltfile()
     for name, row in loaded.resources().items():
         if row["made_by"] == "helm_resource":

@@ -87,7 +87,7 @@ def test_called_targets_exist(file: Path) -> None:
 
 
 def test_every_image_is_released() -> None:
-    """The release's matrix has each folder with an image of ours."""
+    """The release's matrix has each folder with an image."""
     release = yaml.safe_load((ROOT / ".github/workflows/release.yaml").read_text("utf-8"))
     folders = release["jobs"]["images"]["strategy"]["matrix"]["folder"]
 

@@ -30,7 +30,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", _PAGES, ids=_name)
 def test_what_is_named_is_there(page: Path) -> None:
-    """Each file, command, option and target that stands as code exists."""
+    """Each file, command, option and target in code exists."""
     assert broken_names(page, ROOT) == []
 
 
@@ -49,8 +49,8 @@ def test_each_page_can_be_found() -> None:
     assert [_name(page) for page in _PAGES if page.resolve() not in seen] == []
 
 
-def test_each_variable_is_told() -> None:
-    """What the code reads and no process' settings have stands in docs/environment.md."""
+def test_each_variable_is_documented() -> None:
+    """docs/environment.md has each variable that the code reads outside of settings."""
     prefixes = tuple(module.PREFIX for module in processes().values())
     told = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
     named = {

@@ -35,7 +35,7 @@ def test_it_is_off_unless_asked_for(helm: Callable[..., str]) -> None:
 def test_the_console_understands_what_the_chart_sets(
     helm: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each variable is one of its own and within its bounds; the password is a file."""
+    """Each variable is a setting of the console and within its bounds; the password is a file."""
     monkeypatch.setitem(settings._READERS, "postgres_password_file", text)
     for name in ("postgres_user_file", "postgres_ca_file"):
         monkeypatch.setitem(settings._READERS, name, text)

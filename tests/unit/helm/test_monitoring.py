@@ -72,7 +72,7 @@ def test_a_bound_is_a_value(helm: Callable[..., str], name: str) -> None:
 def test_what_is_no_bound_is_refused_by_name(
     helm: Callable[..., str], bound: str, says: str
 ) -> None:
-    """A share above 1, a bound that nobody asks for."""
+    """A share above 1, a threshold that does not exist."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm("template", "shop", *_BOTH, "--set", f"monitoring.rules.thresholds.{bound}")
 

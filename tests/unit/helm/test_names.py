@@ -44,7 +44,7 @@ def _problems(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_longest_name_fits(helm: Callable[..., str], way: str) -> None:
-    """A release with a name of 41 characters has no name over a limit, its own or derived."""
+    """A release with a name of 41 characters has no name over a limit, also no derived one."""
     rows = documents(helm("template", _LONGEST, "--namespace", "n" * 63, *WAYS[way]))
 
     assert list(_problems(rows)) == []

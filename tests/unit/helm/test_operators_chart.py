@@ -131,7 +131,7 @@ def test_a_wrong_value_is_refused_with_its_path(
 
 
 def test_the_notes_say_what_there_is(helm: Callable[..., str], chart: Path) -> None:
-    """Each operator is named with whether it is there, and how to go on."""
+    """The notes name each operator, whether it is installed, and the next step."""
     rows = documents(helm("template", "operators", chart=chart))
     (notes,) = (row["data"]["text"] for row in rows if row and row["metadata"]["name"] == NOTES)
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""The chart's stream: its pods are restricted, its processes understand what they are told."""
+"""The chart's stream: its pods are restricted, its processes accept their settings."""
 
 from __future__ import annotations
 

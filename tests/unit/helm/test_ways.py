@@ -223,7 +223,7 @@ def test_every_pod_has_a_policy_of_its_own(ways: dict[str, list[dict[str, Any]]]
 
 
 def test_no_policy_trusts_a_label_alone(ways: dict[str, list[dict[str, Any]]]) -> None:
-    """Who comes from another namespace is named by that namespace: anybody may set a label."""
+    """Who comes from another namespace is named by that namespace: any pod can have a label."""
     peers = {
         f"{way}: {row['metadata']['name']}": peer
         for way, rows in ways.items()

@@ -53,7 +53,7 @@ def test_taken_name_is_named() -> None:
 
     assert (error.kind, error.namespace, error.name) == ("Service", "load", "shop-workers")
     assert str(error) == (
-        "Service load/shop-workers is there and not this simulation's:"
-        " give the simulation another name, or take that object away"
+        "Service load/shop-workers exists and does not belong to this simulation:"
+        " give the simulation another name, or delete that object"
     )
     assert isinstance(error, OperatorError)

@@ -75,7 +75,7 @@ def test_empty_variables_are_absent() -> None:
     ],
 )
 def test_values_are_read(name: str, value: str, field: str, expected: object) -> None:
-    """Each variable fills its own field."""
+    """Each variable fills one field."""
     assert getattr(_read(**{name: value}), field) == expected
 
 
@@ -134,6 +134,6 @@ def test_wrong_values_are_named(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", _GIVEN)
 def test_image_and_namespaces_must_be_given(name: str) -> None:
-    """There is no default image, and nobody gets the whole cluster by leaving a variable out."""
+    """There is no default image, and a missing variable does not mean the whole cluster."""
     with pytest.raises(SettingsInvalid, match=f"^{PREFIX}{name} is not set"):
         _read(**{name: ""})

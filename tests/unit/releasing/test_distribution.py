@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_every_image_is_known() -> None:
-    """Each Dockerfile of ours belongs to one image of the release."""
+    """Each Dockerfile belongs to one image of the release."""
     folders = {file.parent.name for file in ROOT.glob("apps/*/Dockerfile")} | {"operator"}
 
     assert set(IMAGES) == folders

@@ -16,7 +16,7 @@ def test_every_package_is_a_place() -> None:
 
 
 def test_packages_need_each_other_exactly() -> None:
-    """A package of ours that another one needs is named with its version."""
+    """A package of the project that another one needs is named with its version."""
     for name, file in members().items():
         needed = re.findall(
             r'^  "(clickstream[a-z-]*)(.*)",$', file.read_text("utf-8"), re.MULTILINE

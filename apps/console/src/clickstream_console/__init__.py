@@ -1,5 +1,5 @@
 """The console: the marts over HTTP, read-only, and one page that shows a running simulation.
 
-``core`` is what may be asked, the SQL that answers it and the form of the answers; ``shell``
-has the database, the clock and the sockets; ``static`` is the page.
+``core`` has the parameters, the SQL and the form of the answers; ``shell`` has the database, the
+clock and the sockets; ``static`` is the page.
 """

@@ -1,6 +1,6 @@
-"""The console's process: settings in, an HTTP server until it is asked to end.
+"""The console's process: it reads the settings and runs an HTTP server until a signal.
 
-Owns exit codes: 0 asked to end, 1 could not listen, 2 a setting is wrong.
+Owns the exit codes: 0 after a signal, 1 if it cannot listen, 2 if a setting is wrong.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _CLOSE_SECONDS = 3
 
 
 class _HealthServer(uvicorn.Server):
-    """A server beside another one, which handles the process's signals."""
+    """A second server of the process; the first one handles the signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no handlers of signals."""
         yield
 
 
 class _Server(uvicorn.Server):
-    """A server whose live streams end when it does, and whose health another port shows.
+    """A server that ends its live streams when it ends, and shows its health on another port.
 
     Args:
         app: The application.
@@ -68,7 +68,7 @@ class _Server(uvicorn.Server):
         await self._serving_health
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Let streams end, then stop."""
+        """End the streams, then stop."""
         self._app.state.live.close()
         super().handle_exit(sig, frame)
 

@@ -10,14 +10,14 @@ __all__ = ["ConsoleError", "DatabaseAway", "SimulationUnknown", "TooManyStreams"
 
 
 class ConsoleError(Exception):
-    """Root of the console's errors; their texts are for whoever asked."""
+    """Root of the console's errors; a client sees their texts."""
 
 
 class DatabaseAway(ConsoleError):
-    """PostgreSQL gives no answer now.
+    """PostgreSQL does not answer now.
 
     Attributes:
-        reason: What is the matter, without addresses or names of users.
+        reason: The cause, without addresses or names of users.
     """
 
     def __init__(self, reason: str) -> None:
@@ -27,7 +27,7 @@ class DatabaseAway(ConsoleError):
 
 
 class SimulationUnknown(ConsoleError):
-    """No run of that simulation has been seen.
+    """The database has no run of that simulation.
 
     Attributes:
         name: The simulation.
@@ -40,11 +40,11 @@ class SimulationUnknown(ConsoleError):
 
 
 class TooManyStreams(ConsoleError):
-    """As many live streams are open as may be.
+    """The limit of live streams is reached.
 
     Attributes:
-        limit: How many may be.
-        is_of_peer: Whether the limit is that of one address, and not of all.
+        limit: The highest number of live streams.
+        is_of_peer: Whether the limit is per address.
     """
 
     def __init__(self, limit: int, *, is_of_peer: bool = False) -> None:

@@ -1,7 +1,6 @@
 """Settings of the console's process, from the environment.
 
-Owns their names, defaults and bounds. A variable that begins like ours and is unknown is an
-error. It does not know what they are used for.
+Owns their names, defaults and bounds. An unknown variable with the console's prefix is an error.
 """
 
 from __future__ import annotations
@@ -41,40 +40,40 @@ class Settings:
     postgres_host: str
     """PostgreSQL's host."""
     postgres_password_file: Path
-    """File with the reader's password; read at each connect, so that it may change."""
+    """File with the reader's password; it may change, because each connect reads it."""
     postgres_port: int = 5432
     """PostgreSQL's port."""
     postgres_database: str = "clickstream"
     """The database with the tables."""
     postgres_user: str = "clickstream_read"
-    """Who reads; a member of ``clickstream_reader``."""
+    """The user to connect as, a member of ``clickstream_reader``."""
     postgres_user_file: Path | None = None
     """File with the user's name, instead of it."""
     postgres_sslmode: str = "prefer"
     """libpq's ``sslmode``."""
     postgres_ca_file: Path | None = None
-    """Certificates that PostgreSQL's is checked against, with ``verify-ca`` and ``verify-full``."""
+    """CA certificates for PostgreSQL's certificate, with ``verify-ca`` and ``verify-full``."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 9404
     """Port to listen on."""
     metrics_port: int = 9405
-    """Port of the console's own health and metrics, so that no viewer can take them away."""
+    """Port of the console's health and metrics, which viewers cannot overload."""
     allowed_hosts: str = "127.0.0.1,localhost"
-    """Names by which the console may be called, separated by commas: a page elsewhere that lets
-    its own name point here is refused."""
+    """Host names of the console, separated by commas; a request for another name is rejected, so
+    that a foreign page cannot point a name here."""
     pool_connections: int = 4
-    """Most connections to PostgreSQL."""
+    """Highest number of connections to PostgreSQL."""
     statement_timeout_milliseconds: int = 5_000
     """How long a question to PostgreSQL may take."""
     max_live_streams: int = 32
-    """Live streams at a time; one too many is told to come back."""
+    """Live streams at a time; the answer to one more is 503 with ``Retry-After``."""
     max_live_streams_per_peer: int = 8
     """Live streams of one address at a time. Behind a proxy all viewers have its address: set
     this to ``max_live_streams`` there."""
     max_connections_per_peer: int = 64
-    """Connections of one address at a time; one too many is closed. Behind a proxy, at least as
-    many as the proxy keeps open."""
+    """Connections of one address at a time; one more is closed. Behind a proxy, at least as many
+    as the proxy keeps open."""
 
     @property
     def hosts(self) -> list[str]:
@@ -83,7 +82,7 @@ class Settings:
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; an empty variable counts as absent.
+    """Return the settings of the environment; an empty variable counts as absent.
 
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.

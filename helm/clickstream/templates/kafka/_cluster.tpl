@@ -1,4 +1,4 @@
-{{- /* Who may come to Kafka's listener: the release's own clients and the workers beside it. */ -}}
+{{- /* The clients of Kafka's listener: those of the release, and the workers in its namespace. */ -}}
 {{- define "clickstream.kafka.peers" -}}
 - podSelector:
     matchExpressions:
@@ -14,12 +14,12 @@ volumes:
     {{- with .storageClass }}
     class: {{ . }}
     {{- end }}
-    # Claims outlive the cluster; one of the same name takes them up again.
+    # Claims outlive the cluster; a new cluster with the same name uses them again.
     deleteClaim: false
     kraftMetadata: shared
 {{- end -}}
 
-{{- /* Brokers of a pool on different nodes and zones, where there are several. */ -}}
+{{- /* Spread the brokers of a pool over nodes and zones, if there are several. */ -}}
 {{- define "clickstream.kafka.placement" -}}
 pod:
   enableServiceLinks: false

@@ -3,7 +3,7 @@
 {{- default (list .Release.Namespace) .Values.operator.namespaces | toJson -}}
 {{- end -}}
 
-{{- /* What the operator may do: simulations and what they are made of; no wildcard. */ -}}
+{{- /* The operator's rights: simulations and their children, without a wildcard. */ -}}
 {{- define "clickstream.rules" -}}
 - apiGroups: [clickstream.dev]
   resources: [clickstreamsimulations]
@@ -20,7 +20,7 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
-# Whether the owner of a secret lets simulations use it: the operator fetches only its metadata.
+# The label with which a secret's owner lets simulations use it; the operator reads only metadata.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

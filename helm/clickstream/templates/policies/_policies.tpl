@@ -1,4 +1,4 @@
-{{- /* Ways out that several policies have; each takes $. */ -}}
+{{- /* Egress rules of several policies; each takes $. */ -}}
 
 {{- define "clickstream.policy.toNames" -}}
 - ports:
@@ -45,7 +45,7 @@ namespaceSelector:
     - {key: kubernetes.io/metadata.name, operator: In, values: {{ toJson . }}}
 {{- end -}}
 
-{{- /* The beginning of a component's policy: (dict "root" $ "component" NAME). */ -}}
+{{- /* The first part of a component's policy: (dict "root" $ "component" NAME). */ -}}
 {{- define "clickstream.policy.of" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

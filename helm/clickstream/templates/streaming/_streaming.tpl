@@ -28,13 +28,13 @@ REJECTED_RETENTION_DAYS: {{ $streaming.rejectedRetentionDays | int }}
 DETAIL_RETENTION_DAYS: {{ $streaming.detailRetentionDays | int }}
 {{- end -}}
 
-{{- /* Spark's configuration that is the same whoever starts the driver, by name, as YAML. */ -}}
+{{- /* Spark's configuration that does not depend on the mode, by name, as YAML. */ -}}
 {{- define "clickstream.streaming.sparkConf" -}}
-{{- /* Executors are the driver's own and go with it; what else Spark could make, it need not. */ -}}
+{{- /* Executors belong to the driver and end with it; Spark needs no other objects. */ -}}
 spark.kubernetes.executor.disableConfigMap: "true"
 spark.kubernetes.driver.ownPersistentVolumeClaim: "false"
 spark.kubernetes.driver.reusePersistentVolumeClaim: "false"
-{{- /* A task that is done again writes nothing twice; a broker or database that restarts takes a while. */}}
+{{- /* A repeated task writes nothing twice; a restart of the broker or the database takes a while. */}}
 spark.task.maxFailures: "16"
 {{- end -}}
 

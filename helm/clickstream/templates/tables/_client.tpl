@@ -1,4 +1,4 @@
-{{- /* A container that asks the tables, as owner, reader or verifier: (dict "root" $ "role" "reader" "arguments" (list "verify")). */ -}}
+{{- /* A container that connects to the tables, as owner, reader or verifier: (dict "root" $ "role" "reader" "arguments" (list "verify")). */ -}}
 {{- define "clickstream.tables.container" -}}
 {{- $client := dict "root" .root "role" .role -}}
 image: {{ include "clickstream.streaming.image" .root | quote }}

@@ -1,1 +1,1 @@
-"""What is wanted and what is seen, as pure functions."""
+"""Desired and observed state, and the plan between them, as pure functions."""

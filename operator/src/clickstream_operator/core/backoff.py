@@ -1,7 +1,7 @@
-"""How long to wait before something that failed is tried again.
+"""The pause before a retry.
 
-Owns the pause: it doubles with each failure in a row up to a minute, a random half of it keeps
-many from coming back at one moment, and what the server asks for is never undercut.
+The pause doubles with each failure in a row, up to a minute. Half of it is random, so that many
+clients do not return at one moment. It is never shorter than the server's ``Retry-After``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ __all__ = ["LONGEST_SECONDS", "pause_seconds"]
 
 _FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
-"""Of a pause that the operator chooses."""
+"""The longest pause that the operator chooses."""
 _LONGEST_ASKED_SECONDS = 600.0
-"""Of a pause that the server asks for."""
+"""The longest pause that the server can ask for."""
 _MANY = 32
 
 
@@ -20,12 +20,12 @@ def pause_seconds(failures: int, chance: float, asked_seconds: float = 0.0) -> f
     """Return how long to wait.
 
     Args:
-        failures: How many there were in a row before this one.
-        chance: From 0 to 1, at random.
+        failures: The number of failures in a row before this one.
+        chance: A random number from 0 to 1.
         asked_seconds: The least pause that the server asks for, such as by ``Retry-After``.
     """
     whole = min(_FIRST_SECONDS * 2.0 ** min(failures, _MANY), LONGEST_SECONDS)
     pause = whole * (1 + chance) / 2
     asked = min(asked_seconds, _LONGEST_ASKED_SECONDS)
-    # Those that were asked to wait equally long are spread too.
+    # Clients that must wait equally long are spread too.
     return max(pause, asked + min(asked, LONGEST_SECONDS) * chance / 2)

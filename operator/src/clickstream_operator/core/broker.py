@@ -1,7 +1,6 @@
-"""Which Kafka a simulation's events go to, and what a pod needs to reach it.
+"""The Kafka that receives a simulation's events, and what a pod needs to reach it.
 
-Owns the order in which resource and operator are asked, and how credentials come into a pod:
-as files. It does not know what else is in the pod.
+Owns the precedence of the resource over the operator's settings. A pod gets credentials as files.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ if TYPE_CHECKING:
 __all__ = ["Broker"]
 
 _TLS_PORT = 9093
-"""Where Strimzi's internal listener with TLS is by convention."""
+"""The port of Strimzi's internal listener with TLS, by convention."""
 _KEYS = {"kafka-ca": ("ca.crt",), "kafka-user": ("username", "password")}
-"""What a worker reads of each secret, by the volume's name."""
+"""The keys that a worker reads of each secret, by the volume's name."""
 
 
 class Broker:
-    """Which Kafka a simulation's events go to, and with what.
+    """The Kafka that receives a simulation's events, and the secrets for it.
 
     Args:
-        target: What the simulation says.
-        settings: What holds where it says nothing.
+        target: The simulation's ``spec.kafka``.
+        settings: The operator's settings, for the fields that the simulation leaves out.
 
     Attributes:
-        servers: ``host:port``, separated by commas; empty if nobody names one.
+        servers: ``host:port``, separated by commas; empty without any.
         cluster: The Strimzi cluster's name, if it is one.
-        credentials: Secret with who to be.
-        authority: Secret with what the broker's certificate is checked against.
+        credentials: The secret with user name and password.
+        authority: The secret with the CA that signs the broker's certificate.
 
-    A secret of the operator's settings that is missing keeps no pod from starting: the worker
-    says what it misses.
+    A missing secret of the operator's settings does not stop a pod from starting: the worker
+    reports the missing file.
     """
 
     def __init__(self, target: KafkaTarget, settings: Settings) -> None:
@@ -56,11 +55,11 @@ class Broker:
             self.authority = self.authority or settings.ca_secret
 
     def ports(self) -> list[int]:
-        """Return the ports to let out."""
+        """Return the ports that the NetworkPolicy opens to Kafka."""
         return sorted({int(server.rpartition(":")[2]) for server in self.servers.split(",")})
 
     def environment(self, mechanism: str) -> dict[str, str]:
-        """Return the generator's settings, with this mechanism of SASL if there is a user."""
+        """Return the generator's settings, with this SASL mechanism if there is a user."""
         protocol = {
             (False, False): "PLAINTEXT",
             (False, True): "SSL",
@@ -71,7 +70,7 @@ class Broker:
         if self.authority:
             values["CA_FILE"] = "/etc/kafka-ca/ca.crt"
         if self.credentials:
-            # A Strimzi user's secret holds no username: it is the secret's own name.
+            # A Strimzi user's secret has no username key: the secret's name is the user's name.
             values["USERNAME"] = self.credentials
             values["USERNAME_FILE"] = "/etc/kafka-user/username"
             values["PASSWORD_FILE"] = "/etc/kafka-user/password"  # noqa: S105  a path
@@ -79,7 +78,7 @@ class Broker:
         return values
 
     def mounts(self) -> list[Object]:
-        """Return where the container finds the secrets' files."""
+        """Return the paths at which the container mounts the secrets."""
         return [
             {"name": name, "mountPath": f"/etc/{name}", "readOnly": True}
             for name, secret in self._secrets()
@@ -94,7 +93,7 @@ class Broker:
                 "secret": {
                     "secretName": secret,
                     "optional": True,
-                    # Of a secret that holds more the worker gets no more.
+                    # The worker gets only these keys of the secret.
                     "items": [{"key": key, "path": key} for key in _KEYS[name]],
                 },
             }
@@ -103,7 +102,7 @@ class Broker:
         ]
 
     def files(self) -> str:
-        """Say in words which secrets the worker's files come from; empty if from none."""
+        """Return a text that names the secrets of the worker's files; empty without secrets."""
         return ", ".join(
             f"/etc/{name} is the secret {secret}" for name, secret in self._secrets() if secret
         )

@@ -1,7 +1,7 @@
 """The conditions of a simulation: Ready, Progressing, Degraded.
 
-Owns which is true, why, and in which words. A message holds no figure that changes by itself,
-so that a status at rest is not written. Conventions:
+Owns the status, reason and message of each. A message has no figure that changes all the time:
+otherwise the operator would write the status again and again. Conventions:
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream_contract.worker_exit import WorkerExit
 
 from clickstream_operator.core.pod import METRICS_PORT
+from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.scaling import is_pushed_back
 
 if TYPE_CHECKING:
@@ -21,47 +22,45 @@ if TYPE_CHECKING:
     from clickstream_operator.core.observed import Observed, Scrape
     from clickstream_operator.settings import Settings
 
-__all__ = ["COMPLETED", "SUSPENDED", "Finding", "Verdict", "reason_of", "stamped", "verdict"]
+__all__ = ["Finding", "Verdict", "reason_of", "stamped", "verdict"]
 
-COMPLETED = "Completed"
-SUSPENDED = "Suspended"
-_REASONS: dict[int, str] = {
-    WorkerExit.MISCONFIGURED: "WorkerMisconfigured",
-    WorkerExit.BROKER_REFUSED: "BrokerUnreachable",
-    WorkerExit.SHARDS_TAKEN: "ShardsTaken",
-    WorkerExit.WORLD_CHANGED: "WorldChanged",
+_REASONS: dict[int, Reason] = {
+    WorkerExit.MISCONFIGURED: Reason.WORKER_MISCONFIGURED,
+    WorkerExit.BROKER_REFUSED: Reason.BROKER_UNREACHABLE,
+    WorkerExit.SHARDS_TAKEN: Reason.SHARDS_TAKEN,
+    WorkerExit.WORLD_CHANGED: Reason.WORLD_CHANGED,
 }
-"""By the exit code of a worker."""
+"""The reason for each exit code of a worker."""
 _KILLED = (137, 143)
 _MESSAGE_LENGTH = 1_024
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong.
+    """A problem of a simulation.
 
     Attributes:
-        reason: In one word, CamelCase.
-        message: What, where, and what to do.
+        reason: The reason of the condition ``Degraded``.
+        message: What is wrong, where, and what to do.
     """
 
-    reason: str
+    reason: Reason
     message: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a simulation is well.
+    """The state of a simulation.
 
     Attributes:
         reason: Why it is ready, or why not.
-        message: In words.
+        message: The same in a sentence.
         ready: Whether the shop gets its traffic.
-        progressing: Whether something is on its way.
-        degraded: What is wrong, if anything.
+        progressing: Whether the operator or the cluster still changes something.
+        degraded: The problem, if there is one.
     """
 
-    reason: str
+    reason: Reason
     message: str
     ready: bool = False
     progressing: bool = False
@@ -80,36 +79,36 @@ def verdict(
     files: str = "",
     failure: Finding | None = None,
 ) -> Verdict:
-    """Judge a simulation that is to run.
+    """Return the state of a simulation that should run.
 
     Args:
-        workers: How many there shall be.
-        observed: What is seen.
-        settings: The operator's.
-        is_missed: Whether the rate has been missed for as long as it takes to add a worker.
+        workers: The desired number of workers.
+        observed: The simulation's objects in the cluster.
+        settings: The operator's settings.
+        is_missed: Whether the rate has been missed for long enough to add a worker.
         is_silent: Whether the broker has acknowledged nothing for a while.
-        is_unseen: Whether a worker that is ready has given no figures for a while.
+        is_unseen: Whether a ready worker has given no metrics for a while.
         is_limited: Whether the simulation asks for more workers than the operator allows.
-        files: Which secrets the workers' files come from, in words.
-        failure: What the API server would not do.
+        files: A text that names the secrets of the workers' files.
+        failure: What the API server refused.
     """
     staying = [pod for pod in observed.pods if not pod.is_leaving and 0 <= pod.worker < workers]
     ready = {pod.worker for pod in staying if pod.is_ready}
     found = failure or _finding(observed, settings, is_silent=is_silent, files=files)
     if found is None and is_unseen:
         found = Finding(
-            "WorkersUnseen",
-            f"no figures come from port {METRICS_PORT} of a worker that is ready, so nothing is "
-            "known of its rate: look for a NetworkPolicy or a mesh between the operator and it",
+            Reason.WORKERS_UNSEEN,
+            f"a ready worker gives no metrics on port {METRICS_PORT}, so its rate is unknown: look "
+            "for a NetworkPolicy or a mesh between the operator and the worker",
         )
     if found is None and is_missed:
         found = Finding(
-            "RateNotReached",
+            Reason.RATE_NOT_REACHED,
             "the workers send less than 95 % of the rate: allow more of them (spec.workers), "
             "give them more CPU, or lower the rate",
         )
     if len(ready) < workers:
-        reason = found.reason if found else "WorkersStarting"
+        reason = found.reason if found else Reason.WORKERS_STARTING
         message = found.message if found else "not every worker is ready yet"
         return Verdict(reason, message, progressing=True, degraded=found)
     if found is not None:
@@ -120,35 +119,37 @@ def verdict(
             f"; spec.workers asks for more than {settings.max_workers}, which is this operator's "
             "limit (MAX_WORKERS)"
         )
-    return Verdict("Running", message, ready=True)
+    return Verdict(Reason.RUNNING, message, ready=True)
 
 
 def _finding(
     observed: Observed, settings: Settings, *, is_silent: bool, files: str
 ) -> Finding | None:
-    """Return the first thing that is wrong, the most fundamental first."""
+    """Return the most fundamental problem."""
     refused = _refused_pods(observed.children)
     if refused is not None:
         return refused
     for pod in observed.pods:
         if pod.image_message:
             return Finding(
-                "ImagePullFailed",
-                f"the image {settings.image} cannot be had: {pod.image_message}",
+                Reason.IMAGE_PULL_FAILED,
+                f"the node cannot pull the image {settings.image}: {pod.image_message}",
             )
     for pod in observed.pods:
         if pod.unscheduled_message:
-            return Finding("Unschedulable", f"no node takes a worker: {pod.unscheduled_message}")
+            return Finding(
+                Reason.UNSCHEDULABLE, f"no node has room for a worker: {pod.unscheduled_message}"
+            )
     for pod in observed.pods:
         if not pod.is_ready and pod.exit_code and pod.exit_code not in _KILLED:
-            message = pod.exit_message or "it says nothing"
+            message = pod.exit_message or "it wrote no message"
             if pod.exit_code in {WorkerExit.MISCONFIGURED, WorkerExit.BROKER_REFUSED} and files:
-                # The worker names a path; whoever wrote the simulation named a secret.
+                # The worker names a path; the author of the simulation needs the secret's name.
                 message = f"{message} ({files}; see spec.kafka)"
-            return Finding(_REASONS.get(pod.exit_code, "WorkerCrashed"), message)
+            return Finding(_REASONS.get(pod.exit_code, Reason.WORKER_CRASHED), message)
     if is_silent:
         return Finding(
-            "BrokerUnreachable", "the broker acknowledges nothing; what is due waits in the workers"
+            Reason.BROKER_UNREACHABLE, "the broker acknowledges nothing; events wait in the workers"
         )
     return _figures(observed.figures(), settings)
 
@@ -160,7 +161,9 @@ def _refused_pods(children: Sequence[Mapping[str, Any]]) -> Finding | None:
         for row in child.get("status", {}).get("conditions", []):
             if row.get("type") == "ReplicaFailure" and row.get("status") == "True":
                 message = str(row.get("message", ""))
-                reason = "QuotaExceeded" if "exceeded quota" in message else "PodsRefused"
+                reason = (
+                    Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PODS_REFUSED
+                )
                 return Finding(reason, message[:_MESSAGE_LENGTH])
     return None
 
@@ -168,14 +171,14 @@ def _refused_pods(children: Sequence[Mapping[str, Any]]) -> Finding | None:
 def _figures(figures: Mapping[int, Scrape], settings: Settings) -> Finding | None:
     if any(row.refused_changes for row in figures.values()):
         return Finding(
-            "ChangeRefused",
-            "a worker does not take the changed specification and keeps to the one before; "
-            "its log says which field",
+            Reason.CHANGE_REFUSED,
+            "a worker rejects the changed spec and keeps the former one; its log names the field",
         )
     if is_pushed_back(figures, settings):
         return Finding(
-            "BrokerSlow",
-            "the broker takes less than is sent; more workers would not help, so none is added",
+            Reason.BROKER_SLOW,
+            "the broker takes fewer events than the workers send; more workers would not help, "
+            "so the operator adds none",
         )
     return None
 
@@ -183,13 +186,13 @@ def _figures(figures: Mapping[int, Scrape], settings: Settings) -> Finding | Non
 def stamped(
     judged: Verdict, before: Sequence[Mapping[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
-    """Return the conditions, each with the moment since which its status is what it is.
+    """Return the conditions, each with the time of its last change of status.
 
     Args:
-        judged: What they say.
-        before: The conditions as they stand.
-        generation: Of the specification that they are about.
-        now: The present, RFC 3339.
+        judged: The simulation's state.
+        before: The present conditions.
+        generation: The generation of the spec.
+        now: The present time, RFC 3339.
     """
     bad = judged.degraded
     moving = judged.progressing
@@ -198,13 +201,13 @@ def stamped(
         (
             "Progressing",
             moving,
-            judged.reason if moving else "Settled",
-            judged.message if moving else "nothing is on its way",
+            judged.reason if moving else Reason.SETTLED,
+            judged.message if moving else "nothing changes",
         ),
         (
             "Degraded",
             bad is not None,
-            bad.reason if bad else "AsExpected",
+            bad.reason if bad else Reason.AS_EXPECTED,
             bad.message if bad else "nothing is wrong",
         ),
     ]
@@ -217,7 +220,7 @@ def stamped(
             "lastTransitionTime": former[kind]["lastTransitionTime"]
             if kind in former and former[kind]["status"] == str(is_true)
             else now,
-            "reason": reason,
+            "reason": reason.value,
             "message": message[:_MESSAGE_LENGTH],
         }
         for kind, is_true, reason, message in rows
@@ -225,6 +228,6 @@ def stamped(
 
 
 def reason_of(status: Mapping[str, Any]) -> str:
-    """Return why a simulation was last said to be ready or not."""
+    """Return the reason of the condition ``Ready``; empty without one."""
     rows = status.get("conditions", [])
     return next((str(row["reason"]) for row in rows if row["type"] == "Ready"), "")

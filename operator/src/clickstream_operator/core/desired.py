@@ -1,9 +1,8 @@
-"""What a simulation wants to be in the cluster: the objects, complete.
+"""The desired state of a simulation: its children, complete.
 
-Owns every field of every child but the pod's, and their names. The same arguments give the same
-objects, in the same order; whether they are there is not asked here. Nothing of the resource
-reaches a name but by way of what the contract has checked; texts go into files and values,
-never into a shell.
+Owns the children's names and every field except the pod's. The same arguments give the same
+objects in the same order. Only fields that the contract has validated become names; texts become
+files and values, and never a command.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.handover import Handover
 from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
 from clickstream_operator.core.pod import METRICS_PORT, pod_spec
-from clickstream_operator.core.shards import dealt, format_shards
+from clickstream_operator.core.shards import assign_shards, format_shards
 
 if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
@@ -45,16 +44,16 @@ __all__ = [
 FIELD_MANAGER = "clickstream-operator"
 MANAGED_BY = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
 WANTED_ANNOTATION = "clickstream.dev/wanted"
-"""On each child: a digest of all that is wanted of it, so that what no longer is gets noticed."""
+"""On each child: a digest of its desired state, so that a removed field is noticed."""
 READ_ANNOTATION = "clickstream.dev/simulation-digest"
-"""On each pod: which version of the file it was nudged to read."""
+"""On each pod: the version of the file that it was last forced to read."""
 _NAME_LENGTH = 63
 _NOT_TRAFFIC = ("kafka", "workers", "suspend")
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The resource that everything belongs to."""
+    """The simulation that owns the objects."""
 
     name: str
     namespace: str
@@ -63,13 +62,13 @@ class Owner:
 
 @dataclass(frozen=True)
 class Run:
-    """How far the resource's run has been decided.
+    """The decisions about a run.
 
     Attributes:
-        workers: How many there shall be; 0 while it is suspended or once it is over.
-        start_seconds: When its live part begins, Unix seconds.
-        effective_seconds: From when the present specification holds; at once if absent.
-        resumed_seconds: When it went on after it was suspended.
+        workers: The number of workers; 0 while the run is suspended and after its end.
+        start_seconds: When the live part of the run begins, Unix seconds.
+        effective_seconds: When the present spec takes effect; at once if absent.
+        resumed_seconds: When the run was resumed.
     """
 
     workers: int
@@ -79,10 +78,10 @@ class Run:
 
 
 def traffic_spec(simulation: Simulation) -> Object:
-    """Return what workers need to know of a specification, as JSON.
+    """Return the part of a spec that workers need, as JSON.
 
-    Who carries it and where it goes are none of their file's business: a change of those is
-    no change of the traffic.
+    The number of workers and the Kafka are left out: a change of those is no change of the
+    traffic.
     """
     content: Object = simulation.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {key: value for key, value in content.items() if key not in _NOT_TRAFFIC}
@@ -95,23 +94,23 @@ def children(
     settings: Settings,
     observed: Observed,
 ) -> list[Object]:
-    """Return every object that the simulation wants.
+    """Return the desired children of a simulation.
 
     Args:
-        simulation: What is wanted.
-        owner: Whose they are.
-        run: What has been decided about the run.
-        settings: The operator's.
-        observed: What is seen; a shard that is still carried elsewhere waits.
+        simulation: The simulation.
+        owner: The simulation's name and uid.
+        run: The decisions about the run.
+        settings: The operator's settings.
+        observed: The present objects; a worker waits for shards that another worker carries.
     """
     if not run.workers:
         return []
     content = _document(simulation, run)
-    hands = dealt(simulation.spec.shards, run.workers)
+    hands = assign_shards(simulation.spec.shards, run.workers)
     handover = Handover(observed)
     objects = [
         _config_map(owner, content),
-        # Before the pods: none is to run without it.
+        # Before the pods, because no pod may run without it.
         _network_policy(simulation, owner, settings),
         *(
             _deployment(
@@ -121,7 +120,7 @@ def children(
                 settings,
                 worker,
                 shards,
-                int(handover.may_carry(worker, shards)),
+                int(handover.can_start(worker, shards)),
             )
             for worker, shards in enumerate(hands)
         ),
@@ -140,12 +139,12 @@ def document_digest(simulation: Simulation, run: Run) -> str:
 
 
 def iso(unix_seconds: float) -> str:
-    """Write a moment as Kubernetes does, to the second."""
+    """Return a time as Kubernetes writes it, to the second."""
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _document(simulation: Simulation, run: Run) -> str:
-    """Return the file that workers read; JSON, which is YAML too."""
+    """Return the file that workers read: JSON, which is also YAML."""
     annotations = {}
     if run.effective_seconds is not None:
         annotations[EFFECTIVE_FROM] = iso(run.effective_seconds)
@@ -175,7 +174,7 @@ def _with_digest(row: Object) -> Object:
 
 
 def _child_name(owner: Owner, suffix: str) -> str:
-    """Name a child; a long name is cut, and told apart by a digest of the whole."""
+    """Return a child's name; a long name is cut and gets a digest of the whole name."""
     name = owner.name
     room = _NAME_LENGTH - len(suffix) - 1
     if len(name) > room:
@@ -203,7 +202,7 @@ def _metadata(owner: Owner, name: str, component: str, **labels: str) -> Object:
                 "name": owner.name,
                 "uid": owner.uid,
                 "controller": True,
-                # Deleting the resource never waits for its children.
+                # The deletion of the simulation does not wait for its children.
                 "blockOwnerDeletion": False,
             }
         ],
@@ -243,7 +242,7 @@ def _deployment(
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 2,
-            # Two pods must never carry one shard at once.
+            # Two pods must never carry one shard at the same time.
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": {**_selector(owner), **number}},
             "template": {
@@ -285,7 +284,10 @@ def _service(owner: Owner) -> Object:
 
 
 def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) -> Object:
-    """Let scrapes in, and names and Kafka out; a policy cannot name a host, but its port."""
+    """Return the policy that allows scrapes in, and DNS and Kafka out.
+
+    A NetworkPolicy cannot name a host, so Kafka is allowed by port.
+    """
     kafka = Broker(simulation.spec.kafka, settings)
     broker: Object = {"ports": [{"protocol": "TCP", "port": port} for port in kafka.ports()]}
     if kafka.cluster:
@@ -305,7 +307,10 @@ def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) ->
 
 
 def _disruption_budget(owner: Owner) -> Object:
-    """Let drains take workers one by one; with a single one a budget would block them."""
+    """Return the budget that lets a drain evict one worker at a time.
+
+    A single worker has no budget: the budget would block the drain.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -1,8 +1,8 @@
-"""Whether a simulation may send its events and its credentials where it says.
+"""The rules for the Kafka that a simulation may use.
 
-Owns the three rules: servers are those of the operator's settings or of a Strimzi cluster beside
-the simulation, credentials need TLS, and a secret that a simulation names carries a label with
-which its owner agrees. A person who may only write simulations cannot send a secret elsewhere.
+There are three. The servers are in the operator's settings, or belong to a Strimzi cluster in the
+simulation's namespace. Credentials need TLS. The owner of a secret labels it before a simulation
+may use it. So a person who may only write simulations cannot send a secret to another server.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clickstream_operator.core.conditions import Finding
+from clickstream_operator.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["CREDENTIALS_LABEL", "destination_problem", "named_secret"]
 
 CREDENTIALS_LABEL = "clickstream.dev/credentials"
-"""On a secret, with the value ``true``: simulations of its namespace may use it for Kafka."""
+"""A secret's label; with the value ``true``, simulations of its namespace may use the secret."""
 
 
 def named_secret(resource: Mapping[str, Any]) -> str:
-    """Return the secret that a simulation names for its credentials; empty if it names none."""
+    """Return the name of the secret with a simulation's credentials; empty without one."""
     value: object = resource.get("spec")
     for key in ("kafka", "credentialsSecretRef", "name"):
         value = value.get(key) if isinstance(value, dict) else None
@@ -39,27 +40,27 @@ def destination_problem(
     settings: Settings,
     secrets: Mapping[str, Mapping[str, str]],
 ) -> Finding | None:
-    """Return why a simulation may not send, or nothing.
+    """Return why a simulation may not send, or ``None``.
 
     Args:
-        target: What the simulation says.
-        broker: What comes of that and of the settings.
-        settings: The operator's.
-        secrets: Labels by the secret's name; one that does not exist is missing.
+        target: The simulation's ``spec.kafka``.
+        broker: The Kafka that results from it and the settings.
+        settings: The operator's settings.
+        secrets: Labels by the secret's name; a secret that does not exist is missing.
     """
     if target.bootstrap_servers:
         allowed = (*settings.bootstrap_servers.lower().split(","), *settings.allowed_servers)
         for server in target.bootstrap_servers.split(","):
             if not any(_matches(server.lower(), rule.lower()) for rule in allowed):
                 return Finding(
-                    "ServersRefused",
+                    Reason.SERVERS_REFUSED,
                     f"spec.kafka.bootstrapServers: this operator does not allow {server}; name "
                     "spec.kafka.clusterRef, or ask the operator's administrator to add the server "
                     "to operator.allowedServers",
                 )
     if broker.credentials and not broker.authority and not settings.sasl_without_tls:
         return Finding(
-            "TlsRequired",
+            Reason.TLS_REQUIRED,
             f"spec.kafka: the credentials of the secret {broker.credentials} would go to "
             f"{broker.servers} without TLS; name a secret with ca.crt in spec.kafka.caSecretRef, "
             "or ask the operator's administrator to set kafka.saslWithoutTls",
@@ -69,13 +70,13 @@ def destination_problem(
     name = target.credentials_secret_ref.name
     if name not in secrets:
         return Finding(
-            "CredentialsRefused",
+            Reason.CREDENTIALS_REFUSED,
             f"spec.kafka.credentialsSecretRef: there is no secret {name} in this namespace; make "
             f'it with username, password and the label {CREDENTIALS_LABEL}: "true"',
         )
     if secrets[name].get(CREDENTIALS_LABEL) != "true":
         return Finding(
-            "CredentialsRefused",
+            Reason.CREDENTIALS_REFUSED,
             f"spec.kafka.credentialsSecretRef: the secret {name} has no label "
             f'{CREDENTIALS_LABEL}: "true"; its owner sets the label if simulations may use it',
         )
@@ -83,7 +84,7 @@ def destination_problem(
 
 
 def _matches(server: str, rule: str) -> bool:
-    """Return whether a rule such as ``kafka:9092``, ``*.kafka.svc:9093`` or ``*:9092`` fits."""
+    """Return whether a rule such as ``kafka:9092``, ``*.kafka.svc:9093`` or ``*:9092`` matches."""
     host, _, port = server.rpartition(":")
     wanted, _, wanted_port = rule.rpartition(":")
     if port != wanted_port:

@@ -1,8 +1,7 @@
-"""When a worker may take up its shards: once nobody else carries one of them.
+"""The hand-over of shards: a worker starts when no other worker carries one of its shards.
 
-Owns that order. Two processes with one shard would lose nothing, since every event has its
-own id, but they would send it twice and both write its ledger. It does not know why shards
-move.
+Two processes with one shard would lose nothing, because every event has an id. But they would send
+each event twice, and both would write the ledger.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ __all__ = ["Handover"]
 
 
 class Handover:
-    """Who carries which shards at present.
+    """The shards that each worker carries at present.
 
     Args:
-        observed: What is seen; pods that have ended carry nothing.
+        observed: The simulation's objects; pods that have ended carry nothing.
     """
 
     def __init__(self, observed: Observed) -> None:
@@ -45,14 +44,14 @@ class Handover:
             if not _is_seen(row):
                 self._outdated.add(worker)
 
-    def may_carry(self, worker: int, shards: Iterable[int]) -> bool:
+    def can_start(self, worker: int, shards: Iterable[int]) -> bool:
         """Return whether a worker may run with the shards.
 
-        Its own former pod is its Deployment's to end first, by its strategy.
+        The Deployment's strategy ends the worker's former pod first.
 
         Args:
-            worker: Its number.
-            shards: What it shall carry.
+            worker: The worker's number.
+            shards: The shards to carry.
         """
         wanted, name = frozenset(shards), str(worker)
         if any(self._pods.get(shard, set()) - {name} for shard in wanted):
@@ -72,7 +71,7 @@ def _note(carriers: dict[int, set[str]], shards: Iterable[int], worker: str) -> 
 
 
 def _carries(deployment: Mapping[str, Any]) -> frozenset[int]:
-    """Return the shards of the pods that the Deployment makes, as it stands."""
+    """Return the shards of the pods that the Deployment makes."""
     spec = deployment["spec"]
     if not spec.get("replicas", 1):
         return frozenset()
@@ -81,6 +80,6 @@ def _carries(deployment: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _is_seen(deployment: Mapping[str, Any]) -> bool:
-    """Return whether its controller has seen it as it stands: until then it may make old pods."""
+    """Return whether the controller has observed the generation; before, it may make old pods."""
     seen = deployment.get("status", {}).get("observedGeneration", 0)
     return bool(seen >= deployment["metadata"].get("generation", 0))

@@ -1,4 +1,4 @@
-"""The kinds of objects that the operator reads and writes, and where the API has them."""
+"""The kinds of objects that the operator reads and writes, and their paths in the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["CHILD_KINDS", "POD", "POD_MONITOR", "SIMULATION", "Kind", "Object"]
 
 Object = dict[str, Any]
-"""An object or a part of one, as JSON has it."""
+"""An object or a part of one, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Kind:
 
     Attributes:
         group: Its API group; empty for the core's.
-        version: Of the group.
+        version: The version of the group.
         plural: Its name in paths.
         kind: Its name in objects.
     """
@@ -28,7 +28,7 @@ class Kind:
     kind: str
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """Return the path of one object, or of all in a namespace, or in all of them."""
+        """Return the path of one object, of all objects in a namespace, or in all namespaces."""
         root = f"/apis/{self.group}" if self.group else "/api"
         place = ["namespaces", namespace] if namespace else []
         parts = [root, self.version, *place, self.plural, name, subresource]
@@ -49,4 +49,4 @@ CHILD_KINDS = {
         POD_MONITOR,
     )
 }
-"""What a simulation is made of, by the kind's name."""
+"""The kinds of a simulation's children, by name."""

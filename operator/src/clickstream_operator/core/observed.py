@@ -1,6 +1,6 @@
-"""What is seen of a simulation in the cluster: its children, its pods, its workers' figures.
+"""The observed state of a simulation: its children, its pods, its workers' metrics.
 
-Owns reading them from what the API server and a scrape give. It does not know what is wanted.
+Owns how the answers of the API server and of a scrape are read.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class Pod:
     """A worker's pod.
 
     Attributes:
-        worker: Which worker's.
-        shards: What it carries.
-        address: Its IP, if it has one yet.
+        worker: The worker's number.
+        shards: The shards that it carries.
+        address: Its IP address, if it has one yet.
         is_over: Whether its process has ended for good.
-        is_leaving: Whether it has been told to go.
-        image_message: Why its image cannot be had.
-        unscheduled_message: Why no node takes it.
-        exit_code: How its process ended the last time.
-        exit_message: What that process said last.
-        read: Which version of the simulation it has been nudged to read.
-        run_id: The run that its process is told to carry; empty if it is told none.
+        is_leaving: Whether Kubernetes has begun to delete it.
+        image_message: Why the node cannot pull its image.
+        unscheduled_message: Why no node has room for it.
+        exit_code: The exit code of its last process.
+        exit_message: The last message of that process.
+        read: The version of the simulation's file that it was last forced to read.
+        run_id: The run in its environment; empty without one.
     """
 
     name: str
@@ -71,13 +71,13 @@ class Pod:
 
 @dataclass(frozen=True)
 class Scrape:
-    """A worker's figures at one moment.
+    """A worker's metrics at one moment.
 
     Attributes:
-        busy_seconds: Time it has worked since it started.
-        delivered: Records acknowledged since the run began, of the shards carried.
+        busy_seconds: The time it has worked since it started.
+        delivered: Acknowledged records of its shards since the run began.
         shards_over: Shards whose last event is acknowledged.
-        refused_changes: Changes of the specification that it would not take.
+        refused_changes: Changes of the spec that it rejected.
     """
 
     target: float
@@ -92,13 +92,13 @@ class Scrape:
 
 @dataclass(frozen=True)
 class Observed:
-    """Everything seen of a simulation.
+    """The observed state of a simulation.
 
     Attributes:
-        children: What carries its label, but for pods.
-        pods: Its workers' pods.
-        scrapes: Figures by pod; a pod that gave none is missing.
-        has_pod_monitors: Whether the cluster knows that kind.
+        children: The objects with the simulation's label, except pods.
+        pods: The pods of its workers.
+        scrapes: Metrics by pod; a pod that gave none is missing.
+        has_pod_monitors: Whether the cluster has that kind.
         secrets: Labels of the secret that the simulation names, by its name; a secret that does
             not exist is missing.
     """
@@ -110,7 +110,7 @@ class Observed:
     secrets: Mapping[str, Mapping[str, str]] | None = None
 
     def figures(self) -> dict[int, Scrape]:
-        """Return the figures of the workers whose pod stays, by worker."""
+        """Return the metrics of the workers whose pod stays, by worker."""
         scrapes = self.scrapes or {}
         return {
             pod.worker: scrapes[pod.name]
@@ -119,13 +119,13 @@ class Observed:
         }
 
     def unseen(self) -> frozenset[int]:
-        """Return the workers that are ready and gave no figures."""
+        """Return the ready workers that gave no metrics."""
         ready = {pod.worker for pod in self.pods if pod.is_ready and not pod.is_leaving}
         return frozenset(ready - self.figures().keys())
 
 
 def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
-    """Read a pod as the API server gives it."""
+    """Return a pod from the API server's object."""
     metadata, status = body["metadata"], body.get("status", {})
     annotations = metadata.get("annotations", {})
     worker = metadata.get("labels", {}).get(WORKER_LABEL, "")
@@ -160,10 +160,10 @@ def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
 
 
 def scrape_from(text: str) -> Scrape:
-    """Read a worker's metrics.
+    """Return a worker's metrics from the text of a scrape.
 
     Raises:
-        ValueError: They are not in Prometheus' text format, or some are missing.
+        ValueError: The text is not in Prometheus' format, or a metric is missing.
     """
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):

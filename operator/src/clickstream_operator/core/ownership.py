@@ -1,7 +1,4 @@
-"""Whose an object is that has the name of a wanted child.
-
-Owns that one question, asked before anything is written over. It does not know what is wanted.
-"""
+"""The owner of an object that has the name of a child, checked before the object is changed."""
 
 from __future__ import annotations
 
@@ -15,17 +12,18 @@ if TYPE_CHECKING:
 
     from clickstream_operator.core.desired import Owner
 
-__all__ = ["is_anothers"]
+__all__ = ["is_foreign"]
 
 
-def is_anothers(metadata: Mapping[str, Any], owner: Owner) -> bool:
-    """Say whether an object is not the simulation's to change.
+def is_foreign(metadata: Mapping[str, Any], owner: Owner) -> bool:
+    """Return whether an object is foreign: the simulation may not change it.
 
-    What it left behind is: without a controller, since its owner was deleted without what it
-    owns, or with the former simulation of this name as controller, until that is collected.
+    Objects of a deleted simulation with the same name are not foreign. They have no controller if
+    the deletion orphaned them; otherwise the deleted simulation is their controller until the
+    garbage collector removes them.
 
     Args:
-        metadata: The object's.
+        metadata: The object's metadata.
         owner: The simulation.
     """
     controller: Mapping[str, Any] = next(

@@ -1,8 +1,8 @@
-"""One look at a simulation: from the resource and what is seen to what is to be done.
+"""The plan of one reconcile: from the resource and the observed objects to the writes.
 
-Owns the run's course - begin, change, suspend, resume, complete - and the status that tells
-of it. Pure: what to write comes out as data. All that must outlive the operator is in the
-status; what is only remembered in :class:`Memory` may be lost at any time.
+Owns the states of a run - begin, change, suspend, resume, complete - and the status that reports
+them. Pure: the writes are data. Everything that must survive a restart of the operator is in the
+status; :class:`Memory` may be lost at any time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.conditions import (
-    COMPLETED,
-    SUSPENDED,
     Finding,
     Verdict,
     reason_of,
@@ -35,8 +33,9 @@ from clickstream_operator.core.desired import (
     traffic_spec,
 )
 from clickstream_operator.core.destination import destination_problem
-from clickstream_operator.core.drift import holds
+from clickstream_operator.core.drift import satisfies
 from clickstream_operator.core.observed import SIMULATION_LABEL
+from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.scaling import (
     Trend,
     first_workers,
@@ -59,23 +58,23 @@ __all__ = ["Memory", "Notice", "Plan", "make_plan"]
 _REVISIONS = 20
 _REVISIONS_BYTES = 200_000
 _RATE_STEP = 0.02
-"""Of the target: smaller changes of the achieved rate are not written."""
+"""A part of the target rate; smaller changes of the achieved rate are not written."""
 _UNSEEN_SECONDS = 30.0
-"""How long a worker that is ready may give no figures; an answer may be lost on the way."""
+"""How long a ready worker may give no metrics; a single answer may be lost."""
 _SILENT_SECONDS = 10.0
-"""How long nothing must be acknowledged; a worker that has just begun is silent for a moment."""
+"""How long the broker may acknowledge nothing; a new worker needs a moment for its first event."""
 _DELIVERED_SECONDS = 60.0
-"""How old the count of what was delivered may get while all else stays as it is."""
+"""How old the count of delivered events may get while nothing else changes."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the operator remembers of a simulation between two looks.
+    """What the operator remembers of a simulation between two reconciles.
 
     Attributes:
-        trend: For the decision how many workers there shall be.
-        silent_since: Since when nothing has been acknowledged without a break, Unix seconds.
-        unseen_since: Since when a worker that is ready has given no figures, Unix seconds.
+        trend: The measurements that decide the number of workers.
+        silent_since: Since when the broker has acknowledged nothing, Unix seconds.
+        unseen_since: Since when a ready worker has given no metrics, Unix seconds.
         written_at: When the status was written last, Unix seconds.
     """
 
@@ -87,32 +86,32 @@ class Memory:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell, as a Kubernetes event."""
+    """A Kubernetes event about the simulation."""
 
-    kind: str
-    reason: str
+    type: str
+    reason: Reason
     message: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in this order.
+    """The writes of one reconcile, in this order.
 
     Attributes:
         status: The new status, or ``None`` if the present one is right.
-        delete: Children that are no longer wanted.
-        apply: Children that are missing or not as wanted, as they shall be.
-        nudge: Pods whose annotation is to change so that their node looks at the file again.
-        digest: What that annotation shall say.
-        notices: What to tell.
-        memory: What to remember.
-        is_under_way: Whether to look again soon, without being told.
+        delete: Children that are not desired any more.
+        apply: The desired state of children that are missing or have drifted.
+        force_sync: Pods whose annotation changes, so that the kubelet reads the file again.
+        digest: The new value of that annotation.
+        notices: The events to post.
+        memory: What to remember for the next reconcile.
+        is_under_way: Whether to reconcile again soon, also without a change.
     """
 
     status: dict[str, Any] | None
     delete: tuple[Mapping[str, Any], ...] = ()
     apply: tuple[dict[str, Any], ...] = ()
-    nudge: tuple[str, ...] = ()
+    force_sync: tuple[str, ...] = ()
     digest: str = ""
     notices: tuple[Notice, ...] = ()
     memory: Memory = field(default_factory=Memory)
@@ -127,40 +126,40 @@ def make_plan(
     settings: Settings,
     failure: Finding | None = None,
 ) -> Plan:
-    """Work out what is to be done about a simulation.
+    """Return what the operator has to write for a simulation.
 
     Args:
-        resource: As the API server gives it.
-        observed: What is seen in the cluster.
-        memory: What was remembered the last time.
+        resource: The simulation, as the API server returns it.
+        observed: The simulation's objects in the cluster.
+        memory: The memory of the last reconcile.
         now: Unix seconds.
-        settings: The operator's.
-        failure: What the API server would not do the last time.
+        settings: The operator's settings.
+        failure: What the API server refused in the last reconcile.
     """
     metadata = resource["metadata"]
     owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
     status = resource.get("status", {})
-    if reason_of(status) == COMPLETED:
+    if reason_of(status) == Reason.COMPLETED:
         return _completed(resource, owner, observed, memory, now)
     try:
         simulation = simulation_from_resource(
             {key: value for key, value in resource.items() if key != "status"}
         )
     except SimulationInvalid as error:
-        # What runs goes on as it was: nothing is applied and nothing taken away.
-        invalid = Finding("InvalidSpec", str(error))
+        # Running workers keep running: the operator applies and deletes nothing.
+        invalid = Finding(Reason.INVALID_SPEC, str(error))
         judged = Verdict(invalid.reason, invalid.message, degraded=invalid)
-        return _told(resource, judged, {}, observed, memory, now)
+        return _status_plan(resource, judged, {}, observed, memory, now)
     if _is_complete(simulation, status, observed):
         return _completed(resource, owner, observed, memory, now)
     if simulation.spec.suspend:
         judged = Verdict(
-            SUSPENDED,
-            "spec.suspend is true; workers have kept where they stood",
+            Reason.SUSPENDED,
+            "spec.suspend is true; the workers have saved their positions",
             progressing=bool(observed.pods),
         )
         decided = {"workers": 0, **_figures(status, observed, 0)}
-        plan = _told(resource, judged, decided, observed, memory, now)
+        plan = _status_plan(resource, judged, decided, observed, memory, now)
         return _pruned(plan, owner, observed, set())
     return _running(resource, simulation, owner, observed, memory, now, settings, failure)
 
@@ -173,14 +172,16 @@ def _refused(
     memory: Memory,
     now: float,
 ) -> Plan:
-    """Take the workers away: they would go on sending what they may not send."""
+    """Return the plan that removes the workers, so that they send nothing they may not send."""
     status = resource.get("status", {})
     judged = Verdict(
         problem.reason, problem.message, progressing=bool(observed.pods), degraded=problem
     )
     decided = {"workers": 0, **_figures(status, observed, 0)}
-    plan = _pruned(_told(resource, judged, decided, observed, memory, now), owner, observed, set())
-    # A label on a secret is not watched.
+    plan = _pruned(
+        _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
+    )
+    # The operator does not watch the labels of secrets, so it has to ask again.
     return replace(plan, is_under_way=True)
 
 
@@ -197,11 +198,11 @@ def _running(
     broker = Broker(simulation.spec.kafka, settings)
     if not broker.servers:
         missing = Finding(
-            "NoBroker",
+            Reason.NO_BROKER,
             "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
         )
         judged = Verdict(missing.reason, missing.message, degraded=missing)
-        return _told(resource, judged, {}, observed, memory, now)
+        return _status_plan(resource, judged, {}, observed, memory, now)
     refused = destination_problem(simulation.spec.kafka, broker, settings, observed.secrets or {})
     if refused is not None:
         return _refused(resource, owner, refused, observed, memory, now)
@@ -224,7 +225,7 @@ def _running(
     )
     run, course = _course(resource, simulation, workers, now, settings)
     decided = {**course, **_figures(status, observed, round(simulation.spec.rate.per_second))}
-    plan = _told(
+    plan = _status_plan(
         resource,
         judged,
         decided,
@@ -239,14 +240,16 @@ def _running(
     there = {(row["kind"], row["metadata"]["name"]): row for row in observed.children}
     digest = document_digest(simulation, run)
     differing = tuple(
-        row for row in wanted if not holds(there.get((row["kind"], row["metadata"]["name"])), row)
+        row
+        for row in wanted
+        if not satisfies(there.get((row["kind"], row["metadata"]["name"])), row)
     )
     return replace(
         plan,
         apply=differing,
         digest=digest,
-        # A node looks at a changed file within a minute, or at once when the pod changes.
-        nudge=tuple(
+        # The kubelet reads a changed ConfigMap within a minute, or at once when the pod changes.
+        force_sync=tuple(
             pod.name
             for pod in observed.pods
             if pod.read != digest and not pod.is_leaving and not pod.is_over
@@ -263,11 +266,11 @@ def _course(
     now: float,
     settings: Settings,
 ) -> tuple[Run, dict[str, Any]]:
-    """Decide how the run goes on, and what the status keeps of that."""
+    """Return the run's next state, and the part of the status that records it."""
     status = resource.get("status", {})
     has_begun = "startTime" in status
     started = status.get("startTime") or iso(now)
-    # A run that has begun and has no workers was suspended, whatever was said of it since.
+    # A run that has begun and has no workers was suspended, even if its reason says otherwise.
     resumed = iso(now) if has_begun and not status.get("workers") else status.get("resumeTime")
     revisions = _revisions(
         status.get("revisions", []),
@@ -286,7 +289,7 @@ def _course(
 
 
 def _is_complete(simulation: Simulation, status: Mapping[str, Any], observed: Observed) -> bool:
-    """Say whether every shard's last event is acknowledged."""
+    """Return whether the broker has acknowledged the last event of every shard."""
     if simulation.spec.stop_after is None:
         return False
     figures = observed.figures()
@@ -298,16 +301,18 @@ def _completed(
     resource: Mapping[str, Any], owner: Owner, observed: Observed, memory: Memory, now: float
 ) -> Plan:
     judged = Verdict(
-        COMPLETED,
+        Reason.COMPLETED,
         "spec.stopAfter is reached and every event acknowledged",
         progressing=bool(observed.pods),
     )
     status = resource.get("status", {})
     decided = {"workers": 0, **_figures(status, observed, 0)}
-    return _pruned(_told(resource, judged, decided, observed, memory, now), owner, observed, set())
+    return _pruned(
+        _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
+    )
 
 
-def _told(
+def _status_plan(
     resource: Mapping[str, Any],
     judged: Verdict,
     decided: dict[str, Any],
@@ -315,7 +320,7 @@ def _told(
     memory: Memory,
     now: float,
 ) -> Plan:
-    """Return the plan that only brings the status up to date."""
+    """Return the plan that only updates the status."""
     metadata, before = resource["metadata"], resource.get("status", {})
     generation = int(metadata.get("generation", 0))
     after = {
@@ -336,7 +341,10 @@ def _told(
 
 
 def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str, str]]) -> Plan:
-    """Take away what is ours and no longer wanted; what only carries our label stays."""
+    """Return the plan with deletions: the simulation's own children that it does not desire.
+
+    An object that only carries the operator's label stays.
+    """
     unwanted = [
         row
         for row in observed.children
@@ -347,7 +355,7 @@ def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str,
 
 
 def _figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:
-    """Return the rates, and how much was delivered: never less than before."""
+    """Return the rates and the number of delivered events, which never decreases."""
     figures = list(observed.figures().values())
     delivered = int(sum(row.delivered for row in figures))
     return {
@@ -362,7 +370,7 @@ def _figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict
 def _is_worth_writing(
     before: Mapping[str, Any], after: Mapping[str, Any], age_seconds: float
 ) -> bool:
-    """Say whether the status has changed by more than what changes all the time."""
+    """Return whether the status has changed by more than small steps of its figures."""
     moving = {"achievedEventsPerSecond", "deliveredEvents", "targetEventsPerSecond"}
     if {key: row for key, row in before.items() if key not in moving} != {
         key: row for key, row in after.items() if key not in moving
@@ -381,7 +389,7 @@ def _is_worth_writing(
 def _revisions(
     before: list[dict[str, Any]], simulation: Simulation, generation: int, effective: str
 ) -> list[dict[str, Any]]:
-    """Add the specification if it is another one than the last; the oldest may have to go."""
+    """Return the revisions with the present spec; drop the oldest ones if there are too many."""
     text = json.dumps(traffic_spec(simulation), sort_keys=True, separators=(",", ":"))
     if before and before[-1]["spec"] == text:
         return before
@@ -399,11 +407,11 @@ def _notices(
     there: Mapping[tuple[str, str], Mapping[str, Any]],
     differing: tuple[dict[str, Any], ...],
 ) -> list[Notice]:
-    """Tell of workers added and taken away, and of changes that restart some."""
+    """Return events about added and removed workers, and about changes that restart workers."""
     rows = []
     before = int(status.get("workers", 0))
     if before and before != workers:
-        rows.append(Notice("Normal", "Scaled", f"from {before} to {workers} workers"))
+        rows.append(Notice("Normal", Reason.SCALED, f"from {before} to {workers} workers"))
     restarted = [
         row["metadata"]["name"]
         for row in differing
@@ -411,13 +419,13 @@ def _notices(
         and (found := there.get(("Deployment", row["metadata"]["name"]))) is not None
         and found["metadata"].get("annotations", {}).get(WANTED_ANNOTATION)
         != row["metadata"]["annotations"][WANTED_ANNOTATION]
-        and not holds(found["spec"]["template"], row["spec"]["template"])
+        and not satisfies(found["spec"]["template"], row["spec"]["template"])
     ]
     if restarted and before == workers:
         rows.append(
             Notice(
                 "Normal",
-                "WorkersRestarted",
+                Reason.WORKERS_RESTARTED,
                 f"the change needs a restart of {len(restarted)} workers; nothing is lost",
             )
         )

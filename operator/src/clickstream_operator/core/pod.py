@@ -1,7 +1,7 @@
-"""The pod of a worker: restricted, bounded, probed, and the same for every simulation.
+"""The pod of a worker: restricted, limited, with probes, and the same for every simulation.
 
-Owns what a pod may do, all of which comes from the operator's settings. Of the resource only
-its identity, its shards and its Kafka's address get in here, as values and never as a command.
+The rights and limits of a pod come only from the operator's settings. The simulation contributes
+its identity, its shards and the address of its Kafka, as values and never as a command.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["METRICS_PORT", "pod_spec"]
 METRICS_PORT = 9401
 _USER_ID = 65_532
 _GRACE_SECONDS = 5
-"""For the process to end, once it has waited for acknowledgements."""
+"""The time for the process to end after it has waited for acknowledgements."""
 
 
 def pod_spec(
@@ -31,15 +31,15 @@ def pod_spec(
     broker: Broker,
     settings: Settings,
 ) -> Object:
-    """Return a pod's specification.
+    """Return a pod's spec.
 
     Args:
         run_id: The run, a UUID.
-        start_time: When its live part begins, RFC 3339.
-        config_map: Where the simulation's file is.
-        shards: What the pod carries.
-        broker: Where it sends to.
-        settings: All that it may do.
+        start_time: When the run's live part begins, RFC 3339.
+        config_map: The ConfigMap with the simulation's file.
+        shards: The shards that the pod carries.
+        broker: The Kafka that receives the events.
+        settings: The operator's settings.
     """
     spec: Object = {
         "automountServiceAccountToken": False,
@@ -74,7 +74,7 @@ def pod_spec(
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"]},
                 },
-                # Working out where the shards stand takes a while; being alive does not.
+                # A worker is alive at once, but it needs a while to find its shards' positions.
                 "startupProbe": _probe("/healthz", 2, 60),
                 "livenessProbe": _probe("/healthz", 10, 6),
                 "readinessProbe": _probe("/readyz", 2, 3),

@@ -1,9 +1,9 @@
-"""How many workers a simulation needs.
+"""The number of workers that a simulation needs.
 
-Owns the decision from the workers' own figures. Pure: what was seen before is an argument and
-a result. A worker is added when the rate is missed for a while and the broker is not to blame;
-one is taken away when the others could have done its work with room to spare for a long
-while. Between the two lies a gap that a steady load cannot cross, so it never flaps.
+The decision uses the workers' metrics. It is pure: former measurements are an argument and a
+result. The operator adds a worker when the rate has been missed for a while and the broker is not
+the cause. It removes a worker when the others could have done its work, with a reserve, for a long
+while. The two thresholds are so far apart that a steady load never makes the number flap.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ __all__ = [
 ]
 
 _REACHED = 0.95
-"""Of the target; below it the rate is missed."""
+"""The part of the target rate below which the rate is missed."""
 _COUNTABLE_PER_SECOND = 4.0
-"""From so many events a worker's last ten seconds hold enough of them to tell 95 % from all."""
+"""The rate from which ten seconds have enough events to distinguish 95 % from 100 %."""
 _LATE_SECONDS = 10.0
-"""How late the next event of a slower shop must be for the rate to be missed."""
+"""How late the next event of a slower shop must be so that the rate counts as missed."""
 _BUSY_ENOUGH = 0.6
-"""What the workers that stay may be busy after one has gone."""
+"""How busy the remaining workers may be after one is removed."""
 _QUEUE_FULL = 0.8
-"""Of the records that may be without acknowledgement: the broker cannot keep up."""
+"""The part of the queue from which the broker counts as too slow."""
 
 
 @dataclass(frozen=True)
 class Trend:
-    """What was seen of a simulation over time; moments are Unix seconds.
+    """The measurements of a simulation over time; times are Unix seconds.
 
     Attributes:
         below_since: Since when the rate has been missed without a break.
-        calm_since: Since when a worker has been too many without a break.
-        busy: Busy seconds of each worker, and when they were read.
+        calm_since: Since when there has been one worker too many without a break.
+        busy: The busy seconds of each worker, and when they were read.
     """
 
     below_since: float | None = None
@@ -59,7 +59,7 @@ class Trend:
 
 
 def most_workers(spec: SimulationSpec, settings: Settings) -> int:
-    """Return how many workers there may be: what is asked, up to the operator's limit."""
+    """Return the highest number of workers: the simulation's, up to the operator's limit."""
     return min(_asked_workers(spec, settings), settings.max_workers)
 
 
@@ -73,7 +73,7 @@ def _asked_workers(spec: SimulationSpec, settings: Settings) -> int:
 
 
 def first_workers(spec: SimulationSpec, settings: Settings) -> int:
-    """Return how many workers to begin with, before anything is measured."""
+    """Return the number of workers to begin with, before any measurement."""
     if spec.workers.count is not None:
         return most_workers(spec, settings)
     needed = -(-spec.rate.per_second // settings.worker_events_per_second)
@@ -81,14 +81,14 @@ def first_workers(spec: SimulationSpec, settings: Settings) -> int:
 
 
 def is_pushed_back(figures: Mapping[int, Scrape], settings: Settings) -> bool:
-    """Say whether a worker's queue shows that the broker cannot keep up."""
+    """Return whether a worker's queue shows that the broker is too slow."""
     return any(
         row.queue_records >= _QUEUE_FULL * settings.queue_records for row in figures.values()
     )
 
 
 def is_below(figures: Mapping[int, Scrape]) -> bool:
-    """Say whether all workers together miss the rate."""
+    """Return whether all workers together miss the rate."""
     target = sum(row.target for row in figures.values())
     if sum(row.achieved for row in figures.values()) >= _REACHED * target:
         return False
@@ -98,12 +98,12 @@ def is_below(figures: Mapping[int, Scrape]) -> bool:
 
 
 def is_missed(trend: Trend, now: float, settings: Settings) -> bool:
-    """Say whether the rate has been missed for as long as it takes to add a worker."""
+    """Return whether the rate has been missed for long enough to add a worker."""
     return trend.below_since is not None and now - trend.below_since >= settings.below_seconds
 
 
 def is_silent(figures: Mapping[int, Scrape]) -> bool:
-    """Say whether something waits in every worker and nothing is acknowledged."""
+    """Return whether events wait in every worker and the broker acknowledges none."""
     return bool(figures) and all(row.queue_records and not row.achieved for row in figures.values())
 
 
@@ -115,26 +115,26 @@ def next_workers(
     now: float,
     settings: Settings,
 ) -> tuple[int, Trend]:
-    """Return how many workers there shall be, and what to remember.
+    """Return the desired number of workers, and the measurements to remember.
 
     Args:
-        spec: What is wanted.
-        workers: How many there shall be as decided before.
-        figures: Of the workers that could be asked.
-        trend: What was seen before.
+        spec: The simulation's spec.
+        workers: The number of workers so far.
+        figures: The metrics of the workers that answered.
+        trend: The former measurements.
         now: Unix seconds.
-        settings: How long to wait for what.
+        settings: The operator's settings.
     """
     most, is_fixed = most_workers(spec, settings), spec.workers.count is not None
     if workers > most or (is_fixed and workers < most):
         return most, Trend()
     if len(figures) < workers:
-        # Some are starting or away: nothing can be said, and nothing is to be done.
+        # Some workers start or do not answer: there is nothing to decide on.
         return workers, Trend()
     busy = tuple(sorted((number, row.busy_seconds, now) for number, row in figures.items()))
     below = is_below(figures) and not is_pushed_back(figures, settings)
     calm = workers > 1 and not is_fixed and not below and _is_calm(trend.busy, busy, workers)
-    seen = replace(
+    updated = replace(
         trend,
         busy=busy,
         below_since=(trend.below_since if trend.below_since is not None else now)
@@ -142,11 +142,11 @@ def next_workers(
         else None,
         calm_since=(trend.calm_since if trend.calm_since is not None else now) if calm else None,
     )
-    if workers < most and is_missed(seen, now, settings):
+    if workers < most and is_missed(updated, now, settings):
         return workers + 1, Trend()
-    if seen.calm_since is not None and now - seen.calm_since >= settings.calm_seconds:
+    if updated.calm_since is not None and now - updated.calm_since >= settings.calm_seconds:
         return workers - 1, Trend()
-    return workers, seen
+    return workers, updated
 
 
 def _is_calm(
@@ -154,7 +154,7 @@ def _is_calm(
     after: tuple[tuple[int, float, float], ...],
     workers: int,
 ) -> bool:
-    """Say whether one worker less could do the work with room to spare."""
+    """Return whether one worker less could do the work with a reserve."""
     earlier = {number: (busy, at) for number, busy, at in before}
     share = 0.0
     for number, busy, at in after:

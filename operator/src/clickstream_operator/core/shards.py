@@ -1,28 +1,25 @@
-"""Which worker carries which shards.
-
-Owns the dealing and the text form of a set of shards. It does not know any pod.
-"""
+"""The assignment of shards to workers, and the text form of a set of shards."""
 
 from __future__ import annotations
 
 import re
 from itertools import groupby
 
-__all__ = ["dealt", "format_shards", "parse_shards"]
+__all__ = ["assign_shards", "format_shards", "parse_shards"]
 
 _MOST = 1_024
 _LONGEST = 5 * _MOST
 _SHARDS = re.compile(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*", re.ASCII)
 
 
-def dealt(shards: int, workers: int) -> tuple[tuple[int, ...], ...]:
-    """Deal shards ``0 .. shards - 1`` to so many workers, each an equal run of neighbours."""
+def assign_shards(shards: int, workers: int) -> tuple[tuple[int, ...], ...]:
+    """Return each worker's shards: neighbours, in equal parts of ``0 .. shards - 1``."""
     bounds = [shards * worker // workers for worker in range(workers + 1)]
     return tuple(tuple(range(bounds[at], bounds[at + 1])) for at in range(workers))
 
 
 def format_shards(numbers: tuple[int, ...]) -> str:
-    """Write shards as ranges: ``0-3,7``."""
+    """Return shards as ranges, such as ``0-3,7``."""
     runs = []
     for _, group in groupby(enumerate(sorted(numbers)), key=lambda row: row[1] - row[0]):
         run = [number for _, number in group]
@@ -31,9 +28,9 @@ def format_shards(numbers: tuple[int, ...]) -> str:
 
 
 def parse_shards(text: str) -> frozenset[int]:
-    """Read what :func:`format_shards` wrote; anything else is an empty set.
+    """Return the shards of a text by :func:`format_shards`; any other text is an empty set.
 
-    Anybody who may make a pod may have written it: it takes no more time than a true one.
+    Other users can make pods with this annotation, so a wrong text must not take longer to read.
     """
     if len(text) > _LONGEST or not _SHARDS.fullmatch(text):
         return frozenset()

@@ -1,7 +1,7 @@
 """The Kubernetes API: the few calls that the operator makes.
 
-Owns how a call is sent and what a refusal is called. Objects go in and come out as plain
-mappings; which are wanted is not known here. Blocking: callers run it in threads.
+Owns how a call is sent and which error a refusal becomes. Objects are plain mappings. The calls
+block: callers run them in threads.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Api:
     """Calls to one API server.
 
     Args:
-        configuration: Where it is and who we are.
-        field_manager: Under which name fields are owned.
-        connections: Calls at a time.
+        configuration: The server's address and the operator's credentials.
+        field_manager: The name that owns the fields.
+        connections: The highest number of calls at a time.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Api:
         return cls(configuration, field_manager, connections)
 
     def apply(self, wanted: Object) -> Object:
-        """Bring one child to what is wanted of it, by server-side apply; return what it is now."""
+        """Apply one child's desired state on the server; return the object as it is now."""
         metadata = wanted["metadata"]
         path = CHILD_KINDS[wanted["kind"]].path(metadata["namespace"], metadata["name"])
         query = f"?fieldManager={quote(self._field_manager)}&force=true"
@@ -78,7 +78,7 @@ class Api:
         return rows[0]["metadata"] if rows else None
 
     def secret_labels(self, namespace: str, name: str) -> Mapping[str, str] | None:
-        """Return a secret's labels, if there is the secret; its content is not sent to us."""
+        """Return a secret's labels, or ``None`` without the secret; its content is not sent."""
         path = f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}"
         try:
             found = self._call("GET", path, accept=_METADATA_ONLY)
@@ -90,7 +90,7 @@ class Api:
         return labels
 
     def delete(self, kind: str, metadata: Mapping[str, Any]) -> None:
-        """Delete exactly this child; one that is gone already is no error."""
+        """Delete exactly this child; a child that is gone already is no error."""
         path = CHILD_KINDS[kind].path(metadata["namespace"], metadata["name"])
         body = {
             "kind": "DeleteOptions",
@@ -105,7 +105,7 @@ class Api:
                 raise
 
     def write_status(self, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> Object:
-        """Replace a simulation's status, if nobody has changed the simulation meanwhile."""
+        """Replace a simulation's status, unless another writer has changed the simulation."""
         path = SIMULATION.path(metadata["namespace"], metadata["name"], "status")
         body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
         return self._call("PATCH", path, body, _MERGE)
@@ -116,12 +116,12 @@ class Api:
         return self._call("PATCH", POD.path(namespace, name), body, _MERGE)
 
     def post_event(self, event: Object) -> None:
-        """Tell something about an object."""
+        """Post an event about an object."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         self._call("POST", path, event)
 
     def has_kind(self, kind: Kind) -> bool:
-        """Say whether the API server knows a kind of object."""
+        """Return whether the API server has a kind of object."""
         try:
             found = self._call("GET", f"/apis/{kind.group}/{kind.version}")
         except ApiRefused as error:
@@ -131,7 +131,7 @@ class Api:
         return any(row["name"] == kind.plural for row in found["resources"] or ())
 
     def list_uids(self, kind: Kind, namespace: str, selector: str) -> tuple[int, frozenset[str]]:
-        """Return a list's resource version, and who is in it.
+        """Return a list's resource version, and the uids in it.
 
         Args:
             kind: Which objects.

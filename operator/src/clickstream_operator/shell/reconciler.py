@@ -1,8 +1,8 @@
-"""One look at a simulation: see, plan, do.
+"""One reconcile of a simulation: observe, plan, write.
 
-Owns the order of the writes - the status first, which all that follows relies on, then
-children, and no worker before its policy - how many of them one look makes, and what is
-remembered between two looks. What to do is the plan's decision.
+Owns the order of the writes - first the status, then the children, and no worker before its
+policy -, how many writes one reconcile makes, and what is remembered between two reconciles. The
+plan decides what to write.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from clickstream_operator.core.desired import (
     iso,
 )
 from clickstream_operator.core.destination import named_secret
-from clickstream_operator.core.drift import holds
+from clickstream_operator.core.drift import satisfies
 from clickstream_operator.core.kinds import POD, POD_MONITOR, SIMULATION
 from clickstream_operator.core.observed import Observed, pod_from
-from clickstream_operator.core.ownership import is_anothers
+from clickstream_operator.core.ownership import is_foreign
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
+from clickstream_operator.core.reasons import Reason
 from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor
 
-    from clickstream_operator.core.seen import Key, Seen
+    from clickstream_operator.core.object_cache import Key, ObjectCache
     from clickstream_operator.settings import Settings
     from clickstream_operator.shell.api import Api
     from clickstream_operator.shell.scraper import Scraper
@@ -44,25 +45,26 @@ __all__ = ["Reconciler"]
 
 _LOG = logging.getLogger(__name__)
 _REST_SECONDS = 300.0
-"""How often what is at rest is looked at without being told."""
+"""How often the operator reconciles a simulation that does not change."""
 _KINDS_SECONDS = 60.0
 _SECRET_SECONDS = 10.0
-"""How old what is known of a secret may get."""
+"""How old the known labels of a secret may get."""
 _WRITES_PER_LOOK = 32
 _LOOK_SECONDS = 10.0
-"""How many children one look writes, and for how long: then other simulations have their turn."""
+"""How many children one reconcile writes, and for how long; then other simulations are next."""
 _NOT_FOUND, _CONFLICT = 404, 409
 _POLICY, _DEPLOYMENT = "NetworkPolicy", "Deployment"
 
 
 @dataclass
 class _Remembered:
-    """What is kept of a simulation between two looks; all of it may be lost.
+    """What is kept of a simulation between two reconciles; all of it may be lost.
 
     Attributes:
-        failure: What the API server would not do the last time.
-        tried: By kind and name of a child: what was wanted, and the version that came of it.
-            Where somebody else changes what we write, writing it again would never end.
+        failure: What the API server refused in the last reconcile.
+        tried: By kind and name of a child: its desired state, and the resource version after the
+            write. Where another writer changes the object each time, writing it again would never
+            end.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -74,7 +76,7 @@ class _Remembered:
 
 @dataclass(frozen=True)
 class _Secret:
-    """A secret that a simulation names: its labels if it exists, and when that was asked."""
+    """A secret that a simulation names: its labels if it exists, and when they were read."""
 
     name: str
     labels: Mapping[str, str] | None
@@ -83,12 +85,12 @@ class _Secret:
 
 @dataclass
 class _Writes:
-    """The writes of one look.
+    """The writes of one reconcile.
 
     Attributes:
-        until: When the look has taken long enough, seconds of the event loop.
-        refused: What the API server did not do.
-        policy: Why there is no policy; without one no worker is made.
+        until: When the reconcile has to end, seconds of the event loop.
+        refused: What the API server refused.
+        policy: Why there is no policy; without a policy the operator makes no worker.
     """
 
     until: float
@@ -97,12 +99,12 @@ class _Writes:
     policy: OperatorError | None = None
 
     def is_full(self) -> bool:
-        """Return whether the rest has to wait for another look."""
+        """Return whether the rest has to wait for another reconcile."""
         return self.count >= _WRITES_PER_LOOK or _loop_seconds() >= self.until
 
     @contextmanager
     def collected(self, kind: str) -> Iterator[None]:
-        """Count a write and keep its refusal; an API server that cannot serve ends the look."""
+        """Count a write and keep its refusal; an overloaded API server ends the reconcile."""
         self.count += 1
         try:
             yield
@@ -119,7 +121,7 @@ def _loop_seconds() -> float:
 
 
 def _is_outdated(error: OperatorError) -> bool:
-    """Return whether another writer was faster; the watch will show what it did."""
+    """Return whether another writer was faster; the watch will deliver its change."""
     return isinstance(error, ApiRefused) and error.status in {_CONFLICT, _NOT_FOUND}
 
 
@@ -128,7 +130,7 @@ def _is_tried(
     wanted: Mapping[str, Any],
     there: Mapping[tuple[str, str], Mapping[str, Any]],
 ) -> bool:
-    """Return whether exactly this was applied before, and another writer changed it at once."""
+    """Return whether this state was applied before, and another writer changed it at once."""
     place = wanted["kind"], wanted["metadata"]["name"]
     found = there[place]["metadata"] if place in there else None
     digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
@@ -136,29 +138,31 @@ def _is_tried(
 
 
 def _failure(error: OperatorError, policy: OperatorError | None) -> Finding:
-    """Return what the next status tells of a refusal."""
+    """Return the finding that the next status shows for a refusal."""
     if policy is not None and not _is_outdated(policy):
-        return Finding("PolicyRefused", f"no worker starts without its NetworkPolicy: {policy}")
+        return Finding(
+            Reason.POLICY_REFUSED, f"no worker starts without its NetworkPolicy: {policy}"
+        )
     is_quota = isinstance(error, ApiRefused) and error.is_quota
-    return Finding("QuotaExceeded" if is_quota else "ChildRefused", str(error))
+    return Finding(Reason.QUOTA_EXCEEDED if is_quota else Reason.CHILD_REFUSED, str(error))
 
 
 class Reconciler:
-    """Brings simulations to what is wanted of them.
+    """Brings simulations to their desired state.
 
     Args:
-        seen: What is in the cluster.
-        api: To change it.
-        scraper: To ask workers.
-        telemetry: Where figures are shown.
-        settings: The operator's.
-        clock: Unix seconds.
-        executor: Where blocking calls run.
+        cache: The objects of the cluster.
+        api: Writes to the cluster.
+        scraper: Reads the workers' metrics.
+        telemetry: The operator's own metrics.
+        settings: The operator's settings.
+        clock: Returns Unix seconds.
+        executor: Runs blocking calls.
     """
 
     def __init__(
         self,
-        seen: Seen,
+        cache: ObjectCache,
         api: Api,
         scraper: Scraper,
         telemetry: Telemetry,
@@ -166,7 +170,7 @@ class Reconciler:
         clock: Callable[[], float],
         executor: Executor,
     ) -> None:
-        self._seen = seen
+        self._cache = cache
         self._api = api
         self._scraper = scraper
         self._telemetry = telemetry
@@ -178,17 +182,17 @@ class Reconciler:
         self._kinds_asked = float("-inf")
         self._asking_kinds = asyncio.Lock()
 
-    async def look(self, key: Key) -> float | None:
-        """Look at one simulation; return after how many seconds to look again.
+    async def reconcile(self, key: Key) -> float | None:
+        """Reconcile one simulation; return after how many seconds to reconcile it again.
 
         Raises:
-            ApiRefused: The API server would not do something that has to be done.
-            NameTaken: It would have to change what is not the simulation's.
+            ApiRefused: The API server refused a necessary write.
+            NameTaken: A foreign object has the name of a child.
         """
         started = self._clock()
         outcome = "error"
         try:
-            again = await self._look(key)
+            again = await self._reconcile(key)
             outcome = "done"
         except OperatorError as error:
             if _is_outdated(error):
@@ -197,7 +201,7 @@ class Reconciler:
                 _LOG.warning("%s/%s: %s", *key, error)
             raise
         except Exception:
-            _LOG.exception("%s/%s: an error that nobody expected", *key)
+            _LOG.exception("%s/%s: unexpected error", *key)
             raise
         else:
             return again
@@ -207,15 +211,15 @@ class Reconciler:
             self._telemetry.duration.observe(max(0.0, now - started))
             self._telemetry.last_reconcile.set(now)
 
-    async def _look(self, key: Key) -> float | None:
-        rows = self._seen.of(key)
+    async def _reconcile(self, key: Key) -> float | None:
+        rows = self._cache.of(key)
         resource = next((row for row in rows if row["kind"] == SIMULATION.kind), None)
         if resource is None or "deletionTimestamp" in resource["metadata"]:
             self._forget(key)
             return None
         kept = self._remembered.setdefault(key, _Remembered())
         observed = await self._observe(rows, resource, kept)
-        # A plan for many workers takes a while, in which health and watches must be served.
+        # A plan for many workers takes a while; health and watches must be served meanwhile.
         plan: Plan = await self._in_thread(
             make_plan, resource, observed, kept.memory, self._clock(), self._settings, kept.failure
         )
@@ -224,10 +228,10 @@ class Reconciler:
             written = await self._call(
                 "status", self._api.write_status, resource["metadata"], plan.status
             )
-            self._seen.put(key, SIMULATION.kind, written)
+            self._cache.put(key, SIMULATION.kind, written)
         kept.memory = plan.memory
         for notice in plan.notices:
-            await self._tell(resource, notice)
+            await self._post(resource, notice)
         owner = Owner(key[1], key[0], resource["metadata"]["uid"])
         if not await self._change(owner, kept, plan):
             return 0.0
@@ -238,7 +242,7 @@ class Reconciler:
     ) -> Observed:
         uid = resource["metadata"]["uid"]
         found = (pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
-        # Pods of a former simulation of this name tell nothing about this one.
+        # Pods of a deleted simulation with the same name are not this simulation's.
         pods = tuple(pod for pod in found if pod.run_id == uid)
         return Observed(
             children=tuple(row for row in rows if row["kind"] not in {POD.kind, SIMULATION.kind}),
@@ -263,7 +267,7 @@ class Reconciler:
         return {} if known.labels is None else {name: known.labels}
 
     async def _knows_pod_monitors(self) -> bool:
-        # Looks beside the one that asks wait for the answer: without it they would take some away.
+        # Other reconciles wait for the answer: without it they would delete PodMonitors.
         async with self._asking_kinds:
             now = self._clock()
             if now - self._kinds_asked > _KINDS_SECONDS:
@@ -272,10 +276,10 @@ class Reconciler:
             return self._has_pod_monitors
 
     async def _change(self, owner: Owner, kept: _Remembered, plan: Plan) -> bool:
-        """Delete, apply and nudge; return whether nothing is left for another look.
+        """Delete, apply and force syncs; return whether nothing is left for another reconcile.
 
-        What is refused is kept for the next look to tell. One child that is refused keeps no other
-        back, but for the policy: no worker is made without it.
+        The next reconcile reports a refusal. A refused child does not stop the others, except the
+        policy: the operator makes no worker without it.
         """
         writes = _Writes(_loop_seconds() + _LOOK_SECONDS)
         is_whole = await self._write(owner, kept, plan, writes)
@@ -289,15 +293,15 @@ class Reconciler:
         raise error
 
     async def _write(self, owner: Owner, kept: _Remembered, plan: Plan, writes: _Writes) -> bool:
-        """Make the plan's writes as far as one look may; return whether all were tried."""
+        """Make the plan's writes up to the limit; return whether all were tried."""
         key = owner.namespace, owner.name
         for child in plan.delete:
             if writes.is_full():
                 return False
             with writes.collected(child["kind"]):
                 await self._call("delete", self._api.delete, child["kind"], child["metadata"])
-                self._seen.drop(key, child["kind"], child)
-        there = {(row["kind"], row["metadata"]["name"]): row for row in self._seen.of(key)}
+                self._cache.drop(key, child["kind"], child)
+        there = {(row["kind"], row["metadata"]["name"]): row for row in self._cache.of(key)}
         for wanted in plan.apply:
             if writes.policy is not None and wanted["kind"] == _DEPLOYMENT:
                 continue
@@ -307,13 +311,15 @@ class Reconciler:
                 return False
             with writes.collected(wanted["kind"]):
                 await self._apply(owner, kept, wanted, there)
-        for name in plan.nudge:
+        for name in plan.force_sync:
             if writes.is_full():
                 return False
             with writes.collected(POD.kind):
                 annotations = {READ_ANNOTATION: plan.digest}
-                pod = await self._call("nudge", self._api.annotate_pod, key[0], name, annotations)
-                self._seen.put(key, POD.kind, pod)
+                pod = await self._call(
+                    "force_sync", self._api.annotate_pod, key[0], name, annotations
+                )
+                self._cache.put(key, POD.kind, pod)
         return True
 
     async def _apply(
@@ -327,25 +333,25 @@ class Reconciler:
         digest = wanted["metadata"]["annotations"][WANTED_ANNOTATION]
         found = there[place]["metadata"] if place in there else None
         if found is None:
-            # What does not carry our label is not watched, and may have the name all the same.
+            # An object without the operator's label is not in the cache, but it may have the name.
             found = await self._in_thread(self._api.find, kind, owner.namespace, name)
-        if found is not None and is_anothers(found, owner):
+        if found is not None and is_foreign(found, owner):
             raise NameTaken(kind, owner.namespace, name)
         applied = await self._call("apply", self._api.apply, wanted)
-        self._seen.put((owner.namespace, owner.name), kind, applied)
-        if holds(applied, wanted):
+        self._cache.put((owner.namespace, owner.name), kind, applied)
+        if satisfies(applied, wanted):
             kept.tried.pop(place, None)
         else:
             _LOG.warning(
-                "%s/%s: somebody changes %s %s as it is written",
+                "%s/%s: another writer changes %s %s at each write",
                 owner.namespace,
                 owner.name,
                 *place,
             )
             kept.tried[place] = digest, applied["metadata"]["resourceVersion"]
 
-    async def _tell(self, resource: Mapping[str, Any], notice: Notice) -> None:
-        """Post an event about the simulation; one that is refused is no reason to stop."""
+    async def _post(self, resource: Mapping[str, Any], notice: Notice) -> None:
+        """Post an event about the simulation; a refused event does not stop the reconcile."""
         metadata, now = resource["metadata"], iso(self._clock())
         event = {
             "apiVersion": "v1",
@@ -364,7 +370,7 @@ class Reconciler:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata["resourceVersion"],
             },
-            "type": notice.kind,
+            "type": notice.type,
             "reason": notice.reason,
             "message": notice.message[:1_024],
             "source": {"component": FIELD_MANAGER},
@@ -379,7 +385,7 @@ class Reconciler:
             _LOG.warning("an event cannot be posted: %s", error)
 
     async def _call(self, verb: str, call: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401
-        """Make one write and count it."""
+        """Make one write, and count it."""
         result = await self._in_thread(call, *args)
         self._telemetry.writes.labels(verb).inc()
         return result

@@ -1,7 +1,6 @@
-"""The workers' metrics, asked for over HTTP.
+"""The workers' metrics, read over HTTP.
 
-Owns who is asked, and that an answer is bounded in time and size. It does not know what the
-figures are for.
+Owns which pods are asked, and the limits of an answer in time and size.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ _AT_A_TIME = 64
 
 
 class Scraper:
-    """Asks workers, many at a time, while the context is open."""
+    """Reads the metrics of many workers at a time, while the context is open."""
 
     async def __aenter__(self) -> Self:
-        """Open the connections' pool."""
+        """Open the pool of connections."""
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_SECONDS),
             connector=aiohttp.TCPConnector(limit=_AT_A_TIME),
@@ -50,7 +49,7 @@ class Scraper:
         await self._session.close()
 
     async def ask(self, pods: Iterable[Pod]) -> dict[str, Scrape]:
-        """Return the figures of those that answer, by pod."""
+        """Return the figures of the workers that answer, by pod."""
         asked = [pod for pod in pods if pod.address and not pod.is_over]
         found = await asyncio.gather(*(self._one(pod.address) for pod in asked))
         return {
@@ -61,7 +60,7 @@ class Scraper:
         host = f"[{address}]" if ":" in address else address
         try:
             url = f"http://{host}:{METRICS_PORT}/metrics"
-            # Whoever may make a pod must not send us elsewhere.
+            # The author of a pod must not redirect the operator to another address.
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status != HTTPStatus.OK:
                     return None
@@ -72,5 +71,5 @@ class Scraper:
                         return None
             return scrape_from(content.decode())
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            # A worker that starts or ends does not answer; the next look asks again.
+            # A worker that starts or ends does not answer; the next reconcile asks again.
             return None

@@ -1,7 +1,6 @@
-"""What the operator shows of itself: metrics and liveness over HTTP.
+"""The operator's own metrics and its health, served over HTTP.
 
-Owns the metrics' registry and the endpoints ``/metrics`` and ``/healthz``. It does not know
-how the figures come about.
+Owns the metrics' registry and the endpoints ``/metrics`` and ``/healthz``.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ __all__ = ["Telemetry"]
 
 
 class Telemetry:
-    """The operator's figures, served while the context is open.
+    """The operator's metrics, served while the context is open.
 
     Args:
         host: Address to listen on.
         port: Port to listen on.
-        complaint: Says what is wrong with the operator; empty if nothing is.
+        health_problem: Returns what is wrong with the operator; empty if nothing is.
     """
 
-    def __init__(self, host: str, port: int, complaint: Callable[[], str]) -> None:
+    def __init__(self, host: str, port: int, health_problem: Callable[[], str]) -> None:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(*_args("reconciles_total"), registry=self.registry)
         self.duration = Histogram(*_args("reconcile_duration_seconds"), registry=self.registry)
@@ -45,10 +44,10 @@ class Telemetry:
         self.last_reconcile = Gauge(
             *_args("last_reconcile_timestamp_seconds"), registry=self.registry
         )
-        self._host, self._port, self._complaint = host, port, complaint
+        self._host, self._port, self._health_problem = host, port, health_problem
 
     async def __aenter__(self) -> Self:
-        """Begin to serve."""
+        """Start the server."""
         application = web.Application()
         application.add_routes(
             [web.get("/metrics", self._metrics), web.get("/healthz", self._healthz)]
@@ -64,7 +63,7 @@ class Telemetry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop and give the port back."""
+        """Stop the server and free the port."""
         await self._runner.cleanup()
 
     async def _metrics(self, _request: web.Request) -> web.Response:
@@ -73,8 +72,8 @@ class Telemetry:
         )
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        complaint = self._complaint()
-        return web.Response(text=f"{complaint or 'alive'}\n", status=503 if complaint else 200)
+        problem = self._health_problem()
+        return web.Response(text=f"{problem or 'alive'}\n", status=503 if problem else 200)
 
 
 def _args(name: str) -> tuple[str, str, tuple[str, ...]]:

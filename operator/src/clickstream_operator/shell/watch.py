@@ -1,7 +1,7 @@
-"""Watching the cluster with kopf: what is there goes into :class:`Seen`, and keys are queued.
+"""The watches of the cluster, with kopf: they fill :class:`ObjectCache` and queue keys.
 
-Owns what is watched. Only events are handled: kopf writes no finalizer and no annotation, so
-that nothing waits for an operator that is away. It does not know what is done about anything.
+Owns what is watched. It handles only events, so kopf writes no finalizer and no annotation, and
+nothing waits for an operator that does not run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import kopf
 
 from clickstream_operator.core.desired import MANAGED_BY
 from clickstream_operator.core.kinds import CHILD_KINDS, POD, SIMULATION
-from clickstream_operator.core.seen import key_of
+from clickstream_operator.core.object_cache import key_of
 from clickstream_operator.errors import ApiRefused
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from clickstream_operator.core.kinds import Kind
-    from clickstream_operator.core.seen import Key, Seen
+    from clickstream_operator.core.object_cache import Key, ObjectCache
     from clickstream_operator.shell.api import Api
 
 __all__ = ["forget_vanished", "kopf_settings", "registry_for"]
@@ -34,35 +34,35 @@ _NOT_FOUND = 404
 _OURS = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 
 
-def registry_for(seen: Seen, changed: Callable[[Key], None]) -> kopf.OperatorRegistry:
+def registry_for(cache: ObjectCache, changed: Callable[[Key], None]) -> kopf.OperatorRegistry:
     """Return kopf's handlers.
 
     Args:
-        seen: Told of every version of every object.
-        changed: Told of each simulation that something happened to, once all is listed.
+        cache: Receives every version of every object.
+        changed: Receives the key of each changed simulation, once all objects are listed.
     """
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     for kind in (SIMULATION, POD, *CHILD_KINDS.values()):
-        _watch(kind, registry, seen, changed)
+        _watch(kind, registry, cache, changed)
     return registry
 
 
 def _watch(
-    kind: Kind, registry: kopf.OperatorRegistry, seen: Seen, changed: Callable[[Key], None]
+    kind: Kind, registry: kopf.OperatorRegistry, cache: ObjectCache, changed: Callable[[Key], None]
 ) -> None:
     def key(body: Mapping[str, Any]) -> Key:
         if kind is SIMULATION:
             return body["metadata"]["namespace"], body["metadata"]["name"]
         return key_of(body)
 
-    # Events are handled once every index is filled: nothing is decided on half a listing.
+    # kopf handles events once every index is full: no decision is made on half a listing.
     async def listed(body: kopf.Body, **_: object) -> None:
-        seen.put(key(body), kind.kind, dict(body))
+        cache.put(key(body), kind.kind, dict(body))
 
     async def happened(event: kopf.RawEvent, body: kopf.Body, **_: object) -> None:
         if event["type"] == "DELETED":
-            seen.drop(key(body), kind.kind, body)
+            cache.drop(key(body), kind.kind, body)
         changed(key(body))
 
     kopf.index(kind.group, kind.version, kind.plural, registry=registry, id=f"list-{kind.plural}")(
@@ -74,17 +74,17 @@ def _watch(
 
 
 def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
-    """Return how kopf shall behave: silent, alone, and quick to notice a dead watch."""
+    """Return kopf's settings: no own events, no peering, and short time-outs for a dead watch."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
-    # A namespaced operator may look at nothing but its namespaces.
+    # An operator of some namespaces may read nothing outside of them.
     settings.scanning.disabled = bool(namespaces)
     settings.watching.server_timeout = _WATCH_SECONDS
     settings.watching.client_timeout = _WATCH_SECONDS + _REQUEST_SECONDS
     settings.watching.inactivity_timeout = _SILENCE_SECONDS
     settings.networking.request_timeout = _REQUEST_SECONDS
-    # An operator that cannot watch ends soon, and begins anew with fresh credentials.
+    # An operator that cannot watch ends soon; Kubernetes restarts it with fresh credentials.
     settings.networking.error_backoffs = _BACKOFFS_SECONDS
     for kind in (POD, *CHILD_KINDS.values()):
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = _OURS
@@ -93,15 +93,15 @@ def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
 
 async def forget_vanished(
     api: Api,
-    seen: Seen,
+    cache: ObjectCache,
     namespaces: tuple[str, ...],
     changed: Callable[[Key], None],
     executor: Executor,
 ) -> None:
-    """Compare what is known with what is there, kind by kind.
+    """Remove cached objects that the cluster does not have any more, kind by kind.
 
-    A watch that has lost its place begins anew with a list (410 Gone), and is then never told of
-    the end of what ended meanwhile.
+    A watch that has lost its place restarts with a list (410 Gone). It never delivers the end of
+    the objects that ended in between.
 
     Raises:
         ApiRefused: A list cannot be had.
@@ -118,7 +118,7 @@ async def forget_vanished(
                 if error.status != _NOT_FOUND:
                     raise
                 continue  # a kind that this cluster does not have
-            for key in seen.keep(namespace, kind.kind, version, uids):
+            for key in cache.keep(namespace, kind.kind, version, uids):
                 changed(key)
 
 

@@ -1,7 +1,7 @@
-"""Keys to be looked at: each by one at a time, soon, and again later if it failed.
+"""A queue of keys to reconcile: one task per key at a time, and a retry after a failure.
 
-Owns when a key's turn is. It does not know what is done with it. After controller-runtime's
-work queue: https://pkg.go.dev/k8s.io/client-go/util/workqueue.
+Owns when a key is next. It follows controller-runtime's work queue:
+https://pkg.go.dev/k8s.io/client-go/util/workqueue.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["WorkQueue"]
 
 _LEAST_PAUSE_SECONDS = 5.0
-"""How long after a failure a change of the key waits at least, unless the pause is shorter."""
+"""How long a change of a key waits after a failure, unless the pause is shorter."""
 K = TypeVar("K", bound="Hashable")
 
 
 class WorkQueue(Generic[K]):
-    """Looks at keys, several side by side, never twice at one.
+    """Reconciles several keys at the same time, but never one key twice at the same time.
 
     Args:
-        look: Looks at a key and returns after how many seconds to look again; ``None`` for
-            not by itself. An exception means again, after a pause that grows.
-        at_a_time: How many are looked at side by side.
+        reconcile: Reconciles a key and returns after how many seconds to do it again; ``None``
+            means only after a change. An exception means again, after a pause that grows.
+        at_a_time: How many keys are reconciled at the same time.
         chance: Returns a random number from 0 to 1, which spreads the pauses.
     """
 
     def __init__(
         self,
-        look: Callable[[K], Awaitable[float | None]],
+        reconcile: Callable[[K], Awaitable[float | None]],
         at_a_time: int,
         chance: Callable[[], float],
     ) -> None:
-        self._look = look
+        self._reconcile = reconcile
         self._at_a_time = at_a_time
         self._chance = chance
         self._due: dict[K, float] = {}
@@ -50,18 +50,18 @@ class WorkQueue(Generic[K]):
         self._changed = asyncio.Event()
 
     def add(self, key: K, after_seconds: float = 0.0) -> None:
-        """Ask for a look; of two that are asked for the earlier one counts.
+        """Request a reconcile; of two requests for one key the earlier one counts.
 
-        A key whose look failed a moment ago waits: its changes may come from the failing looks.
+        A key whose reconcile has just failed waits: the failing reconciles may cause its changes.
         """
         moment = max(_now() + after_seconds, self._not_before.get(key, 0.0))
         self._due[key] = min(moment, self._due.get(key, moment))
         self._changed.set()
 
     def stuck_seconds(self) -> float:
-        """Return for how long nothing has moved: a look that does not end, or none that begins.
+        """Return for how long no reconcile has ended or begun, although one was due.
 
-        Keys that wait while others are looked at are a queue and no defect.
+        Keys that wait while others are reconciled are no defect.
         """
         if self._began:
             return _now() - min(self._began.values())
@@ -69,7 +69,7 @@ class WorkQueue(Generic[K]):
         return max(0.0, _now() - max(due, self._last_end))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at keys until told to stop; what has begun is brought to its end."""
+        """Reconcile keys until the stop event is set; finish what has begun."""
         while not stop.is_set():
             self._changed.clear()
             now = _now()
@@ -91,7 +91,7 @@ class WorkQueue(Generic[K]):
 
     async def _turn(self, key: K) -> None:
         try:
-            again = await self._look(key)
+            again = await self._reconcile(key)
         except Exception as error:  # noqa: BLE001  whatever it was: the key is not given up
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
@@ -113,7 +113,7 @@ class WorkQueue(Generic[K]):
 
 
 async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float | None) -> None:
-    """Wait until one of two events is set or time is up."""
+    """Wait until one of two events is set, or the time is over."""
     waits = [asyncio.create_task(one.wait()), asyncio.create_task(other.wait())]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -38,7 +38,7 @@ _EVERY = {
     "latency": questions.latency(LatencyAsked(simulation="shop")),
     "recent latency": questions.latency(LatencyAsked(simulation="shop", window_seconds=60)),
     "shards": questions.shards(_SHOP),
-    "accounts": questions.accounts(_SHOP),
+    "totals": questions.totals(_SHOP),
     "pulse": questions.pulse(_SHOP),
 }
 
@@ -74,7 +74,7 @@ def test_every_question_can_be_kept(name: str) -> None:
         ("products", "mart.top_products"), ("countries", "mart.dim_country"),
         ("devices", "mart.sessions_hour"), ("channels", "mart.sessions_hour"),
         ("sessions", "mart.fact_sessions"), ("latency", "ops.latency"),
-        ("recent latency", "raw.events"), ("shards", "ops.integrity"), ("accounts", "ops.ledger"),
+        ("recent latency", "raw.events"), ("shards", "ops.integrity"), ("totals", "ops.ledger"),
         ("pulse", "ops.shards"),
     ],
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_each_question_reads_its_view(name: str, view: str) -> None:
 
 def test_simulation_is_bound() -> None:
     """A question about a simulation binds its name and nothing else."""
-    for name in ("known", "kpis", "funnel", "shards", "accounts"):
+    for name in ("known", "kpis", "funnel", "shards", "totals"):
         assert _values(_EVERY[name]) == {"simulation": "shop"}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from clickstream_console.core import records
-from clickstream_console.core.records import Account, Kpis, Page, Pulse, Record, SimulationRow
+from clickstream_console.core.records import Kpis, Page, Pulse, Record, SimulationRow, Total
 from pydantic import BaseModel, ValidationError
 
 _RUN = UUID("00000000-0000-4000-8000-000000000001")
@@ -50,13 +50,13 @@ def test_rows_cannot_change() -> None:
         row.sessions = 5
 
 
-def test_accounts_name_known_figures() -> None:
-    """An account is of events, orders or revenue."""
+def test_totals_have_known_figures() -> None:
+    """A total is of events, orders or revenue."""
     given = {"ledger": 1, "traffic": 1, "visits": 1}
 
-    assert Account.model_validate({"figure": "orders", **given}).ledger == Decimal(1)
+    assert Total.model_validate({"figure": "orders", **given}).ledger == Decimal(1)
     with pytest.raises(ValidationError, match="figure"):
-        Account.model_validate({"figure": "visits", **given})
+        Total.model_validate({"figure": "visits", **given})
 
 
 def test_last_page_has_no_next() -> None:

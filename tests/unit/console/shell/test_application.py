@@ -74,7 +74,7 @@ def test_absent_database_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_metrics_count_requests(tmp_path: Path) -> None:
-    """The process shows its own metrics."""
+    """The process shows its metrics."""
     answer = _answered(tmp_path, "/metrics")
 
     assert answer.status_code == 200
@@ -91,7 +91,7 @@ def test_page_is_served(tmp_path: Path) -> None:
 
 
 def test_other_hosts_are_refused(tmp_path: Path) -> None:
-    """A page elsewhere that points its own name here gets no answer, but the headers."""
+    """A foreign page that points a name here gets no answer, but the headers."""
     answer = _answered(tmp_path, "/", host="evil.example")
 
     assert answer.status_code == 400
@@ -131,5 +131,5 @@ def test_health_has_its_own_port(tmp_path: Path, path: str) -> None:
 
 
 def test_health_refuses_other_hosts(tmp_path: Path) -> None:
-    """A page elsewhere cannot read the metrics under a name of its own."""
+    """A foreign page cannot read the metrics under another name."""
     assert _answered(tmp_path, "/metrics", host="evil.example").status_code == 400

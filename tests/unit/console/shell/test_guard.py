@@ -57,7 +57,7 @@ def test_every_answer_is_guarded() -> None:
 
 
 def test_policy_allows_only_itself() -> None:
-    """The page may load from its own origin alone, inline nothing, and be in no frame."""
+    """The page may load only from its origin, inline nothing, and be in no frame."""
     policy = SECURITY_HEADERS["Content-Security-Policy"].split("; ")
 
     assert policy[0] == "default-src 'none'"

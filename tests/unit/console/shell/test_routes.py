@@ -93,7 +93,7 @@ def test_pages_name_the_next(tmp_path: Path, rows: int, next_offset: int | None)
     ],
 )  # fmt: skip
 def test_unknown_simulations_are_not_found(tmp_path: Path, path: str, view: str) -> None:
-    """Each route asks its own view, and answers 404 where no run of the simulation is known."""
+    """Each route reads another view, and answers 404 if the simulation has no run."""
     database = MemoryDatabase()
 
     answer = _asked(tmp_path, database, path, simulation="shop")
@@ -165,9 +165,9 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
         {**shard, "shard": 0, "stored_events": 7},
         {**shard, "shard": 1, "stored_events": None},
     ]
-    account = {"ledger": 20, "traffic": 7, "visits": 7, "rejected_records": 4}
+    totals = {"ledger": 20, "traffic": 7, "visits": 7, "rejected_records": 4}
     database = MemoryDatabase(ops_integrity=shards)
-    database.rows["told"] = [{"figure": "events", **account}]
+    database.rows["told"] = [{"figure": "events", **totals}]
 
     found = _asked(tmp_path, database, "integrity", simulation="shop").json()
 
@@ -176,9 +176,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
         "sent_events": 20, "planted_losses": 2, "stored_events": 7, "missing_events": 4,
         "unconfirmed_events": 6, "rejected_records": 4,
     }  # fmt: skip
-    assert found["accounts"] == [
-        {"figure": "events", "ledger": "20", "traffic": "7", "visits": "7"}
-    ]
+    assert found["totals"] == [{"figure": "events", "ledger": "20", "traffic": "7", "visits": "7"}]
     assert [row["shard"] for row in found["shards"]] == [0, 1]
 
 

@@ -42,7 +42,7 @@ def test_own_secrets_replace_defaults() -> None:
 
 
 def test_cluster_reference_names_its_listener() -> None:
-    """A Strimzi cluster is reached by its TLS listener and checked against its own CA."""
+    """A Strimzi cluster is reached by its TLS listener and checked against the cluster's CA."""
     broker = _broker(clusterRef={"name": "clicks"})
 
     assert _parts(broker) == (

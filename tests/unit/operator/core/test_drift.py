@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clickstream_operator.core.drift import holds
+from clickstream_operator.core.drift import satisfies
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,22 +25,22 @@ def _with_defaults(value: object) -> object:
 
 @given(_JSON)
 def test_added_defaults_are_no_drift(wanted: object) -> None:
-    """An object holds what it is, also after the API server has added its defaults."""
-    assert holds(wanted, wanted)
-    assert holds(_with_defaults(wanted), wanted)
+    """An object satisfies its state, also after the API server has added defaults."""
+    assert satisfies(wanted, wanted)
+    assert satisfies(_with_defaults(wanted), wanted)
 
 
 @pytest.mark.parametrize("wanted", ["", 0, False, [], {}])
 def test_missing_empty_values_are_held(wanted: object) -> None:
     """The API server drops empty values: what is wanted empty may be missing."""
-    assert holds(None, wanted)
-    assert holds({}, {"a": wanted})
+    assert satisfies(None, wanted)
+    assert satisfies({}, {"a": wanted})
 
 
 @pytest.mark.parametrize("wanted", ["x", 1, True, [1], {"a": {}}, {"a": 0}, [""]])
 def test_missing_values_are_drift(wanted: object) -> None:
     """What is wanted with content must be there."""
-    assert not holds(None, wanted)
+    assert not satisfies(None, wanted)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_missing_values_are_drift(wanted: object) -> None:
 )
 def test_other_values_are_drift(actual: object, wanted: object) -> None:
     """A value of another content or another type does not hold what is wanted."""
-    assert not holds(actual, wanted)
+    assert not satisfies(actual, wanted)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_plain_lists_hold_entry_by_entry(
     actual: list[object], wanted: list[object], *, is_held: bool
 ) -> None:
     """Entries without a key are compared in their order and number."""
-    assert holds(actual, wanted) is is_held
+    assert satisfies(actual, wanted) is is_held
 
 
 @pytest.mark.parametrize("key", ["name", "containerPort", "mountPath", "uid", "key", "port"])
@@ -91,9 +91,9 @@ def test_keyed_entries_are_found(key: str) -> None:
     """Entries with a key may be in any order and beside others."""
     wanted = [{key: "a", "x": 1}, {key: "b"}]
 
-    assert holds([{key: "c"}, {key: "b", "y": 2}, {key: "a", "x": 1}], wanted)
-    assert not holds([{key: "b"}, {key: "a", "x": 2}], wanted)
-    assert not holds([{key: "a", "x": 1}], wanted)
+    assert satisfies([{key: "c"}, {key: "b", "y": 2}, {key: "a", "x": 1}], wanted)
+    assert not satisfies([{key: "b"}, {key: "a", "x": 2}], wanted)
+    assert not satisfies([{key: "a", "x": 1}], wanted)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_ambiguous_keys_compare_in_order(
     actual: list[object], wanted: list[object], *, is_held: bool
 ) -> None:
     """A key counts only if every entry has it, as text or number, and no two share it."""
-    assert holds(actual, wanted) is is_held
+    assert satisfies(actual, wanted) is is_held

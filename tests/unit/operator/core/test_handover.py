@@ -9,7 +9,7 @@ from workers import deployment, pod
 
 
 def _may_carry(worker: int, shards: set[int], observed: Observed) -> bool:
-    return Handover(observed).may_carry(worker, shards)
+    return Handover(observed).can_start(worker, shards)
 
 
 def test_free_shards_may_start() -> None:
@@ -75,7 +75,7 @@ def test_running_worker_keeps_its_shards() -> None:
 
 
 def test_own_deployment_never_blocks() -> None:
-    """Its own Deployment ends its former pod first, by its strategy."""
+    """The worker's Deployment ends its former pod first, by its strategy."""
     assert _may_carry(1, {1}, Observed((deployment(1, "1-2", generation=2),)))
 
 

@@ -40,7 +40,7 @@ def test_path_parts_are_optional() -> None:
 
 
 def test_child_kinds_are_keyed_by_name() -> None:
-    """A child's kind finds its own row, and nothing but children is in the table."""
+    """A child's kind finds its row, and only children are in the table."""
     assert set(CHILD_KINDS) == {
         "ConfigMap", "Service", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor",
     }  # fmt: skip

@@ -189,7 +189,7 @@ def test_run_is_read_from_its_variable() -> None:
 
 
 def test_metrics_become_figures() -> None:
-    """Each figure comes from its own metric."""
+    """Each figure comes from another metric."""
     changes = (
         'clickstream_generator_spec_changes_total{outcome="refused"} 2\n'
         'clickstream_generator_spec_changes_total{outcome="applied"} 9\n'

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from clickstream_operator.core.desired import Owner
-from clickstream_operator.core.ownership import is_anothers
+from clickstream_operator.core.ownership import is_foreign
 
 _OWNER = Owner("shop", "load", "present")
 _LABELS = {"clickstream.dev/simulation": "shop"}
@@ -28,7 +28,7 @@ _FORMER = {"kind": "ClickstreamSimulation", "name": "shop", "uid": "former", "co
 )
 def test_own_children_may_change(metadata: dict[str, Any]) -> None:
     """What it controls, or left behind under its label, is the simulation's to change."""
-    assert is_anothers(metadata, _OWNER) is False
+    assert is_foreign(metadata, _OWNER) is False
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_own_children_may_change(metadata: dict[str, Any]) -> None:
 )
 def test_foreign_objects_stay(metadata: dict[str, Any]) -> None:
     """What something else controls, or does not carry its label, is left alone."""
-    assert is_anothers(metadata, _OWNER) is True
+    assert is_foreign(metadata, _OWNER) is True

@@ -1,4 +1,4 @@
-"""What is planned for a simulation at each look, and that it comes to rest."""
+"""The plan of each reconcile, and that a simulation comes to rest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from clickstream_operator.core.desired import traffic_spec
 from clickstream_operator.core.destination import CREDENTIALS_LABEL
 from clickstream_operator.core.observed import Observed
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
+from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.scaling import Trend
 from clusters import NOW, SETTINGS, Cluster, resource, scrape, simulation
 from workers import pod
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_operator.core.observed import Scrape
 
-_LOOK = "2026-11-27T08:00:00Z"
+_TIME = "2026-11-27T08:00:00Z"
 """The moment ``NOW``, as a status has it."""
 
 
 def test_settled_simulation_is_left_alone() -> None:
-    """Once all is as wanted, looks write nothing, however much time passes."""
+    """Without a drift, reconciles write nothing, at any later time."""
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     assert cluster.condition("Ready") == ("True", "Running")
@@ -36,7 +37,7 @@ def test_settled_simulation_is_left_alone() -> None:
     before = cluster.writes
     for _ in range(200):
         cluster.now += 60
-        cluster.look()
+        cluster.reconcile()
 
     assert cluster.writes == before
     assert {kind for kind, _ in cluster.children} == {
@@ -68,7 +69,7 @@ def test_spec_cannot_name_a_namespace(field: str) -> None:
     """A specification has no field that could change the full name, and is refused with one."""
     cluster = Cluster(resource(**{field: "other/shop"}))
 
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("False", "InvalidSpec")
     assert cluster.children == {}
@@ -88,18 +89,18 @@ def test_file_is_put_back() -> None:
 
 
 def test_changed_rate_restarts_no_worker() -> None:
-    """Only the file changes, with a moment ahead in it, and every pod is nudged to read it."""
+    """Only the file changes, with a moment ahead in it, and every pod is forced to read it."""
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     pods = set(cluster.pods)
     cluster.resource["spec"]["rate"] = {"eventsPerSecond": 2_000}
     cluster.resource["metadata"]["generation"] = 2
     moment = cluster.now
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["kind"] for row in plan.apply] == ["ConfigMap"]
     assert "clickstream.dev/effective-from" in plan.apply[0]["data"]["simulation.yaml"]
-    assert set(plan.nudge) == pods
+    assert set(plan.force_sync) == pods
     cluster.settle()
     assert set(cluster.pods) == pods
     first, second = cluster.resource["status"]["revisions"]
@@ -113,7 +114,7 @@ def test_another_broker_restarts_workers() -> None:
     cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert "WorkersRestarted" in [notice.reason for notice in plan.notices]
     assert len(cluster.resource["status"]["revisions"]) == 1
@@ -152,7 +153,7 @@ def test_invalid_spec_keeps_the_pause() -> None:
     cluster.now += 3_600
     cluster.resource["spec"] |= {"userMix": mix, "suspend": False}
     before = cluster.now
-    cluster.look()
+    cluster.reconcile()
 
     resumed = datetime.fromisoformat(cluster.resource["status"]["resumeTime"])
     assert resumed.timestamp() == before
@@ -230,7 +231,7 @@ def test_one_finished_worker_completes_nothing() -> None:
     assert cluster.condition("Ready")[0] == "True"
     cluster.scrapes[one] = scrape(shards_over=8)
     del cluster.scrapes[other]
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready")[1] != "Completed"
 
@@ -247,9 +248,9 @@ def test_drifted_child_is_repaired(kind: str) -> None:
 
     cluster.children[place]["metadata"]["labels"].pop("app.kubernetes.io/part-of")
     cluster.children[place]["metadata"]["labels"]["team"] = "blue"
-    assert [row["kind"] for row in cluster.look().apply] == [kind]
+    assert [row["kind"] for row in cluster.reconcile().apply] == [kind]
     cluster.children[place]["metadata"]["labels"]["team"] = "blue"
-    assert cluster.look().apply == ()
+    assert cluster.reconcile().apply == ()
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 8), (8, 1), (3, 5)])
@@ -260,7 +261,7 @@ def test_moving_shards_never_overlap(before: int, after: int) -> None:
     assert cluster.shards() == list(range(8))
     cluster.resource["spec"]["workers"] = {"count": after}
     for _ in range(30):
-        cluster.look()
+        cluster.reconcile()
         shards = cluster.shards()
         assert len(set(shards)) == len(shards)
         cluster.move_pods()
@@ -279,7 +280,7 @@ def test_labelled_stranger_is_not_deleted() -> None:
     foreign = {"kind": "ConfigMap", "metadata": {"name": "mine", "labels": labels, "uid": "x"}}
     cluster.children["ConfigMap", "mine"] = foreign
 
-    assert cluster.look().delete == ()
+    assert cluster.reconcile().delete == ()
 
 
 def test_invalid_spec_changes_nothing() -> None:
@@ -291,7 +292,7 @@ def test_invalid_spec_changes_nothing() -> None:
         {"at": "2m", "for": "1m", "multiplierPermille": 5},
     ]
     cluster.resource["spec"]["rate"]["bursts"] = bursts
-    plan = cluster.look()
+    plan = cluster.reconcile()
     assert (plan.apply, plan.delete) == ((), ())
     assert cluster.condition("Ready") == ("False", "InvalidSpec")
     ready = cluster.resource["status"]["conditions"][0]
@@ -314,14 +315,14 @@ def test_missing_broker_is_named() -> None:
 def test_refusal_becomes_a_condition() -> None:
     """What the API server refused is a condition and a warning."""
     cluster = Cluster(resource())
-    failure = Finding("QuotaExceeded", "exceeded quota: small")
+    failure = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota: small")
     plan = make_plan(cluster.resource, cluster.observed(), cluster.memory, NOW, SETTINGS, failure)
 
     assert plan.status is not None
     assert {(row["type"], row["status"]) for row in plan.status["conditions"]} == {
         ("Ready", "False"), ("Progressing", "True"), ("Degraded", "True"),
     }  # fmt: skip
-    assert plan.notices[0].kind == "Warning"
+    assert plan.notices[0].type == "Warning"
 
 
 def test_silent_broker_is_named_late() -> None:
@@ -330,13 +331,13 @@ def test_silent_broker_is_named_late() -> None:
     cluster.settle()
     (name,) = cluster.pods
     cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready")[0] == "True"
     cluster.now += 10
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Degraded") == ("True", "BrokerUnreachable")
     cluster.scrapes[name] = scrape()
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -353,7 +354,7 @@ def test_missed_rate_is_reported(workers: dict[str, int], most: int) -> None:
             cluster.now += 5
             for name in cluster.pods:
                 cluster.scrapes[name] = scrape(achieved=achieved)
-            cluster.look()
+            cluster.reconcile()
             cluster.move_pods()
             said.add(cluster.condition("Ready"))
         return said
@@ -374,16 +375,16 @@ def test_unseen_worker_is_named_late() -> None:
     cluster.settle()
     name = min(cluster.pods)
     known = cluster.scrapes.pop(name)
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 25
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     cluster.now += 5
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("False", "WorkersUnseen")
     assert cluster.condition("Degraded") == ("True", "WorkersUnseen")
     cluster.scrapes[name] = known
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -399,7 +400,7 @@ def test_refused_destination_stops_workers() -> None:
     assert cluster.condition("Ready") == ("False", "ServersRefused")
     assert cluster.condition("Degraded") == ("True", "ServersRefused")
     assert (cluster.children, cluster.pods) == ({}, {})
-    assert cluster.look().is_under_way
+    assert cluster.reconcile().is_under_way
     cluster.resource["spec"]["kafka"] = {}
     cluster.settle()
     assert cluster.condition("Ready") == ("True", "Running")
@@ -442,14 +443,14 @@ def test_missing_secret_is_named() -> None:
     well = cluster.pods[name]
     says = "CLICKSTREAM_GENERATOR_CA_FILE has the value '/etc/kafka-ca/ca.crt'"
     cluster.pods[name] = replace(well, is_ready=False, exit_code=2, exit_message=says)
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Degraded") == ("True", "WorkerMisconfigured")
     message = cluster.resource["status"]["conditions"][0]["message"]
     assert says in message
     assert "/etc/kafka-ca is the secret clicks-cluster-ca-cert" in message
     assert "/etc/kafka-user is the secret load" in message
     cluster.pods[name] = well
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("True", "Running")
 
@@ -459,7 +460,7 @@ def test_events_mark_transitions() -> None:
     cluster = Cluster(resource())
     reasons = []
     for _ in range(10):
-        reasons += [notice.reason for notice in cluster.look().notices]
+        reasons += [notice.reason for notice in cluster.reconcile().notices]
         cluster.move_pods()
         cluster.now += 5
 
@@ -472,7 +473,7 @@ def test_last_revisions_are_kept() -> None:
     for rate in range(1, 60):
         cluster.resource["spec"]["rate"] = {"eventsPerSecond": rate}
         cluster.resource["metadata"]["generation"] = rate
-        cluster.look()
+        cluster.reconcile()
         cluster.now += 30
 
     revisions = cluster.resource["status"]["revisions"]
@@ -511,17 +512,17 @@ def _settled(**spec: Any) -> Cluster:  # noqa: ANN401  JSON
     return cluster
 
 
-def test_first_look_begins_the_run() -> None:
+def test_first_reconcile_begins_the_run() -> None:
     """The first status has start, workers, first revision, figures and conditions."""
     plan = _plan(resource(workers={"count": 2}))
 
     assert plan.status is not None
     conditions = plan.status.pop("conditions")
     assert plan.status == {
-        "startTime": _LOOK,
+        "startTime": _TIME,
         "workers": 2,
         "revisions": [
-            {"generation": 1, "effectiveFrom": _LOOK, "spec": _text(workers={"count": 2})}
+            {"generation": 1, "effectiveFrom": _TIME, "spec": _text(workers={"count": 2})}
         ],
         "targetEventsPerSecond": 1_000,
         "achievedEventsPerSecond": 0,
@@ -531,10 +532,12 @@ def test_first_look_begins_the_run() -> None:
         "selector": "clickstream.dev/simulation=shop",
     }
     assert [(row["type"], row["lastTransitionTime"]) for row in conditions] == [
-        ("Ready", _LOOK), ("Progressing", _LOOK), ("Degraded", _LOOK),
+        ("Ready", _TIME), ("Progressing", _TIME), ("Degraded", _TIME),
     ]  # fmt: skip
-    assert plan.notices == (Notice("Normal", "WorkersStarting", "not every worker is ready yet"),)
-    assert (plan.delete, plan.nudge, plan.is_under_way) == ((), (), True)
+    assert plan.notices == (
+        Notice("Normal", Reason.WORKERS_STARTING, "not every worker is ready yet"),
+    )
+    assert (plan.delete, plan.force_sync, plan.is_under_way) == ((), (), True)
     assert plan.memory == Memory(Trend(), None, None, NOW)
 
 
@@ -548,7 +551,7 @@ def test_rate_chooses_the_first_workers() -> None:
 
 def test_decided_workers_are_kept() -> None:
     """Once decided, the number of workers is the status's and not a new guess."""
-    status = {"startTime": _LOOK, "workers": 3, "revisions": []}
+    status = {"startTime": _TIME, "workers": 3, "revisions": []}
 
     plan = _plan(_with_status(status), now=NOW + 60)
 
@@ -558,15 +561,15 @@ def test_decided_workers_are_kept() -> None:
 
 
 def test_missing_workers_mean_a_pause() -> None:
-    """A run that has begun and has no workers resumes now; a later look keeps that moment."""
+    """A run that has begun and has no workers resumes now; a later reconcile keeps that time."""
     paused = {"startTime": "2026-11-27T07:00:00Z", "workers": 0}
     resumed = _plan(_with_status(paused)).status
 
     assert resumed is not None
-    assert resumed["resumeTime"] == _LOOK
+    assert resumed["resumeTime"] == _TIME
     assert resumed["startTime"] == "2026-11-27T07:00:00Z"
     later = _plan(_with_status(resumed), now=NOW + 90).status
-    assert later is None or later["resumeTime"] == _LOOK
+    assert later is None or later["resumeTime"] == _TIME
 
 
 def test_changes_hold_after_the_delay() -> None:
@@ -576,7 +579,7 @@ def test_changes_hold_after_the_delay() -> None:
     cluster.resource["metadata"]["generation"] = 2
     cluster.now = NOW + 600
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert plan.status is not None
     assert plan.status["revisions"][1] == {
@@ -590,8 +593,8 @@ def test_changes_hold_after_the_delay() -> None:
     }
 
 
-def test_only_reading_pods_are_nudged() -> None:
-    """Pods that have read the file, leave, or are over need no nudge."""
+def test_only_reading_pods_get_a_sync() -> None:
+    """Pods that have read the file, leave, or are over need no forced sync."""
     first = _plan(resource(), Observed(pods=(pod(0, read="old"),)))
     pods = (
         pod(0, name="old", read="old"),
@@ -600,9 +603,9 @@ def test_only_reading_pods_are_nudged() -> None:
         pod(0, name="over", is_over=True),
     )
 
-    assert first.nudge == ("w-0",)
+    assert first.force_sync == ("w-0",)
     assert len(first.digest) == 16
-    assert _plan(resource(), Observed(pods=pods)).nudge == ("old",)
+    assert _plan(resource(), Observed(pods=pods)).force_sync == ("old",)
 
 
 @pytest.mark.parametrize(
@@ -616,7 +619,7 @@ def test_only_reading_pods_are_nudged() -> None:
 )
 def test_figures_are_summed(figures: tuple[Scrape, ...], expected: tuple[int, int, int]) -> None:
     """The target is the workers' once all give figures; the count never becomes less."""
-    status = {"startTime": _LOOK, "workers": 2, "revisions": [], "deliveredEvents": 100}
+    status = {"startTime": _TIME, "workers": 2, "revisions": [], "deliveredEvents": 100}
 
     plan = _plan(_with_status(status, workers={"count": 2}), _observed(*figures))
 
@@ -641,7 +644,7 @@ def test_ready_workers_are_counted_once() -> None:
 
 def test_suspended_run_has_no_rate() -> None:
     """While a run is suspended its rates are zero; its count stays, also while pods leave."""
-    status = {"startTime": _LOOK, "workers": 1, "deliveredEvents": 5}
+    status = {"startTime": _TIME, "workers": 1, "deliveredEvents": 5}
     observed = _observed(scrape(delivered=70.0))
 
     plan = _plan(_with_status(status, suspend=True), observed)
@@ -653,7 +656,7 @@ def test_suspended_run_has_no_rate() -> None:
     assert plan.status["targetEventsPerSecond"] == 0
     assert plan.status["achievedEventsPerSecond"] == 0
     assert plan.status["conditions"][0]["message"] == (
-        "spec.suspend is true; workers have kept where they stood"
+        "spec.suspend is true; the workers have saved their positions"
     )
 
 
@@ -662,19 +665,19 @@ def test_stopping_is_under_way(*, has_pods: bool) -> None:
     """A suspended and a completed run are on their way until their last pod is gone."""
     observed = _observed(scrape()) if has_pods else Observed()
     over = {"conditions": [{"type": "Ready", "status": "False", "reason": "Completed",
-                            "lastTransitionTime": _LOOK}]}  # fmt: skip
+                            "lastTransitionTime": _TIME}]}  # fmt: skip
 
     for given in (resource(suspend=True), _with_status(over)):
         plan = _plan(given, observed)
         assert plan.is_under_way is has_pods
         assert plan.status is not None
         assert plan.status["conditions"][1]["status"] == str(has_pods)
-        assert (plan.apply, plan.nudge) == ((), ())
+        assert (plan.apply, plan.force_sync) == ((), ())
 
 
 def test_completion_says_why() -> None:
     """A completed run has no workers, no rate, and a condition that says what was reached."""
-    status = {"startTime": _LOOK, "workers": 1}
+    status = {"startTime": _TIME, "workers": 1}
     observed = _observed(scrape(shards_over=8, delivered=9.0))
 
     plan = _plan(_with_status(status, stopAfter={"events": 9}), observed)
@@ -684,7 +687,9 @@ def test_completion_says_why() -> None:
     assert plan.status["targetEventsPerSecond"] == 0
     assert plan.status["deliveredEvents"] == 9
     assert plan.notices == (
-        Notice("Normal", "Completed", "spec.stopAfter is reached and every event acknowledged"),
+        Notice(
+            "Normal", Reason.COMPLETED, "spec.stopAfter is reached and every event acknowledged"
+        ),
     )
 
 
@@ -700,7 +705,7 @@ def test_completion_says_why() -> None:
 )
 def test_every_shard_must_be_over(over: int, more: dict[str, Any], *, is_complete: bool) -> None:
     """A run completes if it has an end and each of its eight shards has reached it."""
-    status = {"startTime": _LOOK, "workers": 1, "revisions": []}
+    status = {"startTime": _TIME, "workers": 1, "revisions": []}
 
     plan = _plan(_with_status(status, **more), _observed(scrape(shards_over=over)))
 
@@ -712,7 +717,7 @@ def test_every_shard_must_be_over(over: int, more: dict[str, Any], *, is_complet
 def test_every_worker_must_answer() -> None:
     """Figures of fewer or more workers than are decided complete nothing."""
     for decided in (1, 3):
-        status: dict[str, Any] = {"startTime": _LOOK, "workers": decided, "revisions": []}
+        status: dict[str, Any] = {"startTime": _TIME, "workers": decided, "revisions": []}
         given = _with_status(status, stopAfter={"events": 9}, workers={"count": decided})
         plan = _plan(given, _observed(scrape(shards_over=4), scrape(shards_over=4)))
         assert plan.status is not None
@@ -739,10 +744,10 @@ def test_fewer_workers_are_deleted() -> None:
     cluster = _settled(workers={"count": 3})
     cluster.resource["spec"]["workers"] = {"count": 2}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["metadata"]["name"] for row in plan.delete] == ["shop-worker-2"]
-    assert Notice("Normal", "Scaled", "from 3 to 2 workers") in plan.notices
+    assert Notice("Normal", Reason.SCALED, "from 3 to 2 workers") in plan.notices
     assert "WorkersRestarted" not in {row.reason for row in plan.notices}
 
 
@@ -751,12 +756,12 @@ def test_restart_is_counted() -> None:
     cluster = _settled(workers={"count": 2})
     cluster.resource["spec"]["kafka"] = {"bootstrapServers": "elsewhere:9092"}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row for row in plan.notices if row.reason == "WorkersRestarted"] == [
         Notice(
             "Normal",
-            "WorkersRestarted",
+            Reason.WORKERS_RESTARTED,
             "the change needs a restart of 2 workers; nothing is lost",
         )
     ]
@@ -767,12 +772,12 @@ def test_repairs_are_no_restart() -> None:
     cluster = _settled()
     (place,) = (place for place in cluster.children if place[0] == "Deployment")
     cluster.children[place]["spec"]["template"]["spec"]["enableServiceLinks"] = True
-    plan = cluster.look()
+    plan = cluster.reconcile()
     assert [row["kind"] for row in plan.apply] == ["Deployment"]
     assert plan.notices == ()
 
     cluster.children[place]["metadata"]["annotations"]["clickstream.dev/wanted"] = "old"
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert [row["kind"] for row in plan.apply] == ["Deployment"]
     assert plan.notices == ()
@@ -788,7 +793,7 @@ def test_small_rate_changes_wait(achieved: float, *, is_written: bool) -> None:
     cluster.scrapes[name] = scrape(achieved=achieved)
     cluster.now = cluster.memory.written_at + 1
 
-    assert (cluster.look().status is not None) is is_written
+    assert (cluster.reconcile().status is not None) is is_written
 
 
 def test_target_changes_are_written() -> None:
@@ -797,11 +802,11 @@ def test_target_changes_are_written() -> None:
     (name,) = cluster.pods
     cluster.scrapes[name] = scrape(target=509.0)
     cluster.now = cluster.memory.written_at + 1
-    assert cluster.look().status is None
+    assert cluster.reconcile().status is None
 
     cluster.scrapes[name] = scrape(target=515.0)
 
-    assert cluster.look().status is not None
+    assert cluster.reconcile().status is not None
 
 
 @pytest.mark.parametrize(
@@ -822,7 +827,7 @@ def test_count_is_written_each_minute(
     cluster.scrapes[name] = scrape(**figures)
     cluster.now = cluster.memory.written_at + seconds
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     assert (plan.status is not None) is is_written
     assert (cluster.memory.written_at == cluster.now) is is_written
@@ -834,16 +839,16 @@ def test_silence_is_remembered() -> None:
     (name,) = cluster.pods
     began = cluster.now
     cluster.scrapes[name] = scrape(achieved=0.0, queue_records=900.0)
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 9.9
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     assert cluster.memory.silent_since == began
     cluster.now = began + 10
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("False", "BrokerUnreachable")
     cluster.scrapes[name] = scrape()
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.memory.silent_since is None
 
@@ -853,14 +858,14 @@ def test_unseen_moment_is_remembered() -> None:
     cluster = _settled()
     cluster.scrapes.clear()
     began = cluster.now
-    cluster.look()
+    cluster.reconcile()
     cluster.now += 29.9
-    cluster.look()
+    cluster.reconcile()
     assert cluster.condition("Ready") == ("True", "Running")
     assert cluster.memory.unseen_since == began
     cluster.now = began + 30
 
-    cluster.look()
+    cluster.reconcile()
 
     assert cluster.condition("Ready") == ("False", "WorkersUnseen")
 
@@ -870,10 +875,10 @@ def test_degraded_warns() -> None:
     cluster = _settled()
     cluster.resource["spec"]["rate"] = {"eventsPerSecond": 0}
 
-    plan = cluster.look()
+    plan = cluster.reconcile()
 
     (notice,) = plan.notices
-    assert (notice.kind, notice.reason) == ("Warning", "InvalidSpec")
+    assert (notice.type, notice.reason) == ("Warning", "InvalidSpec")
     assert "spec.rate.eventsPerSecond" in notice.message
     assert plan.is_under_way is False
 
@@ -885,19 +890,19 @@ def test_missing_broker_says_how() -> None:
     assert plan.notices == (
         Notice(
             "Warning",
-            "NoBroker",
+            Reason.NO_BROKER,
             "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
         ),
     )
 
 
 def _revised(*sizes: int, rate: int = 1_000) -> list[dict[str, Any]]:
-    """Return the revisions after a look that finds some of these sizes."""
+    """Return the revisions after a reconcile that finds some of these sizes."""
     before = [
-        {"generation": at, "effectiveFrom": _LOOK, "spec": "x" * size}
+        {"generation": at, "effectiveFrom": _TIME, "spec": "x" * size}
         for at, size in enumerate(sizes)
     ]
-    status = {"startTime": _LOOK, "workers": 1, "revisions": before}
+    status = {"startTime": _TIME, "workers": 1, "revisions": before}
     plan = _plan(_with_status(status, rate={"eventsPerSecond": rate}))
     assert plan.status is not None
     rows: list[dict[str, Any]] = plan.status["revisions"]
@@ -922,8 +927,8 @@ def test_revisions_are_bounded_in_size() -> None:
 
 def test_same_traffic_is_no_revision() -> None:
     """A change of broker, workers or nothing at all adds no revision."""
-    before = [{"generation": 1, "effectiveFrom": _LOOK, "spec": _text()}]
-    status = {"startTime": _LOOK, "workers": 2, "revisions": before}
+    before = [{"generation": 1, "effectiveFrom": _TIME, "spec": _text()}]
+    status = {"startTime": _TIME, "workers": 2, "revisions": before}
 
     plan = _plan(
         _with_status(status, workers={"count": 2}, kafka={"bootstrapServers": "elsewhere:9092"})

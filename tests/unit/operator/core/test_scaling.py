@@ -280,7 +280,7 @@ def test_unknown_work_is_not_calm(before: tuple[tuple[int, float, float], ...]) 
 
 
 def test_idle_worker_is_calm() -> None:
-    """A worker that has not worked at all since the last look has room to spare."""
+    """A worker that has not worked at all since the last reconcile has a reserve."""
     before = Trend(busy=((0, 1.0, 0.0), (1, 1.0, 9.0)))
 
     assert _next(2, _busy(1.0, 1.0), before, 10.0)[1].calm_since == 10.0

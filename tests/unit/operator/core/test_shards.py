@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clickstream_operator.core.shards import dealt, format_shards, parse_shards
+from clickstream_operator.core.shards import assign_shards, format_shards, parse_shards
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,13 +26,13 @@ def test_workers_get_neighbouring_shards(
     shards: int, workers: int, hands: tuple[tuple[int, ...], ...]
 ) -> None:
     """Each worker carries one run of neighbours, in the workers' order."""
-    assert dealt(shards, workers) == hands
+    assert assign_shards(shards, workers) == hands
 
 
 @given(st.integers(1, 1_024), st.integers(1, 64))
 def test_shards_are_dealt_evenly(shards: int, workers: int) -> None:
-    """Each shard is dealt once, and no worker has two shards more than another."""
-    hands = dealt(shards, workers)
+    """Each shard is assigned once, and no worker has two shards more than another."""
+    hands = assign_shards(shards, workers)
 
     assert [number for hand in hands for number in hand] == list(range(shards))
     assert len(hands) == workers

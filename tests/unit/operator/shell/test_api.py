@@ -203,7 +203,7 @@ def test_pod_is_annotated() -> None:
 
 
 def test_event_is_posted() -> None:
-    """An event is created in its own namespace."""
+    """An event is created in the namespace of its object."""
     event = {"metadata": {"namespace": "load"}, "reason": "Running"}
     with _server({}) as server:
         server.api.post_event(event)
@@ -235,7 +235,7 @@ def test_missing_group_is_unknown() -> None:
 
 
 def test_list_returns_uids() -> None:
-    """A list gives its own version and the uid of each object in it."""
+    """A list gives its version and the uid of each object in it."""
     items = [{"metadata": {"uid": "a"}}, {"metadata": {"uid": "b"}}]
     with _server({"items": items, "metadata": {"resourceVersion": "12"}}) as server:
         assert server.api.list_uids(POD, "load", "a=b,c=d") == (12, frozenset("ab"))

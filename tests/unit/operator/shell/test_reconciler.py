@@ -1,4 +1,4 @@
-"""One look at a simulation: which calls follow from what is seen."""
+"""One reconcile of a simulation: the calls that follow from the cached objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from clickstream_operator.core.kinds import POD, SIMULATION
-from clickstream_operator.core.seen import Seen
+from clickstream_operator.core.object_cache import ObjectCache
 from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
 from clickstream_operator.shell.reconciler import Reconciler
 from clickstream_operator.shell.telemetry import Telemetry
@@ -20,8 +20,8 @@ from instant_loop import run_instantly
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from clickstream_operator.core.object_cache import Key
     from clickstream_operator.core.observed import Pod, Scrape
-    from clickstream_operator.core.seen import Key
     from clickstream_operator.settings import Settings
     from clickstream_operator.shell.api import Api
     from clickstream_operator.shell.scraper import Scraper
@@ -31,9 +31,9 @@ _UID = resource()["metadata"]["uid"]
 _CHILDREN = ["ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodMonitor"]
 
 
-def _simulation(seen: Seen, key: Key) -> Mapping[str, Any]:
+def _simulation(cache: ObjectCache, key: Key) -> Mapping[str, Any]:
     """Return a simulation as it was seen last."""
-    return next(row for row in seen.of(key) if row["kind"] == SIMULATION.kind)
+    return next(row for row in cache.of(key) if row["kind"] == SIMULATION.kind)
 
 
 class _Api:
@@ -47,8 +47,8 @@ class _Api:
         tries: How many writes were tried.
     """
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+    def __init__(self, cache: ObjectCache) -> None:
+        self._cache = cache
         self.taken: dict[str, dict[str, Any]] = {}
         self.refusals: dict[str, Exception] = {}
         self.edits: dict[str, dict[str, Any]] = {}
@@ -88,7 +88,7 @@ class _Api:
         """Take it."""
         version = self._take("status", metadata["name"])
         self.statuses.append(status)
-        body = _simulation(self._seen, (metadata["namespace"], metadata["name"]))
+        body = _simulation(self._cache, (metadata["namespace"], metadata["name"]))
         return {**body, "metadata": {**metadata, "resourceVersion": version}, "status": status}
 
     def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class _Api:
         self, namespace: str, name: str, annotations: dict[str, str]
     ) -> dict[str, Any]:
         """Take it."""
-        version = self._take("nudge", name)
+        version = self._take("force_sync", name)
         body = _pod(name, annotations=annotations, resourceVersion=version)
         assert body["metadata"]["namespace"] == namespace
         return body
@@ -154,18 +154,18 @@ class _Inline(Executor):
 
 
 class _Operator:
-    """A reconciler with all that it needs, and what it has seen."""
+    """A reconciler with all that it needs, and its cache."""
 
     def __init__(self, simulations: int = 1, settings: Settings = SETTINGS, **spec: object) -> None:
-        self.seen = Seen()
-        self.api = _Api(self.seen)
+        self.cache = ObjectCache()
+        self.api = _Api(self.cache)
         self.telemetry = Telemetry("127.0.0.1", 0, str)
         self.now = NOW
         for number in range(simulations):
             body = resource(f"s{number}", **spec)
-            self.seen.put(("load", f"s{number}"), SIMULATION.kind, body)
+            self.cache.put(("load", f"s{number}"), SIMULATION.kind, body)
         self._reconciler = Reconciler(
-            self.seen,
+            self.cache,
             cast("Api", self.api),
             cast("Scraper", _Scraper()),
             self.telemetry,
@@ -174,24 +174,24 @@ class _Operator:
             _Inline(),
         )
 
-    def look(self, key: Key = _KEY) -> float | None:
+    def reconcile(self, key: Key = _KEY) -> float | None:
         """Look once."""
-        return asyncio.run(self._reconciler.look(key))
+        return asyncio.run(self._reconciler.reconcile(key))
 
     def look_at_all(self) -> list[object]:
-        """Look at every simulation at once; return what each look returns or raises."""
+        """Reconcile every simulation at once; return what each reconcile returns or raises."""
 
-        async def looks() -> list[object]:
-            every = [self._reconciler.look(key) for key in self.seen.keys()]  # noqa: SIM118  no mapping
+        async def reconciles() -> list[object]:
+            every = [self._reconciler.reconcile(key) for key in self.cache.keys()]  # noqa: SIM118  no mapping
             return list(await asyncio.gather(*every, return_exceptions=True))
 
-        return asyncio.run(looks())
+        return asyncio.run(reconciles())
 
     def run(self, seconds: float) -> None:
-        """Let a queue look for so long, as the operator's process does."""
+        """Let a queue reconcile for so long, as the operator's process does."""
 
         async def scenario() -> None:
-            queue, stop = WorkQueue(self._reconciler.look, 8, lambda: 1.0), asyncio.Event()
+            queue, stop = WorkQueue(self._reconciler.reconcile, 8, lambda: 1.0), asyncio.Event()
             queue.add(_KEY)
             work = asyncio.create_task(queue.run(stop))
             await asyncio.sleep(seconds)
@@ -203,19 +203,21 @@ class _Operator:
     def refused(self) -> OperatorError:
         """Look once and return the error that must come of it."""
         with pytest.raises(OperatorError) as caught:
-            self.look()
+            self.reconcile()
         return caught.value
 
     def change(self, **metadata: object) -> None:
         """Let the watch show the simulation with other metadata."""
-        body = _simulation(self.seen, _KEY)
-        self.seen.put(_KEY, SIMULATION.kind, {**body, "metadata": {**body["metadata"], **metadata}})
+        body = _simulation(self.cache, _KEY)
+        self.cache.put(
+            _KEY, SIMULATION.kind, {**body, "metadata": {**body["metadata"], **metadata}}
+        )
 
     def edit(self, **spec: object) -> None:
         """Let the watch show the simulation with another specification."""
-        body = _simulation(self.seen, _KEY)
+        body = _simulation(self.cache, _KEY)
         metadata = {**body["metadata"], "generation": body["metadata"]["generation"] + 1}
-        self.seen.put(
+        self.cache.put(
             _KEY, SIMULATION.kind, {**body, "metadata": metadata, "spec": {**body["spec"], **spec}}
         )
 
@@ -228,11 +230,11 @@ class _Operator:
         return [kind for verb, kind in self.api.calls if verb == "apply"]
 
 
-def test_first_look_writes_in_order() -> None:
-    """The status comes first, then the event, then the children; the next look is soon."""
+def test_first_reconcile_writes_in_order() -> None:
+    """The status comes first, then the event, then the children; the next reconcile is soon."""
     operator = _Operator()
 
-    assert operator.look() == SETTINGS.resync_seconds
+    assert operator.reconcile() == SETTINGS.resync_seconds
     assert operator.api.calls == [
         ("status", "s0"), ("event", "WorkersStarting"), *(("apply", kind) for kind in _CHILDREN),
     ]  # fmt: skip
@@ -241,10 +243,10 @@ def test_first_look_writes_in_order() -> None:
 def test_second_look_writes_nothing() -> None:
     """What was written is known at once, before any watch has shown it."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.api.calls == []
 
@@ -252,26 +254,26 @@ def test_second_look_writes_nothing() -> None:
 def test_missing_simulation_is_forgotten() -> None:
     """A simulation that is gone, or is being deleted, is not looked at again."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
     assert operator.metric("simulations", type="Ready", status="False") == 1
     operator.change(deletionTimestamp="2026-11-27T08:00:00Z")
     operator.api.calls.clear()
 
-    assert operator.look() is None
-    assert operator.look(("load", "unknown")) is None
+    assert operator.reconcile() is None
+    assert operator.reconcile(("load", "unknown")) is None
     assert operator.api.calls == []
     assert operator.metric("simulations", type="Ready", status="False") is None
 
 
 def test_suspended_simulation_rests() -> None:
     """A simulation without workers and pods is looked at again after five minutes."""
-    assert _Operator(suspend=True).look() == 300
+    assert _Operator(suspend=True).reconcile() == 300
 
 
 def test_event_is_about_the_simulation() -> None:
     """An event names the simulation, what has happened, and when."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
 
     (event,) = operator.api.events
     assert event == {
@@ -301,7 +303,7 @@ def test_refused_event_stops_nothing() -> None:
     operator = _Operator()
     operator.api.refusals["event"] = ApiRefused("POST", "/", 403, "no")
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.applied() == _CHILDREN
 
@@ -328,13 +330,13 @@ def test_no_worker_without_policy(status: int) -> None:
     del operator.api.refusals["NetworkPolicy"]
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.applied() == ["NetworkPolicy", "Deployment", "Deployment"]
 
 
 def test_refused_policy_is_in_the_status() -> None:
-    """The next look says that the workers wait for their policy, and why."""
+    """The next reconcile reports that the workers wait for their policy, and why."""
     operator = _Operator()
     operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "policy", 422, "port 99999")
     operator.refused()
@@ -355,14 +357,14 @@ def test_foreign_policy_blocks_workers() -> None:
     assert "Deployment" not in operator.applied()
 
 
-def test_look_has_a_bound() -> None:
-    """A simulation of many workers is made in several looks of 32 writes, and then rests."""
+def test_reconcile_is_limited() -> None:
+    """A simulation of many workers is made in several reconciles of 32 writes, and then rests."""
     operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
                          workers={"count": 100}, shards=100)  # fmt: skip
     sizes = []
     while True:
         before = len(operator.applied())
-        again = operator.look()
+        again = operator.reconcile()
         sizes.append(len(operator.applied()) - before)
         if again != 0.0:
             break
@@ -371,27 +373,27 @@ def test_look_has_a_bound() -> None:
     assert again == SETTINGS.resync_seconds
     assert operator.applied().count("Deployment") == 100
     operator.edit(suspend=True)
-    looks = 1
-    while operator.look() == 0.0:
-        looks += 1
-    assert looks == 4
+    reconciles = 1
+    while operator.reconcile() == 0.0:
+        reconciles += 1
+    assert reconciles == 4
 
 
 def test_many_edited_children_end() -> None:
-    """Children that another writer always changes do not fill every look for ever."""
+    """Children that another writer always changes do not fill every reconcile for ever."""
     operator = _Operator(settings=replace(SETTINGS, max_workers=1_024),
                          workers={"count": 40}, shards=40)  # fmt: skip
     operator.api.edits["Deployment"] = {"spec": {"replicas": 7, "template": {}}}
     for _ in range(10):
-        if operator.look() != 0.0:
+        if operator.reconcile() != 0.0:
             break
 
-    assert operator.look() == SETTINGS.resync_seconds
+    assert operator.reconcile() == SETTINGS.resync_seconds
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
 def test_overload_ends_the_look(status: int) -> None:
-    """An API server that cannot serve gets no other write of this look."""
+    """An API server that cannot serve gets no other write of this reconcile."""
     operator = _Operator()
     operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "x", status, "busy", 7.0)
 
@@ -407,13 +409,13 @@ def test_secret_is_asked_in_time() -> None:
     kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "any"}}
     operator = _Operator(kafka=kafka)
     operator.api.secrets["any"] = {}
-    operator.look()
-    operator.look()
+    operator.reconcile()
+    operator.reconcile()
     assert (operator.applied(), operator.api.secrets_asked) == ([], ["any"])
     operator.api.secrets["any"] = {"clickstream.dev/credentials": "true"}
     operator.now += 11
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.applied() == _CHILDREN
     assert operator.api.secrets_asked == ["any", "any"]
@@ -422,7 +424,7 @@ def test_secret_is_asked_in_time() -> None:
 def test_no_secret_is_asked_for() -> None:
     """A simulation that names no secret makes the operator ask for none."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
 
     assert operator.api.secrets_asked == []
 
@@ -432,14 +434,14 @@ def test_no_secret_is_asked_for() -> None:
     [("no such name", "ChildRefused"), ("exceeded quota: small", "QuotaExceeded")],
 )
 def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
-    """The next look says what was refused, and a look without a refusal takes it back."""
+    """The next reconcile reports the refusal, and one without a refusal removes it."""
     operator = _Operator()
     operator.api.refusals["Service"] = ApiRefused("PATCH", "service", 403, message)
     operator.refused()
     del operator.api.refusals["Service"]
 
-    operator.look()
-    operator.look()
+    operator.reconcile()
+    operator.reconcile()
 
     reasons = [status["conditions"][2]["reason"] for status in operator.api.statuses]
     assert reasons == ["AsExpected", reason, "AsExpected"]
@@ -448,19 +450,19 @@ def test_refusal_is_in_the_next_status(message: str, reason: str) -> None:
 
 @pytest.mark.parametrize("status", [404, 409])
 def test_conflict_is_no_failure(status: int) -> None:
-    """Where another writer was faster, the look is tried again and the status tells nothing."""
+    """If another writer was faster, the reconcile is tried again and the status does not change."""
     operator = _Operator()
     operator.api.refusals["Service"] = ApiRefused("PATCH", "service", status, "changed")
 
     assert isinstance(operator.refused(), ApiRefused)
     assert operator.metric("reconciles_total", outcome="outdated") == 1
     del operator.api.refusals["Service"]
-    operator.look()
+    operator.reconcile()
     assert len(operator.api.statuses) == 1
 
 
 def test_refusal_hides_behind_no_conflict() -> None:
-    """Of a conflict and a refusal in one look the refusal is raised."""
+    """Of a conflict and a refusal in one reconcile, the refusal is raised."""
     operator = _Operator()
     operator.api.refusals["ConfigMap"] = ApiRefused("PATCH", "x", 409, "changed")
     operator.api.refusals["Service"] = ApiRefused("PATCH", "x", 422, "no such name")
@@ -499,15 +501,15 @@ def test_unexpected_error_is_raised() -> None:
     operator.api.refusals["status"] = RuntimeError("a defect")
 
     with pytest.raises(RuntimeError, match="a defect"):
-        operator.look()
+        operator.reconcile()
     assert operator.metric("reconciles_total", outcome="error") == 1
 
 
 def test_looks_and_writes_are_counted() -> None:
-    """Each look and each write is in the operator's own metrics."""
+    """Each reconcile and each write is in the operator's metrics."""
     operator = _Operator()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.metric("reconciles_total", outcome="done") == 1
     assert operator.metric("reconcile_duration_seconds_count") == 1
@@ -548,7 +550,7 @@ def test_foreign_child_is_left_alone(metadata: dict[str, Any], *, is_left_alone:
 
 
 def test_taken_name_is_in_the_status() -> None:
-    """The next look says whose name is taken."""
+    """The next reconcile reports whose name is taken."""
     operator = _Operator()
     operator.api.taken["Service"] = {}
     operator.refused()
@@ -560,13 +562,13 @@ def test_taken_name_is_in_the_status() -> None:
 
 
 def test_edited_child_is_not_fought_over() -> None:
-    """A child that is changed as it is stored is applied once, not at every look."""
+    """A child that is changed as it is stored is applied once, not at every reconcile."""
     operator = _Operator()
     operator.api.edits["Service"] = {"spec": {"clusterIP": "10.0.0.1"}}
-    operator.look()
+    operator.reconcile()
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.applied() == []
 
@@ -575,14 +577,14 @@ def test_edited_child_is_tried_again() -> None:
     """A child that was changed as it was stored is applied again once its version moves."""
     operator = _Operator()
     operator.api.edits["Service"] = {"spec": {"clusterIP": "10.0.0.1"}}
-    operator.look()
+    operator.reconcile()
     operator.api.edits.clear()
-    (service,) = (row for row in operator.seen.of(_KEY) if row["kind"] == "Service")
+    (service,) = (row for row in operator.cache.of(_KEY) if row["kind"] == "Service")
     metadata = {**service["metadata"], "resourceVersion": "1000"}
-    operator.seen.put(_KEY, "Service", {**service, "metadata": metadata})
+    operator.cache.put(_KEY, "Service", {**service, "metadata": metadata})
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.applied() == ["Service"]
 
@@ -590,28 +592,28 @@ def test_edited_child_is_tried_again() -> None:
 def test_unwanted_children_are_deleted() -> None:
     """Suspending deletes every child, and what is deleted is known to be gone."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
     operator.edit(suspend=True)
     operator.api.calls.clear()
-    operator.look()
+    operator.reconcile()
     deleted = [kind for verb, kind in operator.api.calls if verb == "delete"]
     assert sorted(deleted) == sorted(_CHILDREN)
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.api.calls == []
 
 
-def test_pods_are_nudged_once() -> None:
+def test_sync_is_forced_once() -> None:
     """A pod that has not read the file is annotated, and that is known at once."""
     operator = _Operator()
-    operator.seen.put(_KEY, POD.kind, _pod("w-0"))
-    operator.look()
-    assert ("nudge", "w-0") in operator.api.calls
+    operator.cache.put(_KEY, POD.kind, _pod("w-0"))
+    operator.reconcile()
+    assert ("force_sync", "w-0") in operator.api.calls
     operator.api.calls.clear()
 
-    operator.look()
+    operator.reconcile()
 
     assert operator.api.calls == []
 
@@ -619,10 +621,10 @@ def test_pods_are_nudged_once() -> None:
 def test_former_pods_do_not_count() -> None:
     """Pods of a former simulation of the name say nothing about the present one."""
     operator = _Operator()
-    operator.seen.put(_KEY, POD.kind, _pod("former", "another run", "0"))
-    operator.seen.put(_KEY, POD.kind, _pod("present", _UID, "1"))
+    operator.cache.put(_KEY, POD.kind, _pod("former", "another run", "0"))
+    operator.cache.put(_KEY, POD.kind, _pod("present", _UID, "1"))
 
-    operator.look()
+    operator.reconcile()
 
     assert [status["readyWorkers"] for status in operator.api.statuses] == [1]
 
@@ -641,8 +643,8 @@ def test_kinds_are_asked_once() -> None:
 def test_kinds_are_asked_again(seconds: float, asked: int) -> None:
     """After a minute a new kind may have come."""
     operator = _Operator()
-    operator.look()
+    operator.reconcile()
     operator.now += seconds
-    operator.look()
+    operator.reconcile()
 
     assert operator.api.kinds_asked == asked

@@ -76,7 +76,7 @@ def test_split_answer_is_read_whole() -> None:
 
 
 def test_redirects_are_not_followed() -> None:
-    """Anybody who may make a pod may answer for a worker, and must not redirect the operator."""
+    """The author of any pod could answer for a worker, and must not redirect the operator."""
     location = f"Location: http://{_ADDRESS}:{METRICS_PORT}/elsewhere"
 
     assert _answered(_response(_METRICS, "302 Found", location)) == {}

@@ -10,13 +10,13 @@ from clickstream_local.ports import free_port
 from clickstream_operator.shell.telemetry import Telemetry
 
 
-def _served(complaint: str, path: str) -> tuple[int, str, str]:
+def _served(health_problem: str, path: str) -> tuple[int, str, str]:
     """Return status, type and text of an answer after one reconcile."""
 
     async def ask() -> tuple[int, str, str]:
         port = free_port()
         async with (
-            Telemetry("127.0.0.1", port, lambda: complaint) as telemetry,
+            Telemetry("127.0.0.1", port, lambda: health_problem) as telemetry,
             aiohttp.ClientSession() as session,
         ):
             telemetry.reconciles.labels("done").inc()
@@ -27,11 +27,11 @@ def _served(complaint: str, path: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    ("complaint", "status", "text"), [("", 200, "alive\n"), ("too late", 503, "too late\n")]
+    ("health_problem", "status", "text"), [("", 200, "alive\n"), ("too late", 503, "too late\n")]
 )
-def test_health_repeats_the_complaint(complaint: str, status: int, text: str) -> None:
+def test_health_has_the_problem(health_problem: str, status: int, text: str) -> None:
     """The operator is alive unless something is wrong, and then says what."""
-    assert _served(complaint, "/healthz") == (status, "text/plain", text)
+    assert _served(health_problem, "/healthz") == (status, "text/plain", text)
 
 
 def test_metrics_are_served() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import kopf
 import pytest
 from clickstream_operator.core.kinds import CHILD_KINDS, POD, SIMULATION, Kind
-from clickstream_operator.core.seen import Key, Seen
+from clickstream_operator.core.object_cache import Key, ObjectCache
 from clickstream_operator.errors import ApiRefused
 from clickstream_operator.shell.watch import forget_vanished, kopf_settings, registry_for
 
@@ -24,10 +24,10 @@ def _body(version: int = 1, **metadata: object) -> dict[str, Any]:
     return {"metadata": {**usual, **metadata}}
 
 
-def _handled(seen: Seen, plural: str, *given: tuple[str, dict[str, Any]]) -> list[Key]:
+def _handled(cache: ObjectCache, plural: str, *given: tuple[str, dict[str, Any]]) -> list[Key]:
     """Let kopf's handlers of a kind see events; return the keys that were queued."""
     changed: list[Key] = []
-    registry = registry_for(seen, changed.append)
+    registry = registry_for(cache, changed.append)
 
     async def run() -> None:
         for kind, body in given:
@@ -46,7 +46,7 @@ def _handled(seen: Seen, plural: str, *given: tuple[str, dict[str, Any]]) -> lis
 
 def test_every_kind_is_watched() -> None:
     """The simulation, its pods and each kind of child are listed and watched."""
-    registry = registry_for(Seen(), lambda _key: None)
+    registry = registry_for(ObjectCache(), lambda _key: None)
     plurals = {row.plural for row in (SIMULATION, POD, *CHILD_KINDS.values())}
 
     assert {row.id for row in registry._indexing.get_all_handlers()} == {
@@ -58,28 +58,28 @@ def test_every_kind_is_watched() -> None:
 
 
 def test_simulation_is_its_own_key() -> None:
-    """A simulation is kept and queued under its own name."""
-    seen = Seen()
+    """A simulation is cached and queued by its name."""
+    cache = ObjectCache()
 
-    assert _handled(seen, "clickstreamsimulations", ("ADDED", _body())) == [("load", "x")]
-    assert [row["kind"] for row in seen.of(("load", "x"))] == ["ClickstreamSimulation"]
+    assert _handled(cache, "clickstreamsimulations", ("ADDED", _body())) == [("load", "x")]
+    assert [row["kind"] for row in cache.of(("load", "x"))] == ["ClickstreamSimulation"]
 
 
 def test_child_queues_its_simulation() -> None:
     """A child is kept and queued under the simulation that its label names."""
-    seen, labels = Seen(), {"clickstream.dev/simulation": "shop"}
+    cache, labels = ObjectCache(), {"clickstream.dev/simulation": "shop"}
 
-    assert _handled(seen, "pods", ("ADDED", _body(labels=labels))) == [("load", "shop")]
-    assert [row["kind"] for row in seen.of(("load", "shop"))] == ["Pod"]
+    assert _handled(cache, "pods", ("ADDED", _body(labels=labels))) == [("load", "shop")]
+    assert [row["kind"] for row in cache.of(("load", "shop"))] == ["Pod"]
 
 
 def test_deleted_object_is_dropped() -> None:
     """An object's end removes it and queues its simulation."""
-    seen, labels = Seen(), {"clickstream.dev/simulation": "shop"}
+    cache, labels = ObjectCache(), {"clickstream.dev/simulation": "shop"}
     events = [("ADDED", _body(labels=labels)), ("DELETED", _body(2, labels=labels))]
 
-    assert _handled(seen, "pods", *events) == [("load", "shop")] * 2
-    assert seen.of(("load", "shop")) == []
+    assert _handled(cache, "pods", *events) == [("load", "shop")] * 2
+    assert cache.of(("load", "shop")) == []
 
 
 def test_kopf_writes_nothing() -> None:
@@ -126,39 +126,39 @@ class _Lists:
 
 
 def _compared(
-    seen: Seen, namespaces: tuple[str, ...] = (), **refusal: int
+    cache: ObjectCache, namespaces: tuple[str, ...] = (), **refusal: int
 ) -> tuple[_Lists, set[Key]]:
     """Compare what is seen with empty lists; return the lists and the keys that changed."""
     lists, changed = _Lists(refusal), set[Key]()
     with ThreadPoolExecutor(1) as executor:
-        asyncio.run(forget_vanished(cast("Api", lists), seen, namespaces, changed.add, executor))
+        asyncio.run(forget_vanished(cast("Api", lists), cache, namespaces, changed.add, executor))
     return lists, changed
 
 
-def _known(*kinds: str) -> Seen:
-    seen = Seen()
+def _known(*kinds: str) -> ObjectCache:
+    cache = ObjectCache()
     for kind in kinds:
-        seen.put(("load", kind.lower()), kind, _body(7, uid=kind))
-    return seen
+        cache.put(("load", kind.lower()), kind, _body(7, uid=kind))
+    return cache
 
 
 def test_vanished_objects_are_forgotten() -> None:
     """What no list has any more is dropped, and its simulation is queued."""
-    seen = _known("Pod", "ClickstreamSimulation")
+    cache = _known("Pod", "ClickstreamSimulation")
 
-    lists, changed = _compared(seen)
+    lists, changed = _compared(cache)
 
     assert changed == {("load", "pod"), ("load", "clickstreamsimulation")}
-    assert list(seen.keys()) == []
+    assert list(cache.keys()) == []
     assert lists.asked[0] == ("ClickstreamSimulation", "", "")
     assert set(lists.asked[1:]) == {(kind, "", _OURS) for kind in ("Pod", *CHILD_KINDS)}
 
 
 def test_each_namespace_is_listed() -> None:
     """An operator of some namespaces lists each kind in each of them, and no other."""
-    seen = _known("Pod")
+    cache = _known("Pod")
 
-    lists, changed = _compared(seen, ("a", "b"))
+    lists, changed = _compared(cache, ("a", "b"))
 
     assert changed == set()
     assert {namespace for _, namespace, _ in lists.asked} == {"a", "b"}
@@ -167,17 +167,17 @@ def test_each_namespace_is_listed() -> None:
 
 def test_missing_kinds_are_skipped() -> None:
     """A kind that the cluster does not have keeps the others' lists from nothing."""
-    seen = _known("PodMonitor", "Pod")
+    cache = _known("PodMonitor", "Pod")
 
-    _, changed = _compared(seen, PodMonitor=404)
+    _, changed = _compared(cache, PodMonitor=404)
 
     assert changed == {("load", "pod")}
 
 
 def test_refused_list_is_raised() -> None:
     """A list that cannot be had is no list without objects."""
-    seen = _known("Pod")
+    cache = _known("Pod")
 
     with pytest.raises(ApiRefused, match="answers 403"):
-        _compared(seen, Pod=403)
-    assert len(seen.of(("load", "pod"))) == 1
+        _compared(cache, Pod=403)
+    assert len(cache.of(("load", "pod"))) == 1

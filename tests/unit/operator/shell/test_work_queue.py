@@ -23,15 +23,15 @@ def _now() -> float:
 
 def _turns(
     add: Callable[[WorkQueue[str]], None],
-    look: Callable[[str, int], Awaitable[float | None]],
+    reconcile: Callable[[str, int], Awaitable[float | None]],
     seconds: float,
     at_a_time: int = 2,
 ) -> list[Turn]:
-    """Return each look's key and second, within so many seconds.
+    """Return the key and second of each reconcile, within so many seconds.
 
     Args:
-        add: Asks for looks at second 0.
-        look: Looks at a key for the first, second, ... time.
+        add: Requests reconciles at second 0.
+        reconcile: Reconciles a key for the first, second, ... time.
         seconds: When the queue is stopped.
         at_a_time: How many are looked at side by side.
     """
@@ -41,7 +41,7 @@ def _turns(
 
         async def recorded(key: str) -> float | None:
             turns.append((key, _now()))
-            return await look(key, [name for name, _ in turns].count(key))
+            return await reconcile(key, [name for name, _ in turns].count(key))
 
         queue, stop = WorkQueue(recorded, at_a_time, lambda: 1.0), asyncio.Event()
         add(queue)
@@ -59,7 +59,7 @@ async def _never_again(_key: str, _count: int) -> float | None:
 
 
 def test_requests_become_one_look() -> None:
-    """Many requests for a key that waits are one look, at the earliest of their moments."""
+    """Many requests for a key that waits are one reconcile, at the earliest of their times."""
 
     def add(queue: WorkQueue[str]) -> None:
         queue.add("a", 3.0)
@@ -81,12 +81,12 @@ def test_earlier_keys_come_first() -> None:
 
 
 def test_look_names_the_next() -> None:
-    """A look that returns seconds is followed by another one after them."""
+    """A reconcile that returns seconds is followed by another one after them."""
 
-    async def look(_key: str, count: int) -> float | None:
+    async def reconcile(_key: str, count: int) -> float | None:
         return 5.0 if count < 3 else None
 
-    turns = _turns(lambda queue: queue.add("a"), look, 60)
+    turns = _turns(lambda queue: queue.add("a"), reconcile, 60)
 
     assert turns == [("a", 0.0), ("a", 5.0), ("a", 10.0)]
 
@@ -94,24 +94,24 @@ def test_look_names_the_next() -> None:
 def test_failures_back_off() -> None:
     """After each failure the pause doubles from half a second up to a minute."""
 
-    async def look(_key: str, _count: int) -> float | None:
+    async def reconcile(_key: str, _count: int) -> float | None:
         raise RuntimeError("no")
 
-    moments = [at for _, at in _turns(lambda queue: queue.add("a"), look, 240)]
+    moments = [at for _, at in _turns(lambda queue: queue.add("a"), reconcile, 240)]
 
     pauses = [after - before for before, after in pairwise(moments)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
 def test_success_resets_the_backoff() -> None:
-    """A look that succeeds lets the next failure wait as short as the first one."""
+    """After a successful reconcile, the next failure waits as short as the first one."""
 
-    async def look(_key: str, count: int) -> float | None:
+    async def reconcile(_key: str, count: int) -> float | None:
         if count in {1, 2, 4}:
             raise RuntimeError("no")
         return 10.0 if count < 5 else None
 
-    moments = [at for _, at in _turns(lambda queue: queue.add("a"), look, 60)]
+    moments = [at for _, at in _turns(lambda queue: queue.add("a"), reconcile, 60)]
 
     assert moments == [0.0, 0.5, 1.5, 11.5, 12.0]
 
@@ -119,7 +119,7 @@ def test_success_resets_the_backoff() -> None:
 def test_looks_are_bounded_in_number() -> None:
     """No more keys are looked at side by side than are allowed; others wait their turn."""
 
-    async def look(_key: str, _count: int) -> float | None:
+    async def reconcile(_key: str, _count: int) -> float | None:
         await asyncio.sleep(1.0)
         return None
 
@@ -127,24 +127,24 @@ def test_looks_are_bounded_in_number() -> None:
         for key in "abcde":
             queue.add(key)
 
-    assert _turns(add, look, 60) == [
+    assert _turns(add, reconcile, 60) == [
         ("a", 0.0), ("b", 0.0), ("c", 1.0), ("d", 1.0), ("e", 2.0),
     ]  # fmt: skip
 
 
 def test_key_is_never_looked_at_twice() -> None:
-    """A request for a key that is looked at waits until that look has ended."""
+    """A request for a key that is being reconciled waits until that reconcile has ended."""
 
     async def scenario() -> list[tuple[str, float]]:
         events: list[tuple[str, float]] = []
 
-        async def look(_key: str) -> float | None:
+        async def reconcile(_key: str) -> float | None:
             events.append(("begin", _now()))
             await asyncio.sleep(3.0)
             events.append(("end", _now()))
             return None
 
-        queue, stop = WorkQueue(look, 2, lambda: 1.0), asyncio.Event()
+        queue, stop = WorkQueue(reconcile, 2, lambda: 1.0), asyncio.Event()
         work = asyncio.create_task(queue.run(stop))
         queue.add("a")
         await asyncio.sleep(1.0)
@@ -158,17 +158,17 @@ def test_key_is_never_looked_at_twice() -> None:
 
 
 def test_stopping_ends_what_has_begun() -> None:
-    """A look that has begun is brought to its end, and no other one begins."""
+    """A reconcile that has begun is finished, and no other one begins."""
 
     async def scenario() -> list[str]:
         ended: list[str] = []
 
-        async def look(key: str) -> float | None:
+        async def reconcile(key: str) -> float | None:
             await asyncio.sleep(5.0)
             ended.append(key)
             return None
 
-        queue, stop = WorkQueue(look, 1, lambda: 1.0), asyncio.Event()
+        queue, stop = WorkQueue(reconcile, 1, lambda: 1.0), asyncio.Event()
         work = asyncio.create_task(queue.run(stop))
         queue.add("begun")
         await asyncio.sleep(1.0)
@@ -186,11 +186,11 @@ def test_pauses_are_spread() -> None:
     async def scenario(chance: float) -> list[float]:
         moments: list[float] = []
 
-        async def look(_key: str) -> float | None:
+        async def reconcile(_key: str) -> float | None:
             moments.append(_now())
             raise RuntimeError("no")
 
-        queue, stop = WorkQueue(look, 1, lambda: chance), asyncio.Event()
+        queue, stop = WorkQueue(reconcile, 1, lambda: chance), asyncio.Event()
         queue.add("a")
         work = asyncio.create_task(queue.run(stop))
         await asyncio.sleep(3.0)
@@ -208,11 +208,11 @@ def _looks_of_busy_key(error: Exception, seconds: int) -> list[float]:
     async def scenario() -> list[float]:
         moments: list[float] = []
 
-        async def look(_key: str) -> float | None:
+        async def reconcile(_key: str) -> float | None:
             moments.append(_now())
             raise error
 
-        queue, stop = WorkQueue(look, 1, lambda: 1.0), asyncio.Event()
+        queue, stop = WorkQueue(reconcile, 1, lambda: 1.0), asyncio.Event()
         work = asyncio.create_task(queue.run(stop))
         # Eighths of a second have no rounding, so the instant loop's clock always moves.
         for _ in range(8 * seconds):
@@ -247,13 +247,13 @@ def test_server_is_given_its_pause() -> None:
     ("waits", "stuck"), [((), 0.0), ((0.0,), 4.0), ((1.0, 3.0), 3.0), ((9.0,), 0.0)]
 )
 def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
-    """A queue that looks at nothing knows for how long a key has been due."""
+    """A queue that reconciles nothing returns for how long a key has been due."""
 
-    async def look(_key: int) -> float | None:
+    async def reconcile(_key: int) -> float | None:
         return None
 
     async def scenario() -> float:
-        queue = WorkQueue(look, 1, lambda: 1.0)
+        queue = WorkQueue(reconcile, 1, lambda: 1.0)
         for key, seconds in enumerate(waits):
             queue.add(key, seconds)
         await asyncio.sleep(4.0)
@@ -263,14 +263,14 @@ def test_idle_queue_is_stuck(waits: tuple[float, ...], stuck: float) -> None:
 
 
 def test_busy_queue_is_not_stuck() -> None:
-    """Keys that wait for their turn are no defect; a look that does not end is one."""
+    """Keys in the queue are no defect; a reconcile that does not end is one."""
 
     async def scenario(first_seconds: float) -> float:
-        async def look(key: int) -> float | None:
+        async def reconcile(key: int) -> float | None:
             await asyncio.sleep(10.0 if key else first_seconds)
             return None
 
-        queue, stop = WorkQueue(look, 2, lambda: 1.0), asyncio.Event()
+        queue, stop = WorkQueue(reconcile, 2, lambda: 1.0), asyncio.Event()
         for key in range(1_000):
             queue.add(key)
         work = asyncio.create_task(queue.run(stop))

@@ -1,1 +1,1 @@
-"""What may be asked, the SQL that answers it, and the form of the answers: no IO."""
+"""Parameters, SQL and the form of the answers, without IO."""

@@ -1,7 +1,6 @@
-"""What may be asked: every parameter of the API with its bounds.
+"""The parameters of the API, with their bounds.
 
-Owns names, patterns and limits; what is not here is refused by name. It does not know what
-answers a question.
+Owns names, patterns and limits; an unknown parameter is rejected by name.
 """
 
 from __future__ import annotations
@@ -35,31 +34,31 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d.*", re.ASCII)
 
 
 def _is_date_time(value: object) -> object:
-    """Refuse what pydantic would take besides: days alone, and numbers of seconds."""
+    """Reject values that pydantic would also accept: dates without a time, numbers of seconds."""
     if not (isinstance(value, str) and _DATE_TIME.fullmatch(value)):
         raise ValueError("it must be a time with its zone, such as 2026-11-25T12:00:00Z")
     return value
 
 
 def _is_whole(value: object) -> object:
-    """Refuse what pydantic would take besides: underscores and spaces; 3.0 is whole by JSON."""
+    """Reject underscores and spaces, which pydantic accepts; 3.0 is whole in JSON."""
     if isinstance(value, str) and not _WHOLE.fullmatch(value):
         raise ValueError("it must be a whole number, in digits")
     return value
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_is_date_time)]
-# Bounds come before it: behind it they would not stand in the OpenAPI document.
+# Bounds come before it: after it they would be missing in the OpenAPI document.
 _DIGITS = BeforeValidator(_is_whole)
 Limit = Annotated[int, Field(ge=1, le=MAX_ROWS, description="Most rows to answer with."), _DIGITS]
 
 
 def _text_of(name: str) -> FieldInfo:
-    """Return the bounds of an event's text: what the stream stores, the console answers for."""
+    """Return the bounds of an event's text field, which are those of the stored values."""
     info: FieldInfo = Field(
         min_length=1,
         max_length=field(name).max_length,
-        pattern=_NO_NUL,  # PostgreSQL has no text with it
+        pattern=_NO_NUL,  # PostgreSQL cannot store this character
         description=field(name).doc,
     )
     return info
@@ -85,7 +84,7 @@ class OfSimulation(_Asked):
 
 
 class Since(OfSimulation):
-    """One simulation, from some hour on."""
+    """One simulation, since an hour."""
 
     since: Annotated[Time | None, Field(description="Only visits begun at or after this.")] = None
 
@@ -98,7 +97,7 @@ class TimelineAsked(Paged, OfSimulation):
 
 
 class ProductsAsked(Paged, OfSimulation):
-    """A page of products, the most of something first."""
+    """A page of products, sorted by a figure, the highest first."""
 
     sort: Annotated[
         Literal["revenue", "orders", "pieces", "carts", "views"],
@@ -108,7 +107,7 @@ class ProductsAsked(Paged, OfSimulation):
 
 
 class LatencyAsked(OfSimulation):
-    """Over which time latency is measured."""
+    """The time over which latency is measured."""
 
     window_seconds: Annotated[
         int | None,

@@ -1,7 +1,7 @@
 """The questions that the API answers, as SQL over the views; values are always bound.
 
-Owns every statement. All read the views of ``mart`` and ``ops`` where there is one, so that
-their figures are those of a dashboard or a shell. It does not know a connection.
+Owns every statement. A statement reads a view of ``mart`` or ``ops`` if there is one, so that the
+console shows the same figures as a dashboard or a shell.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ __all__ = [
     "COUNTRIES",
     "DEVICES",
     "Question",
-    "accounts",
     "funnel",
     "hours",
     "known",
@@ -40,6 +39,7 @@ __all__ = [
     "sessions",
     "shards",
     "simulations",
+    "totals",
 ]
 
 _PULSE_SECONDS = 15
@@ -47,7 +47,7 @@ _PULSE_SECONDS = 15
 
 @dataclass(frozen=True)
 class Question:
-    """A statement with its values; the same question has the same answer for a while.
+    """A statement with its values; the answers to equal questions are cached for a while.
 
     Attributes:
         sql: The statement, with names such as ``%(limit)s`` for values.
@@ -78,7 +78,7 @@ def simulations(asked: Paged) -> Question:
 
 
 def known(asked: OfSimulation) -> Question:
-    """Whether a run of the simulation has been seen: one row or none."""
+    """Return whether the simulation has a run: one row or none."""
     sql: LiteralString = "SELECT true FROM ops.runs WHERE simulation = %(simulation)s LIMIT 1"
     return Question(sql, (("simulation", asked.simulation),))
 
@@ -123,7 +123,7 @@ def minutes(asked: TimelineAsked) -> Question:
 
 
 def products(asked: ProductsAsked) -> Question:
-    """Products, the most of something first."""
+    """Products, sorted by a figure, the highest first."""
     return _question(
         "SELECT product_id, product_name, category, views, carts, orders, pieces, revenue,"
         " view_to_cart_percent, cart_to_purchase_percent FROM mart.top_products"
@@ -187,7 +187,7 @@ def sessions(asked: SessionsAsked) -> Question:
 
 
 def latency(asked: LatencyAsked) -> Question:
-    """From event time to the row: of each run as a whole, or of the last seconds."""
+    """Latency from event time to the row: of each run as a whole, or of the last seconds."""
     if asked.window_seconds is None:
         return _question(
             "SELECT run_id, events, p50_seconds, p95_seconds, p99_seconds FROM ops.latency"
@@ -208,7 +208,7 @@ def latency(asked: LatencyAsked) -> Question:
 
 
 def shards(asked: OfSimulation) -> Question:
-    """Per shard what was sent and what is stored."""
+    """Sent and stored events per shard."""
     return _question(
         "SELECT run_id, shard, sent_events, planted_losses, stored_events, missing_events,"
         " unconfirmed_events FROM ops.integrity WHERE simulation = %(simulation)s"
@@ -217,8 +217,8 @@ def shards(asked: OfSimulation) -> Question:
     )
 
 
-def accounts(asked: OfSimulation) -> Question:
-    """Events, orders and revenue as ledger, traffic and visits tell them; and the rejects."""
+def totals(asked: OfSimulation) -> Question:
+    """Totals of events, orders and revenue by ledger, event and session; and the rejects."""
     return _question(
         "WITH told AS ("
         " SELECT 1 AS by, coalesce(sum(events), 0) AS events,"
@@ -244,7 +244,7 @@ def accounts(asked: OfSimulation) -> Question:
 
 
 def pulse(asked: OfSimulation) -> Question:
-    """The latest run at this moment; all of it from one snapshot. One row or none."""
+    """The present figures of the latest run, from one snapshot: one row or none."""
     return _question(
         "WITH run AS (SELECT run_id, closed_at FROM ops.runs WHERE simulation = %(simulation)s"
         " ORDER BY first_seen_at DESC, run_id LIMIT 1),"

@@ -1,7 +1,4 @@
-"""A rate from totals that were seen at moments.
-
-Owns the window. It does not know what is counted.
-"""
+"""A rate over a window of totals."""
 
 from __future__ import annotations
 
@@ -13,19 +10,19 @@ __all__ = ["RateWindow"]
 
 @dataclass
 class RateWindow:
-    """Totals of the last seconds.
+    """The totals of the last seconds.
 
     Attributes:
-        seconds: Length of the window: long beside the time between two batches.
+        seconds: Length of the window: much longer than the time between two batches.
     """
 
     seconds: float = 12.0
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def add(self, at_seconds: float, total: int) -> float | None:
-        """Take a total and return the rate per second over the window; ``None`` of a first one.
+        """Add a total and return the rate per second over the window; ``None`` for the first one.
 
-        A total that goes down is another run's: the window begins anew.
+        A lower total belongs to another run: it starts a new window.
         """
         if self._seen and (total < self._seen[-1][1] or at_seconds <= self._seen[-1][0]):
             self._seen.clear()

@@ -1,8 +1,7 @@
 """The form of the answers.
 
-Owns names, types, units and meaning of every field; they are the views' own where there is a
-view. Money is exact and written as text, such as ``"33429.79"``. It does not know where the
-figures come from.
+Owns names, types, units and meaning of every field; a field of a view has the view's name. Money is
+exact, and is written as text such as ``"33429.79"``.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from uuid import UUID  # noqa: TC003  same
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "Account",
     "Hour",
     "Integrity",
     "Kpis",
@@ -30,6 +28,7 @@ __all__ = [
     "ShardIntegrity",
     "SimulationRow",
     "Step",
+    "Total",
     "TrafficMinute",
 ]
 
@@ -48,14 +47,14 @@ Row = TypeVar("Row", bound=Record)
 
 
 class Page(BaseModel, Generic[Row]):
-    """Rows, and where the next page begins; null if this is the last."""
+    """Rows, and the start of the next page; null on the last page."""
 
     items: list[Row]
     next_offset: int | None
 
 
 class Problem(BaseModel):
-    """What was wrong."""
+    """The error of a request."""
 
     detail: str
 
@@ -116,7 +115,7 @@ class TrafficMinute(Record):
 
 
 class Product(Record):
-    """A product and what became of it: `mart.top_products`."""
+    """A product, with its views, carts and orders: `mart.top_products`."""
 
     product_id: str
     product_name: str | None
@@ -177,7 +176,7 @@ class SessionPage(BaseModel):
 
 
 class Latency(Record):
-    """From event time to the row in `raw.events`, per run: `ops.latency`."""
+    """Latency from event time to the row in `raw.events`, per run: `ops.latency`."""
 
     run_id: UUID
     events: int
@@ -200,17 +199,17 @@ class ShardIntegrity(Record):
     unconfirmed_events: Annotated[int, Field(description="Stored and not in the ledger yet.")]
 
 
-class Account(Record):
-    """One figure as three accounts of the same events give it."""
+class Total(Record):
+    """One figure with its three totals: by ledger, by event, and by session."""
 
     figure: Literal["events", "orders", "revenue"]
-    ledger: Annotated[Decimal, Field(description="As the generators say: `ops.ledger`.")]
+    ledger: Annotated[Decimal, Field(description="Of the ledger: `ops.ledger`.")]
     traffic: Annotated[Decimal, Field(description="Event by event: `mart.traffic_day`.")]
     visits: Annotated[Decimal, Field(description="Visit by visit: `mart.sessions_hour`.")]
 
 
 class Integrity(Record):
-    """What was sent, set against what is stored."""
+    """Sent events compared with stored events."""
 
     sent_events: int
     planted_losses: int
@@ -218,12 +217,12 @@ class Integrity(Record):
     missing_events: int
     unconfirmed_events: int
     rejected_records: Annotated[int, Field(description="Of all simulations.")]
-    accounts: list[Account]
+    totals: list[Total]
     shards: list[ShardIntegrity]
 
 
 class Pulse(Record):
-    """A moment of a simulation: what the live stream says every second."""
+    """The present figures of a simulation, which the live stream sends every second."""
 
     at: datetime
     run_id: UUID

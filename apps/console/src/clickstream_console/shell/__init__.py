@@ -1,1 +1,1 @@
-"""The database, the live stream, the routes and what the process shows of itself."""
+"""The database, the live stream, the routes, and the process's health and metrics."""

@@ -1,7 +1,6 @@
-"""The application: routes, page, health, and what every request must pass.
+"""The application: routes, page, health, and the middleware of every request.
 
-Owns how these are put together and which error becomes which status. It does not know what a
-route answers.
+Owns how these are put together, and which error becomes which status.
 """
 
 from __future__ import annotations
@@ -57,10 +56,10 @@ def application(settings: Settings) -> FastAPI:
         summary="What a simulated shop does, from the views of mart and ops.",
         version=version("clickstream-console"),
         openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # it would load scripts from elsewhere
+        docs_url=None,  # it would load scripts from another server
         redoc_url=None,
         lifespan=lifespan,
-        # The first listed meets a request first: also a refused host gets the headers.
+        # The first in the list gets a request first: a rejected host gets the headers too.
         middleware=[
             Middleware(HeadAsGet),
             Middleware(Guard, telemetry=telemetry),
@@ -77,11 +76,11 @@ def application(settings: Settings) -> FastAPI:
 
 
 def health(app: FastAPI, hosts: list[str]) -> Starlette:
-    """Return what another port shows of the application: its health and its metrics.
+    """Return the application of the second port: health and metrics.
 
     Args:
         app: The application.
-        hosts: Names by which the port may be called.
+        hosts: Host names of the port.
     """
 
     async def alive(_request: Request) -> Response:

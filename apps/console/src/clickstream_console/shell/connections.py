@@ -1,7 +1,7 @@
-"""Connections: how long each may take, and how many one peer may have.
+"""The limits of connections: how long each may take, and how many one peer may have.
 
-Owns these limits, on top of uvicorn's protocol: a peer that sends its request slowly, does not read
-its answer, or opens connections without end loses them.
+They extend uvicorn's protocol: a peer that sends its request slowly, does not read its answer, or
+opens too many connections loses them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionLimits", "limited_protocol"]
 
 _SEND_BUFFER_BYTES = 32_768
-"""What the kernel keeps of an answer that is not read; more would hide a peer that never reads."""
+"""The kernel's buffer for an unread answer; a larger one would hide a peer that never reads."""
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one connection, and one peer, may take."""
+    """The limits of one connection and of one peer."""
 
     per_peer: int
     """Connections of one address at a time."""
     request_seconds: float = 10.0
-    """From the connection, or a request's first byte, to the end of the request's headers."""
+    """Time from the connection, or a request's first byte, to the end of the request's headers."""
     send_seconds: float = 20.0
     """How long a peer may leave an answer unread."""
     idle_seconds: int = 5
-    """From an answer to the next request."""
+    """Time from an answer to the next request."""
 
 
 def limited_protocol(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
-    """Return a protocol for uvicorn that keeps the limits; its connections are counted together."""
+    """Return a protocol for uvicorn with the limits; it counts all its connections together."""
 
     class LimitedProtocol(_LimitedProtocol):
         """One connection."""
@@ -54,13 +54,13 @@ class _Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self) -> None:
-        """Begin to count, unless that has begun."""
+        """Start the timer, unless it runs."""
         if self._timer is None:
             end = self._protocol.transport.abort
             self._timer = self._protocol.loop.call_later(self._seconds, end)
 
     def clear(self) -> None:
-        """Stop counting."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -85,7 +85,7 @@ class _LimitedProtocol(HttpToolsProtocol):
             return
         kernel = transport.get_extra_info("socket")
         kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        # Every byte that the kernel does not take at once pauses the writing.
+        # Each byte that the kernel does not accept at once pauses the writing.
         transport.set_write_buffer_limits(high=0)
         self._request.set()
 
@@ -99,22 +99,22 @@ class _LimitedProtocol(HttpToolsProtocol):
         self._reading.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Read; outside a request, a first byte begins one."""
+        """Read data; outside a request, the first byte begins one."""
         if self.cycle is None or self.cycle.response_complete:
             self._request.set()
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Answer the request, which came in time."""
+        """Answer the request, which arrived in time."""
         self._request.clear()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
-        """Note that the peer does not read."""
+        """Start the timer: the peer does not read."""
         super().pause_writing()
         self._reading.set()
 
     def resume_writing(self) -> None:
-        """Note that the peer has read everything."""
+        """Stop the timer: the peer has read everything."""
         super().resume_writing()
         self._reading.clear()

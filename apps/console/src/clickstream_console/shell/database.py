@@ -1,8 +1,7 @@
-"""PostgreSQL, as the reader: a few connections, short statements, answers kept for a moment.
+"""PostgreSQL, as the reader: few connections, short statements, answers cached for a second.
 
-Owns the pool, what counts as the database being away, and for how long an answer is kept:
-however many people look, each question is asked once a second at most. It does not know any
-statement.
+Owns the pool, the errors that mean that the database is away, and the cache: with any number of
+viewers, the console asks each question at most once per second.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Database:
     """Asks questions as the reader, while the context is open.
 
     Args:
-        settings: Where the database is.
-        failed: Told of every question that got no answer.
+        settings: The database's address.
+        failed: Called for every question without an answer.
     """
 
     def __init__(self, settings: Settings, failed: Callable[[], None]) -> None:
@@ -55,7 +54,7 @@ class Database:
                 max_waiting=_MAX_WAITING,
                 timeout=_WAIT_SECONDS,
                 max_idle=_IDLE_SECONDS,
-                # It gives up soon and begins anew: one that backs off comes back late.
+                # Short attempts: a longer pause between them would delay the reconnect.
                 reconnect_timeout=_WAIT_SECONDS,
                 check=AsyncConnectionPool.check_connection,
                 open=False,
@@ -65,7 +64,7 @@ class Database:
         self._kept = alru_cache(maxsize=_KEPT_ANSWERS, ttl=_KEPT_SECONDS)(self._ask)
 
     async def __aenter__(self) -> Self:
-        """Begin to connect; the database need not be there yet."""
+        """Start to connect; the database may still be away."""
         await self._pool.open(wait=False)
         return self
 
@@ -80,15 +79,15 @@ class Database:
         await self._pool.close(timeout=1)
 
     async def answer(self, question: Question) -> Rows:
-        """Return the rows that answer a question, at most a second old.
+        """Return the rows that answer a question, at most one second old.
 
         Raises:
-            DatabaseAway: There is no answer to be had now.
+            DatabaseAway: The database does not answer now.
         """
         return await self._kept(question)
 
     async def is_there(self) -> bool:
-        """Say whether the database answers."""
+        """Return whether the database answers."""
         try:
             async with self._pool.connection(timeout=1) as connection:
                 await connection.execute("SELECT 1")
@@ -109,7 +108,7 @@ class Database:
 
 
 def _reason(error: psycopg.Error) -> str:
-    """Say what is the matter in words that tell a stranger nothing of our network."""
+    """Return the cause of an error, without details of the network."""
     if isinstance(error, psycopg.errors.QueryCanceled):
         return "took too long"
     if isinstance(error, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)):

@@ -1,6 +1,6 @@
-"""What goes with every answer: headers that keep a browser from harm, and its time taken.
+"""The middleware of every answer: it sets security headers and measures the time.
 
-Owns the headers and their policy. It does not know what is answered.
+Owns the headers and their policy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SECURITY_HEADERS", "Guard"]
 
 SECURITY_HEADERS = {
-    # Everything from here, nothing inline, nothing from elsewhere, and nobody's frame.
+    # Only this origin: nothing inline, nothing from other servers, no frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
@@ -32,11 +32,11 @@ SECURITY_HEADERS = {
 
 
 class Guard:
-    """Sets the headers and measures each request until its answer begins.
+    """Sets the headers, and measures each request until its answer begins.
 
     Args:
-        app: What answers.
-        telemetry: What is told the time.
+        app: The application that answers.
+        telemetry: The metrics that get the time.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
@@ -54,7 +54,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
-                # The page is checked for being current, figures are never kept.
+                # Browsers revalidate the page, and never cache figures.
                 is_api = scope["path"].startswith("/api/")
                 headers["Cache-Control"] = "no-store" if is_api else "no-cache"
                 route = getattr(scope.get("route"), "path", "static" if not is_api else "none")

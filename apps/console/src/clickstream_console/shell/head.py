@@ -1,6 +1,6 @@
-"""HEAD: answered as GET is, without a body.
+"""HEAD: the answer of GET without a body.
 
-Owns that every path that answers GET answers HEAD, and that a live stream ends after its headers.
+Every path that answers GET also answers HEAD; a live stream ends after its headers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["HeadAsGet"]
 
 
 class HeadAsGet:
-    """Lets an application that knows GET answer HEAD.
+    """Makes an application that answers GET also answer HEAD.
 
     Args:
         app: The application.

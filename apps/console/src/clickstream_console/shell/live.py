@@ -1,7 +1,7 @@
-"""The live stream: what a simulation does, once a second, to a bounded number of listeners.
+"""The live stream: a simulation's figures, once per second, for a limited number of listeners.
 
-Owns who is let in, the pulse that all listeners of a simulation share, and what they hear
-while the database is away. It does not know HTTP.
+Owns the limits, the pulse that all listeners of a simulation share, and the messages while the
+database is away.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _REMEMBERED = 64
 
 
 class Live:
-    """Pulses of simulations.
+    """The pulses of simulations.
 
     Args:
-        database: Who is asked.
-        limit: How many may listen at once.
-        limit_per_peer: How many of one address may.
-        counted: Told how many listen.
+        database: The database with the figures.
+        limit: The highest number of listeners.
+        limit_per_peer: The highest number of listeners of one address.
+        counted: Called with the number of listeners.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Live:
 
     @contextmanager
     def listener(self, peer: str) -> Iterator[None]:
-        """Be one of the listeners.
+        """Count one listener while the context is open.
 
         Args:
             peer: The listener's address.
 
         Raises:
-            TooManyStreams: There are enough, or enough of this address.
+            TooManyStreams: The limit is reached, or the limit of this address.
         """
         if self._listeners.total() >= self._limit:
             raise TooManyStreams(self._limit)
@@ -75,7 +75,7 @@ class Live:
             self._counted(self._listeners.total())
 
     async def pulses(self, asked: OfSimulation) -> AsyncIterator[Pulse | DatabaseAway]:
-        """Give a pulse every second, or why there is none, until the console closes."""
+        """Yield a pulse every second, or the reason for none, until the console closes."""
         while not self._is_closing:
             try:
                 pulse = await self._shared(asked)
@@ -86,11 +86,11 @@ class Live:
             await asyncio.sleep(TICK_SECONDS)
 
     def close(self) -> None:
-        """Let every stream end within a second."""
+        """End every stream within a second."""
         self._is_closing = True
 
     async def _pulse(self, asked: OfSimulation) -> Pulse | None:
-        """Look once, whoever listens; ``None`` if there is no run."""
+        """Return one pulse, which all listeners share; ``None`` without a run."""
         rows = await self._database.answer(questions.pulse(asked))
         if not rows:
             return None
@@ -108,7 +108,7 @@ class Live:
         )
 
     def _window(self, simulation: str) -> RateWindow:
-        """Return the simulation's window; the one longest unasked for is forgotten."""
+        """Return the simulation's window; drop the least recently used one."""
         window = self._windows.pop(simulation, None) or RateWindow()
         self._windows[simulation] = window
         if len(self._windows) > _REMEMBERED:

@@ -1,9 +1,9 @@
-"""The API's routes: each takes what may be asked, and answers with rows of a view.
+"""The API's routes: each takes parameters, and answers with rows of a view.
 
-Owns paths and status codes. It does not know SQL, nor how the database is reached.
+Owns paths and status codes.
 """
 
-# Annotations are read when routes are made: they must not be postponed here.
+# FastAPI reads the annotations when it makes the routes, so they must not be postponed here.
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -23,7 +23,6 @@ from clickstream_console.core.parameters import (
 )
 from clickstream_console.core.questions import Question
 from clickstream_console.core.records import (
-    Account,
     Hour,
     Integrity,
     Kpis,
@@ -37,6 +36,7 @@ from clickstream_console.core.records import (
     ShardIntegrity,
     SimulationRow,
     Step,
+    Total,
     TrafficMinute,
 )
 from clickstream_console.errors import DatabaseAway, SimulationUnknown
@@ -46,7 +46,7 @@ from clickstream_console.shell.live import TICK_SECONDS, Live
 __all__ = ["RETRY_SECONDS", "api"]
 
 RETRY_SECONDS = 2
-"""When to ask again where the database is away."""
+"""When a client should ask again while the database is away."""
 
 api = APIRouter(
     prefix="/api/v1",
@@ -70,7 +70,7 @@ Asks = Annotated[Database, Depends(_database)]
 
 
 async def _answer(database: Database, asked: OfSimulation, question: Question) -> Rows:
-    """Return the rows; a simulation that nobody knows is told apart from one without visits."""
+    """Return the rows; an unknown simulation is an error, one without rows is not."""
     rows = await database.answer(question)
     if not rows and not await database.answer(questions.known(asked)):
         raise SimulationUnknown(asked.simulation)
@@ -78,7 +78,7 @@ async def _answer(database: Database, asked: OfSimulation, question: Question) -
 
 
 def _page(rows: Rows, asked: Paged) -> dict[str, Any]:
-    """Cut the row more that was asked for, which says whether there is a next page."""
+    """Return the page without its extra row, which shows whether there is a next page."""
     is_more = len(rows) > asked.limit
     return {
         "items": rows[: asked.limit],
@@ -119,7 +119,7 @@ async def traffic(database: Asks, asked: Annotated[TimelineAsked, Query()]) -> o
 
 @api.get("/products", response_model=Page[Product])
 async def products(database: Asks, asked: Annotated[ProductsAsked, Query()]) -> object:
-    """Products with what was looked at, put into carts and bought."""
+    """Products with their views, carts and purchases."""
     return _page(await _answer(database, asked, questions.products(asked)), asked)
 
 
@@ -153,25 +153,25 @@ async def sessions(database: Asks, asked: Annotated[SessionsAsked, Query()]) -> 
 
 @api.get("/latency", response_model=list[Latency])
 async def latency(database: Asks, asked: Annotated[LatencyAsked, Query()]) -> object:
-    """From event time to the row, per run."""
+    """Latency from event time to the row, per run."""
     return await _answer(database, asked, questions.latency(asked))
 
 
 @api.get("/integrity", response_model=Integrity)
 async def integrity(database: Asks, asked: Annotated[OfSimulation, Query()]) -> object:
-    """What was sent, set against what is stored."""
+    """Sent events compared with stored events."""
     shards = [
         ShardIntegrity(**row) for row in await _answer(database, asked, questions.shards(asked))
     ]
-    told = await database.answer(questions.accounts(asked))
+    totals = await database.answer(questions.totals(asked))
     return Integrity(
         sent_events=sum(row.sent_events for row in shards),
         planted_losses=sum(row.planted_losses for row in shards),
         stored_events=sum(row.stored_events or 0 for row in shards),
         missing_events=sum(row.missing_events for row in shards),
         unconfirmed_events=sum(row.unconfirmed_events for row in shards),
-        rejected_records=told[0]["rejected_records"],
-        accounts=[Account(**row) for row in told],
+        rejected_records=totals[0]["rejected_records"],
+        totals=[Total(**row) for row in totals],
         shards=shards,
     )
 
@@ -179,7 +179,7 @@ async def integrity(database: Asks, asked: Annotated[OfSimulation, Query()]) -> 
 async def _listening(
     request: Request, database: Asks, asked: Annotated[OfSimulation, Query()]
 ) -> AsyncIterator[AsyncIterator[Pulse | DatabaseAway]]:
-    """Let a listener in before the answer begins, and out when it has ended."""
+    """Count a listener from the start of the answer to its end."""
     live: Live = request.app.state.live
     if not await database.answer(questions.known(asked)):
         raise SimulationUnknown(asked.simulation)
@@ -191,10 +191,10 @@ async def _listening(
 async def live(
     pulses: Annotated[AsyncIterator[Pulse | DatabaseAway], Depends(_listening)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """What the latest run does, once a second.
+    """The latest run's figures, once per second.
 
     Events are named `pulse`, with a Pulse as JSON, or `away` with a Problem while the database
-    does not answer; the stream stays open and goes on by itself.
+    does not answer; the stream stays open and continues when the database is back.
     """
     retry = round(1_000 * TICK_SECONDS)
     async for pulse in pulses:

@@ -1,7 +1,4 @@
-"""What the console shows of itself.
-
-Owns the metrics' registry. It does not know how the figures come about.
-"""
+"""The console's own metrics, and their registry."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ __all__ = ["Telemetry"]
 
 
 class Telemetry:
-    """The console's figures."""
+    """The console's metrics."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -1,10 +1,10 @@
-// The two live charts: the last five minutes, a point a second. Owns their data and colours.
+// The two live charts: the last five minutes, one point per second. Owns their data and colours.
 const KEPT = 300;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class LiveChart {
-  // series: [{colour, dash, fill}]; unit: how a value on the axis is written; least: what the
-  // axis shows at least
+  // series: [{colour, dash, fill}]; unit: the format of a value on the axis; least: the
+  // smallest maximum of the axis
   constructor(element, series, unit, least) {
     Object.assign(this, { element, series, unit, least });
     this.data = [[], ...series.map(() => [])];

@@ -1,5 +1,5 @@
-// The page: asks the API, listens to the live stream, and writes figures where they belong.
-// Every text goes in as text, never as HTML.
+// The page: it reads the API and the live stream, and writes the figures into the document.
+// It inserts every text as text, never as HTML.
 import { LiveChart } from "./charts.js";
 import { count, euros, minute, percent, seconds } from "./format.js";
 import { drawMap, shade } from "./map.js";
@@ -11,7 +11,7 @@ const SHOWN_MINUTES = 60;
 
 const at = (id) => document.getElementById(id);
 const ui = { simulation: at("simulation"), state: at("state"), banner: at("banner"), map: at("map") };
-let shown = ""; // the simulation that is shown
+let shown = ""; // the shown simulation
 let stream = null;
 let measure = "sessions";
 let countries = [];
@@ -136,7 +136,7 @@ function listen() {
   opened.addEventListener("pulse", (event) => showPulse(JSON.parse(event.data)));
   opened.addEventListener("away", (event) => isAway(capital(JSON.parse(event.data).detail) + "."));
   opened.addEventListener("error", () => {
-    // The browser tries again by itself after a broken stream, but not after a refusal.
+    // The browser reconnects after a broken stream, but not after an error status.
     if (opened.readyState === EventSource.CLOSED && stream === opened) setTimeout(listen, RETRY_MS);
   });
 }
@@ -160,14 +160,14 @@ const STEPS = {
 };
 
 function showIntegrity(integrity) {
-  rows(at("accounts"), integrity.accounts, (row) => {
+  rows(at("totals"), integrity.totals, (row) => {
     const text = row.figure === "revenue" ? euros : count;
     return [capital(row.figure), ...["ledger", "traffic", "visits"].map((by) => n(text(row[by])))];
   });
   for (const element of document.querySelectorAll("[data-integrity]")) {
     write(element, count(integrity[element.dataset.integrity]));
   }
-  const agree = integrity.accounts.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
+  const agree = integrity.totals.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
   const isOver = latest?.closed_at;
   const [verdict, text] = agree && integrity.missing_events === 0 && integrity.unconfirmed_events === 0
     ? ["agree", "all three agree"]
@@ -247,7 +247,7 @@ async function turn() {
 
 ui.simulation.addEventListener("change", () => {
   show(ui.simulation.value);
-  refresh().catch(() => {}); // the next turn says what is the matter
+  refresh().catch(() => {}); // the next refresh shows the problem
 });
 for (const button of document.querySelectorAll("[data-measure]")) {
   button.addEventListener("click", () => {

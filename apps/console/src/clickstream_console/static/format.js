@@ -1,4 +1,4 @@
-// How figures are written. Money comes as exact text and is never made a number that is summed.
+// The format of figures. Money is exact text, and is never summed as a number.
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 

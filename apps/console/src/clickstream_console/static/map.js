@@ -1,4 +1,4 @@
-// The map of countries. Owns its shapes and shades; the figures stand in the table beside it.
+// The map of countries: its shapes and shades. The table next to it has the figures.
 // Codes of ISO 3166-1: those of the events are letters, those of the shapes are numbers.
 const NUMBERS = {
   AT: "040", AU: "036", BR: "076", CA: "124", CH: "756", DE: "276", DK: "208", ES: "724",

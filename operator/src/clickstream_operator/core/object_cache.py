@@ -1,8 +1,7 @@
-"""What is known of the cluster's objects: the newest version of each that anybody has shown.
+"""The operator's cache: the newest known version of each object of the cluster.
 
-Owns which of two versions is the newer one: a watch tells late what an answer to a write has
-told already, and a write's answer may come after the watch has told of the end. It does not
-know where versions come from.
+Owns the order of versions. A watch delivers a change later than the answer to a write, and the
+answer to a write may come after the watch has delivered the object's end.
 """
 
 from __future__ import annotations
@@ -15,31 +14,32 @@ from clickstream_operator.core.observed import SIMULATION_LABEL
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["Key", "Seen", "key_of"]
+__all__ = ["Key", "ObjectCache", "key_of"]
 
 Key = tuple[str, str]
 """Namespace and name of a simulation."""
 _ENDED = 10_000
-"""Objects remembered as gone; far more than can end while an answer is on its way."""
+"""How many ended objects are remembered; far more than can end during one call."""
 
 
 def key_of(body: Mapping[str, Any]) -> Key:
-    """Return which simulation an object belongs to."""
+    """Return the key of the simulation that an object belongs to."""
     metadata = body["metadata"]
     return metadata["namespace"], (metadata.get("labels") or {}).get(SIMULATION_LABEL, "")
 
 
-class Seen:
-    """Objects by the simulation they belong to, kind and name."""
+class ObjectCache:
+    """The objects of each simulation, by kind and name."""
 
     def __init__(self) -> None:
         self._rows: dict[Key, dict[tuple[str, str], Mapping[str, Any]]] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
 
     def put(self, key: Key, kind: str, body: Mapping[str, Any]) -> None:
-        """Take a version of an object, unless a newer one is known or it has ended."""
+        """Store a version of an object, unless a newer one is known or the object has ended."""
         metadata = {name: row for name, row in body["metadata"].items() if name != "managedFields"}
-        # A watch tells of an end also where only a label was taken off: what comes later is there.
+        # Kubernetes also sends DELETED when an object stops matching the selector. Accept the
+        # object again if its resourceVersion is newer.
         if _version(metadata) <= self._ended.get(metadata["uid"], -1):
             return
         rows = self._rows.setdefault(key, {})
@@ -48,7 +48,7 @@ class Seen:
             rows[kind, metadata["name"]] = {**body, "kind": kind, "metadata": metadata}
 
     def drop(self, key: Key, kind: str, body: Mapping[str, Any]) -> None:
-        """Forget an object that has ended; another of its name is another object."""
+        """Remove an object that has ended; an object with the same name and another uid stays."""
         uid, name = body["metadata"]["uid"], body["metadata"]["name"]
         self._ended[uid] = _version(body["metadata"])
         if len(self._ended) > _ENDED:
@@ -61,16 +61,16 @@ class Seen:
             self._rows.pop(key, None)
 
     def keep(self, namespace: str, kind: str, version: int, uids: Collection[str]) -> set[Key]:
-        """Forget what a list does not have: its end was never told.
+        """Remove the objects that a list does not contain: the watch missed their end.
 
         Args:
-            namespace: Where the list is of; empty for all namespaces.
+            namespace: The list's namespace; empty for all namespaces.
             kind: The list's kind.
-            version: The list's resource version; what is newer may be there all the same.
-            uids: What it has.
+            version: The list's resource version; a newer object is not in the list and stays.
+            uids: The uids in the list.
 
         Returns:
-            The simulations that something was forgotten of.
+            The keys of the simulations that lost an object.
         """
         gone = [
             (key, row)
@@ -84,7 +84,7 @@ class Seen:
         return {key for key, _ in gone}
 
     def of(self, key: Key) -> list[Mapping[str, Any]]:
-        """Return all objects of a simulation, in an order of their own."""
+        """Return all objects of a simulation, sorted by kind and name."""
         return [row for _, row in sorted(self._rows.get(key, {}).items())]
 
     def keys(self) -> Iterable[Key]:
@@ -93,7 +93,7 @@ class Seen:
 
 
 def _version(metadata: Mapping[str, Any]) -> int:
-    """Read a resource version; they grow with every write.
+    """Return a resource version as a number; it grows with every write.
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
     """
