@@ -147,7 +147,7 @@ class _Bench(Stack):
         return {"whole_job_events_per_second": speed, **self._views()}
 
     def _views(self) -> dict[str, float]:
-        """Time every view of the marts; of those with a row per event or visit, a page."""
+        """Time every view of the marts; of those with a row per event or session, a page."""
         taken: dict[str, float] = {}
         connection = self.postgres.connect(READER)
         with connection, connection.cursor() as cursor:

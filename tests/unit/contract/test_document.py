@@ -197,7 +197,7 @@ def test_merged_keys_are_read() -> None:
 
 
 def test_endless_persona_is_refused() -> None:
-    """A simulation whose visits could not end would fill the memory."""
+    """A simulation whose sessions could not end would fill the memory."""
     stuck = "{name: Bot, basedOn: Bot, transitions: {view_item: {exit: 0}, page_view: {exit: 0},"
     stuck += " view_item_list: {exit: 0}}}"
     text = GOOD.replace("Browser", "Bot") + f"  personas: [{stuck}]\n"
@@ -218,7 +218,7 @@ def test_endless_persona_is_refused() -> None:
     ids=["nowhere", "through a list", "at once"],
 )
 def test_step_may_lead_out_indirectly(transitions: str) -> None:
-    """A step ends a visit by the exit, by a way to it, or by having no step at all."""
+    """A step ends a session by the exit, by a way to it, or by having no step at all."""
     own = f"{{name: Own, basedOn: Buyer, transitions: {transitions}}}"
 
     assert parse_simulation(GOOD + f"  personas: [{own}]\n").spec.personas[0].name == "Own"

@@ -29,7 +29,7 @@ BOUNDS = {
     "shard": (0, 1_023),
     "shard_seq": (1, 1_000_000_000_000),
     "session_seq": (1, None),
-    "visit_number": (1, None),
+    "session_number": (1, None),
     "price_minor": (0, 1_000_000_000),
     "quantity": (1, 1_000_000),
     "cart_quantity": (0, None),
@@ -39,7 +39,7 @@ CARRIED = {
     "referrer": ("session_start",),
     "campaign": ("session_start",),
     "user_agent": ("session_start",),
-    "visit_number": ("session_start",),
+    "session_number": ("session_start",),
     "search_term": ("search",),
     "category": ("view_item_list", *ITEM_EVENTS),
     "product_id": ITEM_EVENTS,
@@ -96,7 +96,7 @@ def test_items_have_the_same_bounds() -> None:
 
 
 def test_only_arrival_is_optional() -> None:
-    """All fields are required but for the referrer and the campaign, which direct visits lack."""
+    """All fields are required but for the referrer and the campaign, which direct sessions lack."""
     assert [row.name for row in EVENT_FIELDS if not row.required] == ["referrer", "campaign"]
 
 

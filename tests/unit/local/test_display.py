@@ -61,8 +61,9 @@ def test_run_is_summed_up() -> None:
     """The report has visitors, orders, shares, products and latency in words."""
     text = _printed(lambda console: show_run(console, _run(_KPIS), 1_000.0))
 
-    assert "1,000 visitors made 2,000 visits and 30 orders worth 4,567.80 EUR (152.26 each)" in text
-    assert "conversion 1.5 %, bounce 40 %, carts left 0 %, 6.1 events per visit" in text
+    assert "1,000 visitors made 2,000 sessions and 30 orders" in text
+    assert " orders worth 4,567.80 EUR (152.26 each)" in text
+    assert "conversion 1.5 %, bounce 40 %, carts left 0 %, 6.1 events per session" in text
     assert "Tent     Outdoor   1,000      20  1,999.80" in text
     assert (
         "throughput 998.0 events/s of 1,000.0 wanted; latency from event to row p50 0.50 s,"
@@ -81,7 +82,7 @@ def test_names_are_no_markup() -> None:
 
 
 def test_empty_run_has_no_shares() -> None:
-    """A run without visits has no key figures to show."""
+    """A run without sessions has no key figures to show."""
     text = _printed(lambda console: show_run(console, _run({}), 1_000.0))
 
     assert "visitors" not in text

@@ -211,7 +211,7 @@ def _resolved(definition: PersonaDefinition) -> Persona:
 
 
 def _check_ends(name: str, persona: Persona) -> None:
-    """Refuse a persona some of whose visits could never end."""
+    """Refuse a persona some of whose sessions could never end."""
     ends = {
         source
         for source, targets in persona.transitions.items()

@@ -1,4 +1,4 @@
-"""The event: one flat JSON object for each thing a visitor did.
+"""The event: one flat JSON object for each thing a user did.
 
 Owns the table of the event's fields, from which the JSON Schema, the Spark schema, the
 PostgreSQL columns, the documentation and the generator's encoder derive. Names are those of
@@ -118,8 +118,8 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Identity of the event: RFC 9562 version 8, made of run, shard and shard_seq, so a"
         " record sent twice has it twice.",
     ),
-    Field("session_id", FieldType.UUID, "The visit; also the key of the Kafka record."),
-    Field("event_time", FieldType.TIMESTAMP, "When the visitor did it."),
+    Field("session_id", FieldType.UUID, "The session; also the key of the Kafka record."),
+    Field("event_time", FieldType.TIMESTAMP, "When the user did it."),
     Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1", "2")),
     Field(
         "simulation",
@@ -129,7 +129,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         pattern=FULL_NAME,
     ),
     Field("run_id", FieldType.UUID, "The run of that simulation."),
-    Field("event_name", FieldType.TEXT, "What the visitor did.", values=EVENT_NAMES),
+    Field("event_name", FieldType.TEXT, "What the user did.", values=EVENT_NAMES),
     Field(
         "shard", FieldType.INTEGER, "Logical shard that made it.", minimum=0, maximum=MAX_SHARDS - 1
     ),
@@ -143,28 +143,28 @@ EVENT_FIELDS: tuple[Field, ...] = (
     Field(
         "session_seq",
         FieldType.INTEGER,
-        "Its number within the visit: 1, 2, 3 and so on without a gap.",
+        "Its number within the session: 1, 2, 3 and so on without a gap.",
         minimum=1,
     ),
-    Field("user_id", FieldType.TEXT, "The visitor, the same in every visit.", max_length=32),
+    Field("user_id", FieldType.TEXT, "The user, the same in every session.", max_length=32),
     Field(
         "persona",
         FieldType.TEXT,
-        "The kind of visitor: the truth that a real stream does not tell.",
+        "The kind of user: the truth, which a real stream does not contain.",
         max_length=63,
     ),
-    Field("channel", FieldType.TEXT, "How the visitor once found the shop.", max_length=64),
+    Field("channel", FieldType.TEXT, "How the user first found the shop.", max_length=64),
     Field("country", FieldType.TEXT, "ISO 3166-1 alpha-2 code.", max_length=2),
-    Field("city", FieldType.TEXT, "The visitor's city."),
+    Field("city", FieldType.TEXT, "The user's city."),
     Field("language", FieldType.TEXT, "BCP 47 tag, such as de-DE.", max_length=16),
-    Field("device", FieldType.TEXT, "The visitor's device.", values=DEVICES),
+    Field("device", FieldType.TEXT, "The user's device.", values=DEVICES),
     Field("os", FieldType.TEXT, "Operating system of the device.", max_length=64),
     Field("browser", FieldType.TEXT, "Browser, without its version.", max_length=64),
     Field("page", FieldType.TEXT, "Path of the page.", max_length=512),
     Field(
         "referrer",
         FieldType.TEXT,
-        "The page that led to the shop; absent for direct visits.",
+        "The page that led to the shop; absent for direct sessions.",
         required=False,
         events=("session_start",),
         max_length=512,
@@ -185,9 +185,9 @@ EVENT_FIELDS: tuple[Field, ...] = (
         max_length=512,
     ),
     Field(
-        "visit_number",
+        "session_number",
         FieldType.INTEGER,
-        "How often the visitor has come in this run; 1 is the first visit.",
+        "Number of the session among the user's sessions in this run; 1 is the first.",
         events=("session_start",),
         minimum=1,
     ),

@@ -1,4 +1,4 @@
-"""The journey: which step of a visit may follow which.
+"""The journey: which step of a session may follow which.
 
 Owns the table of legal transitions. The generator walks it, the checker checks stored
 sessions against it, and the diagram in the documentation is drawn from it. How likely each
@@ -108,11 +108,11 @@ TRANSITIONS: tuple[Transition, ...] = tuple(
     for source, targets in _TABLE.items()
     for target, need in targets.items()
 )
-"""Every legal step from the start of a visit to its end."""
+"""Every legal step from the start of a session to its end."""
 
 
 def is_legal(source: str, target: str) -> bool:
-    """Say whether a visit may go from ``source`` to ``target``, whatever the cart holds."""
+    """Say whether a session may go from ``source`` to ``target``, whatever the cart holds."""
     return target in _TABLE.get(source, {})
 
 

@@ -48,7 +48,7 @@ METRICS: tuple[Metric, ...] = (
         ("shed_events_total", _COUNTER, "Events left out because of overload.", ()),
         ("target_events_per_second", _GAUGE, "Rate wanted at this moment.", ()),
         ("achieved_events_per_second", _GAUGE, "Events acknowledged per second, lately: 10 s.", ()),
-        ("active_sessions", _GAUGE, "Visits under way.", ()),
+        ("active_sessions", _GAUGE, "Sessions under way.", ()),
         ("queue_messages", _GAUGE, "Records sent and not yet acknowledged.", ()),
         ("queue_limit_messages", _GAUGE, "Records that may be sent and not acknowledged.", ()),
         ("event_lag_seconds", _GAUGE, "How far the next event lies behind the clock.", ()),

@@ -83,7 +83,7 @@ class Persona:
     think_sigma: float
     """Sigma of that distribution's logarithm."""
     return_permille: int
-    """Of 1000 visits, how many are by somebody who has been here before, in the long run."""
+    """Of 1000 sessions, how many are by somebody who has been here before, in the long run."""
     price_sense_permille: int
     """Of 1000 items looked at, how many were the cheaper of two that they had in mind."""
     hourly: tuple[int, ...]

@@ -3,7 +3,7 @@
 Owns what Kubernetes is told of a simulation: the structural schema derived from
 :class:`~clickstream_contract.simulation.SimulationSpec`, the rules in CEL for what a schema
 cannot say, the status and what ``kubectl get`` shows. The API server refuses at apply time what
-the laptop's parser refuses, but for bursts that overlap and visits that can never end, which
+the laptop's parser refuses, but for bursts that overlap and sessions that can never end, which
 CEL cannot work out. It does not know what an operator does with it.
 
 Format: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/

@@ -56,7 +56,7 @@ _WEEK_SECONDS = 604_800
 
 
 class PersonaShare(Part):
-    """A kind of visitor and its share of the visits."""
+    """A kind of visitor and its share of the sessions."""
 
     persona: Annotated[str, Field(max_length=63, description="A preset, or one of spec.personas.")]
     weight: Annotated[Weight, Field(description="Share against the other weights.")]
@@ -85,7 +85,7 @@ class PersonaDefinition(Part):
         int | None, Field(ge=0, le=3_000, description="Sigma of that time's logarithm.")
     ] = None
     return_permille: Annotated[
-        Permille | None, Field(description="Of 1000 visits, how many by somebody known.")
+        Permille | None, Field(description="Of 1000 sessions, how many by somebody known.")
     ] = None
     price_sense_permille: Annotated[
         Permille | None, Field(description="Of 1000 items, how many the cheaper of two.")

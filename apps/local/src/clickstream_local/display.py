@@ -53,14 +53,14 @@ def show_run(console: Console, run: RunFigures, target_per_second: float) -> Non
     kpis = run.kpis
     if kpis:
         console.print(
-            f"\n{kpis['visitors']:,} visitors made {kpis['sessions']:,} visits and"
+            f"\n{kpis['visitors']:,} visitors made {kpis['sessions']:,} sessions and"
             f" {kpis['orders']:,} orders worth {kpis['revenue']:,} EUR"
             f" ({kpis['average_order_value'] or 0} each)"
         )
         console.print(
             f"conversion {kpis['conversion_percent']} %, bounce {kpis['bounce_percent']} %,"
             f" carts left {kpis['abandonment_percent'] or 0} %,"
-            f" {kpis['events_per_session']} events per visit\n"
+            f" {kpis['events_per_session']} events per session\n"
         )
     for line in _funnel(run.funnel):
         console.print(line)

@@ -24,9 +24,7 @@ def migrate(postgres: Postgres, database: str = DATABASE) -> None:
         StateTooOld: The database is from before the first version that can be migrated.
         ServiceFailed: A migration failed.
     """
-    target = Database(
-        postgres.host, postgres.port, database, OWNER, postgres.state.secret(OWNER)
-    )
+    target = Database(postgres.host, postgres.port, database, OWNER, postgres.state.secret(OWNER))
     try:
         schema.migrate(target)
     except DatabaseTooOld as error:

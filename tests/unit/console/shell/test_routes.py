@@ -165,7 +165,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
         {**shard, "shard": 0, "stored_events": 7},
         {**shard, "shard": 1, "stored_events": None},
     ]
-    account = {"ledger": 20, "traffic": 7, "visits": 7, "rejected_records": 4}
+    account = {"ledger": 20, "traffic": 7, "sessions": 7, "rejected_records": 4}
     database = MemoryDatabase(ops_integrity=shards)
     database.rows["told"] = [{"figure": "events", **account}]
 
@@ -177,7 +177,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
         "unconfirmed_events": 6, "rejected_records": 4,
     }  # fmt: skip
     assert found["accounts"] == [
-        {"figure": "events", "ledger": "20", "traffic": "7", "visits": "7"}
+        {"figure": "events", "ledger": "20", "traffic": "7", "sessions": "7"}
     ]
     assert [row["shard"] for row in found["shards"]] == [0, 1]
 

@@ -21,12 +21,12 @@ from clickstream_streaming.core.marts import (
     ORDER_MARTS,
     ORDERS,
     PRODUCT_VERSIONS,
+    SESSION_FIRST,
+    SESSION_MARTS,
+    SESSIONS,
     TRAFFIC,
     USER_DAY,
-    VISIT_FIRST,
-    VISIT_MARTS,
     VISITORS_HOUR,
-    VISITS,
     Mart,
     start_of,
 )
@@ -100,7 +100,7 @@ _MOVED = (
     "purchase_events", "pages", "left_minor", "revenue_minor",
 )  # fmt: skip
 _SHOWN = tuple(name for name in DIM_USER.values if name != "first_seen_at")
-"""What a user's first visit shows of the user."""
+"""What a user's first session shows of the user."""
 
 
 def _list(names: tuple[str, ...], prefix: str = "") -> str:
@@ -115,7 +115,7 @@ CREATE_STAGES = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS fresh ({_columns(FRESH_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS moved ON COMMIT DELETE ROWS AS
     SELECT {_list(_MOVED)}, 1 AS weight, true AS begins, true AS leaves
-    FROM mart.visits WITH NO DATA;
+    FROM mart.sessions WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS sold (
     order_id uuid, simulation text, items jsonb, weight integer
 ) ON COMMIT DELETE ROWS;
@@ -172,18 +172,18 @@ def _add(mart: Mart, source: str, select: str = "") -> str:
     )
 
 
-def _merge_visits() -> str:
-    """Merge visits; their former and their present state go to ``moved``."""
-    first, last = ("first_seq", *VISIT_FIRST), ("last_seq", "exit_page")
+def _merge_sessions() -> str:
+    """Merge sessions; their former and their present state go to ``moved``."""
+    first, last = ("first_seq", *SESSION_FIRST), ("last_seq", "exit_page")
     is_first = f"({_list(first, 'excluded.')}) < ({_list(first, 'known.')})"
     is_last = f"({_list(last, 'excluded.')}) > ({_list(last, 'known.')})"
     kept = {
         name: f"CASE WHEN {is_first} THEN excluded.{name} ELSE known.{name} END"
-        for name in VISIT_FIRST
+        for name in SESSION_FIRST
     }
     kept |= {
         name: f"least(known.{name}, excluded.{name})"
-        for name in ("campaign", "referrer", "visit_number", "started_at")
+        for name in ("campaign", "referrer", "session_number", "started_at")
     }
     kept |= {
         "last_event_at": "greatest(known.last_event_at, excluded.last_event_at)",
@@ -201,16 +201,16 @@ def _merge_visits() -> str:
     leaves = (
         f"({_list(user, 'old_')}) <> ({_list(user)}) OR ({_list(shown, 'old_')}) < ({_list(shown)})"
     )
-    # No upsert, which locks each row that it meets and confirms each that it inserts: a visit has
+    # No upsert, which locks each row that it meets and confirms each that it inserts: a session has
     # one partition, so one writer. Another one would break the key, and be tried again.
     return f"""
 WITH merged AS (
-    MERGE INTO {VISITS.table} AS known
-    USING ({VISITS.select.format(source="fresh")}) AS excluded
+    MERGE INTO {SESSIONS.table} AS known
+    USING ({SESSIONS.select.format(source="fresh")}) AS excluded
     ON known.session_id = excluded.session_id
     WHEN MATCHED THEN UPDATE SET {changes}
-    WHEN NOT MATCHED THEN INSERT ({_list(VISITS.columns)})
-        VALUES ({_list(VISITS.columns, "excluded.")})
+    WHEN NOT MATCHED THEN INSERT ({_list(SESSIONS.columns)})
+        VALUES ({_list(SESSIONS.columns, "excluded.")})
     RETURNING {_list(_MOVED, "new.")}, {old}
 )
 INSERT INTO moved
@@ -220,21 +220,21 @@ SELECT {_list(_MOVED, "old_")}, -1, false, {leaves} FROM merged WHERE old_sessio
 """
 
 
-# A visit that turns out to be another user's, or less early, may have made a user's row: the row is
-# made again from the visits that are left. Events that come in order never do that: then EXISTS,
-# which PostgreSQL evaluates first and once, spares the look through all users and visits.
+# A session that turns out to be another user's, or less early, may have made a user's row: it is
+# made again from the sessions that are left. Events that come in order never do that: then EXISTS,
+# which PostgreSQL evaluates first and once, spares the look through all users and sessions.
 _IS_LEFT = (
     "EXISTS (SELECT FROM moved WHERE leaves)"
     " AND (simulation, user_id) IN (SELECT simulation, user_id FROM moved WHERE leaves)"
 )
 _FORGET_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
-_VISIT_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
+_SESSION_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
 _SHOWS = ("first_seen_at", *_SHOWN)
 _MEET_USERS = upsert(
     DIM_USER,
     DIM_USER.select.format(
-        source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM moved WHERE begins"
-        f" UNION ALL SELECT {_VISIT_SHOWS}, 1 FROM {VISITS.table} WHERE {_IS_LEFT})"
+        source=f"(SELECT {_SESSION_SHOWS}, 1 AS weight FROM moved WHERE begins"
+        f" UNION ALL SELECT {_SESSION_SHOWS}, 1 FROM {SESSIONS.table} WHERE {_IS_LEFT})"
     ),
     condition=f"({_list(_SHOWS, 'excluded.')}) < ({_list(_SHOWS, 'known.')})",
 )
@@ -308,7 +308,7 @@ ON CONFLICT DO NOTHING
 """A run is known by its events, or since it was announced. The ledger's other records do not make
 one: nobody needs to show an invented run."""
 
-EVENT_STEPS = (_merge_visits(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
+EVENT_STEPS = (_merge_sessions(), _TAKE_ORDERS, _TAKE_BACK_LINES, _WRITE_LINES)
 """What follows from new events, before they are stored themselves."""
 
 _SEE_PRODUCTS = upsert(
@@ -364,7 +364,7 @@ SHARED_STEPS = (
     *(_add(mart, "fresh") for mart in EVENT_MARTS),
     *(_add(mart, "sold") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
-    *(_add(mart, "moved") for mart in VISIT_MARTS),
+    *(_add(mart, "moved") for mart in SESSION_MARTS),
     _add(VISITORS_HOUR, "seen"),
     _COUNT_QUALITY,
     _COUNT_LATENCIES,
