@@ -28,7 +28,7 @@ def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def _login(monkeypatch: pytest.MonkeyPatch, folder: Path, who: str) -> None:
-    """Set a login's two variables to files of its own."""
+    """Set a login's two variables to two files."""
     for what in ("user", "password"):
         file = folder / f"{who}_{what}"
         file.write_text(f"{who}'s {what}\n", encoding="utf-8")
@@ -106,7 +106,7 @@ def test_database_is_the_settings(monkeypatch: pytest.MonkeyPatch, files: Path) 
 
 
 def test_writer_makes_owner_member(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
-    """With a writer to make, the owner becomes a member of its own role first."""
+    """With a writer to make, the owner's login becomes a member of clickstream_owner first."""
     _login(monkeypatch, files, "writer")
     server = _Server(monkeypatch)
 
@@ -132,7 +132,7 @@ def test_reader_is_made_alone(monkeypatch: pytest.MonkeyPatch, files: Path) -> N
 
 
 def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
-    """The verifier's login is a member of the reader's role and of its own."""
+    """The verifier's login is a member of the reader's role and of the verifier's."""
     _login(monkeypatch, files, "verifier")
     server = _Server(monkeypatch)
 
@@ -146,7 +146,7 @@ def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -
 
 @pytest.mark.usefixtures("files")
 def test_database_is_limited_without_logins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where somebody else makes the logins, the database loses its open rights all the same."""
+    """Without logins to create, the database loses its open rights all the same."""
     server = _Server(monkeypatch, {"has_database_privilege": [("shop", True)]})
 
     assert program.main() == 0

@@ -63,7 +63,7 @@ def test_folder_lies_in_checkout() -> None:
 
 
 def test_packaged_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package has its own copy of the files."""
+    """An installed package contains a copy of the files."""
     (tmp_path / "db").mkdir()
     monkeypatch.setattr(schema, "__file__", str(tmp_path / "schema.py"))
 
