@@ -87,18 +87,18 @@ def _execute(database: MigratedDatabase, statement: str) -> list[tuple[object, .
 
 
 def _dump(database: MigratedDatabase) -> list[str]:
-    """Return the statements of a dump of the schema, sorted, without the dump's own settings."""
+    """Return the parts of a dump, sorted: objects, and the rows that every database has."""
     done = subprocess.run(
         [
-            str(binary("pg_dump")), "--schema-only", f"--host={database.host}",
-            f"--port={database.port}", f"--username={database.user}", database.name,
+            str(binary("pg_dump")), f"--host={database.host}", f"--port={database.port}",
+            f"--username={database.user}", database.name,
         ],
         env={"PGPASSWORD": database.password},
         capture_output=True,
         text=True,
         check=True,
     )  # fmt: skip
-    text = re.sub(r"^(--|\\|SET |SELECT ).*\n", "", done.stdout, flags=re.MULTILINE)
+    text = re.sub(r"^(--|\\|SET |SELECT pg_catalog).*\n", "", done.stdout, flags=re.MULTILINE)
     return sorted(text.split("\n\n"))
 
 
