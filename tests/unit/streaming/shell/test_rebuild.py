@@ -23,7 +23,7 @@ def _one(_: object) -> Rows:
 def test_rebuild_counts_changes() -> None:
     """Each mart has the number of its deleted and of its written rows."""
     database = ScriptedDatabase(
-        {"DELETE FROM mart.sessions": [(1,)] * 2, "INSERT INTO mart.": _one}
+        {"DELETE FROM mart.sessions AS": [(1,)] * 2, "INSERT INTO mart.": _one}
     )
 
     changed = rebuild(database.connection())
