@@ -99,7 +99,7 @@ def _invariants(rows: list[dict[str, Any]]) -> list[str]:
             f"{defects('aggregate_mismatches')}; {sum(row['rebuilt_rows'] for row in rows)} rows",
         ),
         (
-            "I6 visits are legal",
+            "I6 sessions are legal",
             "verification: illegal_transitions, session_mismatches",
             defects("illegal_transitions", "session_mismatches"),
         ),

@@ -256,18 +256,18 @@ def test_events_and_tables_change(pipeline: Pipeline, results: Path) -> None:
     )
     alter = Alter(
         expand=(
-            "ALTER TABLE mart.visits ADD COLUMN margin_minor bigint",
+            "ALTER TABLE mart.sessions ADD COLUMN margin_minor bigint",
             # In the order of the writers, so that no two wait for each other.
             (
-                "WITH one AS (SELECT session_id FROM mart.visits ORDER BY session_id FOR UPDATE)"
-                " UPDATE mart.visits AS known SET margin_minor = known.revenue_minor / 2"
+                "WITH one AS (SELECT session_id FROM mart.sessions ORDER BY session_id FOR UPDATE)"
+                " UPDATE mart.sessions AS known SET margin_minor = known.revenue_minor / 2"
                 " FROM one WHERE known.session_id = one.session_id"
             ),
             "ALTER TABLE raw.events ADD COLUMN margin_minor bigint",
         ),
         contract=(
             "ALTER TABLE raw.events DROP COLUMN IF EXISTS margin_minor",
-            "ALTER TABLE mart.visits DROP COLUMN IF EXISTS margin_minor",
+            "ALTER TABLE mart.sessions DROP COLUMN IF EXISTS margin_minor",
         ),
     )
     rejected = pipeline.count(_REJECTED)

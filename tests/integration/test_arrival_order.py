@@ -74,7 +74,7 @@ _EVENTS = st.fixed_dictionaries(
         "city": st.sampled_from(["Berlin", "Oslo"]),
         "run_id": _ids(300, 2),
         "campaign": st.sampled_from(["spring", "summer"]),
-        "visit_number": st.integers(1, 2),
+        "session_number": st.integers(1, 2),
         "product_id": st.sampled_from(["A", "B"]),
         "product_name": st.sampled_from(["Bowl", "Vase"]),
         "order_id": _ids(400, 2),
@@ -210,8 +210,8 @@ _ORDER = {"event_name": "purchase", "order_id": str(UUID(int=401)), "session_id"
         ),
         pytest.param(
             [
-                {**_SESSION, "event_name": "session_start", "visit_number": 2, "campaign": "b"},
-                {**_SESSION, "event_name": "session_start", "visit_number": 1, "campaign": "a"},
+                {**_SESSION, "event_name": "session_start", "session_number": 2, "campaign": "b"},
+                {**_SESSION, "event_name": "session_start", "session_number": 1, "campaign": "a"},
             ],
             id="two session starts",
         ),
@@ -246,7 +246,7 @@ def test_odd_session_keeps_definitions(
     assert _differing(database) == []
 
 
-def test_visits_are_the_first_events(database: Database, writer: ProcessPoolExecutor) -> None:
+def test_sessions_are_the_first_events(database: Database, writer: ProcessPoolExecutor) -> None:
     """A session whose user logs in is the first event's; both are users of the hour."""
     events: list[dict[str, Any]] = [
         {"event_name": "page_view", "session_seq": 2, "user_id": "login", "event_id": 2},
@@ -259,7 +259,7 @@ def test_visits_are_the_first_events(database: Database, writer: ProcessPoolExec
 
     _store(database, writer, [[record] for record in records])
 
-    assert database.ask("SELECT array_agg(user_id) FROM mart.visits") == (["anon"],)
+    assert database.ask("SELECT array_agg(user_id) FROM mart.sessions") == (["anon"],)
     assert database.ask("SELECT array_agg(user_id) FROM mart.dim_user") == (["anon"],)
     assert database.ask("SELECT visitors FROM mart.visitors_hour") == (2,)
 

@@ -79,7 +79,7 @@ def _digest(pipeline: Pipeline, table: str, run_id: UUID) -> tuple[int, str]:
 
 def test_backup_keeps_every_row(pipeline: Pipeline, stored_run: UUID, tmp_path: Path) -> None:
     """A database that is restored elsewhere holds each row of a run as it was."""
-    tables = ("raw.events", "mart.visits", "ops.ledger", "ops.shards")
+    tables = ("raw.events", "mart.sessions", "ops.ledger", "ops.shards")
     before = {table: _digest(pipeline, table, stored_run) for table in tables}
     back_up(pipeline.postgres, tmp_path / "backup")
 

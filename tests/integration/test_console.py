@@ -177,11 +177,11 @@ def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) ->
         sum(int(row["events"]["ledger"]) for row in totals.values()) == report.events_acknowledged
     )
     for row in totals["tested"].values():
-        assert row["ledger"] == row["traffic"] == row["visits"]
+        assert row["ledger"] == row["traffic"] == row["sessions"]
 
 
 def test_pages_give_every_row_once(api: httpx.Client, pipeline: Pipeline) -> None:
-    """Following the cursor and the offset, each visit and product comes exactly once."""
+    """Following the cursor and the offset, each session and product comes exactly once."""
     seen: list[str] = []
     cursor: str | None = None
     while True:
@@ -211,7 +211,7 @@ def test_pages_give_every_row_once(api: httpx.Client, pipeline: Pipeline) -> Non
 
 
 ATTACKS = (
-    "' OR 1=1 --", "1; DROP TABLE mart.visits", "%(limit)s", "\x00", "../../etc/passwd",
+    "' OR 1=1 --", "1; DROP TABLE mart.sessions", "%(limit)s", "\x00", "../../etc/passwd",
     "<script>alert(1)</script>", "${jndi:ldap://x}", "9" * 400, "-1",
 )  # fmt: skip
 _TEXTS = {"simulation", "category", "country", "device", "channel"}

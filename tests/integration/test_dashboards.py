@@ -145,7 +145,7 @@ def test_every_panel_has_rows(reader: Connection) -> None:
 
 def test_quotes_cannot_end_a_query(reader: Connection) -> None:
     """What people choose is data: no choice can end a query or begin another."""
-    chosen = _choice(reader) | {"simulation": ["x') OR true; DROP TABLE mart.visits; --", "a'b"]}
+    chosen = _choice(reader) | {"simulation": ["x') OR true; DROP TABLE mart.sessions; --", "a'b"]}
     until = datetime.now(tz=UTC)
     with reader.cursor() as cursor:
         for target in targets("rawSql"):

@@ -32,7 +32,7 @@ _SHARD = (
 )
 _SUMS = """
 SELECT (SELECT count(*) FROM raw.events), (SELECT sum(events) FROM mart.traffic_day),
-    (SELECT sum(events) FROM mart.visits), (SELECT sum(stored_events) FROM ops.shards)
+    (SELECT sum(events) FROM mart.sessions), (SELECT sum(stored_events) FROM ops.shards)
 """
 
 

@@ -56,7 +56,12 @@ def _outcome(
     ("command", "prefix", "user", "says"),
     [
         (["clickstream_streaming", "verify"], "CLICKSTREAM_STREAMING_", VERIFIER, '"lost": '),
-        (["clickstream_streaming", "rebuild"], "CLICKSTREAM_STREAMING_", OWNER, '"mart.visits": '),
+        (
+            ["clickstream_streaming", "rebuild"],
+            "CLICKSTREAM_STREAMING_",
+            OWNER,
+            '"mart.sessions": ',
+        ),
         (["clickstream_migrations"], "CLICKSTREAM_MIGRATIONS_", OWNER, "retrying in 1 s"),
     ],
     ids=["verify", "rebuild", "migrations"],

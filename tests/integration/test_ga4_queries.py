@@ -76,11 +76,11 @@ class Export:
 
     Attributes:
         events: As they are stored, in the order of time.
-        visits: The ``session_start`` of each session.
+        sessions: The ``session_start`` of each session.
     """
 
     events: list[Event]
-    visits: dict[str, Event]
+    sessions: dict[str, Event]
 
     def named(self, *names: str) -> list[Event]:
         """Return the events with one of these names."""
@@ -109,7 +109,7 @@ def _by(events: list[Event], name: str) -> dict[Any, list[Event]]:
 
 
 def _new_users(export: Export) -> set[str]:
-    return {row["user_id"] for row in export.visits.values() if row["visit_number"] == 1}
+    return {row["user_id"] for row in export.sessions.values() if row["session_number"] == 1}
 
 
 def _selected(export: Export) -> Rows:
@@ -221,7 +221,7 @@ def _latest(export: Export) -> Rows:
     rows = []
     for user, events in _by(export.events, "user_id").items():
         last = max(events, key=lambda event: (_microseconds(event), _session_id(event)))
-        number = export.visits[last["session_id"]]["visit_number"]
+        number = export.sessions[last["session_id"]]["session_number"]
         rows.append((user, _session_id(last), number))
     return rows
 
@@ -257,7 +257,7 @@ def _carts(export: Export) -> Rows:
 
 def _sources(export: Export) -> Rows:
     found: Counter[tuple[Any, ...]] = Counter()
-    for event in export.visits.values():
+    for event in export.sessions.values():
         host = (urlsplit(event["referrer"] or "").hostname or "").removeprefix("www.")
         channel, campaign = event["channel"], event["campaign"]
         row = {
@@ -454,7 +454,9 @@ def exported(stored: Database) -> Export:
     with stored.owner, stored.owner.cursor() as cursor:
         cursor.execute(_EVENTS)
         events = [event for (event,) in cursor.fetchall()]
-    return Export(events, {event["session_id"]: event for event in events if event["visit_number"]})
+    return Export(
+        events, {event["session_id"]: event for event in events if event["session_number"]}
+    )
 
 
 def _rows(stored: Database, query: str, **values: object) -> Rows:

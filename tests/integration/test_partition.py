@@ -36,7 +36,7 @@ pytestmark = pytest.mark.services
 _COUNTS = """
 SELECT (SELECT count(*) FROM raw.events), (SELECT count(*) FROM ops.rejected_events),
     (SELECT sum(records) FROM ops.quality_minute), (SELECT sum(events) FROM mart.traffic_minute),
-    (SELECT count(*) FROM mart.visits), (SELECT count(*) FROM ops.batches)
+    (SELECT count(*) FROM mart.sessions), (SELECT count(*) FROM ops.batches)
 """
 
 
@@ -67,7 +67,7 @@ def test_repeated_batch_changes_nothing(database: Database) -> None:
 
 
 def _numbered(*numbers: int) -> list[bytes]:
-    """Return events of one shard, each a visit of its own; the number tells the event."""
+    """Return events of one shard, each a session of its own; the number tells the event."""
     return [
         json.dumps(
             sample_event("view_item")
@@ -100,7 +100,7 @@ def test_events_of_other_processes_are_duplicates(database: Database) -> None:
     wanted = (9, 9, 9, 9)
     assert wanted == database.ask(
         "SELECT (SELECT count(*) FROM raw.events), (SELECT sum(events) FROM mart.traffic_day),"
-        " (SELECT sum(events) FROM mart.visits), (SELECT sum(stored_events) FROM ops.shards)"
+        " (SELECT sum(events) FROM mart.sessions), (SELECT sum(stored_events) FROM ops.shards)"
     )
 
 
@@ -256,8 +256,8 @@ def test_false_late_counts_are_named(database: Database) -> None:
     ]
 
 
-def test_writers_of_a_visit_take_turns(database: Database) -> None:
-    """A record under another key is in another partition: its visit is whole all the same."""
+def test_writers_of_a_session_take_turns(database: Database) -> None:
+    """A record under another key is in another partition: its session is whole all the same."""
     events = [
         json.dumps(sample_event("page_view") | {"event_id": str(uuid4())}).encode()
         for _ in range(2)
@@ -275,7 +275,7 @@ def test_writers_of_a_visit_take_turns(database: Database) -> None:
             database.owner.rollback()
         assert [task.result()["stored"] for task in writing] == [1, 1]
 
-    assert database.ask("SELECT count(*), sum(events) FROM mart.visits") == (1, 2)
+    assert database.ask("SELECT count(*), sum(events) FROM mart.sessions") == (1, 2)
 
 
 _MEET_RUN = """
@@ -340,28 +340,28 @@ def test_batch_with_another_end_is_refused(database: Database) -> None:
     assert database.ask(_COUNTS) == before
 
 
-def test_rebuild_keeps_partly_dropped_visits(database: Database) -> None:
-    """A visit across midnight is there only in part: it stays as the stream had made it."""
-    visit = sample_event("view_item") | {"session_id": str(uuid4()), "run_id": str(uuid4())}
+def test_rebuild_keeps_partly_dropped_sessions(database: Database) -> None:
+    """A session across midnight is there only in part: it stays as the stream had made it."""
+    session = sample_event("view_item") | {"session_id": str(uuid4()), "run_id": str(uuid4())}
     moments = ("2020-01-01T23:59:00.000Z", "2020-01-02T00:01:00.000Z", "2020-01-02T00:02:00.000Z")
     events = [
-        visit | {"event_id": str(uuid4()), "event_time": at, "sent_at": at, "session_seq": number}
+        session | {"event_id": str(uuid4()), "event_time": at, "sent_at": at, "session_seq": number}
         for number, at in enumerate(moments, 1)
     ]
     database.write([json.dumps(event).encode() for event in events])
     assert database.ask("SELECT ops.drop_event_partitions('2020-01-02')") == (1,)
-    before = database.ask("SELECT events, started_at, pages FROM mart.visits")
+    before = database.ask("SELECT events, started_at, pages FROM mart.sessions")
 
     assert before[0] == 3
     assert set(rebuild(database.owner).values()) == {0}
-    assert database.ask("SELECT events, started_at, pages FROM mart.visits") == before
+    assert database.ask("SELECT events, started_at, pages FROM mart.sessions") == before
     with database.owner, database.owner.cursor() as cursor:
         report = run_checks(cursor)
     assert (report.aggregate_mismatches, report.session_mismatches) == (0, 0), report.examples
 
 
 def test_rebuild_waits_for_a_drop(database: Database) -> None:
-    """It would take what is left of those days' visits for wrong, and away."""
+    """It would take what is left of those days' sessions for wrong, and away."""
     database.write(_records())
     watched, rebuilding = database.connect(), database.connect()
     with ThreadPoolExecutor(1) as pool, database.owner.cursor() as cursor:
@@ -376,17 +376,17 @@ def test_rebuild_waits_for_a_drop(database: Database) -> None:
         assert set(working.result().values()) == {0}
     watched.close()
     rebuilding.close()
-    assert database.ask("SELECT sum(events) FROM mart.visits") == (1,)
+    assert database.ask("SELECT sum(events) FROM mart.sessions") == (1,)
 
 
 def test_boards_keep_dropped_days(database: Database) -> None:
-    """A visit with a pause is two by the 30-minute rule, also when nobody can look any more."""
-    visit = sample_event("view_item") | {"session_id": str(uuid4())}
+    """A session with a pause is two by the 30-minute rule, also when nobody can look any more."""
+    session = sample_event("view_item") | {"session_id": str(uuid4())}
     moments = ("2020-01-01T10:00:00.000Z", "2020-01-01T11:00:00.000Z")
     database.write(
         [
             json.dumps(
-                visit
+                session
                 | {"event_id": str(uuid4()), "event_time": at, "sent_at": at, "session_seq": number}
             ).encode()
             for number, at in enumerate(moments, 1)
@@ -404,9 +404,9 @@ def test_boards_keep_dropped_days(database: Database) -> None:
     assert database.ask(board) == before
 
 
-def test_visits_around_midnight_are_clean(database: Database) -> None:
-    """Two visits that the 30-minute rule joins over midnight move an order to the day before."""
-    visits = (("view_item", "2020-01-01T23:50:00.000Z"), ("purchase", "2020-01-02T00:05:00.000Z"))
+def test_sessions_around_midnight_are_clean(database: Database) -> None:
+    """Two sessions that the 30-minute rule joins over midnight move an order to the day before."""
+    sessions = (("view_item", "2020-01-01T23:50:00.000Z"), ("purchase", "2020-01-02T00:05:00.000Z"))
     database.write(
         [
             json.dumps(
@@ -414,7 +414,7 @@ def test_visits_around_midnight_are_clean(database: Database) -> None:
                 | {"event_id": str(uuid4()), "session_id": str(uuid4()), "session_seq": 1}
                 | {"shard_seq": number, "event_time": at, "sent_at": at}
             ).encode()
-            for number, (name, at) in enumerate(visits, 1)
+            for number, (name, at) in enumerate(sessions, 1)
         ]
     )
     database.ask("SELECT mart.compute_boards()")

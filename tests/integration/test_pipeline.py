@@ -99,8 +99,8 @@ PLANTED = {
             SELECT minute, simulation, country, device, channel
             FROM mart.traffic_minute LIMIT 1)""",
     "session_mismatches": """
-        UPDATE mart.visits SET revenue_minor = revenue_minor + 1
-        WHERE session_id = (SELECT session_id FROM mart.visits LIMIT 1)""",
+        UPDATE mart.sessions SET revenue_minor = revenue_minor + 1
+        WHERE session_id = (SELECT session_id FROM mart.sessions LIMIT 1)""",
     "illegal_transitions": """
         UPDATE raw.events SET event_name = 'purchase', value_minor = 0, items = '[]'
         WHERE event_id = (SELECT second.event_id FROM raw.events AS second
@@ -434,11 +434,11 @@ def test_every_column_has_a_comment(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("user", "statement"),
     [
-        (READER, "UPDATE mart.visits SET events = 0"),
+        (READER, "UPDATE mart.sessions SET events = 0"),
         (READER, "INSERT INTO ops.runs (run_id, simulation) VALUES (gen_random_uuid(), 'x')"),
         (WRITER, "DELETE FROM raw.events"),
         (WRITER, "UPDATE raw.events SET simulation = 'x'"),
-        (WRITER, "DROP TABLE mart.visits"),
+        (WRITER, "DROP TABLE mart.sessions"),
     ],
 )
 def test_login_has_no_more_rights(pipeline: Pipeline, user: str, statement: str) -> None:

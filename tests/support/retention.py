@@ -20,7 +20,7 @@ __all__ = ["ReplayDroppedDays"]
 _DROP = "SELECT ops.drop_event_partitions((clock_timestamp() AT TIME ZONE 'UTC')::date - 1)"
 _REJECTED = "SELECT count(*) FROM ops.rejected_events WHERE reason = 'day_dropped'"
 _SUMS = """
-SELECT (SELECT sum(events) FROM mart.traffic_day), (SELECT sum(events) FROM mart.visits),
+SELECT (SELECT sum(events) FROM mart.traffic_day), (SELECT sum(events) FROM mart.sessions),
     (SELECT sum(stored_events) FROM ops.shards), (SELECT sum(dropped_events) FROM ops.shards),
     (SELECT sum(expired_events) FROM ops.shards)
 """

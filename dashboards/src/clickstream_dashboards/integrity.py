@@ -31,7 +31,7 @@ _DEFECTS = (
         "Wrong aggregates",
         "Rows of marts, ledger and counts that events contradict.",
     ),
-    ("session_mismatches", "Wrong visits", "Visits that their events contradict."),
+    ("session_mismatches", "Wrong sessions", "Sessions that their events contradict."),
     (
         "illegal_transitions",
         "Illegal steps",
@@ -118,7 +118,7 @@ def _reconciliation() -> list[Builder[Panel]]:
     present = SqlQuery(
         'SELECT simulation, sent_events AS sent, planted_losses AS "never sent", stored_events AS stored,\n'
         "    missing_events AS missing, surplus_events AS surplus,\n"
-        '    aggregate_difference_events AS "traffic off by", session_difference_events AS "visits off by"\n'
+        '    aggregate_difference_events AS "traffic off by", session_difference_events AS "sessions off by"\n'
         f"FROM ops.account WHERE {_CHOSEN} ORDER BY simulation"
     )
     shards = SqlQuery(

@@ -70,7 +70,7 @@ def _over_time(*columns: str) -> tuple[SqlQuery]:
 
 def _table(column: str, label: str) -> SqlQuery:
     return SqlQuery(
-        f"SELECT {column} AS {label}, sum(sessions)::bigint AS visits, sum(orders)::bigint AS"
+        f"SELECT {column} AS {label}, sum(sessions)::bigint AS sessions, sum(orders)::bigint AS"
         f' orders,\n    {_REVENUE} AS revenue, {_ORDER_VALUE} AS "order value",\n'
         f'    {_CONVERSION} AS conversion, {_BOUNCE} AS bounce, {_ABANDONMENT} AS "carts left"\n'
         f"{_FROM}\nGROUP BY 1 ORDER BY revenue DESC"
@@ -82,7 +82,7 @@ def shop() -> Dashboard:
     built = begin(
         "shop",
         "Clickstream / Shop",
-        "Visits, funnel, revenue, products, carts and cohorts of the simulated shop.",
+        "Sessions, funnel, revenue, products, carts and cohorts of the simulated shop.",
         "now-24h",
     )
     built = with_shop(with_postgres(built))
@@ -91,19 +91,19 @@ def shop() -> Dashboard:
     built = row(built, "Funnel", _funnel())
     built = row(built, "Products", _products())
     built = row(built, "Carts left behind", _carts())
-    return row(built, "Visits and visitors", _visits())
+    return row(built, "Sessions and visitors", _sessions())
 
 
 def _glance() -> list[Builder[Panel]]:
     return [
         figure(
-            "Visits",
-            "Visits that began in the time range.",
+            "Sessions",
+            "Sessions that began in the time range.",
             _sum("sum(sessions)"),
             "short",
             width=3,
         ),
-        figure("Orders", "Orders in these visits.", _sum("sum(orders)"), "short", width=3),
+        figure("Orders", "Orders in these sessions.", _sum("sum(orders)"), "short", width=3),
         figure(
             "Revenue", "Value of these orders, in euros.", _sum(_REVENUE), "currencyEUR", width=3
         ),
@@ -117,7 +117,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Conversion",
-            "Share of visits with an order.",
+            "Share of sessions with an order.",
             _sum(_CONVERSION),
             "percent",
             decimals=2,
@@ -125,7 +125,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Bounce",
-            "Share of visits that saw one page at most.",
+            "Share of sessions that saw one page at most.",
             _sum(_BOUNCE),
             "percent",
             decimals=2,
@@ -141,7 +141,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "New visitors",
-            "Visitors whose first visit was in the time range.",
+            "Visitors whose first session was in the time range.",
             SqlQuery(
                 "SELECT count(*) AS value FROM mart.dim_user\nWHERE $__timeFilter(first_seen_at)\n  AND "
                 + chosen
@@ -169,15 +169,15 @@ def _traffic() -> list[Builder[Panel]]:
     return [
         series(
             "Revenue",
-            "Value of the orders, by the hour in which their visit began.",
+            "Value of the orders, by the hour in which their session began.",
             _over_time(f"{_REVENUE} AS revenue"),
             "currencyEUR",
             is_bars=True,
         ),
         series(
-            "Visits and orders",
-            "Visits by the hour in which they began, and their orders.",
-            _over_time("sum(sessions) AS visits", "sum(orders) AS orders"),
+            "Sessions and orders",
+            "Sessions by the hour in which they began, and their orders.",
+            _over_time("sum(sessions) AS sessions", "sum(orders) AS orders"),
             "short",
         ),
         series(
@@ -215,7 +215,7 @@ def _traffic() -> list[Builder[Panel]]:
 
 def _funnel() -> list[Builder[Panel]]:
     steps = SqlQuery(
-        "SELECT name, sum(sessions)::bigint AS visits\nFROM mart.funnel_hour\n"
+        "SELECT name, sum(sessions)::bigint AS sessions\nFROM mart.funnel_hour\n"
         f"WHERE {in_hours}\n  AND {chosen}\nGROUP BY step, name ORDER BY step"
     )
     rates = _over_time(
@@ -225,7 +225,7 @@ def _funnel() -> list[Builder[Panel]]:
         '100.0 * sum(converted_sessions) / nullif(sum(checkout_sessions), 0) AS "of these, bought"',
     )
     channel = SqlQuery(
-        "SELECT channel, device, sum(sessions)::bigint AS visits, sum(view_sessions)::bigint AS viewed,\n"
+        "SELECT channel, device, sum(sessions)::bigint AS sessions, sum(view_sessions)::bigint AS viewed,\n"
         "    sum(cart_sessions)::bigint AS carts, sum(checkout_sessions)::bigint AS checkouts,\n"
         f"    sum(converted_sessions)::bigint AS bought, {_CONVERSION} AS conversion\n"
         f"{_FROM}\nGROUP BY 1, 2 ORDER BY conversion DESC NULLS LAST"
@@ -233,21 +233,21 @@ def _funnel() -> list[Builder[Panel]]:
     return [
         bars(
             "Funnel",
-            "How many visits came to each step on the way to an order.",
+            "How many sessions came to each step on the way to an order.",
             steps,
             "short",
             width=8,
         ),
         series(
             "Steps over time",
-            "Share of the visits of the step before that went on.",
+            "Share of the sessions of the step before that went on.",
             rates,
             "percent",
             width=8,
         ),
         listing(
             "Funnel by channel and device",
-            "Visits at each step, and the share that bought.",
+            "Sessions at each step, and the share that bought.",
             channel,
             _UNITS,
             width=8,
@@ -338,14 +338,14 @@ def _carts() -> list[Builder[Panel]]:
     ]
 
 
-def _visits() -> list[Builder[Panel]]:
+def _sessions() -> list[Builder[Panel]]:
     pages = SqlQuery(
         "SELECT page, sum(entries)::bigint AS entries, sum(exits)::bigint AS exits,\n"
         "    100.0 * sum(bounces) / nullif(sum(entries), 0) AS bounce\n"
         f"FROM mart.pages_day\nWHERE {_DAYS}\nGROUP BY page ORDER BY entries DESC LIMIT 25"
     )
     cohorts = SqlQuery(
-        'SELECT to_char(cohort_day, \'YYYY-MM-DD\') AS "first visit", days_later AS "days later",\n'
+        'SELECT to_char(cohort_day, \'YYYY-MM-DD\') AS "first session", days_later AS "days later",\n'
         "    sum(visitors)::bigint AS visitors\nFROM mart.cohorts\n"
         f"WHERE {_DAYS.replace('day BETWEEN', 'cohort_day BETWEEN')}\nGROUP BY 1, 2 ORDER BY 1, 2"
     )
@@ -357,8 +357,8 @@ def _visits() -> list[Builder[Panel]]:
     )
     return [
         series(
-            "Length of a visit",
-            "Mean time from the first event of a visit to its last.",
+            "Length of a session",
+            "Mean time from the first event of a session to its last.",
             _over_time(
                 "sum(duration_milliseconds) / 1000.0 / nullif(sum(sessions), 0) AS duration"
             ),
@@ -366,7 +366,7 @@ def _visits() -> list[Builder[Panel]]:
             width=8,
         ),
         series(
-            "Pages of a visit",
+            "Pages of a session",
             "Mean number of pages seen, and of events.",
             _over_time(
                 "sum(pages)::float8 / nullif(sum(sessions), 0) AS pages",
@@ -386,7 +386,7 @@ def _visits() -> list[Builder[Panel]]:
         ),
         listing(
             "Entry and exit pages",
-            "Where visits began and ended, by day; all countries and devices.",
+            "Where sessions began and ended, by day; all countries and devices.",
             pages,
             _UNITS,
             width=12,
@@ -396,7 +396,7 @@ def _visits() -> list[Builder[Panel]]:
             "Of the visitors of each first day, how many were there so many days later; all countries and devices.",
             cohorts,
             width=12,
-            matrix=("first visit", "days later", "visitors"),
+            matrix=("first session", "days later", "visitors"),
             unit="short",
         ),
     ]

@@ -70,8 +70,8 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure("Workers", "Processes that send.", PromQuery(f"sum({workers})"), "short"),
         figure(
-            "Visits under way",
-            "Visits that have begun and not ended.",
+            "Sessions under way",
+            "Sessions that have begun and not ended.",
             PromQuery(f"sum({by_simulation(of('generator_active_sessions'))})"),
             "short",
         ),
@@ -171,8 +171,8 @@ def _shards() -> list[Builder[Panel]]:
             width=6,
         ),
         series(
-            "Visits under way",
-            "Visits that have begun and not ended.",
+            "Sessions under way",
+            "Sessions that have begun and not ended.",
             [PromQuery(by_simulation(of("generator_active_sessions")), "{{simulation}}")],
             "short",
             width=6,

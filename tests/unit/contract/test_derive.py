@@ -91,7 +91,7 @@ def test_event_schema_is_exact_by_name() -> None:
     assert set(search["properties"].values()) == {False}
     assert len(search["properties"]) == len([row for row in EVENT_FIELDS if row.events]) - 1
     start = cases[EVENT_NAMES.index("session_start")]["then"]
-    assert start["required"] == ["user_agent", "visit_number"]
+    assert start["required"] == ["user_agent", "session_number"]
     assert not {"referrer", "campaign"} & start["properties"].keys()
     for name in ("view_cart", "purchase"):
         case = cases[EVENT_NAMES.index(name)]["then"]

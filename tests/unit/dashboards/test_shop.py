@@ -10,10 +10,10 @@ from clickstream_dashboards.build import dashboard_json
 
 
 def test_rows_are_in_order() -> None:
-    """The figures come first, then traffic, the way to an order, products and visits."""
+    """The figures come first, then traffic, the way to an order, products and sessions."""
     assert list(rows_of("shop")) == [
         "At a glance", "Traffic and revenue", "Funnel", "Products", "Carts left behind",
-        "Visits and visitors",
+        "Sessions and visitors",
     ]  # fmt: skip
     assert all(rows_of("shop").values())
 
@@ -27,7 +27,7 @@ def test_everything_is_stored() -> None:
 
 @pytest.mark.parametrize(("title", "text"), asked("shop", "rawSql"))
 def test_queries_read_roll_ups(title: str, text: str) -> None:
-    """A month is as quick as a day: no query reads single events or visits."""
+    """A month is as quick as a day: no query reads single events or sessions."""
     tables = set(re.findall(r"(?:FROM|JOIN)\s+((?:raw|mart|ops)\.\w+)", text))
 
     assert tables, title

@@ -39,7 +39,7 @@ _EDITS = {
     "apps/migrations/src/clickstream_migrations/logins.py": {"migrations"},
     "apps/streaming/image/entrypoint.sh": {"streaming"},
     "apps/streaming/src/clickstream_streaming/core/rules.py": {"streaming"},
-    "db/migrations/20261129000001_bounds.sql": {"migrations"},
+    "db/schema/ops/runs.sql": {"migrations"},
     "docs/install.md": set(),
     "helm/clickstream/values.yaml": set(),
     "operator/src/clickstream_operator/core/plan.py": {"operator"},

@@ -19,6 +19,7 @@ from clickstream_local.errors import (
     ServiceFailed,
     StartInterrupted,
     StateBroken,
+    StateTooOld,
 )
 
 _FOLDER = Path("/state")
@@ -49,6 +50,12 @@ _FOLDER = Path("/state")
         (
             StateBroken(_FOLDER, "empty"),
             "/state is broken: empty; if no `clickstream up` runs there, delete the file",
+        ),
+        (
+            StateTooOld(_FOLDER, "20261123000001"),
+            ("the database in /state is from version 0.3 or earlier (migration 20261123000001),"
+             " which this version cannot migrate; delete the folder with `rm -r /state`, or use"
+             " another folder with --state-dir"),
         ),
         (
             StartInterrupted(),

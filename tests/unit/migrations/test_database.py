@@ -1,25 +1,16 @@
-"""The database to migrate: its address, connecting, and the call of dbmate."""
+"""The database to migrate: its address and the connection of its owner."""
 
 from __future__ import annotations
 
-import os
-import stat
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
 from clickstream_migrations import database as module
-from clickstream_migrations.database import Database, migrate, migrations_folder
-from clickstream_migrations.errors import DatabaseRefused, MigrationFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import IO
+from clickstream_migrations.database import Database
+from clickstream_migrations.errors import DatabaseRefused
 
 
 @pytest.fixture
@@ -110,112 +101,3 @@ def test_patience_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DatabaseRefused, match="second"):
         database.connect(patience_seconds=7.0)
     assert server.reasons == ["never"]
-
-
-def test_migrations_lie_in_checkout() -> None:
-    """From a checkout the migrations are those of the repository."""
-    folder = migrations_folder()
-
-    assert folder == Path(__file__).parents[3] / "db" / "migrations"
-    assert list(folder.glob("*.sql"))
-
-
-class _Dbmate:
-    """Notes how it is called and what the password file holds meanwhile."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> None:
-        self.code = code
-        self.command: list[str] = []
-        self.environment: dict[str, str] = {}
-        self.passwords = ""
-        self.mode = 0
-        self.outputs: tuple[object, object] = (None, None)
-        monkeypatch.setattr(subprocess, "run", self._run)
-
-    def _run(
-        self,
-        command: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        stdout: IO[bytes] | None,
-        stderr: IO[bytes] | None,
-        check: bool,
-    ) -> subprocess.CompletedProcess[bytes]:
-        assert not check
-        self.command, self.environment = list(command), dict(env)
-        self.outputs = stdout, stderr
-        file = Path(env["PGPASSFILE"])
-        self.passwords = file.read_text(encoding="utf-8")
-        self.mode = stat.S_IMODE(file.stat().st_mode)
-        return subprocess.CompletedProcess(command, self.code)
-
-
-def test_dbmate_gets_its_folder(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program beside Python applies the migrations and writes no schema."""
-    dbmate = _Dbmate(monkeypatch)
-
-    migrate(database)
-
-    assert dbmate.command == [
-        str(Path(sys.executable).parent / "dbmate"),
-        "--no-dump-schema",
-        "--migrations-dir",
-        str(migrations_folder()),
-        "migrate",
-    ]
-
-
-def test_dbmate_may_do_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another command, and another place for what dbmate prints, are passed on."""
-    dbmate = _Dbmate(monkeypatch)
-
-    with Path(os.devnull).open("wb") as output:
-        migrate(database, output, "rollback")
-
-        assert dbmate.command[-1] == "rollback"
-        assert dbmate.outputs == (output, output)
-
-
-def test_password_is_in_private_file(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The password is escaped, in a file that only we can read and that is gone afterwards."""
-    dbmate = _Dbmate(monkeypatch)
-
-    migrate(database)
-
-    assert dbmate.passwords == "*:*:*:*:p\\:w\\\\d\n"
-    assert dbmate.mode == 0o600
-    assert not Path(dbmate.environment["PGPASSFILE"]).exists()
-
-
-def test_url_has_no_password(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL names user and database, quoted, and how TLS is used."""
-    dbmate = _Dbmate(monkeypatch)
-
-    migrate(database)
-    plain = dbmate.environment["DATABASE_URL"]
-    migrate(replace(database, sslmode="verify-full", ca_file=Path("/c/a b")))
-
-    assert plain == "postgres://the%20owner@db:5433/shop?sslmode=disable"
-    assert dbmate.environment["DATABASE_URL"] == (
-        "postgres://the%20owner@db:5433/shop?sslmode=verify-full&sslrootcert=%2Fc%2Fa+b"
-    )
-    assert dbmate.environment.keys() == {"DATABASE_URL", "PGPASSFILE"}
-
-
-def test_dbmate_is_found_elsewhere(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a program beside Python the one on the path is called."""
-    dbmate = _Dbmate(monkeypatch)
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-
-    migrate(database)
-
-    assert dbmate.command[0] == "dbmate"
-
-
-def test_failed_migration_is_named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exit code other than 0 is an error with address and code."""
-    _Dbmate(monkeypatch, code=3)
-
-    with pytest.raises(MigrationFailed) as caught:
-        migrate(database)
-    assert (caught.value.address, caught.value.code) == ("db:5433/shop", 3)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from clickstream_migrations.errors import DatabaseRefused, MigrationError, MigrationFailed
+from clickstream_migrations.errors import (
+    DatabaseRefused,
+    DatabaseTooNew,
+    DatabaseTooOld,
+    MigrationError,
+    MigrationFailed,
+)
 
 
 def test_refusal_has_address_and_reason() -> None:
@@ -15,13 +21,42 @@ def test_refusal_has_address_and_reason() -> None:
     assert str(error) == "PostgreSQL at db:5432/shop refuses: no such role"
 
 
-def test_failure_has_address_and_code() -> None:
-    """A failed migration shows dbmate's exit code; dbmate has printed the reason."""
-    error = MigrationFailed("db:5432/shop", 3)
+def test_old_database_is_named() -> None:
+    """A database of version 0.3 is named with its first migration and what to do."""
+    error = DatabaseTooOld("db:5432/shop", "20261123000001")
 
     assert isinstance(error, MigrationError)
-    assert (error.address, error.code) == ("db:5432/shop", 3)
-    assert str(error) == "dbmate ended with 3 on db:5432/shop; it said why just before"
+    assert (error.address, error.version) == ("db:5432/shop", "20261123000001")
+    assert str(error) == (
+        "the database db:5432/shop has the tables of version 0.3 or earlier (migration"
+        " 20261123000001), which this version cannot migrate; name a new database, or delete this"
+        " one with DROP DATABASE and create it again"
+    )
+
+
+def test_later_database_is_named() -> None:
+    """A database of a later version is named with the unknown migration and what to do."""
+    error = DatabaseTooNew("db:5432/shop", "20991231000000")
+
+    assert isinstance(error, MigrationError)
+    assert (error.address, error.version) == ("db:5432/shop", "20991231000000")
+    assert str(error) == (
+        "the database db:5432/shop has the tables of a later version (migration 20991231000000);"
+        " use that version, or restore a backup from before it"
+    )
+
+
+def test_failure_names_the_file() -> None:
+    """A failed migration names database, file and PostgreSQL's message."""
+    error = MigrationFailed("db:5432/shop", "schema/raw/events.sql", "syntax error")
+
+    assert isinstance(error, MigrationError)
+    assert (error.address, error.file, error.why) == (
+        "db:5432/shop", "schema/raw/events.sql", "syntax error",
+    )  # fmt: skip
+    assert str(error) == (
+        "schema/raw/events.sql failed on db:5432/shop, and nothing was changed: syntax error"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from clickstream_migrations.logins import (
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    ensure_logins,
     limit_database,
-    see_to_logins,
 )
 from scripted_database import Answer, ScriptedDatabase
 
@@ -22,7 +22,7 @@ MEMBERS = "FROM pg_auth_members"
 def _changes(answers: dict[str, Answer], *logins: Login) -> list[tuple[str, object]]:
     """Return the statements that change something."""
     database = ScriptedDatabase(answers)
-    see_to_logins(database.cursor(), logins)
+    ensure_logins(database.cursor(), logins)
     return [row for row in database.statements if not row[0].strip().startswith("SELECT")]
 
 
@@ -48,7 +48,7 @@ def test_logins_are_looked_up() -> None:
     """A login is looked up by its name, its membership by role and quoted name."""
     database = ScriptedDatabase()
 
-    see_to_logins(database.cursor(), [STREAM])
+    ensure_logins(database.cursor(), [STREAM])
 
     assert database.executed(ROLES) == [("stream",)]
     assert database.executed(MEMBERS) == [("clickstream_writer", '"stream"')]
@@ -107,7 +107,7 @@ def test_no_logins_change_nothing() -> None:
     """Without logins the database is not asked."""
     database = ScriptedDatabase()
 
-    see_to_logins(database.cursor(), [])
+    ensure_logins(database.cursor(), [])
 
     assert database.statements == []
 

@@ -28,7 +28,7 @@ def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def _login(monkeypatch: pytest.MonkeyPatch, folder: Path, who: str) -> None:
-    """Set a login's two variables to files of its own."""
+    """Set a login's two variables to two files."""
     for what in ("user", "password"):
         file = folder / f"{who}_{what}"
         file.write_text(f"{who}'s {what}\n", encoding="utf-8")
@@ -36,7 +36,7 @@ def _login(monkeypatch: pytest.MonkeyPatch, folder: Path, who: str) -> None:
 
 
 class _Server:
-    """Stands for the server and dbmate, and notes what happens in which order."""
+    """A server and its migration; it records what happens in which order."""
 
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Answer] | None = None
@@ -53,9 +53,10 @@ class _Server:
         self.opened.append(ScriptedDatabase(self._answers))
         return self.opened[-1]
 
-    def _migrate(self, database: Database) -> None:
+    def _migrate(self, database: Database) -> list[str]:
         self.happened.append("migrate")
         self.migrated.append(database)
+        return ["1", "2"]
 
     def grants(self) -> Iterator[str]:
         """Return the grants of all connections."""
@@ -64,15 +65,20 @@ class _Server:
 
 
 @pytest.mark.usefixtures("files")
-def test_tables_come_before_logins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first connection shows that the server is up; connections are closed."""
+def test_schema_comes_before_logins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The added versions are printed, and the connection of the logins is closed."""
     server = _Server(monkeypatch)
 
     assert program.main() == 0
 
-    assert server.happened == ["connect", "migrate", "connect"]
-    assert [database.closed for database in server.opened] == [1, 1]
+    assert server.happened == ["migrate", "connect"]
+    assert [database.closed for database in server.opened] == [1]
     assert list(server.grants()) == []
+    assert capsys.readouterr().out == (
+        "db:5432/clickstream has version 1\ndb:5432/clickstream has version 2\n"
+    )
 
 
 @pytest.mark.usefixtures("files")
@@ -100,7 +106,7 @@ def test_database_is_the_settings(monkeypatch: pytest.MonkeyPatch, files: Path) 
 
 
 def test_writer_makes_owner_member(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
-    """With a writer to make, the owner becomes a member of its own role first."""
+    """With a writer to make, the owner's login becomes a member of clickstream_owner first."""
     _login(monkeypatch, files, "writer")
     server = _Server(monkeypatch)
 
@@ -110,8 +116,8 @@ def test_writer_makes_owner_member(monkeypatch: pytest.MonkeyPatch, files: Path)
         'GRANT "clickstream_owner" TO "postgres\'s user"',
         'GRANT "clickstream_writer" TO "writer\'s user"',
     ]
-    assert ("writer's password",) in server.opened[1].executed("CREATE ROLE")
-    assert server.opened[1].ends == ["commit"]
+    assert ("writer's password",) in server.opened[0].executed("CREATE ROLE")
+    assert server.opened[0].ends == ["commit"]
 
 
 def test_reader_is_made_alone(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
@@ -122,11 +128,11 @@ def test_reader_is_made_alone(monkeypatch: pytest.MonkeyPatch, files: Path) -> N
     assert program.main() == 0
 
     assert list(server.grants()) == ['GRANT "clickstream_reader" TO "reader\'s user"']
-    assert server.opened[1].executed("CREATE ROLE") == [("reader's password",)]
+    assert server.opened[0].executed("CREATE ROLE") == [("reader's password",)]
 
 
 def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
-    """The verifier's login is a member of the reader's role and of its own."""
+    """The verifier's login is a member of the reader's role and of the verifier's."""
     _login(monkeypatch, files, "verifier")
     server = _Server(monkeypatch)
 
@@ -140,12 +146,12 @@ def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -
 
 @pytest.mark.usefixtures("files")
 def test_database_is_limited_without_logins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where somebody else makes the logins, the database loses its open rights all the same."""
+    """Without logins to create, the database loses its open rights all the same."""
     server = _Server(monkeypatch, {"has_database_privilege": [("shop", True)]})
 
     assert program.main() == 0
 
-    assert len(server.opened[1].executed("REVOKE TEMPORARY")) == 1
+    assert len(server.opened[0].executed("REVOKE TEMPORARY")) == 1
 
 
 def test_refused_login_ends_with_1(
@@ -159,10 +165,12 @@ def test_refused_login_ends_with_1(
 
     expected = "error: PostgreSQL at db:5432/clickstream refuses: not allowed\n"
     assert capsys.readouterr().err == expected
-    assert (server.opened[1].ends, server.opened[1].closed) == (["rollback"], 1)
+    assert (server.opened[0].ends, server.opened[0].closed) == (["rollback"], 1)
 
 
-@pytest.mark.parametrize("error", [MigrationFailed("db", 3), DatabaseRefused("db", "no")])
+@pytest.mark.parametrize(
+    "error", [MigrationFailed("db", "a.sql", "no"), DatabaseRefused("db", "no")]
+)
 @pytest.mark.usefixtures("files")
 def test_failed_migration_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
@@ -177,7 +185,7 @@ def test_failed_migration_ends_with_1(
 
     assert program.main() == 1
     assert capsys.readouterr().err == f"error: {error}\n"
-    assert server.happened == ["connect"]
+    assert server.happened == []
 
 
 def test_wrong_setting_ends_with_2(

@@ -61,8 +61,8 @@ def test_port_has_bounds(port: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["disable", "require", "verify-ca", "verify-full"])
-def test_dbmate_knows_modes(mode: str) -> None:
-    """Each mode that dbmate's driver knows is allowed."""
+def test_modes_of_tls(mode: str) -> None:
+    """Each mode of libpq that does not depend on the server is allowed."""
     assert _settings(POSTGRES_SSLMODE=mode).postgres_sslmode == mode
 
 

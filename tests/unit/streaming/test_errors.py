@@ -74,7 +74,7 @@ def _shown(error: StreamingError, name: str) -> list[object]:
         (EXAMPLES[0], "remove the folder"),
         (EXAMPLES[1], "restored to an older state"),
         (EXAMPLES[2], "it was wiped or restored"),
-        (EXAMPLES[3], "apply the migrations in db/migrations"),
+        (EXAMPLES[3], "run the migrations"),
         (EXAMPLES[4], "check CLICKSTREAM_STREAMING_POSTGRES_*"),
         (EXAMPLES[5], "empty ops.batches"),
         (EXAMPLES[7], "set CLICKSTREAM_STREAMING_EVENTS_PARTITIONS"),

@@ -2,7 +2,8 @@
 
 ``LocalError`` is the root. Each error states in one sentence what happened and what to do:
 ``AlreadyRunning``, ``NotRunning``, ``DownloadFailed``, ``CacheUnusable``, ``JavaMissing``,
-``NoSpace``, ``StateBroken``, ``ServiceFailed``, ``StartInterrupted``, ``DrainFailed``.
+``NoSpace``, ``StateBroken``, ``StateTooOld``, ``ServiceFailed``, ``StartInterrupted``,
+``DrainFailed``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "ServiceFailed",
     "StartInterrupted",
     "StateBroken",
+    "StateTooOld",
 ]
 
 
@@ -155,6 +157,24 @@ class StartInterrupted(LocalError):
     def __init__(self) -> None:
         """Build the text."""
         super().__init__("the start was interrupted; run `clickstream up` again")
+
+
+class StateTooOld(LocalError):
+    """The folder has the database of version 0.3 or an earlier one.
+
+    Attributes:
+        folder: The folder.
+        version: The database's first migration.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        """Keep the fields and build the text."""
+        self.folder, self.version = folder, version
+        super().__init__(
+            f"the database in {folder} is from version 0.3 or earlier (migration {version}), which"
+            f" this version cannot migrate; delete the folder with `rm -r {folder}`, or use another"
+            " folder with --state-dir"
+        )
 
 
 class ServiceFailed(LocalError):

@@ -1,16 +1,14 @@
-"""Migrations of the local database, with its address, password and log file.
-
-The package ``clickstream_migrations`` has the migrations.
-"""
+"""Migrations of the laptop's own database: its address, its passwords, its log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_migrations import database as databases
-from clickstream_migrations.errors import MigrationFailed
+from clickstream_migrations import schema
+from clickstream_migrations.database import Database
+from clickstream_migrations.errors import DatabaseTooOld, MigrationError
 
-from clickstream_local.errors import ServiceFailed
+from clickstream_local.errors import ServiceFailed, StateTooOld
 from clickstream_local.postgres import DATABASE, OWNER
 
 if TYPE_CHECKING:
@@ -19,18 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["migrate"]
 
 
-def migrate(postgres: Postgres, database: str = DATABASE, command: str = "migrate") -> None:
-    """Apply the missing migrations, or run another dbmate command.
+def migrate(postgres: Postgres, database: str = DATABASE) -> None:
+    """Bring a database to this version's schema.
 
     Raises:
+        StateTooOld: The database is from before the first version that can be migrated.
         ServiceFailed: A migration failed.
     """
-    target = databases.Database(
-        postgres.host, postgres.port, database, OWNER, postgres.state.secret(OWNER)
-    )
-    log_file = postgres.state.log_file("migrations")
-    with log_file.open("ab") as log:
-        try:
-            databases.migrate(target, log, command)
-        except MigrationFailed as error:
-            raise ServiceFailed("migrations", "failed", log_file) from error
+    target = Database(postgres.host, postgres.port, database, OWNER, postgres.state.secret(OWNER))
+    try:
+        schema.migrate(target)
+    except DatabaseTooOld as error:
+        raise StateTooOld(postgres.state.root, error.version) from error
+    except MigrationError as error:
+        log_file = postgres.state.log_file("migrations")
+        log_file.write_text(f"{error}\n", encoding="utf-8")
+        raise ServiceFailed("migrations", "failed", log_file) from error

@@ -27,8 +27,8 @@ from clickstream_migrations.logins import (
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    ensure_logins,
     limit_database,
-    see_to_logins,
 )
 from psycopg2 import sql
 
@@ -184,7 +184,7 @@ class Postgres:
         ]
         with closing(self.connect(OWNER)) as connection, connection, connection.cursor() as cursor:
             limit_database(cursor)
-            see_to_logins(cursor, logins)
+            ensure_logins(cursor, logins)
 
 
 def _server_user_id() -> int | None:

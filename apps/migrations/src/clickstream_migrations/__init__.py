@@ -1,4 +1,1 @@
-"""Migrations: the tables of this version, and the logins of those who use them.
-
-It knows the contract's way to read settings, and no other component.
-"""
+"""Migrations: the schema of the database, and the logins of its users."""

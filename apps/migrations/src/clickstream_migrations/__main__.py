@@ -1,6 +1,6 @@
-"""The migrations' process: tables first, then logins, then it ends.
+"""The process that migrates a database: its schema first, then its logins.
 
-Owns exit codes. It may run any number of times: what is there already stays as it is.
+Owns exit codes. It may run any number of times.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg2
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.libpq import forget_libpq
 
-from clickstream_migrations.database import Database, migrate
+from clickstream_migrations.database import Database
 from clickstream_migrations.errors import DatabaseRefused, MigrationError
 from clickstream_migrations.logins import (
     OWNER_ROLE,
@@ -22,9 +22,10 @@ from clickstream_migrations.logins import (
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
+    ensure_logins,
     limit_database,
-    see_to_logins,
 )
+from clickstream_migrations.schema import migrate
 from clickstream_migrations.settings import settings_from
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Bring the database to this version and return the process's exit code."""
+    """Migrate the database and return the process's exit code."""
     forget_libpq(os.environ)
     try:
         _run(settings_from(os.environ))
@@ -60,22 +61,21 @@ def _run(settings: Settings) -> None:
         sslmode=settings.postgres_sslmode,
         ca_file=settings.postgres_ca_file,
     )
-    # A server that is not up yet is better named than dbmate would.
-    database.connect().close()
-    migrate(database)
+    for version in migrate(database):
+        sys.stdout.write(f"{database.address} has version {version}\n")
     with closing(database.connect()) as connection:
         try:
             with connection, connection.cursor() as cursor:
                 limit_database(cursor)
-                see_to_logins(cursor, _logins(settings, database))
+                ensure_logins(cursor, _logins(settings, database))
         except psycopg2.Error as error:
             raise DatabaseRefused(database.address, str(error).strip()) from error
 
 
 def _logins(settings: Settings, database: Database) -> Iterator[Login]:
-    """Return the logins that the settings name, in the order in which they are made."""
+    """Return the logins of the settings, in the order in which they are created."""
     if settings.writer_user_file:
-        # Only who makes logins may make himself a member of a role.
+        # Only an owner that may create logins can add itself to a role.
         yield Login(database.user, database.password, (OWNER_ROLE,))
     for user_file, password_file, roles in (
         (settings.writer_user_file, settings.writer_password_file, (WRITER_ROLE,)),

@@ -1,8 +1,7 @@
-"""Logins: members of the roles that the migrations made, and what the database gives to all.
+"""Logins: members of the schema's roles, and the rights that the database gives to every login.
 
-Owns making the logins that are not there, and how much a reader may take. A login's name and
-password come from outside; one that is there keeps its password, and limits of its own. The
-migrations own what a role may do with a table.
+Owns the creation of missing logins and the limits of a reader's login. A login that exists keeps
+its password and its limits. The schema owns the rights of a role on a table.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ __all__ = [
     "VERIFIER_ROLE",
     "WRITER_ROLE",
     "Login",
+    "ensure_logins",
     "limit_database",
-    "see_to_logins",
 ]
 
 OWNER_ROLE = "clickstream_owner"
@@ -43,13 +42,13 @@ _SESSION = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "5min",
 }
-"""How a reader's session begins; PostgreSQL lets every session change these."""
+"""Settings of a reader's database session; PostgreSQL lets every session change them."""
 _IS_UNLIMITED = """
 SELECT 1 FROM pg_roles
 WHERE rolname = %s AND rolconnlimit = -1 AND rolconfig IS NULL
     AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')
 """
-"""Whether nobody has set limits for a login, and we may."""
+"""Whether a login has no limits, and this one may set them."""
 _IS_LIMITED = """
 SELECT current_database(), has_database_privilege('public', current_database(), 'TEMPORARY')
 """
@@ -64,8 +63,8 @@ class Login:
     roles: tuple[str, ...]
 
 
-def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
-    """Make the logins that are not there, and members of their roles."""
+def ensure_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
+    """Create the missing logins, and add each login to its roles."""
     for login in logins:
         name = sql.Identifier(login.name)
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login.name,))
@@ -74,7 +73,7 @@ def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
                 sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(name), (login.password,)
             )
         for role in login.roles:
-            # A member already may be one by somebody's grant whose we could not repeat.
+            # Another role may have granted the membership: this one could not grant it again.
             cursor.execute(_IS_MEMBER, (role, f'"{login.name}"'))
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), name))
@@ -83,7 +82,7 @@ def see_to_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
 
 
 def _limit_reader(cursor: Cursor, login: str) -> None:
-    """Leave connections to the stream, and end statements that nobody waits for any more."""
+    """Limit a reader's connections and the length of its statements, unless it has limits."""
     cursor.execute(_IS_UNLIMITED, (login,))
     if cursor.fetchone() is None:
         return
@@ -96,10 +95,11 @@ def _limit_reader(cursor: Cursor, login: str) -> None:
 
 
 def limit_database(cursor: Cursor) -> None:
-    """Let only the owner's and the writer's logins, which stage rows, make temporary objects.
+    """Let only the owner's and the writer's logins create temporary objects.
 
-    PostgreSQL lets every login make them, and a temporary function is code that runs in the server.
-    A dump does not hold the rights on the database itself: a migration could not keep them.
+    PostgreSQL lets every login create them, and a temporary function is code that runs in the
+    server. The stream needs temporary tables. This is no part of the schema because a dump does not
+    contain the rights on the database itself.
     """
     cursor.execute(_IS_LIMITED)
     name, is_open = cursor.fetchone() or ("", False)

@@ -1,6 +1,6 @@
 """Settings of the migrations' process, from the environment.
 
-Owns their names, defaults and bounds. It does not know what they are used for.
+Owns their names, defaults and bounds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Settings:
     postgres_host: str
     """PostgreSQL's host."""
     postgres_user_file: Path
-    """The owner: of the database, and allowed to make roles where they are not there."""
+    """The owner of the database, which may create roles if they do not exist."""
     postgres_password_file: Path
     """File with the owner's password."""
     postgres_port: int = 5432
@@ -43,11 +43,11 @@ class Settings:
     postgres_database: str = "clickstream"
     """The database with the tables."""
     postgres_sslmode: str = "require"
-    """As dbmate knows them."""
+    """How the connection uses TLS, as in libpq."""
     postgres_ca_file: Path | None = None
-    """Certificates that PostgreSQL's is checked against."""
+    """Certificates of the authorities that may sign PostgreSQL's certificate."""
     writer_user_file: Path | None = None
-    """The stream's login; made if it is not there. Absent: somebody else sees to it."""
+    """The stream's login, created if it does not exist. Absent: you create it."""
     writer_password_file: Path | None = None
     """File with that login's password."""
     reader_user_file: Path | None = None

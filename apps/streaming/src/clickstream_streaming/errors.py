@@ -138,7 +138,7 @@ class DatabaseNotMigrated(StreamingError):
     def __init__(self, missing: str) -> None:
         """Set the field and the text."""
         self.missing = missing
-        super().__init__(f"the database has no {missing}; apply the migrations in db/migrations")
+        super().__init__(f"the database has no {missing}; run the migrations")
 
 
 class DatabaseUnreachable(StreamingError):

@@ -94,7 +94,7 @@ class Settings(DatabaseSettings):
     driver_java_options: str = ""
     """Options for Spark's JVM."""
     watermark_delay_seconds: int = 900
-    """How late an event may be before it counts as late, and a visit may be called over."""
+    """How late an event may be before it counts as late, and a session may be called over."""
     raw_retention_days: int = 0
     """How many days of ``raw.events`` are kept; 0 keeps all."""
     oldest_event_days: int = 800

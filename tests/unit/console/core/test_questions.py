@@ -137,7 +137,7 @@ def test_latency_has_two_forms() -> None:
 def test_segments_differ_in_their_key() -> None:
     """The three statements group by country, device and channel and are otherwise alike."""
     keys = {
-        questions.COUNTRIES: "visits.country", questions.DEVICES: "device",
+        questions.COUNTRIES: "hours.country", questions.DEVICES: "device",
         questions.CHANNELS: "channel",
     }  # fmt: skip
 

@@ -52,11 +52,11 @@ def test_rows_cannot_change() -> None:
 
 def test_totals_have_known_figures() -> None:
     """A total is of events, orders or revenue."""
-    given = {"ledger": 1, "traffic": 1, "visits": 1}
+    given = {"ledger": 1, "traffic": 1, "sessions": 1}
 
     assert Total.model_validate({"figure": "orders", **given}).ledger == Decimal(1)
     with pytest.raises(ValidationError, match="figure"):
-        Total.model_validate({"figure": "visits", **given})
+        Total.model_validate({"figure": "sessions", **given})
 
 
 def test_last_page_has_no_next() -> None:

@@ -87,7 +87,7 @@ PRODUCT = {
                 "referrer": "https://www.google.com/aclk",
                 "campaign": "spring-x",
                 "user_agent": "agent of a bot",
-                "visit_number": 12,
+                "session_number": 12,
             },
         ),
         ("page_view", {"choice": 1}, {"page": "/sale"}),

@@ -43,8 +43,8 @@ def test_every_mart_is_compared(mart: Mart) -> None:
     """Each mart is compared with its definition over all kept events, in both directions."""
     check = _of(mart)
 
-    is_visits = mart.table == "mart.visits"
-    assert check.defect == ("session_mismatches" if is_visits else "aggregate_mismatches")
+    is_sessions = mart.table == "mart.sessions"
+    assert check.defect == ("session_mismatches" if is_sessions else "aggregate_mismatches")
     columns = ", ".join(mart.columns)
     assert f"SELECT {columns} FROM {mart.table} AS one" in check.query  # noqa: S608  compared only
     assert mart.select.format(source=source_of(mart)) in check.query

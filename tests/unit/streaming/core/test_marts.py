@@ -16,11 +16,11 @@ from clickstream_streaming.core.marts import (
     ORDER_MARTS,
     ORDERS,
     PRODUCT_VERSIONS,
+    SESSION_MARTS,
+    SESSIONS,
     TRAFFIC,
     USER_DAY,
-    VISIT_MARTS,
     VISITORS_HOUR,
-    VISITS,
     Mart,
     is_kept,
     is_whole,
@@ -68,8 +68,8 @@ def test_definition_has_one_blank(mart: Mart) -> None:
 def test_tables_are_all_marts() -> None:
     """Every definition is in the list once, and its table is in the schema ``mart``."""
     known = [
-        VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, DIM_USER, VISITORS_HOUR,
-        *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC, *VISIT_MARTS,
+        SESSIONS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, DIM_USER, VISITORS_HOUR,
+        *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC, *SESSION_MARTS,
     ]  # fmt: skip
     tables = [mart.table for mart in MARTS]
 
@@ -81,7 +81,7 @@ def test_tables_are_all_marts() -> None:
 def test_sources_come_before_marts() -> None:
     """A mart comes after the one from which it follows, so a rebuild can go in order."""
     places = {mart.table: place for place, mart in enumerate(MARTS)}
-    needs = {"visits": "mart.visits", "user_day": "mart.user_day"}
+    needs = {"sessions": "mart.sessions", "user_day": "mart.user_day"}
 
     for mart in MARTS:
         if mart.source in needs:
@@ -92,7 +92,7 @@ def test_sources_come_before_marts() -> None:
 @pytest.mark.parametrize(
     ("table", "key", "time", "kept_by", "is_sum"),
     [
-        ("mart.visits", "session_id", "started_at", "started_at", False),
+        ("mart.sessions", "session_id", "started_at", "started_at", False),
         ("mart.fact_orders", "order_id", "ordered_at", "ordered_at", False),
         ("mart.dim_product_versions",
          "simulation product_id product_name brand category price_minor", "", "first_seen_at",
@@ -138,9 +138,9 @@ def test_order_items_have_their_orders_time() -> None:
 
 
 def test_every_event_name_is_counted() -> None:
-    """Traffic and visits have a count for each event name, in the contract's order."""
+    """Traffic and sessions have a count for each event name, in the contract's order."""
     assert tuple(f"{name}_events" for name in EVENT_NAMES) == COUNTS
-    for mart in (*TRAFFIC, VISITS):
+    for mart in (*TRAFFIC, SESSIONS):
         counts = tuple(name for name in mart.values if name in COUNTS)
         assert counts == COUNTS
         for name in EVENT_NAMES:
@@ -175,9 +175,9 @@ def test_row_of_dropped_days_is_not_whole() -> None:
     """A row whose table says that it began before the kept days is left out by its key."""
     kept = is_kept("started_at")
 
-    assert is_whole(VISITS) == (
+    assert is_whole(SESSIONS) == (
         f"{kept} AND (session_id) NOT IN"  # noqa: S608  compared only
-        f" (SELECT session_id FROM mart.visits AS one WHERE NOT {kept})"
+        f" (SELECT session_id FROM mart.sessions AS one WHERE NOT {kept})"
     )
 
 
@@ -196,10 +196,10 @@ def test_mart_without_retention_is_whole(mart: Mart) -> None:
 
 @EACH
 def test_source_is_by_kind(mart: Mart) -> None:
-    """Each mart follows from events, visits or days of visitors."""
+    """Each mart follows from events, sessions or days of visitors."""
     expected = {
         "events": "some_events",
-        "visits": "(SELECT *, 1 AS weight FROM mart.visits)",
+        "sessions": "(SELECT *, 1 AS weight FROM mart.sessions)",
         "user_day": "mart.user_day",
     }
     if mart.table != "mart.product_pairs":
@@ -208,7 +208,7 @@ def test_source_is_by_kind(mart: Mart) -> None:
 
 def test_all_events_are_the_default() -> None:
     """Without a relation a mart follows from every stored event."""
-    assert source_of(VISITS) == "raw.events"
+    assert source_of(SESSIONS) == "raw.events"
 
 
 def test_pairs_follow_from_orders() -> None:

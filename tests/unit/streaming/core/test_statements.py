@@ -10,10 +10,10 @@ from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_streaming.core.marts import (
     MARTS,
+    SESSION_FIRST,
+    SESSIONS,
     TRAFFIC,
     USER_DAY,
-    VISIT_FIRST,
-    VISITS,
     Mart,
 )
 from clickstream_streaming.core.statements import (
@@ -197,12 +197,12 @@ def test_hours_follow_from_minutes() -> None:
         assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
 
 
-def test_visits_are_merged() -> None:
-    """A visit's counts are added, its bounds widened, and its first event says whose it is."""
-    (step,) = _writing(VISITS.table)
+def test_sessions_are_merged() -> None:
+    """A session's counts are added, its bounds widened, and its first event says whose it is."""
+    (step,) = _writing(SESSIONS.table)
 
     merged = step[: step.index("WHEN NOT MATCHED")]
-    for name in VISITS.values:
+    for name in SESSIONS.values:
         if name.endswith(("events", "_minor")):
             assert f"{name} = known.{name} + excluded.{name}" in merged
     for change in (
@@ -212,16 +212,16 @@ def test_visits_are_merged() -> None:
         "last_seq = greatest(known.last_seq, excluded.last_seq)",
         "campaign = least(known.campaign, excluded.campaign)",
         "referrer = least(known.referrer, excluded.referrer)",
-        "visit_number = least(known.visit_number, excluded.visit_number)",
+        "session_number = least(known.session_number, excluded.session_number)",
     ):
         assert change in merged
-    for name in VISIT_FIRST:
+    for name in SESSION_FIRST:
         assert f"THEN excluded.{name} ELSE known.{name} END" in merged
 
 
 def test_events_come_before_shared_rows() -> None:
-    """Rows of one writer come first, and visits before what follows from them."""
-    assert _writing(VISITS.table)[0] == EVENT_STEPS[0]
+    """Rows of one writer come first, and sessions before what follows from them."""
+    assert _writing(SESSIONS.table)[0] == EVENT_STEPS[0]
     assert _writing(USER_DAY.table)[0] in SHARED_STEPS
 
 

@@ -172,7 +172,7 @@ def test_migrations_are_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """A database without its tables is queried until it has them; each is logged once."""
-    made = _migrating(monkeypatch, "raw.events", "raw.events", "mart.visits", None)
+    made = _migrating(monkeypatch, "raw.events", "raw.events", "mart.sessions", None)
 
     connection = connect_when_migrated(stream_settings(tmp_path), Event())
 
@@ -180,7 +180,7 @@ def test_migrations_are_waited_for(
     assert [database.closed for database in made] == [1, 1, 1, 0]
     assert [row.message.split(";")[0] for row in caplog.records] == [
         "waiting for the migrations: the database has no raw.events",
-        "waiting for the migrations: the database has no mart.visits",
+        "waiting for the migrations: the database has no mart.sessions",
     ]
 
 
@@ -234,7 +234,7 @@ def test_all_tables_are_looked_for() -> None:
     check_tables(database.connection())
 
     assert ("raw.events",) in database.executed("to_regclass")
-    assert ("mart.visits",) in database.executed("to_regclass")
+    assert ("mart.sessions",) in database.executed("to_regclass")
 
 
 @pytest.mark.parametrize("answer", [[(None,)], []])
@@ -242,11 +242,11 @@ def test_missing_table_is_named(answer: Rows) -> None:
     """The first table that is missing is named."""
 
     def look(values: object) -> Rows:
-        return answer if values == ("mart.visits",) else [("there",)]
+        return answer if values == ("mart.sessions",) else [("there",)]
 
     with pytest.raises(DatabaseNotMigrated) as caught:
         check_tables(ScriptedDatabase({"to_regclass": look}).connection())
-    assert caught.value.missing == "mart.visits"
+    assert caught.value.missing == "mart.sessions"
 
 
 def test_rules_are_stored() -> None:

@@ -126,14 +126,14 @@ def test_rebuild_is_shown(
 ) -> None:
     """Each table has a line with its changed rows, and JSON comes last."""
     database, output = connected(ScriptedDatabase()), StringIO()
-    monkeypatch.setattr(inspection, "rebuild", lambda _: {"mart.visits": 0, "mart.user_day": 3})
+    monkeypatch.setattr(inspection, "rebuild", lambda _: {"mart.sessions": 0, "mart.user_day": 3})
 
     show_rebuild(settings, output)
 
     assert output.getvalue().splitlines() == [
-        "mart.visits 0 rows changed",
+        "mart.sessions 0 rows changed",
         "mart.user_day 3 rows changed",
-        '{"mart.visits": 0, "mart.user_day": 3}',
+        '{"mart.sessions": 0, "mart.user_day": 3}',
     ]
     assert database.closed == 1
 

@@ -22,12 +22,14 @@ def _one(_: object) -> Rows:
 
 def test_rebuild_counts_changes() -> None:
     """Each mart has the number of its deleted and of its written rows."""
-    database = ScriptedDatabase({"DELETE FROM mart.visits": [(1,)] * 2, "INSERT INTO mart.": _one})
+    database = ScriptedDatabase(
+        {"DELETE FROM mart.sessions AS": [(1,)] * 2, "INSERT INTO mart.": _one}
+    )
 
     changed = rebuild(database.connection())
 
     assert list(changed) == [mart.table for mart in MARTS]
-    assert changed.pop("mart.visits") == 3
+    assert changed.pop("mart.sessions") == 3
     assert set(changed.values()) == {1}
     assert database.ends == ["commit"]
 

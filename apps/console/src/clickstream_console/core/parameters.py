@@ -86,7 +86,7 @@ class OfSimulation(_Asked):
 class Since(OfSimulation):
     """One simulation, since an hour."""
 
-    since: Annotated[Time | None, Field(description="Only visits begun at or after this.")] = None
+    since: Annotated[Time | None, Field(description="Only sessions begun at or after this.")] = None
 
 
 class TimelineAsked(Paged, OfSimulation):
@@ -117,7 +117,7 @@ class LatencyAsked(OfSimulation):
 
 
 class SessionsAsked(OfSimulation):
-    """A page of visits, the latest first."""
+    """A page of sessions, the latest first."""
 
     limit: Limit = 50
     cursor: Annotated[
@@ -128,21 +128,23 @@ class SessionsAsked(OfSimulation):
     channel: Annotated[str | None, _text_of("channel")] = None
     outcome: Annotated[
         Literal["converted", "abandoned", "bounced"] | None,
-        Field(description="Only visits that bought, left a filled cart, or saw one page at most."),
+        Field(
+            description="Only sessions that bought, left a filled cart, or saw one page at most."
+        ),
     ] = None
 
 
 class Cursor:
-    """Where a page of visits ended: microseconds of Unix time and the visit, as text."""
+    """Where a page of sessions ended: microseconds of Unix time and the session, as text."""
 
     @staticmethod
     def write(started_at: datetime, session_id: UUID) -> str:
-        """Return the cursor after a visit."""
+        """Return the cursor after a session."""
         whole, micros = int(started_at.timestamp() // 1), started_at.microsecond
         return f"{max(0, whole * 1_000_000 + micros)}.{session_id}"
 
     @staticmethod
     def read(text: str) -> tuple[int, UUID]:
-        """Return microseconds and visit of a cursor of the right form."""
+        """Return microseconds and session of a cursor of the right form."""
         micros, _, session_id = text.partition(".")
         return int(micros), UUID(session_id)

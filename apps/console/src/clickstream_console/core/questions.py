@@ -141,13 +141,13 @@ _SEGMENT: LiteralString = (
     " sum(converted_sessions)::bigint AS converted_sessions,"
     " round(100.0 * sum(converted_sessions) / nullif(sum(sessions), 0), 2) AS conversion_percent,"
     " sum(orders)::bigint AS orders, (sum(revenue_minor) / 100.0)::numeric(18, 2) AS revenue"
-    " FROM mart.sessions_hour AS visits {join} WHERE simulation = %(simulation)s"
+    " FROM mart.sessions_hour AS hours {join} WHERE simulation = %(simulation)s"
     " AND hour >= coalesce(%(since)s, '-infinity'::timestamptz)"
     " GROUP BY 1, 2 ORDER BY sessions DESC, key"
 )
 COUNTRIES: LiteralString = _SEGMENT.format(
-    key="visits.country",
-    name="coalesce(named.name, visits.country)",
+    key="hours.country",
+    name="coalesce(named.name, hours.country)",
     join="LEFT JOIN mart.dim_country AS named USING (country)",
 )
 DEVICES: LiteralString = _SEGMENT.format(key="device", name="initcap(device)", join="")
@@ -157,12 +157,12 @@ CHANNELS: LiteralString = _SEGMENT.format(
 
 
 def segments(sql: LiteralString, asked: Since) -> Question:
-    """Visits by country, device or channel: the statement says which."""
+    """Sessions by country, device or channel: the statement says which."""
     return _question(sql, asked)
 
 
 def sessions(asked: SessionsAsked) -> Question:
-    """Visits, the latest first."""
+    """Sessions, the latest first."""
     micros, session_id = Cursor.read(asked.cursor) if asked.cursor else (None, None)
     return _question(
         "SELECT session_id, user_id, persona, country, city, device, browser, channel,"
@@ -233,7 +233,7 @@ def totals(asked: OfSimulation) -> Question:
         " FROM mart.sessions_hour WHERE simulation = %(simulation)s)"
         " SELECT figure, max(value) FILTER (WHERE by = 1) AS ledger,"
         " max(value) FILTER (WHERE by = 2) AS traffic,"
-        " max(value) FILTER (WHERE by = 3) AS visits,"
+        " max(value) FILTER (WHERE by = 3) AS sessions,"
         " (SELECT coalesce(sum(records), 0)::bigint FROM ops.quality_minute"
         " INNER JOIN ops.quality_rules USING (rule) WHERE severity = 'reject') AS rejected_records"
         " FROM told CROSS JOIN LATERAL (VALUES (1, 'events', events), (2, 'orders', orders),"

@@ -89,7 +89,7 @@ class Kpis(Record):
 
 
 class Hour(Kpis):
-    """The shop in an hour in which visits began: `mart.kpis_hour`."""
+    """The shop in an hour in which sessions began: `mart.kpis_hour`."""
 
     hour: datetime
 
@@ -109,7 +109,7 @@ class TrafficMinute(Record):
 
     minute: datetime
     events: int
-    sessions: Annotated[int, Field(description="Visits begun.")]
+    sessions: Annotated[int, Field(description="Sessions begun.")]
     orders: int
     revenue: Euros
 
@@ -130,7 +130,7 @@ class Product(Record):
 
 
 class Segment(Record):
-    """Visits of one country, device or channel: `mart.sessions_hour`, summed."""
+    """Sessions of one country, device or channel: `mart.sessions_hour`, summed."""
 
     key: Annotated[str, Field(description="The country's code, the device or the channel.")]
     name: Annotated[str, Field(description="As people say it.")]
@@ -142,7 +142,7 @@ class Segment(Record):
 
 
 class Session(Record):
-    """A visit: `mart.fact_sessions`."""
+    """A session: `mart.fact_sessions`."""
 
     session_id: UUID
     user_id: str
@@ -169,7 +169,7 @@ class Session(Record):
 
 
 class SessionPage(BaseModel):
-    """Visits, and the cursor of the next page; null if this is the last."""
+    """Sessions, and the cursor of the next page; null if this is the last."""
 
     items: list[Session]
     next_cursor: str | None
@@ -205,7 +205,7 @@ class Total(Record):
     figure: Literal["events", "orders", "revenue"]
     ledger: Annotated[Decimal, Field(description="Of the ledger: `ops.ledger`.")]
     traffic: Annotated[Decimal, Field(description="Event by event: `mart.traffic_day`.")]
-    visits: Annotated[Decimal, Field(description="Visit by visit: `mart.sessions_hour`.")]
+    sessions: Annotated[Decimal, Field(description="Session by session: `mart.sessions_hour`.")]
 
 
 class Integrity(Record):

@@ -94,7 +94,7 @@ async def simulations(database: Asks, asked: Annotated[Paged, Query()]) -> objec
 
 @api.get("/kpis", response_model=Kpis | None)
 async def kpis(database: Asks, asked: Annotated[OfSimulation, Query()]) -> object:
-    """The shop in one row; null before the first visit."""
+    """The shop in one row; null before the first session."""
     rows = await _answer(database, asked, questions.kpis(asked))
     return rows[0] if rows else None
 
@@ -107,13 +107,13 @@ async def hours(database: Asks, asked: Annotated[TimelineAsked, Query()]) -> obj
 
 @api.get("/funnel", response_model=list[Step])
 async def funnel(database: Asks, asked: Annotated[OfSimulation, Query()]) -> object:
-    """How many visits came to each step on the way to an order."""
+    """How many sessions came to each step on the way to an order."""
     return await _answer(database, asked, questions.funnel(asked))
 
 
 @api.get("/traffic", response_model=Page[TrafficMinute])
 async def traffic(database: Asks, asked: Annotated[TimelineAsked, Query()]) -> object:
-    """Events, visits, orders and revenue minute by minute, the latest first."""
+    """Events, sessions, orders and revenue minute by minute, the latest first."""
     return _page(await _answer(database, asked, questions.minutes(asked)), asked)
 
 
@@ -125,25 +125,25 @@ async def products(database: Asks, asked: Annotated[ProductsAsked, Query()]) -> 
 
 @api.get("/countries", response_model=list[Segment])
 async def countries(database: Asks, asked: Annotated[Since, Query()]) -> object:
-    """Visits, orders and revenue by country."""
+    """Sessions, orders and revenue by country."""
     return await _answer(database, asked, questions.segments(questions.COUNTRIES, asked))
 
 
 @api.get("/devices", response_model=list[Segment])
 async def devices(database: Asks, asked: Annotated[Since, Query()]) -> object:
-    """Visits, orders and revenue by device."""
+    """Sessions, orders and revenue by device."""
     return await _answer(database, asked, questions.segments(questions.DEVICES, asked))
 
 
 @api.get("/channels", response_model=list[Segment])
 async def channels(database: Asks, asked: Annotated[Since, Query()]) -> object:
-    """Visits, orders and revenue by channel."""
+    """Sessions, orders and revenue by channel."""
     return await _answer(database, asked, questions.segments(questions.CHANNELS, asked))
 
 
 @api.get("/sessions", response_model=SessionPage)
 async def sessions(database: Asks, asked: Annotated[SessionsAsked, Query()]) -> object:
-    """Visits, the latest first."""
+    """Sessions, the latest first."""
     rows = await _answer(database, asked, questions.sessions(asked))
     shown = rows[: asked.limit]
     is_more = len(rows) > asked.limit

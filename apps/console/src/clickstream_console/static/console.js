@@ -98,11 +98,11 @@ function showPulse(pulse) {
       revenue: euros(kpis.revenue),
       average_order_value: `${euros(kpis.average_order_value)} an order`,
       orders: count(kpis.orders),
-      conversion_percent: `${percent(kpis.conversion_percent)} of visits`,
+      conversion_percent: `${percent(kpis.conversion_percent)} of sessions`,
       sessions: count(kpis.sessions),
       bounce_percent: `${percent(kpis.bounce_percent)} bounced`,
       visitors: count(kpis.visitors),
-      events_per_session: `${kpis.events_per_session ?? "–"} events a visit`,
+      events_per_session: `${kpis.events_per_session ?? "–"} events a session`,
       abandonment_percent: percent(kpis.abandonment_percent),
     }),
   };
@@ -155,19 +155,19 @@ function showSegments(id, segments) {
 }
 
 const STEPS = {
-  session: "Visits", view_item: "Looked at an item", add_to_cart: "Filled a cart",
+  session: "Sessions", view_item: "Looked at an item", add_to_cart: "Filled a cart",
   begin_checkout: "Began to check out", purchase: "Bought",
 };
 
 function showIntegrity(integrity) {
   rows(at("totals"), integrity.totals, (row) => {
     const text = row.figure === "revenue" ? euros : count;
-    return [capital(row.figure), ...["ledger", "traffic", "visits"].map((by) => n(text(row[by])))];
+    return [capital(row.figure), ...["ledger", "traffic", "sessions"].map((by) => n(text(row[by])))];
   });
   for (const element of document.querySelectorAll("[data-integrity]")) {
     write(element, count(integrity[element.dataset.integrity]));
   }
-  const agree = integrity.totals.every((row) => row.ledger === row.traffic && row.traffic === row.visits);
+  const agree = integrity.totals.every((row) => row.ledger === row.traffic && row.traffic === row.sessions);
   const isOver = latest?.closed_at;
   const [verdict, text] = agree && integrity.missing_events === 0 && integrity.unconfirmed_events === 0
     ? ["agree", "all three agree"]

@@ -207,7 +207,7 @@ class Encoder:
             technology = self._traits(rows)[1]
             agent = pools.user_agents.take(pa.array(technology))
             return _join(
-                pools.arrivals.take(choice), ",", agent, ',"visit_number":',
+                pools.arrivals.take(choice), ",", agent, ',"session_number":',
                 _text(rows["visit_number"]),
             )  # fmt: skip
         if name in {"page_view", "search", "view_item_list", "view_item"}:

@@ -22,7 +22,7 @@ from clickstream_streaming.core.marts import (
     MARTS,
     PRODUCT_VERSIONS,
     REVENUE,
-    VISITS,
+    SESSIONS,
     Mart,
     is_kept,
     is_whole,
@@ -224,7 +224,7 @@ WITH found AS (
 _SESSIONS_BEGUN = f"""
 WITH closed AS (SELECT run_id FROM ops.runs WHERE closed_at IS NOT NULL), found AS (
     SELECT run_id, date_trunc('minute', started_at, 'UTC') AS minute, count(*) AS sessions
-    FROM mart.visits INNER JOIN closed USING (run_id) WHERE first_seq = 1 GROUP BY 1, 2
+    FROM mart.sessions INNER JOIN closed USING (run_id) WHERE first_seq = 1 GROUP BY 1, 2
 ), wanted AS (
     SELECT run_id, minute, sum(sessions_begun) AS sessions
     FROM ops.ledger INNER JOIN closed USING (run_id)
@@ -239,7 +239,7 @@ WITH ledger AS (
     GROUP BY run_id, minute
 ), last AS (
     SELECT run_id, date_trunc('minute', last_event_at, 'UTC') AS minute, count(*) AS sessions
-    FROM mart.visits GROUP BY 1, 2
+    FROM mart.sessions GROUP BY 1, 2
 )
 SELECT format('run %%s has ended more sessions than it has', run_id)
 FROM ledger LEFT JOIN last USING (run_id, minute) GROUP BY run_id
@@ -397,9 +397,9 @@ _ACROSS_COLUMNS = (
 )
 _ACROSS = f"""
 WITH kept AS (
-    SELECT * FROM ({VISITS.select.format(source="raw.events")}) AS one
+    SELECT * FROM ({SESSIONS.select.format(source="raw.events")}) AS one
 ), across AS (
-    SELECT known.* FROM mart.visits AS known INNER JOIN kept USING (session_id)
+    SELECT known.* FROM mart.sessions AS known INNER JOIN kept USING (session_id)
     WHERE NOT {is_kept("known.started_at")}
 ), found AS (SELECT {_ACROSS_COLUMNS} FROM across), wanted AS (
     SELECT {_ACROSS_COLUMNS} FROM kept WHERE session_id IN (SELECT session_id FROM across)
@@ -489,7 +489,7 @@ CHECKS: tuple[Check, ...] = (
     *(
         Check(
             f"{mart.table} by its definition",
-            "session_mismatches" if mart.table == "mart.visits" else "aggregate_mismatches",
+            "session_mismatches" if mart.table == "mart.sessions" else "aggregate_mismatches",
             _mart(mart),
         )
         for mart in MARTS

@@ -1,4 +1,4 @@
-"""What each mart is: how its rows follow from events or visits.
+"""What each mart is: how its rows follow from events or sessions.
 
 Owns one definition per table, as SQL over a named source. A batch (its source is the new events), a
 rebuild and the verification (their source is all of ``raw.events``) use the same definition.
@@ -26,9 +26,6 @@ __all__ = [
     "TRAFFIC",
     "USER_DAY",
     "VISITORS_HOUR",
-    "VISITS",
-    "VISIT_FIRST",
-    "VISIT_MARTS",
     "Mart",
     "is_kept",
     "is_whole",
@@ -54,7 +51,7 @@ class Mart:
         table: The name of the table.
         key: The primary key.
         values: The other columns of the definition.
-        source: Which rows it follows from: events, orders, visits, or days of visitors.
+        source: Which rows it follows from: events, orders, sessions, or days of visitors.
         select: The query for the rows; ``{source}`` is replaced by the source relation.
         time: The time that decides whether a row lies in a range, as SQL over a row ``one``; empty
             if a row follows from events of all times.
@@ -66,7 +63,7 @@ class Mart:
     table: str
     key: tuple[str, ...]
     values: tuple[str, ...]
-    source: Literal["events", "orders", "visits", "user_day"]
+    source: Literal["events", "orders", "sessions", "user_day"]
     select: str
     time: str
     is_sum: bool = False
@@ -204,33 +201,33 @@ FROM (
     kept_by=_ORDERED_AT,
 )
 
-VISIT_FIRST = (
+SESSION_FIRST = (
     "entry_page", "user_id", "simulation", "run_id", "persona", "country", "city", "language",
     "device", "os", "browser", "channel",
 )  # fmt: skip
-"""What a visit has of its first event. Of several with the lowest number, the least in this order
+"""What a session has of its first event. Of several with the lowest number, the least in this order
 of columns counts, so that no order of arrival makes a difference."""
-_FIELDS = tuple(name.replace("entry_page", "page") for name in VISIT_FIRST)
+_FIELDS = tuple(name.replace("entry_page", "page") for name in SESSION_FIRST)
 # One order for all, so that PostgreSQL sorts once; any_value() keeps the first value that it gets.
 _IN_ORDER = f"ORDER BY session_seq, {', '.join(_FIELDS)}"
 _OF_FIRST = ", ".join(
     f"any_value({field} {_IN_ORDER}) AS {name}"
-    for field, name in zip(_FIELDS, VISIT_FIRST, strict=True)
+    for field, name in zip(_FIELDS, SESSION_FIRST, strict=True)
 )
 
-VISITS = Mart(
-    "mart.visits",
+SESSIONS = Mart(
+    "mart.sessions",
     ("session_id",),
     (
         "simulation", "run_id", "user_id", "persona", "country", "city", "language", "device",
-        "os", "browser", "channel", "campaign", "referrer", "visit_number", "started_at",
+        "os", "browser", "channel", "campaign", "referrer", "session_number", "started_at",
         "last_event_at", "first_seq", "last_seq", "entry_page", "exit_page", "events", *COUNTS,
         "added_minor", "removed_minor", "revenue_minor",
     ),
     "events",
     f"""
 SELECT session_id, {_OF_FIRST}, min(campaign) AS campaign, min(referrer) AS referrer,
-    min(visit_number) AS visit_number, min(event_time) AS started_at,
+    min(session_number) AS session_number, min(event_time) AS started_at,
     max(event_time) AS last_event_at, min(session_seq) AS first_seq,
     max(session_seq) AS last_seq, (array_agg(page {_IN_ORDER}))[count(*)] AS exit_page,
     count(*)::integer AS events, {EVENT_COUNTS.replace(" AS", "::integer AS")},
@@ -265,7 +262,7 @@ DIM_USER = Mart(
         "persona", "country", "city", "language", "device", "os", "browser", "channel",
         "first_seen_at",
     ),
-    "visits",
+    "sessions",
     """
 SELECT DISTINCT ON (simulation, user_id) simulation, user_id, persona, country, city, language,
     device, os, browser, channel, started_at AS first_seen_at
@@ -284,7 +281,7 @@ _SESSIONS_HOUR = Mart(
         "converted_sessions", "abandoned_sessions", "left_minor", "events", "pages",
         "duration_milliseconds", "orders", "revenue_minor",
     ),
-    "visits",
+    "sessions",
     f"""
 SELECT {start_of("hour", "started_at")} AS hour, {", ".join(DIMENSIONS)},
     sum(weight) AS sessions, sum(weight * (events <= 2)::integer) AS bounced_sessions,
@@ -309,7 +306,7 @@ _PAGES_DAY = Mart(
     "mart.pages_day",
     ("day", "simulation", "page"),
     ("entries", "exits", "bounces"),
-    "visits",
+    "sessions",
     """
 SELECT day, simulation, page, sum(entry) AS entries, sum(leaving) AS exits, sum(bounce) AS bounces
 FROM (
@@ -351,12 +348,12 @@ EVENT_MARTS = (_PRODUCT_HOUR,)
 ORDER_MARTS = (_PRODUCT_PAIRS,)
 """Sums over orders: a batch subtracts the old items of an order and adds the new ones."""
 
-VISIT_MARTS = (_SESSIONS_HOUR, _PAGES_DAY)
-"""Sums over visits: a visit's former state is taken away, its present state added."""
+SESSION_MARTS = (_SESSIONS_HOUR, _PAGES_DAY)
+"""Sums over sessions: a session's former state is taken away, its present state added."""
 
 MARTS = (
-    VISITS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC,
-    DIM_USER, *VISIT_MARTS, VISITORS_HOUR,
+    SESSIONS, ORDERS, ORDER_ITEMS, PRODUCT_VERSIONS, USER_DAY, *EVENT_MARTS, *ORDER_MARTS, *TRAFFIC,
+    DIM_USER, *SESSION_MARTS, VISITORS_HOUR,
 )  # fmt: skip
 """All marts; each follows from ``raw.events`` or from a mart before it."""
 
@@ -400,6 +397,6 @@ def source_of(mart: Mart, events: str = "raw.events") -> str:
     return {
         "events": events,
         "orders": _SOLD,
-        "visits": "(SELECT *, 1 AS weight FROM mart.visits)",
+        "sessions": "(SELECT *, 1 AS weight FROM mart.sessions)",
         "user_day": "mart.user_day",
     }[mart.source]

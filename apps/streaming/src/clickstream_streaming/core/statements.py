@@ -21,12 +21,12 @@ from clickstream_streaming.core.marts import (
     ORDER_MARTS,
     ORDERS,
     PRODUCT_VERSIONS,
+    SESSION_FIRST,
+    SESSION_MARTS,
+    SESSIONS,
     TRAFFIC,
     USER_DAY,
-    VISIT_FIRST,
-    VISIT_MARTS,
     VISITORS_HOUR,
-    VISITS,
     Mart,
     start_of,
 )
@@ -100,7 +100,7 @@ _SESSION_DELTA_COLUMNS = (
     "purchase_events", "pages", "left_minor", "revenue_minor",
 )  # fmt: skip
 _SHOWN = tuple(name for name in DIM_USER.values if name != "first_seen_at")
-"""What a user's first visit shows of the user."""
+"""What a user's first session shows of the user."""
 
 
 def _list(names: tuple[str, ...], prefix: str = "") -> str:
@@ -116,7 +116,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_events
     ({_columns(NEW_EVENT_COLUMNS)}) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS session_deltas ON COMMIT DELETE ROWS AS
     SELECT {_list(_SESSION_DELTA_COLUMNS)}, 1 AS weight, true AS begins, true AS leaves
-    FROM mart.visits WITH NO DATA;
+    FROM mart.sessions WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS order_deltas (
     order_id uuid, simulation text, items jsonb, weight integer
 ) ON COMMIT DELETE ROWS;
@@ -178,18 +178,18 @@ def _add(mart: Mart, source: str, select: str = "") -> str:
     )
 
 
-def _merge_visits() -> str:
-    """Merge visits; their former and their present state go to ``session_deltas``."""
-    first, last = ("first_seq", *VISIT_FIRST), ("last_seq", "exit_page")
+def _merge_sessions() -> str:
+    """Merge sessions; their former and their present state go to ``session_deltas``."""
+    first, last = ("first_seq", *SESSION_FIRST), ("last_seq", "exit_page")
     is_first = f"({_list(first, 'excluded.')}) < ({_list(first, 'known.')})"
     is_last = f"({_list(last, 'excluded.')}) > ({_list(last, 'known.')})"
     kept = {
         name: f"CASE WHEN {is_first} THEN excluded.{name} ELSE known.{name} END"
-        for name in VISIT_FIRST
+        for name in SESSION_FIRST
     }
     kept |= {
         name: f"least(known.{name}, excluded.{name})"
-        for name in ("campaign", "referrer", "visit_number", "started_at")
+        for name in ("campaign", "referrer", "session_number", "started_at")
     }
     kept |= {
         "last_event_at": "greatest(known.last_event_at, excluded.last_event_at)",
@@ -207,16 +207,16 @@ def _merge_visits() -> str:
     leaves = (
         f"({_list(user, 'old_')}) <> ({_list(user)}) OR ({_list(shown, 'old_')}) < ({_list(shown)})"
     )
-    # No upsert, which locks each row that it meets and confirms each that it inserts: a visit has
+    # No upsert, which locks each row that it meets and confirms each that it inserts: a session has
     # one partition, so one writer. Another one would break the key, and be tried again.
     return f"""
 WITH merged AS (
-    MERGE INTO {VISITS.table} AS known
-    USING ({VISITS.select.format(source="new_events")}) AS excluded
+    MERGE INTO {SESSIONS.table} AS known
+    USING ({SESSIONS.select.format(source="new_events")}) AS excluded
     ON known.session_id = excluded.session_id
     WHEN MATCHED THEN UPDATE SET {changes}
-    WHEN NOT MATCHED THEN INSERT ({_list(VISITS.columns)})
-        VALUES ({_list(VISITS.columns, "excluded.")})
+    WHEN NOT MATCHED THEN INSERT ({_list(SESSIONS.columns)})
+        VALUES ({_list(SESSIONS.columns, "excluded.")})
     RETURNING {_list(_SESSION_DELTA_COLUMNS, "new.")}, {old}
 )
 INSERT INTO session_deltas
@@ -227,21 +227,21 @@ FROM merged WHERE old_session_id IS NOT NULL
 """
 
 
-# A visit that turns out to be another user's, or less early, may have made a user's row: the row is
-# made again from the visits that are left. Events that come in order never do that: then EXISTS,
-# which PostgreSQL evaluates first and once, spares the look through all users and visits.
+# A session that turns out to be another user's, or less early, may have made a user's row: it is
+# made again from the sessions that are left. Events that come in order never do that: then EXISTS,
+# which PostgreSQL evaluates first and once, spares the look through all users and sessions.
 _IS_LEFT = (
     "EXISTS (SELECT FROM session_deltas WHERE leaves)"
     " AND (simulation, user_id) IN (SELECT simulation, user_id FROM session_deltas WHERE leaves)"
 )
 _DELETE_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
-_VISIT_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
+_SESSION_SHOWS = _list((*DIM_USER.key, *_SHOWN, "started_at"))
 _SHOWS = ("first_seen_at", *_SHOWN)
 _UPSERT_USERS = upsert(
     DIM_USER,
     DIM_USER.select.format(
-        source=f"(SELECT {_VISIT_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
-        f" UNION ALL SELECT {_VISIT_SHOWS}, 1 FROM {VISITS.table} WHERE {_IS_LEFT})"
+        source=f"(SELECT {_SESSION_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
+        f" UNION ALL SELECT {_SESSION_SHOWS}, 1 FROM {SESSIONS.table} WHERE {_IS_LEFT})"
     ),
     condition=f"({_list(_SHOWS, 'excluded.')}) < ({_list(_SHOWS, 'known.')})",
 )
@@ -315,7 +315,7 @@ ON CONFLICT DO NOTHING
 """Events and the ledger's ``run_start`` create a run. Other ledger records do not: an invented
 ledger must not create runs."""
 
-EVENT_STEPS = (_merge_visits(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITEMS)
+EVENT_STEPS = (_merge_sessions(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITEMS)
 """Statements for rows that follow from new events; they run before ``raw.events`` is written."""
 
 _UPSERT_PRODUCTS = upsert(
@@ -372,7 +372,7 @@ SHARED_STEPS = (
     *(_add(mart, "new_events") for mart in EVENT_MARTS),
     *(_add(mart, "order_deltas") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
-    *(_add(mart, "session_deltas") for mart in VISIT_MARTS),
+    *(_add(mart, "session_deltas") for mart in SESSION_MARTS),
     _add(VISITORS_HOUR, "user_hours"),
     _COUNT_QUALITY,
     _COUNT_LATENCIES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.marts import MARTS, VISITS, Mart, is_whole, source_of
+from clickstream_streaming.core.marts import MARTS, SESSIONS, Mart, is_whole, source_of
 from clickstream_streaming.core.statements import upsert
 
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ def _source(mart: Mart) -> str:
     """Return the part of a mart's source relation that the range needs."""
     in_range = f"event_time >= {_DAY} AND event_time < {_NEXT}"
     events = f"(SELECT * FROM raw.events WHERE {in_range})"
-    if mart is VISITS:
-        # A visit is worked out from all of its events, whatever their day.
-        visits = f"SELECT session_id FROM raw.events WHERE {in_range}"
-        events = f"(SELECT * FROM raw.events WHERE session_id IN ({visits}))"
+    if mart is SESSIONS:
+        # A session is worked out from all of its events, whatever their day.
+        sessions = f"SELECT session_id FROM raw.events WHERE {in_range}"
+        events = f"(SELECT * FROM raw.events WHERE session_id IN ({sessions}))"
     return source_of(mart, events if mart.time else "raw.events")
 
 
