@@ -176,7 +176,9 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
         "sent_events": 20, "planted_losses": 2, "stored_events": 7, "missing_events": 4,
         "unconfirmed_events": 6, "rejected_records": 4,
     }  # fmt: skip
-    assert found["totals"] == [{"figure": "events", "ledger": "20", "traffic": "7", "sessions": "7"}]
+    assert found["totals"] == [
+        {"figure": "events", "ledger": "20", "traffic": "7", "sessions": "7"}
+    ]
     assert [row["shard"] for row in found["shards"]] == [0, 1]
 
 

@@ -81,7 +81,7 @@ PRODUCT = {
     [
         (
             "session_start",
-            {"choice": 4, "visit_number": 12},
+            {"choice": 4, "session_number": 12},
             {
                 "page": "/paid_search/0",
                 "referrer": "https://www.google.com/aclk",

@@ -127,8 +127,8 @@ def test_start_tells_number_and_way(world: World, journeys: Journeys) -> None:
     low = shop.take("session_start", 0.49).rows[0]
     high = shop.take("session_start", 0.5).rows[0]
 
-    assert (low["visit_number"], low["choice"], high["choice"]) == (7, 6, 7)
-    assert shop.take("page_view").rows["visit_number"].tolist() == [0]
+    assert (low["session_number"], low["choice"], high["choice"]) == (7, 6, 7)
+    assert shop.take("page_view").rows["session_number"].tolist() == [0]
 
 
 @pytest.mark.parametrize(

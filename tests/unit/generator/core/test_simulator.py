@@ -326,7 +326,7 @@ def sample() -> Sample:
     latest = np.maximum.accumulate(place)
     cart = np.where(rows["code"][latest] == CODE["purchase"], 0, rows["cart_quantity"][latest])
     ended = np.repeat(np.maximum.reduceat(rows["is_last"], first), length)
-    fresh = np.repeat(rows["visit_number"][first] == 1, length)
+    fresh = np.repeat(rows["session_number"][first] == 1, length)
     early = np.repeat(rows["event_time_ms"][first] < 1000 * (START_SECONDS + 1_000), length)
     return Sample(source, rows, first, cart, ended & fresh & early)
 
@@ -342,7 +342,7 @@ def test_steps_follow_the_table(sample: Sample, name: str) -> None:
     known = rows["is_last"].copy()
     known[:-1] |= inner
     fresh = np.repeat(
-        rows["visit_number"][sample.first] == 1,
+        rows["session_number"][sample.first] == 1,
         np.diff(np.append(sample.first, len(rows))),
     )
     judged = 0
@@ -418,7 +418,7 @@ def test_left_cart_is_found_again(sample: Sample) -> None:
     user = rows["user"].astype(np.int64) * 4 + rows["shard"]
     left = np.flatnonzero(rows["is_last"] & (sample.cart > 0))
     assert len(left) > 500
-    later = sample.first[rows["visit_number"][sample.first] > 1]
+    later = sample.first[rows["session_number"][sample.first] > 1]
     shown = 0
     held = dict(zip(user[left].tolist(), left.tolist(), strict=True))
     for place in later.tolist():
@@ -426,15 +426,15 @@ def test_left_cart_is_found_again(sample: Sample) -> None:
         steps = rows[place : place + 2]
         if before is None or len(steps) < 2 or steps["session_seq"][-1] != 2:
             continue
-        is_next = rows["visit_number"][place] == _visit_number(rows, before) + 1
+        is_next = rows["session_number"][place] == _session_number(rows, before) + 1
         if is_next and steps["code"][1] == CODE["view_cart"]:
             assert steps["cart_quantity"][1] == sample.cart[before]
             shown += 1
     assert shown > 3
 
 
-def _visit_number(rows: np.ndarray, place: int) -> int:
-    return int(rows["visit_number"][place - int(rows["session_seq"][place]) + 1])
+def _session_number(rows: np.ndarray, place: int) -> int:
+    return int(rows["session_number"][place - int(rows["session_seq"][place]) + 1])
 
 
 @pytest.mark.parametrize("name", PERSONAS)
@@ -444,7 +444,7 @@ def test_people_come_again(sample: Sample, name: str) -> None:
     world = sample.source.shards[0].behaviour.world
     first = sample.first[rows["event_time_ms"][sample.first] > 1000 * (START_SECONDS + 750)]
     own = first[rows["persona"][first] == persona]
-    found = np.mean(rows["visit_number"][own] > 1)
+    found = np.mean(rows["session_number"][own] > 1)
     wanted = float(world.return_share[persona])
     assert abs(found - wanted) <= 5 * np.sqrt(wanted * (1 - wanted) / len(own)) + 0.02
 

@@ -208,7 +208,7 @@ class Encoder:
             agent = pools.user_agents.take(pa.array(technology))
             return _join(
                 pools.arrivals.take(choice), ",", agent, ',"session_number":',
-                _text(rows["visit_number"]),
+                _text(rows["session_number"]),
             )  # fmt: skip
         if name in {"page_view", "search", "view_item_list", "view_item"}:
             pool, number = {

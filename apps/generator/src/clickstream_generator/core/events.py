@@ -30,7 +30,7 @@ EVENT_DTYPE = np.dtype(
         ("session_seq", "i4"),
         ("subject", "i4"),  # product, category or search term, by event name
         ("cart_quantity", "i4"),
-        ("visit_number", "i4"),
+        ("session_number", "i4"),
         ("order_row", "i4"),  # row of the order's or cart's lines; -1 for none
         ("shard", "i2"),
         ("quantity", "i2"),

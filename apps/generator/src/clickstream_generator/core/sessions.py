@@ -119,7 +119,7 @@ class Sessions:
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:
             user = rows["user"][starts]
-            rows["visit_number"][starts] = population.sessions[user]
+            rows["session_number"][starts] = population.sessions[user]
             channel = population.channel[user]
             ways = world.first_arrival[channel + 1] - world.first_arrival[channel]
             rows["choice"][starts] = world.first_arrival[channel] + (
