@@ -23,7 +23,7 @@ def test_refusal_names_a_setting() -> None:
         "MSG_SIZE_TOO_LARGE", "too large", "max.message.bytes",
     )  # fmt: skip
     assert str(error) == (
-        "Kafka refuses records: too large (MSG_SIZE_TOO_LARGE); look at max.message.bytes"
+        "Kafka refuses records: too large (MSG_SIZE_TOO_LARGE); check max.message.bytes"
     )
     assert isinstance(error, GeneratorError)
 
@@ -52,7 +52,7 @@ def test_taken_shard_names_its_holder() -> None:
 
     assert (error.shard, error.holder) == (3, "abc")
     assert "another worker (abc) has taken over shard 3" in str(error)
-    assert "nothing is lost" in str(error)
+    assert "no event is lost" in str(error)
     assert isinstance(error, GeneratorError)
 
 

@@ -168,7 +168,7 @@ def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPa
         KafkaTarget(settings, "shop", None).check_is_free()
 
     _consumer(monkeypatch, {"shop": KafkaException(KafkaError(KafkaError._TRANSPORT))})
-    with pytest.raises(BrokerRefused, match="look at --output"):
+    with pytest.raises(BrokerRefused, match="check --output"):
         KafkaTarget(settings, "shop", None).check_is_free()
 
 

@@ -157,7 +157,7 @@ def test_missing_topic_is_refused(reading: Callable[..., _Consumer]) -> None:
     """Without its topic no run can continue."""
     consumer = reading(error=KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
 
-    with pytest.raises(BrokerRefused, match=f"look at topic {SHARDS.name}") as caught:
+    with pytest.raises(BrokerRefused, match=f"check topic {SHARDS.name}") as caught:
         ShardReader(SETTINGS).__enter__()
 
     assert caught.value.code == "UNKNOWN_TOPIC_OR_PART"

@@ -38,7 +38,7 @@ def test_folder_of_others_is_refused(tmp_path: Path) -> None:
     """A folder that holds something is left alone, and so is a file."""
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
 
-    with pytest.raises(OutputRefused, match=r"holds notes\.txt, .*; choose an empty folder"):
+    with pytest.raises(OutputRefused, match=r"holds notes\.txt; .*; choose an empty folder"):
         TruthFolder(tmp_path)
     with pytest.raises(OutputRefused, match="is not a usable folder"):
         TruthFolder(tmp_path / "notes.txt")
