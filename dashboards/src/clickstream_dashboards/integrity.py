@@ -22,20 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["integrity"]
 
 _DEFECTS = (
-    ("lost", "Lost", "Events that the ledger knows and raw.events lacks, planted losses aside."),
-    ("duplicated", "Duplicated", "Rows more than one of the same event."),
-    ("phantom", "Phantom", "Rows that no ledger knows."),
-    ("altered", "Altered", "Minutes of a shard whose events are not, field by field, those sent."),
+    ("lost", "Lost", "Events of the ledger that raw.events lacks, except planted losses."),
+    ("duplicated", "Duplicated", "Additional rows of the same event."),
+    ("phantom", "Phantom", "Rows that are in no ledger."),
+    (
+        "altered",
+        "Altered",
+        "Minutes of a shard in which a field of an event differs from the sent one.",
+    ),
     (
         "aggregate_mismatches",
         "Wrong aggregates",
-        "Rows of marts, ledger and counts that events contradict.",
+        "Rows of marts, ledger and counts that contradict the events.",
     ),
-    ("session_mismatches", "Wrong sessions", "Sessions that their events contradict."),
+    ("session_mismatches", "Wrong sessions", "Sessions that contradict their events."),
     (
         "illegal_transitions",
         "Illegal steps",
-        "Steps that the journey does not know, and orders that are not their lines' sum.",
+        "Steps that are not in the journey, and orders that are not the sum of their lines.",
     ),
 )
 _WIDE_FIGURES = 3
@@ -48,7 +52,7 @@ def integrity() -> Dashboard:
     built = begin(
         "integrity",
         "Clickstream / Integrity",
-        "What was sent against what is stored: seven zeros, and where they are not.",
+        "Sent events compared with stored events: seven zeros, or the differences.",
         "now-6h",
     )
     built = with_postgres(with_prometheus(built))
@@ -90,14 +94,14 @@ def _zeros() -> list[Builder[Panel]]:
         *panels,
         series(
             "Verifications",
-            "What each verification of the time range found. `clickstream verify` makes one.",
+            "The results of the verifications in the time range. `clickstream verify` makes one.",
             [history],
             "short",
             width=8,
         ),
         listing(
             "Stage by stage",
-            "What each verification counted: sent, of these never sent on purpose, acknowledged, stored; rejects are records more.",
+            "The counts of each verification: sent, lost on purpose, acknowledged, stored; rejects are additional records.",
             numbers,
             when,
             width=8,
@@ -132,7 +136,7 @@ def _reconciliation() -> list[Builder[Panel]]:
     return [
         listing(
             "Reconciliation by simulation",
-            "Ledger, stored events and roll-ups against each other. Missing events may be under way; all else is 0 at any moment.",
+            "Ledger, stored events and sums compared. Missing events may be on their way; all other differences are always 0.",
             present,
         ),
         series(
@@ -143,12 +147,12 @@ def _reconciliation() -> list[Builder[Panel]]:
         ),
         listing(
             "Reconciliation by shard",
-            "Shards with most events missing first. Below 0: stored before the ledger told of it.",
+            "Shards with most missing events first. Below 0: stored before the ledger counted them.",
             shards,
         ),
         series(
             "Came twice, stored once",
-            "Events per second that were stored before and were dropped.",
+            "Duplicates per second, which were not stored.",
             [PromQuery(twice, "dropped")],
             "cps",
         ),
@@ -178,7 +182,7 @@ def _rejects() -> list[Builder[Panel]]:
     return [
         listing(
             "Planted and rejected",
-            "Faults that call for a reject, and rejects, by reason; over all time. A reject that nobody planted shows here.",
+            "Planted faults that must be rejected, and rejects, by reason; over all time. It shows unplanted rejects.",
             scored,
             width=16,
             height=8,

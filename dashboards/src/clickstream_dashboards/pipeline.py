@@ -71,21 +71,21 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Lag",
-            "Records that Kafka has and no batch.",
+            "Records in Kafka that no batch has read.",
             PromQuery(f"sum({of('streaming_lag_records')})"),
             "short",
             red_from=100_000,
         ),
         figure(
             "Latency, p95",
-            "From event time to the committed row: 95 of 100 events are faster.",
+            "Time from the event to the committed row: 95 of 100 events are faster.",
             PromQuery(_quantile(0.95, _LATENCY)),
             "s",
             red_from=10,
         ),
         figure(
             "Rejected",
-            "Share of the records read that are no events.",
+            "Share of the read records that are no events.",
             PromQuery(_REJECT_SHARE),
             "percentunit",
             decimals=2,
@@ -93,7 +93,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Last batch",
-            "Time since the last committed batch. A stream that waits for data has none either.",
+            "Time since the last committed batch. A stream without new data commits none.",
             PromQuery(since),
             "s",
         ),
@@ -112,7 +112,7 @@ def _rates() -> list[Builder[Panel]]:
     return [
         series(
             "Rate by stage",
-            "Records per second: acknowledged by brokers, read from Kafka, newly stored, stored before, behind the watermark.",
+            "Records per second: acknowledged by brokers, read from Kafka, newly stored, duplicates, behind the watermark.",
             stages,
             "cps",
             width=12,
@@ -126,7 +126,7 @@ def _rates() -> list[Builder[Panel]]:
         ),
         series(
             "Lag by partition",
-            "Records that Kafka has and no batch.",
+            "Records in Kafka that no batch has read.",
             [
                 PromQuery(
                     f"sum by (topic, partition) ({of('streaming_lag_records')})",
@@ -138,7 +138,7 @@ def _rates() -> list[Builder[Panel]]:
         ),
         series(
             "Age of the lag",
-            "Age of the last record read, where more wait.",
+            "Age of the last read record, in partitions with unread records.",
             [
                 PromQuery(
                     f"max by (topic, partition) ({of('streaming_lag_seconds')})",
@@ -150,7 +150,7 @@ def _rates() -> list[Builder[Panel]]:
         ),
         series(
             "Event time behind the clock",
-            "How old the latest stored event is. A history that is caught up on falls to 0.",
+            "Age of the latest stored event. While the stream catches up with a history, it falls to 0.",
             [PromQuery(behind, "behind")],
             "s",
             width=8,
@@ -165,10 +165,10 @@ def _batches() -> list[Builder[Panel]]:
     phases = [PromQuery(_quantile(0.95, _BATCH, "le, phase"), "{{phase}}")]
     mean = f"sum by (phase) (rate({of(_BATCH, '_sum')}{_OVER})) / sum by (phase) (rate({of(_BATCH, '_count')}{_OVER}))"
     return [
-        series("Latency", "From event time to the committed row.", latency, "s", width=12),
+        series("Latency", "Time from the event to the committed row.", latency, "s", width=12),
         buckets(
             "Latency, all events",
-            "How many events took how long to their row.",
+            "Number of events by their latency.",
             PromQuery(
                 f"sum by (le) (increase({of(_LATENCY, '_bucket')}{_OVER}))",
                 "{{le}}",
@@ -178,7 +178,7 @@ def _batches() -> list[Builder[Panel]]:
         ),
         series(
             "Batch phases, p95",
-            "Time of reading and writing a partition, and of the whole batch.",
+            "Time to read and write a partition, and of the whole batch.",
             phases,
             "s",
             width=8,
@@ -218,7 +218,7 @@ def _rejects() -> list[Builder[Panel]]:
     return [
         series(
             "Rejects by reason",
-            "Records per second that are no events, by what is wrong with them.",
+            "Records per second that are no events, by reason.",
             [PromQuery(_rate("streaming_rejected_events_total", "reason"), "{{reason}}")],
             "cps",
             width=12,
@@ -226,7 +226,7 @@ def _rejects() -> list[Builder[Panel]]:
         ),
         series(
             "Share rejected",
-            "Share of the records read that are no events.",
+            "Share of the read records that are no events.",
             [PromQuery(_REJECT_SHARE, "rejected")],
             "percentunit",
             width=12,
@@ -239,7 +239,7 @@ def _rejects() -> list[Builder[Panel]]:
         ),
         listing(
             "Latest rejects",
-            "What it says in records that are no events: the first 120 bytes.",
+            "The content of records that are no events: the first 120 bytes.",
             latest,
             {"time": "dateTimeAsIso"},
             width=12,
@@ -280,14 +280,14 @@ def _state() -> list[Builder[Panel]]:
         ),
         listing(
             "Offsets",
-            "How far batches of the time range have read each partition.",
+            "Offsets of each partition that batches of the time range have read.",
             offsets,
             {"committed": "dateTimeAsIso"},
             width=12,
         ),
         listing(
             "Boards",
-            "Tables that are computed as a whole: when, and how long it took.",
+            "Summary tables: when they were computed, and how long it took.",
             boards,
             {"computed": "dateTimeAsIso", "took": "s"},
             width=12,
@@ -309,7 +309,7 @@ def _components() -> list[Builder[Panel]]:
         ),
         series(
             "Generator: errors",
-            "Events left out because of overload, and changes of the file that were refused.",
+            "Events left out because of overload, and rejected changes of the file.",
             [
                 PromQuery(_rate("generator_shed_events_total"), "left out"),
                 PromQuery(
@@ -321,7 +321,7 @@ def _components() -> list[Builder[Panel]]:
         ),
         series(
             "Generator: how late",
-            "How far the next event lies behind the clock.",
+            "How far the next event is behind the clock.",
             [PromQuery(f"max by (instance) ({of('generator_event_lag_seconds')})", "{{instance}}")],
             "s",
             width=8,
@@ -355,28 +355,28 @@ def _components() -> list[Builder[Panel]]:
         ),
         series(
             "Operator: rate",
-            "Looks at simulations per second, by outcome.",
+            "Reconciles per second, by outcome.",
             [PromQuery(_rate("operator_reconciles_total", "outcome"), "{{outcome}}")],
             "ops",
             width=6,
         ),
         series(
             "Operator: errors",
-            "Share of the looks that failed.",
+            "Share of the failed reconciles.",
             [PromQuery(failed, "failed")],
             "percentunit",
             width=6,
         ),
         series(
             "Operator: duration",
-            "Time of a look.",
+            "Time of a reconcile.",
             [PromQuery(_quantile(share, _LOOK), f"p{share * 100:.0f}") for share in (0.5, 0.95)],
             "s",
             width=6,
         ),
         series(
             "Operator: writes",
-            "Writes to the API server per second, by verb. At rest there are none.",
+            "Writes to the API server per second, by verb. Without changes there are none.",
             [PromQuery(_rate("operator_api_writes_total", "verb"), "{{verb}}")],
             "wps",
             width=6,

@@ -125,7 +125,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Bounce",
-            "Share of sessions that saw one page at most.",
+            "Share of sessions with at most one page.",
             _sum(_BOUNCE),
             "percent",
             decimals=2,
@@ -133,7 +133,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Carts left",
-            "Share of the filled carts from which nothing was bought.",
+            "Share of the filled carts without a purchase.",
             _sum(_ABANDONMENT),
             "percent",
             decimals=2,
@@ -204,7 +204,7 @@ def _traffic() -> list[Builder[Panel]]:
         ),
         listing(
             "By channel",
-            "How visitors once found the shop, and what they bring.",
+            "The channels of first visits, and their revenue.",
             _table("channel", "channel"),
             _UNITS,
             width=12,
@@ -233,21 +233,21 @@ def _funnel() -> list[Builder[Panel]]:
     return [
         bars(
             "Funnel",
-            "How many sessions came to each step on the way to an order.",
+            "Number of sessions that reached each step to an order.",
             steps,
             "short",
             width=8,
         ),
         series(
             "Steps over time",
-            "Share of the sessions of the step before that went on.",
+            "Share of the sessions of the step before that continued.",
             rates,
             "percent",
             width=8,
         ),
         listing(
             "Funnel by channel and device",
-            "Sessions at each step, and the share that bought.",
+            "Sessions at each step, and the share with an order.",
             channel,
             _UNITS,
             width=8,
@@ -282,28 +282,28 @@ def _products() -> list[Builder[Panel]]:
     return [
         listing(
             "Best sellers",
-            "Products by revenue, with how often a look became a cart and a cart an order; all countries and devices.",
+            "Products by revenue, with the share of views with a cart, and of carts with an order; all countries and devices.",
             SqlQuery(_PRODUCTS.replace("{order}", "revenue_minor DESC")),
             _UNITS,
             width=12,
         ),
         listing(
             "Looked at, not bought",
-            "The products looked at most often of those without an order; all countries and devices.",
+            "The products with most views of those without an order; all countries and devices.",
             SqlQuery(unbought),
             _UNITS,
             width=12,
         ),
         bars(
             "Revenue by category",
-            "The 15 categories that bring most; all countries and devices.",
+            "The 15 categories with most revenue; all countries and devices.",
             categories,
             "currencyEUR",
             width=12,
         ),
         listing(
             "Bought together",
-            "Pairs of products that stand in the same orders; over all time, countries and devices.",
+            "Pairs of products in the same orders; over all time, countries and devices.",
             pairs,
             width=12,
             height=8,
@@ -321,14 +321,14 @@ def _carts() -> list[Builder[Panel]]:
     return [
         series(
             "Carts left",
-            "Share of the filled carts from which nothing was bought.",
+            "Share of the filled carts without a purchase.",
             _over_time(f'{_ABANDONMENT} AS "carts left"'),
             "percent",
             width=8,
         ),
         series(
             "Value left in carts",
-            "What lay in carts that were left, in euros.",
+            "Value of the abandoned carts, in euros.",
             _over_time('sum(left_minor) / 100.0 AS "value left"'),
             "currencyEUR",
             width=8,
@@ -358,7 +358,7 @@ def _sessions() -> list[Builder[Panel]]:
     return [
         series(
             "Length of a session",
-            "Mean time from the first event of a session to its last.",
+            "Mean time from the first to the last event of a session.",
             _over_time(
                 "sum(duration_milliseconds) / 1000.0 / nullif(sum(sessions), 0) AS duration"
             ),
@@ -367,7 +367,7 @@ def _sessions() -> list[Builder[Panel]]:
         ),
         series(
             "Pages of a session",
-            "Mean number of pages seen, and of events.",
+            "Mean number of pages, and of events.",
             _over_time(
                 "sum(pages)::float8 / nullif(sum(sessions), 0) AS pages",
                 "sum(events)::float8 / nullif(sum(sessions), 0) AS events",
@@ -377,7 +377,7 @@ def _sessions() -> list[Builder[Panel]]:
         ),
         series(
             "New and returning visitors",
-            "Visitors by day: there for the first time, or again; all countries and devices. Computed at most every minute.",
+            "Visitors by day: new, or returning; all countries and devices. Computed at most every minute.",
             [returning],
             "short",
             width=8,
@@ -386,14 +386,14 @@ def _sessions() -> list[Builder[Panel]]:
         ),
         listing(
             "Entry and exit pages",
-            "Where sessions began and ended, by day; all countries and devices.",
+            "First and last pages of sessions, by day; all countries and devices.",
             pages,
             _UNITS,
             width=12,
         ),
         listing(
             "Cohorts",
-            "Of the visitors of each first day, how many were there so many days later; all countries and devices.",
+            "Of the visitors of each first day, the share that returned after so many days; all countries and devices.",
             cohorts,
             width=12,
             matrix=("first session", "days later", "visitors"),

@@ -34,7 +34,7 @@ def simulations() -> Dashboard:
     built = begin(
         "simulations",
         "Clickstream / Simulations",
-        "Target and achieved rate, workers and shards, and the faults planted on purpose.",
+        "Target and achieved rate, workers and shards, and the planted faults.",
         "now-1h",
     )
     built = with_postgres(with_prometheus(built))
@@ -50,7 +50,7 @@ def _glance() -> list[Builder[Panel]]:
     return [
         figure(
             "Target",
-            "Events per second wanted at this moment.",
+            "Present target rate, in events per second.",
             PromQuery(f"sum({_TARGET})"),
             "cps",
         ),
@@ -62,7 +62,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Achieved of target",
-            "Below 95 % the operator adds a worker, if it may.",
+            "Below 95 % the operator adds a worker, up to the limit.",
             PromQuery(f"sum({_ACHIEVED}) / (sum({_TARGET}) > 0)"),
             "percentunit",
             decimals=1,
@@ -77,7 +77,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         figure(
             "Faults planted",
-            "Faults in the ledger's minutes of the time range, losses included.",
+            "Faults in the ledger's minutes of the time range, including losses.",
             SqlQuery(f"SELECT sum({planted})::bigint AS value\n{_LEDGER}"),
             "short",
         ),
@@ -99,7 +99,7 @@ def _rates() -> list[Builder[Panel]]:
     return [
         series(
             "Target and achieved",
-            "Events per second wanted, and acknowledged in the last ten seconds.",
+            "Target rate, and events per second acknowledged in the last ten seconds.",
             [
                 PromQuery(_TARGET, "{{simulation}}: target"),
                 PromQuery(_ACHIEVED, "{{simulation}}: achieved"),
@@ -108,7 +108,7 @@ def _rates() -> list[Builder[Panel]]:
         ),
         series(
             "Target and sent, by the ledger",
-            "The same by the ledger: per minute of event time, all runs of the chosen simulations.",
+            "The same from the ledger: per minute of event time, all runs of the chosen simulations.",
             [ledger],
             "cps",
         ),
@@ -122,14 +122,14 @@ def _rates() -> list[Builder[Panel]]:
         ),
         series(
             "How late",
-            "How far the next event lies behind the clock: above 0 for long, the simulation cannot keep its rate.",
+            "How far the next event is behind the clock. If it stays above 0, the simulation cannot reach its rate.",
             [PromQuery(late, "{{simulation}}")],
             "s",
             width=8,
         ),
         series(
             "Left out",
-            "Events per second left out because of overload, where the simulation says so.",
+            "Events per second left out because of overload, in simulations with onOverload: Shed.",
             [PromQuery(shed, "{{simulation}}")],
             "cps",
             width=8,
@@ -152,20 +152,20 @@ def _shards() -> list[Builder[Panel]]:
     return [
         listing(
             "Shards",
-            "Each shard of the latest runs: how much of it is stored, and where it ended.",
+            "Each shard of the latest runs: its stored events, and its end.",
             shards,
             width=12,
         ),
         series(
             "Queue",
-            "Share of the records that may be sent and not acknowledged which are. At 1 the generator waits for Kafka.",
+            "Share of the queue that waits for acknowledgement. At 1 the generator waits for Kafka.",
             [PromQuery(queue, "{{simulation}}")],
             "percentunit",
             width=6,
         ),
         series(
             "Busy",
-            "Share of a core's time at work, by process.",
+            "Share of a core's time that a process works.",
             [PromQuery(busy, "{{instance}}")],
             "percentunit",
             width=6,
@@ -179,7 +179,7 @@ def _shards() -> list[Builder[Panel]]:
         ),
         series(
             "Shards over and resumed",
-            "Shards whose last event is acknowledged, and shards that went on from a stored state.",
+            "Shards whose last event is acknowledged, and shards that continued from a snapshot.",
             [
                 PromQuery(by_simulation(of("generator_shards_over")), "{{simulation}}: over"),
                 PromQuery(by_simulation(of("generator_resumed_shards")), "{{simulation}}: resumed"),
@@ -240,11 +240,11 @@ def _faults() -> list[Builder[Panel]]:
     return [
         series(
             "Faults over time",
-            "Faults planted on purpose, by minute of event time and kind.",
+            "Planted faults, by minute of event time and kind.",
             [over_time],
             "short",
             is_bars=True,
             is_stacked=True,
         ),
-        listing("Faults by kind", "Faults planted on purpose in the time range.", totals),
+        listing("Faults by kind", "Planted faults of the time range.", totals),
     ]

@@ -1,5 +1,5 @@
 {{- /*
-Kafka as its clients see it, whatever kafka.mode. A client is `generator` or `streaming`; templates
+Kafka as its clients see it, in every kafka.mode. A client is `generator` or `streaming`; templates
 that ask for one take (dict "root" $ "client" "streaming"), the others take $.
 */ -}}
 
@@ -30,8 +30,8 @@ that ask for one take (dict "root" $ "client" "streaming"), the others take $.
 {{- end -}}
 
 {{- /*
-The client's name where its secret does not hold it: a Strimzi user's is the name of the secret.
-Empty where the secret has a key `username`.
+The client's name if it is not in the secret: a Strimzi user has the name of the secret.
+Empty if the secret has a key `username`.
 */ -}}
 {{- define "clickstream.kafka.userName" -}}
 {{- if eq .root.Values.kafka.mode "strimzi" -}}

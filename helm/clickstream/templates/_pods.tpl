@@ -16,7 +16,7 @@ capabilities: {drop: [ALL]}
 
 {{- /*
 A value as text. Helm reads every number of the values as a float, and prints a large one as 2e+06,
-which no client takes for a whole number.
+which no client reads as a whole number.
 */ -}}
 {{- define "clickstream.text" -}}
 {{- if kindIs "float64" . -}}

@@ -1,5 +1,5 @@
 {{- /*
-PostgreSQL as its clients see it, whatever postgres.mode. A role is `owner`, `writer`, `reader` or
+PostgreSQL as its clients see it, in every postgres.mode. A role is `owner`, `writer`, `reader` or
 `verifier`; templates that ask for one take (dict "root" $ "role" "writer"), the others take $. Each role's
 secret is one of type basic-auth: username and password.
 */ -}}

@@ -1,8 +1,8 @@
 {{- /*
-What a release cannot change in place, compared with what the cluster has under the release's names.
-A change is refused with a sentence before anything is sent, since the operators would apply half of
-it: Strimzi gives brokers that lose the controller role a second quorum with empty metadata, and still
-says Ready. `helm template` can look nothing up, and compares nothing.
+Compare values that cannot change in place with the release's objects in the cluster. Refuse a change
+with a message before anything is sent, because the operators would apply half of it: Strimzi gives
+brokers that lose the controller role a second quorum with empty metadata, and still reports Ready.
+`helm template` cannot read the cluster, and compares nothing.
 https://strimzi.io/docs/operators/latest/deploying#limitations_with_static_controller_quorums
 */ -}}
 {{- define "clickstream.checkUpgrade" -}}
@@ -81,8 +81,8 @@ https://strimzi.io/docs/operators/latest/deploying#limitations_with_static_contr
 {{- end -}}
 
 {{- /*
-With `required`, CloudNativePG makes every commit wait for other instances at once, also for those
-that are only being copied; a copy begins with a checkpoint, which may take checkpoint_timeout.
+With `required`, every commit waits for the other instances at once, also for those that CloudNativePG
+is still copying; a copy begins with a checkpoint, which may take checkpoint_timeout.
 (dict "wanted" VALUES "cluster" CLUSTER)
 */ -}}
 {{- define "clickstream.upgrade.synchronous" -}}

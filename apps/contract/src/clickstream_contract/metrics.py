@@ -104,11 +104,11 @@ METRICS: tuple[Metric, ...] = (
     ),
     *_named(
         "operator",
-        ("reconciles_total", _COUNTER, "Looks at simulations.", ("outcome",)),
-        ("reconcile_duration_seconds", _HISTOGRAM, "Time of a look.", ()),
+        ("reconciles_total", _COUNTER, "Reconciles of simulations.", ("outcome",)),
+        ("reconcile_duration_seconds", _HISTOGRAM, "Time of a reconcile.", ()),
         ("api_writes_total", _COUNTER, "Writes to the API server.", ("verb",)),
         ("simulations", _GAUGE, "Simulations by condition.", ("type", "status")),
-        ("last_reconcile_timestamp_seconds", _GAUGE, "Last look, Unix time.", ()),
+        ("last_reconcile_timestamp_seconds", _GAUGE, "Last reconcile, Unix time.", ()),
     ),
     *_named(
         "console",

@@ -86,7 +86,7 @@ tolerations:
 
 {{- /*
 An executor's pod: its tasks read Kafka and write PostgreSQL, so it has the same secrets as the
-driver; it asks nothing of the API server. (dict "root" $ "container" NAME)
+driver; it does not use the API server. (dict "root" $ "container" NAME)
 */ -}}
 {{- define "clickstream.streaming.executorPod" -}}
 metadata:

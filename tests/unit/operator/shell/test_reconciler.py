@@ -558,7 +558,7 @@ def test_taken_name_is_in_the_status() -> None:
 
     degraded = operator.api.statuses[-1]["conditions"][2]
     assert degraded["reason"] == "ChildRefused"
-    assert degraded["message"].startswith("Service load/s0-workers is there")
+    assert degraded["message"].startswith("Service load/s0-workers exists")
 
 
 def test_edited_child_is_not_fought_over() -> None:
