@@ -22,7 +22,7 @@ def _small_shop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_samples_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ceiling sends events of the same shop, each under its session."""
-    monkeypatch.setattr(generator, "_BITE", 200)
+    monkeypatch.setattr(generator, "_CHUNK", 200)
 
     samples = _samples()
 
@@ -35,7 +35,7 @@ def test_samples_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_null_sink_counts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a broker all events are made, and the shares of the time are shares."""
     monkeypatch.setattr(generator, "_EVENTS", 1_000)
-    monkeypatch.setattr(generator, "_BITE", 500)
+    monkeypatch.setattr(generator, "_CHUNK", 500)
 
     speed, shares = _measure(None, (0, 1))
 

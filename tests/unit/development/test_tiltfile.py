@@ -190,7 +190,7 @@ def test_ready_waits_as_the_notes_say(
     notes = next(
         row["data"]["text"] for row in documents(text) if row["metadata"]["name"] == "the-notes"
     )
-    first = notes.partition("Wait until")[2].partition("Let the visitors")[0]
+    first = notes.partition("Wait until")[2].partition("Start a simulation")[0]
     waits = re.findall(r"kubectl -n clickstream (wait \S+ .*) --timeout=\d+s", first)
     assert len(waits) == (1 if settings else 4)
     command = loaded.resources()["ready"]["cmd"]

@@ -94,7 +94,7 @@ def test_unused_folder_is_named(run: Run, arguments: list[str]) -> None:
     code, _, errors = run(*arguments)
 
     assert code == 1
-    assert "start with `clickstream up FILE`" in errors
+    assert "start one with `clickstream up FILE`" in errors
     assert errors.count("\n") == 1
 
 

@@ -126,7 +126,7 @@ def test_fast_run_ends_about_now(
 
 
 def test_run_that_is_over_stays(call: Generate, tmp_path: Path) -> None:
-    """The same command again says that nothing is left to do, and changes nothing."""
+    """The same command again reports that there is nothing to do, and changes nothing."""
     assert "400 events of run " in call()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
 
@@ -205,7 +205,7 @@ def test_record_makes_the_run_again(
     lines = capsysbinary.readouterr().out.splitlines()
     assert sorted(map(without_sent_at, lines)) == json_lines(tmp_path / "data")
     assert _record(tmp_path / "truth").first == _record(tmp_path / "data").first
-    assert "nothing is left to do" in call(
+    assert "nothing to do" in call(
         **(again | {"output": Output("parquet", str(tmp_path / "b"))})
     )
 
