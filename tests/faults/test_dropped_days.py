@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(5_400)
 def test_dropped_days_come_again(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """F19: a replay into dropped days is rejected as a whole, and changes no figure.
 
-    The mark of retention outlasts the scenario: the pipeline is its own.
+    The mark of retention outlasts the scenario: so it has a separate pipeline.
     """
     results = Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
     steps: list[Action] = [

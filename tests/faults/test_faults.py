@@ -119,7 +119,7 @@ def test_database_connections_are_half_open(pipeline: Pipeline, results: Path) -
 
 @pytest.mark.slow
 def test_broker_connections_are_half_open(pipeline: Pipeline, results: Path) -> None:
-    """F6: the same towards Kafka; the client of each partition detects it on its own schedule."""
+    """F6: the same towards Kafka; the client of each partition detects it at a different time."""
     steps: list[Action] = [Load(_FAULTY), Wait(1), ForgetConnections("kafka"), Drain()]
 
     assert is_right(play(pipeline, "F6 half-open to Kafka", steps, results), 150)

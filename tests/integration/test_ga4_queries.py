@@ -62,7 +62,7 @@ _WORDS = {
     " item_category text, price numeric, quantity integer, item_revenue numeric)",
     "CHECKOUT": str(_CHECKOUT),
 }
-"""What stands in the queries for the export's table and for ``UNNEST`` of its records."""
+"""Text in the queries for the export's table and for ``UNNEST`` of its records."""
 
 
 def _written(query: str) -> str:
@@ -495,7 +495,7 @@ def test_items_name_their_products(stored: Database) -> None:
 
 
 def test_sessions_are_told_apart(stored: Database) -> None:
-    """Each session of a user has an integer of its own, and one number, in each of its events."""
+    """Each session of a user has an integer that no other has, and one number, in each of its events."""
     ((sessions, pairs, kinds, wanted),) = _rows(
         stored,
         """

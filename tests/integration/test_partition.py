@@ -67,7 +67,7 @@ def test_repeated_batch_changes_nothing(database: Database) -> None:
 
 
 def _numbered(*numbers: int) -> list[bytes]:
-    """Return events of one shard, each a session of its own; the number tells the event."""
+    """Return events of one shard, each in a different session; the number identifies the event."""
     return [
         json.dumps(
             sample_event("view_item")
@@ -179,7 +179,7 @@ def _written(database: Database, *batches: list[bytes]) -> list[tuple[int, list[
 
 
 def test_backfill_has_own_watermark(database: Database) -> None:
-    """A backfill beside a live run has events on time, and sessions final by its own time."""
+    """A backfill beside a live run has events on time, and sessions final by the backfill's time."""
     found = _written(
         database,
         [_live(1)],
@@ -380,7 +380,7 @@ def test_rebuild_waits_for_a_drop(database: Database) -> None:
 
 
 def test_boards_keep_dropped_days(database: Database) -> None:
-    """A session with a pause is two by the 30-minute rule, also when nobody can look any more."""
+    """A session with a pause is two by the 30-minute rule, also after the run has ended."""
     session = sample_event("view_item") | {"session_id": str(uuid4())}
     moments = ("2020-01-01T10:00:00.000Z", "2020-01-01T11:00:00.000Z")
     database.write(

@@ -1,4 +1,4 @@
-"""What a login can do in the database: its own work, and nothing with another role's rights."""
+"""What a login can do in the database: its work, and nothing with another role's rights."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _is_refused(connection: Connection, statement: sql.Composed) -> bool:
 
 
 def test_verifier_is_refused_each_change(database: Database, verifier: Connection) -> None:
-    """PostgreSQL refuses the verifier every change of every table but a row of its own."""
+    """PostgreSQL refuses the verifier every change of every table but one added row."""
     with database.owner.cursor() as cursor:
         cursor.execute(_TABLES)
         changes = [

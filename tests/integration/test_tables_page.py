@@ -35,7 +35,7 @@ WHERE space.nspname IN ('mart', 'raw', 'ops') ORDER BY 1
 
 
 def test_the_page_of_tables_is_current(pipeline: Pipeline, request: pytest.FixtureRequest) -> None:
-    """Each has its own words, and the page has them all."""
+    """Each has a different text, and the page has them all."""
     connection = pipeline.connect()
     silent: list[str] = []
     sections: list[str] = []
@@ -68,7 +68,7 @@ def test_the_page_of_tables_is_current(pipeline: Pipeline, request: pytest.Fixtu
 
 
 def _shown(columns: list[tuple[str, str, bool, str]], *, is_view: bool) -> str:
-    """Return the table of a relation's columns; whether a view's may be null nobody knows."""
+    """Return the table of a relation's columns; PostgreSQL does not say whether a view's may be null."""
     if is_view:
         return table(
             ("Column", "Type", "Meaning"), [(f"`{row[0]}`", row[1], row[3]) for row in columns]

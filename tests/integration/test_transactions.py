@@ -23,7 +23,7 @@ _STORED = "SELECT count(*) FROM raw.events WHERE run_id = %s"
 
 
 def _events(run_id: str, first: int, count: int) -> list[bytes]:
-    """Return events of a run that no ledger knows, each a session of its own."""
+    """Return events of a run that no ledger knows, each in a different session."""
     return [
         json.dumps(
             sample_event("view_item")

@@ -1,4 +1,4 @@
--- Each shard of each run has its own watermark: beside a live run, the events of a backfill are not
+-- Each shard of each run has a watermark: beside a live run, the events of a backfill are not
 -- late and its sessions are not over.
 CREATE TABLE ops.shards (
     run_id uuid NOT NULL,

@@ -80,7 +80,7 @@ SELECT
 FROM (
     SELECT *, event_name AS ga4_name FROM raw.events
     UNION ALL
-    -- In GA4 a first visit is an event of its own, beside session_start.
+    -- In GA4 a first visit is a separate event, beside session_start.
     SELECT *, 'first_visit' FROM raw.events
     WHERE event_name = 'session_start' AND session_number = 1
 ) AS event

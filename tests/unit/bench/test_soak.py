@@ -20,7 +20,7 @@ def test_slope_is_of_the_settled_part() -> None:
 
 @pytest.mark.parametrize("slope", [0.0, -2.0, 5.5])
 def test_slope_is_per_minute(slope: float) -> None:
-    """A steady growth has its own slope, in both directions."""
+    """A steady growth has a slope, in both directions."""
     rows = [(minute / 4, 1_000.0 + slope * minute / 4) for minute in range(40)]
 
     assert _slope(rows) == pytest.approx(slope, abs=1e-9)

@@ -18,8 +18,8 @@ from clickstream_local.ports import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-_Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024  stands for shutil's
-_Memory = namedtuple("_Memory", "available")  # noqa: PYI024  stands for psutil's
+_Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024  replaces shutil's
+_Memory = namedtuple("_Memory", "available")  # noqa: PYI024  replaces psutil's
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_every_shipped_simulation_runs() -> None:
 
 
 def test_the_package_comes_first(tmp_path: Path) -> None:
-    """An installed package uses its own files, a checkout those of ``k8s/simulations``."""
+    """An installed package uses the files inside it, a checkout those of ``k8s/simulations``."""
     packaged, checkout = tmp_path / "packaged", tmp_path / "checkout"
     checkout.mkdir()
     (checkout / "shop.yaml").touch()

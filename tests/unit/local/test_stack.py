@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024  stands for shutil's
+_Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024  replaces shutil's
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class Settings(DatabaseSettings):
     bootstrap_servers: str
     """Kafka's addresses, ``host:port`` separated by commas."""
     checkpoint_dir: Path
-    """Folder of the checkpoints; the query creates its own folder in it."""
+    """Folder of the checkpoints; the query creates a folder in it."""
     security_protocol: str = "PLAINTEXT"
     """Kafka's ``security.protocol``."""
     ca_file: Path | None = None

@@ -127,7 +127,7 @@ def test_planted_records_do_not_count(faults: str) -> None:
 
 
 def test_lost_and_late_events_count_when_sent() -> None:
-    """A lost event never counts, a late one with its own figures."""
+    """A lost event never counts, a late one with its figures."""
     faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
     part, encoded = _encoded(faults=faults)
     source = simulator(RATE, f"  faults: {{{faults}}}\n")

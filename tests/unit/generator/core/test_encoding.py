@@ -131,7 +131,7 @@ def test_event_has_its_details(
 
 
 def test_order_has_its_lines(encoder: Encoder) -> None:
-    """A purchase has its event's id and its own lines, in any order of events."""
+    """A purchase has its event's id and the lines of its order, in any order of events."""
     events = _events(
         {**USUAL, "name": "purchase", "order_row": 1, **CART},
         {**USUAL, "name": "page_view"},
@@ -163,7 +163,7 @@ def test_order_has_its_lines(encoder: Encoder) -> None:
 
 
 def test_cart_has_its_lines(encoder: Encoder) -> None:
-    """An event about a whole cart has the cart's lines after its own fields."""
+    """An event about a whole cart has the cart's lines after the event's fields."""
     events = _events(
         {**USUAL, "name": "add_shipping_info", "choice": 3, "order_row": 0, **CART},
         {**USUAL, "name": "view_cart", "order_row": -1, **CART},

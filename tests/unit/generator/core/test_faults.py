@@ -104,7 +104,7 @@ def test_lost_event_is_not_sent() -> None:
 
 
 def test_late_event_is_held_back() -> None:
-    """A late event is due by at most the lateness after its time, with its own figures."""
+    """A late event is due by at most the lateness after its time, with its figures."""
     planted = _plant(latePermille=1_000, maxLatenessSeconds=60)
 
     assert planted.records == []

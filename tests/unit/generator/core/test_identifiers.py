@@ -52,7 +52,7 @@ def test_id_is_a_uuid(run_id: UUID, shard: int, number: int) -> None:
 
 
 def test_many_tails_are_written() -> None:
-    """Each row of the target gets the tail of its own shard and number."""
+    """Each row of the target gets the tail of its shard and number."""
     target = np.full((2, TAIL_BYTES), ord("x"), dtype=np.uint8)
 
     write_tails(target, np.array([1, 258]), np.array([2, 3]))

@@ -208,7 +208,7 @@ def test_pieces_follow_number(shop: _Shop, number: float, pieces: int) -> None:
 
 
 def test_same_item_shares_a_line(shop: _Shop) -> None:
-    """More of an item goes into its line, another item into its own."""
+    """More of an item goes into its line, another item into a second line."""
     shop.add(0, 1)
     shop.add(3, 2)
     row = shop.add(0, 3).rows[0]
@@ -267,7 +267,7 @@ def test_purchase_empties_the_cart(shop: _Shop) -> None:
 
 
 def test_orders_are_of_their_sessions(shop: _Shop) -> None:
-    """Of several orders at once each purchase has its own lines."""
+    """Of several orders at once each purchase has the lines of its order."""
     shop.add(0)
     shop.enter(1)
     shop.add(2)

@@ -87,7 +87,7 @@ def test_chunks_make_no_difference() -> None:
 
 
 def test_orders_come_with_their_events() -> None:
-    """Each part has the lines of its own orders, numbered from 0."""
+    """Each part has the lines of its orders, numbered from 0."""
     shard = _shard("{eventsPerSecond: 400}")
     seen = 0
     for _ in range(40):

@@ -79,7 +79,7 @@ def test_every_step_is_legal(rows: np.ndarray) -> None:
 def test_carts_add_up() -> None:
     """What is removed was in the cart, what is bought was in it, and values are sums.
 
-    There are enough users that none has to open a second window, with a cart of its own.
+    There are enough users that none has to open a second window, with another cart.
     """
     source = simulator("{eventsPerSecond: 1200}", users=1_000_000, numbers=(0,))
     carts: dict[str, dict[str, int]] = {}

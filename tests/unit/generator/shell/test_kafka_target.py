@@ -173,7 +173,7 @@ def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPa
 
 
 def test_wrong_client_setting_is_named(settings: Settings) -> None:
-    """A setting that the client does not know is refused."""
+    """An unknown setting of the client is refused."""
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
     with pytest.raises(BrokerRefused, match=r"ssl\.mood"):

@@ -8,7 +8,7 @@ from typing import Any
 from clickstream_generator.shell.sink import AFTERMATH, Batch
 
 
-def _error(name: str) -> Any:  # noqa: ANN401  stands for the client's error
+def _error(name: str) -> Any:  # noqa: ANN401  replaces the client's error
     return SimpleNamespace(name=lambda: name)
 
 

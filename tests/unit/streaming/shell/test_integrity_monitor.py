@@ -62,7 +62,7 @@ def _integrity(telemetry: Telemetry, defect: str) -> float | None:
 
 @pytest.mark.usefixtures("clock")
 def test_disagreements_become_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each kind of disagreement has its own figure, by simulation."""
+    """Each kind of disagreement has a figure, by simulation."""
     monitor, telemetry, opened = _monitor(monkeypatch, tmp_path)
 
     monitor.update()
