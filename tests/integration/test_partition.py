@@ -179,7 +179,7 @@ def _written(database: Database, *batches: list[bytes]) -> list[tuple[int, list[
 
 
 def test_backfill_has_own_watermark(database: Database) -> None:
-    """A backfill beside a live run has events on time, and sessions final by the backfill's time."""
+    """A backfill beside a live run is on time, with sessions final by the backfill's time."""
     found = _written(
         database,
         [_live(1)],

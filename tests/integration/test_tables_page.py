@@ -68,7 +68,7 @@ def test_the_page_of_tables_is_current(pipeline: Pipeline, request: pytest.Fixtu
 
 
 def _shown(columns: list[tuple[str, str, bool, str]], *, is_view: bool) -> str:
-    """Return the table of a relation's columns; PostgreSQL does not say whether a view's may be null."""
+    """Return the table of a relation's columns; of a view's, PostgreSQL knows no NOT NULL."""
     if is_view:
         return table(
             ("Column", "Type", "Meaning"), [(f"`{row[0]}`", row[1], row[3]) for row in columns]

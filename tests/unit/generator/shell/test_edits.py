@@ -100,6 +100,4 @@ def test_edit_that_cannot_be_used_is_logged_once(
     file.write_text(text, encoding="utf-8")
 
     assert [edits.next_revision(source, FIRST, NOW + 2 * step) for step in range(3)] == [None] * 3
-    assert [row.getMessage()[:31] for row in caplog.records] == [
-        "rejected the changed simulation"
-    ]
+    assert [row.getMessage()[:31] for row in caplog.records] == ["rejected the changed simulation"]

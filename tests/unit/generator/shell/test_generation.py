@@ -205,9 +205,7 @@ def test_record_makes_the_run_again(
     lines = capsysbinary.readouterr().out.splitlines()
     assert sorted(map(without_sent_at, lines)) == json_lines(tmp_path / "data")
     assert _record(tmp_path / "truth").first == _record(tmp_path / "data").first
-    assert "nothing to do" in call(
-        **(again | {"output": Output("parquet", str(tmp_path / "b"))})
-    )
+    assert "nothing to do" in call(**(again | {"output": Output("parquet", str(tmp_path / "b"))}))
 
 
 def test_other_record_is_refused(call: Generate, tmp_path: Path) -> None:
