@@ -495,7 +495,7 @@ def test_items_name_their_products(stored: Database) -> None:
 
 
 def test_sessions_are_told_apart(stored: Database) -> None:
-    """Each session of a user has an integer that no other has, and one number, in all its events."""
+    """Each session of a user has an integer that no other has, and one number in all its events."""
     ((sessions, pairs, kinds, wanted),) = _rows(
         stored,
         """
