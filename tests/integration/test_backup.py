@@ -146,13 +146,13 @@ def test_database_is_not_overwritten(tmp_path: Path) -> None:
     manifest = {"format": clickstream_local.backup._FORMAT, "bytes": 0}
     (backup / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
-    with pytest.raises(BackupUnfit, match="there is a database"):
+    with pytest.raises(BackupUnfit, match="a database exists"):
         check_restorable(backup, state)
 
 
 def test_folder_without_backup_is_refused(tmp_path: Path) -> None:
     """Nothing is touched."""
     state = StateFolder(tmp_path / "shop")
-    with pytest.raises(BackupUnfit, match="no backup"):
+    with pytest.raises(BackupUnfit, match="not a backup"):
         check_restorable(tmp_path, state)
     assert not (tmp_path / "shop").exists()

@@ -141,7 +141,7 @@ def test_unmigrated_database_is_refused(pipeline: Pipeline) -> None:
     """The error names the missing table and asks for the migrations."""
     with (
         closing(pipeline.postgres.connect(OWNER, "postgres")) as bare,
-        pytest.raises(DatabaseNotMigrated, match=r"no raw.events; apply the migrations"),
+        pytest.raises(DatabaseNotMigrated, match=r"no raw.events; run the migrations"),
     ):
         check_tables(bare)
 
