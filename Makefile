@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis docs site test check slow mutants proof faults lint dist image bench screenshots e2e cluster kind clean
+.PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof faults lint dist image bench screenshots e2e cluster kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
@@ -24,8 +24,13 @@ analysis: .venv/ready ## run the notebook's shop, then the notebook; write its f
 	$(RUN)/clickstream up k8s/simulations/analysis.yaml
 	$(RUN)/python notebooks/execute.py
 
-docs: .venv/ready ## write the parts of docs/ that are derived from the code
-	$(RUN)/pytest -q tests/golden tests/integration/test_tables_page.py tests/integration/test_proof.py --update-golden
+# The last two need a database.
+generate: .venv/ready ## write every file that is derived from the code
+	PYTHONPATH=releasing $(RUN)/python derived/generate.py
+	$(RUN)/pytest -q tests/integration/test_tables_page.py tests/integration/test_proof.py --update-golden
+
+generate-check: .venv/ready ## check that every derived file is current
+	PYTHONPATH=releasing $(RUN)/python derived/generate.py --check
 
 site: .venv/ready ## build the documentation as a site, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict

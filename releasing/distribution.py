@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
     if asked.release and asked.release != VERSION:
         sys.stderr.write(
             f"error: the release is {asked.release}, pyproject.toml says {VERSION}: set its"
-            " version, then run `make docs` and `uv lock`\n"
+            " version, then run `make generate` and `uv lock`\n"
         )
         return 1
     for chart in CHARTS:

@@ -42,7 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the fault tests run for longer than the run of all tests can."""
     parser.addoption("--kills", type=int, default=6, help="kills in each test that kills")
     parser.addoption(
-        "--update-golden", action="store_true", help="write committed files that are derived anew"
+        "--update-golden",
+        action="store_true",
+        help="write what the operator makes, and the pages of tables and proof",
     )
     parser.addoption("--results", default="", help="file to which fault scenarios add figures")
 

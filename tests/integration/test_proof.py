@@ -113,7 +113,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
     assert [falsehood for falsehood, check in found.items() if not check] == [], "not found"
     text = page.read_text(encoding="utf-8")
     headings = {falsehood.relation for falsehood in found}
-    assert [name for name in headings if f"### {name}\n" not in text] == [], "run `make docs`"
+    assert [name for name in headings if f"### {name}\n" not in text] == [], "run `make generate`"
 
 
 def test_new_column_needs_a_proof(owner: Connection) -> None:

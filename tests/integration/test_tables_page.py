@@ -64,7 +64,7 @@ def test_the_page_of_tables_is_current(pipeline: Pipeline, request: pytest.Fixtu
         page.write_text(wanted, encoding="utf-8")
 
     assert silent == []
-    assert page.read_text(encoding="utf-8") == wanted, "stale: run `make docs`"
+    assert page.read_text(encoding="utf-8") == wanted, "stale: run `make generate`"
 
 
 def _shown(columns: list[tuple[str, str, bool, str]], *, is_view: bool) -> str:

@@ -1,35 +1,18 @@
-"""The derived parts of docs/ agree with the code; ``--update-golden`` writes them again."""
+"""The derived parts of the documentation."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-import pytest
 from clickstream_contract.metrics import METRICS
 from pages import DOCS, PARTS, renewed
 from process_parts import processes, undescribed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _PAGES = sorted(DOCS.rglob("*.md"))
 _NEED_A_DATABASE = {"tables", "proof"}
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_the_page_is_current(page: Path, request: pytest.FixtureRequest) -> None:
-    """Each field, metric, command and variable is in its page as in the code."""
-    text = page.read_text(encoding="utf-8")
-    wanted = renewed(text, PARTS)
-    if request.config.getoption("--update-golden"):
-        page.write_text(wanted, encoding="utf-8")
-        text = page.read_text(encoding="utf-8")
-
-    assert text == wanted, "stale: run `make docs`"
-
-
-def test_each_part_stands_in_one_place() -> None:
+def test_each_part_has_one_place() -> None:
     """Each derived part has one place in the pages, and each marked place a derived part."""
     marked = [
         name

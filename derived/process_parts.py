@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["commands", "environment", "metrics", "processes", "undescribed"]
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[1]
 
 
 def metrics() -> str:
+    """Return a table of the metrics of each component."""
     components = dict.fromkeys(row.name.split("_")[1] for row in METRICS)
     sections = []
     for component in components:
@@ -62,6 +63,7 @@ def _allowed(module: ModuleType, name: str) -> str:
 
 
 def environment() -> str:
+    """Return a table of the environment variables of each process."""
     sections = []
     for package, module in processes().items():
         told = attribute_texts(module.Settings)
@@ -85,6 +87,7 @@ def _default(value: object) -> str:
 
 
 def commands() -> str:
+    """Return usage and arguments of each command."""
     sections: list[str] = []
 
     def walk(command: Any, name: str) -> None:  # noqa: ANN401  typer's own kind

@@ -79,6 +79,7 @@ def _span(low: int | None, high: int | None) -> str:
 
 
 def fields_of(name: str) -> str:
+    """Return the table of the fields of ``spec`` or ``status``."""
     rows: Rows = []
     for path, node, is_required in _walk(_schema(name), name):
         default = f"`{_shown(node['default'])}`" if "default" in node else ""
@@ -94,7 +95,7 @@ def fields_of(name: str) -> str:
 
 
 def rules() -> str:
-    """Return what is asked across fields, in the words that the API server answers with."""
+    """Return the table of the rules over several fields, with the API server's messages."""
     found = []
     for path, node, _ in [("spec", _schema("spec"), True), *_walk(_schema("spec"), "spec")]:
         asked = [*node.get("x-kubernetes-validations", ())]
@@ -106,6 +107,7 @@ def rules() -> str:
 
 
 def columns() -> str:
+    """Return the table of the columns that ``kubectl get`` prints."""
     rows = [
         (row["name"].upper(), row["description"], "yes" if row.get("priority") else "")
         for row in _version()["additionalPrinterColumns"]
