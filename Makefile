@@ -65,7 +65,7 @@ proof: .venv/ready ## falsify every table and column; print how many falsehoods 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults
 
-lint: .venv/ready ## check style, types, the direction of imports, spelling and wording
+lint: .venv/ready generate-check ## check style, types, imports, derived files, spelling and wording
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
