@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 .PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof faults lint dist image bench screenshots e2e cluster kind clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-15s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## run a shop for a minute, verify every table, print what it sold
 	$(RUN)/clickstream up k8s/simulations/storefront.yaml --for 60s --rate 2000
