@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pipeline import wait_until
-from release import NAMESPACE, RELEASE
+from release import (
+    DRIVER,
+    EXECUTOR,
+    FAULTS,
+    NAMESPACE,
+    OPERATOR,
+    RELEASE,
+    WORKER,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from release import Figures, Release
 
-DEFECTS = ("lost", "duplicated", "phantom", "altered", "aggregate_mismatches",
-           "session_mismatches", "illegal_transitions")  # fmt: skip
-FAULTS = {"duplicatePermille": 2, "latePermille": 2, "maxLatenessSeconds": 60, "corruptPermille": 1}
-DRIVER = "app.kubernetes.io/name=clickstream-streaming"
-EXECUTOR = "app.kubernetes.io/name=clickstream-streaming-executor"
-OPERATOR = "app.kubernetes.io/name=clickstream-operator"
-WORKER = "app.kubernetes.io/managed-by=clickstream-operator"
 VICTIMS = {
     "executor": EXECUTOR, "driver": DRIVER, "broker": "app=kafka", "database": "app=postgres",
 }  # fmt: skip
@@ -33,11 +35,16 @@ _FAST = "fast"
 
 
 @pytest.mark.timeout(2_400)
-def test_release_survives_every_death(release: Release, figures: Figures, tmp_path: Path) -> None:
+def test_release_survives_every_death(
+    release: Release,
+    figures: Figures,
+    try_connections: Callable[[Release], None],
+    tmp_path: Path,
+) -> None:
     """Every event is in the tables once, through each death; what is left at the end are claims."""
     _an_upgrade_loses_nothing(release, figures, tmp_path)
     _one_event_comes_back(release, figures)
-    _load_is_accounted_for(release, figures)
+    _load_is_accounted_for(release, figures, try_connections)
     _a_simulation_is_steered(release, figures)
     _each_death_changes_nothing(release, figures)
     _the_operator_holds_its_word(release, figures)
@@ -56,11 +63,11 @@ def _an_upgrade_loses_nothing(release: Release, figures: Figures, folder: Path) 
     release.apply(name, rate={"eventsPerSecond": 1_000}, stopAfter={"duration": "90s"})
     release.wait_ready(name, 60)
     pods = {row["metadata"]["uid"] for row in release.cluster.pods(WORKER)}
-    took = release.timed_call(release.install)
+    took = figures.timed(release.install)
     figures.note("upgraded from chart 0.1.0 under load; all ready, s", f"{took:.0f}")
     assert {row["metadata"]["uid"] for row in release.cluster.pods(WORKER)} <= pods
     release.wait_closed(name)
-    _zeros(release, figures, "after the upgrade", "verify-upgrade")
+    release.zeros(figures, "after the upgrade", "verify-upgrade")
 
 
 def _one_event_comes_back(release: Release, figures: Figures) -> None:
@@ -69,7 +76,9 @@ def _one_event_comes_back(release: Release, figures: Figures) -> None:
     figures.note("helm test, s", f"{time.monotonic() - began:.0f}")
 
 
-def _load_is_accounted_for(release: Release, figures: Figures) -> None:
+def _load_is_accounted_for(
+    release: Release, figures: Figures, try_connections: Callable[[Release], None]
+) -> None:
     """2,000 events/s for two minutes, with faults: rows, sessions, zeros."""
     name = "storefront"
     stop = {"duration": "2m"}
@@ -82,10 +91,11 @@ def _load_is_accounted_for(release: Release, figures: Figures) -> None:
             _is_restricted(row)
             assert row["status"]["phase"] == "Running"
         figures.note(f"{what} pods, restricted and running", len(rows))
+    try_connections(release)
     _a_missing_secret_is_named_and_heals(release, figures)
     late = release.wait_closed(name)
     figures.note("all stored after the run's end, s", f"{late:.1f}")
-    report = _zeros(release, figures, "after the load", "verify-load")
+    report = release.zeros(figures, "after the load", "verify-load")
     assert report["events_stored"] > 200_000
     ((sessions,),) = release.sql("SELECT count(*) FROM mart.fact_sessions")
     figures.note("sessions stored", sessions)
@@ -133,11 +143,7 @@ def _a_simulation_is_steered(release: Release, figures: Figures) -> None:
     cluster.kubectl("patch", "css", name, "--type=merge", "-p", '{"spec":{"suspend":false}}')
     figures.note("resumed, Ready, s", f"{release.wait_ready(name, 60):.1f}")
     release.wait_closed(name)
-    _zeros(release, figures, "after scaling and a pause", "verify-steered")
-
-
-def _wait_for_more(release: Release, before: int, what: str) -> None:
-    wait_until(lambda: _stored(release) > before, what, 240)
+    release.zeros(figures, "after scaling and a pause", "verify-steered")
 
 
 def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
@@ -145,15 +151,15 @@ def _each_death_changes_nothing(release: Release, figures: Figures) -> None:
     for what in ("executor", "driver", "broker", "database"):
         name = f"without-{what}"
         load = {"rate": {"eventsPerSecond": 2_000}, "stopAfter": {"duration": "60s"}}
-        before = _stored(release)
+        before = release.stored()
         release.apply(name, **load, faults=FAULTS)
         release.wait_ready(name, 60)
-        _wait_for_more(release, before, f"the load before {what}'s death")
+        release.wait_for_more(before, f"the load before {what}'s death")
         (pod,) = (row["metadata"]["name"] for row in release.cluster.pods(VICTIMS[what]))
         release.kill(pod)
         late = release.wait_closed(name)
         figures.note(f"{what} killed under load; all stored after the run's end, s", f"{late:.0f}")
-    _zeros(release, figures, "after the deaths", "verify-deaths")
+    release.zeros(figures, "after the deaths", "verify-deaths")
     changed = release.rebuild("rebuild-deaths")
     figures.note("rows that a rebuild changes then", changed)
     assert changed == 0
@@ -208,7 +214,7 @@ def _the_operator_holds_its_word(release: Release, figures: Figures) -> None:
     cluster.kubectl("patch", "css", name, "--type=merge", "-p", patch)
     cluster.kubectl("scale", f"statefulset/{RELEASE}-streaming", "--replicas=1")
     figures.note("all stored, s", f"{release.wait_closed(name):.0f}")
-    _zeros(release, figures, "after the operator's proof", "verify-operator")
+    release.zeros(figures, "after the operator's proof", "verify-operator")
 
 
 def _achieved(release: Release, figures: Figures, target: int, before: int) -> None:
@@ -246,39 +252,9 @@ def _nothing_secret_is_seen(release: Release, figures: Figures) -> None:
 
 def _what_is_left_are_claims(release: Release, figures: Figures) -> None:
     """Simulations first, then the release; claims stay, and what people brought themselves."""
-    cluster = release.cluster
-    cluster.kubectl("delete", "css", "--all", "--timeout=60s")
-    wait_until(lambda: not cluster.get("deployments", "-l", WORKER)["items"], "no workers", 60)
-    cluster.helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
-    ours = "app.kubernetes.io/part-of=clickstream"
-    names = cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
-    kinds = ",".join(set(names) - {"persistentvolumeclaims", "events", "events.events.k8s.io"})
-
-    def left() -> list[str]:
-        return cluster.kubectl("get", kinds, "-l", ours, "-o", "name").split()
-
-    # What goes with its owner goes a moment later.
-    wait_until(lambda: not left(), "nothing of ours but claims", 90)
-    claims = cluster.get("persistentvolumeclaims", "-l", ours)["items"]
+    claims = release.remove()
     figures.note("left after helm uninstall", f"{len(claims)} claim, nothing else")
     assert len(claims) == 1
-
-
-def _zeros(release: Release, figures: Figures, when: str, job: str) -> dict[str, Any]:
-    report = release.verify(job)
-    text = ", ".join(f"{name} {report[name]}" for name in DEFECTS)
-    figures.note(f"verify {when}", f"{text}; {report['events_stored']:,} events stored")
-    assert {name: report[name] for name in DEFECTS} == dict.fromkeys(DEFECTS, 0), report["examples"]
-    assert report["exit"] == 1
-    return report
-
-
-def _stored(release: Release) -> int:
-    """Return how many events are stored; 0 while the database is away."""
-    try:
-        return int(release.sql("SELECT count(*) FROM raw.events")[0][0])
-    except AssertionError:
-        return 0
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

@@ -25,10 +25,20 @@ from pipeline import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BUILD", "NAMESPACE", "RELEASE", "Cluster", "Figures", "Release"]
+__all__ = [
+    "BUILD", "DEFECTS", "DRIVER", "EXECUTOR", "FAULTS", "NAMESPACE", "OPERATOR", "RELEASE", "WORKER",
+    "Cluster", "Figures", "Images", "Release",
+]  # fmt: skip
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE, RELEASE = "clickstream-e2e", "shop"
+DEFECTS = ("lost", "duplicated", "phantom", "altered", "aggregate_mismatches",
+           "session_mismatches", "illegal_transitions")  # fmt: skip
+FAULTS = {"duplicatePermille": 2, "latePermille": 2, "maxLatenessSeconds": 60, "corruptPermille": 1}
+DRIVER = "app.kubernetes.io/name=clickstream-streaming"
+EXECUTOR = "app.kubernetes.io/name=clickstream-streaming-executor"
+OPERATOR = "app.kubernetes.io/name=clickstream-operator"
+WORKER = "app.kubernetes.io/managed-by=clickstream-operator"
 IMAGES = {
     "generator": "apps/generator/Dockerfile",
     "operator": "operator/Dockerfile",
@@ -61,6 +71,12 @@ class Figures:
         """Keep a figure, and say it at once to whoever watches."""
         self._rows.append((name, str(value)))
         print(f"[{time.monotonic() - self._began:6.0f} s] {name}: {value}", flush=True)  # noqa: T201
+
+    def timed(self, does: Callable[[], object]) -> float:
+        """Do something; return how many seconds it took."""
+        began = time.monotonic()
+        does()
+        return time.monotonic() - began
 
     def table(self) -> str:
         """Return all figures."""
@@ -99,35 +115,47 @@ class Cluster:
         return done.stdout
 
 
-class Release:
-    """The namespace, what is in it, and how it is asked.
+class Images:
+    """The images of a run, all of one tag."""
 
-    Attributes:
-        cluster: Where.
-        canaries: Passwords, none of which may be seen anywhere.
-    """
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.tag = f"e2e-{secrets.token_hex(4)}"
-        self.canaries = {
-            role: f"canary{secrets.token_hex(12)}"
-            for role in ("owner", "writer", "reader", "verifier", "kafka")
-        }
+    def __init__(self) -> None:
+        given = os.environ.get("CLICKSTREAM_E2E_TAG")
+        self.is_built = bool(given)
+        self._tag = given or f"e2e-{secrets.token_hex(4)}"
 
     def build(self) -> None:
         """Build every image and load it into the cluster."""
         command = os.environ.get("CLICKSTREAM_E2E_BUILD", BUILD)
         for name, dockerfile in IMAGES.items():
-            filled = command.format(tag=self.image(name), dockerfile=dockerfile)
+            filled = command.format(tag=self.name(name), dockerfile=dockerfile)
             done = subprocess.run(
                 ["/bin/bash", "-euc", filled], cwd=ROOT, capture_output=True, text=True, check=False
             )
             assert not done.returncode, f"{filled}\n{done.stdout[-2_000:]}\n{done.stderr[-2_000:]}"
 
-    def image(self, name: str) -> str:
+    def name(self, part: str) -> str:
         """Return an image's name."""
-        return f"localhost/clickstream-{name}:{os.environ.get('CLICKSTREAM_E2E_TAG') or self.tag}"
+        return f"localhost/clickstream-{part}:{self._tag}"
+
+
+class Release:
+    """The namespace, what is in it, and how it is asked.
+
+    Attributes:
+        cluster: Where.
+        images: What runs there.
+        spark_mode: The chart's ``spark.mode``: ``driver`` or ``operator``.
+        canaries: Passwords, none of which may be seen anywhere.
+    """
+
+    def __init__(self, cluster: Cluster, images: Images, spark_mode: str) -> None:
+        self.cluster = cluster
+        self.images = images
+        self.spark_mode = spark_mode
+        self.canaries = {
+            role: f"canary{secrets.token_hex(12)}"
+            for role in ("owner", "writer", "reader", "verifier", "kafka")
+        }
 
     def open_namespace(self) -> None:
         """Make the namespace, restricted, with the secrets that people would have made."""
@@ -148,7 +176,7 @@ class Release:
     def start_services(self) -> None:
         """Start Kafka and PostgreSQL, and make the topics."""
         text = (ROOT / "tests" / "e2e" / "services.yaml").read_text(encoding="utf-8")
-        text = text.replace("IMAGE", self.image("services"))
+        text = text.replace("IMAGE", self.images.name("services"))
         self.cluster.kubectl("apply", "-f", "-", given=text)
         for name in ("kafka", "postgres"):
             self.cluster.kubectl("rollout", "status", f"statefulset/{name}", "--timeout=180s")
@@ -167,7 +195,7 @@ class Release:
         """Return the chart's values for somebody with a Kafka and a database of their own."""
 
         def image(name: str) -> dict[str, str]:
-            repository, _, tag = self.image(name).rpartition(":")
+            repository, _, tag = self.images.name(name).rpartition(":")
             return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
 
         small = {"requests": {"cpu": "50m", "memory": "256Mi"},
@@ -179,7 +207,7 @@ class Release:
                 "bootstrapServers": "kafka:9092", "existingSecret": "kafka-user"}},
             "postgres": {"mode": "external", "external": {
                 "host": "postgres", "sslmode": "disable", **login}},
-            "spark": {"mode": "driver"},
+            "spark": {"mode": self.spark_mode},
             "operator": {"image": image("operator"), "namespaces": [NAMESPACE]},
             "generator": {"image": image("generator"), "resources": small},
             "streaming": {
@@ -193,6 +221,11 @@ class Release:
     def install(self) -> None:
         """Install the chart, or upgrade to it, and wait until all of it is ready."""
         self._helm_install(ROOT / "helm" / "clickstream", self.values())
+        if self.spark_mode == "operator":
+            self.cluster.kubectl(
+                "wait", f"sparkapplication/{RELEASE}-streaming", "--timeout=180s",
+                "--for=jsonpath={.status.applicationState.state}=RUNNING",
+            )  # fmt: skip
 
     def _helm_install(self, chart: Path, values: dict[str, Any]) -> None:
         self.cluster._run(
@@ -265,24 +298,19 @@ class Release:
 
     def keep_logs(self) -> None:
         """Write what every pod says to the folder that CLICKSTREAM_E2E_LOGS names, if it does."""
-        folder = os.environ.get("CLICKSTREAM_E2E_LOGS")
-        if not folder:
+        named = os.environ.get("CLICKSTREAM_E2E_LOGS")
+        if not named:
             return
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for what in ("pods", "events", "css", "jobs"):
+        folder = Path(named) / self.spark_mode
+        folder.mkdir(parents=True, exist_ok=True)
+        for what in ("pods", "events", "css", "jobs", "sparkapplications"):
             text = self.cluster.kubectl("get", what, "-o", "yaml", check=False)
-            (Path(folder) / f"{what}.yaml").write_text(text, encoding="utf-8")
+            (folder / f"{what}.yaml").write_text(text, encoding="utf-8")
         for pod in self.cluster.kubectl("get", "pods", "-o", "name", check=False).split():
             for suffix, more in (("log", ()), ("previous.log", ("--previous",))):
                 text = self.cluster.kubectl("logs", pod, "--all-containers", *more, check=False)
                 name = f"{pod.removeprefix('pod/')}.{suffix}"
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-
-    def timed_call(self, does: Callable[[], None]) -> float:
-        """Do something; return how long it took."""
-        began = time.monotonic()
-        does()
-        return time.monotonic() - began
+                (folder / name).write_text(text, encoding="utf-8")
 
     def timed(self, holds: Callable[[], bool], what: str, seconds: float) -> float:
         """Wait until something holds; return how long it took."""
@@ -322,9 +350,53 @@ class Release:
         report["exit"] = self.cluster.get(job)["status"].get("succeeded", 0)
         return report
 
+    def zeros(self, figures: Figures, when: str, job: str) -> dict[str, Any]:
+        """Run ``verify``, which must find nothing; return its report."""
+        report = self.verify(job)
+        text = ", ".join(f"{name} {report[name]}" for name in DEFECTS)
+        figures.note(f"verify {when}", f"{text}; {report['events_stored']:,} events stored")
+        zeros = dict.fromkeys(DEFECTS, 0)
+        assert {name: report[name] for name in DEFECTS} == zeros, report["examples"]
+        assert report["exit"] == 1
+        return report
+
+    def stored(self) -> int:
+        """Return how many events are stored; 0 while the database is away."""
+        try:
+            return int(self.sql("SELECT count(*) FROM raw.events")[0][0])
+        except AssertionError:
+            return 0
+
+    def wait_for_more(self, before: int, what: str) -> float:
+        """Wait until more events are stored than before; return how long it took."""
+        return self.timed(lambda: self.stored() > before, what, 240)
+
     def kill(self, pod: str) -> None:
         """Kill a pod without a word."""
         self.cluster.kubectl("delete", "pod", pod, "--grace-period=1", "--wait=false")
+
+    def remove(self) -> list[str]:
+        """Take simulations away, then the release; return the claims that stay.
+
+        Raises:
+            AssertionError: Something of ours stays that is no claim.
+        """
+        cluster = self.cluster
+        cluster.kubectl("delete", "css", "--all", "--timeout=60s")
+        wait_until(lambda: not cluster.get("deployments", "-l", WORKER)["items"], "no workers", 60)
+        cluster.helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
+        ours = "app.kubernetes.io/part-of=clickstream"
+        words = ("api-resources", "--namespaced", "--verbs=list", "-o", "name")
+        names = set(cluster.kubectl(*words).split())
+        kinds = ",".join(names - {"persistentvolumeclaims", "events", "events.events.k8s.io"})
+
+        def left() -> list[str]:
+            return cluster.kubectl("get", kinds, "-l", ours, "-o", "name").split()
+
+        # What goes with its owner goes a moment later.
+        wait_until(lambda: not left(), "nothing of ours but claims", 90)
+        claims = cluster.get("persistentvolumeclaims", "-l", ours)["items"]
+        return [row["metadata"]["name"] for row in claims]
 
     def close(self) -> None:
         """Take the namespace away, with all that is in it."""
