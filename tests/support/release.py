@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "BUILD", "DEFECTS", "DRIVER", "EXECUTOR", "FAULTS", "NAMESPACE", "OPERATOR", "RELEASE", "WORKER",
-    "Cluster", "Figures", "Images", "Release",
+    "BUILD", "DEFECTS", "DRIVER", "EXECUTOR", "FAULTS", "NAMESPACE", "OPERATOR", "RELEASE",
+    "WORKER", "Cluster", "Figures", "Images", "Release",
 ]  # fmt: skip
 
 ROOT = Path(__file__).parents[2]
