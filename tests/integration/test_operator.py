@@ -310,7 +310,7 @@ def test_foreign_object_is_kept(
     operate()
     _apply(plane, namespace, _simulation())
     wait_until(lambda: _ready(plane, namespace)[0] == "ChildRefused", "it is named")
-    assert f"ConfigMap {namespace}/shop-simulation is there" in _ready(plane, namespace)[1]
+    assert f"ConfigMap {namespace}/shop-simulation exists" in _ready(plane, namespace)[1]
     found = plane.get("configmap", "shop-simulation", "-n", namespace)
     assert found["data"] == {"mine": "yes"}
     assert "ownerReferences" not in found["metadata"]
