@@ -98,8 +98,10 @@ def _limits() -> str:
 
 def _rejects() -> str:
     """Return when each reason applies, in the words below it in the source."""
-    told = attribute_texts(RejectReason)
-    return table(("Reason", "When"), [(f"`{row.value}`", told[row.name]) for row in RejectReason])
+    meanings = attribute_texts(RejectReason)
+    return table(
+        ("Reason", "When"), [(f"`{row.value}`", meanings[row.name]) for row in RejectReason]
+    )
 
 
 def _reasons() -> str:

@@ -48,8 +48,8 @@ def processes() -> dict[str, ModuleType]:
 
 def undescribed(module: ModuleType) -> list[str]:
     """Return the settings that no text in the source describes."""
-    told = attribute_texts(module.Settings)
-    return [row.name for row in fields(module.Settings) if not told.get(row.name)]
+    meanings = attribute_texts(module.Settings)
+    return [row.name for row in fields(module.Settings) if not meanings.get(row.name)]
 
 
 def _allowed(module: ModuleType, name: str) -> str:
@@ -66,13 +66,13 @@ def environment() -> str:
     """Return a table of the environment variables of each process."""
     sections = []
     for package, module in processes().items():
-        told = attribute_texts(module.Settings)
+        meanings = attribute_texts(module.Settings)
         rows: Rows = []
         for row in fields(module.Settings):
             default = "required" if row.default is MISSING else _default(row.default)
             rows.append(
                 (f"`{row.name.upper()}`", default, _allowed(module, row.name),
-                 told.get(row.name, ""))
+                 meanings.get(row.name, ""))
             )  # fmt: skip
         head = f"## {package.removeprefix('clickstream_').capitalize()}\n\n"
         head += f"`python -m {package}`; each name begins with `{module.PREFIX}`.\n\n"

@@ -100,9 +100,11 @@ def rules() -> str:
     for path, node, _ in [("spec", _schema("spec"), True), *_walk(_schema("spec"), "spec")]:
         asked = [*node.get("x-kubernetes-validations", ())]
         asked += node.get("items", {}).get("x-kubernetes-validations", ())
-        told = [rule["message"] for rule in asked]
+        messages = [rule["message"] for rule in asked]
         # The table of fields marks the fields that cannot change.
-        found += [(f"`{path}`", text) for text in told if "it cannot change in a run" not in text]
+        found += [
+            (f"`{path}`", text) for text in messages if "it cannot change in a run" not in text
+        ]
     return table(("At", "What is asked"), found)
 
 
