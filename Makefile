@@ -53,7 +53,7 @@ check: .venv/ready ## run everything that must pass: lint, all tests, benches, a
 
 slow: .venv/ready ## run the tests that make test leaves out, except faults and the cluster's
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
-	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules
+	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules tests/unit
 
 mutants: .venv/ready ## plant one-line faults in every core; print how many its tests notice
 	$(UV) sync --quiet --frozen --all-packages --group mutation

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(5_400)]
 
-_LIVE = SIMULATION.replace("eventsPerSecond: 500", "eventsPerSecond: 20").replace(
+_LIVE = SIMULATION.replace("eventsPerSecond: 1000", "eventsPerSecond: 20").replace(
     "  stopAfter: {events: 3000}\n", ""
 )
 _BACKFILL = """

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(5_400)]
 
-_STEADY = SIMULATION.replace("eventsPerSecond: 500", "eventsPerSecond: 400").replace(
+_STEADY = SIMULATION.replace("eventsPerSecond: 1000", "eventsPerSecond: 400").replace(
     "  stopAfter: {events: 3000}\n", ""
 )
 _FAULTY = _STEADY + (
@@ -47,13 +47,9 @@ _FAULTY = _STEADY + (
 _AGAIN = r"cannot (write|finalize) batch .*, retrying: "
 
 
-_OFTEN = pytest.mark.parametrize("often", [False, pytest.param(True, marks=pytest.mark.slow)])
-"""One kill, which `make test` plays, and as many as ``--kills`` says."""
-
-
-def _kills(request: pytest.FixtureRequest, *, often: bool) -> int:
+def _kills(request: pytest.FixtureRequest) -> int:
     """Return how many kills a scenario has: a third of what a generator's test has."""
-    return max(3, int(request.config.getoption("--kills")) // 3) if often else 1
+    return max(3, int(request.config.getoption("--kills")) // 3)
 
 
 @pytest.fixture
@@ -62,13 +58,13 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(request.config.getoption("--results") or tmp_path / "results.jsonl")
 
 
-@_OFTEN
+@pytest.mark.parametrize("often", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_job_is_killed(
     pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
 ) -> None:
-    """F3: at any moment, after the sink's commit and before it."""
+    """F3: at any moment; often also right after the sink's commit, and right before it."""
     points = ("after_sink_commit", "before_sink_commit", "")
-    kills = _kills(request, often=often)
+    kills = _kills(request) if often else 0
     armed = [KillStreaming(points[at % len(points)]) for at in range(kills)]
     steps: list[Action] = [Load(_FAULTY)]
     for kill in (*armed, KillStreaming()):
@@ -77,23 +73,23 @@ def test_job_is_killed(
     assert is_right(play(pipeline, "F3 kill -9 of the job", [*steps, Drain()], results), 120)
 
 
-@_OFTEN
+@pytest.mark.slow
 def test_broker_is_killed(
-    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
+    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path
 ) -> None:
     """F4: under load."""
-    kills = _kills(request, often=often)
+    kills = _kills(request)
     steps: list[Action] = [Load(_FAULTY), *shuffled([KillKafka()] * kills, seed=4), Drain()]
 
     assert is_right(play(pipeline, "F4 kill -9 of the broker", steps, results), 90)
 
 
-@_OFTEN
+@pytest.mark.slow
 def test_database_is_killed(
-    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path, *, often: bool
+    pipeline: Pipeline, request: pytest.FixtureRequest, results: Path
 ) -> None:
     """F5: under load."""
-    kills = _kills(request, often=often)
+    kills = _kills(request)
     steps: list[Action] = [Load(_FAULTY), *shuffled([KillPostgres()] * kills, seed=5), Drain()]
 
     assert is_right(play(pipeline, "F5 kill -9 of PostgreSQL", steps, results), 60)
@@ -196,6 +192,7 @@ def test_generator_clock_is_behind(pipeline: Pipeline, results: Path) -> None:
     assert is_right(play(pipeline, "F9 a generator's clock is an hour behind", steps, results))
 
 
+@pytest.mark.slow
 def test_future_event_drops_no_other(pipeline: Pipeline, results: Path) -> None:
     """F10: an event of the far future is rejected before it can move the watermark."""
     far = json.dumps(sample_event("page_view") | {"event_time": "2199-01-01T00:00:00.000Z"})
@@ -290,6 +287,7 @@ def test_events_and_tables_change(pipeline: Pipeline, results: Path) -> None:
     assert is_right(play(pipeline, "F11 events and tables change", steps, results), 60)
 
 
+@pytest.mark.slow
 def test_replayed_records_are_stored_once(pipeline: Pipeline, results: Path) -> None:
     """F13: duplicates are stored once."""
     steps: list[Action] = [Load(_STEADY), Wait(3), Replay(), Wait(1), Drain()]

@@ -31,7 +31,7 @@ def _steady(rate: int) -> str:
     """Return a simulation without an end and with events that come late."""
     endless = SIMULATION.replace("  stopAfter: {events: 3000}\n", "")
     faults = "  faults: {latePermille: 10, maxLatenessSeconds: 3, lossPermille: 5}\n"
-    return endless.replace("eventsPerSecond: 500", f"eventsPerSecond: {rate}") + faults
+    return endless.replace("eventsPerSecond: 1000", f"eventsPerSecond: {rate}") + faults
 
 
 @dataclass(frozen=True)

@@ -284,7 +284,7 @@ def _copied(cursor: Cursor, events: list[dict[str, Any]]) -> list[str]:
     return [text for (text,) in cursor.fetchall()]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(_accepted(), min_size=1, max_size=8))
 def test_python_and_postgres_write_one_text(
     stored: Connection, events: list[dict[str, Any]]

@@ -71,6 +71,7 @@ def test_killed_run_equals_undisturbed_run(
     _is_whole(run, start_seconds)
 
 
+@pytest.mark.slow
 def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:
@@ -284,6 +285,7 @@ def test_partitions_are_those_of_java(begin: Callable[..., GeneratorRun], broker
     assert found == ours
 
 
+@pytest.mark.slow
 def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With many oversized records and no broker, the queue's byte limit makes the worker wait."""
     start_seconds, start_time = _now()
@@ -322,6 +324,7 @@ def test_unreadable_state_is_refused(
         assert "Traceback" not in log
 
 
+@pytest.mark.slow
 def test_stalled_events_are_shed(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With ``Shed`` a run continues in the present: fewer events, but no gap in their numbers."""
     simulation = four_shards(4_000, 60_000)

@@ -1,4 +1,4 @@
-"""The embedded broker starts whatever it draws."""
+"""The local broker starts with any cluster id, and its topics are bounded."""
 
 from __future__ import annotations
 
@@ -6,51 +6,68 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
 from clickstream_contract.topics import LEDGER, TOPICS
 from clickstream_local.kafka import _settings_of, create_topics, start_kafka_alone
 from clickstream_local.state import StateFolder
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from pipeline import wait_until
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.services
+
+_DASH = UUID(bytes=b"\xfb" + 15 * b"\x01")
+"""Its text in Kafka's form begins with a dash."""
 
 
-def test_cluster_id_begins_with_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = UUID(bytes=b"\xfb" + 15 * b"\x01")
-    monkeypatch.setattr("clickstream_local.kafka.uuid.uuid4", lambda: drawn)
-    broker = start_kafka_alone(StateFolder(tmp_path), os.environ, Console(quiet=True))
-    try:
-        meta = (tmp_path / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")
-        assert "cluster.id=-w" in meta
-    finally:
-        broker.process.stop()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the state folder of the broker."""
+    return tmp_path_factory.mktemp("broker")
 
 
-def test_topics_keep_their_bytes(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def servers(folder: Path) -> Iterator[str]:
+    """Start a broker whose cluster id begins with a dash, and return its address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clickstream_local.kafka.uuid.uuid4", lambda: _DASH)
+        broker = start_kafka_alone(StateFolder(folder), os.environ, Console(quiet=True))
+    yield broker.bootstrap_servers
+    broker.process.stop()
+
+
+def test_cluster_id_begins_with_dash(folder: Path, servers: str) -> None:
+    """A cluster id that begins with a dash is not read as an option."""
+    assert AdminClient({"bootstrap.servers": servers}).list_topics(timeout=20).brokers
+    meta = (folder / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")
+    assert "cluster.id=-w" in meta
+
+
+def test_topics_keep_their_bytes(servers: str) -> None:
     """New topics are bounded, and so is one that an earlier version made without a bound."""
-    broker = start_kafka_alone(StateFolder(tmp_path), os.environ, Console(quiet=True))
-    try:
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-        older = NewTopic(LEDGER.name, 1, 1, config={"retention.bytes": "-1", "retention.ms": "-1"})
-        admin.create_topics([older])[LEDGER.name].result(20)
+    admin = AdminClient({"bootstrap.servers": servers})
+    older = NewTopic(LEDGER.name, 1, 1, config={"retention.bytes": "-1", "retention.ms": "-1"})
+    admin.create_topics([older])[LEDGER.name].result(20)
 
-        create_topics(broker.bootstrap_servers)
+    create_topics(servers)
 
-        # The controller has them first; the broker that is asked learns of them a little later.
-        wanted = {topic.name: _settings_of(topic) for topic in TOPICS}
-        wait_until(lambda: _described(admin, wanted) == wanted, "every topic is bounded", 20)
-    finally:
-        broker.process.stop()
+    # The controller has them first; the broker that is asked learns of them a little later.
+    wanted = {topic.name: _settings_of(topic) for topic in TOPICS}
+    wait_until(lambda: _described(admin, wanted) == wanted, "every topic is bounded", 20)
 
 
 def _described(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return the topics' settings that are wanted; nothing while the broker lacks a topic."""
     asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in wanted]
-    found = {row.name: done.result(20) for row, done in admin.describe_configs(asked).items()}
+    try:
+        found = {row.name: done.result(20) for row, done in admin.describe_configs(asked).items()}
+    except KafkaException:
+        return {}
     return {
         topic: {name: found[topic][name].value for name in settings}
         for topic, settings in wanted.items()

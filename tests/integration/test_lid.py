@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
+_STEADY = SIMULATION.replace("eventsPerSecond: 1000", "eventsPerSecond: 500")
 _SHORT_SECONDS = 12
 """Longer than a broker's session with its controller (9 s), and than connections may be silent."""
 _LONG_SECONDS = 130
@@ -52,7 +53,7 @@ def _stopped(roots: list[int]) -> Iterator[None]:
 
 def test_pipeline_continues_after_stop(pipeline: Pipeline) -> None:
     """Broker, database, stream and generator stop together under load; nothing is lost."""
-    pipeline.begin(SIMULATION)
+    pipeline.begin(_STEADY)
     wait_until(lambda: pipeline.acknowledged() > 500, "the generator sends")
     services = [process.process.pid for process in pipeline._running]
 
@@ -69,7 +70,7 @@ def test_pipeline_continues_after_stop(pipeline: Pipeline) -> None:
 def test_up_continues_after_stop(tmp_path: Path) -> None:
     """``clickstream up`` and all of its services stop for two minutes; it ends with a report."""
     file = tmp_path / "shop.yaml"
-    file.write_text(SIMULATION.replace("events: 3000", "events: 15000"), encoding="utf-8")
+    file.write_text(_STEADY.replace("events: 3000", "events: 15000"), encoding="utf-8")
     log = (tmp_path / "up.log").open("wb")
     up = subprocess.Popen(
         [sys.executable, "-m", "clickstream_local", "up", str(file), "--state-dir",

@@ -123,6 +123,7 @@ def test_planted_defect_is_found(pipeline: Pipeline, connection: Connection, def
 
 
 _END = "  stopAfter: {events: 3000}\n"
+_ENDLESS = SIMULATION.replace(_END, "").replace("eventsPerSecond: 1000", "eventsPerSecond: 500")
 FAULTS = SIMULATION + (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
@@ -186,7 +187,7 @@ def test_rejection_is_scored_by_reason(pipeline: Pipeline, faulty_run: FaultyRun
 def test_killed_generator_continues(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """After two ``kill -9`` of the generator, under planted faults, every table is right."""
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS", "1")
-    pipeline.begin(FAULTS.replace(_END, ""))
+    pipeline.begin(FAULTS.replace(SIMULATION, _ENDLESS))
     for _ in range(2):
         wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
         pipeline.kill_generator()
@@ -205,7 +206,7 @@ def test_killed_generator_continues(pipeline: Pipeline, monkeypatch: pytest.Monk
 
 def test_stopped_generator_closes_its_ledger(pipeline: Pipeline) -> None:
     """SIGTERM in the middle of a run: exit code 0, and the tables agree with the ledger."""
-    pipeline.begin(SIMULATION.replace(_END, ""))
+    pipeline.begin(_ENDLESS)
     run_id = str(pipeline.run_id)
     wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
 
@@ -251,7 +252,7 @@ def test_rebuild_restores_emptied_tables(pipeline: Pipeline, stored_run: UUID) -
 
 def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
     """A rebuild of wrong tables while events arrive leaves no defect."""
-    pipeline.begin(SIMULATION.replace(_END, ""))
+    pipeline.begin(_ENDLESS)
     run_id = str(pipeline.run_id)
     wait_until(lambda: pipeline.count(_EVENTS_OF_RUN, run_id) > 0, "the first rows are stored")
     with closing(pipeline.connect()) as connection:

@@ -187,6 +187,7 @@ def test_generator_checks_tls_and_scram(
         secure.stop()
 
 
+@pytest.mark.slow
 def test_generator_names_a_wrong_password(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +251,7 @@ def secured(
         yield secured
 
 
+@pytest.mark.slow
 def test_stream_needs_no_plain_kafka(secured: Secured) -> None:
     """With the right certificate and password every event is stored, and no more is allowed."""
     secured.resume("right", secured.authority)

@@ -52,12 +52,12 @@ kind: ClickstreamSimulation
 metadata: {name: tested}
 spec:
   seed: 7
-  rate: {eventsPerSecond: 500}
+  rate: {eventsPerSecond: 1000}
   userMix:
     - {persona: Hurried, weight: 800}
     - {persona: Shopper, weight: 150}
     - {persona: Bot, weight: 50}
-  personas: [{name: Hurried, basedOn: Buyer, thinkMedianMilliseconds: 250}]
+  personas: [{name: Hurried, basedOn: Buyer, thinkMedianMilliseconds: 200}]
   users: 5000
   catalog: {products: 50, categories: 5}
   shards: 2

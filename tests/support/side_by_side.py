@@ -23,20 +23,15 @@ _PIPELINE = "pipeline"
 _ASKS_FOR_PIPELINE = re.compile(r"[(\s]pipeline: Pipeline[,)]")
 _ASKS_FOR_DATABASE = re.compile(r"[(\s](database: Database|database_server: DatabaseServer)[,)]")
 """Parameters of tests and fixtures that take a shared service."""
-_FIRST = (
-    _PIPELINE, "faults", "test_generator", "test_operator", "test_security", "test_backup",
-)  # fmt: skip
+_FIRST = (_PIPELINE, "test_generator", "test_operator", "test_security", "test_backup")
 
 
 @cache
 def group_of(file: str) -> str:
-    """Return the group of a test's file.
-
-    The faults have a pipeline of their own: while one waits for a time-out, the other works.
-    """
+    """Return the group of a test's file."""
     path = PurePath(file)
     if path.parent.name == "faults":
-        return "faults"
+        return _PIPELINE
     if path.parent.name == "integration":
         text = (_ROOT / path).read_text(encoding="utf-8")
         if _ASKS_FOR_PIPELINE.search(text):

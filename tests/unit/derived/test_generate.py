@@ -11,22 +11,25 @@ from versions import ROOT, VERSION
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FILES = repeated_versions() | derived_files()
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str | None]:
+    """Return every derived file."""
+    return repeated_versions() | derived_files()
 
 
-@pytest.mark.parametrize("path", _FILES)
-def test_committed_files_are_current(path: str) -> None:
+def test_committed_files_are_current(files: dict[str, str | None]) -> None:
     """Each committed file is as the code derives it."""
-    assert differences({path: _FILES[path]}) == [], "stale: run `make generate`"
+    assert differences(files) == [], "stale: run `make generate`"
 
 
-def test_every_kind_is_derived() -> None:
+def test_every_kind_is_derived(files: dict[str, str | None]) -> None:
     """Definition, topics, users, dashboards, rules, pages, charts' READMEs and the version."""
     assert {
         "k8s/definition.yaml", "k8s/kafka/topics.yaml", "k8s/kafka/users.yaml",
         "dashboards/shop.json", "helm/clickstream/dashboards/shop.json", "docs/metrics.md",
         "helm/clickstream/README.md", "helm/clickstream/Chart.yaml",
-    } <= set(_FILES)  # fmt: skip
+    } <= set(files)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["k8s/definition.yaml", "docs/metrics.md", "compose.yaml"])
@@ -56,6 +59,6 @@ def test_file_without_source_goes(tmp_path: Path) -> None:
     assert not (tmp_path / "old.json").exists()
 
 
-def test_versions_are_repeated() -> None:
+def test_versions_are_repeated(files: dict[str, str | None]) -> None:
     """The charts carry the root's version."""
-    assert f'appVersion: "{VERSION}"' in str(_FILES["helm/clickstream/Chart.yaml"])
+    assert f'appVersion: "{VERSION}"' in str(files["helm/clickstream/Chart.yaml"])

@@ -19,7 +19,7 @@ from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_arti
 from clickstream_local.backup import restore
 from clickstream_local.environment import service_environment
 from clickstream_local.errors import NoSpace
-from clickstream_local.java import find_java_home
+from clickstream_local.java import FAST_START, find_java_home
 from clickstream_local.kafka import MAX_BYTES, Kafka, announce_run, create_topics
 from clickstream_local.migrations import migrate
 from clickstream_local.ports import LOOPBACK, free_port
@@ -43,8 +43,6 @@ NEEDED_BYTES = MAX_BYTES + 2 * 2**30
 """Disk space for Kafka, and for the tables of a few million events."""
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 20
-# Only the quick compiler: a local run is too short for the optimising one.
-_SPARK_JVM = "-XX:TieredStopAtLevel=1"
 
 
 @dataclass
@@ -143,7 +141,7 @@ class Stack:
             "MASTER": "local[2,4]",
             "DRIVER_MEMORY": "2g",
             "METRICS_PORT": port,
-            "DRIVER_JAVA_OPTIONS": _SPARK_JVM,
+            "DRIVER_JAVA_OPTIONS": " ".join(FAST_START),
         }
         environment = service_environment(os.environ) | {
             "JAVA_HOME": java_home,

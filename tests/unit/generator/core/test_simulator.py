@@ -472,6 +472,7 @@ def day() -> Day:
     return Day(source, source.take_due(midnight + 60, 10**9).rows, midnight)
 
 
+@pytest.mark.slow
 def test_day_keeps_its_mean(day: Day) -> None:
     """With a daily curve the day's mean is the rate, and the peak is well above the trough."""
     history = day.rows["event_time_ms"] < 1000 * day.midnight_seconds
@@ -482,6 +483,7 @@ def test_day_keeps_its_mean(day: Day) -> None:
     assert hours.max() > 2 * hours.min()
 
 
+@pytest.mark.slow
 def test_history_meets_the_present(day: Day) -> None:
     """History begins a day ago, runs in order of time, and leads into the live stream."""
     moments = day.rows["event_time_ms"] / 1000
@@ -500,6 +502,7 @@ def _country(day: Day) -> np.ndarray:
     return found
 
 
+@pytest.mark.slow
 def test_each_country_has_its_evening(day: Day) -> None:
     """Sessions per hour follow the personas' hours in the local time of each country."""
     starts = (day.rows["session_seq"] == 1) & (
