@@ -107,11 +107,11 @@ def test_widest_event_makes_few_rows(database: Database) -> None:
             records = [_widest(name, batch_id)]
             outcome = writer.submit(write_batch, database.settings, records, batch_id).result()
             assert (outcome["stored"], outcome["rejects"]) == (1, {})
-            database.ask("SELECT mart.compute_boards()")
+            database.ask("SELECT mart.refresh_summaries()")
             found[name] = {
                 table: size - before[table]
                 for table, size in _sizes(database).items()
-                if table != "ops.boards"  # a row for each summary table, whatever comes
+                if table != "ops.summary_refreshes"  # a row for each summary table, whatever comes
             }
 
     assert [

@@ -135,7 +135,7 @@ def test_late_event_of_dropped_day_is_accounted(
     assert lost_before == 1
     assert database.ask(_SHARD) == (2, 1, 1, "{[1,3)}")
     assert _lost(database) == 0
-    assert database.ask("SELECT missing_events, surplus_events FROM ops.account") == (0, 0)
+    assert database.ask("SELECT missing_events, surplus_events FROM ops.reconciliation") == (0, 0)
     assert database.ask("SELECT closed_at IS NOT NULL FROM ops.runs") == (True,)
 
 

@@ -148,7 +148,7 @@ def test_callers_code_gets_no_rights(database: Database) -> None:
     database.owner.rollback()
 
     assert outcomes == dict.fromkeys(outcomes, "")
-    assert {"compute_boards", "drop_event_partitions", "seal_days"} <= outcomes.keys()
+    assert {"refresh_summaries", "drop_event_partitions", "seal_days"} <= outcomes.keys()
     assert has_sealed == (True,)
 
 

@@ -119,7 +119,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
 def test_new_column_needs_a_proof(owner: Connection) -> None:
     """A column without a check is falsified too, and not found."""
     with _attempt(owner) as cursor:
-        cursor.execute("ALTER TABLE ops.boards ADD COLUMN note text DEFAULT 'quick'")
+        cursor.execute("ALTER TABLE ops.summary_refreshes ADD COLUMN note text DEFAULT 'quick'")
         database = Database(cursor)
         (change,) = (
             one for one in database.falsehoods() if (one.column, one.deed) == ("note", "change")
@@ -177,7 +177,7 @@ def _follow(cursor: Cursor) -> None:
     for mart in MARTS:
         if mart.time or not mart.kept_by:
             _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
-    cursor.execute("SELECT mart.compute_boards()")
+    cursor.execute("SELECT mart.refresh_summaries()")
     cursor.execute(_RECOUNT)
 
 

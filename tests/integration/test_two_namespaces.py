@@ -100,7 +100,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Database]:
         for topic, shares in zip((EVENTS, LEDGER), zip(*sent, strict=True), strict=True):
             outcome = database.write([record for share in shares for record in share], topic.name)
             assert outcome["rejects"] == {}
-        database.ask("SELECT mart.compute_boards()")
+        database.ask("SELECT mart.refresh_summaries()")
         with database.owner, database.owner.cursor() as cursor:
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(CLOSE_RUNS)

@@ -96,8 +96,8 @@ UPDATE ops.runs SET first_seen_at = first_seen_at - interval '20 minutes',
     closed_at = closed_at - interval '20 minutes';
 UPDATE raw.events AS one SET ingested_at = ingested_at - interval '10 minutes'
 WHERE shard_seq <= (
-    SELECT max(told.shard_seq) FROM ops.ledger AS told
-    WHERE told.run_id = one.run_id AND told.shard = one.shard
+    SELECT max(entry.shard_seq) FROM ops.ledger AS entry
+    WHERE entry.run_id = one.run_id AND entry.shard = one.shard
 )
 """
 """As if all had come a while ago, but for the events that the ledger is still to count."""
@@ -257,7 +257,7 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(_FORGET)
         cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
         cursor.execute(_FORGET_REJECTS, (check_values(cursor)["prefixes"],))
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
         report = run_checks(cursor)
     record_verification(owner, report)
     with owner, owner.cursor() as cursor:

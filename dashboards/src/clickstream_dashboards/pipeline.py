@@ -262,8 +262,9 @@ def _state() -> list[Builder[Panel]]:
         "    max(committed_at) AS committed\nFROM ops.batches\nWHERE $__timeFilter(committed_at)\n"
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
-    boards = SqlQuery(
-        "SELECT board, computed_at AS computed, seconds AS took FROM ops.boards ORDER BY board"
+    summaries = SqlQuery(
+        "SELECT summary_table AS \"table\", computed_at AS computed, seconds AS took\n"
+        "FROM ops.summary_refreshes ORDER BY summary_table"
     )
     return [
         listing(
@@ -286,9 +287,9 @@ def _state() -> list[Builder[Panel]]:
             width=12,
         ),
         listing(
-            "Boards",
-            "Summary tables: when they were computed, and how long it took.",
-            boards,
+            "Summary tables",
+            "When the summary tables were computed, and how long it took.",
+            summaries,
             {"computed": "dateTimeAsIso", "took": "s"},
             width=12,
             height=6,

@@ -10,12 +10,6 @@ RETURN hash_record_extended(ROW(
 COMMENT ON FUNCTION ops.seal_of(ops.batches) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.batches) TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION ops.seal_of(one ops.boards) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(one.board, one.computed_at, one.seconds), 0);
-COMMENT ON FUNCTION ops.seal_of(ops.boards) IS 'Returns the seal of a row.';
-GRANT EXECUTE ON FUNCTION ops.seal_of(ops.boards) TO PUBLIC;
-
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.forgotten_rejects) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
@@ -75,6 +69,12 @@ RETURN hash_record_extended(ROW(
 ), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.shards) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shards) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION ops.seal_of(one ops.summary_refreshes) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hash_record_extended(ROW(one.summary_table, one.computed_at, one.seconds), 0);
+COMMENT ON FUNCTION ops.seal_of(ops.summary_refreshes) IS 'Returns the seal of a row.';
+GRANT EXECUTE ON FUNCTION ops.seal_of(ops.summary_refreshes) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.verifications) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -54,7 +54,7 @@ def test_summaries_come_last() -> None:
 
     rebuild(database.connection())
 
-    assert database.statements[-1] == ("SELECT mart.compute_boards()", None)
+    assert database.statements[-1] == ("SELECT mart.refresh_summaries()", None)
 
 
 def test_every_mart_is_compared() -> None:

@@ -239,7 +239,7 @@ WITH ledger AS (
         sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)) AS arrivals
     FROM raw.events GROUP BY run_id, shard
 )
-SELECT format('shard %%s of run %%s: ', shard, run_id) || complaint
+SELECT format('shard %%s of run %%s: ', shard, run_id) || problem
 FROM ops.shards AS known
 FULL JOIN ledger USING (run_id, shard)
 FULL JOIN stored USING (run_id, shard)
@@ -273,7 +273,7 @@ LEFT JOIN ops.runs AS runs USING (run_id),
         (num_nulls(known.shards, known.end_shard_seq, known.records_sent,
                 known.records_acknowledged) NOT IN (0, 4), 'it has ended in part'),
         (known.records_sent <> known.records_acknowledged, 'it ended before its acknowledgements')
-    ) AS found (is_wrong, complaint)
+    ) AS found (is_wrong, problem)
 WHERE found.is_wrong
 """
 
@@ -289,7 +289,7 @@ WITH lost AS (
         sum(shards.stored_events + shards.expired_events) > 0 AS has_events
     FROM ops.shards AS shards LEFT JOIN lost USING (run_id, shard) GROUP BY run_id
 )
-SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || complaint
+SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || problem
 FROM ops.runs AS runs FULL JOIN states USING (run_id),
     LATERAL (VALUES
         (runs.run_id IS NULL AND states.has_events, 'it is not in ops.runs'),
@@ -300,7 +300,7 @@ FROM ops.runs AS runs FULL JOIN states USING (run_id),
             'it is over and not closed'),
         (runs.closed_at < runs.first_seen_at OR runs.closed_at > clock_timestamp(),
             'its closing time is not within the run')
-    ) AS found (is_wrong, complaint)
+    ) AS found (is_wrong, problem)
 WHERE found.is_wrong
 """.replace("%", "%%")
 
@@ -314,7 +314,7 @@ WITH last AS (
         sum(lost_faults) AS lost
     FROM ops.ledger GROUP BY run_id, shard
 ), sizes AS (SELECT run_id, min(shards) AS shards FROM ops.ledger GROUP BY run_id)
-SELECT format('ledger run %%s shard %%s minute %%s: ', run_id, shard, minute) || complaint
+SELECT format('ledger run %%s shard %%s minute %%s: ', run_id, shard, minute) || problem
 FROM ops.ledger AS one INNER JOIN last USING (run_id, shard)
 INNER JOIN sizes USING (run_id)
 LEFT JOIN ops.shards AS known USING (run_id, shard)
@@ -331,7 +331,7 @@ LEFT JOIN ops.runs AS runs USING (run_id),
             'the shard''s numbers are not its events and its planted losses'),
         (last.records_acknowledged < last.records,
             'less is acknowledged than the minutes have')
-    ) AS found (is_wrong, complaint)
+    ) AS found (is_wrong, problem)
 WHERE found.is_wrong
 """
 
@@ -375,23 +375,23 @@ WHERE coalesce(measured.events, 0)
     NOT BETWEEN coalesce(stored.events - stored.dropped, 0) AND coalesce(stored.events, 0)
 """
 
-_BOARDS = """
-SELECT format('ops.boards %s', board) FROM ops.boards
+_SUMMARY_REFRESHES = """
+SELECT format('ops.summary_refreshes %s', summary_table) FROM ops.summary_refreshes
 WHERE computed_at > clock_timestamp() OR NOT seconds BETWEEN 0 AND 86400
-    OR board NOT IN ('mart.cohort_day', 'mart.sessionization_day')
+    OR summary_table NOT IN ('mart.cohort_day', 'mart.sessionization_day')
 UNION ALL
-SELECT 'ops.boards lacks one' FROM ops.boards HAVING count(*) NOT IN (0, 2)
+SELECT 'ops.summary_refreshes lacks one' FROM ops.summary_refreshes HAVING count(*) NOT IN (0, 2)
 """.replace("%", "%%")
 
 _SEALED = {
     "ops.batches": "query, batch_id, topic, kafka_partition",
-    "ops.boards": "board",
     "ops.forgotten_rejects": "topic, kafka_partition, source, reason",
     "ops.latency_buckets": "run_id, bucket",
     "ops.ledger": "run_id, shard, minute",
     "ops.rejected_events": "topic, kafka_partition, kafka_offset",
     "ops.runs": "run_id",
     "ops.shards": "run_id, shard",
+    "ops.summary_refreshes": "summary_table",
     "ops.verifications": "verified_at",
 }
 """Tables whose rows have a seal, with the columns of their keys."""
@@ -453,7 +453,7 @@ BOOKKEEPING: tuple[Check, ...] = (
     Check("late events by batches", "aggregate_mismatches", _LATE),
     Check("mark of retention", "aggregate_mismatches", _PROGRESS),
     Check("latencies by shards", "aggregate_mismatches", _LATENCIES),
-    Check("board times", "aggregate_mismatches", _BOARDS),
+    Check("times of summary tables", "aggregate_mismatches", _SUMMARY_REFRESHES),
     Check("seals of rows", "aggregate_mismatches", _SEALS),
     Check("rows of histories", "aggregate_mismatches", _HISTORIES),
 )

@@ -103,7 +103,7 @@ ORDER BY reason
 """
 """Returns by reason: planted faults, rejected records, and matches by run and shard."""
 
-_ACCOUNTED = """accounted AS (
+_IN_LEDGER = """in_ledger AS (
     SELECT run_id, shard, max(shard_seq) AS shard_seq, sum(events) AS events,
         sum(lost_faults) AS planted, sum(late_faults) AS late, max(minute) AS minute,
         max(read_at) AS read_at
@@ -130,7 +130,7 @@ _READ = f"""read AS (
 # numbers below the last dropped one are compared with the dropped ranges, because there may be
 # many ranges.
 _LOST = f"""
-WITH {_ACCOUNTED}, {_READ}, dropped AS MATERIALIZED (
+WITH {_IN_LEDGER}, {_READ}, dropped AS MATERIALIZED (
     SELECT run_id, shard, dropped_numbers AS numbers, upper(dropped_numbers) AS until
     FROM ops.shards WHERE NOT isempty(dropped_numbers)
 ), counted AS (
@@ -140,14 +140,14 @@ WITH {_ACCOUNTED}, {_READ}, dropped AS MATERIALIZED (
 ), stored AS (
     SELECT raw.run_id, raw.shard, count(*) AS events,
         count(DISTINCT raw.shard_seq) FILTER (
-            WHERE is_kept AND raw.shard_seq BETWEEN 1 AND accounted.shard_seq
+            WHERE is_kept AND raw.shard_seq BETWEEN 1 AND in_ledger.shard_seq
         ) AS numbers,
         count(DISTINCT raw.shard_seq) FILTER (
             WHERE is_kept
-                AND raw.shard_seq BETWEEN 1 AND least(accounted.shard_seq, read.shard_seq)
+                AND raw.shard_seq BETWEEN 1 AND least(in_ledger.shard_seq, read.shard_seq)
         ) AS read_numbers
     FROM counted AS raw
-    LEFT JOIN accounted USING (run_id, shard)
+    LEFT JOIN in_ledger USING (run_id, shard)
     LEFT JOIN read USING (run_id, shard)
     GROUP BY raw.run_id, raw.shard
 )
@@ -155,16 +155,16 @@ SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing), mis
 FROM (
     SELECT run_id, shard, greatest(
         known.stored_events - coalesce(known.dropped_events, 0) - coalesce(stored.events, 0),
-        least(accounted.shard_seq, read.shard_seq) - accounted.planted - accounted.late
+        least(in_ledger.shard_seq, read.shard_seq) - in_ledger.planted - in_ledger.late
             - coalesce(known.dropped_events + known.expired_events, 0)
             - coalesce(stored.read_numbers, 0),
         CASE WHEN known.end_shard_seq IS NOT NULL
-                AND known.stored_events + known.expired_events >= accounted.events
-            THEN accounted.events - known.dropped_events - known.expired_events
+                AND known.stored_events + known.expired_events >= in_ledger.events
+            THEN in_ledger.events - known.dropped_events - known.expired_events
                 - coalesce(stored.numbers, 0) END
     ) AS missing
     FROM ops.shards AS known
-    FULL JOIN accounted USING (run_id, shard)
+    FULL JOIN in_ledger USING (run_id, shard)
     LEFT JOIN stored USING (run_id, shard)
     LEFT JOIN read USING (run_id, shard)
 ) AS compared WHERE missing > 0
@@ -181,7 +181,7 @@ SELECT format('event %%s is stored in %%s rows', shown, copies), copies - 1 FROM
 # without a ledger; the stream reads them soon after, unless it is behind.
 _GRACE, _PATIENCE = "interval '2 minutes'", "interval '1 hour'"
 _PHANTOM = f"""
-WITH {_ACCOUNTED}, runs AS (
+WITH {_IN_LEDGER}, runs AS (
     SELECT run_id, prefix, shards FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
         AS known (run_id, prefix)
     INNER JOIN (SELECT run_id, max(shards) AS shards FROM ops.ledger GROUP BY run_id) AS counted
@@ -190,15 +190,15 @@ WITH {_ACCOUNTED}, runs AS (
 SELECT format('event %%s was never sent', event_id)
 FROM raw.events AS raw
 LEFT JOIN runs USING (run_id)
-LEFT JOIN accounted USING (run_id, shard)
+LEFT JOIN in_ledger USING (run_id, shard)
 LEFT JOIN ops.shards AS ended USING (run_id, shard)
-WHERE (accounted.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRACE})
+WHERE (in_ledger.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRACE})
     OR raw.shard NOT BETWEEN 0 AND runs.shards - 1
     OR raw.shard_seq < 1
     OR raw.shard_seq > ended.end_shard_seq
-    OR (raw.shard_seq > accounted.shard_seq
-        AND raw.ingested_at NOT BETWEEN accounted.read_at - {_GRACE}
-            AND accounted.read_at + {_PATIENCE})
+    OR (raw.shard_seq > in_ledger.shard_seq
+        AND raw.ingested_at NOT BETWEEN in_ledger.read_at - {_GRACE}
+            AND in_ledger.read_at + {_PATIENCE})
     OR event_id::text <> prefix || lpad(to_hex(raw.shard), 3, '0') || '-'
         || regexp_replace(to_hex(raw.shard_seq | (1::bigint << 63)), '^(.{{4}})', '\\1-')
 """
@@ -260,15 +260,15 @@ def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
     """
     columns = ", ".join(sums)
     return f"""
-WITH {_ACCOUNTED}, {_READ}, checked AS (
-    SELECT run_id, shard, accounted.read_at, known.end_shard_seq IS NULL AS is_open,
+WITH {_IN_LEDGER}, {_READ}, checked AS (
+    SELECT run_id, shard, in_ledger.read_at, known.end_shard_seq IS NULL AS is_open,
         CASE WHEN known.end_shard_seq IS NULL
-            THEN least(date_trunc('minute', read.event_time, 'UTC'), accounted.minute)
+            THEN least(date_trunc('minute', read.event_time, 'UTC'), in_ledger.minute)
             ELSE 'infinity' END AS until
-    FROM accounted INNER JOIN ops.shards AS known USING (run_id, shard)
+    FROM in_ledger INNER JOIN ops.shards AS known USING (run_id, shard)
     LEFT JOIN read USING (run_id, shard)
     WHERE known.end_shard_seq IS NULL
-        OR known.stored_events + known.expired_events >= accounted.events
+        OR known.stored_events + known.expired_events >= in_ledger.events
 ), stored AS (
     SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made},
         bool_or(is_open AND ingested_at > read_at - {_GRACE}) AS is_new
@@ -349,7 +349,8 @@ WHERE records < 1
 
 # A summary table is compared only if no batch came after its last computation.
 _IS_COMPUTED = """
-    (SELECT min(computed_at) FROM ops.boards) > (SELECT max(committed_at) FROM ops.batches)
+    (SELECT min(computed_at) FROM ops.summary_refreshes)
+        > (SELECT max(committed_at) FROM ops.batches)
 """
 _COHORTS = f"""
 WITH found AS (SELECT simulation, cohort_day, day, visitors FROM mart.cohort_day),

@@ -91,7 +91,7 @@ class BatchFinalizer:
         began = time.monotonic()
         if not is_due and began < self._next_summaries:
             return
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
         taken = time.monotonic() - began
         self._next_summaries = began + max(_SUMMARY_SECONDS, taken / _SUMMARY_SHARE)
 

@@ -48,7 +48,7 @@ def rebuild(
         for mart in MARTS:
             if not dropped or mart.time or not mart.kept_by:
                 changed[mart.table] = _rebuild(cursor, mart, values)
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
     return changed
 
 

@@ -1,7 +1,7 @@
 -- Summary tables are small and depend on many rows: computing them as a whole now and then costs
 -- less than updating them with every batch. The writer may call this function, and cannot change
 -- the summary tables itself.
-CREATE OR REPLACE FUNCTION mart.compute_boards() RETURNS void
+CREATE OR REPLACE FUNCTION mart.refresh_summaries() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     began timestamptz;
@@ -10,14 +10,14 @@ BEGIN
     -- The rows are the stream's, whichever database session calls this. SET in the function's
     -- header would need a superuser; a setting of the transaction does not.
     PERFORM set_config('clickstream.seals', 'on', true);
-    PERFORM pg_advisory_xact_lock(hashtext('mart.compute_boards'));
+    PERFORM pg_advisory_xact_lock(hashtext('mart.refresh_summaries'));
     began := clock_timestamp();
     DELETE FROM mart.cohort_day;
     INSERT INTO mart.cohort_day (simulation, cohort_day, day, visitors)
     SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_definition;
-    INSERT INTO ops.boards (board, computed_at, seconds)
+    INSERT INTO ops.summary_refreshes (summary_table, computed_at, seconds)
     VALUES ('mart.cohort_day', began, extract(epoch FROM clock_timestamp() - began))
-    ON CONFLICT (board) DO UPDATE
+    ON CONFLICT (summary_table) DO UPDATE
         SET computed_at = excluded.computed_at, seconds = excluded.seconds;
 
     began := clock_timestamp();
@@ -34,12 +34,12 @@ BEGIN
     SELECT day, simulation, true_sessions, rule_sessions, joined_boundaries, split_boundaries,
         true_converted, rule_converted
     FROM ops.sessionization_day_definition WHERE day > kept_since;
-    INSERT INTO ops.boards (board, computed_at, seconds)
+    INSERT INTO ops.summary_refreshes (summary_table, computed_at, seconds)
     VALUES ('mart.sessionization_day', began, extract(epoch FROM clock_timestamp() - began))
-    ON CONFLICT (board) DO UPDATE
+    ON CONFLICT (summary_table) DO UPDATE
         SET computed_at = excluded.computed_at, seconds = excluded.seconds;
 END
 $$;
-COMMENT ON FUNCTION mart.compute_boards IS
+COMMENT ON FUNCTION mart.refresh_summaries IS
     'Computes the summary tables mart.cohort_day and mart.sessionization_day.';
-GRANT EXECUTE ON FUNCTION mart.compute_boards TO clickstream_writer;
+GRANT EXECUTE ON FUNCTION mart.refresh_summaries TO clickstream_writer;

@@ -1,5 +1,5 @@
 -- Reads no row of raw.events, so a dashboard can query it all the time.
-CREATE OR REPLACE VIEW ops.account AS
+CREATE OR REPLACE VIEW ops.reconciliation AS
 SELECT
     simulation,
     sent.events AS sent_events,
@@ -43,12 +43,12 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT simulation, sum(events) AS events FROM mart.sessions_hour GROUP BY simulation
 ) AS sessions USING (simulation);
-COMMENT ON VIEW ops.account IS 'Per simulation: differences between the ledger, the stored events and the marts, without reading raw.events.';
-COMMENT ON COLUMN ops.account.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
-COMMENT ON COLUMN ops.account.sent_events IS 'Events numbered by the generators, from the ledger.';
-COMMENT ON COLUMN ops.account.planted_losses IS 'Of these, events that the generators did not send on purpose.';
-COMMENT ON COLUMN ops.account.stored_events IS 'Events stored, dropped days included.';
-COMMENT ON COLUMN ops.account.missing_events IS 'Events in the ledger that are not stored: on their way, or lost.';
-COMMENT ON COLUMN ops.account.surplus_events IS 'Events stored beyond what a shard that has ended had sent.';
-COMMENT ON COLUMN ops.account.aggregate_difference_events IS 'Difference between mart.traffic_day and the stored events.';
-COMMENT ON COLUMN ops.account.session_difference_events IS 'Difference between mart.sessions_hour and the stored events.';
+COMMENT ON VIEW ops.reconciliation IS 'Per simulation: differences between the ledger, the stored events and the marts, without reading raw.events.';
+COMMENT ON COLUMN ops.reconciliation.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
+COMMENT ON COLUMN ops.reconciliation.sent_events IS 'Events numbered by the generators, from the ledger.';
+COMMENT ON COLUMN ops.reconciliation.planted_losses IS 'Of these, events that the generators did not send on purpose.';
+COMMENT ON COLUMN ops.reconciliation.stored_events IS 'Events stored, dropped days included.';
+COMMENT ON COLUMN ops.reconciliation.missing_events IS 'Events in the ledger that are not stored: on their way, or lost.';
+COMMENT ON COLUMN ops.reconciliation.surplus_events IS 'Events stored beyond what a shard that has ended had sent.';
+COMMENT ON COLUMN ops.reconciliation.aggregate_difference_events IS 'Difference between mart.traffic_day and the stored events.';
+COMMENT ON COLUMN ops.reconciliation.session_difference_events IS 'Difference between mart.sessions_hour and the stored events.';
