@@ -19,7 +19,8 @@ from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.checks import CHECKS
-from clickstream_streaming.core.marts import COUNTS, MARTS
+from clickstream_streaming.core.sql.columns import COUNTERS, names
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
 from clickstream_streaming.shell.verification import check_values, run_checks, wait_for_arrival
 from falsify import (
@@ -342,7 +343,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             " WHEN name = 'page_view_events' THEN 1000 ELSE 0 END) FROM unnest(%s) AS name))).*"
             " FROM (SELECT DISTINCT ON (shard) * FROM ops.ledger WHERE simulation = 'running'"
             " ORDER BY shard, minute DESC) AS last",
-            ([*COUNTS, *(f"{name}_faults" for name in FAULT_NAMES)],),
+            ([*names(COUNTERS), *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
 
         report = run_checks(cursor)

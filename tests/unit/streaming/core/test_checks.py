@@ -17,7 +17,8 @@ from clickstream_streaming.core.checks import (
     Check,
     run_prefix,
 )
-from clickstream_streaming.core.marts import MARTS, Mart, is_kept, is_whole, source_of
+from clickstream_streaming.core.sql.mart import Mart, is_kept, is_whole, source_of
+from clickstream_streaming.core.sql.marts import MARTS
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,14 +8,11 @@ import pytest
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_FIELDS
-from clickstream_streaming.core.marts import (
-    MARTS,
-    SESSION_FIRST,
-    SESSIONS,
-    TRAFFIC,
-    USER_DAY,
-    Mart,
-)
+from clickstream_streaming.core.sql.columns import Column
+from clickstream_streaming.core.sql.event_marts import TRAFFIC
+from clickstream_streaming.core.sql.mart import Mart
+from clickstream_streaming.core.sql.marts import MARTS
+from clickstream_streaming.core.sql.session_marts import SESSIONS, USER_DAY
 from clickstream_streaming.core.statements import (
     ADVANCE_WATERMARKS,
     CLEAR_STAGES,
@@ -44,7 +41,8 @@ STEPS = (*EVENT_STEPS, *SHARED_STEPS, COUNT_SHARDS, *REJECT_STEPS, *LEDGER_STEPS
 OFFSETS_VALUES = (
     "query checkpoint_id batch_id topic partition from_offset until_offset topic_id leader_epoch"
 )
-PAIRS = Mart("mart.pairs", ("a", "b"), ("n", "m"), "events", "SELECT {source}", "")
+A, B, N, M = (Column(name, "integer", name) for name in "abnm")
+PAIRS = Mart("mart.pairs", "Pairs.", (A, B), (N, M), "events", "", "SELECT {source}")
 
 
 def _writing(table: str) -> list[str]:
@@ -215,7 +213,7 @@ def test_sessions_are_merged() -> None:
         "session_number = least(known.session_number, excluded.session_number)",
     ):
         assert change in merged
-    for name in SESSION_FIRST:
+    for name in SESSIONS.merged("first"):
         assert f"THEN excluded.{name} ELSE known.{name} END" in merged
 
 

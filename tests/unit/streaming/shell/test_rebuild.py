@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from clickstream_streaming.core.marts import MARTS
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import rebuild
 from scripted_database import ScriptedDatabase
 

@@ -16,21 +16,16 @@ from clickstream_contract.topics import EVENTS
 
 from clickstream_streaming.core.bookkeeping import BOOKKEEPING, PLANTED_FAULTS, REJECTS_BY_SOURCE
 from clickstream_streaming.core.check import Check, differing
-from clickstream_streaming.core.marts import (
-    COUNTS,
-    EVENT_COUNTS,
-    MARTS,
-    PRODUCT_VERSIONS,
-    REVENUE,
-    SESSIONS,
-    Mart,
-    is_kept,
-    is_whole,
-    source_of,
-)
+from clickstream_streaming.core.sql.columns import COUNTERS, REVENUE, names, selected
+from clickstream_streaming.core.sql.event_marts import PRODUCT_VERSIONS
+from clickstream_streaming.core.sql.mart import is_kept, is_whole, source_of
+from clickstream_streaming.core.sql.marts import MARTS
+from clickstream_streaming.core.sql.session_marts import SESSIONS
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from clickstream_streaming.core.sql.mart import Mart
 
 __all__ = [
     "ACKNOWLEDGED",
@@ -39,6 +34,7 @@ __all__ = [
     "REJECTS",
     "UNDER_WAY",
     "Check",
+    "mart_query",
     "run_prefix",
 ]
 
@@ -204,7 +200,7 @@ WHERE (in_ledger.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRAC
 """
 
 
-def _mart(mart: Mart) -> str:
+def mart_query(mart: Mart) -> str:
     """Return a query that compares a mart with its definition over all stored events."""
     columns = ", ".join(mart.columns)
     key = ", ".join(mart.key)
@@ -299,8 +295,8 @@ WITH {_IN_LEDGER}, {_READ}, checked AS (
 
 _LEDGER = _ledger(
     "ledger",
-    ("events", *COUNTS, "revenue_minor", "sessions_begun"),
-    f"count(*) AS events, {EVENT_COUNTS}, {REVENUE} AS revenue_minor,"
+    ("events", *names((*COUNTERS, REVENUE)), "sessions_begun"),
+    f"count(*) AS events, {selected((*COUNTERS, REVENUE))},"
     " count(*) FILTER (WHERE session_seq = 1) AS sessions_begun",
 )
 _ALTERED = _ledger("content of", ("content_checksum",), f"{_CONTENT} AS content_checksum")
@@ -491,7 +487,7 @@ CHECKS: tuple[Check, ...] = (
         Check(
             f"{mart.table} by its definition",
             "session_mismatches" if mart.table == "mart.sessions" else "aggregate_mismatches",
-            _mart(mart),
+            mart_query(mart),
         )
         for mart in MARTS
     ),

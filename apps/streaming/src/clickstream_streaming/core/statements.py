@@ -9,27 +9,30 @@ each other, and never in a circle.
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_FIELDS
 
-from clickstream_streaming.core.marts import (
-    COUNTS,
-    DIM_USER,
-    EVENT_MARTS,
+from clickstream_streaming.core.sql.columns import names, start_of
+from clickstream_streaming.core.sql.event_marts import (
     ORDER_ITEMS,
-    ORDER_MARTS,
     ORDERS,
     PRODUCT_VERSIONS,
-    SESSION_FIRST,
-    SESSION_MARTS,
-    SESSIONS,
     TRAFFIC,
+)
+from clickstream_streaming.core.sql.marts import EVENT_MARTS, ORDER_MARTS, SESSION_MARTS
+from clickstream_streaming.core.sql.session_marts import (
+    DIM_USER,
+    SESSIONS,
     USER_DAY,
     VISITORS_HOUR,
-    Mart,
-    start_of,
 )
+
+if TYPE_CHECKING:
+    from clickstream_streaming.core.sql.mart import Mart
 
 __all__ = [
     "ADVANCE_WATERMARKS",
@@ -57,6 +60,7 @@ __all__ = [
     "STORED_END",
     "STORED_ENDS",
     "STORE_OFFSETS",
+    "added",
     "upsert",
 ]
 
@@ -93,12 +97,14 @@ COLUMN_TYPES = _TYPES | {
 }
 """The types of all columns that a batch writes."""
 
+_READ_OF_SESSIONS = re.findall(
+    r"\w+", " ".join(mart.select for mart in (DIM_USER, *SESSION_MARTS))
+)
 _SESSION_DELTA_COLUMNS = (
-    "session_id", "simulation", "user_id", "persona", "country", "city", "language", "device",
-    "os", "browser", "channel", "started_at", "last_event_at", "entry_page", "exit_page",
-    "events", "view_item_events", "add_to_cart_events", "begin_checkout_events",
-    "purchase_events", "pages", "left_minor", "revenue_minor",
-)  # fmt: skip
+    *SESSIONS.key,
+    *(name for name in names(SESSIONS.fields) if name in _READ_OF_SESSIONS),
+)
+"""What the marts that follow from sessions read of a session."""
 _SHOWN = tuple(name for name in DIM_USER.values if name != "first_seen_at")
 """What a user's first session shows of the user."""
 
@@ -167,7 +173,7 @@ def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, conditio
     )
 
 
-def _add(mart: Mart, source: str, select: str = "") -> str:
+def added(mart: Mart, source: str, select: str = "") -> str:
     """Return a statement that adds sums to a mart, without rows that change nothing."""
     rows = select or mart.select.format(source=source)
     changed = " OR ".join(f"{name} <> 0" for name in mart.values)
@@ -180,25 +186,21 @@ def _add(mart: Mart, source: str, select: str = "") -> str:
 
 def _merge_sessions() -> str:
     """Merge sessions; their former and their present state go to ``session_deltas``."""
-    first, last = ("first_seq", *SESSION_FIRST), ("last_seq", "exit_page")
+    of_first, of_last = SESSIONS.merged("first"), SESSIONS.merged("last")
+    first, last = ("first_seq", *of_first), ("last_seq", *of_last)
     is_first = f"({_list(first, 'excluded.')}) < ({_list(first, 'known.')})"
     is_last = f"({_list(last, 'excluded.')}) > ({_list(last, 'known.')})"
     kept = {
-        name: f"CASE WHEN {is_first} THEN excluded.{name} ELSE known.{name} END"
-        for name in SESSION_FIRST
+        name: f"CASE WHEN {condition} THEN excluded.{name} ELSE known.{name} END"
+        for names_of, condition in ((of_first, is_first), (of_last, is_last))
+        for name in names_of
     }
     kept |= {
-        name: f"least(known.{name}, excluded.{name})"
-        for name in ("campaign", "referrer", "session_number", "started_at")
+        name: f"{rule}(known.{name}, excluded.{name})"
+        for rule in ("least", "greatest")
+        for name in SESSIONS.merged(rule)
     }
-    kept |= {
-        "last_event_at": "greatest(known.last_event_at, excluded.last_event_at)",
-        "exit_page": f"CASE WHEN {is_last} THEN excluded.exit_page ELSE known.exit_page END",
-        "first_seq": "least(known.first_seq, excluded.first_seq)",
-        "last_seq": "greatest(known.last_seq, excluded.last_seq)",
-    }
-    summed = ("events", *COUNTS, "added_minor", "removed_minor", "revenue_minor")
-    kept |= {name: f"known.{name} + excluded.{name}" for name in summed}
+    kept |= {name: f"known.{name} + excluded.{name}" for name in SESSIONS.merged("sum")}
     changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
     old = ", ".join(f"old.{name} AS old_{name}" for name in _SESSION_DELTA_COLUMNS)
     user, shown = ("simulation", "user_id"), ("started_at", *_SHOWN)
@@ -332,7 +334,7 @@ _SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
 _ADD_TRAFFIC = (
     f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}",
     *(
-        _add(
+        added(
             mart,
             "traffic_minutes",
             f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]},"
@@ -369,11 +371,11 @@ SHARED_STEPS = (
     _UPSERT_USERS,
     _MERGE_USER_HOURS,
     _UPSERT_PRODUCTS,
-    *(_add(mart, "new_events") for mart in EVENT_MARTS),
-    *(_add(mart, "order_deltas") for mart in ORDER_MARTS),
+    *(added(mart, "new_events") for mart in EVENT_MARTS),
+    *(added(mart, "order_deltas") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
-    *(_add(mart, "session_deltas") for mart in SESSION_MARTS),
-    _add(VISITORS_HOUR, "user_hours"),
+    *(added(mart, "session_deltas") for mart in SESSION_MARTS),
+    added(VISITORS_HOUR, "user_hours"),
     _COUNT_QUALITY,
     _COUNT_LATENCIES,
 )

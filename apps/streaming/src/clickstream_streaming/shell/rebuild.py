@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.marts import MARTS, SESSIONS, Mart, is_whole, source_of
+from clickstream_streaming.core.sql.mart import is_whole, source_of
+from clickstream_streaming.core.sql.marts import MARTS
+from clickstream_streaming.core.sql.session_marts import SESSIONS
 from clickstream_streaming.core.statements import upsert
 
 if TYPE_CHECKING:
