@@ -22,7 +22,7 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import LOCK_ROWS_SHARED
+from clickstream_streaming.core.sql.batch_steps import LOCK_ROWS_SHARED
 from clickstream_streaming.shell import integrity_monitor
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks, verify

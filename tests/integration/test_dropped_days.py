@@ -11,7 +11,7 @@ from batches import write_batch
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.errors import DaysDropped
 from clickstream_streaming.shell import partition
 from clickstream_streaming.shell.verification import run_checks

@@ -17,7 +17,7 @@ from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process

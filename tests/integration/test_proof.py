@@ -18,7 +18,7 @@ from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.arrivals import arrivals_of
-from clickstream_streaming.core.checks import CHECKS
+from clickstream_streaming.core.sql.checks import CHECKS
 from clickstream_streaming.core.sql.columns import COUNTERS, names
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import _rebuild

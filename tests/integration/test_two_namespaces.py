@@ -25,7 +25,7 @@ from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.shard_ledger import ShardLedger, tally_events
 from clickstream_generator.core.simulator import Simulator
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from psycopg2.extras import RealDictCursor

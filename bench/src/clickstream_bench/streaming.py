@@ -29,7 +29,7 @@ from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.sql.columns import DIMENSIONS, names
-from clickstream_streaming.core.validation import validate
+from clickstream_streaming.core.validation.batch import validate
 from clickstream_streaming.settings import Settings
 from clickstream_streaming.shell.job import spark_session
 from clickstream_streaming.shell.verification import verify

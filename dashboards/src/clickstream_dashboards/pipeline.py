@@ -263,7 +263,7 @@ def _state() -> list[Builder[Panel]]:
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     summaries = SqlQuery(
-        "SELECT summary_table AS \"table\", computed_at AS computed, seconds AS took\n"
+        'SELECT summary_table AS "table", computed_at AS computed, seconds AS took\n'
         "FROM ops.summary_refreshes ORDER BY summary_table"
     )
     return [

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from clickstream_contract.events import EVENT_NAMES
-from clickstream_streaming.core.checks import mart_query
 from clickstream_streaming.core.sql.columns import Column
 from clickstream_streaming.core.sql.event_marts import TRAFFIC
+from clickstream_streaming.core.sql.mart_checks import mart_query
+from clickstream_streaming.core.sql.mart_steps import added
 from clickstream_streaming.core.sql.marts import MARTS
-from clickstream_streaming.core.statements import added
 from generate import differences
 from schema_parts import PARTS, SCHEMA, renewed_schema, schema_files, table_parts
 

@@ -17,7 +17,7 @@ import pytest
 from batch_tasks import NO_PROCESS, UNTIL, batch_task, outcome_of
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import (
+from clickstream_streaming.core.sql.batch_steps import (
     COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_SHARDS,

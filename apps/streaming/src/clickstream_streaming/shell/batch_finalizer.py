@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.statements import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
+from clickstream_streaming.core.sql.batch_steps import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
 from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.database import DISCONNECTED, connect
 from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp

@@ -27,31 +27,32 @@ from psycopg2 import errors
 
 from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.binary_rows import BinaryRows
-from clickstream_streaming.core.statements import (
-    CLEAR_STAGES,
-    COLUMN_TYPES,
+from clickstream_streaming.core.sql.batch_steps import (
     COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_SHARDS,
-    CREATE_STAGES,
-    DELETE_KNOWN,
-    EVENT_STEPS,
-    FIND_KNOWN,
     KEPT_SINCE,
     LEDGER_STEPS,
     LOCK_DAYS,
     LOCK_ROWS,
     LOCK_ROWS_SHARED,
-    NEW_EVENT_COLUMNS,
-    RAW_COLUMNS,
-    REJECT_COLUMNS,
     REJECT_STEPS,
-    SHARED_STEPS,
     STORE_OFFSETS,
     STORED_AT,
     STORED_END,
 )
-from clickstream_streaming.core.validation import ValidatedBatch, validate
+from clickstream_streaming.core.sql.mart_steps import EVENT_STEPS, SHARED_STEPS
+from clickstream_streaming.core.sql.stages import (
+    CLEAR_STAGES,
+    COLUMN_TYPES,
+    CREATE_STAGES,
+    DELETE_KNOWN,
+    FIND_KNOWN,
+    NEW_EVENT_COLUMNS,
+    RAW_COLUMNS,
+    REJECT_COLUMNS,
+)
+from clickstream_streaming.core.validation.batch import ValidatedBatch, validate
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,

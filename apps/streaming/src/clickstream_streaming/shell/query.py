@@ -21,7 +21,7 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
 from clickstream_streaming.core.sample import sample_events
-from clickstream_streaming.core.validation import validate
+from clickstream_streaming.core.validation.batch import validate
 from clickstream_streaming.errors import BatchRowsLost
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint

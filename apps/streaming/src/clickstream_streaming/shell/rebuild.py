@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.core.sql.mart import is_whole, source_of
+from clickstream_streaming.core.sql.mart_steps import upsert
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.core.sql.session_marts import SESSIONS
-from clickstream_streaming.core.statements import upsert
 
 if TYPE_CHECKING:
     from datetime import date
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
+
+    from clickstream_streaming.core.sql.mart import Mart
 
 __all__ = ["rebuild"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_streaming.core.sql.columns import Column, names
 from clickstream_streaming.core.sql.event_marts import PRODUCT_HOUR
 from clickstream_streaming.core.sql.kpis import KPIS, PRODUCT_KPIS
-from clickstream_streaming.core.sql.mart import Mart
 from clickstream_streaming.core.sql.session_marts import SESSIONS_HOUR
+
+if TYPE_CHECKING:
+    from clickstream_streaming.core.sql.mart import Mart
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ __all__ = [
     "USER",
     "Column",
     "counters",
+    "listed",
     "names",
     "revenue",
     "selected",
@@ -59,6 +60,11 @@ class Column:
 def names(columns: tuple[Column, ...]) -> tuple[str, ...]:
     """Return the names of columns."""
     return tuple(column.name for column in columns)
+
+
+def listed(names: tuple[str, ...], prefix: str = "") -> str:
+    """Return names as a list of SQL, each with a prefix such as ``known.``."""
+    return ", ".join(prefix + name for name in names)
 
 
 def selected(columns: tuple[Column, ...]) -> str:

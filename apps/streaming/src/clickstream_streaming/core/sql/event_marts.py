@@ -33,9 +33,7 @@ __all__ = [
 
 
 def _traffic(unit: str) -> Mart:
-    start = Column(
-        unit, "timestamptz", f"Start of the {unit}, UTC.", start_of(unit, "event_time")
-    )
+    start = Column(unit, "timestamptz", f"Start of the {unit}, UTC.", start_of(unit, "event_time"))
     return Mart(
         f"mart.traffic_{unit}",
         f"Events and revenue per {unit} of event time.",

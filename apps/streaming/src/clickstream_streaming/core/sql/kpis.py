@@ -22,9 +22,7 @@ def _euros(name: str, comment: str, per: str = "") -> Column:
 
 
 def _percent(name: str, comment: str, part: str, whole: str) -> Column:
-    return Column(
-        name, "", comment, f"round(100.0 * sum({part}) / nullif(sum({whole}), 0), 2)"
-    )
+    return Column(name, "", comment, f"round(100.0 * sum({part}) / nullif(sum({whole}), 0), 2)")
 
 
 KPIS = (

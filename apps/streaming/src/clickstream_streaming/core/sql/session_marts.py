@@ -80,8 +80,8 @@ SESSIONS = Mart(
         Column("duration_seconds", "numeric", "From the first event to the last.",
                computed="extract(epoch FROM last_event_at - started_at)"),
         Column("pages", "integer", "Pages seen: pages, searches, lists, items and carts.",
-               computed="page_view_events + search_events + view_item_list_events + view_item_events"
-               "\n+ view_cart_events"),
+               computed="page_view_events + search_events + view_item_list_events"
+               " + view_item_events\n+ view_cart_events"),
         Column("is_bounce", "boolean", "Whether the user saw one page at most.",
                computed="events <= 2"),
         Column("is_converted", "boolean", "Whether something was bought.",
@@ -186,7 +186,9 @@ PAGES_DAY = Mart(
     ),
     (
         Column("entries", "bigint", "Sessions that began there."),
-        Column("exits", "bigint", "Sessions that ended there, or whose last event so far is there."),
+        Column(
+            "exits", "bigint", "Sessions that ended there, or whose last event so far is there."
+        ),
         Column("bounces", "bigint", "Sessions that began there and saw one page at most."),
     ),
     "sessions",

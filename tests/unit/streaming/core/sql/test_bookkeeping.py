@@ -9,11 +9,11 @@ import pytest
 from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.ledger import FAULT_REASONS
 from clickstream_contract.quality import QUALITY_RULES
-from clickstream_streaming.core.bookkeeping import BOOKKEEPING, _given, _literal
+from clickstream_streaming.core.sql.bookkeeping import BOOKKEEPING, _given, _literal
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
-    from clickstream_streaming.core.check import Check
+    from clickstream_streaming.core.sql.check import Check
 
 BY_NAME = {check.name: check for check in BOOKKEEPING}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 
 import pytest
-from clickstream_streaming.core.check import Check, differing, summed
+from clickstream_streaming.core.sql.check import Check, differing, summed
 
 
 def test_check_is_fixed() -> None:

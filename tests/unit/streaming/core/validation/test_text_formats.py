@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from clickstream_streaming.core.text_formats import (
+from clickstream_streaming.core.validation.text_formats import (
     are_uuids,
     as_mask,
     contains,

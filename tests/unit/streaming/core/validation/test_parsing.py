@@ -11,9 +11,9 @@ import pytest
 from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
-from clickstream_streaming.core import parsing
-from clickstream_streaming.core.parsing import Parsed, parse, parse_one_by_one
-from clickstream_streaming.core.record_parser import parse_record
+from clickstream_streaming.core.validation import parsing
+from clickstream_streaming.core.validation.parsing import Parsed, parse, parse_one_by_one
+from clickstream_streaming.core.validation.record_parser import parse_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_records import damaged

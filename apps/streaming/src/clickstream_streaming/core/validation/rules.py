@@ -26,7 +26,7 @@ from clickstream_contract.quality import (
 )
 from clickstream_contract.topics import RejectReason
 
-from clickstream_streaming.core.text_formats import are_uuids, as_mask, timestamps
+from clickstream_streaming.core.validation.text_formats import are_uuids, as_mask, timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,9 +1,8 @@
 """The way from bytes to columns: Arrow parses most records in bulk, Python the rest one by one.
 
 Owns the choice between the two parsers. Arrow parses a chunk like a file of JSON lines. Arrow is
-strict: it accepts nothing that :mod:`clickstream_streaming.core.record_parser` rejects, and each
-record of an accepted chunk is one row. A rejected chunk is split into smaller parts, down to single
-records.
+strict: it accepts nothing that ``record_parser`` rejects, and each record of an accepted chunk is
+one row. A rejected chunk is split into smaller parts, down to single records.
 """
 
 from __future__ import annotations
@@ -19,8 +18,12 @@ from clickstream_contract.events import ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
 
-from clickstream_streaming.core.record_parser import ParsedRecord, parse_record
-from clickstream_streaming.core.text_formats import as_mask, contains, start_and_end_bytes
+from clickstream_streaming.core.validation.record_parser import ParsedRecord, parse_record
+from clickstream_streaming.core.validation.text_formats import (
+    as_mask,
+    contains,
+    start_and_end_bytes,
+)
 
 __all__ = ["Parsed", "parse", "parse_one_by_one"]
 

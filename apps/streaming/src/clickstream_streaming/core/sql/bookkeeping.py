@@ -1,7 +1,7 @@
 """The checks of the pipeline's own records: batches, runs, shards and rules.
 
 Owns the SQL of these checks; each query returns one row per defect. The checks of events and marts
-are in :mod:`clickstream_streaming.core.checks`.
+are in :mod:`clickstream_streaming.core.sql.checks`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_contract.countries import COUNTRIES
-from clickstream_contract.events import DEVICES, EVENT_NAMES
+from clickstream_contract.events import DEVICES
 from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_contract.topics import EVENTS, RejectReason
 
-from clickstream_streaming.core.check import Check, differing
+from clickstream_streaming.core.sql.check import Check, differing
+from clickstream_streaming.core.sql.columns import COUNTERS, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -304,7 +305,7 @@ FROM ops.runs AS runs FULL JOIN states USING (run_id),
 WHERE found.is_wrong
 """.replace("%", "%%")
 
-_NAMES = " + ".join(f"{name}_events" for name in EVENT_NAMES)
+_NAMES = " + ".join(names(COUNTERS))
 # Losses and late events send no additional record.
 _COPIES = " + ".join(f"{name}_faults" for name in FAULT_NAMES if name not in {"late", "lost"})
 _LEDGER_SUMS = f"""

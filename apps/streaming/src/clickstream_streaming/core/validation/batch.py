@@ -18,23 +18,23 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import LEDGER, RejectReason
 
-from clickstream_streaming.core.parsing import parse
-from clickstream_streaming.core.rules import (
+from clickstream_streaming.core.validation.parsing import parse
+from clickstream_streaming.core.validation.rules import (
     DAY_DROPPED,
     EVENT_RULES,
     FLAG_RULES,
     LEDGER_RULES,
     Columns,
 )
-from clickstream_streaming.core.text_formats import contains
+from clickstream_streaming.core.validation.text_formats import contains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from clickstream_contract.fields import Field
 
-    from clickstream_streaming.core.parsing import Parsed
-    from clickstream_streaming.core.rules import Rule
+    from clickstream_streaming.core.validation.parsing import Parsed
+    from clickstream_streaming.core.validation.rules import Rule
 
 __all__ = ["ValidatedBatch", "validate"]
 

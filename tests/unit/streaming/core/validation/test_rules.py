@@ -14,9 +14,15 @@ from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.quality import QUALITY_RULES, RECORD, FlagReason, Severity
 from clickstream_contract.topics import RejectReason
-from clickstream_streaming.core.parsing import parse
-from clickstream_streaming.core.rules import EVENT_RULES, FLAG_RULES, LEDGER_RULES, Columns, Rule
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.validation.parsing import parse
+from clickstream_streaming.core.validation.rules import (
+    EVENT_RULES,
+    FLAG_RULES,
+    LEDGER_RULES,
+    Columns,
+    Rule,
+)
 from kafka_records import ARRIVED, changed, ledger_record, line, order_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import RejectReason
-from clickstream_streaming.core.record_parser import ParsedRecord, parse_record
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.validation.record_parser import ParsedRecord, parse_record
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -13,9 +13,9 @@ from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, MAX_EVENT_BYT
 from clickstream_contract.fields import FieldType
 from clickstream_contract.quality import KEPT_BYTES
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.core.parsing import parse_one_by_one
 from clickstream_streaming.core.sample import sample_events
-from clickstream_streaming.core.validation import ValidatedBatch, validate
+from clickstream_streaming.core.validation.batch import ValidatedBatch, validate
+from clickstream_streaming.core.validation.parsing import parse_one_by_one
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_records import (
