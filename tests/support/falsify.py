@@ -28,9 +28,10 @@ from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
 from clickstream_streaming.core.log_positions import LogPosition
+from clickstream_streaming.shell.batch import BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
-from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.partition import write_partition
 from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
 from holds import MemoryLog, hold
 from psycopg2 import errors

@@ -25,12 +25,9 @@ from clickstream_local.postgres import DATABASE, OWNER, READER, WRITER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.settings import Settings
+from clickstream_streaming.shell.batch import BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
-from clickstream_streaming.shell.partition import (
-    BatchTask,
-    Outcome,
-    write_partition,
-)
+from clickstream_streaming.shell.partition import write_partition
 from clickstream_streaming.shell.telemetry import Telemetry
 from rich.console import Console
 
