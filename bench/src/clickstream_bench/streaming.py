@@ -28,11 +28,10 @@ from clickstream_local.postgres import OWNER, READER
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
+from clickstream_streaming.api import verify
+from clickstream_streaming.benchmarking import spark_session, validate
 from clickstream_streaming.core.sql.columns import DIMENSIONS, names
-from clickstream_streaming.core.validation.batch import validate
 from clickstream_streaming.settings import Settings
-from clickstream_streaming.shell.job import spark_session
-from clickstream_streaming.shell.verification import verify
 from psycopg2 import sql
 from pyspark.sql import functions as F
 from rich.console import Console
