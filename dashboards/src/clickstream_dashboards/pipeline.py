@@ -18,7 +18,7 @@ __all__ = ["pipeline"]
 _OVER = "[$__rate_interval]"
 _LATENCY = "streaming_event_latency_seconds"
 _BATCH = "streaming_batch_duration_seconds"
-_LOOK = "operator_reconcile_duration_seconds"
+_RECONCILE = "operator_reconcile_duration_seconds"
 _REQUEST = "console_request_duration_seconds"
 
 
@@ -298,7 +298,10 @@ def _state() -> list[Builder[Panel]]:
 
 
 def _components() -> list[Builder[Panel]]:
-    failed = f"{_rate('operator_reconciles_total', outcome='error')} / ({_rate('operator_reconciles_total')} > 0)"
+    return [*_generator(), *_stream(), *_operator(), *_console()]
+
+
+def _generator() -> list[Builder[Panel]]:
     return [
         series(
             "Generator: rate",
@@ -327,6 +330,11 @@ def _components() -> list[Builder[Panel]]:
             "s",
             width=8,
         ),
+    ]
+
+
+def _stream() -> list[Builder[Panel]]:
+    return [
         series(
             "Stream: rate",
             "Records per second read.",
@@ -354,6 +362,12 @@ def _components() -> list[Builder[Panel]]:
             "s",
             width=8,
         ),
+    ]
+
+
+def _operator() -> list[Builder[Panel]]:
+    failed = f"{_rate('operator_reconciles_total', outcome='error')} / ({_rate('operator_reconciles_total')} > 0)"
+    return [
         series(
             "Operator: rate",
             "Reconciles per second, by outcome.",
@@ -371,7 +385,10 @@ def _components() -> list[Builder[Panel]]:
         series(
             "Operator: duration",
             "Time of a reconcile.",
-            [PromQuery(_quantile(share, _LOOK), f"p{share * 100:.0f}") for share in (0.5, 0.95)],
+            [
+                PromQuery(_quantile(share, _RECONCILE), f"p{share * 100:.0f}")
+                for share in (0.5, 0.95)
+            ],
             "s",
             width=6,
         ),
@@ -382,6 +399,11 @@ def _components() -> list[Builder[Panel]]:
             "wps",
             width=6,
         ),
+    ]
+
+
+def _console() -> list[Builder[Panel]]:
+    return [
         series(
             "Console: rate",
             "Requests per second, by the answer's status.",
