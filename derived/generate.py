@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["derived_files", "differences", "repeated_versions", "write"]
 
-_FOLDERS_OF_BUILT = ("dashboards", "helm/clickstream/dashboards", "helm/clickstream/rules")
+_FOLDERS_OF_BUILT = ("helm/clickstream/dashboards", "helm/clickstream/rules")
 """Folders whose JSON and YAML files are all built: a file that is built no more goes."""
 
 
