@@ -119,10 +119,10 @@ class PartitionWriter:
             on_error=lambda _: self._reset(),
         )
 
-    def _write_once(self, task: BatchTask, portions: Iterator[Portion]) -> Outcome:
+    def _write_once(self, task: BatchTask, parts: Iterator[Portion]) -> Outcome:
         """Write portions that cannot be read again; after a failure Spark repeats the task."""
         try:
-            return self._write(task, portions)
+            return self._write(task, parts)
         except _RETRYABLE:
             self._reset()
             raise
@@ -140,10 +140,10 @@ class PartitionWriter:
             self._connection = connect(task.settings)
         return self._connection
 
-    def _write(self, task: BatchTask, portions: Iterator[Portion]) -> Outcome:
+    def _write(self, task: BatchTask, parts: Iterator[Portion]) -> Outcome:
         """Write all portions in one transaction; return the result."""
         portion: Portion | None
-        portion = next(portions)
+        portion = next(parts)
         outcome = Outcome(
             topic=portion.topic,
             partition=portion.partition,
@@ -173,7 +173,7 @@ class PartitionWriter:
                 if not outcome.is_repeated:
                     self._store(cursor, portion, outcome, written)
                 portion = None  # frees its memory for the next portion
-                portion = next(portions, None)
+                portion = next(parts, None)
             outcome.max_event_times = [(*key, seconds) for key, seconds in written.latest.items()]
             if outcome.is_repeated:
                 return outcome
