@@ -15,6 +15,7 @@ import manifests
 from chart_readme import chart_parts
 from clickstream_dashboards.build import built_files
 from pages import DOCS, PARTS, ROOT, renewed
+from schema_parts import schema_files
 from versions import PLACES, VERSION, with_version
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["derived_files", "differences", "repeated_versions", "write"]
 
-_FOLDERS_OF_BUILT = ("dashboards", "helm/clickstream/dashboards", "helm/clickstream/rules")
+_FOLDERS_OF_BUILT = ("helm/clickstream/dashboards", "helm/clickstream/rules")
 """Folders whose JSON and YAML files are all built: a file that is built no more goes."""
 
 
@@ -52,6 +53,7 @@ def derived_files() -> dict[str, str | None]:
         "k8s/kafka/topics.yaml": manifests.topics(),
         "k8s/kafka/users.yaml": manifests.users(),
         **built,
+        **schema_files(),
         **dict.fromkeys(sorted(unbuilt)),
         **{
             str(page.relative_to(ROOT)): renewed(page.read_text("utf-8"), parts)

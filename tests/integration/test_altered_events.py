@@ -19,8 +19,8 @@ from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import COLUMN_TYPES, RAW_COLUMNS
-from clickstream_streaming.core.validation import validate
+from clickstream_streaming.core.sql.stages import COLUMN_TYPES, RAW_COLUMNS
+from clickstream_streaming.core.validation.batch import validate
 from clickstream_streaming.shell.verification import VerificationReport, run_checks
 from databases import batch_process
 from hypothesis import HealthCheck, given, settings

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import pytest
 from batches import write_batch
-from clickstream_streaming.core.checks import CHECKS
-from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.sql.checks import CHECKS
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import rebuild
 from databases import batch_process
 from hypothesis import HealthCheck, given, settings

@@ -22,7 +22,7 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
 from clickstream_local.rejects import list_rejects, replay
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import LOCK_ROWS_SHARED
+from clickstream_streaming.core.sql.batch_steps import LOCK_ROWS_SHARED
 from clickstream_streaming.shell import integrity_monitor
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks, verify
@@ -107,11 +107,11 @@ def test_widest_event_makes_few_rows(database: Database) -> None:
             records = [_widest(name, batch_id)]
             outcome = writer.submit(write_batch, database.settings, records, batch_id).result()
             assert (outcome["stored"], outcome["rejects"]) == (1, {})
-            database.ask("SELECT mart.compute_boards()")
+            database.ask("SELECT mart.refresh_summaries()")
             found[name] = {
                 table: size - before[table]
                 for table, size in _sizes(database).items()
-                if table != "ops.boards"  # a row for each summary table, whatever comes
+                if table != "ops.summary_refreshes"  # a row for each summary table, whatever comes
             }
 
     assert [

@@ -110,9 +110,9 @@ def _rows(pipeline: Pipeline, query: str) -> list[dict[str, Any]]:
         return [dict(row) for row in cursor.fetchall()]
 
 
-def _equal(told: dict[str, Any], row: dict[str, Any]) -> bool:
+def _equal(answered: dict[str, Any], row: dict[str, Any]) -> bool:
     """Compare as exact text where the API gives text, else by value."""
-    for name, value in told.items():
+    for name, value in answered.items():
         there = row[name]
         same = (
             value == str(there)
@@ -139,13 +139,13 @@ def test_every_figure_is_the_views(api: httpx.Client, pipeline: Pipeline) -> Non
         ("products", "mart.top_products", "revenue DESC, views DESC, product_id"),
     ):
         answer = _ask(api, path)
-        told = answer if isinstance(answer, list) else answer["items"]
+        answered = answer if isinstance(answer, list) else answer["items"]
         rows = _rows(
             pipeline,
             f"SELECT * FROM {view} WHERE simulation = 'tested' ORDER BY {order} LIMIT 50",  # noqa: S608
         )
-        assert len(told) == len(rows) > 0
-        assert all(map(_equal, told, rows))
+        assert len(answered) == len(rows) > 0
+        assert all(map(_equal, answered, rows))
     latency = {row["run_id"]: row["p95_seconds"] for row in _ask(api, "latency")}
     assert latency == {
         row["run_id"]: row["p95_seconds"]
@@ -161,18 +161,18 @@ def test_integrity_equals_verification(api: httpx.Client, pipeline: Pipeline) ->
     """Sent, stored and rejected are the verification's, and all three totals agree."""
     report = pipeline.verify()
     names = [row["simulation"] for row in api.get("simulations").json()["items"]]
-    told = {name: _ask(api, "integrity", simulation=name) for name in names}
+    answered = {name: _ask(api, "integrity", simulation=name) for name in names}
 
     def summed(figure: str) -> int:
-        return sum(row[figure] for row in told.values())
+        return sum(row[figure] for row in answered.values())
 
     assert report.is_clean()
     assert summed("stored_events") == report.events_stored
     assert summed("sent_events") == report.events_sent
     assert summed("missing_events") == report.lost == 0
     assert summed("unconfirmed_events") == 0
-    assert told["tested"]["rejected_records"] == report.events_rejected
-    totals = {name: {row["figure"]: row for row in told[name]["totals"]} for name in names}
+    assert answered["tested"]["rejected_records"] == report.events_rejected
+    totals = {name: {row["figure"]: row for row in answered[name]["totals"]} for name in names}
     assert (
         sum(int(row["events"]["ledger"]) for row in totals.values()) == report.events_acknowledged
     )

@@ -11,7 +11,7 @@ import pytest
 from batches import writer_settings
 from clickstream_contract.topics import EVENTS
 from clickstream_streaming.errors import DatabaseBehindCheckpoint
-from clickstream_streaming.shell.partition import BatchTask, store_offsets
+from clickstream_streaming.shell.batch import BatchTask, store_offsets
 from clickstream_streaming.shell.verification import DEFECTS
 from fallbacks import fall_back, keep_database
 from pipeline import SIMULATION, Pipeline, wait_until

@@ -11,9 +11,10 @@ from batches import write_batch
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.errors import DaysDropped
-from clickstream_streaming.shell import partition
+from clickstream_streaming.shell.portion_rows import lock_days
+from clickstream_streaming.shell.portions import portions
 from clickstream_streaming.shell.verification import run_checks
 from databases import Database, batch_process
 from kafka_records import records_of
@@ -135,7 +136,7 @@ def test_late_event_of_dropped_day_is_accounted(
     assert lost_before == 1
     assert database.ask(_SHARD) == (2, 1, 1, "{[1,3)}")
     assert _lost(database) == 0
-    assert database.ask("SELECT missing_events, surplus_events FROM ops.account") == (0, 0)
+    assert database.ask("SELECT missing_events, surplus_events FROM ops.reconciliation") == (0, 0)
     assert database.ask("SELECT closed_at IS NOT NULL FROM ops.runs") == (True,)
 
 
@@ -165,7 +166,7 @@ def test_dropped_number_that_is_stored_counts_once(
 def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
     """Events that were validated before their day was dropped are not stored after it."""
     records = [records_of(_events(_OLD, 1))]
-    (read,) = partition._portions(batch_task(database.settings), records, lambda: None)
+    (read,) = portions(batch_task(database.settings), records, lambda: None)
     database.ask("SELECT ops.ensure_event_partitions('2020-01-01', '2020-01-01')")
     database.ask(_DROP)
 
@@ -174,4 +175,4 @@ def test_day_dropped_meanwhile_is_refused(database: Database) -> None:
         database.owner.cursor() as cursor,
         pytest.raises(DaysDropped, match="days before 2020-01-02 were dropped"),
     ):
-        partition._lock_days(cursor, read)
+        lock_days(cursor, read)

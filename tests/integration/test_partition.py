@@ -17,7 +17,7 @@ from clickstream_contract.fields import FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process
@@ -392,16 +392,16 @@ def test_boards_keep_dropped_days(database: Database) -> None:
             for number, at in enumerate(moments, 1)
         ]
     )
-    board = (
+    stored = (
         "SELECT day, true_sessions, rule_sessions, split_boundaries FROM mart.sessionization_day"
     )
-    database.ask("SELECT mart.compute_boards()")
-    before = database.ask(board)
+    database.ask("SELECT mart.refresh_summaries()")
+    before = database.ask(stored)
     database.ask("SELECT ops.drop_event_partitions('2020-01-02')")
-    database.ask("SELECT mart.compute_boards()")
+    database.ask("SELECT mart.refresh_summaries()")
 
     assert before[1:] == (1, 2, 1)
-    assert database.ask(board) == before
+    assert database.ask(stored) == before
 
 
 def test_sessions_around_midnight_are_clean(database: Database) -> None:
@@ -417,7 +417,7 @@ def test_sessions_around_midnight_are_clean(database: Database) -> None:
             for number, (name, at) in enumerate(sessions, 1)
         ]
     )
-    database.ask("SELECT mart.compute_boards()")
+    database.ask("SELECT mart.refresh_summaries()")
 
     with database.owner, database.owner.cursor() as cursor:
         cursor.execute(
@@ -485,13 +485,13 @@ def test_repeated_ledger_record_is_merged(database: Database) -> None:
         "simulation": "shop", "run_id": str(uuid4()), "shards": 1,
         "minute": "2020-01-01T12:00:00.000Z", "records_acknowledged": 5,
     }  # fmt: skip
-    told = [
+    given = [
         row | {"kind": "minute", "shard_seq": 6, "lost_faults": 1},
         row | {"kind": "minute", "shard_seq": 5, "records_acknowledged": 7},
         row | {"kind": "shard_end", "shard_seq": 6},
         row | {"kind": "shard_end", "shard_seq": 6},
     ]
-    for records in (told, told[::-1]):
+    for records in (given, given[::-1]):
         outcome = database.write([json.dumps(record).encode() for record in records], LEDGER.name)
         assert outcome["rejects"] == {}
         assert database.ask("SELECT shard_seq, lost_faults FROM ops.ledger") == (6, 1)

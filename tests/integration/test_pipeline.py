@@ -15,8 +15,8 @@ from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import FAULT_REASONS, LEDGER_FIELDS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_local.postgres import READER, WRITER
-from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import DEFECTS, run_checks
 from pipeline import SIMULATION, Pipeline, wait_until

@@ -13,8 +13,8 @@ from clickstream_local.postgres import DATABASE, OWNER, READER, VERIFIER, WRITER
 from clickstream_migrations.database import Database as MigratedDatabase
 from clickstream_migrations.logins import limit_database
 from clickstream_migrations.schema import migrate
-from clickstream_streaming.core.marts import MARTS
 from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.verification import record_verification, verify
 from intruders import INTRUSION, shadows
 from psycopg2 import errors, sql
@@ -148,7 +148,7 @@ def test_callers_code_gets_no_rights(database: Database) -> None:
     database.owner.rollback()
 
     assert outcomes == dict.fromkeys(outcomes, "")
-    assert {"compute_boards", "drop_event_partitions", "seal_days"} <= outcomes.keys()
+    assert {"refresh_summaries", "drop_event_partitions", "seal_days"} <= outcomes.keys()
     assert has_sealed == (True,)
 
 

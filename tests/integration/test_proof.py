@@ -18,8 +18,9 @@ from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.arrivals import arrivals_of
-from clickstream_streaming.core.checks import CHECKS
-from clickstream_streaming.core.marts import COUNTS, MARTS
+from clickstream_streaming.core.sql.checks import CHECKS
+from clickstream_streaming.core.sql.columns import COUNTERS, names
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
 from clickstream_streaming.shell.verification import check_values, run_checks, wait_for_arrival
 from falsify import (
@@ -119,7 +120,7 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
 def test_new_column_needs_a_proof(owner: Connection) -> None:
     """A column without a check is falsified too, and not found."""
     with _attempt(owner) as cursor:
-        cursor.execute("ALTER TABLE ops.boards ADD COLUMN note text DEFAULT 'quick'")
+        cursor.execute("ALTER TABLE ops.summary_refreshes ADD COLUMN note text DEFAULT 'quick'")
         database = Database(cursor)
         (change,) = (
             one for one in database.falsehoods() if (one.column, one.deed) == ("note", "change")
@@ -177,7 +178,7 @@ def _follow(cursor: Cursor) -> None:
     for mart in MARTS:
         if mart.time or not mart.kept_by:
             _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
-    cursor.execute("SELECT mart.compute_boards()")
+    cursor.execute("SELECT mart.refresh_summaries()")
     cursor.execute(_RECOUNT)
 
 
@@ -342,7 +343,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             " WHEN name = 'page_view_events' THEN 1000 ELSE 0 END) FROM unnest(%s) AS name))).*"
             " FROM (SELECT DISTINCT ON (shard) * FROM ops.ledger WHERE simulation = 'running'"
             " ORDER BY shard, minute DESC) AS last",
-            ([*COUNTS, *(f"{name}_faults" for name in FAULT_NAMES)],),
+            ([*names(COUNTERS), *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
 
         report = run_checks(cursor)

@@ -42,20 +42,20 @@ def test_the_page_of_tables_is_current(pipeline: Pipeline, request: pytest.Fixtu
     with connection, connection.cursor() as cursor:
         cursor.execute(_RELATIONS)
         schema = ""
-        for space, name, is_view, told in cursor.fetchall():
+        for space, name, is_view, comment in cursor.fetchall():
             if space != schema:
                 sections.append(f"## {space}")
                 schema = space
             cursor.execute(_COLUMNS, (f"{space}.{name}",))
             columns = cursor.fetchall()
-            silent += [f"{space}.{name}"] if not told else []
+            silent += [f"{space}.{name}"] if not comment else []
             silent += [f"{space}.{name}.{row[0]}" for row in columns if not row[3]]
-            sections.append(f"### {space}.{name}\n\n{told}{' A view.' if is_view else ''}")
+            sections.append(f"### {space}.{name}\n\n{comment}{' A view.' if is_view else ''}")
             sections.append(_shown(columns, is_view=is_view))
         cursor.execute(_FUNCTIONS)
         functions = cursor.fetchall()
-        silent += [name for name, told in functions if not told]
-        rows = [(f"`{name}`", told) for name, told in functions]
+        silent += [name for name, comment in functions if not comment]
+        rows = [(f"`{name}`", comment) for name, comment in functions]
         sections.append("## Functions\n\n" + table(("Function", "What it does"), rows))
     connection.close()
     page = DOCS / "tables.md"

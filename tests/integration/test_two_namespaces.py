@@ -25,7 +25,7 @@ from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.shard_ledger import ShardLedger, tally_events
 from clickstream_generator.core.simulator import Simulator
-from clickstream_streaming.core.statements import CLOSE_RUNS
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from psycopg2.extras import RealDictCursor
@@ -100,7 +100,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Database]:
         for topic, shares in zip((EVENTS, LEDGER), zip(*sent, strict=True), strict=True):
             outcome = database.write([record for share in shares for record in share], topic.name)
             assert outcome["rejects"] == {}
-        database.ask("SELECT mart.compute_boards()")
+        database.ask("SELECT mart.refresh_summaries()")
         with database.owner, database.owner.cursor() as cursor:
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(CLOSE_RUNS)

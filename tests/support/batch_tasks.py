@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import EVENTS
 from clickstream_streaming.core.log_positions import LogPosition
-from clickstream_streaming.shell.partition import BatchTask, Outcome
+from clickstream_streaming.shell.batch import BatchTask, Outcome
 from kafka_records import FIRST_OFFSET, PARTITION
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, WRITER
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import Settings
-from clickstream_streaming.shell import partition
+from clickstream_streaming.shell import portions
+from clickstream_streaming.shell.batch import BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import connect
-from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.partition import write_partition
 from clickstream_streaming.shell.telemetry import Telemetry
 from stream_settings import SAMPLE_DAYS
 
@@ -67,7 +68,7 @@ def write_portions(
     settings: Settings, batches: list[list[bytes]], portion_bytes: int
 ) -> dict[str, Any]:
     """Write one batch whose records come in several pieces, in portions of about so many bytes."""
-    partition._PORTION_BYTES = portion_bytes
+    portions._PORTION_BYTES = portion_bytes
     return vars(_written(_task(settings, sum(map(len, batches)), 0, EVENTS.name), *batches))
 
 

@@ -65,8 +65,8 @@ class WrongClock:
         }
         # A library of another machine's kind is passed over, with a message that is not read.
         command = [sys.executable, "-c", "import time; print(time.time())"]
-        told = subprocess.check_output(command, env=os.environ | found)
-        assert abs(float(told) - time.time()) > _FAR_SECONDS, "libfaketime does not work here"
+        printed = subprocess.check_output(command, env=os.environ | found)
+        assert abs(float(printed) - time.time()) > _FAR_SECONDS, "libfaketime does not work here"
         return found
 
 

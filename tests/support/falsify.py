@@ -28,9 +28,10 @@ from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
 from clickstream_streaming.core.log_positions import LogPosition
+from clickstream_streaming.shell.batch import BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
-from clickstream_streaming.shell.partition import BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.partition import write_partition
 from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
 from holds import MemoryLog, hold
 from psycopg2 import errors
@@ -96,8 +97,8 @@ UPDATE ops.runs SET first_seen_at = first_seen_at - interval '20 minutes',
     closed_at = closed_at - interval '20 minutes';
 UPDATE raw.events AS one SET ingested_at = ingested_at - interval '10 minutes'
 WHERE shard_seq <= (
-    SELECT max(told.shard_seq) FROM ops.ledger AS told
-    WHERE told.run_id = one.run_id AND told.shard = one.shard
+    SELECT max(entry.shard_seq) FROM ops.ledger AS entry
+    WHERE entry.run_id = one.run_id AND entry.shard = one.shard
 )
 """
 """As if all had come a while ago, but for the events that the ledger is still to count."""
@@ -257,7 +258,7 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(_FORGET)
         cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
         cursor.execute(_FORGET_REJECTS, (check_values(cursor)["prefixes"],))
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
         report = run_checks(cursor)
     record_verification(owner, report)
     with owner, owner.cursor() as cursor:

@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["FOLDER", "NAMES", "Target", "dashboard", "fill_promql", "panels", "targets"]
 
-FOLDER = Path(__file__).parents[2] / "dashboards"
+FOLDER = Path(__file__).parents[2] / "helm" / "clickstream" / "dashboards"
 NAMES = ("shop", "pipeline", "simulations", "integrity")
 _MATCHED = {"job": ".+", "instance": ".+"}
 

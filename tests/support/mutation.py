@@ -104,11 +104,12 @@ def core_modules() -> Iterator[Module]:
     """Return each module of a core that has code."""
     for package, (folder, core) in _PACKAGES.items():
         root = ROOT / folder
-        for source in sorted((root / core).glob("*.py")):
+        for source in sorted((root / core).rglob("*.py")):
             if source.stem == "__init__":
                 continue
-            name = ".".join((root.name, *((core,) if core else ()), source.stem))
-            tests = ROOT / "tests" / "unit" / package / core / f"test_{source.stem}.py"
+            place = source.relative_to(root)
+            name = ".".join((root.name, *place.with_suffix("").parts))
+            tests = ROOT / "tests" / "unit" / package / place.parent / f"test_{source.stem}.py"
             yield Module(package, name, source, tests)
 
 

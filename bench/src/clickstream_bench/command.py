@@ -71,7 +71,7 @@ def views(
     *,
     events: Annotated[int, typer.Option(help="Number of events.", min=100_000)] = (10_000_000),
     dashboards: Annotated[Path, typer.Option(help="Folder of dashboards, as JSON.")] = Path(
-        "dashboards"
+        "helm/clickstream/dashboards"
     ),
     as_json: _Json = False,
 ) -> None:

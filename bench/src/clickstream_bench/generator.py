@@ -19,12 +19,15 @@ from uuid import uuid4
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.fields import FieldType
 from clickstream_contract.topics import EVENTS
-from clickstream_generator.core.faults import FaultPlanter
-from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.benchmarking import (
+    Batch,
+    FaultPlanter,
+    KafkaSink,
+    Simulator,
+    producer_settings,
+)
 from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.settings import Settings
-from clickstream_generator.shell.kafka_sink import KafkaSink, producer_settings
-from clickstream_generator.shell.sink import Batch
 from confluent_kafka import Producer
 from faker import Faker
 
@@ -33,7 +36,7 @@ from clickstream_bench.shop import shop
 
 if TYPE_CHECKING:
     from clickstream_contract.fields import Field
-    from clickstream_generator.core.faults import Record
+    from clickstream_generator.benchmarking import Record
 
 __all__ = ["measure_generator"]
 

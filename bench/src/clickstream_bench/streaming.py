@@ -28,11 +28,10 @@ from clickstream_local.postgres import OWNER, READER
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
-from clickstream_streaming.core.marts import DIMENSIONS
-from clickstream_streaming.core.validation import validate
+from clickstream_streaming.api import verify
+from clickstream_streaming.benchmarking import spark_session, validate
+from clickstream_streaming.core.sql.columns import DIMENSIONS, names
 from clickstream_streaming.settings import Settings
-from clickstream_streaming.shell.job import spark_session
-from clickstream_streaming.shell.verification import verify
 from psycopg2 import sql
 from pyspark.sql import functions as F
 from rich.console import Console
@@ -246,11 +245,11 @@ def _windows(kafka: DataFrame) -> DataFrame:
     parsed = F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS))
     events = kafka.select(parsed.alias("event")).select(
         F.col("event.event_time").cast("timestamp").alias("event_time"),
-        *(f"event.{name}" for name in DIMENSIONS),
+        *(f"event.{name}" for name in names(DIMENSIONS)),
     )
     return (
         events.withWatermark("event_time", "15 minutes")
-        .groupBy(F.window("event_time", "1 minute"), *DIMENSIONS)
+        .groupBy(F.window("event_time", "1 minute"), *names(DIMENSIONS))
         .count()
     )
 

@@ -24,14 +24,14 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_local.postgres import DATABASE, OWNER, READER, WRITER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
-from clickstream_streaming.settings import Settings
-from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
-from clickstream_streaming.shell.partition import (
+from clickstream_streaming.benchmarking import (
+    BatchFinalizer,
     BatchTask,
     Outcome,
+    Telemetry,
     write_partition,
 )
-from clickstream_streaming.shell.telemetry import Telemetry
+from clickstream_streaming.settings import Settings
 from rich.console import Console
 
 from clickstream_bench.queries import time_dashboards, time_views

@@ -1,7 +1,6 @@
-"""The built files and their paths in the repository.
+"""The built files and their paths in the repository: dashboards as JSON, and the rules.
 
-They are the dashboards as JSON for people who import them, a copy in the chart, which cannot read
-files outside of its folder, and the rules.
+They are in the chart, which cannot read files outside of its folder.
 """
 
 from __future__ import annotations
@@ -42,6 +41,5 @@ def built_files() -> dict[str, str]:
     files = {"helm/clickstream/rules/clickstream.yaml": rule_file()}
     for name in DASHBOARDS:
         text = json.dumps(dashboard_json(name), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        files[f"dashboards/{name}.json"] = text
         files[f"helm/clickstream/dashboards/{name}.json"] = text
     return files

@@ -123,7 +123,7 @@ def _reconciliation() -> list[Builder[Panel]]:
         'SELECT simulation, sent_events AS sent, planted_losses AS "never sent", stored_events AS stored,\n'
         "    missing_events AS missing, surplus_events AS surplus,\n"
         '    aggregate_difference_events AS "traffic off by", session_difference_events AS "sessions off by"\n'
-        f"FROM ops.account WHERE {_CHOSEN} ORDER BY simulation"
+        f"FROM ops.reconciliation WHERE {_CHOSEN} ORDER BY simulation"
     )
     shards = SqlQuery(
         'SELECT simulation, run_id, shard, sent_events AS sent, planted_losses AS "never sent",\n'

@@ -18,7 +18,7 @@ __all__ = ["pipeline"]
 _OVER = "[$__rate_interval]"
 _LATENCY = "streaming_event_latency_seconds"
 _BATCH = "streaming_batch_duration_seconds"
-_LOOK = "operator_reconcile_duration_seconds"
+_RECONCILE = "operator_reconcile_duration_seconds"
 _REQUEST = "console_request_duration_seconds"
 
 
@@ -262,8 +262,9 @@ def _state() -> list[Builder[Panel]]:
         "    max(committed_at) AS committed\nFROM ops.batches\nWHERE $__timeFilter(committed_at)\n"
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
-    boards = SqlQuery(
-        "SELECT board, computed_at AS computed, seconds AS took FROM ops.boards ORDER BY board"
+    summaries = SqlQuery(
+        'SELECT summary_table AS "table", computed_at AS computed, seconds AS took\n'
+        "FROM ops.summary_refreshes ORDER BY summary_table"
     )
     return [
         listing(
@@ -286,9 +287,9 @@ def _state() -> list[Builder[Panel]]:
             width=12,
         ),
         listing(
-            "Boards",
-            "Summary tables: when they were computed, and how long it took.",
-            boards,
+            "Summary tables",
+            "When the summary tables were computed, and how long it took.",
+            summaries,
             {"computed": "dateTimeAsIso", "took": "s"},
             width=12,
             height=6,
@@ -297,7 +298,10 @@ def _state() -> list[Builder[Panel]]:
 
 
 def _components() -> list[Builder[Panel]]:
-    failed = f"{_rate('operator_reconciles_total', outcome='error')} / ({_rate('operator_reconciles_total')} > 0)"
+    return [*_generator(), *_stream(), *_operator(), *_console()]
+
+
+def _generator() -> list[Builder[Panel]]:
     return [
         series(
             "Generator: rate",
@@ -326,6 +330,11 @@ def _components() -> list[Builder[Panel]]:
             "s",
             width=8,
         ),
+    ]
+
+
+def _stream() -> list[Builder[Panel]]:
+    return [
         series(
             "Stream: rate",
             "Records per second read.",
@@ -353,6 +362,12 @@ def _components() -> list[Builder[Panel]]:
             "s",
             width=8,
         ),
+    ]
+
+
+def _operator() -> list[Builder[Panel]]:
+    failed = f"{_rate('operator_reconciles_total', outcome='error')} / ({_rate('operator_reconciles_total')} > 0)"
+    return [
         series(
             "Operator: rate",
             "Reconciles per second, by outcome.",
@@ -370,7 +385,10 @@ def _components() -> list[Builder[Panel]]:
         series(
             "Operator: duration",
             "Time of a reconcile.",
-            [PromQuery(_quantile(share, _LOOK), f"p{share * 100:.0f}") for share in (0.5, 0.95)],
+            [
+                PromQuery(_quantile(share, _RECONCILE), f"p{share * 100:.0f}")
+                for share in (0.5, 0.95)
+            ],
             "s",
             width=6,
         ),
@@ -381,6 +399,11 @@ def _components() -> list[Builder[Panel]]:
             "wps",
             width=6,
         ),
+    ]
+
+
+def _console() -> list[Builder[Panel]]:
+    return [
         series(
             "Console: rate",
             "Requests per second, by the answer's status.",

@@ -91,7 +91,7 @@ def shop() -> Dashboard:
     built = row(built, "Funnel", _funnel())
     built = row(built, "Products", _products())
     built = row(built, "Carts left behind", _carts())
-    return row(built, "Sessions and visitors", _sessions())
+    return row(built, "Sessions and visitors", [*_sessions(), *_visitors()])
 
 
 def _glance() -> list[Builder[Panel]]:
@@ -339,22 +339,6 @@ def _carts() -> list[Builder[Panel]]:
 
 
 def _sessions() -> list[Builder[Panel]]:
-    pages = SqlQuery(
-        "SELECT page, sum(entries)::bigint AS entries, sum(exits)::bigint AS exits,\n"
-        "    100.0 * sum(bounces) / nullif(sum(entries), 0) AS bounce\n"
-        f"FROM mart.pages_day\nWHERE {_DAYS}\nGROUP BY page ORDER BY entries DESC LIMIT 25"
-    )
-    cohorts = SqlQuery(
-        'SELECT to_char(cohort_day, \'YYYY-MM-DD\') AS "first session", days_later AS "days later",\n'
-        "    sum(visitors)::bigint AS visitors\nFROM mart.cohorts\n"
-        f"WHERE {_DAYS.replace('day BETWEEN', 'cohort_day BETWEEN')}\nGROUP BY 1, 2 ORDER BY 1, 2"
-    )
-    returning = SqlQuery(
-        "SELECT day::timestamptz AS time, sum(visitors) FILTER (WHERE cohort_day = day) AS new,\n"
-        "    sum(visitors) FILTER (WHERE cohort_day < day) AS returning\n"
-        f"FROM mart.cohort_day\nWHERE {_DAYS}\nGROUP BY 1 ORDER BY 1",
-        is_series=True,
-    )
     return [
         series(
             "Length of a session",
@@ -375,6 +359,27 @@ def _sessions() -> list[Builder[Panel]]:
             "short",
             width=8,
         ),
+    ]
+
+
+def _visitors() -> list[Builder[Panel]]:
+    pages = SqlQuery(
+        "SELECT page, sum(entries)::bigint AS entries, sum(exits)::bigint AS exits,\n"
+        "    100.0 * sum(bounces) / nullif(sum(entries), 0) AS bounce\n"
+        f"FROM mart.pages_day\nWHERE {_DAYS}\nGROUP BY page ORDER BY entries DESC LIMIT 25"
+    )
+    cohorts = SqlQuery(
+        'SELECT to_char(cohort_day, \'YYYY-MM-DD\') AS "first session", days_later AS "days later",\n'
+        "    sum(visitors)::bigint AS visitors\nFROM mart.cohorts\n"
+        f"WHERE {_DAYS.replace('day BETWEEN', 'cohort_day BETWEEN')}\nGROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    returning = SqlQuery(
+        "SELECT day::timestamptz AS time, sum(visitors) FILTER (WHERE cohort_day = day) AS new,\n"
+        "    sum(visitors) FILTER (WHERE cohort_day < day) AS returning\n"
+        f"FROM mart.cohort_day\nWHERE {_DAYS}\nGROUP BY 1 ORDER BY 1",
+        is_series=True,
+    )
+    return [
         series(
             "New and returning visitors",
             "Visitors by day: new, or returning; all countries and devices. Computed at most every minute.",

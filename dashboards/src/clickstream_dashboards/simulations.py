@@ -40,7 +40,7 @@ def simulations() -> Dashboard:
     built = with_postgres(with_prometheus(built))
     built = row(built, "At a glance", _glance())
     built = row(built, "Target against achieved", _rates())
-    built = row(built, "Workers and shards", _shards())
+    built = row(built, "Workers and shards", [*_shards(), *_states()])
     return row(built, "Faults planted", _faults())
 
 
@@ -148,7 +148,6 @@ def _shards() -> list[Builder[Panel]]:
     )
     queue = f"{by_simulation(of('generator_queue_messages'))} / {by_simulation(of('generator_queue_limit_messages'))}"
     busy = by_simulation(f"rate({of('generator_busy_seconds_total')}{_OVER})", "instance")
-    changes = by_simulation(f"increase({of('generator_spec_changes_total')}{_OVER})", "outcome")
     return [
         listing(
             "Shards",
@@ -187,6 +186,12 @@ def _shards() -> list[Builder[Panel]]:
             "short",
             width=6,
         ),
+    ]
+
+
+def _states() -> list[Builder[Panel]]:
+    changes = by_simulation(f"increase({of('generator_spec_changes_total')}{_OVER})", "outcome")
+    return [
         series(
             "Snapshots",
             "Size of the last snapshot of each shard, summed.",

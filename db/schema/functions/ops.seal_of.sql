@@ -10,12 +10,6 @@ RETURN hash_record_extended(ROW(
 COMMENT ON FUNCTION ops.seal_of(ops.batches) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.batches) TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION ops.seal_of(one ops.boards) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(one.board, one.computed_at, one.seconds), 0);
-COMMENT ON FUNCTION ops.seal_of(ops.boards) IS 'Returns the seal of a row.';
-GRANT EXECUTE ON FUNCTION ops.seal_of(ops.boards) TO PUBLIC;
-
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.forgotten_rejects) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
@@ -33,18 +27,21 @@ GRANT EXECUTE ON FUNCTION ops.seal_of(ops.latency_buckets) TO PUBLIC;
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.ledger) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
+    -- derived: ledger
     one.simulation, one.run_id, one.shard, one.shards, one.minute, one.events,
     one.session_start_events, one.page_view_events, one.search_events, one.view_item_list_events,
     one.view_item_events, one.add_to_cart_events, one.remove_from_cart_events, one.view_cart_events,
     one.begin_checkout_events, one.add_shipping_info_events, one.add_payment_info_events,
-    one.purchase_events, one.revenue_minor, one.sessions_begun, one.sessions_ended,
-    one.duplicate_exact_faults, one.duplicate_conflicting_faults, one.late_faults,
-    one.future_faults, one.lost_faults, one.corrupt_not_json_faults, one.corrupt_truncated_faults,
-    one.corrupt_bad_encoding_faults, one.corrupt_nul_faults, one.corrupt_wrong_type_faults,
-    one.corrupt_missing_field_faults, one.corrupt_unknown_value_faults,
-    one.corrupt_unknown_version_faults, one.corrupt_oversized_faults, one.corrupt_no_value_faults,
-    one.shard_seq, one.records_sent, one.records_acknowledged, one.sessions_open,
-    one.target_milli_per_second, one.read_at, one.content_checksum
+    one.purchase_events, one.revenue_minor, one.content_checksum, one.sessions_begun,
+    one.sessions_ended, one.duplicate_exact_faults, one.duplicate_conflicting_faults,
+    one.late_faults, one.future_faults, one.lost_faults, one.corrupt_not_json_faults,
+    one.corrupt_truncated_faults, one.corrupt_bad_encoding_faults, one.corrupt_nul_faults,
+    one.corrupt_wrong_type_faults, one.corrupt_missing_field_faults,
+    one.corrupt_unknown_value_faults, one.corrupt_unknown_version_faults,
+    one.corrupt_oversized_faults, one.corrupt_no_value_faults, one.shard_seq, one.records_sent,
+    one.records_acknowledged, one.sessions_open, one.target_milli_per_second,
+    -- end
+    one.read_at
 ), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.ledger) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.ledger) TO PUBLIC;
@@ -75,6 +72,12 @@ RETURN hash_record_extended(ROW(
 ), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.shards) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shards) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION ops.seal_of(one ops.summary_refreshes) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hash_record_extended(ROW(one.summary_table, one.computed_at, one.seconds), 0);
+COMMENT ON FUNCTION ops.seal_of(ops.summary_refreshes) IS 'Returns the seal of a row.';
+GRANT EXECUTE ON FUNCTION ops.seal_of(ops.summary_refreshes) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.verifications) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,6 +1,7 @@
 -- Of several events with one order the earliest counts, whichever comes first: event_id names it.
 CREATE TABLE mart.fact_orders (
-    order_id uuid PRIMARY KEY,
+    -- derived: columns
+    order_id uuid NOT NULL,
     simulation text NOT NULL,
     run_id uuid NOT NULL,
     session_id uuid NOT NULL,
@@ -9,10 +10,13 @@ CREATE TABLE mart.fact_orders (
     device text NOT NULL,
     channel text NOT NULL,
     ordered_at timestamptz NOT NULL,
+    event_id uuid NOT NULL,
     pieces integer NOT NULL,
     value_minor bigint NOT NULL,
-    event_id uuid NOT NULL
+    PRIMARY KEY (order_id)
+    -- end
 );
+-- derived: comments
 COMMENT ON TABLE mart.fact_orders IS 'One row per order.';
 COMMENT ON COLUMN mart.fact_orders.order_id IS 'The order.';
 COMMENT ON COLUMN mart.fact_orders.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -23,8 +27,9 @@ COMMENT ON COLUMN mart.fact_orders.country IS 'The user''s country.';
 COMMENT ON COLUMN mart.fact_orders.device IS 'The user''s device.';
 COMMENT ON COLUMN mart.fact_orders.channel IS 'How the user first found the shop.';
 COMMENT ON COLUMN mart.fact_orders.ordered_at IS 'Time of the order; of several events with one order, the earliest.';
+COMMENT ON COLUMN mart.fact_orders.event_id IS 'The event that the row is from: the earliest of those with this order.';
 COMMENT ON COLUMN mart.fact_orders.pieces IS 'How many pieces.';
 COMMENT ON COLUMN mart.fact_orders.value_minor IS 'Its value. Unit: cents.';
-COMMENT ON COLUMN mart.fact_orders.event_id IS 'The event that the row is from: the earliest of those with this order.';
+-- end
 
 GRANT INSERT, UPDATE ON mart.fact_orders TO clickstream_writer;

@@ -1,4 +1,5 @@
 CREATE TABLE mart.sessions_hour (
+    -- derived: columns
     hour timestamptz NOT NULL,
     simulation text NOT NULL,
     country text NOT NULL,
@@ -18,7 +19,9 @@ CREATE TABLE mart.sessions_hour (
     orders bigint NOT NULL,
     revenue_minor bigint NOT NULL,
     PRIMARY KEY (hour, simulation, country, device, channel)
+    -- end
 ) WITH (fillfactor = 70);
+-- derived: comments
 COMMENT ON TABLE mart.sessions_hour IS 'Sessions by the hour in which they began, and their results.';
 COMMENT ON COLUMN mart.sessions_hour.hour IS 'Start of the hour, UTC.';
 COMMENT ON COLUMN mart.sessions_hour.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -38,5 +41,6 @@ COMMENT ON COLUMN mart.sessions_hour.pages IS 'Pages seen.';
 COMMENT ON COLUMN mart.sessions_hour.duration_milliseconds IS 'From first to last event, summed.';
 COMMENT ON COLUMN mart.sessions_hour.orders IS 'Orders.';
 COMMENT ON COLUMN mart.sessions_hour.revenue_minor IS 'Their value. Unit: cents.';
+-- end
 
 GRANT INSERT, UPDATE ON mart.sessions_hour TO clickstream_writer;

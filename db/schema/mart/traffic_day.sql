@@ -1,4 +1,5 @@
 CREATE TABLE mart.traffic_day (
+    -- derived: columns
     day timestamptz NOT NULL,
     simulation text NOT NULL,
     country text NOT NULL,
@@ -19,7 +20,9 @@ CREATE TABLE mart.traffic_day (
     purchase_events bigint NOT NULL,
     revenue_minor bigint NOT NULL,
     PRIMARY KEY (day, simulation, country, device, channel)
+    -- end
 ) WITH (fillfactor = 70);
+-- derived: comments
 COMMENT ON TABLE mart.traffic_day IS 'Events and revenue per day of event time.';
 COMMENT ON COLUMN mart.traffic_day.day IS 'Start of the day, UTC.';
 COMMENT ON COLUMN mart.traffic_day.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -40,5 +43,6 @@ COMMENT ON COLUMN mart.traffic_day.add_shipping_info_events IS 'Events named add
 COMMENT ON COLUMN mart.traffic_day.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_day.purchase_events IS 'Events named purchase.';
 COMMENT ON COLUMN mart.traffic_day.revenue_minor IS 'Value of the purchases. Unit: cents.';
+-- end
 
 GRANT INSERT, UPDATE ON mart.traffic_day TO clickstream_writer;

@@ -1,4 +1,5 @@
 CREATE TABLE mart.traffic_hour (
+    -- derived: columns
     hour timestamptz NOT NULL,
     simulation text NOT NULL,
     country text NOT NULL,
@@ -19,7 +20,9 @@ CREATE TABLE mart.traffic_hour (
     purchase_events bigint NOT NULL,
     revenue_minor bigint NOT NULL,
     PRIMARY KEY (hour, simulation, country, device, channel)
+    -- end
 ) WITH (fillfactor = 70);
+-- derived: comments
 COMMENT ON TABLE mart.traffic_hour IS 'Events and revenue per hour of event time.';
 COMMENT ON COLUMN mart.traffic_hour.hour IS 'Start of the hour, UTC.';
 COMMENT ON COLUMN mart.traffic_hour.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -40,5 +43,6 @@ COMMENT ON COLUMN mart.traffic_hour.add_shipping_info_events IS 'Events named ad
 COMMENT ON COLUMN mart.traffic_hour.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_hour.purchase_events IS 'Events named purchase.';
 COMMENT ON COLUMN mart.traffic_hour.revenue_minor IS 'Value of the purchases. Unit: cents.';
+-- end
 
 GRANT INSERT, UPDATE ON mart.traffic_hour TO clickstream_writer;

@@ -1,4 +1,5 @@
 CREATE TABLE mart.traffic_minute (
+    -- derived: columns
     minute timestamptz NOT NULL,
     simulation text NOT NULL,
     country text NOT NULL,
@@ -19,7 +20,9 @@ CREATE TABLE mart.traffic_minute (
     purchase_events bigint NOT NULL,
     revenue_minor bigint NOT NULL,
     PRIMARY KEY (minute, simulation, country, device, channel)
+    -- end
 ) WITH (fillfactor = 70);
+-- derived: comments
 COMMENT ON TABLE mart.traffic_minute IS 'Events and revenue per minute of event time.';
 COMMENT ON COLUMN mart.traffic_minute.minute IS 'Start of the minute, UTC.';
 COMMENT ON COLUMN mart.traffic_minute.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -40,5 +43,6 @@ COMMENT ON COLUMN mart.traffic_minute.add_shipping_info_events IS 'Events named 
 COMMENT ON COLUMN mart.traffic_minute.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_minute.purchase_events IS 'Events named purchase.';
 COMMENT ON COLUMN mart.traffic_minute.revenue_minor IS 'Value of the purchases. Unit: cents.';
+-- end
 
 GRANT INSERT, UPDATE ON mart.traffic_minute TO clickstream_writer;

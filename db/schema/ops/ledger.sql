@@ -1,5 +1,6 @@
 -- read_at: an event that came long before it must be in the ledger.
 CREATE TABLE ops.ledger (
+    -- derived: columns
     simulation text NOT NULL,
     run_id uuid NOT NULL,
     shard integer NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE ops.ledger (
     add_payment_info_events bigint NOT NULL,
     purchase_events bigint NOT NULL,
     revenue_minor bigint NOT NULL,
+    content_checksum bigint NOT NULL,
     sessions_begun bigint NOT NULL,
     sessions_ended bigint NOT NULL,
     duplicate_exact_faults bigint NOT NULL,
@@ -41,12 +43,13 @@ CREATE TABLE ops.ledger (
     records_acknowledged bigint NOT NULL,
     sessions_open bigint NOT NULL,
     target_milli_per_second bigint NOT NULL,
-    content_checksum bigint NOT NULL,
+    -- end
     read_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seal bigint NOT NULL,
     PRIMARY KEY (run_id, shard, minute)
 );
 COMMENT ON TABLE ops.ledger IS 'What the generators sent and had acknowledged, per shard and minute of event time.';
+-- derived: comments
 COMMENT ON COLUMN ops.ledger.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN ops.ledger.run_id IS 'The run.';
 COMMENT ON COLUMN ops.ledger.shard IS 'The shard.';
@@ -66,6 +69,7 @@ COMMENT ON COLUMN ops.ledger.add_shipping_info_events IS 'Of these, add_shipping
 COMMENT ON COLUMN ops.ledger.add_payment_info_events IS 'Of these, add_payment_info.';
 COMMENT ON COLUMN ops.ledger.purchase_events IS 'Of these, purchase.';
 COMMENT ON COLUMN ops.ledger.revenue_minor IS 'Value of the purchases. Unit: cents.';
+COMMENT ON COLUMN ops.ledger.content_checksum IS 'Sum of these events'' checksums, which cover every field but sent_at.';
 COMMENT ON COLUMN ops.ledger.sessions_begun IS 'Sessions with their first event here.';
 COMMENT ON COLUMN ops.ledger.sessions_ended IS 'Sessions with their last event here.';
 COMMENT ON COLUMN ops.ledger.duplicate_exact_faults IS 'Faults planted here: duplicate_exact.';
@@ -88,7 +92,7 @@ COMMENT ON COLUMN ops.ledger.records_sent IS 'Kafka records handed to the client
 COMMENT ON COLUMN ops.ledger.records_acknowledged IS 'Of these, acknowledged by the broker.';
 COMMENT ON COLUMN ops.ledger.sessions_open IS 'Sessions under way after it.';
 COMMENT ON COLUMN ops.ledger.target_milli_per_second IS 'Rate wanted of this shard. Unit: events per 1000 s.';
-COMMENT ON COLUMN ops.ledger.content_checksum IS 'Sum of these events'' checksums, which cover every field but sent_at.';
+-- end
 COMMENT ON COLUMN ops.ledger.read_at IS 'When the stream read the last record of this minute.';
 COMMENT ON COLUMN ops.ledger.seal IS 'Hash of the row as the stream wrote it, see ops.seal_of.';
 

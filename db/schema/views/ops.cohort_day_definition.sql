@@ -1,4 +1,4 @@
--- mart.compute_boards() stores these rows in mart.cohort_day, and the verification compares them.
+-- mart.refresh_summaries() stores these rows in mart.cohort_day, and the verification compares them.
 CREATE OR REPLACE VIEW ops.cohort_day_definition AS
 SELECT seen.simulation, (users.first_seen_at AT TIME ZONE 'UTC')::date AS cohort_day, seen.day,
     count(*) AS visitors

@@ -1,4 +1,4 @@
--- mart.compute_boards() stores these rows in mart.sessionization_day, and the verification compares
+-- mart.refresh_summaries() stores these rows in mart.sessionization_day, and the verification compares
 -- them. Only a session longer than 30 minutes can contain a pause of 30 minutes: only the events of
 -- these sessions are read.
 CREATE OR REPLACE VIEW ops.sessionization_day_definition AS

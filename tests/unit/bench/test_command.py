@@ -42,7 +42,7 @@ def _run(
         ("pacing", [], [], {}),
         ("streaming", [], [], {"latencies": True}),
         ("streaming", ["--no-latencies"], [], {"latencies": False}),
-        ("views", [], [10_000_000, Path("dashboards")], {}),
+        ("views", [], [10_000_000, Path("helm/clickstream/dashboards")], {}),
         ("views", ["--events", "100000", "--dashboards", "x"], [100_000, Path("x")], {}),
         ("soak", [], [20.0, 5_000], {}),
         ("soak", ["--minutes", "1", "--rate", "7"], [1.0, 7], {}),

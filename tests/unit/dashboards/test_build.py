@@ -142,16 +142,13 @@ def test_panels_are_numbered(name: str) -> None:
 
 
 def test_files_are_named() -> None:
-    """Each dashboard is built twice, for people and for the chart, and the rules once."""
+    """Each dashboard and the rules are one file in the chart."""
     files = built_files()
 
     assert set(files) == {
         "helm/clickstream/rules/clickstream.yaml",
-        *(f"dashboards/{name}.json" for name in NAMES),
         *(f"helm/clickstream/dashboards/{name}.json" for name in NAMES),
     }
     for name in NAMES:
-        text = files[f"dashboards/{name}.json"]
-        assert text == files[f"helm/clickstream/dashboards/{name}.json"]
-        assert text.endswith("}\n")
+        assert files[f"helm/clickstream/dashboards/{name}.json"].endswith("}\n")
     assert tuple(DASHBOARDS) == NAMES

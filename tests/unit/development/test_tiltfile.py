@@ -38,7 +38,7 @@ _EDITS = {
     "apps/local/src/clickstream_local/stack.py": set(),
     "apps/migrations/src/clickstream_migrations/logins.py": {"migrations"},
     "apps/streaming/image/entrypoint.sh": {"streaming"},
-    "apps/streaming/src/clickstream_streaming/core/rules.py": {"streaming"},
+    "apps/streaming/src/clickstream_streaming/core/validation/rules.py": {"streaming"},
     "db/schema/ops/runs.sql": {"migrations"},
     "docs/install.md": set(),
     "helm/clickstream/values.yaml": set(),

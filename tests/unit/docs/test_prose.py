@@ -52,7 +52,7 @@ def test_each_page_can_be_found() -> None:
 def test_each_variable_is_documented() -> None:
     """docs/environment.md has each variable that the code reads outside of settings."""
     prefixes = tuple(module.PREFIX for module in processes().values())
-    told = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
     named = {
         name
         for folder in _PYTHON
@@ -61,7 +61,7 @@ def test_each_variable_is_documented() -> None:
         if not name.startswith(prefixes)
     }
 
-    assert sorted(name for name in named if f"`{name}`" not in told) == []
+    assert sorted(name for name in named if f"`{name}`" not in text) == []
 
 
 def test_the_index_of_commands_is_whole() -> None:

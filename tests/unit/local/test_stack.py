@@ -7,13 +7,13 @@ import shutil
 import signal
 from collections import namedtuple
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_local.errors import NoSpace, ServiceFailed
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
-from clickstream_local.stack import NEEDED_BYTES, Stack, _answers, _named
+from clickstream_local.stack import NEEDED_BYTES, Stack, _answers
 from clickstream_local.state import StateFolder
 from clusters import simulation
 from rich.console import Console
@@ -121,11 +121,32 @@ def test_addresses_are_on_loopback(stack: Stack) -> None:
     assert stack.metrics_url("generator") == "http://127.0.0.1:29405/metrics"
 
 
-def test_settings_become_variables() -> None:
-    """A service's settings are variables with its prefix, as texts."""
-    assert _named("CLICKSTREAM_X_", {"PORT": 1, "FILE": "a"}) == {
-        "CLICKSTREAM_X_PORT": "1", "CLICKSTREAM_X_FILE": "a",
-    }  # fmt: skip
+def test_settings_become_variables(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service's settings are variables with its prefix, as texts, beside other variables."""
+    started: list[tuple[Any, ...]] = []
+
+    def start(*arguments: Any, **named: Any) -> None:  # noqa: ANN401  those of ServiceProcess.start
+        started.append((*arguments, named))
+
+    monkeypatch.setattr(ServiceProcess, "start", start)
+    stack._start_process("console", {"PORT": 1, "FILE": "a"}, {"JAVA_HOME": "/java"})
+    stack._running.clear()
+
+    ((service, command, log, environment, named),) = started
+    assert (service, command[1:]) == ("console", ["-m", "clickstream_console"])
+    assert (log, named) == (
+        stack.state.log_file("console"), {"folder": stack.state.folder("run")},
+    )  # fmt: skip
+    assert environment["CLICKSTREAM_CONSOLE_PORT"] == "1"
+    assert environment["CLICKSTREAM_CONSOLE_FILE"] == "a"
+    assert environment["JAVA_HOME"] == "/java"
+
+
+def test_port_is_kept(stack: Stack) -> None:
+    """A service gets the port of the last run if it is free."""
+    port = stack._new_port("console")
+
+    assert stack._new_port("console") == port == stack._ports["console"]
 
 
 def test_silence_is_no_answer() -> None:

@@ -159,6 +159,7 @@ def test_failed_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("answer", "error"),
     [
         ([("20261123000001",), ("20261129000052",)], DatabaseTooOld),
+        ([("20261130000000",)], DatabaseTooOld),
         ([(BASELINE,), ("20991231000001",)], DatabaseTooNew),
         (psycopg2.ProgrammingError("no"), DatabaseRefused),
     ],

@@ -19,13 +19,12 @@ from typing import Annotated
 import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
+from clickstream_generator.api import Overrides, read_simulation
 from clickstream_generator.command import generate
 from clickstream_generator.errors import GeneratorError
-from clickstream_generator.shell.simulation_source import Overrides, read_simulation
+from clickstream_streaming.api import rebuild, record_verification, wait_for_arrival
+from clickstream_streaming.api import verify as verify_tables
 from clickstream_streaming.errors import StreamingError
-from clickstream_streaming.shell.rebuild import rebuild
-from clickstream_streaming.shell.verification import record_verification, wait_for_arrival
-from clickstream_streaming.shell.verification import verify as verify_tables
 from rich.console import Console
 
 from clickstream_local.backup import back_up, check_restorable

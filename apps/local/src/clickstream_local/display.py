@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from clickstream_streaming.shell.verification import VerificationReport
+    from clickstream_streaming.api import VerificationReport
     from rich.console import Console, RenderableType
 
     from clickstream_local.figures import FunnelStep, LiveFigures, RunFigures

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from clickstream_streaming.shell.retry import Deadline
+from clickstream_streaming.api import Deadline
 
 from clickstream_local.errors import ServiceFailed
 

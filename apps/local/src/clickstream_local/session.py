@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_streaming.shell.retry import Deadline
-from clickstream_streaming.shell.verification import record_verification, verify
+from clickstream_streaming.api import Deadline, record_verification, verify
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rich.live import Live
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from clickstream_contract.simulation import Simulation
-    from clickstream_streaming.shell.verification import VerificationReport
+    from clickstream_streaming.api import VerificationReport
     from psycopg2.extensions import connection as Connection
     from rich.console import Console
 

@@ -127,35 +127,22 @@ class Stack:
 
     def start_streaming(self, jars: list[str], java_home: str) -> ServiceProcess:
         """Start the stream; Kafka and PostgreSQL must run."""
-        port = self._ports["streaming"] = free_port(self._ports.get("streaming"))
         settings = {
             "BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
-            "POSTGRES_HOST": self.postgres.host,
-            "POSTGRES_PORT": self.postgres.port,
-            "POSTGRES_DATABASE": DATABASE,
-            "POSTGRES_USER": WRITER,
-            "POSTGRES_PASSWORD_FILE": self.state.secret(WRITER),
-            "POSTGRES_SSLMODE": "disable",
+            **self._postgres_settings(WRITER),
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
             "MASTER": "local[2,4]",
             "DRIVER_MEMORY": "2g",
-            "METRICS_PORT": port,
+            "METRICS_PORT": self._new_port("streaming"),
             "DRIVER_JAVA_OPTIONS": " ".join(FAST_START),
         }
-        environment = service_environment(os.environ) | {
+        spark = {
             "JAVA_HOME": java_home,
             "SPARK_LOCAL_IP": LOOPBACK,
             "SPARK_LOCAL_DIRS": ".",  # a list, which cannot escape a comma
-            **_named("CLICKSTREAM_STREAMING_", settings),
         }
-        command = [sys.executable, "-m", "clickstream_streaming"]
-        log_file = self.state.log_file("streaming")
-        process = ServiceProcess.start(
-            "streaming", command, log_file, environment, folder=self.state.folder("spark")
-        )
-        self._running.append(process)
-        return process
+        return self._start_process("streaming", settings, spark, folder="spark")
 
     def start_console(self, postgres_port: int | None = None) -> ServiceProcess:
         """Start the console, and wait until it answers.
@@ -163,28 +150,14 @@ class Stack:
         Args:
             postgres_port: Another port for the database, such as a proxy's.
         """
-        port = self._ports["console"] = free_port(self._ports.get("console"))
-        metrics_port = self._ports["console_metrics"] = free_port(
-            self._ports.get("console_metrics")
-        )
-        settings = {
-            "POSTGRES_HOST": self.postgres.host,
-            "POSTGRES_PORT": postgres_port or self.postgres.port,
-            "POSTGRES_DATABASE": DATABASE,
-            "POSTGRES_USER": READER,
-            "POSTGRES_PASSWORD_FILE": self.state.secret(READER),
-            "POSTGRES_SSLMODE": "disable",
+        settings = self._postgres_settings(READER) | {
             "HOST": LOOPBACK,
-            "PORT": port,
-            "METRICS_PORT": metrics_port,
+            "PORT": self._new_port("console"),
+            "METRICS_PORT": self._new_port("console_metrics"),
         }
-        environment = service_environment(os.environ) | _named("CLICKSTREAM_CONSOLE_", settings)
-        command = [sys.executable, "-m", "clickstream_console"]
-        log_file = self.state.log_file("console")
-        process = ServiceProcess.start(
-            "console", command, log_file, environment, folder=self.state.folder("run")
-        )
-        self._running.append(process)
+        if postgres_port is not None:
+            settings["POSTGRES_PORT"] = postgres_port
+        process = self._start_process("console", settings)
         self._wait_for(process, "console_metrics", "healthz")
         return process
 
@@ -223,24 +196,61 @@ class Stack:
         return f"http://{LOOPBACK}:{self._ports[service]}/metrics"
 
     def _start_generator(self, simulation: Simulation) -> ServiceProcess:
-        port = self._ports["generator"] = free_port(self._ports.get("generator"))
         file = self.state.root / "simulation.yaml"
         file.write_text(dump_simulation(simulation), encoding="utf-8")
         settings = {
             "SIMULATION_FILE": file,
             "BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "RUN_ID": self.run_id,
-            "METRICS_PORT": port,
+            "METRICS_PORT": self._new_port("generator"),
             "DRAIN_SECONDS": _DRAIN_SECONDS,
         }
-        environment = service_environment(os.environ) | _named("CLICKSTREAM_GENERATOR_", settings)
-        command = [sys.executable, "-m", "clickstream_generator"]
-        log_file = self.state.log_file("generator")
+        return self._start_process("generator", settings)
+
+    def _start_process(
+        self,
+        service: str,
+        settings: dict[str, object],
+        others: dict[str, str] | None = None,
+        folder: str = "run",
+    ) -> ServiceProcess:
+        """Start one of our processes.
+
+        Args:
+            service: The service, as its package is named.
+            settings: Its settings, without the prefix of their variables.
+            others: Other environment variables.
+            folder: The folder in which it runs.
+        """
+        environment = service_environment(os.environ) | (others or {})
+        environment |= {
+            f"CLICKSTREAM_{service.upper()}_{name}": str(value) for name, value in settings.items()
+        }
         process = ServiceProcess.start(
-            "generator", command, log_file, environment, folder=self.state.folder("run")
+            service,
+            [sys.executable, "-m", f"clickstream_{service}"],
+            self.state.log_file(service),
+            environment,
+            folder=self.state.folder(folder),
         )
         self._running.append(process)
         return process
+
+    def _new_port(self, name: str) -> int:
+        """Return a free port, if possible the one of the last run."""
+        self._ports[name] = free_port(self._ports.get(name))
+        return self._ports[name]
+
+    def _postgres_settings(self, user: str) -> dict[str, object]:
+        """Return the settings with which a process connects to the database."""
+        return {
+            "POSTGRES_HOST": self.postgres.host,
+            "POSTGRES_PORT": self.postgres.port,
+            "POSTGRES_DATABASE": DATABASE,
+            "POSTGRES_USER": user,
+            "POSTGRES_PASSWORD_FILE": self.state.secret(user),
+            "POSTGRES_SSLMODE": "disable",
+        }
 
     def _wait_for(self, process: ServiceProcess, service: str, path: str) -> None:
         url = f"http://{LOOPBACK}:{self._ports[service]}/{path}"
@@ -260,10 +270,6 @@ class Stack:
             "services": [process.remembered() for process in self._running],
         }
         self.state.remember(state)
-
-
-def _named(prefix: str, settings: dict[str, object]) -> dict[str, str]:
-    return {prefix + name: str(value) for name, value in settings.items()}
 
 
 def _answers(url: str) -> bool:

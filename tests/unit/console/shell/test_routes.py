@@ -167,7 +167,7 @@ def test_integrity_adds_the_shards(tmp_path: Path) -> None:
     ]
     totals = {"ledger": 20, "traffic": 7, "sessions": 7, "rejected_records": 4}
     database = MemoryDatabase(ops_integrity=shards)
-    database.rows["told"] = [{"figure": "events", **totals}]
+    database.rows["counted"] = [{"figure": "events", **totals}]
 
     found = _asked(tmp_path, database, "integrity", simulation="shop").json()
 

@@ -13,7 +13,7 @@ from clickstream_generator.core.identifiers import (
     run_prefix,
     write_tails,
 )
-from clickstream_streaming.core.checks import run_prefix as checked_prefix
+from clickstream_streaming.core.sql.checks import run_prefix as checked_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WATERMARKS = "SET watermark ="
 STORED = "SELECT topic, kafka_partition, until_offset FROM ops.batches"
-SUMMARIES = "mart.compute_boards"
+SUMMARIES = "mart.refresh_summaries"
 UPKEEP = "ops.forget_batches"
 WRITTEN: dict[str, Answer] = {
     STORED: [(EVENTS.name, PARTITION, UNTIL)],

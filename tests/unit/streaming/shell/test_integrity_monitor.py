@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANSWERS: dict[str, Answer] = {
-    "FROM ops.account": [("shop", 1, 2, 3, 4)],
+    "FROM ops.reconciliation": [("shop", 1, 2, 3, 4)],
     "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6, 7)],
 }
 
@@ -105,8 +105,8 @@ def test_update_computes_summaries_first(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monitor.update()
 
     texts = [text for text, _ in opened[0].statements]
-    (computed,) = (at for at, text in enumerate(texts) if "mart.compute_boards()" in text)
-    (shown,) = (at for at, text in enumerate(texts) if "FROM ops.account" in text)
+    (computed,) = (at for at, text in enumerate(texts) if "mart.refresh_summaries()" in text)
+    (shown,) = (at for at, text in enumerate(texts) if "FROM ops.reconciliation" in text)
     assert computed < shown
     assert "last.moment < clock_timestamp() - interval '5 seconds'" in texts[computed]
 
@@ -121,7 +121,7 @@ def test_updates_keep_their_interval(
     for seconds in (0.0, 14.9, 0.1, 14.9, 0.1):
         clock.seconds += seconds
         monitor.update()
-        counts.append(len(opened[0].executed("FROM ops.account")))
+        counts.append(len(opened[0].executed("FROM ops.reconciliation")))
 
     assert counts == [1, 1, 2, 2, 3]
     assert len(opened) == 1
@@ -136,18 +136,18 @@ def test_slow_updates_are_rare(
         clock.seconds += 1.0
         return []
 
-    monitor, _, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.account": slow})
+    monitor, _, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.reconciliation": slow})
     began = clock.seconds
 
     monitor.update()
     clock.seconds = began + 49.9
     monitor.update()
-    before = len(opened[0].executed("FROM ops.account"))
+    before = len(opened[0].executed("FROM ops.reconciliation"))
     clock.seconds = began + 50.0
     monitor.update()
 
     assert before == 1
-    assert len(opened[0].executed("FROM ops.account")) == 2
+    assert len(opened[0].executed("FROM ops.reconciliation")) == 2
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_absent_database_is_tried_later(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock, error: Exception
 ) -> None:
     """A lost connection is closed, and a new one is made 15 seconds later."""
-    monitor, telemetry, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.account": error})
+    monitor, telemetry, opened = _monitor(monkeypatch, tmp_path, {"FROM ops.reconciliation": error})
     away: list[tuple[str, bool]] = []
     monkeypatch.setattr(
         telemetry,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pyarrow as pa
 import pytest
-from batch_tasks import NO_PROCESS, UNTIL, batch_task, outcome_of
+from batch_tasks import NO_PROCESS, UNTIL, batch_task
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.statements import (
+from clickstream_streaming.core.sql.batch_steps import (
     COUNT_BATCH,
     COUNT_EXPIRED,
     COUNT_SHARDS,
@@ -34,13 +34,9 @@ from clickstream_streaming.errors import (
     DaysDropped,
 )
 from clickstream_streaming.shell import partition as module
-from clickstream_streaming.shell import retry
-from clickstream_streaming.shell.partition import (
-    LATENCY_BOUNDS_SECONDS,
-    reached_event_times,
-    timestamp,
-    write_partition,
-)
+from clickstream_streaming.shell import portions, retry
+from clickstream_streaming.shell.batch import LATENCY_BOUNDS_SECONDS
+from clickstream_streaming.shell.partition import write_partition
 from kafka_records import ARRIVED, FIRST_OFFSET, PARTITION, changed, ledger_record, records_of
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
@@ -50,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from clickstream_streaming.shell.partition import BatchTask
+    from clickstream_streaming.shell.batch import BatchTask
 
 CLAIM = "INSERT INTO ops.batches"
 NOON = datetime(2020, 1, 31, 12, tzinfo=UTC)
@@ -69,10 +65,8 @@ class _Worker:
     """A new worker process with scripted databases."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        monkeypatch.setattr(module._Worker, "connection", None)
-        monkeypatch.setattr(module._Worker, "days", frozenset())
-        monkeypatch.setattr(module._Worker, "high_water_marks", {})
-        monkeypatch.setattr(module, "_init_worker", lambda: None)
+        self.writer = module.PartitionWriter()
+        monkeypatch.setattr(module, "_process_writer", lambda: self.writer)
         monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
         monkeypatch.setattr(module, "connect", lambda _: self._connect())
         self.task = batch_task(stream_settings(folder, OLDEST_EVENT_DAYS=str(SAMPLE_DAYS)))
@@ -286,7 +280,7 @@ def test_arrivals_follow_from_stored_time(worker: _Worker) -> None:
     worker.write(_event(3))
     (first, _) = worker.opened[0].executed(COUNT_SHARDS)
 
-    module._reset_worker()
+    worker.writer = module.PartitionWriter()
     worker.write(_event(1), _event(2))
 
     (later,) = worker.opened[1].executed(COUNT_SHARDS)
@@ -311,17 +305,6 @@ def test_shards_have_own_event_times(worker: _Worker) -> None:
     assert sorted(outcome["max_event_times"]) == sorted(
         [[other, SHARD, EVENT_TIME - 3_600], [other, 9, EVENT_TIME], [RUN_ID, SHARD, EVENT_TIME]]
     )
-
-
-def test_slowest_partition_decides() -> None:
-    """A shard has reached the lowest time of the partitions with its events."""
-    outcomes = [
-        outcome_of(max_event_times=[("a", 0, 1.0), ("b", 0, 5.0)]),
-        outcome_of(),
-        outcome_of(max_event_times=[("a", 1, 3.0), ("a", 0, 2.0)]),
-    ]
-
-    assert reached_event_times(outcomes) == {("a", 0): 1.0, ("a", 1): 3.0, ("b", 0): 5.0}
 
 
 def test_latencies_are_sorted_into_buckets(
@@ -400,7 +383,7 @@ def test_failed_portions_are_left_to_spark(
     monkeypatch: pytest.MonkeyPatch, worker: _Worker
 ) -> None:
     """Earlier portions are no longer in memory: the task fails, and clears its marks."""
-    monkeypatch.setattr(module, "_PORTION_BYTES", 1)
+    monkeypatch.setattr(portions, "_PORTION_BYTES", 1)
     worker.answers = [CLAIMED | {"INTO mart.fact_orders": psycopg2.OperationalError("gone")}]
     pieces = [records_of([_event(number)]) for number in (1, 2)]
 
@@ -408,12 +391,15 @@ def test_failed_portions_are_left_to_spark(
         list(write_partition(worker.task, pieces))
 
     assert [database.closed for database in worker.opened] == [1]
-    assert module._Worker.connection is None
+
+    worker.answers = [CLAIMED]
+    assert worker.write(_event(1))["stored"] == 1
+    assert len(worker.opened) == 2
 
 
 def test_portions_share_transaction(monkeypatch: pytest.MonkeyPatch, worker: _Worker) -> None:
     """Staging tables are emptied between portions; offsets are claimed and counted once."""
-    monkeypatch.setattr(module, "_PORTION_BYTES", 1)
+    monkeypatch.setattr(portions, "_PORTION_BYTES", 1)
 
     pieces = [records_of([_event(number)]) for number in (1, 2, 3)]
     (answer,) = write_partition(worker.task, pieces)
@@ -592,8 +578,3 @@ def test_repeated_share_is_not_counted(worker: _Worker) -> None:
     worker.write(_event(1))
 
     assert worker.database.executed(COUNT_BATCH) == []
-
-
-def test_timestamp_is_utc() -> None:
-    """PostgreSQL gets a timestamp with a time zone."""
-    assert timestamp(1.5) == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.core.log_positions import LogPositions
     from clickstream_streaming.settings import Settings
+    from clickstream_streaming.shell.batch import BatchTask, Outcome
     from clickstream_streaming.shell.checkpoint import Offsets
-    from clickstream_streaming.shell.partition import BatchTask, Outcome
     from clickstream_streaming.shell.topic_logs import TopicLogs
     from pyspark.sql import SparkSession
     from scripted_database import Rows

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from clickstream_streaming.core.marts import MARTS
+from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import rebuild
 from scripted_database import ScriptedDatabase
 
@@ -54,7 +54,7 @@ def test_summaries_come_last() -> None:
 
     rebuild(database.connection())
 
-    assert database.statements[-1] == ("SELECT mart.compute_boards()", None)
+    assert database.statements[-1] == ("SELECT mart.refresh_summaries()", None)
 
 
 def test_every_mart_is_compared() -> None:

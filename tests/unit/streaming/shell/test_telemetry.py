@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.metrics import METRICS
 from clickstream_local.ports import free_port
-from clickstream_streaming.shell.partition import LATENCY_BOUNDS_SECONDS, Outcome
+from clickstream_streaming.shell.batch import LATENCY_BOUNDS_SECONDS, Outcome
 from clickstream_streaming.shell.telemetry import Telemetry
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import time
 from uuid import UUID
 
 import pytest
-from clickstream_streaming.core.check import summed
-from clickstream_streaming.core.checks import (
+from clickstream_streaming.core.sql.check import summed
+from clickstream_streaming.core.sql.checks import (
     ACKNOWLEDGED,
     CHECKS,
     LEDGER_TOTALS,

@@ -220,7 +220,7 @@ def shards(asked: OfSimulation) -> Question:
 def totals(asked: OfSimulation) -> Question:
     """Totals of events, orders and revenue by ledger, event and session; and the rejects."""
     return _question(
-        "WITH told AS ("
+        "WITH counted AS ("
         " SELECT 1 AS by, coalesce(sum(events), 0) AS events,"
         " coalesce(sum(purchase_events), 0) AS orders,"
         " coalesce(sum(revenue_minor), 0) AS revenue_minor"
@@ -236,7 +236,7 @@ def totals(asked: OfSimulation) -> Question:
         " max(value) FILTER (WHERE by = 3) AS sessions,"
         " (SELECT coalesce(sum(records), 0)::bigint FROM ops.quality_minute"
         " INNER JOIN ops.quality_rules USING (rule) WHERE severity = 'reject') AS rejected_records"
-        " FROM told CROSS JOIN LATERAL (VALUES (1, 'events', events), (2, 'orders', orders),"
+        " FROM counted CROSS JOIN LATERAL (VALUES (1, 'events', events), (2, 'orders', orders),"
         " (3, 'revenue', (revenue_minor / 100.0)::numeric(18, 2))) AS row (place, figure, value)"
         " GROUP BY place, figure ORDER BY place",
         asked,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_streaming.core.text_formats import uuid_bytes
+from clickstream_streaming.core.validation.text_formats import uuid_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.statements import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
+from clickstream_streaming.core.sql.batch_steps import ADVANCE_WATERMARKS, CLOSE_RUNS, STORED_ENDS
 from clickstream_streaming.errors import BatchRowsLost
+from clickstream_streaming.shell.batch import reached_event_times, store_offsets, timestamp
 from clickstream_streaming.shell.database import DISCONNECTED, connect
-from clickstream_streaming.shell.partition import reached_event_times, store_offsets, timestamp
 from clickstream_streaming.shell.retry import GIVE_UP_SECONDS, retry
 from clickstream_streaming.shell.upkeep import run_upkeep
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
     from clickstream_streaming.settings import Settings
-    from clickstream_streaming.shell.partition import BatchTask, Outcome
+    from clickstream_streaming.shell.batch import BatchTask, Outcome
     from clickstream_streaming.shell.telemetry import Telemetry
 
 __all__ = ["BatchFinalizer"]
@@ -91,7 +91,7 @@ class BatchFinalizer:
         began = time.monotonic()
         if not is_due and began < self._next_summaries:
             return
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
         taken = time.monotonic() - began
         self._next_summaries = began + max(_SUMMARY_SECONDS, taken / _SUMMARY_SHARE)
 

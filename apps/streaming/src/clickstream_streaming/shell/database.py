@@ -64,8 +64,8 @@ INSERT INTO ops.quality_rules (rule, field, severity, reason, doc) VALUES %s
 ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.doc
 """
 _TABLES = (
-    "raw.events", "ops.batches", "ops.boards", "mart.sessions", "mart.product_pairs",
-    "ops.account", "ops.verifications", "ops.latency_buckets",
+    "raw.events", "ops.batches", "ops.summary_refreshes", "mart.sessions", "mart.product_pairs",
+    "ops.reconciliation", "ops.verifications", "ops.latency_buckets",
 )  # fmt: skip
 
 

@@ -34,17 +34,17 @@ _MOST_SIMULATIONS = 200
 _INTEGRITY = f"""
 SELECT simulation, missing_events, surplus_events, aggregate_difference_events,
     session_difference_events
-FROM ops.account WHERE simulation IN (SELECT simulation FROM ops.runs)
+FROM ops.reconciliation WHERE simulation IN (SELECT simulation FROM ops.runs)
 ORDER BY missing_events + surplus_events + aggregate_difference_events
     + session_difference_events DESC, simulation
 LIMIT {_MOST_SIMULATIONS}
 """  # noqa: S608  a trusted number
 # Batches compute the summary tables once a minute; after the last batch only this query does.
 _COMPUTE_WHEN_IDLE = """
-SELECT mart.compute_boards()
+SELECT mart.refresh_summaries()
 FROM (SELECT max(committed_at) AS moment FROM ops.batches) AS last
 WHERE last.moment < clock_timestamp() - interval '5 seconds'
-    AND last.moment > coalesce((SELECT min(computed_at) FROM ops.boards), '-infinity')
+    AND last.moment > coalesce((SELECT min(computed_at) FROM ops.summary_refreshes), '-infinity')
 """
 _KINDS = ("missing", "surplus", "aggregates", "sessions")
 _LAST_VERIFICATION = f"""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import EVENTS
 
-from clickstream_streaming.core.statements import STORED_ENDS
+from clickstream_streaming.core.sql.batch_steps import STORED_ENDS
 from clickstream_streaming.errors import (
     CheckpointBehindDatabase,
     DatabaseBehindCheckpoint,

@@ -21,13 +21,14 @@ from clickstream_contract.topics import EVENTS, LEDGER
 from pyspark.sql import functions as F
 
 from clickstream_streaming.core.sample import sample_events
-from clickstream_streaming.core.validation import validate
+from clickstream_streaming.core.validation.batch import validate
 from clickstream_streaming.errors import BatchRowsLost
+from clickstream_streaming.shell.batch import OUTCOME, BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.checkpoint import QUERY, Checkpoint
 from clickstream_streaming.shell.database import committed_offsets
 from clickstream_streaming.shell.kafka_client import client_settings
-from clickstream_streaming.shell.partition import OUTCOME, BatchTask, Outcome, write_partition
+from clickstream_streaming.shell.partition import write_partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

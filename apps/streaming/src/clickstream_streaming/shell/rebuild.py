@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.marts import MARTS, SESSIONS, Mart, is_whole, source_of
-from clickstream_streaming.core.statements import upsert
+from clickstream_streaming.core.sql.mart import is_whole, source_of
+from clickstream_streaming.core.sql.mart_steps import upsert
+from clickstream_streaming.core.sql.marts import MARTS
+from clickstream_streaming.core.sql.session_marts import SESSIONS
 
 if TYPE_CHECKING:
     from datetime import date
 
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
+
+    from clickstream_streaming.core.sql.mart import Mart
 
 __all__ = ["rebuild"]
 
@@ -48,7 +52,7 @@ def rebuild(
         for mart in MARTS:
             if not dropped or mart.time or not mart.kept_by:
                 changed[mart.table] = _rebuild(cursor, mart, values)
-        cursor.execute("SELECT mart.compute_boards()")
+        cursor.execute("SELECT mart.refresh_summaries()")
     return changed
 
 

@@ -17,15 +17,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from clickstream_streaming.shell.partition import LATENCY_BOUNDS_SECONDS
+from clickstream_streaming.shell.batch import LATENCY_BOUNDS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from clickstream_streaming.shell.batch import Outcome
     from clickstream_streaming.shell.checkpoint import Offsets
-    from clickstream_streaming.shell.partition import Outcome
 
 __all__ = ["Telemetry"]
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg2 import errors
 
-from clickstream_streaming.core.checks import run_prefix
+from clickstream_streaming.core.sql.checks import run_prefix
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

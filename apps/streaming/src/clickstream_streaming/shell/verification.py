@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from clickstream_streaming.core.check import summed
-from clickstream_streaming.core.checks import (
+from clickstream_streaming.core.sql.check import summed
+from clickstream_streaming.core.sql.checks import (
     ACKNOWLEDGED,
     CHECKS,
     LEDGER_TOTALS,

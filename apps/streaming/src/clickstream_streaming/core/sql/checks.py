@@ -1,0 +1,89 @@
+"""The verification: all checks, and the sums of the ledger that its report shows."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from clickstream_streaming.core.sql.bookkeeping import (
+    BOOKKEEPING,
+    PLANTED_FAULTS,
+    REJECTS_BY_SOURCE,
+)
+from clickstream_streaming.core.sql.event_checks import (
+    CONTENT_CHECKS,
+    JOURNEY_CHECKS,
+    NUMBER_CHECKS,
+)
+from clickstream_streaming.core.sql.mart_checks import DEFINITION_CHECKS, SUM_CHECKS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from clickstream_streaming.core.sql.check import Check
+
+__all__ = ["ACKNOWLEDGED", "CHECKS", "LEDGER_TOTALS", "REJECTS", "UNDER_WAY", "run_prefix"]
+
+
+def run_prefix(run_id: UUID) -> str:
+    """Return the 15 characters with which every event id of the run begins."""
+    digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
+    return f"{digest[:8]}-{digest[8:]}-8"
+
+
+LEDGER_TOTALS = """
+SELECT
+    coalesce(sum(events), 0), coalesce(sum(records_sent), 0),
+    coalesce(sum(records_acknowledged), 0), coalesce(sum(lost), 0)
+FROM (
+    SELECT sum(events) AS events, max(records_sent) AS records_sent,
+        max(records_acknowledged) AS records_acknowledged, sum(lost_faults) AS lost
+    FROM ops.ledger GROUP BY run_id, shard
+) AS shard
+"""
+
+ACKNOWLEDGED = """
+SELECT run_id::text, shard, sum(events)::bigint FROM ops.ledger GROUP BY run_id, shard
+"""
+"""Returns the number of acknowledged events by run and shard."""
+
+UNDER_WAY = """
+SELECT coalesce(sum(greatest(
+    acknowledged - coalesce(stored_events + expired_events, 0), 0)), 0)::bigint
+FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(events)s::bigint[])
+    AS wanted (run_id, shard, acknowledged)
+LEFT JOIN ops.shards USING (run_id, shard)
+"""
+"""Returns how many acknowledged events the stream has not stored yet."""
+
+# A faulty record keeps the key of its event, and the key names run and shard.
+REJECTS = f"""
+WITH runs AS (
+    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
+        AS known (run_id, prefix)
+), planted AS (
+    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS planted
+    FROM ops.ledger INNER JOIN runs USING (run_id),
+        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
+    GROUP BY 1, 2
+), found AS (
+    SELECT source, reason, sum(records) AS rejected FROM ({REJECTS_BY_SOURCE}) AS one
+    GROUP BY source, reason
+)
+SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
+    coalesce(sum(least(planted, rejected)) FILTER (WHERE planted > 0 AND rejected > 0), 0)::bigint
+FROM planted FULL JOIN found USING (source, reason)
+GROUP BY reason HAVING coalesce(sum(planted), 0) + coalesce(sum(rejected), 0) > 0
+ORDER BY reason
+"""
+"""Returns by reason: planted faults, rejected records, and matches by run and shard."""
+
+CHECKS: tuple[Check, ...] = (
+    *NUMBER_CHECKS,
+    *DEFINITION_CHECKS,
+    *CONTENT_CHECKS,
+    *SUM_CHECKS,
+    *BOOKKEEPING,
+    *JOURNEY_CHECKS,
+)
+"""All checks; checks of the same defect are added."""

@@ -1,0 +1,248 @@
+"""The statements that add new events to the marts.
+
+Rows that several writers update come last and in the order of their keys: writers wait only briefly
+for each other, and never in a circle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_streaming.core.sql.batch_steps import INSERT_RUNS
+from clickstream_streaming.core.sql.columns import listed, start_of
+from clickstream_streaming.core.sql.event_marts import (
+    ORDER_ITEMS,
+    ORDERS,
+    PRODUCT_VERSIONS,
+    TRAFFIC,
+)
+from clickstream_streaming.core.sql.marts import EVENT_MARTS, ORDER_MARTS, SESSION_MARTS
+from clickstream_streaming.core.sql.session_marts import (
+    DIM_USER,
+    SESSIONS,
+    USER_DAY,
+    VISITORS_HOUR,
+)
+from clickstream_streaming.core.sql.stages import SESSION_DELTA_COLUMNS, SHOWN
+
+if TYPE_CHECKING:
+    from clickstream_streaming.core.sql.mart import Mart
+
+__all__ = ["EVENT_STEPS", "SHARED_STEPS", "added", "upsert"]
+
+
+def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, condition: str = "") -> str:
+    """Return a statement that inserts rows into a mart, or updates existing rows.
+
+    Args:
+        mart: The mart.
+        rows: A query for the columns of the mart.
+        values: The new values of an existing row, as SQL; those of the query if absent.
+        condition: When to update an existing row; always if empty.
+    """
+    values = values or {name: f"excluded.{name}" for name in mart.values}
+    changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+    return (
+        f"INSERT INTO {mart.table} AS known ({listed(mart.columns)})\n"
+        f"SELECT {listed(mart.columns)} FROM ({rows}) AS given ORDER BY {listed(mart.key)}\n"
+        f"ON CONFLICT ({listed(mart.key)}) DO UPDATE SET {changes}"
+        + (f"\nWHERE {condition}" if condition else "")
+    )
+
+
+def added(mart: Mart, source: str, select: str = "") -> str:
+    """Return a statement that adds sums to a mart, without rows that change nothing."""
+    rows = select or mart.select.format(source=source)
+    changed = " OR ".join(f"{name} <> 0" for name in mart.values)
+    return upsert(
+        mart,
+        f"SELECT * FROM ({rows}) AS sums WHERE {changed}",
+        {name: f"known.{name} + excluded.{name}" for name in mart.values},
+    )
+
+
+def _merge_sessions() -> str:
+    """Merge sessions; their former and their present state go to ``session_deltas``."""
+    of_first, of_last = SESSIONS.merged("first"), SESSIONS.merged("last")
+    first, last = ("first_seq", *of_first), ("last_seq", *of_last)
+    is_first = f"({listed(first, 'excluded.')}) < ({listed(first, 'known.')})"
+    is_last = f"({listed(last, 'excluded.')}) > ({listed(last, 'known.')})"
+    kept = {
+        name: f"CASE WHEN {condition} THEN excluded.{name} ELSE known.{name} END"
+        for names_of, condition in ((of_first, is_first), (of_last, is_last))
+        for name in names_of
+    }
+    kept |= {
+        name: f"{rule}(known.{name}, excluded.{name})"
+        for rule in ("least", "greatest")
+        for name in SESSIONS.merged(rule)
+    }
+    kept |= {name: f"known.{name} + excluded.{name}" for name in SESSIONS.merged("sum")}
+    changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
+    old = ", ".join(f"old.{name} AS old_{name}" for name in SESSION_DELTA_COLUMNS)
+    user, shown = ("simulation", "user_id"), ("started_at", *SHOWN)
+    before, after = listed((*user, *shown), "old_"), listed((*user, *shown))
+    begins = f"old_session_id IS NULL OR ({before}) <> ({after})"
+    leaves = (
+        f"({listed(user, 'old_')}) <> ({listed(user)})"
+        f" OR ({listed(shown, 'old_')}) < ({listed(shown)})"
+    )
+    # No upsert, which locks each row that it meets and confirms each that it inserts: a session has
+    # one partition, so one writer. Another one would break the key, and be tried again.
+    return f"""
+WITH merged AS (
+    MERGE INTO {SESSIONS.table} AS known
+    USING ({SESSIONS.select.format(source="new_events")}) AS excluded
+    ON known.session_id = excluded.session_id
+    WHEN MATCHED THEN UPDATE SET {changes}
+    WHEN NOT MATCHED THEN INSERT ({listed(SESSIONS.columns)})
+        VALUES ({listed(SESSIONS.columns, "excluded.")})
+    RETURNING {listed(SESSION_DELTA_COLUMNS, "new.")}, {old}
+)
+INSERT INTO session_deltas
+SELECT {listed(SESSION_DELTA_COLUMNS)}, 1, {begins}, false FROM merged
+UNION ALL
+SELECT {listed(SESSION_DELTA_COLUMNS, "old_")}, -1, false, {leaves}
+FROM merged WHERE old_session_id IS NOT NULL
+"""
+
+
+# A session that turns out to be another user's, or less early, may have made a user's row: it is
+# made again from the sessions that are left. Events that come in order never do that: then EXISTS,
+# which PostgreSQL evaluates first and once, spares the look through all users and sessions.
+_IS_LEFT = (
+    "EXISTS (SELECT FROM session_deltas WHERE leaves)"
+    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM session_deltas WHERE leaves)"
+)
+_DELETE_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
+_SESSION_SHOWS = listed((*DIM_USER.key, *SHOWN, "started_at"))
+_SHOWS = ("first_seen_at", *SHOWN)
+_UPSERT_USERS = upsert(
+    DIM_USER,
+    DIM_USER.select.format(
+        source=f"(SELECT {_SESSION_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
+        f" UNION ALL SELECT {_SESSION_SHOWS}, 1 FROM {SESSIONS.table} WHERE {_IS_LEFT})"
+    ),
+    condition=f"({listed(_SHOWS, 'excluded.')}) < ({listed(_SHOWS, 'known.')})",
+)
+
+_MERGE_USER_HOURS = f"""
+WITH merged AS (
+    INSERT INTO {USER_DAY.table} AS known ({listed(USER_DAY.columns)})
+    SELECT {listed(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="new_events")}) AS given
+    ORDER BY {listed(USER_DAY.key)}
+    ON CONFLICT ({listed(USER_DAY.key)}) DO UPDATE SET hours = known.hours | excluded.hours
+    WHERE known.hours | excluded.hours <> known.hours
+    RETURNING new.day, new.simulation, new.user_id, new.hours & ~coalesce(old.hours, 0) AS hours
+)
+INSERT INTO user_hours SELECT day, simulation, user_id, hours FROM merged
+"""
+
+
+# Of several events with one order id, the earliest counts, whatever the order of arrival. Its items
+# are read after the order's row is locked, because another writer may just have written them.
+_EARLIEST = ("ordered_at", "event_id")
+_UPSERT_ORDERS = f"""
+WITH taken AS (
+    {
+    upsert(
+        ORDERS,
+        ORDERS.select.format(source="new_events"),
+        condition=f"({listed(_EARLIEST, 'excluded.')}) < ({listed(_EARLIEST, 'known.')})",
+    )
+}
+    RETURNING new.order_id, new.simulation, new.event_id, new.ordered_at,
+        old.simulation AS old_simulation
+)
+INSERT INTO order_deltas
+SELECT taken.order_id, taken.simulation, new_events.items, 1
+FROM taken INNER JOIN new_events
+    ON new_events.event_id = taken.event_id AND new_events.event_time = taken.ordered_at
+    AND new_events.event_name = 'purchase'
+UNION ALL
+SELECT order_id, old_simulation, NULL, -1 FROM taken WHERE old_simulation IS NOT NULL
+"""
+_DELETE_OLD_ITEMS = f"""
+WITH former AS (
+    DELETE FROM {ORDER_ITEMS.table} AS line
+    WHERE EXISTS (SELECT FROM order_deltas WHERE weight < 0)
+        AND order_id IN (SELECT order_id FROM order_deltas WHERE weight < 0)
+    RETURNING order_id, to_jsonb(line) AS line
+), bundled AS (SELECT order_id, jsonb_agg(line) AS items FROM former GROUP BY order_id)
+UPDATE order_deltas SET items = bundled.items FROM bundled
+WHERE order_deltas.order_id = bundled.order_id AND weight < 0
+"""
+_NEW_ORDERS_AS_EVENTS = (
+    "(SELECT order_id, items, 'purchase' AS event_name, NULL AS event_time, NULL AS event_id"
+    " FROM order_deltas WHERE weight > 0)"
+)
+_INSERT_ITEMS = (
+    f"INSERT INTO {ORDER_ITEMS.table} ({listed(ORDER_ITEMS.columns)})\n"
+    f"SELECT {listed(ORDER_ITEMS.columns)}"
+    f" FROM ({ORDER_ITEMS.select.format(source=_NEW_ORDERS_AS_EVENTS)}) AS given"
+)
+
+
+EVENT_STEPS = (_merge_sessions(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITEMS)
+"""Statements for rows that follow from new events; they run before ``raw.events`` is written."""
+
+_UPSERT_PRODUCTS = upsert(
+    PRODUCT_VERSIONS,
+    PRODUCT_VERSIONS.select.format(source="new_events"),
+    {
+        "first_seen_at": "least(known.first_seen_at, excluded.first_seen_at)",
+        "last_seen_at": "greatest(known.last_seen_at, excluded.last_seen_at)",
+    },
+    "excluded.first_seen_at < known.first_seen_at OR excluded.last_seen_at > known.last_seen_at",
+)
+
+_SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
+_ADD_TRAFFIC = (
+    f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}",
+    *(
+        added(
+            mart,
+            "traffic_minutes",
+            f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]},"
+            f" {listed(mart.key[1:])}, {_SUMS}"
+            f" FROM traffic_minutes GROUP BY 1, {listed(mart.key[1:])}",
+        )
+        for mart in TRAFFIC
+    ),
+)
+"""Counts the minutes of a batch once; hours and days are sums of these minutes."""
+
+_COUNT_LATENCIES = """
+INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
+SELECT min(simulation), run_id,
+    round(50 * ln(greatest(date_part('epoch', statement_timestamp() - event_time), 0.001)))
+        ::integer AS bucket,
+    count(*)
+FROM new_events GROUP BY run_id, bucket ORDER BY run_id, bucket
+ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.events
+"""
+"""Runs last, so that the measured time is close to the commit."""
+
+_COUNT_QUALITY = f"""
+INSERT INTO ops.quality_minute AS known (minute, rule, records)
+SELECT {start_of("minute", "event_time")}, rule, count(*)
+FROM new_events, string_to_table(flags, ',') AS rule WHERE flags IS NOT NULL
+GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
+"""
+
+SHARED_STEPS = (
+    INSERT_RUNS,
+    _DELETE_USERS,
+    _UPSERT_USERS,
+    _MERGE_USER_HOURS,
+    _UPSERT_PRODUCTS,
+    *(added(mart, "new_events") for mart in EVENT_MARTS),
+    *(added(mart, "order_deltas") for mart in ORDER_MARTS),
+    *_ADD_TRAFFIC,
+    *(added(mart, "session_deltas") for mart in SESSION_MARTS),
+    added(VISITORS_HOUR, "user_hours"),
+    _COUNT_QUALITY,
+    _COUNT_LATENCIES,
+)
+"""Statements that update rows shared by all writers: last, and in the order of the keys."""

@@ -1,0 +1,1 @@
+"""Validation: which records are events, and why the others are rejected."""
