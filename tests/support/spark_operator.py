@@ -2,9 +2,9 @@
 
 Owns which command line an application becomes and when it is submitted again. Both follow the
 controller of the kubeflow Spark operator 2.5.2 (``submission.go``, ``controller.go``). What the
-chart does not use is refused by name, never left out in silence. Services for the web interface,
-webhooks, ingresses and batch schedulers are not here. ``spark-submit``, the driver, its service
-and the executors are real.
+chart does not use, and what the operator's webhook denies, is refused by name, never left out in
+silence. Services for the web interface, changes by webhooks, ingresses and batch schedulers are not
+here. ``spark-submit``, the driver, its service and the executors are real.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import pyspark
 from clickstream_local.artifacts import cache_folder
 from clickstream_local.environment import service_environment
 from clickstream_local.java import find_java_home
+from spark_admission import Denied, admit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,8 +95,10 @@ def submit_arguments(
     """Return the arguments of spark-submit, in the operator's order: the last setting wins.
 
     Raises:
+        Denied: The operator would refuse the application.
         Unsupported: The application has a field that is not carried over here.
     """
+    admit(application)
     _check(application)
     spec = application["spec"]
     settings = [
@@ -128,7 +131,9 @@ def _common(application: Object) -> Iterator[tuple[str, object]]:
     if spec.get("pythonVersion"):
         yield "spark.kubernetes.pyspark.pythonVersion", spec["pythonVersion"]
     yield "spark.kubernetes.submission.waitAppCompletion", "false"
-    yield from spec.get("sparkConf", {}).items()
+    for name, value in spec.get("sparkConf", {}).items():
+        if name != "spark.kubernetes.driver.pod.name":
+            yield name, value
 
 
 def _template(templates: Mapping[str, Path], role: str) -> Iterator[tuple[str, object]]:
@@ -299,7 +304,7 @@ class SparkOperator:
         while not self._is_closed.wait(_LOOK_SECONDS):
             try:
                 self._look()
-            except (kubernetes.client.ApiException, Unsupported, OSError) as problem:
+            except (kubernetes.client.ApiException, Denied, Unsupported, OSError) as problem:
                 # Objects change under a look; the next one sees them as they are.
                 self.problems.append(str(problem))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from charts import pods
+from spark_admission import Denied
 from spark_operator import Unsupported, decide, pod_template, submit_arguments
 
 if TYPE_CHECKING:
@@ -102,6 +103,33 @@ def test_unknown_field_is_refused(
         _settings(application)
 
     assert refused.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("spec.sparkConf.spark.master", {"spec": {"sparkConf": {"spark.master": "local"}}}),
+        (
+            "spec.sparkConf.spark.kubernetes.authenticate.driver.oauthTokenFile",
+            {"spec": {"sparkConf": {"spark.kubernetes.authenticate.driver.oauthTokenFile": "/t"}}},
+        ),
+        (
+            "spec.sparkConf.spark.kubernetes.namespace",
+            {"spec": {"sparkConf": {"spark.kubernetes.namespace": "other"}}},
+        ),
+        ("metadata.name", {"metadata": {"name": "1-streaming"}}),
+    ],
+)
+def test_denied_application_is_refused(
+    application: dict[str, Any], part: str, change: dict[str, dict[str, Any]]
+) -> None:
+    """What the operator's webhook denies is never submitted."""
+    for place, values in change.items():
+        application[place] |= values
+    with pytest.raises(Denied) as refused:
+        _settings(application)
+
+    assert refused.value.path == part
 
 
 def _with(application: dict[str, Any], state: str, attempts: int = 1) -> dict[str, Any]:
