@@ -1,0 +1,63 @@
+"""Where a simulation's events and ledger go.
+
+Owns the fields of ``spec.output``, their bounds and their consistency. The stream reads the default
+output only. Another output shares no topic with the default one: otherwise the stream would compare
+events that it has stored with the ledger of other events.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from clickstream_contract.parts import Part, refuse
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
+
+__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "EventOutput"]
+
+MAX_TOPIC_LENGTH = 249
+TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
+"""Pattern of a topic's name; Kafka refuses ``.`` and ``..``
+(https://github.com/apache/kafka, ``org.apache.kafka.common.internals.Topic``)."""
+
+
+class EventOutput(Part):
+    """The topics that get a simulation's events and its ledger."""
+
+    topic: Annotated[
+        str,
+        Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the events."),
+    ] = EVENTS.name
+    ledger_topic: Annotated[
+        str,
+        Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the ledger."),
+    ] = LEDGER.name
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the stream reads this output."""
+        return self.topic == EVENTS.name
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        if self.topic in {LEDGER.name, SHARDS.name}:
+            raise refuse("topic", self.topic, f"a topic with no other task, such as {EVENTS.name}")
+        if self.ledger_topic in {self.topic, EVENTS.name, SHARDS.name}:
+            raise refuse(
+                "ledgerTopic",
+                self.ledger_topic,
+                f"a topic with no other task, such as {LEDGER.name}",
+            )
+        if self.is_stored and self.ledger_topic != LEDGER.name:
+            raise refuse(
+                "ledgerTopic", self.ledger_topic, f"{LEDGER.name} with topic {EVENTS.name}"
+            )
+        if not self.is_stored and self.ledger_topic == LEDGER.name:
+            raise refuse(
+                "ledgerTopic",
+                self.ledger_topic,
+                f"another topic too, as topic is {self.topic}: the stream reads {LEDGER.name} and "
+                "would miss the events",
+            )
+        return self
