@@ -71,6 +71,27 @@ def test_killed_run_equals_undisturbed_run(
     _is_whole(run, start_seconds)
 
 
+def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
+    """A killed run with another output is whole in its topics, and the default ones have nothing."""
+    start_seconds, start_time = _now()
+    output = "  output: {topic: shop.events, ledgerTopic: shop.ledger}\n"
+    run = begin(four_shards(2_000, 20_000, output), start_time=start_time)
+    before = broker.ends()
+    broker.add_topic("shop.events", 3)
+    refused = run.start()
+    refused.must_end(60, code=3)
+    assert "topic shop.ledger: Broker: Unknown topic" in refused.process.log_file.read_text("utf-8")
+    broker.add_topic("shop.ledger", 1)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    worker = run.start()
+    worker.must_end(120)
+
+    _is_whole(run, start_seconds)
+    assert broker.ends() == before
+
+
 def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:

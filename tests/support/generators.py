@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.ledger import GROWING_FIGURES
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.topics import EVENTS
 from clickstream_generator.core.simulator import Simulator
 from clickstream_local.kafka import create_topics, start_kafka_alone
 from clickstream_local.ports import free_port
@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -132,6 +133,11 @@ class Broker:
         admin = AdminClient({"bootstrap.servers": self.servers})
         for done in admin.create_acls(rows).values():
             done.result()
+
+    def add_topic(self, name: str, partitions: int) -> None:
+        """Create a topic."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result()
 
     def limit_events(self, max_bytes: int) -> None:
         """Limit the size of a record in the events' topic."""
@@ -245,8 +251,9 @@ class GeneratorRun:
         return f'"run_id":"{self.run_id}"'.encode() in value
 
     def events(self) -> list[bytes]:
-        """Return this run's events in the topic."""
-        return [value for _, value in self._read(EVENTS.name) if value and self.owns(value)]
+        """Return this run's events in its topic."""
+        topic = self.simulation.spec.event_output.topic
+        return [value for _, value in self._read(topic) if value and self.owns(value)]
 
     def _read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
         """Return the records written since the run was prepared, because brokers are shared."""
@@ -254,7 +261,8 @@ class GeneratorRun:
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
         """Return the valid ledger entry of each shard, kind and minute."""
-        rows = [json.loads(value) for _, value in self._read(LEDGER.name) if value]
+        topic = self.simulation.spec.event_output.ledger_topic
+        rows = [json.loads(value) for _, value in self._read(topic) if value]
         return {
             (row["shard"], row["kind"], row["minute"]): row
             for row in sorted(rows, key=lambda row: sum(row[name] for name in GROWING_FIGURES))

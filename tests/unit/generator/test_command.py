@@ -116,7 +116,7 @@ def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
         "me", {"ssl.key.location": "k"},
     )  # fmt: skip
     assert (first.kafka.topic, first.kafka.ledger_topic) == (
-        "clickstream.events.v1", "clickstream.ledger.v1",
+        None, None,
     )  # fmt: skip
     assert (first.is_appending, first.is_creating, first.is_paced) == (True, False, False)
     assert second.kafka.settings.bootstrap_servers == "h:1"

@@ -42,10 +42,16 @@ class _Sink:
 
     Attributes:
         drops: How often its queue was dropped.
+        checked: The topics that were checked.
     """
 
     def __init__(self) -> None:
         self.drops = 0
+        self.checked: tuple[str, ...] = ()
+
+    def check_topics(self, *names: str) -> None:
+        """Remember the topics."""
+        self.checked = names
 
     def publish_unconfirmed(self, *_: object) -> None:
         """Pass a sign of life over."""
@@ -184,6 +190,46 @@ def test_metrics_have_the_full_name(environment: pytest.MonkeyPatch, tmp_path: P
 
     assert process.main() == 0
     assert shown == [1]
+
+
+def _with_output(environment: pytest.MonkeyPatch, folder: Path) -> tuple[_Sink, list[str]]:
+    """Let the simulation name other topics; return the sink, and the topics it is made for."""
+    sink, topics = _Sink(), []
+
+    def made(_: object, topic: str) -> _Sink:
+        topics.append(topic)
+        return sink
+
+    wanted = simulation(more="  output: {topic: shop, ledgerTopic: shop-ledger}", users=400)
+    (folder / "simulation.yaml").write_text(dump_simulation(wanted), encoding="utf-8")
+    environment.setattr(process, "KafkaSink", made)
+    return sink, topics
+
+
+def test_output_has_its_topics(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The sink sends to the simulation's topic, and both topics are checked before the run."""
+    sink, topics = _with_output(environment, tmp_path)
+    checked = []
+    environment.setattr(Worker, "run", lambda *_: checked.append(sink.checked))
+
+    assert process.main() == 0
+    assert topics == ["shop"]
+    assert checked == [("shop", "shop-ledger")]
+
+
+def test_output_is_the_runs(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A resumed run whose file names other topics than before ends with 2, and sends nothing."""
+    source = simulator(users=400)
+    source.take_due(1_764_000_001.0, 10**9)
+    snapshot = capture_shard(source.shards[1], source.first)
+    _with_output(environment, tmp_path)
+    environment.setenv(PREFIX + "SHARDS", "1")
+    _hold(environment, hold((1,), stored={1: StoredShard(Position(500), snapshot)}))
+
+    assert process.main() == 2
+    assert "spec.output: 'shop' is not allowed; it cannot change" in capsys.readouterr().err
 
 
 def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:

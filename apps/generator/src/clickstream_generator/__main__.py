@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.topics import EVENTS
 from clickstream_contract.worker_exit import WorkerExit
 
 from clickstream_generator.core.simulator import Simulator
@@ -87,7 +86,9 @@ def _run(settings: Settings) -> None:
         ShardReader(settings) as reader,
     ):
         # After the reader is connected: if the broker refuses the user, only one client reports it.
-        sink = KafkaSink(settings, EVENTS.name)
+        output = file.simulation.spec.event_output
+        sink = KafkaSink(settings, output.topic)
+        sink.check_topics(output.topic, output.ledger_topic)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
         kept_seconds = settings.state_retention_days * _DAY_SECONDS or math.inf
@@ -121,6 +122,13 @@ def _carry(
         if found.snapshot is not None
     }
     first = next((row.first for row in snapshots.values()), file.simulation)
+    if first.spec.event_output != file.simulation.spec.event_output:
+        raise SimulationInvalid(
+            "spec.output",
+            file.simulation.spec.event_output.topic,
+            f"it cannot change in a run, which sends to {first.spec.event_output.topic}; start "
+            "another simulation",
+        )
     with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
         simulator.begin(settings.start_time or clock.now(), snapshots)

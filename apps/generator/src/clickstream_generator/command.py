@@ -16,7 +16,6 @@ from uuid import UUID
 
 import typer
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.topics import EVENTS, LEDGER
 
 from clickstream_generator.errors import GeneratorError
 
@@ -68,10 +67,15 @@ def generate(
         Path | None,
         typer.Option(help="New folder for run record and ledger, if the output is no folder."),
     ] = None,
-    topic: Annotated[str, typer.Option(help="Kafka: topic for events.")] = EVENTS.name,
+    topic: Annotated[
+        str | None, typer.Option(help="Kafka: topic for events. Default: spec.output of FILE.")
+    ] = None,
     ledger_topic: Annotated[
         str | None,
-        typer.Option(help=f"Kafka: topic for the ledger; {LEDGER.name} without --topic."),
+        typer.Option(
+            help="Kafka: topic for the ledger. Default: spec.output of FILE; with another --topic,"
+            " no ledger."
+        ),
     ] = None,
     kafka_config: Annotated[
         Path | None,
@@ -127,7 +131,7 @@ def generate(
     kafka = None
     if chosen.is_kafka:
         from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
-            KafkaTarget,
+            KafkaOptions,
             kafka_settings,
             read_client_file,
         )
@@ -142,8 +146,7 @@ def generate(
             "sasl_mechanism": sasl_mechanism,
         }
         settings = kafka_settings(options, client, file or run)
-        is_ours = topic == EVENTS.name and ledger_topic is None
-        kafka = KafkaTarget(settings, topic, LEDGER.name if is_ours else ledger_topic, client)
+        kafka = KafkaOptions(settings, topic, ledger_topic, client)
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE_CELLS

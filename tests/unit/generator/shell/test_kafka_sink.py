@@ -269,8 +269,10 @@ def test_missing_topic_is_refused(sink: KafkaSink, producer: _Producer) -> None:
 
     producer.list_topics = unknown  # type: ignore[method-assign]
 
-    with pytest.raises(BrokerRefused, match="whether it has been created"):
+    with pytest.raises(BrokerRefused, match=r"topic events: .* whether it has been created"):
         sink.send([(b"{}", KEYS[0])], Batch())
+    with pytest.raises(BrokerRefused, match=r"topic other: .* whether it has been created"):
+        sink.check_topics("other")
 
 
 def test_silent_broker_is_refused(sink: KafkaSink, producer: _Producer) -> None:

@@ -57,6 +57,7 @@ class _Broker(KafkaSink):
         self.kinds: list[str] = []
         self.positions: dict[int, Position] = {}
         self.events: list[dict[str, Any]] = []
+        self.topics: set[str] = set()
         self._room = room
         self._is_silent = is_silent
         self._flying: deque[Batch] = deque()
@@ -93,6 +94,7 @@ class _Broker(KafkaSink):
     ) -> None:
         """Keep the last record of each ledger minute and position."""
         self._flying.append(batch)
+        self.topics.add(topic)
         for key, value in rows:
             if topic == SHARDS.name:
                 self.log.add((key, value), partition)
@@ -200,6 +202,16 @@ class _Run:
 
 def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
     return telemetry.registry.get_sample_value(f"clickstream_generator_{name}", labels)
+
+
+def test_ledger_has_its_topic(tmp_path: Path, telemetry: Telemetry) -> None:
+    """The ledger goes to the simulation's topic, and to no other."""
+    more = "  output: {topic: shop, ledgerTopic: shop-ledger}\n  stopAfter: {events: 50}\n"
+    run = _Run(tmp_path, telemetry, simulation(more=more, users=400))
+
+    run.run()
+
+    assert run.broker.topics == {"shop-ledger", SHARDS.name}
 
 
 @pytest.mark.parametrize("room", [10**9, 2])

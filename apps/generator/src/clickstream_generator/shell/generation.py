@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from rich.console import Console
 
-    from clickstream_generator.shell.kafka_target import KafkaTarget
+    from clickstream_generator.shell.kafka_target import KafkaOptions
     from clickstream_generator.shell.output import Output
     from clickstream_generator.shell.sink import Sink
 
@@ -73,7 +73,7 @@ class Request:
         run_id: The run's id; computed if absent.
         part_events: Number of a shard's events in one part of a folder; computed if absent.
         truth: Folder for record and ledger, if the output is not a folder.
-        kafka: The topics, if the output is Kafka.
+        kafka: The options for Kafka, if the output is Kafka.
         is_appending: Whether a topic may already hold records.
         is_creating: Whether to create missing topics.
     """
@@ -87,7 +87,7 @@ class Request:
     run_id: UUID | None = None
     part_events: int | None = None
     truth: Path | None = None
-    kafka: KafkaTarget | None = field(default=None, repr=False)
+    kafka: KafkaOptions | None = field(default=None, repr=False)
     is_appending: bool = False
     is_creating: bool = False
 
@@ -202,12 +202,13 @@ def _into_stream(
         truths.append(TruthFolder(request.truth))
     sink: Sink
     if request.kafka is not None:
-        created = request.kafka.create_missing() if request.is_creating else []
+        target = request.kafka.target(first.spec.event_output)
+        created = target.create_missing() if request.is_creating else []
         if not request.is_appending:
-            request.kafka.check_is_free(created)
-        sink = kafka = request.kafka.sink()
-        if request.kafka.ledger_topic is not None:
-            truths.append(LedgerTopic(kafka, request.kafka.ledger_topic))
+            target.check_is_free(created)
+        sink = kafka = target.sink()
+        if target.ledger_topic is not None:
+            truths.append(LedgerTopic(kafka, target.ledger_topic))
     else:
         sink = LineSink(sys.stdout.buffer)
     run_id, start = _identity(request, again, first)

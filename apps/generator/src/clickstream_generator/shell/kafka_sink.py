@@ -118,17 +118,30 @@ class KafkaSink:
             refused = next(message["_error"] for message in messages if "_error" in message)
             raise self._cause_of(refused)
 
+    def check_topics(self, *names: str) -> None:
+        """Check that the client knows these topics.
+
+        Raises:
+            BrokerRefused: A topic does not exist, or the client may not see it.
+        """
+        for name in names:
+            self._partitions_of(name)
+
     def _look_up(self) -> int:
         """Return the number of the topic's partitions, and remember it."""
+        self._partitions = self._partitions_of(self._topic)
+        return self._partitions
+
+    def _partitions_of(self, name: str) -> int:
         try:
-            found = self._producer.list_topics(self._topic, timeout=_METADATA_SECONDS)
+            found = self._producer.list_topics(name, timeout=_METADATA_SECONDS)
         except KafkaException as failure:
             raise refusal(failure.args[0]) from None
-        topic = found.topics[self._topic]
+        topic = found.topics[name]
         if topic.error is not None:
-            raise refusal(topic.error)
-        self._partitions = len(topic.partitions)
-        return self._partitions
+            refused = refusal(topic.error)
+            raise BrokerRefused(refused.code, f"topic {name}: {refused.reason}", refused.setting)
+        return len(topic.partitions)
 
     def _cause_of(self, error: KafkaError) -> BrokerRefused:
         """Return the cause of a refusal; a failed producer reports only that it has failed."""

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from clickstream_contract.output import EventOutput
+
     from clickstream_generator.settings import Settings
 
-__all__ = ["KafkaTarget", "kafka_settings", "read_client_file"]
+__all__ = ["KafkaOptions", "KafkaTarget", "kafka_settings", "read_client_file"]
 
 _SECONDS = 15.0
 _SERVERS = "bootstrap.servers"
@@ -103,6 +105,30 @@ def kafka_settings(
                 "--output", "kafka", "add the servers, such as kafka:localhost:9092"
             ) from None
         raise SimulationInvalid(f"--{name}", error.value, f"it must be {error.allowed}") from None
+
+
+@dataclass(frozen=True)
+class KafkaOptions:
+    """The options of a command for Kafka.
+
+    Attributes:
+        settings: The connection settings.
+        topic: The topic for events; the simulation's if absent.
+        ledger_topic: The topic for the ledger; the simulation's if absent and the topic for events
+            is the simulation's too.
+        client: Further client settings, by librdkafka's names.
+    """
+
+    settings: Settings
+    topic: str | None = None
+    ledger_topic: str | None = None
+    client: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, output: EventOutput) -> KafkaTarget:
+        """Return the topics of a simulation with this ``spec.output``."""
+        topic = self.topic or output.topic
+        its_ledger = output.ledger_topic if topic == output.topic else None
+        return KafkaTarget(self.settings, topic, self.ledger_topic or its_ledger, self.client)
 
 
 @dataclass(frozen=True)

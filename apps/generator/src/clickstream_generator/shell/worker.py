@@ -15,7 +15,6 @@ import numpy as np
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
-from clickstream_contract.topics import LEDGER
 
 from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
@@ -89,6 +88,7 @@ class Worker:
         self._settings = settings
         first = simulator.first
         self._simulation = first
+        self._ledger_topic = first.spec.event_output.ledger_topic
         self._planter = FaultPlanter(first.spec.seed, list(simulator.shards))
         self._ledgers = {
             number: ShardLedger(number, first.spec.shards) for number in simulator.shards
@@ -380,7 +380,7 @@ class Worker:
             )
             ledger.forget_before(oldest_ms)
         if rows:
-            self._sink.publish(LEDGER.name, rows, Batch())
+            self._sink.publish(self._ledger_topic, rows, Batch())
 
     def _show(self, now: float) -> None:
         """Update the metrics."""
