@@ -1,4 +1,4 @@
-"""``clickstream generate``: the generator alone, to standard output, files or Kafka.
+"""``clickstream generate``: the generator alone, to standard output, files, Kafka or HTTP.
 
 Owns the command's arguments, and the error output of ``clickstream-generator``, which is the same
 command without the rest of the pipeline. Heavy modules are imported inside the command, so that
@@ -45,7 +45,7 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="stdout, jsonl:FOLDER, csv:FOLDER, parquet:FOLDER or kafka:SERVERS.",
+            help="stdout, jsonl:FOLDER, csv:FOLDER, parquet:FOLDER, kafka:SERVERS or a URL.",
         ),
     ] = "stdout",
     start: Annotated[
@@ -67,6 +67,13 @@ def generate(
         Path | None,
         typer.Option(help="New folder for run record and ledger, if the output is no folder."),
     ] = None,
+    form: Annotated[
+        str, typer.Option(help="Form of the records: native, cloudevents, segment, snowplow, ga4.")
+    ] = "native",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Instead of --form: a YAML file with own names, TARGET: FIELD."),
+    ] = None,
     topic: Annotated[
         str | None, typer.Option(help="Kafka: topic for events. Default: spec.output of FILE.")
     ] = None,
@@ -87,7 +94,7 @@ def generate(
     ] = None,
     ca_file: Annotated[
         str | None,
-        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka: CA certificates."),
+        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka and HTTPS: CA certificates."),
     ] = None,
     username: Annotated[
         str | None,
@@ -101,6 +108,21 @@ def generate(
         str | None,
         typer.Option(envvar=f"{_ENVIRONMENT}SASL_MECHANISM", help="Kafka: such as SCRAM-SHA-512."),
     ] = None,
+    http_headers: Annotated[
+        Path | None,
+        typer.Option(help="HTTP: file with headers, such as API keys, NAME: VALUE lines."),
+    ] = None,
+    http_query: Annotated[
+        Path | None,
+        typer.Option(help="HTTP: file with secret query parameters, NAME=VALUE lines."),
+    ] = None,
+    http_batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="HTTP: most records per request. Default: the form's."),
+    ] = None,
+    http_requests: Annotated[
+        int, typer.Option(min=1, max=256, help="HTTP: most requests at a time.")
+    ] = 8,
     *,
     paced: Annotated[
         bool,
@@ -113,10 +135,11 @@ def generate(
         bool, typer.Option("--create-topics", help="Kafka: create missing topics.")
     ] = False,
 ) -> None:
-    """Write events to standard output, files or Kafka, with a ledger and a run record."""
+    """Write events to standard output, files, Kafka or HTTP, with a ledger and a run record."""
     from rich.console import Console  # noqa: PLC0415
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
+    from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
@@ -147,6 +170,11 @@ def generate(
         }
         settings = kafka_settings(options, client, file or run)
         kafka = KafkaOptions(settings, topic, ledger_topic, client)
+    http = None
+    if chosen.is_http:
+        from clickstream_generator.shell.http_target import http_target  # noqa: PLC0415
+
+        http = http_target(output, http_headers, http_query, ca_file, http_batch, http_requests)
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE_CELLS
@@ -164,6 +192,8 @@ def generate(
             kafka=kafka,
             is_appending=append,
             is_creating=create_topics,
+            form=chosen_form(form, mapping),
+            http=http,
         ),
         console,
     )

@@ -8,6 +8,7 @@
 - ``WorldChanged``: this process would make other events than the run has.
 - ``ShardTaken``: another worker holds a shard now.
 - ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
+- ``ReceiverRefused``: an HTTP receiver refuses a request.
 - ``RecordUnusable``: a file is not a valid run record.
 """
 
@@ -19,6 +20,7 @@ __all__ = [
     "GeneratorError",
     "OutputFailed",
     "OutputRefused",
+    "ReceiverRefused",
     "RecordUnusable",
     "ShardTaken",
     "SnapshotUnusable",
@@ -57,8 +59,8 @@ class DrainTimeout(GeneratorError):
         """Keep the fields and build the text."""
         self.waiting, self.seconds = waiting, seconds
         super().__init__(
-            f"Kafka did not acknowledge {waiting} records within {seconds:.0f} s; "
-            "the ledger does not count them; check whether the broker is up"
+            f"{waiting} records were not acknowledged within {seconds:.0f} s; "
+            "the ledger does not count them; check whether the broker or the receiver is up"
         )
 
 
@@ -144,6 +146,23 @@ class OutputFailed(GeneratorError):
         """Keep the fields and build the text."""
         self.place, self.reason, self.remedy = place, reason, remedy
         super().__init__(f"cannot write {place}: {reason}; {remedy}")
+
+
+class ReceiverRefused(GeneratorError):
+    """An HTTP receiver refuses a request, and a retry cannot help.
+
+    Attributes:
+        place: The receiver's address, without secrets.
+        code: The status, or the step that failed.
+        reason: The start of the receiver's answer.
+        setting: The option to check.
+    """
+
+    def __init__(self, place: str, code: str, reason: str, setting: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.code, self.reason, self.setting = place, code, reason, setting
+        said = f" {reason!r}" if reason else ""
+        super().__init__(f"{place} refuses records: {code}{said}; check {setting}")
 
 
 class RecordUnusable(GeneratorError):

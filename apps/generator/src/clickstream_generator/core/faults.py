@@ -59,12 +59,14 @@ class Planted:
         tally: Figures of these records, faults included.
         late: Events to send later, each with its figures.
         sent_by_shard: Number of ``records`` by shard.
+        broken: Places of the records that are no valid events.
     """
 
     records: list[Record]
     tally: Tally
     late: list[LateRecord]
     sent_by_shard: dict[int, int]
+    broken: frozenset[int] = frozenset()
 
 
 class FaultPlanter:
@@ -110,6 +112,7 @@ class FaultPlanter:
         hit = np.flatnonzero(kind < len(_FAULTS))
         late: list[LateRecord] = []
         extra: dict[int, Record] = {}
+        corrupt: set[int] = set()
         for place in hit.tolist():
             record = records[place]
             shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
@@ -125,8 +128,14 @@ class FaultPlanter:
             add_fault(tally, shard, moment, fault)
             if faulty is not None:
                 extra[place] = faulty
+                if fault in _CORRUPT:
+                    corrupt.add(place)
         return Planted(
-            _merged(records, away, extra), tally, late, _count_by_shard(rows, away, list(extra))
+            _merged(records, away, extra),
+            tally,
+            late,
+            _count_by_shard(rows, away, list(extra)),
+            _broken_places(away, extra, corrupt),
         )
 
 
@@ -187,6 +196,15 @@ def _merged(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -
         if place in extra:
             woven.append(extra[place])
     return woven
+
+
+def _broken_places(away: np.ndarray, extra: dict[int, Record], corrupt: set[int]) -> frozenset[int]:
+    """Return the places of corrupt records among the merged records."""
+    if not corrupt:
+        return frozenset()
+    kept = np.cumsum(~away)
+    before = {place: count for count, place in enumerate(sorted(extra))}
+    return frozenset(int(kept[place]) + before[place] for place in corrupt)
 
 
 def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:

@@ -38,10 +38,12 @@ class Layout:
     Attributes:
         form: ``jsonl``, ``csv`` or ``parquet``.
         part_events: Number of a shard's events in one part.
+        record_form: The form of the records: a name in ``--form``, or the hash of a mapping.
     """
 
     form: str
     part_events: int
+    record_form: str = "native"
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,13 @@ class RunRecord:
             ),
             ends_at={int(number): int(last) for number, last in content["ends_at"].items()},
             ended_at=content["ended_at"],
-            layout=None if layout is None else Layout(layout["form"], int(layout["part_events"])),
+            layout=None if layout is None else _layout(layout),
         )
+
+
+def _layout(row: Mapping[str, Any]) -> Layout:
+    # Generators before version 0.4 wrote native records only, and not the field.
+    return Layout(row["form"], int(row["part_events"]), row.get("record_form", "native"))
 
 
 def _resource(simulation: Simulation) -> dict[str, Any]:

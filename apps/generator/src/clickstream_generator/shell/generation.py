@@ -7,14 +7,11 @@ holds the requested run.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -24,6 +21,8 @@ from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_generator.core.behaviour import check_change
 from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.form_conversion import Converter
+from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.core.making import begin_run
 from clickstream_generator.core.run_record import Layout, RunRecord
 from clickstream_generator.core.simulator import Simulator
@@ -31,20 +30,23 @@ from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnus
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
 from clickstream_generator.shell.folder_run import FolderRun
-from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.progress import RunProgress
 from clickstream_generator.shell.run_folder import RunFolder
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
+from clickstream_generator.shell.stopping import stopping
 from clickstream_generator.shell.stream_run import StreamRun
-from clickstream_generator.shell.truth import LedgerTopic, Truth, TruthFolder
+from clickstream_generator.shell.stream_sink import stream_sink
+from clickstream_generator.shell.truth import Truth, TruthFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from threading import Event
 
     from clickstream_contract.simulation import Simulation
     from rich.console import Console
 
+    from clickstream_generator.core.form_rows import Form
+    from clickstream_generator.shell.http_target import HttpTarget
     from clickstream_generator.shell.kafka_target import KafkaOptions
     from clickstream_generator.shell.output import Output
     from clickstream_generator.shell.sink import Sink
@@ -76,6 +78,8 @@ class Request:
         kafka: The options for Kafka, if the output is Kafka.
         is_appending: Whether a topic may already hold records.
         is_creating: Whether to create missing topics.
+        form: The form of the records.
+        http: The receiver, if the output is HTTP.
     """
 
     file: Path | None
@@ -90,6 +94,8 @@ class Request:
     kafka: KafkaOptions | None = field(default=None, repr=False)
     is_appending: bool = False
     is_creating: bool = False
+    form: Form = NATIVE
+    http: HttpTarget | None = field(default=None, repr=False)
 
 
 def generate(request: Request, console: Console) -> None:
@@ -147,6 +153,13 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
             "--part-events", request.part_events, "only a folder has parts; leave the option out"
         )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
+        if request.form is not NATIVE:
+            raise SimulationInvalid(
+                "--form",
+                request.form.name,
+                f"it must be {NATIVE.name} with {output}, whose columns are those of the event; "
+                "or use jsonl",
+            )
         specs = [simulation.spec]
         if again is not None:
             specs += [row.simulation.spec for row in again.revisions]
@@ -163,11 +176,12 @@ def _into_folder(
     request: Request, again: RunRecord | None, simulation: Simulation, console: Console
 ) -> None:
     place = str(request.output)
-    with RunFolder(Path(request.output.place), request.output.kind) as folder:
+    convert = None if request.form is NATIVE else Converter(request.form).convert
+    with RunFolder(Path(request.output.place), request.output.kind, convert) as folder:
         kept = folder.record
         if kept is None:
             first = simulation if again is None else again.first
-            layout = Layout(request.output.kind, _part_events(request, first))
+            layout = Layout(request.output.kind, _part_events(request, first), request.form.key)
             run_id, start = _identity(request, again, first)
             simulator = _simulator(first, run_id)
             record = replace(_new_record(simulator, start, again), layout=layout)
@@ -180,7 +194,7 @@ def _into_folder(
             simulator = _simulator(kept.first, kept.run_id)
             record, snapshots = kept, folder.snapshots()
         maker = begin_run(simulator, record, snapshots)
-        with _stopping() as stop, _progress(request, simulator, console) as bar:
+        with stopping() as stop, _progress(request, simulator, console) as bar:
             run = FolderRun(
                 maker,
                 folder,
@@ -200,22 +214,24 @@ def _into_stream(
     truths: list[Truth] = []
     if request.truth is not None:
         truths.append(TruthFolder(request.truth))
-    sink: Sink
-    if request.kafka is not None:
-        target = request.kafka.target(first.spec.event_output)
-        created = target.create_missing() if request.is_creating else []
-        if not request.is_appending:
-            target.check_is_free(created)
-        sink = kafka = target.sink()
-        if target.ledger_topic is not None:
-            truths.append(LedgerTopic(kafka, target.ledger_topic))
-    else:
-        sink = LineSink(sys.stdout.buffer)
+    kafka = None if request.kafka is None else request.kafka.target(first.spec.event_output)
+    with stream_sink(request, kafka, truths, console) as sink:
+        _stream(request, again, first, sink, truths, console)
+
+
+def _stream(
+    request: Request,
+    again: RunRecord | None,
+    first: Simulation,
+    sink: Sink,
+    truths: list[Truth],
+    console: Console,
+) -> None:
     run_id, start = _identity(request, again, first)
     simulator = _simulator(first, run_id)
     record = _new_record(simulator, start, again)
     maker = begin_run(simulator, record)
-    with _stopping() as stop, _progress(request, simulator, console) as bar:
+    with stopping() as stop, _progress(request, simulator, console) as bar:
         run = StreamRun(
             maker,
             sink,
@@ -311,6 +327,7 @@ def _check_is_same(
     other = "choose an empty folder or a new one"
     wanted: list[tuple[str, Any, Any]] = [
         ("files of the form", kept.layout.form, request.output.kind),
+        ("records in the form", kept.layout.record_form, request.form.key),
         ("the run", kept.run_id, again.run_id if again else request.run_id),
         (
             "a start at Unix second",
@@ -372,22 +389,3 @@ def _timed(
 
 def _made(simulator: Simulator) -> int:
     return sum(shard.made for shard in simulator.shards.values())
-
-
-@contextmanager
-def _stopping() -> Iterator[Event]:
-    """End the run gracefully at the first signal, at once at the second."""
-    stop = Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def asked(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, asked)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

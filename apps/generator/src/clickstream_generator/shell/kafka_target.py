@@ -21,7 +21,7 @@ from clickstream_generator.settings import PREFIX, settings_from
 from clickstream_generator.shell.kafka_sink import KafkaSink, client_settings, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from clickstream_contract.output import EventOutput
@@ -147,10 +147,12 @@ class KafkaTarget:
     ledger_topic: str | None
     client: Mapping[str, str] = field(default_factory=dict)
 
-    def sink(self) -> KafkaSink:
-        """Return a sink for the events' topic."""
+    def sink(
+        self, headers: Callable[[bytes | None], list[tuple[str, str]]] | None = None
+    ) -> KafkaSink:
+        """Return a sink for the events' topic; ``headers`` returns the headers of a record."""
         with self._naming_settings():
-            return KafkaSink(self.settings, self.topic, self.client)
+            return KafkaSink(self.settings, self.topic, self.client, headers)
 
     def create_missing(self) -> list[str]:
         """Create the missing topics, with the contract's partitions and settings.

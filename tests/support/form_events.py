@@ -1,0 +1,39 @@
+"""Native records for tests of forms: one for each event name, and broken ones."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.ledger import FAULT_NAMES
+from clickstream_generator.core import faults
+from simulations import START_SECONDS, simulator
+
+__all__ = ["broken_records", "native_records", "one_of_each"]
+
+_SENT_AT_MS = round(1_000 * START_SECONDS) + 60_000
+
+
+@cache
+def native_records() -> list[bytes]:
+    """Return some thousand events of a mixed shop."""
+    source = simulator(users=400)
+    return source.encoder.encode(source.take_due(START_SECONDS + 60, 6_000), _SENT_AT_MS).values
+
+
+@cache
+def one_of_each() -> dict[str, bytes]:
+    """Return the longest record of each event name, by the name."""
+    found: dict[str, bytes] = {}
+    for value in native_records():
+        name = json.loads(value)["event_name"]
+        found[name] = max(found.get(name, b""), value, key=len)
+    assert found.keys() == set(EVENT_NAMES)
+    return found
+
+
+def broken_records() -> dict[str, bytes | None]:
+    """Return a purchase broken in each way, by the fault's name."""
+    names = [name for name in FAULT_NAMES if name.startswith("corrupt_")]
+    return {name: faults._BREAKS[name](one_of_each()["purchase"]) for name in names}
