@@ -92,6 +92,29 @@ def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., Generator
     assert broker.ends() == before
 
 
+def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
+    """A killed run in another form has each event's conversion, and its ledger is whole."""
+    start_seconds, start_time = _now()
+    output = "  output: {topic: segment, ledgerTopic: segment-ledger, form: segment}\n"
+    for topic in ("segment", "segment-ledger"):
+        broker.add_topic(topic, 1)
+    run = begin(four_shards(1_000, 6_000, output), start_time=start_time)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    worker = run.start()
+    worker.must_end(120)
+
+    expected = {
+        json.loads(value)["event_id"]: json.loads(value)["user_id"]
+        for value in reference(run.simulation, run.run_id, start_seconds)
+    }
+    found = [json.loads(value or b"") for _, value in broker.read("segment")]
+    assert {row["messageId"]: row["userId"] for row in found} == expected
+    ledger = run.ledger()
+    assert sum(row["events"] for (_, kind, _), row in ledger.items() if kind == "minute") == 6_000
+
+
 def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:

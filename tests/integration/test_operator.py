@@ -425,6 +425,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("topic", {"output": {"topic": _LINES, "ledgerTopic": "b"}}),
     ("topic", {"output": {"topic": "x" * 250, "ledgerTopic": "b"}}),
     ("topic", {"output": {"topic": "clickstream.shards.v1", "ledgerTopic": "b"}}),
+    ("form", {"output": {"topic": "a", "ledgerTopic": "b", "form": "xml"}}),
+    ("form", {"output": {"form": "ga4"}}),
     ("ledgerTopic", {"output": {"topic": "a"}}),
     ("ledgerTopic", {"output": {"topic": "a", "ledgerTopic": "a"}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),

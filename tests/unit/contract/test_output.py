@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cel import evaluate
-from clickstream_contract.output import MAX_TOPIC_LENGTH, TOPIC, EventOutput
+from clickstream_contract.output import MAX_TOPIC_LENGTH, TOPIC, EventOutput, Form
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 from hypothesis import given, settings
@@ -33,6 +33,10 @@ def _is_accepted_by_server(output: dict[str, str]) -> bool:
     fields = schema["properties"]
     full = {name: output.get(name, field["default"]) for name, field in fields.items()}
     for name, value in full.items():
+        if value not in fields[name].get("enum", [value]):
+            return False
+        if "pattern" not in fields[name]:
+            continue
         # Go's `$` is the end of the text, Python's is also before a last line break.
         fits = re.fullmatch(fields[name]["pattern"].removesuffix("$"), value)
         if not fits or len(value) > fields[name]["maxLength"]:
@@ -50,11 +54,15 @@ def _is_parsed(output: dict[str, str]) -> bool:
     return True
 
 
-@given(topic=st.none() | _NAMES, ledger=st.none() | _NAMES)
+@given(
+    topic=st.none() | _NAMES,
+    ledger=st.none() | _NAMES,
+    form=st.none() | st.sampled_from([*Form, "Native", ""]),
+)
 @settings(max_examples=60)
-def test_parser_equals_server(topic: str | None, ledger: str | None) -> None:
+def test_parser_equals_server(topic: str | None, ledger: str | None, form: str | None) -> None:
     """The parser and the API server accept the same outputs."""
-    given_names = {"topic": topic, "ledgerTopic": ledger}
+    given_names = {"topic": topic, "ledgerTopic": ledger, "form": form and str(form)}
     output = {key: name for key, name in given_names.items() if name is not None}
 
     assert _is_parsed(output) == _is_accepted_by_server(output)
@@ -70,6 +78,8 @@ def test_parser_equals_server(topic: str | None, ledger: str | None) -> None:
         ({"topic": SHARDS.name, "ledgerTopic": "shop"}, "topic"),
         ({"topic": "shop", "ledgerTopic": EVENTS.name}, "ledgerTopic"),
         ({"topic": "shop", "ledgerTopic": SHARDS.name}, "ledgerTopic"),
+        ({"form": "ga4"}, "form"),
+        ({"form": "cloudevents"}, "form"),
     ],
 )
 def test_outputs_share_no_topic(output: dict[str, str], path: str) -> None:
@@ -107,3 +117,8 @@ def test_only_the_default_is_stored() -> None:
     assert EventOutput() == EventOutput.model_validate(named)
     assert EventOutput().is_stored
     assert not EventOutput.model_validate({"topic": "a", "ledgerTopic": "b"}).is_stored
+
+
+def test_forms_are_named() -> None:
+    """These words are in files, resources and options; another one would break them."""
+    assert [*Form] == ["native", "cloudevents", "segment", "snowplow", "ga4"]

@@ -7,14 +7,15 @@ events that it has stored with the ledger of other events.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from clickstream_contract.parts import Part, refuse
+from clickstream_contract.parts import Part, member, refuse
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 
-__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "EventOutput"]
+__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "EventOutput", "Form"]
 
 MAX_TOPIC_LENGTH = 249
 TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
@@ -22,8 +23,18 @@ TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
 (https://github.com/apache/kafka, ``org.apache.kafka.common.internals.Topic``)."""
 
 
+class Form(StrEnum):
+    """The form of the records: which names and which structure an event has."""
+
+    NATIVE = "native"
+    CLOUDEVENTS = "cloudevents"
+    SEGMENT = "segment"
+    SNOWPLOW = "snowplow"
+    GA4 = "ga4"
+
+
 class EventOutput(Part):
-    """The topics that get a simulation's events and its ledger."""
+    """The topics that get a simulation's events and its ledger, and the form of the events."""
 
     topic: Annotated[
         str,
@@ -33,6 +44,7 @@ class EventOutput(Part):
         str,
         Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the ledger."),
     ] = LEDGER.name
+    form: Annotated[Form, member(Form), Field(description="The form of the events.")] = Form.NATIVE
 
     @property
     def is_stored(self) -> bool:
@@ -59,5 +71,11 @@ class EventOutput(Part):
                 self.ledger_topic,
                 f"another topic too, as topic is {self.topic}: the stream reads {LEDGER.name} and "
                 "would miss the events",
+            )
+        if self.is_stored and self.form is not Form.NATIVE:
+            raise refuse(
+                "form",
+                self.form.value,
+                f"{Form.NATIVE.value} with topic {EVENTS.name}, whose reader is the stream",
             )
         return self

@@ -319,7 +319,7 @@ class SimulationSpec(Part):
     faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
     kafka: Annotated[KafkaTarget, Field(description="The Kafka for the events.")] = KafkaTarget()
     output: Annotated[
-        EventOutput | None, Field(description="Topics that the stream does not read.")
+        EventOutput | None, Field(description="Another output, which the stream does not read.")
     ] = None
     shards: Annotated[
         int, Field(ge=1, le=MAX_SHARDS, description="Number of shards: fixed parts of the users.")

@@ -19,12 +19,13 @@ from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.worker_exit import WorkerExit
 
+from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.clock import Clock
-from clickstream_generator.shell.kafka_sink import KafkaSink
+from clickstream_generator.shell.formed_sink import kafka_sink
 from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
@@ -87,7 +88,7 @@ def _run(settings: Settings) -> None:
     ):
         # After the reader is connected: if the broker refuses the user, only one client reports it.
         output = file.simulation.spec.event_output
-        sink = KafkaSink(settings, output.topic)
+        sink = kafka_sink(settings, output.topic, FORMS[output.form])
         sink.check_topics(output.topic, output.ledger_topic)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)

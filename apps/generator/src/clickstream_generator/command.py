@@ -16,6 +16,7 @@ from uuid import UUID
 
 import typer
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.output import Form
 
 from clickstream_generator.errors import GeneratorError
 
@@ -68,8 +69,11 @@ def generate(
         typer.Option(help="New folder for run record and ledger, if the output is no folder."),
     ] = None,
     form: Annotated[
-        str, typer.Option(help="Form of the records: native, cloudevents, segment, snowplow, ga4.")
-    ] = "native",
+        str | None,
+        typer.Option(
+            help=f"Form of the records: {', '.join(Form)}. Default: spec.output of FILE."
+        ),
+    ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(help="Instead of --form: a YAML file with own names, TARGET: FIELD."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.errors import SimulationInvalid
 
-from clickstream_generator.core.form_tables import FORMS, NATIVE
+from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.own_mapping import mapping_form
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["chosen_form"]
 
 
-def chosen_form(name: str, mapping: Path | None) -> Form:
-    """Return a form by its name, or the form of a mapping file.
+def chosen_form(name: str | None, mapping: Path | None) -> Form | None:
+    """Return a form by its name, or the form of a mapping file; ``None`` if neither is given.
 
     Raises:
         SimulationInvalid: There is no such form, or the file cannot be used.
     """
-    if name not in FORMS:
+    if name is not None and name not in FORMS:
         raise SimulationInvalid("--form", name, f"it must be one of {', '.join(FORMS)}")
     if mapping is None:
-        return FORMS[name]
-    if name != NATIVE.name:
+        return None if name is None else FORMS[name]
+    if name is not None:
         raise SimulationInvalid("--mapping", str(mapping), "give either --form or --mapping")
     try:
         text = mapping.read_text(encoding="utf-8")

@@ -1,17 +1,57 @@
-"""A sink that converts records into a form before another sink takes them."""
+"""Sinks that convert records into a form before they are sent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream_generator.core.form_conversion import Converter
+from clickstream_generator.core.form_requests import AttributeHeaders
+from clickstream_generator.core.form_tables import NATIVE
+from clickstream_generator.shell.kafka_sink import KafkaSink
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from clickstream_generator.core.faults import Record
+    from clickstream_generator.core.form_rows import Form
     from clickstream_generator.core.shard_ledger import Tally
+    from clickstream_generator.settings import Settings
     from clickstream_generator.shell.sink import Batch, Sink
 
-__all__ = ["FormedSink"]
+__all__ = ["FormedSink", "kafka_sink"]
+
+
+def kafka_sink(
+    settings: Settings, topic: str, form: Form, client: Mapping[str, str] | None = None
+) -> KafkaSink:
+    """Return a Kafka sink that takes native records, and sends them in a form.
+
+    Args:
+        settings: The connection settings.
+        topic: The topic.
+        form: The form.
+        client: Further client settings, by librdkafka's names.
+    """
+    if form is NATIVE:
+        return KafkaSink(settings, topic, client)
+    if form.post.is_headers:
+        # CloudEvents' binary mode: the attributes are headers, and the value stays the event.
+        return KafkaSink(settings, topic, client, AttributeHeaders(form, "ce_").of)
+    return _FormedKafkaSink(settings, topic, form, client)
+
+
+class _FormedKafkaSink(KafkaSink):
+    """A Kafka sink that converts the records of its topic."""
+
+    def __init__(
+        self, settings: Settings, topic: str, form: Form, client: Mapping[str, str] | None
+    ) -> None:
+        super().__init__(settings, topic, client)
+        self._convert = Converter(form).convert
+
+    def send(self, records: list[Record], batch: Batch) -> None:
+        """Convert records, and queue them; they leave in this order."""
+        super().send([(self._convert(value), key) for value, key in records], batch)
 
 
 class FormedSink:

@@ -22,6 +22,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.behaviour import check_change
 from clickstream_generator.core.file_forms import FORMS
 from clickstream_generator.core.form_conversion import Converter
+from clickstream_generator.core.form_tables import FORMS as FORM_TABLES
 from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.core.making import begin_run
 from clickstream_generator.core.run_record import Layout, RunRecord
@@ -78,7 +79,7 @@ class Request:
         kafka: The options for Kafka, if the output is Kafka.
         is_appending: Whether a topic may already hold records.
         is_creating: Whether to create missing topics.
-        form: The form of the records.
+        form: The form of the records; the simulation's if absent.
         http: The receiver, if the output is HTTP.
     """
 
@@ -94,7 +95,7 @@ class Request:
     kafka: KafkaOptions | None = field(default=None, repr=False)
     is_appending: bool = False
     is_creating: bool = False
-    form: Form = NATIVE
+    form: Form | None = None
     http: HttpTarget | None = field(default=None, repr=False)
 
 
@@ -153,10 +154,11 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
             "--part-events", request.part_events, "only a folder has parts; leave the option out"
         )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
-        if request.form is not NATIVE:
+        form = _form(request, simulation)
+        if form is not NATIVE:
             raise SimulationInvalid(
                 "--form",
-                request.form.name,
+                form.name,
                 f"it must be {NATIVE.name} with {output}, whose columns are those of the event; "
                 "or use jsonl",
             )
@@ -176,12 +178,13 @@ def _into_folder(
     request: Request, again: RunRecord | None, simulation: Simulation, console: Console
 ) -> None:
     place = str(request.output)
-    convert = None if request.form is NATIVE else Converter(request.form).convert
+    form = _form(request, simulation)
+    convert = None if form is NATIVE else Converter(form).convert
     with RunFolder(Path(request.output.place), request.output.kind, convert) as folder:
         kept = folder.record
         if kept is None:
             first = simulation if again is None else again.first
-            layout = Layout(request.output.kind, _part_events(request, first), request.form.key)
+            layout = Layout(request.output.kind, _part_events(request, first), form.key)
             run_id, start = _identity(request, again, first)
             simulator = _simulator(first, run_id)
             record = replace(_new_record(simulator, start, again), layout=layout)
@@ -215,7 +218,8 @@ def _into_stream(
     if request.truth is not None:
         truths.append(TruthFolder(request.truth))
     kafka = None if request.kafka is None else request.kafka.target(first.spec.event_output)
-    with stream_sink(request, kafka, truths, console) as sink:
+    form = _form(request, first)
+    with stream_sink(request, form, kafka, truths, console) as sink:
         _stream(request, again, first, sink, truths, console)
 
 
@@ -258,6 +262,11 @@ def _stream(
 def _discard_output() -> None:
     """Discard buffered standard output, so that Python does not fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _form(request: Request, simulation: Simulation) -> Form:
+    """Return the form of the records."""
+    return request.form or FORM_TABLES[simulation.spec.event_output.form]
 
 
 def _simulator(first: Simulation, run_id: UUID) -> Simulator:
@@ -327,7 +336,7 @@ def _check_is_same(
     other = "choose an empty folder or a new one"
     wanted: list[tuple[str, Any, Any]] = [
         ("files of the form", kept.layout.form, request.output.kind),
-        ("records in the form", kept.layout.record_form, request.form.key),
+        ("records in the form", kept.layout.record_form, _form(request, simulation).key),
         ("the run", kept.run_id, again.run_id if again else request.run_id),
         (
             "a start at Unix second",

@@ -18,15 +18,18 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from clickstream_generator.errors import OutputRefused
 from clickstream_generator.settings import PREFIX, settings_from
-from clickstream_generator.shell.kafka_sink import KafkaSink, client_settings, refusal
+from clickstream_generator.shell.formed_sink import kafka_sink
+from clickstream_generator.shell.kafka_sink import client_settings, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from clickstream_contract.output import EventOutput
 
+    from clickstream_generator.core.form_rows import Form
     from clickstream_generator.settings import Settings
+    from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["KafkaOptions", "KafkaTarget", "kafka_settings", "read_client_file"]
 
@@ -147,12 +150,10 @@ class KafkaTarget:
     ledger_topic: str | None
     client: Mapping[str, str] = field(default_factory=dict)
 
-    def sink(
-        self, headers: Callable[[bytes | None], list[tuple[str, str]]] | None = None
-    ) -> KafkaSink:
-        """Return a sink for the events' topic; ``headers`` returns the headers of a record."""
+    def sink(self, form: Form) -> KafkaSink:
+        """Return a sink for the events' topic, which sends records in a form."""
         with self._naming_settings():
-            return KafkaSink(self.settings, self.topic, self.client, headers)
+            return kafka_sink(self.settings, self.topic, form, self.client)
 
     def create_missing(self) -> list[str]:
         """Create the missing topics, with the contract's partitions and settings.

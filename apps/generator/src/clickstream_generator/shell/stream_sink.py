@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from clickstream_generator.core.form_conversion import Converter
-from clickstream_generator.core.form_requests import AttributeHeaders
 from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.shell.formed_sink import FormedSink
 from clickstream_generator.shell.line_sink import LineSink
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from clickstream_generator.core.form_rows import Form
     from clickstream_generator.shell.generation import Request
     from clickstream_generator.shell.kafka_target import KafkaTarget
     from clickstream_generator.shell.sink import Sink
@@ -31,41 +31,43 @@ __all__ = ["stream_sink"]
 
 @contextmanager
 def stream_sink(
-    request: Request, kafka: KafkaTarget | None, truths: list[Truth], console: Console
+    request: Request,
+    form: Form,
+    kafka: KafkaTarget | None,
+    truths: list[Truth],
+    console: Console,
 ) -> Iterator[Sink]:
     """Return the sink of the output; close it at the end.
 
     Args:
         request: The options.
+        form: The form of the records.
         kafka: The topics, if the output is Kafka.
         truths: The outputs for record and ledger; the ledger's topic is added.
         console: The console for messages.
     """
     if request.http is not None:
-        posting = request.http.sink(request.form, console.print)
+        posting = request.http.sink(form, console.print)
         try:
             yield posting
         finally:
             posting.close()
     elif kafka is not None:
-        yield _kafka_sink(request, kafka, truths)
-    elif request.form is NATIVE:
+        yield _kafka_sink(request, form, kafka, truths)
+    elif form is NATIVE:
         yield LineSink(sys.stdout.buffer)
     else:
-        yield FormedSink(LineSink(sys.stdout.buffer), Converter(request.form).convert)
+        yield FormedSink(LineSink(sys.stdout.buffer), Converter(form).convert)
 
 
-def _kafka_sink(request: Request, kafka: KafkaTarget, truths: list[Truth]) -> Sink:
+def _kafka_sink(
+    request: Request, form: Form, kafka: KafkaTarget, truths: list[Truth]
+) -> Sink:
     """Return the sink of the topic for events; prepare the topics."""
     created = kafka.create_missing() if request.is_creating else []
     if not request.is_appending:
         kafka.check_is_free(created)
-    form = request.form
-    # CloudEvents' binary mode: the attributes are headers, and the value stays the event.
-    headers = AttributeHeaders(form, "ce_").of if form.post.is_headers else None
-    sink = kafka.sink(headers)
+    sink = kafka.sink(form)
     if kafka.ledger_topic is not None:
         truths.append(LedgerTopic(sink, kafka.ledger_topic))
-    if form is NATIVE or headers is not None:
-        return sink
-    return FormedSink(sink, Converter(form).convert)
+    return sink
