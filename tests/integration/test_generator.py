@@ -72,7 +72,7 @@ def test_killed_run_equals_undisturbed_run(
 
 
 def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
-    """A killed run with another output is whole in its topics, and the default ones have nothing."""
+    """A killed run with another output is whole in its topics, and in no other."""
     start_seconds, start_time = _now()
     output = "  output: {topic: shop.events, ledgerTopic: shop.ledger}\n"
     run = begin(four_shards(2_000, 20_000, output), start_time=start_time)

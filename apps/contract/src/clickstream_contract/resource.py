@@ -203,8 +203,10 @@ _SUM_OF_FAULTS = " + ".join(
 
 _OUTPUT_RULES = [
     (
-        f"!(self.topic in ['{LEDGER.name}', '{SHARDS.name}']) && "
-        f"!(self.ledgerTopic in [self.topic, '{EVENTS.name}', '{SHARDS.name}'])",
+        (
+            f"!(self.topic in ['{LEDGER.name}', '{SHARDS.name}']) && "
+            f"!(self.ledgerTopic in [self.topic, '{EVENTS.name}', '{SHARDS.name}'])"
+        ),
         "topic and ledgerTopic: two topics, each without another task",
     ),
     (

@@ -33,6 +33,7 @@ from clickstream_generator.shell.worker import Worker
 
 if TYPE_CHECKING:
     from clickstream_generator.shell.claiming import Hold
+    from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["main"]
 

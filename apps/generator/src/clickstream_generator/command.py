@@ -70,9 +70,7 @@ def generate(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option(
-            help=f"Form of the records: {', '.join(Form)}. Default: spec.output of FILE."
-        ),
+        typer.Option(help=f"Form of the records: {', '.join(Form)}. Default: spec.output of FILE."),
     ] = None,
     mapping: Annotated[
         Path | None,
@@ -122,7 +120,9 @@ def generate(
     ] = None,
     http_batch: Annotated[
         int | None,
-        typer.Option(min=1, max=10_000, help="HTTP: most records per request. Default: the form's."),
+        typer.Option(
+            min=1, max=10_000, help="HTTP: most records per request. Default: the form's."
+        ),
     ] = None,
     http_requests: Annotated[
         int, typer.Option(min=1, max=256, help="HTTP: most requests at a time.")

@@ -223,7 +223,7 @@ def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.Monk
 def test_topics_are_the_simulations(
     settings: Settings, topic: str | None, ledger: str | None, expected: tuple[str, str | None]
 ) -> None:
-    """Without options, the topics are those of the output; another topic has no ledger by itself."""
+    """Without options, the topics are the output's; another topic has no ledger by itself."""
     output = EventOutput.model_validate({"topic": "its", "ledgerTopic": "its-ledger"})
 
     target = KafkaOptions(settings, topic, ledger, {"ssl.mood": "good"}).target(output)

@@ -8,8 +8,8 @@ import pytest
 from clickstream_operator.core.conditions import (
     Finding,
     Verdict,
-    reason_of,
     other_topic,
+    reason_of,
     stamped,
     verdict,
 )

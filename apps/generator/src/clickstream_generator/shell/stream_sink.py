@@ -60,9 +60,7 @@ def stream_sink(
         yield FormedSink(LineSink(sys.stdout.buffer), Converter(form).convert)
 
 
-def _kafka_sink(
-    request: Request, form: Form, kafka: KafkaTarget, truths: list[Truth]
-) -> Sink:
+def _kafka_sink(request: Request, form: Form, kafka: KafkaTarget, truths: list[Truth]) -> Sink:
     """Return the sink of the topic for events; prepare the topics."""
     created = kafka.create_missing() if request.is_creating else []
     if not request.is_appending:
