@@ -14,7 +14,7 @@ from clickstream_generator.shell.formed_sink import FormedSink, kafka_sink
 from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.sink import Batch
-from form_events import one_of_each
+from form_events import native_records
 
 if TYPE_CHECKING:
     from clickstream_generator.core.form_rows import Form
@@ -37,7 +37,7 @@ def test_values_are_converted() -> None:
 @pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: form.name)
 def test_kafka_gets_the_form(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record of another form leaves converted; CloudEvents' attributes are headers."""
-    value = one_of_each()["purchase"]
+    value = native_records()[0]
     sent: list[tuple[bytes | None, bytes]] = []
     monkeypatch.setattr(KafkaSink, "send", lambda _, records, __: sent.extend(records))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.output import EventOutput
+from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.errors import BrokerRefused, OutputRefused
 from clickstream_generator.shell import kafka_target
 from clickstream_generator.shell.kafka_target import (
@@ -179,7 +180,7 @@ def test_wrong_client_setting_is_named(settings: Settings) -> None:
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
     with pytest.raises(BrokerRefused, match=r"ssl\.mood"):
-        target.sink()
+        target.sink(NATIVE)
 
 
 def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
