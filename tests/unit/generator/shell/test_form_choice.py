@@ -29,7 +29,9 @@ def test_mapping_file_is_a_form(tmp_path: Path) -> None:
 
 def test_wrong_choice_is_named(tmp_path: Path) -> None:
     """An unknown form and a missing file are refused with what to do."""
-    with pytest.raises(SimulationInvalid, match="--form: 'xml' is not allowed; it must be one of n"):
+    with pytest.raises(
+        SimulationInvalid, match="--form: 'xml' is not allowed; it must be one of n"
+    ):
         chosen_form("xml", None)
-    with pytest.raises(SimulationInvalid, match="--mapping: .* it cannot be read"):
+    with pytest.raises(SimulationInvalid, match=r"--mapping: .* it cannot be read"):
         chosen_form(NATIVE.name, tmp_path / "none.yaml")
