@@ -89,7 +89,9 @@ def part_of(name: str) -> str:
 
 
 def _shown(url: str) -> str:
-    return url.removeprefix("https://").partition("/")[2].rpartition("/")[2].removesuffix(".md") or url
+    return (
+        url.removeprefix("https://").partition("/")[2].rpartition("/")[2].removesuffix(".md") or url
+    )
 
 
 def _block(value: bytes) -> str:

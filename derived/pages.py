@@ -147,11 +147,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "limits": _limits,
     "ledger": lambda: markdown_table(LEDGER_FIELDS),
     "sample": _sample,
-    **{
-        f"form-{name}": partial(form_parts.part_of, name)
-        for name in FORMS
-        if name != "native"
-    },
+    **{f"form-{name}": partial(form_parts.part_of, name) for name in FORMS if name != "native"},
     "form-conversions": form_parts.conversions,
     "rejects": _rejects,
     "quality-rules": _rules,

@@ -12,14 +12,15 @@ from simulations import START_SECONDS, simulator
 
 __all__ = ["broken_records", "native_records", "one_of_each"]
 
-_SENT_AT_MS = round(1_000 * START_SECONDS) + 60_000
+_SECONDS = 600
 
 
 @cache
 def native_records() -> list[bytes]:
-    """Return some thousand events of a mixed shop."""
-    source = simulator(users=400)
-    return source.encoder.encode(source.take_due(START_SECONDS + 60, 6_000), _SENT_AT_MS).values
+    """Return some thousand events of a mixed shop, from ten minutes."""
+    source = simulator("{eventsPerSecond: 20}", users=400)
+    events = source.take_due(START_SECONDS + _SECONDS, 20 * _SECONDS)
+    return source.encoder.encode(events, round(1_000 * (START_SECONDS + _SECONDS))).values
 
 
 @cache

@@ -65,7 +65,12 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
     [
         ([], 2, "give either FILE or --run"),
         (["shop.yaml", "--run", "x"], 2, "give either FILE or --run"),
-        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; it fixes rate and end"),
+        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; it fixes catalog, rate"),
+        (["--run", "x", "--catalog", "y"], 2, "--run: 'x' is not allowed; it fixes catalog, rate"),
+        (["shop.yaml", "--form", "xml"], 2, "--form: 'xml' is not allowed; it must be one of nat"),
+        (["shop.yaml", "--mapping", "none"], 2, "--mapping: 'none' is not allowed; it cannot be"),
+        (["shop.yaml", "--catalog", "none"], 2, "--catalog: 'none' is not allowed; it cannot be"),
+        (["shop.yaml", "-o", "http:x"], 2, "--output: 'http:x' is not allowed; it must be http:"),
         (["shop.yaml", "-o", "avro:x"], 2, "--output: 'avro:x'"),
         (["shop.yaml", "--start", "2026-11-27"], 2, "--start: '2026-11-27'"),
         (["shop.yaml", "--start", "noon"], 2, "--start: 'noon'"),
@@ -89,6 +94,31 @@ def test_bad_input_is_one_line(run: Run, arguments: list[str], code: int, says: 
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
     assert says in errors
+
+
+def test_http_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options and files reach the receiver, form and catalog the run."""
+    from clickstream_generator.shell import generation  # noqa: PLC0415  as the command does
+
+    requests: list[generation.Request] = []
+    monkeypatch.setattr(generation, "generate", lambda request, _: requests.append(request))
+    (tmp_path / "headers").write_text("x-key: 1\n", encoding="utf-8")
+    (tmp_path / "query").write_text("k=2\n", encoding="utf-8")
+    (tmp_path / "shop.csv").write_text(
+        "id,name,category,brand,price\nP,Hat,Hats,Sand,5\n", encoding="utf-8"
+    )
+    run(
+        "shop.yaml", "-o", "https://h/a", "--http-headers", "headers", "--http-query", "query",
+        "--http-batch", "7", "--http-requests", "3", "--form", "segment", "--catalog", "shop.csv",
+    )  # fmt: skip
+    (request,) = requests
+    http = request.http
+    assert http is not None
+    assert (http.url, http.headers, http.query) == ("https://h/a", {"x-key": "1"}, {"k": "2"})
+    assert (http.most_records, http.in_flight) == (7, 3)
+    assert request.form is not None
+    assert request.form.name == "segment"
+    assert [product.id for product in request.products] == ["P"]
 
 
 def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

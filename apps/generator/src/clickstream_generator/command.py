@@ -37,6 +37,12 @@ def generate(
         Path | None, typer.Option(help="Instead of FILE: a run record whose events to make again.")
     ] = None,
     events: Annotated[int | None, typer.Option(help="End after this many events.")] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or YAML file with the shop's products: id, name, category, brand, price."
+        ),
+    ] = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="End after this simulated time, such as 1h or 30d.")
     ] = None,
@@ -143,6 +149,7 @@ def generate(
     from rich.console import Console  # noqa: PLC0415
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
+    from clickstream_generator.shell.catalog_file import read_catalog  # noqa: PLC0415
     from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
@@ -150,9 +157,11 @@ def generate(
     if (file is None) == (run is None):
         raise SimulationInvalid("generate", None, "give either FILE or --run")
     overrides = Overrides(for_, rate, events)
-    if run is not None and overrides != Overrides():
+    if run is not None and (overrides != Overrides() or catalog is not None):
         raise SimulationInvalid(
-            "--run", str(run), "it fixes rate and end; leave out --rate, --events and --for"
+            "--run",
+            str(run),
+            "it fixes catalog, rate and end; leave out --catalog, --rate, --events and --for",
         )
     chosen = parse_output(output)
     kafka = None
@@ -198,6 +207,7 @@ def generate(
             is_creating=create_topics,
             form=chosen_form(form, mapping),
             http=http,
+            products=() if catalog is None else read_catalog(catalog),
         ),
         console,
     )

@@ -114,5 +114,7 @@ def test_ga4_bodies_keep_the_limits(event: str) -> None:
     assert re.fullmatch(r"\d+", params["session_id"])
     assert params["timestamp_micros"] == made["timestamp_micros"]
     assert all(
-        len(str(value)) <= 100 for name, value in params.items() if name not in {"items", "page_location", "page_referrer"}
+        len(str(value)) <= 100
+        for name, value in params.items()
+        if name not in {"items", "page_location", "page_referrer"}
     )

@@ -42,18 +42,27 @@ def test_own_names_are_used() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("id: colour", "own.yaml, line 1, id: 'colour' is not allowed; an unknown field; use one of"),
-        ("a: user_id\n\na: city", "own.yaml, line 3: 'a' is not allowed; the target is filled twice"),
+        (
+            "id: colour",
+            "own.yaml, line 1, id: 'colour' is not allowed; an unknown field; use one of",
+        ),
+        (
+            "a: user_id\n\na: city",
+            "own.yaml, line 3: 'a' is not allowed; the target is filled twice",
+        ),
         ("a: user_id\na.b: city", "own.yaml, line 2: 'a.b' is not allowed; the target is filled"),
         ("a b: user_id", "own.yaml, line 1: 'a b' is not allowed; a target has names separated"),
         ("a: 5", "own.yaml, line 1, a: 5 is not allowed; it must be a field"),
-        ("a: {field: city, as: upper}", "own.yaml, line 1, a, as: 'upper' is not allowed; one of dec"),
+        (
+            "a: {field: city, as: upper}",
+            "own.yaml, line 1, a, as: 'upper' is not allowed; one of dec",
+        ),
         ("a: {field: city, names: [1]}", "own.yaml, line 1, a, names: [1] is not allowed"),
         ("a: {field: city, name: x}", "own.yaml, line 1, a: 'name' is not allowed; one of field"),
         ("a: {field: city, constant: x}", "give either field or constant"),
         ("a: {as: text}", "give either field or constant"),
-        ("a: {constant: null}", "a constant stands alone"),
-        ("a: {constant: 1, as: text}", "a constant stands alone"),
+        ("a: {constant: null}", "a constant has no other keys"),
+        ("a: {constant: 1, as: text}", "a constant has no other keys"),
         ("a[].b: city", "own.yaml, line 1, a[].b: 'city' is not allowed; a target with []"),
         ("a.b: items[].brand", "a target with [] gets a field of the order lines"),
         ("a: items[].city", "an unknown field"),

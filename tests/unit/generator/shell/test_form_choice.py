@@ -37,5 +37,5 @@ def test_wrong_choice_is_named(tmp_path: Path) -> None:
         SimulationInvalid, match="--form: 'xml' is not allowed; it must be one of n"
     ):
         chosen_form("xml", None)
-    with pytest.raises(SimulationInvalid, match="--mapping: .* it cannot be read"):
+    with pytest.raises(SimulationInvalid, match=r"--mapping: .* it cannot be read"):
         chosen_form(None, tmp_path / "none.yaml")

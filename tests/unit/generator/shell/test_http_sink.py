@@ -42,7 +42,9 @@ def build(said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
         client = httpx.Client(transport=httpx.MockTransport(answer))
         requests = Requests(FORMS["native"], most)
         sinks.append(
-            HttpSink(client, "http://r/x?key=s3", "http://r/x", requests, in_flight, said.append, ("s3",))
+            HttpSink(
+                client, "http://r/x?key=s3", "http://r/x", requests, in_flight, said.append, ("s3",)
+            )
         )
         return sinks[-1]
 
@@ -128,15 +130,18 @@ def test_full_sink_has_no_room(build: Build) -> None:
 
 @pytest.mark.parametrize(
     ("status", "setting"),
-    [(400, "the address and the form"), (401, "--http-headers and --http-query"), (301, "the addr")],
+    [
+        (400, "the address and the form"),
+        (401, "--http-headers and --http-query"),
+        (301, "the addr"),
+    ],
 )
 def test_refusal_is_named(build: Build, status: int, setting: str) -> None:
     """Another 4xx ends the run with the status and the start of the answer, without secrets."""
     sink = build(lambda _request: httpx.Response(status, text="no s3\n" + 500 * "x"))
     sink.send(RECORDS, Batch())
     with pytest.raises(ReceiverRefused) as refused:
-        while True:
-            sink.poll(1.0)
+        _wait(sink)
     text = str(refused.value)
     assert text.startswith(f"http://r/x refuses records: HTTP {status} 'no *** x")
     assert setting in text
@@ -166,8 +171,7 @@ def test_wrong_certificate_is_named(build: Build) -> None:
     sink = build(answer)
     sink.send(RECORDS, Batch())
     with pytest.raises(ReceiverRefused, match="check --ca-file"):
-        while True:
-            sink.poll(1.0)
+        _wait(sink)
 
 
 def test_closing_ends_retries(build: Build) -> None:
@@ -188,10 +192,16 @@ def test_empty_batch_is_acknowledged(build: Build) -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("", 0.0), ("7", 7.0), ("999999", 600.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+    [
+        ("", 0.0),
+        ("7", 7.0),
+        ("999999", 600.0),
+        ("soon", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
 )
 def test_retry_after_is_read(header: str, seconds: float) -> None:
-    """Seconds and dates are read; a date in the past is now, and none is longer than ten minutes."""
+    """Seconds and dates are read; a date in the past is now, and the longest is ten minutes."""
     answer = httpx.Response(503, headers={"retry-after": header})
     assert http_sink._retry_after_seconds(answer) == seconds
 

@@ -88,11 +88,11 @@ def test_wrong_line_is_refused(tmp_path: Path, text: str, says: str) -> None:
 
 def test_unusable_files_are_refused(tmp_path: Path) -> None:
     """Missing files, a header of the form, and wrong certificates are refused."""
-    with pytest.raises(SimulationInvalid, match="--http-headers: .* it cannot be read"):
+    with pytest.raises(SimulationInvalid, match=r"--http-headers: .* it cannot be read"):
         http_target("http://a/", tmp_path / "none")
     with pytest.raises(SimulationInvalid, match="'Content-Type' is not allowed; the form decides"):
         http_target("http://a/", _file(tmp_path, "Content-Type: text/xml\n"))
-    with pytest.raises(SimulationInvalid, match="--ca-file: .* it cannot be used"):
+    with pytest.raises(SimulationInvalid, match=r"--ca-file: .* it cannot be used"):
         http_target("https://a/", ca_file=str(tmp_path / "none"))
 
 

@@ -1,7 +1,7 @@
 """The bodies of HTTP requests that carry records in a form.
 
-Owns how records are grouped into requests. A record that was broken on purpose gets a request of
-its own, because a receiver may refuse it, and must not refuse others with it.
+Owns how records are grouped into requests. A record that was broken on purpose gets a separate
+request, because a receiver may refuse it, and must not refuse others with it.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def steps(target: str) -> Iterator[tuple[str, str]]:
 def conflict(rows: Iterable[Row]) -> tuple[Row, Row] | None:
     """Return the first two rows that fill the same place, or ``None``.
 
-    A path that goes on below a filled place is a conflict, too, and so are ``name`` and ``name[]``.
+    A path below a filled place is also a conflict, and so are ``name`` and ``name[]``.
     """
     filled: dict[tuple[str, ...], Row] = {}
     kinds: dict[tuple[str, ...], tuple[str, Row]] = {}

@@ -146,7 +146,11 @@ _SEGMENT = Form(
         Row("properties.brand", "brand"),
         Row("properties.price", "price_minor", "decimal"),
         Row("properties.quantity", "quantity"),
-        Row("properties.cart_id", "session_id", events=("add_to_cart", "remove_from_cart", "view_cart")),
+        Row(
+            "properties.cart_id",
+            "session_id",
+            events=("add_to_cart", "remove_from_cart", "view_cart"),
+        ),
         Row("properties.checkout_id", "session_id", events=_CHECKOUT),
         Row("properties.step", constant=1, events=("add_shipping_info",)),
         Row("properties.step", constant=2, events=("add_payment_info",)),

@@ -44,7 +44,9 @@ def mapping_form(text: str, place: str) -> Form:
         where = f"{place}, line {line}"
         rows.append(_row(target, content, where))
         _check_conflict(rows, where)
-    return Form(MAPPING, "own names", (place,), tuple(rows), POSTED_AS_LINES, others="", is_own=True)
+    return Form(
+        MAPPING, "own names", (place,), tuple(rows), POSTED_AS_LINES, others="", is_own=True
+    )
 
 
 def _lines(text: str, place: str) -> list[tuple[str, Any, int]]:
@@ -80,22 +82,26 @@ def _row(target: str, content: Any, where: str) -> Row:  # noqa: ANN401  any YAM
         raise SimulationInvalid(
             f"{where}, {target}", content, "it must be a field, or an object with field or constant"
         )
+    return _checked(_described_row(target, content, f"{where}, {target}"), where)
+
+
+def _described_row(target: str, content: dict[str, Any], where: str) -> Row:
+    """Return the row of an object with field or constant."""
     for name in content:
         if name not in _KEYS:
-            raise SimulationInvalid(f"{where}, {target}", name, f"one of {', '.join(_KEYS)}")
+            raise SimulationInvalid(where, name, f"one of {', '.join(_KEYS)}")
     if ("field" in content) == ("constant" in content):
-        raise SimulationInvalid(f"{where}, {target}", content, "give either field or constant")
+        raise SimulationInvalid(where, content, "give either field or constant")
     if "constant" in content:
         if len(content) > 1 or content["constant"] is None:
-            raise SimulationInvalid(f"{where}, {target}", content, "a constant stands alone")
-        return _checked(Row(target, constant=content["constant"]), where)
+            raise SimulationInvalid(where, content, "a constant has no other keys")
+        return Row(target, constant=content["constant"])
     conversion, names = content.get("as", ""), content.get("names", {})
     if conversion and conversion not in CONVERSIONS:
-        allowed = f"one of {', '.join(CONVERSIONS)}"
-        raise SimulationInvalid(f"{where}, {target}, as", conversion, allowed)
+        raise SimulationInvalid(f"{where}, as", conversion, f"one of {', '.join(CONVERSIONS)}")
     if not isinstance(names, dict) or not all(isinstance(key, str) for key in names):
-        raise SimulationInvalid(f"{where}, {target}, names", names, "it must be VALUE: VALUE")
-    return _checked(Row(target, str(content["field"]), conversion, names=names), where)
+        raise SimulationInvalid(f"{where}, names", names, "it must be VALUE: VALUE")
+    return Row(target, str(content["field"]), conversion, names=names)
 
 
 def _checked(row: Row, where: str) -> Row:

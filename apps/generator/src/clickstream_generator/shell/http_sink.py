@@ -207,9 +207,8 @@ class HttpSink:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                raise ReceiverRefused(
-                    self._place, "TLS", cause.verify_message, "--ca-file"
-                ) from None
+                text = getattr(cause, "verify_message", str(cause))
+                raise ReceiverRefused(self._place, "TLS", text, "--ca-file") from None
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
             text = self._shown(str(error))

@@ -104,7 +104,9 @@ class HttpTarget:
             url += ("&" if parts.query else "?") + urlencode(self.query)
         client = httpx.Client(
             headers=self.headers,
-            verify=True if self.ca_file is None else ssl.create_default_context(cafile=self.ca_file),
+            verify=True
+            if self.ca_file is None
+            else ssl.create_default_context(cafile=self.ca_file),
             timeout=_SECONDS,
             limits=httpx.Limits(max_connections=self.in_flight),
             # No proxy, and nothing else of the environment, between two processes of one machine.

@@ -59,4 +59,6 @@ def parse_output(text: str) -> Output:
     if kind == _KAFKA or text == _STDOUT:
         return Output(kind, place)
     folders = ", ".join(f"{name}:FOLDER" for name in FORMS)
-    raise SimulationInvalid("--output", text, f"it must be {_STDOUT}, {folders}, kafka:SERVERS or http://HOST/PATH")
+    raise SimulationInvalid(
+        "--output", text, f"it must be {_STDOUT}, {folders}, kafka:SERVERS or http://HOST/PATH"
+    )

@@ -134,9 +134,7 @@ class StreamRun:
         events = Events(events.rows[order], events.line_products, events.line_quantities)
         planted = self._maker.make(events, self._now_ms())
         last_seq = {number: shard.made for number, shard in self._simulator.shards.items()}
-        batch = Batch(
-            planted.tally, planted.sent_by_shard, last_seq, len(events), planted.broken
-        )
+        batch = Batch(planted.tally, planted.sent_by_shard, last_seq, len(events), planted.broken)
         self._send(planted.records, batch)
         return len(events)
 
