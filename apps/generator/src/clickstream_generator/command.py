@@ -97,7 +97,41 @@ def generate(
         str | None,
         typer.Option(envvar=f"{_ENVIRONMENT}SASL_MECHANISM", help="Kafka: such as SCRAM-SHA-512."),
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Kafka: json, avro, protobuf or json-schema.")
+    ] = "json",
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY",
+            help="Kafka: URL of a schema registry, for records in Confluent's wire format.",
+        ),
+    ] = None,
+    registry_username: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_USERNAME", help="Registry: user name."),
+    ] = None,
+    registry_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY_PASSWORD_FILE", help="Registry: file with the password."
+        ),
+    ] = None,
+    registry_ca_file: Annotated[
+        Path | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_CA_FILE", help="Registry: CA certificates."),
+    ] = None,
+    subject_strategy: Annotated[
+        str, typer.Option(help="Registry: subject by topic, record or topic-record.")
+    ] = "topic",
     *,
+    registry_no_register: Annotated[
+        bool,
+        typer.Option("--registry-no-register", help="Registry: look the schema up only."),
+    ] = False,
+    print_schema: Annotated[
+        bool, typer.Option("--print-schema", help="Print the encoding's schema, and end.")
+    ] = False,
     paced: Annotated[
         bool,
         typer.Option("--paced", help="Send events when they are due, and apply edits of FILE."),
@@ -113,9 +147,17 @@ def generate(
     from rich.console import Console  # noqa: PLC0415
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
+    from clickstream_generator.shell.encoding_choice import (  # noqa: PLC0415
+        encoding_choice,
+        printed_schema,
+    )
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
+    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
+    if print_schema:
+        sys.stdout.write(printed_schema(encoding))
+        return
     if (file is None) == (run is None):
         raise SimulationInvalid("generate", None, "give either FILE or --run")
     overrides = Overrides(for_, rate, events)
@@ -124,6 +166,15 @@ def generate(
             "--run", str(run), "it fixes rate and end; leave out --rate, --events and --for"
         )
     chosen = parse_output(output)
+    login = registry_username, registry_password_file, registry_ca_file
+    encoded = encoding_choice(
+        encoding,
+        chosen,
+        topic,
+        Registry(registry, *login) if registry else None,
+        strategy=subject_strategy,
+        is_registering=not registry_no_register,
+    )
     kafka = None
     if chosen.is_kafka:
         from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
@@ -161,6 +212,7 @@ def generate(
             kafka=kafka,
             is_appending=append,
             is_creating=create_topics,
+            encoding=encoded,
         ),
         console,
     )

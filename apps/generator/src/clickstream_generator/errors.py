@@ -8,6 +8,7 @@
 - ``WorldChanged``: this process would make other events than the run has.
 - ``ShardTaken``: another worker holds a shard now.
 - ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
+- ``RegistryRefused``: a schema registry has no number for the schema.
 - ``RecordUnusable``: a file is not a valid run record.
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "OutputFailed",
     "OutputRefused",
     "RecordUnusable",
+    "RegistryRefused",
     "ShardTaken",
     "SnapshotUnusable",
     "WorldChanged",
@@ -159,3 +161,18 @@ class RecordUnusable(GeneratorError):
         """Keep the fields and build the text."""
         self.place, self.found, self.allowed = place, found, allowed
         super().__init__(f"{place} has {found}; {allowed}")
+
+
+class RegistryRefused(GeneratorError):
+    """A schema registry has no number for the schema, so nothing is sent.
+
+    Attributes:
+        url: The registry's address.
+        found: What it answers.
+        remedy: What to do.
+    """
+
+    def __init__(self, url: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.url, self.found, self.remedy = url, found, remedy
+        super().__init__(f"the schema registry {url} {found}; nothing was sent; {remedy}")

@@ -30,6 +30,7 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnusable
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
+from clickstream_generator.shell.encoding_choice import EncodingChoice
 from clickstream_generator.shell.folder_run import FolderRun
 from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.progress import RunProgress
@@ -76,6 +77,7 @@ class Request:
         kafka: The topics, if the output is Kafka.
         is_appending: Whether a topic may already hold records.
         is_creating: Whether to create missing topics.
+        encoding: The encoding of the records; JSON unless the output is Kafka.
     """
 
     file: Path | None
@@ -90,6 +92,7 @@ class Request:
     kafka: KafkaTarget | None = field(default=None, repr=False)
     is_appending: bool = False
     is_creating: bool = False
+    encoding: EncodingChoice = field(default_factory=EncodingChoice)
 
 
 def generate(request: Request, console: Console) -> None:
@@ -205,15 +208,18 @@ def _into_stream(
         created = request.kafka.create_missing() if request.is_creating else []
         if not request.is_appending:
             request.kafka.check_is_free(created)
+        header = request.encoding.header()
         sink = kafka = request.kafka.sink()
         if request.kafka.ledger_topic is not None:
             truths.append(LedgerTopic(kafka, request.kafka.ledger_topic))
     else:
+        header = b""
         sink = LineSink(sys.stdout.buffer)
     run_id, start = _identity(request, again, first)
     simulator = _simulator(first, run_id)
     record = _new_record(simulator, start, again)
-    maker = begin_run(simulator, record)
+    encoding = request.encoding.begin(simulator.encoder, header)
+    maker = begin_run(simulator, record, encoding=encoding)
     with _stopping() as stop, _progress(request, simulator, console) as bar:
         run = StreamRun(
             maker,
