@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cel import evaluate
-from clickstream_contract.output import MAX_TOPIC_LENGTH, TOPIC, EventOutput, Form
+from clickstream_contract.output import MAX_TOPIC_LENGTH, TOPIC, Encoding, EventOutput, Form
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 from hypothesis import given, settings
@@ -57,13 +57,16 @@ def _is_parsed(output: dict[str, str]) -> bool:
 @given(
     topic=st.none() | _NAMES,
     ledger=st.none() | _NAMES,
+    encoding=st.none() | st.sampled_from([*Encoding, "xml"]),
     form=st.none() | st.sampled_from([*Form, "Native", ""]),
 )
 @settings(max_examples=60)
-def test_parser_equals_server(topic: str | None, ledger: str | None, form: str | None) -> None:
+def test_parser_equals_server(
+    topic: str | None, ledger: str | None, encoding: str | None, form: str | None
+) -> None:
     """The parser and the API server accept the same outputs."""
-    given_names = {"topic": topic, "ledgerTopic": ledger, "form": form and str(form)}
-    output = {key: name for key, name in given_names.items() if name is not None}
+    named = {"topic": topic, "ledgerTopic": ledger, "encoding": encoding, "form": form}
+    output = {key: str(name) for key, name in named.items() if name is not None}
 
     assert _is_parsed(output) == _is_accepted_by_server(output)
 
@@ -80,6 +83,7 @@ def test_parser_equals_server(topic: str | None, ledger: str | None, form: str |
         ({"topic": "shop", "ledgerTopic": SHARDS.name}, "ledgerTopic"),
         ({"form": "ga4"}, "form"),
         ({"form": "cloudevents"}, "form"),
+        ({"encoding": "avro"}, "encoding"),
     ],
 )
 def test_outputs_share_no_topic(output: dict[str, str], path: str) -> None:
@@ -121,4 +125,5 @@ def test_only_the_default_is_stored() -> None:
 
 def test_forms_are_named() -> None:
     """These words are in files, resources and options; another one would break them."""
+    assert [*Encoding] == ["json", "avro", "protobuf"]
     assert [*Form] == ["native", "cloudevents", "segment", "snowplow", "ga4"]

@@ -84,6 +84,8 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
         (["shop.yaml", "--events", "3", "-o", "csv:."], 1, "csv:. holds shop.yaml"),
         (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "add the servers"),
         (["--run", "none.json"], 1, "none.json has"),
+        (["shop.yaml", "--encoding", "avro"], 2, "only Kafka takes it, and --output is stdout"),
+        (["--print-schema"], 2, "--encoding: 'json' is not allowed"),
     ],
 )
 def test_bad_input_is_one_line(run: Run, arguments: list[str], code: int, says: str) -> None:
@@ -119,6 +121,38 @@ def test_http_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     assert request.form is not None
     assert request.form.name == "segment"
     assert [product.id for product in request.products] == ["P"]
+
+
+def test_schema_is_printed(run: Run) -> None:
+    """Without a simulation, the schema of an encoding is printed."""
+    code, output, errors = run("--print-schema", "--encoding", "protobuf")
+
+    assert (code, output.splitlines()[0], errors) == (0, 'syntax = "proto3";', "")
+
+
+def test_encoding_has_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options and environment reach the registry and the choice of the schema."""
+    from clickstream_generator.shell import generation  # noqa: PLC0415  as the command does
+
+    requests: list[generation.Request] = []
+    monkeypatch.setattr(generation, "generate", lambda request, _: requests.append(request))
+    monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY", "http://r:1")
+    monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY_USERNAME", "me")
+
+    run("shop.yaml", "-o", "kafka:h:1", "--topic", "mine", "--encoding", "avro")
+    run(
+        "shop.yaml", "-o", "kafka:h:1", "--encoding", "protobuf", "--registry", "http://s:1",
+        "--registry-no-register", "--subject-strategy", "record", "--registry-ca-file", "ca",
+    )  # fmt: skip
+    first, second = (request.encoding for request in requests)
+    assert first is not None
+    assert second is not None
+    assert first.registry is not None
+    assert second.registry is not None
+    assert (first.name, first.subject, first.is_registering) == ("avro", "{topic}-value", True)
+    assert (first.registry.url, first.registry.username) == ("http://r:1", "me")
+    assert (second.registry.url, str(second.registry.ca_file)) == ("http://s:1", "ca")
+    assert (second.subject, second.is_registering) == ("dev.clickstream.Event", False)
 
 
 def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,17 @@ events that it has stored with the ledger of other events.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from clickstream_contract.parts import Part, member, refuse
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 
-__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "EventOutput", "Form"]
+if TYPE_CHECKING:
+    from pydantic_core import PydanticCustomError
+
+__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form"]
 
 MAX_TOPIC_LENGTH = 249
 TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
@@ -33,8 +36,16 @@ class Form(StrEnum):
     GA4 = "ga4"
 
 
+class Encoding(StrEnum):
+    """The encoding of the records: the bytes of an event."""
+
+    JSON = "json"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
+
+
 class EventOutput(Part):
-    """The topics that get a simulation's events and its ledger, and the form of the events."""
+    """The topics that get a simulation's events and its ledger, and how they get the events."""
 
     topic: Annotated[
         str,
@@ -44,6 +55,9 @@ class EventOutput(Part):
         str,
         Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the ledger."),
     ] = LEDGER.name
+    encoding: Annotated[
+        Encoding, member(Encoding), Field(description="The encoding of the events.")
+    ] = Encoding.JSON
     form: Annotated[Form, member(Form), Field(description="The form of the events.")] = Form.NATIVE
 
     @property
@@ -72,10 +86,17 @@ class EventOutput(Part):
                 f"another topic too, as topic is {self.topic}: the stream reads {LEDGER.name} and "
                 "would miss the events",
             )
+        if self.is_stored and self.encoding is not Encoding.JSON:
+            raise _only("encoding", self.encoding, Encoding.JSON)
         if self.is_stored and self.form is not Form.NATIVE:
-            raise refuse(
-                "form",
-                self.form.value,
-                f"{Form.NATIVE.value} with topic {EVENTS.name}, whose reader is the stream",
-            )
+            raise _only("form", self.form, Form.NATIVE)
+        if self.form is not Form.NATIVE and self.encoding is not Encoding.JSON:
+            allowed = f"{Encoding.JSON.value} with form {self.form.value}"
+            raise refuse("encoding", self.encoding.value, allowed)
         return self
+
+
+def _only(path: str, value: StrEnum, allowed: StrEnum) -> PydanticCustomError:
+    """Return the error of an output that the stream could not read."""
+    text = f"{allowed.value} with topic {EVENTS.name}, whose reader is the stream"
+    return refuse(path, value.value, text)

@@ -19,7 +19,7 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import API_VERSION, KIND
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
-from clickstream_contract.output import Form
+from clickstream_contract.output import Encoding, Form
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
@@ -214,8 +214,15 @@ _OUTPUT_RULES = [
         "topic and ledgerTopic: both the default, or both others: the stream compares the two",
     ),
     (
-        f"self.form == '{Form.NATIVE}' || self.topic != '{EVENTS.name}'",
-        f"form: only {Form.NATIVE} in the topic that the stream reads",
+        (
+            f"(self.form == '{Form.NATIVE}' && self.encoding == '{Encoding.JSON}') || "
+            f"self.topic != '{EVENTS.name}'"
+        ),
+        f"encoding and form: only {Encoding.JSON} and {Form.NATIVE} in the stream's topic",
+    ),
+    (
+        f"self.form == '{Form.NATIVE}' || self.encoding == '{Encoding.JSON}'",
+        f"encoding: {Encoding.JSON} with a form other than {Form.NATIVE}",
     ),
 ]
 

@@ -133,7 +133,44 @@ def generate(
     http_requests: Annotated[
         int, typer.Option(min=1, max=256, help="HTTP: most requests at a time.")
     ] = 8,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka: json, avro, protobuf or json-schema. Default: spec.output of FILE."
+        ),
+    ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY",
+            help="Kafka: URL of a schema registry, for records in Confluent's wire format.",
+        ),
+    ] = None,
+    registry_username: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_USERNAME", help="Registry: user name."),
+    ] = None,
+    registry_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY_PASSWORD_FILE", help="Registry: file with the password."
+        ),
+    ] = None,
+    registry_ca_file: Annotated[
+        Path | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_CA_FILE", help="Registry: CA certificates."),
+    ] = None,
+    subject_strategy: Annotated[
+        str, typer.Option(help="Registry: subject by topic, record or topic-record.")
+    ] = "topic",
     *,
+    registry_no_register: Annotated[
+        bool,
+        typer.Option("--registry-no-register", help="Registry: look the schema up only."),
+    ] = False,
+    print_schema: Annotated[
+        bool, typer.Option("--print-schema", help="Print the encoding's schema, and end.")
+    ] = False,
     paced: Annotated[
         bool,
         typer.Option("--paced", help="Send events when they are due, and apply edits of FILE."),
@@ -150,10 +187,18 @@ def generate(
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
     from clickstream_generator.shell.catalog_file import read_catalog  # noqa: PLC0415
+    from clickstream_generator.shell.encoding_choice import (  # noqa: PLC0415
+        encoding_choice,
+        printed_schema,
+    )
     from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
+    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
+    if print_schema:
+        sys.stdout.write(printed_schema(encoding or "json"))
+        return
     if (file is None) == (run is None):
         raise SimulationInvalid("generate", None, "give either FILE or --run")
     overrides = Overrides(for_, rate, events)
@@ -164,6 +209,14 @@ def generate(
             "it fixes catalog, rate and end; leave out --catalog, --rate, --events and --for",
         )
     chosen = parse_output(output)
+    login = registry_username, registry_password_file, registry_ca_file
+    encoded = encoding_choice(
+        encoding,
+        chosen,
+        Registry(registry, *login) if registry else None,
+        strategy=subject_strategy,
+        is_registering=not registry_no_register,
+    )
     kafka = None
     if chosen.is_kafka:
         from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
@@ -208,6 +261,7 @@ def generate(
             form=chosen_form(form, mapping),
             http=http,
             products=() if catalog is None else read_catalog(catalog),
+            encoding=encoded,
         ),
         console,
     )

@@ -9,6 +9,7 @@
 - ``ShardTaken``: another worker holds a shard now.
 - ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
 - ``ReceiverRefused``: an HTTP receiver refuses a request.
+- ``RegistryRefused``: a schema registry has no number for the schema.
 - ``RecordUnusable``: a file is not a valid run record.
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "OutputRefused",
     "ReceiverRefused",
     "RecordUnusable",
+    "RegistryRefused",
     "ShardTaken",
     "SnapshotUnusable",
     "WorldChanged",
@@ -178,3 +180,18 @@ class RecordUnusable(GeneratorError):
         """Keep the fields and build the text."""
         self.place, self.found, self.allowed = place, found, allowed
         super().__init__(f"{place} has {found}; {allowed}")
+
+
+class RegistryRefused(GeneratorError):
+    """A schema registry has no number for the schema, so nothing is sent.
+
+    Attributes:
+        url: The registry's address.
+        found: What it answers.
+        remedy: What to do.
+    """
+
+    def __init__(self, url: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.url, self.found, self.remedy = url, found, remedy
+        super().__init__(f"the schema registry {url} {found}; nothing was sent; {remedy}")

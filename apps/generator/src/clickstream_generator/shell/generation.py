@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import OutputFailed, RecordUnusable
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
+from clickstream_generator.shell.encoding_choice import EncodingChoice
 from clickstream_generator.shell.folder_run import FolderRun
 from clickstream_generator.shell.progress import RunProgress
 from clickstream_generator.shell.run_folder import RunFolder
@@ -41,11 +43,14 @@ from clickstream_generator.shell.stream_sink import stream_sink
 from clickstream_generator.shell.truth import Truth, TruthFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from clickstream_contract.simulation import Simulation
     from rich.console import Console
 
+    from clickstream_generator.core.encoding import Encoder
+    from clickstream_generator.core.encodings import Encoding
     from clickstream_generator.core.form_rows import Form
     from clickstream_generator.core.own_catalog import Product
     from clickstream_generator.shell.http_target import HttpTarget
@@ -83,6 +88,7 @@ class Request:
         form: The form of the records; the simulation's if absent.
         http: The receiver, if the output is HTTP.
         products: The shop's own products; empty for those of the simulation.
+        encoding: The encoding of the records; the simulation's if absent.
     """
 
     file: Path | None
@@ -100,10 +106,18 @@ class Request:
     form: Form | None = None
     http: HttpTarget | None = field(default=None, repr=False)
     products: tuple[Product, ...] = field(default=(), repr=False)
+    encoding: EncodingChoice | None = None
 
     def form_of(self, simulation: Simulation) -> Form:
         """Return the form of a simulation's records."""
         return self.form or FORM_TABLES[simulation.spec.event_output.form]
+
+    def encoding_of(self, simulation: Simulation) -> EncodingChoice:
+        """Return the encoding of a simulation's records; JSON unless the output is Kafka."""
+        if self.encoding is not None:
+            return self.encoding
+        is_kafka = self.kafka is not None
+        return EncodingChoice(simulation.spec.event_output.encoding if is_kafka else "json")
 
 
 def generate(request: Request, console: Console) -> None:
@@ -160,8 +174,12 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
         raise SimulationInvalid(
             "--part-events", request.part_events, "only a folder has parts; leave the option out"
         )
+    form, encoding = request.form_of(simulation), request.encoding_of(simulation)
+    if form is not NATIVE and encoding.name != "json":
+        raise SimulationInvalid(
+            "--encoding", encoding.name, f"it must be json with the form {form.name}"
+        )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
-        form = request.form_of(simulation)
         if form is not NATIVE:
             raise SimulationInvalid(
                 "--form",
@@ -226,8 +244,12 @@ def _into_stream(
         truths.append(TruthFolder(request.truth))
     kafka = None if request.kafka is None else request.kafka.target(first.spec.event_output)
     form = request.form_of(first)
+    encoding = request.encoding_of(first)
     with stream_sink(request, form, kafka, truths, console) as sink:
-        _stream(request, again, first, sink, truths, console)
+        # After the checks of the topics, so that a refused run registers nothing.
+        header = b"" if kafka is None else encoding.header(kafka.topic)
+        begin = partial(encoding.begin, header=header)
+        _stream(request, again, first, sink, truths, console, begin)
 
 
 def _stream(
@@ -237,11 +259,12 @@ def _stream(
     sink: Sink,
     truths: list[Truth],
     console: Console,
+    begin: Callable[[Encoder], Encoding],
 ) -> None:
     run_id, start = _identity(request, again, first)
     simulator = _simulator(first, run_id, _products(request, again))
     record = _new_record(simulator, start, request, again)
-    maker = begin_run(simulator, record)
+    maker = begin_run(simulator, record, encoding=begin(simulator.encoder))
     with stopping() as stop, _progress(request, simulator, console) as bar:
         run = StreamRun(
             maker,
