@@ -427,6 +427,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("topic", {"output": {"topic": "clickstream.shards.v1", "ledgerTopic": "b"}}),
     ("form", {"output": {"topic": "a", "ledgerTopic": "b", "form": "xml"}}),
     ("form", {"output": {"form": "ga4"}}),
+    ("encoding", {"output": {"encoding": "avro"}}),
+    ("encoding", {"output": {"topic": "a", "ledgerTopic": "b", "encoding": "xml"}}),
+    ("encoding", {"output": {
+        "topic": "a", "ledgerTopic": "b", "encoding": "avro", "form": "ga4"}}),
     ("ledgerTopic", {"output": {"topic": "a"}}),
     ("ledgerTopic", {"output": {"topic": "a", "ledgerTopic": "a"}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),

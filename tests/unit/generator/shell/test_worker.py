@@ -6,11 +6,14 @@ import json
 import time
 from collections import deque
 from dataclasses import replace
+from io import BytesIO
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import fastavro
 import pytest
 from clickstream_contract.document import dump_simulation
+from clickstream_contract.schemas import avro_schema
 from clickstream_contract.topics import LEDGER, SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
@@ -212,6 +215,36 @@ def test_ledger_has_its_topic(tmp_path: Path, telemetry: Telemetry) -> None:
     run.run()
 
     assert run.broker.topics == {"shop-ledger", SHARDS.name}
+
+
+class _Bytes(_Broker):
+    """A broker that keeps events as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[bytes] = []
+
+    def send(self, records: list[Record], batch: Batch) -> None:
+        """Store values."""
+        self.values += [value or b"" for value, _ in records]
+        self._flying.append(batch)
+
+
+def test_records_have_the_encoding(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Every event leaves in the simulation's encoding, late ones too, and the ledger counts it."""
+    more = (
+        "  output: {topic: shop, ledgerTopic: shop-ledger, encoding: avro}\n"
+        "  stopAfter: {events: 200}\n  faults: {latePermille: 200, maxLatenessSeconds: 1}\n"
+    )
+    broker = _Bytes()
+    run = _Run(tmp_path, telemetry, simulation(more=more, users=400), broker)
+
+    run.run()
+
+    schema = fastavro.parse_schema(avro_schema())
+    found = [fastavro.schemaless_reader(BytesIO(value), schema, None) for value in broker.values]
+    assert len({event["event_id"] for event in found}) == len(found) == 200
+    assert sum(row.records_acknowledged for row in run.worker._ledgers.values()) == 200
 
 
 @pytest.mark.parametrize("room", [10**9, 2])
