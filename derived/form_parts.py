@@ -121,4 +121,5 @@ def _source(row: Row) -> str:
 
 
 def _events(row: Row) -> str:
-    return ", ".join(row.events) or "all that have it"
+    always = "every event" if row.source in {"", WHOLE} else "all that have it"
+    return ", ".join(row.events) or always

@@ -23,7 +23,7 @@ from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from clickstream_local.session import end_offsets
 from clickstream_local.state import StateFolder
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -157,6 +157,12 @@ class Broker:
         self, topic: str, since: Mapping[tuple[str, int], int] | None = None
     ) -> list[tuple[bytes, bytes | None]]:
         """Return a topic's records with their keys: all of them, or those since some offsets."""
+        return [(row.key() or b"", row.value()) for row in self.messages(topic, since)]
+
+    def messages(
+        self, topic: str, since: Mapping[tuple[str, int], int] | None = None
+    ) -> list[Message]:
+        """Return a topic's records as the client has them, with headers."""
         begins = since or {}
         consumer = Consumer(
             {
@@ -181,7 +187,7 @@ class Broker:
                     if message.error() is not None:
                         open_partitions.discard(message.partition())
                     else:
-                        found.append((message.key() or b"", message.value()))
+                        found.append(message)
             return found
         finally:
             consumer.close()

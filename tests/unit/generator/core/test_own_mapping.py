@@ -15,6 +15,8 @@ id: event_id
 on: event_time
 user.key: user_id
 lines[].sku: items[].product_id
+skus[]: items[].product_id
+users[0]: user_id
 total: {field: value_minor, as: decimal}
 action: {field: event_name, names: {purchase: Order}}
 tenant: {constant: {name: shop}}
@@ -32,6 +34,8 @@ def test_own_names_are_used() -> None:
         "on": native["event_time"],
         "user": {"key": native["user_id"]},
         "lines": [{"sku": row["product_id"]} for row in native["items"]],
+        "skus": [row["product_id"] for row in native["items"]],
+        "users": [native["user_id"]],
         "total": native["value_minor"] / 100,
         "action": "Order",
         "tenant": {"name": "shop"},

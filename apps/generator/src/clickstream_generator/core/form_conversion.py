@@ -101,6 +101,9 @@ def _compiled(rows: Iterable[Row], texts: Iterable[str]) -> Node:
 
 def _object(branch: _Branch, path: str, texts: frozenset[str]) -> Node:
     """Return the function that builds an object; it returns ``None`` for an empty one."""
+    only = branch.children.get("")
+    if only is not None and not isinstance(only, _Branch):
+        return _leaf(only)  # a list of values
     nodes: list[tuple[str, Node]] = []
     for name, child in branch.children.items():
         below = f"{path}.{name}".removeprefix(".")

@@ -96,7 +96,7 @@ def _described_row(target: str, content: dict[str, Any], where: str) -> Row:
         if len(content) > 1 or content["constant"] is None:
             raise SimulationInvalid(where, content, "a constant has no other keys")
         return Row(target, constant=content["constant"])
-    conversion, names = content.get("as", ""), content.get("names", {})
+    conversion, names = str(content.get("as", "")), content.get("names", {})
     if conversion and conversion not in CONVERSIONS:
         raise SimulationInvalid(f"{where}, as", conversion, f"one of {', '.join(CONVERSIONS)}")
     if not isinstance(names, dict) or not all(isinstance(key, str) for key in names):

@@ -184,9 +184,10 @@ class StreamRun:
         deadline = self._clock.now() + _DRAIN_SECONDS
         waiting = self._sink.in_flight()
         while not self._sink.is_idle():
+            batches = self._acknowledge(TICK_SECONDS)
             before, waiting = waiting, self._sink.in_flight()
             # One batch of records may need many HTTP requests.
-            if self._acknowledge(TICK_SECONDS) or waiting < before:
+            if batches or waiting < before:
                 deadline = self._clock.now() + _DRAIN_SECONDS
             elif self._clock.now() > deadline:
                 raise DrainTimeout(self._sink.in_flight(), _DRAIN_SECONDS)
