@@ -88,7 +88,9 @@ def test_header_has_the_schema(name: str, header: str) -> None:
 
 
 def _planted(encoding: Encoding, events: Events, encoded: Encoded) -> Planted:
-    faults = Faults(duplicatePermille=300, corruptPermille=300, latePermille=50, lossPermille=50)
+    faults = Faults.model_validate(
+        {"duplicatePermille": 300, "corruptPermille": 300, "latePermille": 50, "lossPermille": 50}
+    )
     planter = FaultPlanter(42, [0, 1, 2, 3], encoding)
     values = encoding.encode(events, encoded, SENT_MS)
     return planter.plant(events.rows, encoded, dict.fromkeys(range(4), faults), values)
@@ -135,7 +137,8 @@ def test_changed_copies_stay_readable(
     name: str, source: Simulator, events: Events, encoded: Encoded
 ) -> None:
     """Conflicting duplicates and events of the future decode to what JSON has."""
-    faults = dict.fromkeys(range(4), Faults(duplicatePermille=500, futurePermille=500))
+    shares = {"duplicatePermille": 500, "futurePermille": 500}
+    faults = dict.fromkeys(range(4), Faults.model_validate(shares))
 
     def copies(encoding_name: str) -> list[bytes]:
         encoding = encoding_of(encoding_name, source.encoder)
