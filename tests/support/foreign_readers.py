@@ -23,6 +23,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_tools import protoc
 
 if TYPE_CHECKING:
+    from fastavro.types import Schema
     from google.protobuf.message import Message
 
 __all__ = ["READERS", "Unreadable", "message_type", "object_of", "object_of_message"]
@@ -50,7 +51,8 @@ def message_type() -> type[Message]:
     pool = descriptor_pool.DescriptorPool()
     for file in found.file:
         pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(RECORD_NAME))
+    made: type[Message] = message_factory.GetMessageClass(pool.FindMessageTypeByName(RECORD_NAME))
+    return made
 
 
 def object_of(value: object) -> object:
@@ -84,7 +86,7 @@ def object_of_message(message: Message) -> dict[str, Any]:
 
 
 @cache
-def _avro() -> object:
+def _avro() -> Schema:
     return fastavro.parse_schema(avro_schema())
 
 

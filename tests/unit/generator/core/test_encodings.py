@@ -12,6 +12,7 @@ from clickstream_contract.ledger import FAULT_NAMES
 from clickstream_contract.simulation import Faults
 from clickstream_generator.core.encodings import ENCODINGS, encoding_of, registry_header
 from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.making import Maker
 from foreign_readers import READERS, Unreadable
 from simulations import START_SECONDS, simulator
 
@@ -87,7 +88,9 @@ def test_header_has_the_schema(name: str, header: str) -> None:
 
 
 def _planted(encoding: Encoding, events: Events, encoded: Encoded) -> Planted:
-    faults = Faults(duplicatePermille=300, corruptPermille=300, latePermille=50, lossPermille=50)
+    faults = Faults.model_validate(
+        {"duplicatePermille": 300, "corruptPermille": 300, "latePermille": 50, "lossPermille": 50}
+    )
     planter = FaultPlanter(42, [0, 1, 2, 3], encoding)
     values = encoding.encode(events, encoded, SENT_MS)
     return planter.plant(events.rows, encoded, dict.fromkeys(range(4), faults), values)
@@ -134,7 +137,8 @@ def test_changed_copies_stay_readable(
     name: str, source: Simulator, events: Events, encoded: Encoded
 ) -> None:
     """Conflicting duplicates and events of the future decode to what JSON has."""
-    faults = dict.fromkeys(range(4), Faults(duplicatePermille=500, futurePermille=500))
+    shares = {"duplicatePermille": 500, "futurePermille": 500}
+    faults = dict.fromkeys(range(4), Faults.model_validate(shares))
 
     def copies(encoding_name: str) -> list[bytes]:
         encoding = encoding_of(encoding_name, source.encoder)
@@ -146,3 +150,18 @@ def test_changed_copies_stay_readable(
 
     wanted = [json.loads(value) for value in copies("json")]
     assert [READERS[name](value) for value in copies(name)] == wanted
+
+
+def test_late_events_are_encoded_when_sent() -> None:
+    """A late event is sent in its encoding, with the time at which it is sent."""
+    faults = "  faults: {latePermille: 1000, maxLatenessSeconds: 5}\n"
+    late_source = simulator("{eventsPerSecond: 20}", faults, users=40)
+    maker = Maker(late_source, encoding_of("avro", late_source.encoder))
+    events = late_source.take_due(START_SECONDS + 2, 100)
+
+    assert maker.make(events, SENT_MS).records == []
+    late = [one for shard in range(4) for one in maker.take_late(shard, np.inf, SENT_MS + 1)]
+    read = [READERS["avro"](one.record[0] or b"") for one in late]
+    assert {event["sent_at"] for event in read} == {"2025-11-24T16:00:00.124Z"}
+    assert [event["shard_seq"] for event in read] == [one.shard_seq for one in late]
+    assert len(read) == len(events) > 20
