@@ -54,8 +54,8 @@ class Settings:
     """Servers that a simulation may name in ``bootstrapServers`` beside the operator's own Kafka:
     ``host:port``, where the host may be ``*`` or begin with ``*.``."""
     allowed_topics: tuple[str, ...] = ()
-    """Topics that a simulation without credentials of its own may name in ``spec.output``: names,
-    or prefixes that end in ``*``."""
+    """Topics that a simulation without a secret in ``spec.kafka`` may name in ``spec.output``:
+    names, or prefixes that end in ``*``."""
     sasl_without_tls: bool = False
     """Whether workers may send credentials over a connection without TLS."""
     worker_cpu_request: str = "250m"
