@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 import psutil
@@ -119,6 +119,11 @@ def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun])
     assert sum(row["events"] for (_, kind, _), row in ledger.items() if kind == "minute") == 6_000
 
 
+def _unsent(event: Any) -> dict[str, Any]:  # noqa: ANN401  a decoded record
+    """Return an event without ``sent_at``."""
+    return {name: value for name, value in event.items() if name != "sent_at"}
+
+
 def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
     """Fastavro reads the events of a killed run, late ones too, and its ledger is whole."""
     start_seconds, start_time = _now()
@@ -140,9 +145,9 @@ def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -
         object_of(fastavro.schemaless_reader(BytesIO(value or b""), schema, None))
         for _, value in broker.read("avro")
     )
-    found = {json.dumps({**event, "sent_at": ""}, sort_keys=True) for event in read}
+    found = {json.dumps(_unsent(event), sort_keys=True) for event in read}
     expected = {
-        json.dumps({**json.loads(value), "sent_at": ""}, sort_keys=True)
+        json.dumps(_unsent(json.loads(value)), sort_keys=True)
         for value in reference(run.simulation, run.run_id, start_seconds)
     }
     assert len(found - expected) == 0

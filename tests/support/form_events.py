@@ -6,8 +6,7 @@ import json
 from functools import cache
 
 from clickstream_contract.events import EVENT_NAMES
-from clickstream_contract.ledger import FAULT_NAMES
-from clickstream_generator.core import faults
+from clickstream_generator.core.breaks import CORRUPT_FAULTS, break_json
 from simulations import START_SECONDS, simulator
 
 __all__ = ["broken_records", "native_records", "one_of_each"]
@@ -36,5 +35,4 @@ def one_of_each() -> dict[str, bytes]:
 
 def broken_records() -> dict[str, bytes | None]:
     """Return a purchase broken in each way, by the fault's name."""
-    names = [name for name in FAULT_NAMES if name.startswith("corrupt_")]
-    return {name: faults._BREAKS[name](one_of_each()["purchase"]) for name in names}
+    return {name: break_json(name, one_of_each()["purchase"]) for name in CORRUPT_FAULTS}

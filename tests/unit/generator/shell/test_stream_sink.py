@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clickstream_contract.output import EventOutput
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.formed_sink import FormedSink
@@ -13,7 +14,7 @@ from clickstream_generator.shell.generation import Request
 from clickstream_generator.shell.http_sink import HttpSink
 from clickstream_generator.shell.http_target import http_target
 from clickstream_generator.shell.kafka_sink import KafkaSink
-from clickstream_generator.shell.kafka_target import KafkaTarget
+from clickstream_generator.shell.kafka_target import KafkaOptions
 from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.output import Output
 from clickstream_generator.shell.simulation_source import Overrides
@@ -23,7 +24,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from clickstream_generator.shell.truth import Truth
 
-KAFKA = KafkaTarget(Settings(Path(__file__), "127.0.0.1:9"), "events", "ledger")
+KAFKA = KafkaOptions(Settings(Path(__file__), "127.0.0.1:9"), "events", "ledger")
 HTTP = http_target("http://127.0.0.1:9/")
 
 
@@ -34,7 +35,7 @@ HTTP = http_target("http://127.0.0.1:9/")
         ({}, "cloudevents", FormedSink, 0),
         ({"kafka": KAFKA}, "native", KafkaSink, 1),
         ({"kafka": KAFKA}, "cloudevents", KafkaSink, 1),
-        ({"kafka": KAFKA}, "segment", FormedSink, 1),
+        ({"kafka": KAFKA}, "segment", KafkaSink, 1),
         ({"http": HTTP}, "ga4", HttpSink, 0),
     ],
 )
@@ -46,8 +47,10 @@ def test_sink_fits_output_and_form(
         None, None, Overrides(), Output("stdout"), is_appending=True, form=FORMS[form], **more
     )
     truths: list[Truth] = []
-    with stream_sink(request, truths, Console(stderr=True)) as sink:
-        assert type(sink) is kind
+    console = Console(stderr=True)
+    kafka = None if request.kafka is None else request.kafka.target(EventOutput())
+    with stream_sink(request, FORMS[form], kafka, truths, console) as sink:
+        assert isinstance(sink, kind)
         if isinstance(sink, KafkaSink):
-            assert (sink._headers is None) == (form == "native")
+            assert (sink._headers is None) == (form != "cloudevents")
     assert len(truths) == ledgers

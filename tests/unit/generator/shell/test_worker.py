@@ -242,7 +242,9 @@ def test_records_have_the_encoding(tmp_path: Path, telemetry: Telemetry) -> None
     run.run()
 
     schema = fastavro.parse_schema(avro_schema())
-    found = [fastavro.schemaless_reader(BytesIO(value), schema, None) for value in broker.values]
+    found: list[Any] = [
+        fastavro.schemaless_reader(BytesIO(value), schema, None) for value in broker.values
+    ]
     assert len({event["event_id"] for event in found}) == len(found) == 200
     assert sum(row.records_acknowledged for row in run.worker._ledgers.values()) == 200
 

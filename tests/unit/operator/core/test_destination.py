@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_operator.core.broker import Broker
@@ -36,7 +36,8 @@ def _problem(
     secrets: Mapping[str, Mapping[str, str]] = _AGREED,
     output: Mapping[str, str] | None = None,
 ) -> Finding | None:
-    spec = simulation(kafka=kafka, **({"output": output} if output else {})).spec
+    more: dict[str, Any] = {} if output is None else {"output": output}
+    spec = simulation(kafka=kafka, **more).spec
     return destination_problem(spec, Broker(spec.kafka, settings), settings, secrets)
 
 
