@@ -9,14 +9,22 @@ import numpy as np
 import pytest
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.ledger import FAULT_NAMES
+from clickstream_contract.schemas import schema_text
 from clickstream_contract.simulation import Faults
 from clickstream_generator.core.encodings import ENCODINGS, encoding_of, registry_header
 from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.making import Maker
-from foreign_readers import READERS, Unreadable
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from foreign_readers import READERS, Unreadable, message_type, object_of, object_of_message
 from simulations import START_SECONDS, simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clickstream_generator.core.encoding import Encoded
     from clickstream_generator.core.encodings import Encoding
     from clickstream_generator.core.events import Events
@@ -63,6 +71,35 @@ def test_foreign_readers_read_json(
     assert {event["event_name"] for event in wanted} == {*EVENT_NAMES}
     assert all(value.startswith(header) for value in values)
     assert [READERS[name](value[len(header) :]) for value in values] == wanted
+
+
+def _confluent(name: str, client: SchemaRegistryClient) -> Callable[[bytes], object]:
+    """Return Confluent's deserializer, as a function from a record to a JSON object."""
+    context = SerializationContext("topic", MessageField.VALUE)
+    if name == "avro":
+        avro = AvroDeserializer(client)
+        return lambda value: object_of(avro(value, context))
+    if name == "protobuf":
+        protobuf = ProtobufDeserializer(message_type(), {"use.deprecated.format": False})
+        return lambda value: object_of_message(protobuf(value, context))
+    plain = JSONDeserializer(schema_text(name))
+    return lambda value: plain(value, context)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("avro", "AVRO"), ("protobuf", "PROTOBUF"), ("json-schema", "JSON")]
+)
+def test_confluent_reads_json(
+    name: str, kind: str, source: Simulator, events: Events, encoded: Encoded
+) -> None:
+    """Confluent's own deserializers find the schema by the header, and read the JSON records."""
+    client = SchemaRegistryClient.new_client({"url": "mock://"})
+    number = client.register_schema("topic-value", Schema(schema_text(name), kind))
+    encoding = encoding_of(name, source.encoder, registry_header(name, number))
+
+    read = _confluent(name, client)
+    values = encoding.encode(events, encoded, SENT_MS)
+    assert [read(value) for value in values[-200:]] == _objects(encoded)[-200:]
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
