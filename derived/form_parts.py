@@ -55,7 +55,8 @@ def sample_purchase() -> bytes:
         bought = (events.rows["code"] == EVENT_NAMES.index("purchase")).nonzero()[0]
         if len(bought):
             encoded = source.encoder.encode(events, round(1_000 * (SAMPLE_START_SECONDS + 600)))
-            return encoded.values[bought[0]]
+            value: bytes = encoded.values[bought[0]]
+            return value
 
 
 def conversions() -> str:

@@ -129,7 +129,10 @@ def products_to_json(products: Iterable[Product]) -> list[tuple[Any, ...]]:
 
 def products_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Product, ...]:
     """Read the values of :func:`products_to_json`."""
-    return tuple(Product(*map(str, row[:4]), price_minor=int(row[4])) for row in rows)
+    return tuple(
+        Product(str(identity), str(name), str(category), str(brand), int(price_minor))
+        for identity, name, category, brand, price_minor in rows
+    )
 
 
 def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:

@@ -146,7 +146,7 @@ class KafkaSink:
                     value=message["value"],
                     key=message["key"],
                     partition=message["partition"],
-                    headers=self._headers(message["value"]),
+                    headers=[*self._headers(message["value"])],
                     on_delivery=message.get("callback"),
                 )
             except KafkaException as failure:
