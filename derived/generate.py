@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import manifests
 from chart_readme import chart_parts
+from clickstream_contract.schemas import SCHEMA_FILES, schema_text
 from clickstream_dashboards.build import built_files
 from pages import DOCS, PARTS, ROOT, renewed
 from schema_parts import schema_files
@@ -52,6 +53,7 @@ def derived_files() -> dict[str, str | None]:
         "k8s/definition.yaml": manifests.definition(),
         "k8s/kafka/topics.yaml": manifests.topics(),
         "k8s/kafka/users.yaml": manifests.users(),
+        **{f"docs/schemas/{file}": schema_text(name) for name, file in SCHEMA_FILES.items()},
         **built,
         **schema_files(),
         **dict.fromkeys(sorted(unbuilt)),

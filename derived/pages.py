@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
+import form_parts
 import process_parts
 import resource_parts
 from clickstream_contract.derive import markdown_table
-from clickstream_contract.document import parse_simulation
-from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS, MAX_EVENT_BYTES
+from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
 from clickstream_contract.journey import mermaid
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_contract.topics import TOPICS, RejectReason
-from clickstream_generator.core.simulator import Simulator
+from clickstream_generator.core.form_tables import FORMS
 from clickstream_operator.core.reasons import Reason
 from markdown_tables import Rows, attribute_texts, table
 
@@ -34,25 +34,7 @@ __all__ = ["DOCS", "PARTS", "ROOT", "renewed"]
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-_SAMPLE_RUN = UUID("00000000-0000-4000-8000-000000000007")
-_SAMPLE_START_SECONDS = 1_764_000_000.0
-_SAMPLE_SHOP = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: tested}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 2000}
-  userMix:
-    - {persona: Browser, weight: 300}
-    - {persona: Shopper, weight: 300}
-    - {persona: Buyer, weight: 300}
-    - {persona: Bot, weight: 100}
-  users: 50000
-  catalog: {products: 300, categories: 12}
-  shards: 4
-"""
-_MARK = re.compile(r"^<!-- derived: ([a-z-]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(r"^<!-- derived: ([a-z0-9-]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 
 
 def renewed(page: str, parts: Mapping[str, Callable[[], str]]) -> str:
@@ -135,20 +117,14 @@ def _personas() -> str:
 
 def _sample() -> str:
     """Return the first purchase of a small shop, always the same."""
-    source = Simulator(parse_simulation(_SAMPLE_SHOP), (0, 1, 2, 3), _SAMPLE_RUN)
-    source.begin(_SAMPLE_START_SECONDS)
-    while True:
-        events = source.take_due(_SAMPLE_START_SECONDS + 600, 20_000)
-        bought = (events.rows["code"] == EVENT_NAMES.index("purchase")).nonzero()[0]
-        if len(bought):
-            encoded = source.encoder.encode(events, round(1_000 * (_SAMPLE_START_SECONDS + 600)))
-            event = json.loads(encoded.values[bought[0]])
-            return "```json\n" + json.dumps(event, indent=2) + "\n```"
+    event = json.loads(form_parts.sample_purchase())
+    return "```json\n" + json.dumps(event, indent=2) + "\n```"
 
 
 def _pages() -> str:
     """List the pages by their titles; decisions by their numbers."""
-    pages = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("adr/*.md"))]
+    places = ("*.md", "forms/*.md", "adr/*.md")
+    pages = [page for place in places for page in sorted(DOCS.glob(place))]
     return _listed([page for page in pages if page.name != "README.md"])
 
 
@@ -171,6 +147,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "limits": _limits,
     "ledger": lambda: markdown_table(LEDGER_FIELDS),
     "sample": _sample,
+    **{f"form-{name}": partial(form_parts.part_of, name) for name in FORMS if name != "native"},
+    "form-conversions": form_parts.conversions,
     "rejects": _rejects,
     "quality-rules": _rules,
     "reasons": _reasons,

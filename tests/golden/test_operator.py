@@ -21,6 +21,7 @@ _SETTINGS = settings_from(
         "CLICKSTREAM_OPERATOR_NAMESPACES": "load",
         "CLICKSTREAM_OPERATOR_BOOTSTRAP_SERVERS": "kafka.data:9092",
         "CLICKSTREAM_OPERATOR_ALLOWED_SERVERS": "one:9092,two:9093",
+        "CLICKSTREAM_OPERATOR_ALLOWED_TOPICS": "shop-*",
         "CLICKSTREAM_OPERATOR_CREDENTIALS_SECRET": "generator",
         "CLICKSTREAM_OPERATOR_CA_SECRET": "kafka-ca",
     }
@@ -33,6 +34,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "stopAfter": {"duration": "1h"},
     },
     "own-broker-in-plain-text": {"kafka": {"bootstrapServers": "one:9092,two:9093"}},
+    "other-output": {"output": {"topic": "shop-events", "ledgerTopic": "shop-ledger"}},
     "suspended": {"suspend": True},
     "with-pod-monitors": {},
 }

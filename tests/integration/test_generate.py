@@ -13,6 +13,8 @@ import pytest
 import yaml
 from clickstream_contract.document import dump_simulation
 from clickstream_generator.core.run_record import RunRecord
+from cloudevents.core.bindings import kafka
+from cloudevents.core.formats.json import JSONFormat
 from disks import Disk
 from generators import four_shards
 from pipeline import wait_until
@@ -181,6 +183,27 @@ def test_own_topic_gets_the_run(broker: Broker, file: Path) -> None:
     assert "error: topic mine holds 5,000 records; nothing was changed" in errors
     _says(*arguments, "--append")
     assert len(broker.read("mine")) == 10_000
+
+
+@pytest.mark.services
+def test_topic_gets_cloudevents(broker: Broker, file: Path) -> None:
+    """A foreign reader finds a CloudEvent in each record, whose value is the event, unchanged."""
+    arguments = (file, "--start", START, "--events", 2_000)
+    _says(*arguments, "--output", f"kafka:{broker.servers}", "--topic", "wrapped",
+          "--create-topics", "--form", "cloudevents")  # fmt: skip
+    messages = broker.messages("wrapped")
+    lines = _says(*arguments)[0].encode().splitlines()
+
+    assert content_hash([row.value() or b"" for row in messages]) == content_hash(lines)
+    for row in messages:
+        headers = {name: bytes(value or b"") for name, value in row.headers() or ()}
+        event = kafka.from_binary(
+            kafka.KafkaMessage(headers, row.key(), row.value() or b""), JSONFormat()
+        )
+        native = json.loads(row.value() or b"")
+        assert event.get_data() == native
+        assert (event.get_id(), event.get_subject()) == (native["event_id"], native["user_id"])
+        assert event.get_extension("partitionkey") == native["session_id"]
 
 
 @pytest.mark.slow

@@ -7,16 +7,20 @@ import random
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import fastavro
 import psutil
 import pytest
 from clickstream_contract.document import RESUMED_AT
 from clickstream_contract.rate import OnOverload
+from clickstream_contract.schemas import avro_schema
 from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.partitions import partitions_of
 from confluent_kafka import Producer
+from foreign_readers import object_of
 from generators import Broker, GeneratorRun, four_shards, reference, timeless
 from pipeline import wait_until
 
@@ -69,6 +73,87 @@ def test_killed_run_equals_undisturbed_run(
     worker.must_end(300)
 
     _is_whole(run, start_seconds)
+
+
+def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
+    """A killed run with another output is whole in its topics, and in no other."""
+    start_seconds, start_time = _now()
+    output = "  output: {topic: shop.events, ledgerTopic: shop.ledger}\n"
+    run = begin(four_shards(2_000, 20_000, output), start_time=start_time)
+    before = broker.ends()
+    broker.add_topic("shop.events", 3)
+    refused = run.start()
+    refused.must_end(60, code=3)
+    assert "topic shop.ledger: Broker: Unknown topic" in refused.process.log_file.read_text("utf-8")
+    broker.add_topic("shop.ledger", 1)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    worker = run.start()
+    worker.must_end(120)
+
+    _is_whole(run, start_seconds)
+    assert broker.ends() == before
+
+
+def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
+    """A killed run in another form has each event's conversion, and its ledger is whole."""
+    start_seconds, start_time = _now()
+    output = "  output: {topic: segment, ledgerTopic: segment-ledger, form: segment}\n"
+    for topic in ("segment", "segment-ledger"):
+        broker.add_topic(topic, 1)
+    run = begin(four_shards(1_000, 6_000, output), start_time=start_time)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    worker = run.start()
+    worker.must_end(120)
+
+    expected = {
+        json.loads(value)["event_id"]: json.loads(value)["user_id"]
+        for value in reference(run.simulation, run.run_id, start_seconds)
+    }
+    found = [json.loads(value or b"") for _, value in broker.read("segment")]
+    assert {row["messageId"]: row["userId"] for row in found} == expected
+    ledger = run.ledger()
+    assert sum(row["events"] for (_, kind, _), row in ledger.items() if kind == "minute") == 6_000
+
+
+def _unsent(event: Any) -> dict[str, Any]:  # noqa: ANN401  a decoded record
+    """Return an event without ``sent_at``."""
+    return {name: value for name, value in event.items() if name != "sent_at"}
+
+
+def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
+    """Fastavro reads the events of a killed run, late ones too, and its ledger is whole."""
+    start_seconds, start_time = _now()
+    more = (
+        "  output: {topic: avro, ledgerTopic: avro-ledger, encoding: avro}\n"
+        "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
+    )
+    for topic in ("avro", "avro-ledger"):
+        broker.add_topic(topic, 2)
+    run = begin(four_shards(1_000, 6_000, more), start_time=start_time)
+    worker = run.start()
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    worker = run.start()
+    worker.must_end(120)
+
+    schema = fastavro.parse_schema(avro_schema())
+    read = (
+        object_of(fastavro.schemaless_reader(BytesIO(value or b""), schema, None))
+        for _, value in broker.read("avro")
+    )
+    found = {json.dumps(_unsent(event), sort_keys=True) for event in read}
+    expected = {
+        json.dumps(_unsent(json.loads(value)), sort_keys=True)
+        for value in reference(run.simulation, run.run_id, start_seconds)
+    }
+    assert len(found - expected) == 0
+    assert len(expected - found) == 0
+    minutes = [row for (_, kind, _), row in run.ledger().items() if kind == "minute"]
+    assert sum(row["events"] for row in minutes) == len(expected) == 6_000
 
 
 @pytest.mark.slow

@@ -421,6 +421,18 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("name", {"kafka": {"bootstrapServers": "a:1", "credentialsSecretRef": {"name": "../x"}}}),
     ("name", {"kafka": {"bootstrapServers": "a:1", "credentialsSecretRef": {"name": _LINES}}}),
     ("name", {"kafka": {"bootstrapServers": "a:1", "caSecretRef": {"name": _LINES}}}),
+    ("topic", {"output": {"topic": "..", "ledgerTopic": "b"}}),
+    ("topic", {"output": {"topic": _LINES, "ledgerTopic": "b"}}),
+    ("topic", {"output": {"topic": "x" * 250, "ledgerTopic": "b"}}),
+    ("topic", {"output": {"topic": "clickstream.shards.v1", "ledgerTopic": "b"}}),
+    ("form", {"output": {"topic": "a", "ledgerTopic": "b", "form": "xml"}}),
+    ("form", {"output": {"form": "ga4"}}),
+    ("encoding", {"output": {"encoding": "avro"}}),
+    ("encoding", {"output": {"topic": "a", "ledgerTopic": "b", "encoding": "xml"}}),
+    ("encoding", {"output": {
+        "topic": "a", "ledgerTopic": "b", "encoding": "avro", "form": "ga4"}}),
+    ("ledgerTopic", {"output": {"topic": "a"}}),
+    ("ledgerTopic", {"output": {"topic": "a", "ledgerTopic": "a"}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),
@@ -446,7 +458,14 @@ def test_bad_resources_are_refused(plane: ControlPlane, namespace: str) -> None:
 def test_seed_and_users_are_immutable(plane: ControlPlane, namespace: str) -> None:
     """Another seed, other users or shards: make another simulation."""
     _apply(plane, namespace, _simulation())
-    for spec in ({"seed": 2}, {"users": 7_000}, {"shards": 2}, {"backfill": {"days": 1}}):
+    output = {"topic": "a", "ledgerTopic": "b"}
+    for spec in (
+        {"seed": 2},
+        {"users": 7_000},
+        {"shards": 2},
+        {"backfill": {"days": 1}},
+        {"output": output},
+    ):
         with pytest.raises(subprocess.CalledProcessError) as refused:
             plane.kubectl(
                 "patch", "css", "shop", "-n", namespace, "--type=merge",

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.ledger import GROWING_FIGURES
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.topics import EVENTS
 from clickstream_generator.core.simulator import Simulator
 from clickstream_local.kafka import create_topics, start_kafka_alone
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
 from clickstream_local.session import end_offsets
 from clickstream_local.state import StateFolder
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -133,6 +134,11 @@ class Broker:
         for done in admin.create_acls(rows).values():
             done.result()
 
+    def add_topic(self, name: str, partitions: int) -> None:
+        """Create a topic."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result()
+
     def limit_events(self, max_bytes: int) -> None:
         """Limit the size of a record in the events' topic."""
         admin = AdminClient({"bootstrap.servers": self.servers})
@@ -151,6 +157,12 @@ class Broker:
         self, topic: str, since: Mapping[tuple[str, int], int] | None = None
     ) -> list[tuple[bytes, bytes | None]]:
         """Return a topic's records with their keys: all of them, or those since some offsets."""
+        return [(row.key() or b"", row.value()) for row in self.messages(topic, since)]
+
+    def messages(
+        self, topic: str, since: Mapping[tuple[str, int], int] | None = None
+    ) -> list[Message]:
+        """Return a topic's records as the client has them, with headers."""
         begins = since or {}
         consumer = Consumer(
             {
@@ -175,7 +187,7 @@ class Broker:
                     if message.error() is not None:
                         open_partitions.discard(message.partition())
                     else:
-                        found.append((message.key() or b"", message.value()))
+                        found.append(message)
             return found
         finally:
             consumer.close()
@@ -245,8 +257,9 @@ class GeneratorRun:
         return f'"run_id":"{self.run_id}"'.encode() in value
 
     def events(self) -> list[bytes]:
-        """Return this run's events in the topic."""
-        return [value for _, value in self._read(EVENTS.name) if value and self.owns(value)]
+        """Return this run's events in its topic."""
+        topic = self.simulation.spec.event_output.topic
+        return [value for _, value in self._read(topic) if value and self.owns(value)]
 
     def _read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
         """Return the records written since the run was prepared, because brokers are shared."""
@@ -254,7 +267,8 @@ class GeneratorRun:
 
     def ledger(self) -> dict[tuple[int, str, str], dict[str, Any]]:
         """Return the valid ledger entry of each shard, kind and minute."""
-        rows = [json.loads(value) for _, value in self._read(LEDGER.name) if value]
+        topic = self.simulation.spec.event_output.ledger_topic
+        rows = [json.loads(value) for _, value in self._read(topic) if value]
         return {
             (row["shard"], row["kind"], row["minute"]): row
             for row in sorted(rows, key=lambda row: sum(row[name] for name in GROWING_FIGURES))

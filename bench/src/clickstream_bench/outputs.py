@@ -1,4 +1,4 @@
-"""The speed of the outputs of ``clickstream generate``.
+"""The speed of the outputs and encodings of ``clickstream generate``.
 
 Each output gets the same events from a separate process, as fast as possible, with ledger and
 record; Kafka is the reference.
@@ -16,6 +16,7 @@ from pathlib import Path
 from clickstream_contract.document import dump_simulation
 
 from clickstream_bench.broker import fresh_broker
+from clickstream_bench.encodings import measure_encodings
 from clickstream_bench.shop import shop
 
 __all__ = ["measure_outputs"]
@@ -26,7 +27,9 @@ _SPEED = re.compile(r"([\d,]+) events/s")
 
 
 def measure_outputs(events: int) -> dict[str, float]:
-    """Return seconds to the first event, and each output's speed, also relative to Kafka.
+    """Return seconds to the first event, and the speed of each output and each encoding.
+
+    An output's speed is also relative to Kafka, an encoding's time to JSON.
 
     Args:
         events: Number of events for each output.
@@ -53,6 +56,7 @@ def measure_outputs(events: int) -> dict[str, float]:
         **{f"{name}_events_per_second": speed for name, speed in found.items()},
         **{f"{name}_to_kafka": speed / kafka for name, speed in found.items()},
         **sizes,
+        **measure_encodings(events),
     }
 
 

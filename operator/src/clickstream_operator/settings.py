@@ -53,6 +53,9 @@ class Settings:
     allowed_servers: tuple[str, ...] = ()
     """Servers that a simulation may name in ``bootstrapServers`` beside the operator's own Kafka:
     ``host:port``, where the host may be ``*`` or begin with ``*.``."""
+    allowed_topics: tuple[str, ...] = ()
+    """Topics that a simulation without a secret in ``spec.kafka`` may name in ``spec.output``:
+    names, or prefixes that end in ``*``."""
     sasl_without_tls: bool = False
     """Whether workers may send credentials over a connection without TLS."""
     worker_cpu_request: str = "250m"
@@ -88,6 +91,7 @@ class Settings:
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SERVERS = re.compile(SERVERS)
 _ALLOWED_SERVER = re.compile(rf"(\*|(\*\.)?{HOST}):{PORT}")
+_ALLOWED_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}\*?")
 _ALL_NAMESPACES = "*"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
 _CPU = re.compile(r"[0-9]{1,4}|[0-9]{1,6}m")
@@ -140,6 +144,9 @@ _READERS: dict[str, Reader] = {
     "allowed_servers": _parts(
         _ALLOWED_SERVER,
         "addresses host:port, separated by commas; a host may be * or begin with *.",
+    ),
+    "allowed_topics": _parts(
+        _ALLOWED_TOPIC, "names of topics, separated by commas; a prefix ends in *."
     ),
     "sasl_without_tls": _flag,
     "worker_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),

@@ -46,6 +46,7 @@ def test_least_simulation_has_defaults() -> None:
     assert [(row.code, row.weight) for row in spec.countries] == [("DE", 400), ("US", 600)]
     assert (spec.devices.mobile, spec.devices.desktop, spec.devices.tablet) == (600, 350, 50)
     assert (spec.personas, spec.backfill, spec.stop_after) == ((), None, None)
+    assert (spec.output, spec.event_output.is_stored) == (None, True)
     assert (spec.workers.count, spec.workers.max) == (None, None)
     assert spec.faults.model_dump() == {
         "duplicate_permille": 0,
@@ -334,7 +335,7 @@ def test_namespace_is_a_label(namespace: str) -> None:
 def test_fixed_fields_exist() -> None:
     """What cannot change in a run are fields of the specification."""
     assert FIXED_FIELDS == (
-        "seed", "users", "catalog", "countries", "devices", "backfill", "shards",
+        "seed", "users", "catalog", "countries", "devices", "backfill", "output", "shards",
     )  # fmt: skip
     assert set(FIXED_FIELDS) < set(SimulationSpec.model_fields)
 

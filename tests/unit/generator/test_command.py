@@ -65,7 +65,12 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
     [
         ([], 2, "give either FILE or --run"),
         (["shop.yaml", "--run", "x"], 2, "give either FILE or --run"),
-        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; it fixes rate and end"),
+        (["--run", "x", "--events", "3"], 2, "--run: 'x' is not allowed; it fixes catalog, rate"),
+        (["--run", "x", "--catalog", "y"], 2, "--run: 'x' is not allowed; it fixes catalog, rate"),
+        (["shop.yaml", "--form", "xml"], 2, "--form: 'xml' is not allowed; it must be one of nat"),
+        (["shop.yaml", "--mapping", "none"], 2, "--mapping: 'none' is not allowed; it cannot be"),
+        (["shop.yaml", "--catalog", "none"], 2, "--catalog: 'none' is not allowed; it cannot be"),
+        (["shop.yaml", "-o", "http:x"], 2, "--output: 'http:x' is not allowed; it must be http:"),
         (["shop.yaml", "-o", "avro:x"], 2, "--output: 'avro:x'"),
         (["shop.yaml", "--start", "2026-11-27"], 2, "--start: '2026-11-27'"),
         (["shop.yaml", "--start", "noon"], 2, "--start: 'noon'"),
@@ -79,6 +84,8 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
         (["shop.yaml", "--events", "3", "-o", "csv:."], 1, "csv:. holds shop.yaml"),
         (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "add the servers"),
         (["--run", "none.json"], 1, "none.json has"),
+        (["shop.yaml", "--encoding", "avro"], 2, "only Kafka takes it, and --output is stdout"),
+        (["--print-schema"], 2, "--encoding: 'json' is not allowed"),
     ],
 )
 def test_bad_input_is_one_line(run: Run, arguments: list[str], code: int, says: str) -> None:
@@ -89,6 +96,63 @@ def test_bad_input_is_one_line(run: Run, arguments: list[str], code: int, says: 
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
     assert says in errors
+
+
+def test_http_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options and files reach the receiver, form and catalog the run."""
+    from clickstream_generator.shell import generation  # noqa: PLC0415  as the command does
+
+    requests: list[generation.Request] = []
+    monkeypatch.setattr(generation, "generate", lambda request, _: requests.append(request))
+    (tmp_path / "headers").write_text("x-key: 1\n", encoding="utf-8")
+    (tmp_path / "query").write_text("k=2\n", encoding="utf-8")
+    (tmp_path / "shop.csv").write_text(
+        "id,name,category,brand,price\nP,Hat,Hats,Sand,5\n", encoding="utf-8"
+    )
+    run(
+        "shop.yaml", "-o", "https://h/a", "--http-headers", "headers", "--http-query", "query",
+        "--http-batch", "7", "--http-requests", "3", "--form", "segment", "--catalog", "shop.csv",
+    )  # fmt: skip
+    (request,) = requests
+    http = request.http
+    assert http is not None
+    assert (http.url, http.headers, http.query) == ("https://h/a", {"x-key": "1"}, {"k": "2"})
+    assert (http.most_records, http.in_flight) == (7, 3)
+    assert request.form is not None
+    assert request.form.name == "segment"
+    assert [product.id for product in request.products] == ["P"]
+
+
+def test_schema_is_printed(run: Run) -> None:
+    """Without a simulation, the schema of an encoding is printed."""
+    code, output, errors = run("--print-schema", "--encoding", "protobuf")
+
+    assert (code, output.splitlines()[0], errors) == (0, 'syntax = "proto3";', "")
+
+
+def test_encoding_has_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options and environment reach the registry and the choice of the schema."""
+    from clickstream_generator.shell import generation  # noqa: PLC0415  as the command does
+
+    requests: list[generation.Request] = []
+    monkeypatch.setattr(generation, "generate", lambda request, _: requests.append(request))
+    monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY", "http://r:1")
+    monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY_USERNAME", "me")
+
+    run("shop.yaml", "-o", "kafka:h:1", "--topic", "mine", "--encoding", "avro")
+    run(
+        "shop.yaml", "-o", "kafka:h:1", "--encoding", "protobuf", "--registry", "http://s:1",
+        "--registry-no-register", "--subject-strategy", "record", "--registry-ca-file", "ca",
+    )  # fmt: skip
+    first, second = (request.encoding for request in requests)
+    assert first is not None
+    assert second is not None
+    assert first.registry is not None
+    assert second.registry is not None
+    assert (first.name, first.subject, first.is_registering) == ("avro", "{topic}-value", True)
+    assert (first.registry.url, first.registry.username) == ("http://r:1", "me")
+    assert (second.registry.url, str(second.registry.ca_file)) == ("http://s:1", "ca")
+    assert (second.subject, second.is_registering) == ("dev.clickstream.Event", False)
 
 
 def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +180,7 @@ def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
         "me", {"ssl.key.location": "k"},
     )  # fmt: skip
     assert (first.kafka.topic, first.kafka.ledger_topic) == (
-        "clickstream.events.v1", "clickstream.ledger.v1",
+        None, None,
     )  # fmt: skip
     assert (first.is_appending, first.is_creating, first.is_paced) == (True, False, False)
     assert second.kafka.settings.bootstrap_servers == "h:1"

@@ -33,7 +33,7 @@ def test_timeout_counts_records() -> None:
     error = DrainTimeout(7, 25.4)
 
     assert (error.waiting, error.seconds) == (7, 25.4)
-    assert str(error).startswith("Kafka did not acknowledge 7 records within 25 s; ")
+    assert str(error).startswith("7 records were not acknowledged within 25 s; ")
     assert isinstance(error, GeneratorError)
 
 

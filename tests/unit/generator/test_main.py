@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from clickstream_generator.core.form_rows import Form
     from clickstream_generator.shell.claiming import Hold
 
 
@@ -42,10 +43,16 @@ class _Sink:
 
     Attributes:
         drops: How often its queue was dropped.
+        checked: The topics that were checked.
     """
 
     def __init__(self) -> None:
         self.drops = 0
+        self.checked: tuple[str, ...] = ()
+
+    def check_topics(self, *names: str) -> None:
+        """Remember the topics."""
+        self.checked = names
 
     def publish_unconfirmed(self, *_: object) -> None:
         """Pass a sign of life over."""
@@ -64,7 +71,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
     monkeypatch.setenv(PREFIX + "BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setattr(process, "Telemetry", lambda host, _: Telemetry(host, 0))
     monkeypatch.setattr(process, "ShardReader", lambda _: nullcontext())
-    monkeypatch.setattr(process, "KafkaSink", lambda *_: _Sink())
+    monkeypatch.setattr(process, "kafka_sink", lambda *_: _Sink())
     _hold(monkeypatch, hold((0, 1, 2, 3)))
     return monkeypatch
 
@@ -144,7 +151,7 @@ def test_failure_has_its_code(
 def test_taken_shard_drops_the_queue(environment: pytest.MonkeyPatch) -> None:
     """A worker whose shards were taken over sends nothing of what it still has."""
     sink = _Sink()
-    environment.setattr(process, "KafkaSink", lambda *_: sink)
+    environment.setattr(process, "kafka_sink", lambda *_: sink)
 
     def fail(*_: object) -> NoReturn:
         raise ShardTaken(1, "other")
@@ -184,6 +191,47 @@ def test_metrics_have_the_full_name(environment: pytest.MonkeyPatch, tmp_path: P
 
     assert process.main() == 0
     assert shown == [1]
+
+
+def _with_output(environment: pytest.MonkeyPatch, folder: Path) -> tuple[_Sink, list[str]]:
+    """Let the simulation name other topics; return the sink, and what it is made for."""
+    sink, made_for = _Sink(), list[str]()
+
+    def made(_: object, topic: str, form: Form) -> _Sink:
+        made_for.extend((topic, form.name))
+        return sink
+
+    output = "  output: {topic: shop, ledgerTopic: shop-ledger, form: segment}"
+    wanted = simulation(more=output, users=400)
+    (folder / "simulation.yaml").write_text(dump_simulation(wanted), encoding="utf-8")
+    environment.setattr(process, "kafka_sink", made)
+    return sink, made_for
+
+
+def test_output_has_its_topics(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The sink sends to the simulation's topic in its form; both topics are checked before."""
+    sink, made_for = _with_output(environment, tmp_path)
+    checked = []
+    environment.setattr(Worker, "run", lambda *_: checked.append(sink.checked))
+
+    assert process.main() == 0
+    assert made_for == ["shop", "segment"]
+    assert checked == [("shop", "shop-ledger")]
+
+
+def test_output_is_the_runs(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A resumed run whose file names other topics than before ends with 2, and sends nothing."""
+    source = simulator(users=400)
+    source.take_due(1_764_000_001.0, 10**9)
+    snapshot = capture_shard(source.shards[1], source.first)
+    _with_output(environment, tmp_path)
+    environment.setenv(PREFIX + "SHARDS", "1")
+    _hold(environment, hold((1,), stored={1: StoredShard(Position(500), snapshot)}))
+
+    assert process.main() == 2
+    assert "spec.output: 'shop' is not allowed; it cannot change" in capsys.readouterr().err
 
 
 def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:

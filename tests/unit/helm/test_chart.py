@@ -30,7 +30,7 @@ VALUES = {
         "--set",
         "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
         "--set",
-        r"operator.allowedServers={a:1,*.b.c:2}",
+        r"operator.allowedServers={a:1,*.b.c:2},kafka.outputTopics={shop,load-*}",
     ),
     "without TLS": (
         "--set",
@@ -73,6 +73,7 @@ def test_the_operator_understands_what_the_chart_sets(
     assert settings.namespaces == NAMESPACES.get(profile, ("charts",))
     assert settings.sasl_without_tls is (profile == "without TLS")
     assert settings.allowed_servers == (("a:1", "*.b.c:2") if profile == "kafka" else ())
+    assert settings.allowed_topics == (("shop", "load-*") if profile == "kafka" else ())
     assert settings.image == (
         f"ghcr.io/clickstream-dev/generator@{DIGEST}"
         if profile == "pinned"
@@ -175,6 +176,7 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
         ("operator.allowedServers={kafka}", "/operator/allowedServers"),
         ("operator.allowedServers={kafka:99999}", "/operator/allowedServers"),
         ("operator.allowedServers={*kafka:9092}", "/operator/allowedServers"),
+        ("kafka.outputTopics={*}", "/kafka/outputTopics"),
         ("kafka.saslWithoutTls=maybe", "/kafka/saslWithoutTls"),
         ("networkPolicy.grafanaNamespaces={}", "/networkPolicy/grafanaNamespaces"),
         ("operator.image.tag=a b", "/operator/image/tag"),

@@ -259,6 +259,27 @@ def test_only_generators_are_shared(ways: dict[str, list[dict[str, Any]]]) -> No
             assert label not in row["metadata"]["labels"]
 
 
+def test_output_topics_are_granted(helm: Callable[..., str]) -> None:
+    """The generators' user may write to the topics that simulations may name, no other user may."""
+    named = ("--set", "kafka.outputTopics={shop,load-*}")
+    before, after = (
+        {
+            row["metadata"]["name"]: row["spec"]["authorization"]["acls"]
+            for row in rendered(helm, "dev/strimzi/cnpg/driver", *more)
+            if row["kind"] == "KafkaUser"
+        }
+        for more in ((), named)
+    )
+
+    more = after["shop-generator"][len(before["shop-generator"]) :]
+    assert [(row["resource"], row["operations"]) for row in more] == [
+        ({"type": "topic", "name": "shop", "patternType": "literal"}, ["Describe", "Write"]),
+        ({"type": "topic", "name": "load-", "patternType": "prefix"}, ["Describe", "Write"]),
+    ]
+    assert after["shop-generator"][: len(before["shop-generator"])] == before["shop-generator"]
+    assert after["shop-streaming"] == before["shop-streaming"]
+
+
 def test_the_quota_of_production_is_enough(ways: dict[str, list[dict[str, Any]]]) -> None:
     """What the release asks for, with eight workers, fits into what it allows itself."""
     rows = ways["production/strimzi/cnpg/driver"]

@@ -56,11 +56,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (GOOD.replace("weight: 1", "weight: 0"), [], "spec.userMix"),
         (GOOD.replace("Browser", "Nobody"), [], "spec.userMix[0].persona"),
         (GOOD + "  suspend: true\n", [], "spec.suspend"),
+        (GOOD + "  output: {topic: a, ledgerTopic: b}\n", [], "clickstream generate FILE --paced"),
         (GOOD, ["--for", "soon"], "--for"),
         (GOOD, ["--rate", "0"], "--rate"),
         (GOOD, ["--rate", "1000000000000"], "--rate"),
     ],
-    ids=["no yaml", "unknown", "weights", "persona", "suspended", "for", "zero", "huge"],
+    ids=["no yaml", "unknown", "weights", "persona", "suspended", "output", "for", "zero", "huge"],
 )
 def test_wrong_simulation_starts_nothing(
     run: Run, tmp_path: Path, text: str, options: list[str], says: str

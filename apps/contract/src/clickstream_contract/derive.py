@@ -116,7 +116,7 @@ def postgres_columns(fields: Sequence[Field]) -> tuple[Column, ...]:
         Column(
             row.name,
             _POSTGRES[row.type],
-            nullable=bool(row.events) or not row.required,
+            nullable=row.is_optional,
             comment=f"{row.doc} Unit: {row.unit}." if row.unit else row.doc,
         )
         for row in fields

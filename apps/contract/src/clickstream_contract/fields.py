@@ -52,6 +52,11 @@ class Field:
     pattern: str = ""
     """Pattern of a text; empty means any text."""
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether some records do not have the field."""
+        return bool(self.events) or not self.required
+
     def may_be_in(self, event_name: str) -> bool:
         """Return whether an event of this name may have the field."""
         return not self.events or event_name in (*self.events, *self.optional_events)

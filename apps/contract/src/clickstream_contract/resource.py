@@ -19,8 +19,10 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import API_VERSION, KIND
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
+from clickstream_contract.output import Encoding, Form
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 
 __all__ = ["resource_definition"]
 
@@ -199,6 +201,31 @@ _SUM_OF_FAULTS = " + ".join(
     f"self.{name}Permille" for name in ("duplicate", "late", "corrupt", "future", "loss")
 )
 
+_OUTPUT_RULES = [
+    (
+        (
+            f"!(self.topic in ['{LEDGER.name}', '{SHARDS.name}']) && "
+            f"!(self.ledgerTopic in [self.topic, '{EVENTS.name}', '{SHARDS.name}'])"
+        ),
+        "topic and ledgerTopic: two topics, each without another task",
+    ),
+    (
+        f"(self.topic == '{EVENTS.name}') == (self.ledgerTopic == '{LEDGER.name}')",
+        "topic and ledgerTopic: both the default, or both others: the stream compares the two",
+    ),
+    (
+        (
+            f"(self.form == '{Form.NATIVE}' && self.encoding == '{Encoding.JSON}') || "
+            f"self.topic != '{EVENTS.name}'"
+        ),
+        f"encoding and form: only {Encoding.JSON} and {Form.NATIVE} in the stream's topic",
+    ),
+    (
+        f"self.form == '{Form.NATIVE}' || self.encoding == '{Encoding.JSON}'",
+        f"encoding: {Encoding.JSON} with a form other than {Form.NATIVE}",
+    ),
+]
+
 _EXTRAS: dict[tuple[str, ...], Schema] = {
     (): {
         "rules": [
@@ -235,6 +262,7 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("stopAfter", "duration"): _DURATION,
     ("stopAfter",): {"rules": [_one_of("duration", "events")]},
     ("workers",): {"rules": [_not_both("count", "max")]},
+    ("output",): {"rules": _OUTPUT_RULES},
     ("kafka",): {"rules": [_not_both("clusterRef", "bootstrapServers")]},
     ("userMix",): {
         "x-kubernetes-list-type": "map",
@@ -279,7 +307,9 @@ _CONDITION: Schema = {
     "type": "object",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
     "properties": {
-        "type": _described({"type": "string", "maxLength": 64}, "Ready, Progressing or Degraded."),
+        "type": _described(
+            {"type": "string", "maxLength": 64}, "Ready, Progressing, Degraded or Stored."
+        ),
         "status": _described(
             {"type": "string", "enum": ["True", "False", "Unknown"]}, "Whether the condition holds."
         ),
@@ -311,7 +341,7 @@ _STATUS: Schema = {
         ),
         "conditions": {
             "type": "array",
-            "description": "Ready, Progressing and Degraded.",
+            "description": "Ready, Progressing and Degraded; with another output also Stored.",
             "maxItems": 8,
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["type"],

@@ -27,6 +27,7 @@ from clickstream_contract.naming import (
     SERVERS,
     full_name,
 )
+from clickstream_contract.output import EventOutput
 from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
@@ -281,8 +282,9 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
         seen.add(name)
 
 
-FIXED_FIELDS = ("seed", "users", "catalog", "countries", "devices", "backfill", "shards")
-"""The fields that cannot change in a run, because its users and its world are built from them."""
+FIXED_FIELDS = ("seed", "users", "catalog", "countries", "devices", "backfill", "output", "shards")
+"""The fields that cannot change in a run: its users and its world are built from them, and its
+events stay in one place."""
 
 
 class SimulationSpec(Part):
@@ -316,6 +318,9 @@ class SimulationSpec(Part):
     ] = None
     faults: Annotated[Faults, Field(description="Faults on purpose.")] = Faults()
     kafka: Annotated[KafkaTarget, Field(description="The Kafka for the events.")] = KafkaTarget()
+    output: Annotated[
+        EventOutput | None, Field(description="Another output, which the stream does not read.")
+    ] = None
     shards: Annotated[
         int, Field(ge=1, le=MAX_SHARDS, description="Number of shards: fixed parts of the users.")
     ] = 16
@@ -323,6 +328,11 @@ class SimulationSpec(Part):
         Workers, Field(description="Number of pods that carry the shards; the operator limits it.")
     ] = Workers()
     suspend: Annotated[bool, Field(description="Whether the simulation is suspended.")] = False
+
+    @property
+    def event_output(self) -> EventOutput:
+        """The output, with its defaults."""
+        return self.output or EventOutput()
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

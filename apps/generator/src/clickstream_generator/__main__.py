@@ -17,15 +17,15 @@ from uuid import uuid4
 
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.topics import EVENTS
 from clickstream_contract.worker_exit import WorkerExit
 
+from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
 from clickstream_generator.settings import Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.clock import Clock
-from clickstream_generator.shell.kafka_sink import KafkaSink
+from clickstream_generator.shell.formed_sink import kafka_sink
 from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
@@ -33,6 +33,7 @@ from clickstream_generator.shell.worker import Worker
 
 if TYPE_CHECKING:
     from clickstream_generator.shell.claiming import Hold
+    from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["main"]
 
@@ -87,7 +88,9 @@ def _run(settings: Settings) -> None:
         ShardReader(settings) as reader,
     ):
         # After the reader is connected: if the broker refuses the user, only one client reports it.
-        sink = KafkaSink(settings, EVENTS.name)
+        output = file.simulation.spec.event_output
+        sink = kafka_sink(settings, output.topic, FORMS[output.form])
+        sink.check_topics(output.topic, output.ledger_topic)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
         kept_seconds = settings.state_retention_days * _DAY_SECONDS or math.inf
@@ -121,6 +124,13 @@ def _carry(
         if found.snapshot is not None
     }
     first = next((row.first for row in snapshots.values()), file.simulation)
+    if first.spec.event_output != file.simulation.spec.event_output:
+        raise SimulationInvalid(
+            "spec.output",
+            file.simulation.spec.event_output.topic,
+            f"it cannot change in a run, which sends to {first.spec.event_output.topic}; start "
+            "another simulation",
+        )
     with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
         simulator.begin(settings.start_time or clock.now(), snapshots)

@@ -1,4 +1,4 @@
-"""``clickstream generate``: the generator alone, to standard output, files or Kafka.
+"""``clickstream generate``: the generator alone, to standard output, files, Kafka or HTTP.
 
 Owns the command's arguments, and the error output of ``clickstream-generator``, which is the same
 command without the rest of the pipeline. Heavy modules are imported inside the command, so that
@@ -16,7 +16,7 @@ from uuid import UUID
 
 import typer
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.output import Form
 
 from clickstream_generator.errors import GeneratorError
 
@@ -37,6 +37,12 @@ def generate(
         Path | None, typer.Option(help="Instead of FILE: a run record whose events to make again.")
     ] = None,
     events: Annotated[int | None, typer.Option(help="End after this many events.")] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or YAML file with the shop's products: id, name, category, brand, price."
+        ),
+    ] = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="End after this simulated time, such as 1h or 30d.")
     ] = None,
@@ -46,7 +52,7 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="stdout, jsonl:FOLDER, csv:FOLDER, parquet:FOLDER or kafka:SERVERS.",
+            help="stdout, jsonl:FOLDER, csv:FOLDER, parquet:FOLDER, kafka:SERVERS or a URL.",
         ),
     ] = "stdout",
     start: Annotated[
@@ -68,10 +74,23 @@ def generate(
         Path | None,
         typer.Option(help="New folder for run record and ledger, if the output is no folder."),
     ] = None,
-    topic: Annotated[str, typer.Option(help="Kafka: topic for events.")] = EVENTS.name,
+    form: Annotated[
+        str | None,
+        typer.Option(help=f"Form of the records: {', '.join(Form)}. Default: spec.output of FILE."),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Instead of --form: a YAML file with own names, TARGET: FIELD."),
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Kafka: topic for events. Default: spec.output of FILE.")
+    ] = None,
     ledger_topic: Annotated[
         str | None,
-        typer.Option(help=f"Kafka: topic for the ledger; {LEDGER.name} without --topic."),
+        typer.Option(
+            help="Kafka: topic for the ledger. Default: spec.output of FILE; with another --topic,"
+            " no ledger."
+        ),
     ] = None,
     kafka_config: Annotated[
         Path | None,
@@ -83,7 +102,7 @@ def generate(
     ] = None,
     ca_file: Annotated[
         str | None,
-        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka: CA certificates."),
+        typer.Option(envvar=f"{_ENVIRONMENT}CA_FILE", help="Kafka and HTTPS: CA certificates."),
     ] = None,
     username: Annotated[
         str | None,
@@ -97,7 +116,61 @@ def generate(
         str | None,
         typer.Option(envvar=f"{_ENVIRONMENT}SASL_MECHANISM", help="Kafka: such as SCRAM-SHA-512."),
     ] = None,
+    http_headers: Annotated[
+        Path | None,
+        typer.Option(help="HTTP: file with headers, such as API keys, NAME: VALUE lines."),
+    ] = None,
+    http_query: Annotated[
+        Path | None,
+        typer.Option(help="HTTP: file with secret query parameters, NAME=VALUE lines."),
+    ] = None,
+    http_batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000, help="HTTP: most records per request. Default: the form's."
+        ),
+    ] = None,
+    http_requests: Annotated[
+        int, typer.Option(min=1, max=256, help="HTTP: most requests at a time.")
+    ] = 8,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka: json, avro, protobuf or json-schema. Default: spec.output of FILE."
+        ),
+    ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY",
+            help="Kafka: URL of a schema registry, for records in Confluent's wire format.",
+        ),
+    ] = None,
+    registry_username: Annotated[
+        str | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_USERNAME", help="Registry: user name."),
+    ] = None,
+    registry_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=f"{_ENVIRONMENT}REGISTRY_PASSWORD_FILE", help="Registry: file with the password."
+        ),
+    ] = None,
+    registry_ca_file: Annotated[
+        Path | None,
+        typer.Option(envvar=f"{_ENVIRONMENT}REGISTRY_CA_FILE", help="Registry: CA certificates."),
+    ] = None,
+    subject_strategy: Annotated[
+        str, typer.Option(help="Registry: subject by topic, record or topic-record.")
+    ] = "topic",
     *,
+    registry_no_register: Annotated[
+        bool,
+        typer.Option("--registry-no-register", help="Registry: look the schema up only."),
+    ] = False,
+    print_schema: Annotated[
+        bool, typer.Option("--print-schema", help="Print the encoding's schema, and end.")
+    ] = False,
     paced: Annotated[
         bool,
         typer.Option("--paced", help="Send events when they are due, and apply edits of FILE."),
@@ -109,25 +182,45 @@ def generate(
         bool, typer.Option("--create-topics", help="Kafka: create missing topics.")
     ] = False,
 ) -> None:
-    """Write events to standard output, files or Kafka, with a ledger and a run record."""
+    """Write events to standard output, files, Kafka or HTTP, with a ledger and a run record."""
     from rich.console import Console  # noqa: PLC0415
 
     from clickstream_generator.shell import generation  # noqa: PLC0415
+    from clickstream_generator.shell.catalog_file import read_catalog  # noqa: PLC0415
+    from clickstream_generator.shell.encoding_choice import (  # noqa: PLC0415
+        encoding_choice,
+        printed_schema,
+    )
+    from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
+    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
+    if print_schema:
+        sys.stdout.write(printed_schema(encoding or "json"))
+        return
     if (file is None) == (run is None):
         raise SimulationInvalid("generate", None, "give either FILE or --run")
     overrides = Overrides(for_, rate, events)
-    if run is not None and overrides != Overrides():
+    if run is not None and (overrides != Overrides() or catalog is not None):
         raise SimulationInvalid(
-            "--run", str(run), "it fixes rate and end; leave out --rate, --events and --for"
+            "--run",
+            str(run),
+            "it fixes catalog, rate and end; leave out --catalog, --rate, --events and --for",
         )
     chosen = parse_output(output)
+    login = registry_username, registry_password_file, registry_ca_file
+    encoded = encoding_choice(
+        encoding,
+        chosen,
+        Registry(registry, *login) if registry else None,
+        strategy=subject_strategy,
+        is_registering=not registry_no_register,
+    )
     kafka = None
     if chosen.is_kafka:
         from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
-            KafkaTarget,
+            KafkaOptions,
             kafka_settings,
             read_client_file,
         )
@@ -142,8 +235,12 @@ def generate(
             "sasl_mechanism": sasl_mechanism,
         }
         settings = kafka_settings(options, client, file or run)
-        is_ours = topic == EVENTS.name and ledger_topic is None
-        kafka = KafkaTarget(settings, topic, LEDGER.name if is_ours else ledger_topic, client)
+        kafka = KafkaOptions(settings, topic, ledger_topic, client)
+    http = None
+    if chosen.is_http:
+        from clickstream_generator.shell.http_target import http_target  # noqa: PLC0415
+
+        http = http_target(output, http_headers, http_query, ca_file, http_batch, http_requests)
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE_CELLS
@@ -161,6 +258,10 @@ def generate(
             kafka=kafka,
             is_appending=append,
             is_creating=create_topics,
+            form=chosen_form(form, mapping),
+            http=http,
+            products=() if catalog is None else read_catalog(catalog),
+            encoding=encoded,
         ),
         console,
     )

@@ -8,6 +8,8 @@
 - ``WorldChanged``: this process would make other events than the run has.
 - ``ShardTaken``: another worker holds a shard now.
 - ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
+- ``ReceiverRefused``: an HTTP receiver refuses a request.
+- ``RegistryRefused``: a schema registry has no number for the schema.
 - ``RecordUnusable``: a file is not a valid run record.
 """
 
@@ -19,7 +21,9 @@ __all__ = [
     "GeneratorError",
     "OutputFailed",
     "OutputRefused",
+    "ReceiverRefused",
     "RecordUnusable",
+    "RegistryRefused",
     "ShardTaken",
     "SnapshotUnusable",
     "WorldChanged",
@@ -57,8 +61,8 @@ class DrainTimeout(GeneratorError):
         """Keep the fields and build the text."""
         self.waiting, self.seconds = waiting, seconds
         super().__init__(
-            f"Kafka did not acknowledge {waiting} records within {seconds:.0f} s; "
-            "the ledger does not count them; check whether the broker is up"
+            f"{waiting} records were not acknowledged within {seconds:.0f} s; "
+            "the ledger does not count them; check whether the broker or the receiver is up"
         )
 
 
@@ -146,6 +150,23 @@ class OutputFailed(GeneratorError):
         super().__init__(f"cannot write {place}: {reason}; {remedy}")
 
 
+class ReceiverRefused(GeneratorError):
+    """An HTTP receiver refuses a request, and a retry cannot help.
+
+    Attributes:
+        place: The receiver's address, without secrets.
+        code: The status, or the step that failed.
+        reason: The start of the receiver's answer.
+        setting: The option to check.
+    """
+
+    def __init__(self, place: str, code: str, reason: str, setting: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.code, self.reason, self.setting = place, code, reason, setting
+        said = f" {reason!r}" if reason else ""
+        super().__init__(f"{place} refuses records: {code}{said}; check {setting}")
+
+
 class RecordUnusable(GeneratorError):
     """A file is not a valid run record.
 
@@ -159,3 +180,18 @@ class RecordUnusable(GeneratorError):
         """Keep the fields and build the text."""
         self.place, self.found, self.allowed = place, found, allowed
         super().__init__(f"{place} has {found}; {allowed}")
+
+
+class RegistryRefused(GeneratorError):
+    """A schema registry has no number for the schema, so nothing is sent.
+
+    Attributes:
+        url: The registry's address.
+        found: What it answers.
+        remedy: What to do.
+    """
+
+    def __init__(self, url: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.url, self.found, self.remedy = url, found, remedy
+        super().__init__(f"the schema registry {url} {found}; nothing was sent; {remedy}")

@@ -14,11 +14,12 @@ from datetime import date
 from importlib.metadata import entry_points, version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
+from clickstream_contract.topics import EVENTS
 from clickstream_generator.api import Overrides, read_simulation
 from clickstream_generator.command import generate
 from clickstream_generator.errors import GeneratorError
@@ -40,6 +41,9 @@ from clickstream_local.shipped import shipped_simulations, simulation_file
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_local.tables import database, running_postgres
+
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Simulation
 
 __all__ = ["main"]
 
@@ -104,6 +108,7 @@ def up(
 ) -> None:
     """Start all services, and run the simulation until its end or Ctrl-C."""
     simulation = read_simulation(simulation_file(file), Overrides(for_, rate))
+    _check_is_stored(simulation)
     is_right = Session(StateFolder(state_dir.absolute()), _console(), simulation).run()
     raise typer.Exit(0 if is_right else 1)
 
@@ -303,6 +308,18 @@ def doctor(state_dir: _StateDir = _STATE_DIR) -> None:
         is_fine &= finding.is_fine
         typer.echo(f"{'ok ' if finding.is_fine else 'BAD'}  {finding.what}: {finding.says}")
     raise typer.Exit(0 if is_fine else 1)
+
+
+def _check_is_stored(simulation: Simulation) -> None:
+    """Raise an error if the stream would not read the simulation's events."""
+    output = simulation.spec.event_output
+    if not output.is_stored:
+        raise SimulationInvalid(
+            "spec.output.topic",
+            output.topic,
+            f"the stream of `clickstream up` reads {EVENTS.name} only: leave spec.output out, or "
+            "send only the events with `clickstream generate FILE --paced --output kafka:SERVERS`",
+        )
 
 
 def _day(name: str, text: str | None) -> date | None:

@@ -1,4 +1,4 @@
-"""The conditions of a simulation: Ready, Progressing, Degraded.
+"""The conditions of a simulation: Ready, Progressing, Degraded, and Stored if it is not stored.
 
 Owns the status, reason and message of each. A message has no figure that changes all the time:
 otherwise the operator would write the status again and again. Conventions:
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clickstream_contract.topics import EVENTS
 from clickstream_contract.worker_exit import WorkerExit
 
 from clickstream_operator.core.pod import METRICS_PORT
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from clickstream_operator.core.observed import Observed, Scrape
     from clickstream_operator.settings import Settings
 
-__all__ = ["Finding", "Verdict", "reason_of", "stamped", "verdict"]
+__all__ = ["Finding", "Verdict", "other_topic", "reason_of", "stamped", "verdict"]
 
 _REASONS: dict[int, Reason] = {
     WorkerExit.MISCONFIGURED: Reason.WORKER_MISCONFIGURED,
@@ -184,7 +185,11 @@ def _figures(figures: Mapping[int, Scrape], settings: Settings) -> Finding | Non
 
 
 def stamped(
-    judged: Verdict, before: Sequence[Mapping[str, Any]], generation: int, now: str
+    judged: Verdict,
+    before: Sequence[Mapping[str, Any]],
+    generation: int,
+    now: str,
+    other_topic: str = "",
 ) -> list[dict[str, Any]]:
     """Return the conditions, each with the time of its last change of status.
 
@@ -193,6 +198,7 @@ def stamped(
         before: The present conditions.
         generation: The generation of the spec.
         now: The present time, RFC 3339.
+        other_topic: The topic for the events, if the stream does not read it.
     """
     bad = judged.degraded
     moving = judged.progressing
@@ -211,6 +217,12 @@ def stamped(
             bad.message if bad else "nothing is wrong",
         ),
     ]
+    if other_topic:
+        message = (
+            f"the stream does not read the topic {other_topic} of spec.output: no table gets these "
+            "events"
+        )
+        rows.append(("Stored", False, Reason.OTHER_OUTPUT, message))
     former = {row["type"]: row for row in before}
     return [
         {
@@ -225,6 +237,14 @@ def stamped(
         }
         for kind, is_true, reason, message in rows
     ]
+
+
+def other_topic(resource: Mapping[str, Any]) -> str:
+    """Return the topic of a simulation's events if the stream does not read it; else empty."""
+    value: object = resource.get("spec")
+    for key in ("output", "topic"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value != EVENTS.name else ""
 
 
 def reason_of(status: Mapping[str, Any]) -> str:

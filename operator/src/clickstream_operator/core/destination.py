@@ -1,8 +1,10 @@
-"""The rules for the Kafka that a simulation may use.
+"""The rules for the Kafka and the topics that a simulation may use.
 
-There are three. The servers are in the operator's settings, or belong to a Strimzi cluster in the
-simulation's namespace. Credentials need TLS. The owner of a secret labels it before a simulation
-may use it. So a person who may only write simulations cannot send a secret to another server.
+There are four. The servers are in the operator's settings, or belong to a Strimzi cluster in the
+simulation's namespace. The topics are the stream's, or in the operator's settings, or the
+simulation has other credentials than the operator's. Credentials need TLS. The owner of a secret
+labels it before a simulation may use it. So a person who may only write simulations cannot send a
+secret to another server, or write to a topic with the operator's rights.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from clickstream_operator.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clickstream_contract.simulation import KafkaTarget
+    from clickstream_contract.simulation import KafkaTarget, SimulationSpec
 
     from clickstream_operator.core.broker import Broker
     from clickstream_operator.settings import Settings
@@ -35,7 +37,7 @@ def named_secret(resource: Mapping[str, Any]) -> str:
 
 
 def destination_problem(
-    target: KafkaTarget,
+    spec: SimulationSpec,
     broker: Broker,
     settings: Settings,
     secrets: Mapping[str, Mapping[str, str]],
@@ -43,11 +45,21 @@ def destination_problem(
     """Return why a simulation may not send, or ``None``.
 
     Args:
-        target: The simulation's ``spec.kafka``.
+        spec: The simulation's specification.
         broker: The Kafka that results from it and the settings.
         settings: The operator's settings.
         secrets: Labels by the secret's name; a secret that does not exist is missing.
     """
+    return (
+        _server_problem(spec.kafka, settings)
+        or _topic_problem(spec, settings)
+        or _secrecy_problem(broker, settings)
+        or _consent_problem(spec.kafka, secrets)
+    )
+
+
+def _server_problem(target: KafkaTarget, settings: Settings) -> Finding | None:
+    """Return why a simulation may not send to these servers, or ``None``."""
     if target.bootstrap_servers:
         allowed = (*settings.bootstrap_servers.lower().split(","), *settings.allowed_servers)
         for server in target.bootstrap_servers.split(","):
@@ -58,6 +70,30 @@ def destination_problem(
                     "spec.kafka.clusterRef, or ask the operator's administrator to add the server "
                     "to operator.allowedServers",
                 )
+    return None
+
+
+def _topic_problem(spec: SimulationSpec, settings: Settings) -> Finding | None:
+    """Return why the operator's credentials may not be used for these topics, or ``None``."""
+    output = spec.event_output
+    if output.is_stored or spec.kafka.credentials_secret_ref is not None:
+        return None
+    for name in (output.topic, output.ledger_topic):
+        if not any(
+            name.startswith(rule[:-1]) if rule.endswith("*") else name == rule
+            for rule in settings.allowed_topics
+        ):
+            return Finding(
+                Reason.TOPIC_REFUSED,
+                f"spec.output: this operator does not allow the topic {name}; name credentials for "
+                "it in spec.kafka.credentialsSecretRef, or ask the operator's administrator to add "
+                "the topic to kafka.outputTopics",
+            )
+    return None
+
+
+def _secrecy_problem(broker: Broker, settings: Settings) -> Finding | None:
+    """Return why credentials may not go to this Kafka, or ``None``."""
     if broker.credentials and not broker.authority and not settings.sasl_without_tls:
         return Finding(
             Reason.TLS_REQUIRED,
@@ -65,6 +101,13 @@ def destination_problem(
             f"{broker.servers} without TLS; name a secret with ca.crt in spec.kafka.caSecretRef, "
             "or ask the operator's administrator to set kafka.saslWithoutTls",
         )
+    return None
+
+
+def _consent_problem(
+    target: KafkaTarget, secrets: Mapping[str, Mapping[str, str]]
+) -> Finding | None:
+    """Return why a simulation may not use the secret that it names, or ``None``."""
     if target.credentials_secret_ref is None:
         return None
     name = target.credentials_secret_ref.name

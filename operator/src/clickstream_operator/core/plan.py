@@ -19,6 +19,7 @@ from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.conditions import (
     Finding,
     Verdict,
+    other_topic,
     reason_of,
     stamped,
     verdict,
@@ -203,7 +204,7 @@ def _running(
         )
         judged = Verdict(missing.reason, missing.message, degraded=missing)
         return _status_plan(resource, judged, {}, observed, memory, now)
-    refused = destination_problem(simulation.spec.kafka, broker, settings, observed.secrets or {})
+    refused = destination_problem(simulation.spec, broker, settings, observed.secrets or {})
     if refused is not None:
         return _refused(resource, owner, refused, observed, memory, now)
     status = resource.get("status", {})
@@ -327,7 +328,9 @@ def _status_plan(
         **before,
         **decided,
         "observedGeneration": generation,
-        "conditions": stamped(judged, before.get("conditions", []), generation, iso(now)),
+        "conditions": stamped(
+            judged, before.get("conditions", []), generation, iso(now), other_topic(resource)
+        ),
         "readyWorkers": len({pod.worker for pod in observed.pods if pod.is_ready}),
         "selector": f"{SIMULATION_LABEL}={metadata['name']}",
     }

@@ -29,6 +29,9 @@ class Reason(StrEnum):
     SERVERS_REFUSED = "ServersRefused"
     """``spec.kafka.bootstrapServers`` names a server that the operator's settings do not allow;
     there are no workers."""
+    TOPIC_REFUSED = "TopicRefused"
+    """``spec.output`` names a topic that the operator's settings do not allow; there are no
+    workers."""
     TLS_REQUIRED = "TlsRequired"
     """The credentials would go over a connection without TLS; there are no workers."""
     CREDENTIALS_REFUSED = "CredentialsRefused"
@@ -66,6 +69,8 @@ class Reason(StrEnum):
     """A worker rejects the changed spec and keeps the former one."""
     RATE_NOT_REACHED = "RateNotReached"
     """The workers send less than 95 % of the rate, and no worker can be added."""
+    OTHER_OUTPUT = "OtherOutput"
+    """Only of ``Stored``: the stream does not read the topic of ``spec.output``."""
     SETTLED = "Settled"
     """Only of ``Progressing``: nothing changes."""
     AS_EXPECTED = "AsExpected"

@@ -204,6 +204,21 @@ def test_broken_copies_are_of_every_kind() -> None:
     assert min(figures.values()) > 140
 
 
+def test_places_of_broken_copies_are_known() -> None:
+    """The places name the broken copies among all records, and no others."""
+    planted = _plant(corruptPermille=200, lossPermille=200, duplicatePermille=200)
+    originals = {*ENCODED.values}
+    found = {
+        place
+        for place, (value, _) in enumerate(planted.records)
+        if value not in originals and b'"city":"Old ' not in (value or b"")
+    }
+
+    assert planted.broken == found
+    assert len(found) > 300
+    assert _plant(lossPermille=200).broken == frozenset()
+
+
 def test_broken_copies_are_broken_once() -> None:
     """A broken copy differs from its event in exactly what its name says."""
     found = _corrupt()

@@ -16,6 +16,8 @@ from uuid import UUID
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.core.form_tables import FORMS
+from clickstream_generator.core.own_catalog import Product
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnusable, WorldChanged
 from clickstream_generator.shell import generation
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     Generate = Callable[..., str]
 
 OTHER_ID = UUID(int=9)
+PRODUCTS = (
+    Product('A"1', "Lämp", "Lamps", "Wood", 1999),
+    Product("B-2", "Hat", "Hats", "Sand", 0),
+    Product("C-3", "Cap", "Hats", "Sand", 5),
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -143,6 +150,8 @@ def test_run_that_is_over_stays(call: Generate, tmp_path: Path) -> None:
         ({"part_events": 60}, "holds --part-events 50, not 60"),
         ({"overrides": Overrides(events=401)}, "which differs in spec.stopAfter"),
         ({"overrides": Overrides(events=400, rate=7)}, "which differs in spec.rate"),
+        ({"form": FORMS["ga4"]}, "holds records in the form native, not ga4"),
+        ({"products": PRODUCTS, "start_seconds": None}, "with another catalog"),
     ],
 )
 def test_folder_of_another_run_is_refused(
@@ -178,6 +187,42 @@ def test_options_that_do_not_fit_are_named(
         call(**changes)
     assert refused.value.path == path
     assert not (tmp_path / "data").exists()
+
+
+def test_folder_holds_records_of_a_form(call: Generate, tmp_path: Path) -> None:
+    """JSON lines hold records of the form; files with columns refuse one."""
+    call(form=FORMS["cloudevents"])
+    call(output=Output("jsonl", str(tmp_path / "b")))
+    wrapped = [json.loads(line) for line in json_lines(tmp_path / "data")]
+    native = sorted(json.loads(line)["event_id"] for line in json_lines(tmp_path / "b"))
+    assert sorted(row["id"] for row in wrapped) == native
+
+    with pytest.raises(SimulationInvalid, match="--form: 'ga4' is not allowed; it must be native"):
+        call(output=Output("csv", str(tmp_path / "c")), form=FORMS["ga4"])
+
+
+def test_own_catalog_is_in_the_record(call: Generate, tmp_path: Path) -> None:
+    """Events have the own products, and the record makes the same events again."""
+    call(products=PRODUCTS)
+    call(output=Output("jsonl", str(tmp_path / "plain")))
+    again = Output("jsonl", str(tmp_path / "again"))
+    call(output=again, file=None, record_file=tmp_path / "data" / "run.json",
+         overrides=Overrides(), start_seconds=None)  # fmt: skip
+
+    lines = json_lines(tmp_path / "data")
+    assert json_lines(tmp_path / "again") == lines
+    seen = [json.loads(line) for line in lines]
+    known = {(row.id, row.name, row.brand, row.category, row.price_minor) for row in PRODUCTS}
+    viewed = {
+        (row["product_id"], row["product_name"], row["brand"], row["category"], row["price_minor"])
+        for row in seen
+        if "product_id" in row
+    }
+    assert viewed
+    assert viewed <= known
+    assert _record(tmp_path / "data").products == PRODUCTS
+    assert _record(tmp_path / "data").run_id != _record(tmp_path / "plain").run_id
+    assert _record(tmp_path / "data").fingerprint != _record(tmp_path / "plain").fingerprint
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -36,6 +36,7 @@ class _Producer:
         self.sent: list[dict[str, Any]] = []
         self.published: list[tuple[str, bytes, bytes | None]] = []
         self.partitions: list[int] = []
+        self.headers: list[list[tuple[str, str]] | None] = []
         self.purges: list[bool] = []
         self.reports: list[Callable[[KafkaError | None, object], None]] = []
 
@@ -62,9 +63,11 @@ class _Producer:
         value: bytes | None,
         key: bytes,
         partition: int,
+        headers: list[tuple[str, str]] | None = None,
         on_delivery: Callable[[KafkaError | None, object], None] | None = None,
     ) -> None:
         """Queue one record."""
+        self.headers.append(headers)
         self.published.append((topic, key, value))
         self.partitions.append(partition)
         if on_delivery is not None:
@@ -205,6 +208,33 @@ def test_mention_is_not_waited_for(sink: KafkaSink, producer: _Producer) -> None
     assert sink.is_idle()
 
 
+def test_records_may_have_headers(producer: _Producer) -> None:
+    """With headers, records leave in order, and the last of each partition reports for all."""
+    made = KafkaSink(
+        replace(SETTINGS, queue_records=50), "events", None, lambda value: [("v", str(value))]
+    )
+    made._producer = producer  # type: ignore[assignment]
+    batch = Batch()
+    made.send([(b"%d" % place, key) for place, key in enumerate(KEYS)], batch)
+
+    assert [key for _, key, _ in producer.published] == KEYS
+    assert producer.partitions == partitions_of(KEYS, 4).tolist()
+    assert producer.headers[1] == [("v", "b'1'")]
+    assert batch.waiting == len(producer.reports) == 4
+    for report in producer.reports:
+        report(None, object())
+    assert made.poll(0) == [batch]
+
+
+def test_refused_record_with_headers_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record with headers that the client refuses is raised with its cause."""
+    made = KafkaSink(SETTINGS, "events", None, lambda _: [])
+    made._producer = _GivenUp(made)  # type: ignore[assignment]
+    monkeypatch.setattr(made, "_partitions", 1)
+    with pytest.raises(BrokerRefused, match=r"max\.message\.bytes"):
+        made.send([(b"{}", KEYS[0])], Batch())
+
+
 def test_dropped_queue_is_purged(sink: KafkaSink, producer: _Producer) -> None:
     """A worker that lost its shards has the client forget what it has not sent, and only that."""
     sink.drop()
@@ -269,8 +299,10 @@ def test_missing_topic_is_refused(sink: KafkaSink, producer: _Producer) -> None:
 
     producer.list_topics = unknown  # type: ignore[method-assign]
 
-    with pytest.raises(BrokerRefused, match="whether it has been created"):
+    with pytest.raises(BrokerRefused, match=r"topic events: .* whether it has been created"):
         sink.send([(b"{}", KEYS[0])], Batch())
+    with pytest.raises(BrokerRefused, match=r"topic other: .* whether it has been created"):
+        sink.check_topics("other")
 
 
 def test_silent_broker_is_refused(sink: KafkaSink, producer: _Producer) -> None:

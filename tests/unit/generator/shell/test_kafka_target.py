@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.output import EventOutput
+from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.errors import BrokerRefused, OutputRefused
 from clickstream_generator.shell import kafka_target
 from clickstream_generator.shell.kafka_target import (
+    KafkaOptions,
     KafkaTarget,
     kafka_settings,
     read_client_file,
@@ -177,7 +180,7 @@ def test_wrong_client_setting_is_named(settings: Settings) -> None:
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
     with pytest.raises(BrokerRefused, match=r"ssl\.mood"):
-        target.sink()
+        target.sink(NATIVE)
 
 
 def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,3 +209,25 @@ def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.Monk
     assert [(row.topic, row.num_partitions) for row in made] == [("mine", 4), ("its", 1)]
     assert made[0].config["message.timestamp.type"] == "LogAppendTime"
     target.check_is_free(["mine", "its"])
+
+
+@pytest.mark.parametrize(
+    ("topic", "ledger", "expected"),
+    [
+        (None, None, ("its", "its-ledger")),
+        ("its", None, ("its", "its-ledger")),
+        ("mine", None, ("mine", None)),
+        ("mine", "mine-ledger", ("mine", "mine-ledger")),
+        (None, "mine-ledger", ("its", "mine-ledger")),
+    ],
+)
+def test_topics_are_the_simulations(
+    settings: Settings, topic: str | None, ledger: str | None, expected: tuple[str, str | None]
+) -> None:
+    """Without options, the topics are the output's; another topic has no ledger by itself."""
+    output = EventOutput.model_validate({"topic": "its", "ledgerTopic": "its-ledger"})
+
+    target = KafkaOptions(settings, topic, ledger, {"ssl.mood": "good"}).target(output)
+
+    assert (target.topic, target.ledger_topic) == expected
+    assert dict(target.client) == {"ssl.mood": "good"}

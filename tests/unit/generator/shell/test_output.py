@@ -16,6 +16,8 @@ from clickstream_generator.shell.output import Output, parse_output
         ("parquet:a", Output("parquet", "a"), True, False),
         ("kafka:h:1,i:2", Output("kafka", "h:1,i:2"), False, True),
         ("kafka", Output("kafka"), False, True),
+        ("http://h:1/a", Output("http", "//h:1/a"), False, False),
+        ("https://h/a", Output("https", "//h/a"), False, False),
     ],
 )
 def test_output_is_read(text: str, output: Output, *, is_folder: bool, is_kafka: bool) -> None:
@@ -32,5 +34,12 @@ def test_unknown_output_names_the_known(text: str) -> None:
         parse_output(text)
     assert str(refused.value) == (
         f"--output: {text!r} is not allowed; it must be stdout, jsonl:FOLDER, csv:FOLDER, "
-        "parquet:FOLDER or kafka:SERVERS"
+        "parquet:FOLDER, kafka:SERVERS or http://HOST/PATH"
     )
+
+
+def test_address_is_shown_without_its_query() -> None:
+    """The query of an address may hold secrets, so no message has it."""
+    output = parse_output("https://h/a?key=1")
+    assert output.is_http
+    assert str(output) == "https://h/a"

@@ -46,6 +46,16 @@ def test_part_is_whole(tmp_path: Path) -> None:
     assert lines == '{"a":1}\n{"a":2}\n'
 
 
+def test_records_are_converted(tmp_path: Path) -> None:
+    """A folder of another form holds converted records."""
+    with RunFolder(tmp_path / "new", "jsonl", lambda _: VALUE.replace(b"7", b"8")) as folder:
+        folder.keep_record(RECORD)
+        folder.add(3, "2026-11-29", [VALUE, b""])
+        folder.close_part(3, 2, [], None)
+        folder.settle()
+    assert event_ids(tmp_path / "new") == {"8": 2}
+
+
 def test_snapshot_is_found_again(tmp_path: Path) -> None:
     """A snapshot is kept with its part, found by the next process, and gone in the end."""
     maker = begun()[1]

@@ -149,6 +149,29 @@ def test_slow_sink_gets_everything() -> None:
         assert row["content_checksum"] == fast.entries[key]["content_checksum"]
 
 
+def test_slow_progress_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that needs longer than the deadline is waited for while its records get fewer."""
+
+    class _Steady(LineSink):
+        left = 0
+
+        def send(self, records: list[Record], batch: Batch) -> None:
+            super().send(records, batch)
+            self.left = 5
+
+        def in_flight(self) -> int:
+            return self.left
+
+        def poll(self, seconds: float) -> list[Batch]:
+            self.left -= 1
+            return [] if self.left > 0 else super().poll(seconds)
+
+    monkeypatch.setattr(stream_run, "_DRAIN_SECONDS", -1.0)
+    stream = io.BytesIO()
+    _run(COUNTED, sink=_Steady(stream))
+    assert len(stream.getvalue().splitlines()) == 6_000
+
+
 def test_silent_sink_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records without acknowledgement end the run with their number."""
 

@@ -6,11 +6,14 @@ import json
 import time
 from collections import deque
 from dataclasses import replace
+from io import BytesIO
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import fastavro
 import pytest
 from clickstream_contract.document import dump_simulation
+from clickstream_contract.schemas import avro_schema
 from clickstream_contract.topics import LEDGER, SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import FaultPlanter, held_arrays
@@ -57,6 +60,7 @@ class _Broker(KafkaSink):
         self.kinds: list[str] = []
         self.positions: dict[int, Position] = {}
         self.events: list[dict[str, Any]] = []
+        self.topics: set[str] = set()
         self._room = room
         self._is_silent = is_silent
         self._flying: deque[Batch] = deque()
@@ -93,6 +97,7 @@ class _Broker(KafkaSink):
     ) -> None:
         """Keep the last record of each ledger minute and position."""
         self._flying.append(batch)
+        self.topics.add(topic)
         for key, value in rows:
             if topic == SHARDS.name:
                 self.log.add((key, value), partition)
@@ -200,6 +205,48 @@ class _Run:
 
 def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
     return telemetry.registry.get_sample_value(f"clickstream_generator_{name}", labels)
+
+
+def test_ledger_has_its_topic(tmp_path: Path, telemetry: Telemetry) -> None:
+    """The ledger goes to the simulation's topic, and to no other."""
+    more = "  output: {topic: shop, ledgerTopic: shop-ledger}\n  stopAfter: {events: 50}\n"
+    run = _Run(tmp_path, telemetry, simulation(more=more, users=400))
+
+    run.run()
+
+    assert run.broker.topics == {"shop-ledger", SHARDS.name}
+
+
+class _Bytes(_Broker):
+    """A broker that keeps events as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[bytes] = []
+
+    def send(self, records: list[Record], batch: Batch) -> None:
+        """Store values."""
+        self.values += [value or b"" for value, _ in records]
+        self._flying.append(batch)
+
+
+def test_records_have_the_encoding(tmp_path: Path, telemetry: Telemetry) -> None:
+    """Every event leaves in the simulation's encoding, late ones too, and the ledger counts it."""
+    more = (
+        "  output: {topic: shop, ledgerTopic: shop-ledger, encoding: avro}\n"
+        "  stopAfter: {events: 200}\n  faults: {latePermille: 200, maxLatenessSeconds: 1}\n"
+    )
+    broker = _Bytes()
+    run = _Run(tmp_path, telemetry, simulation(more=more, users=400), broker)
+
+    run.run()
+
+    schema = fastavro.parse_schema(avro_schema())
+    found: list[Any] = [
+        fastavro.schemaless_reader(BytesIO(value), schema, None) for value in broker.values
+    ]
+    assert len({event["event_id"] for event in found}) == len(found) == 200
+    assert sum(row.records_acknowledged for row in run.worker._ledgers.values()) == 200
 
 
 @pytest.mark.parametrize("room", [10**9, 2])

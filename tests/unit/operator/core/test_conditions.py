@@ -8,6 +8,7 @@ import pytest
 from clickstream_operator.core.conditions import (
     Finding,
     Verdict,
+    other_topic,
     reason_of,
     stamped,
     verdict,
@@ -249,6 +250,33 @@ def test_conditions_say_running() -> None:
             ("Degraded", "False", "AsExpected", "nothing is wrong"),
         )
     ]
+
+
+def test_other_output_is_not_stored() -> None:
+    """A simulation whose topic the stream does not read has a condition more, which names it."""
+    rows = stamped(_RUNNING, [], 3, "now", "shop-events")
+
+    assert [row["type"] for row in rows] == ["Ready", "Progressing", "Degraded", "Stored"]
+    assert (rows[3]["status"], rows[3]["reason"]) == ("False", "OtherOutput")
+    assert "the topic shop-events of spec.output" in rows[3]["message"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"output": {"topic": "shop-events"}}, "shop-events"),
+        ({"output": {"topic": "clickstream.events.v1"}}, ""),
+        ({"output": {}}, ""),
+        ({"output": {"topic": 3}}, ""),
+        ({"output": None}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_other_topic_is_read_from_any_resource(spec: object, expected: str) -> None:
+    """An invalid specification is looked at too, because its run may still send."""
+    assert other_topic({"spec": spec}) == expected
+    assert other_topic({}) == ""
 
 
 def test_conditions_say_what_is_wrong() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_operator.core.broker import Broker
@@ -12,6 +12,7 @@ from clickstream_operator.core.destination import (
     destination_problem,
     named_secret,
 )
+from clickstream_operator.core.reasons import Reason
 from clusters import SETTINGS, resource, simulation
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ def _problem(
     kafka: Mapping[str, object],
     settings: Settings = _SETTINGS,
     secrets: Mapping[str, Mapping[str, str]] = _AGREED,
+    output: Mapping[str, str] | None = None,
 ) -> Finding | None:
-    target = simulation(kafka=kafka).spec.kafka
-    return destination_problem(target, Broker(target, settings), settings, secrets)
+    more: dict[str, Any] = {} if output is None else {"output": output}
+    spec = simulation(kafka=kafka, **more).spec
+    return destination_problem(spec, Broker(spec.kafka, settings), settings, secrets)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,31 @@ def test_named_secret_is_read(kafka: object, name: str) -> None:
     """Whatever form a resource has, a secret's name or nothing comes out."""
     assert named_secret(resource(kafka=kafka)) == name
     assert named_secret({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("topic", "ledger", "refused"),
+    [
+        ("shop", "load-ledger", ""),
+        ("load-", "load-1", ""),
+        ("shop-2", "load-ledger", "shop-2"),
+        ("shop", "loa", "loa"),
+        ("clickstream.events.v1", "clickstream.ledger.v1", ""),
+    ],
+)
+def test_other_topics_must_be_allowed(topic: str, ledger: str, refused: str) -> None:
+    """With the operator's credentials, a simulation writes to the stream's or allowed topics."""
+    settings = replace(_SETTINGS, allowed_topics=("shop", "load-*"))
+    found = _problem({}, settings, output={"topic": topic, "ledgerTopic": ledger})
+
+    assert (found is None) == (not refused)
+    if found is not None:
+        assert found.reason is Reason.TOPIC_REFUSED
+        assert f"does not allow the topic {refused};" in found.message
+
+
+def test_own_credentials_need_no_list() -> None:
+    """What a simulation's own credentials may write, Kafka decides."""
+    output = {"topic": "any", "ledgerTopic": "any-ledger"}
+
+    assert _problem({**_SECURED, "bootstrapServers": "kafka:9092"}, output=output) is None

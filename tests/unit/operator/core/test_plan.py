@@ -408,6 +408,20 @@ def test_refused_destination_stops_workers() -> None:
     assert status["startTime"] == started < status["resumeTime"]
 
 
+def test_refused_topic_stops_workers() -> None:
+    """A simulation that names a topic which the operator does not allow gets no worker."""
+    output = {"topic": "shop-events", "ledgerTopic": "shop-ledger"}
+    cluster = Cluster(resource(output=output))
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "TopicRefused")
+    assert cluster.children == {}
+    cluster.settings = replace(SETTINGS, allowed_topics=("shop-*",))
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("True", "Running")
+    assert cluster.condition("Stored") == ("False", "OtherOutput")
+
+
 def test_unlabelled_secret_is_not_mounted() -> None:
     """Nothing is made for a secret whose owner has not agreed; with the label all is made."""
     kafka = {"clusterRef": {"name": "clicks"}, "credentialsSecretRef": {"name": "any"}}

@@ -16,10 +16,17 @@ from clickstream_contract.simulation import FIXED_FIELDS
 
 from clickstream_generator.core.journeys import Journeys, compile_journeys
 from clickstream_generator.core.rhythm import Rhythm, build_rhythm
-from clickstream_generator.core.world import World, build_world, remix_world
+from clickstream_generator.core.world import (
+    World,
+    build_world,
+    remix_world,
+    world_with_catalog,
+)
 
 if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation, SimulationSpec
+
+    from clickstream_generator.core.catalog import Catalog
 
 __all__ = ["Behaviour", "Behaviours", "Revision", "check_change"]
 
@@ -73,13 +80,15 @@ class Behaviours:
 
     Args:
         first: The specification at the start of the run.
+        catalog: The shop's own catalog; ``None`` for one of the specification.
 
     Attributes:
         world: The world of the first specification, with everything that never changes in a run.
     """
 
-    def __init__(self, first: SimulationSpec) -> None:
-        self.world = build_world(first)
+    def __init__(self, first: SimulationSpec, catalog: Catalog | None = None) -> None:
+        world = build_world(first)
+        self.world = world if catalog is None else world_with_catalog(world, catalog)
         self._known: dict[str, Behaviour] = {}
 
     def of(self, spec: SimulationSpec) -> Behaviour:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from faker import Faker
 
-__all__ = ["POPULARITY_EXPONENT", "Catalog", "build_catalog"]
+__all__ = [
+    "POPULARITY_EXPONENT",
+    "Catalog",
+    "build_catalog",
+    "draw_popularity",
+    "draw_terms",
+    "product_stream",
+]
 
 POPULARITY_EXPONENT = 1.05
 _TERMS_PER_CATEGORY = 8
@@ -113,6 +120,7 @@ class Catalog:
 
     Attributes:
         category_names: One per category.
+        product_ids: One per product.
         product_names: One per product; products are sorted by category.
         product_brands: One per product.
         product_category: Shape (products,); the category's number.
@@ -124,6 +132,7 @@ class Catalog:
     """
 
     category_names: tuple[str, ...]
+    product_ids: tuple[str, ...]
     product_names: tuple[str, ...]
     product_brands: tuple[str, ...]
     product_category: np.ndarray
@@ -155,7 +164,7 @@ def build_catalog(products: int, categories: int, seed: int) -> Catalog:
         categories: How many categories.
         seed: The simulation's seed.
     """
-    rng = np.random.default_rng([_STREAM, seed])
+    rng = product_stream(seed)
     faker = Faker("en_US")
     faker.seed_instance(seed)
     names = _category_names(categories, rng)
@@ -163,11 +172,7 @@ def build_catalog(products: int, categories: int, seed: int) -> Catalog:
     category = np.sort(
         np.concatenate([np.arange(categories), rng.integers(0, categories, products - categories)])
     )
-    ranks = rng.permutation(products) + 1.0
-    popularity = ranks**-POPULARITY_EXPONENT
-    popularity /= popularity.sum()
-    cumulative = np.concatenate([[0.0], np.cumsum(popularity)])
-    cumulative[-1] = 1.0
+    popularity, cumulative = draw_popularity(products, rng)
     middle = np.exp(rng.normal(np.log(45.0), 0.9, categories))
     euros = np.clip(np.exp(rng.normal(np.log(middle[category]), 0.45)), 1.0, 5_000.0)
     brands = tuple(dict.fromkeys(faker.last_name() for _ in range(_BRANDS)))
@@ -175,8 +180,10 @@ def build_catalog(products: int, categories: int, seed: int) -> Catalog:
     colours = tuple(dict.fromkeys(_spaced(faker.color_name()) for _ in range(80)))
     colour_of = rng.integers(0, len(colours), products)
     quality_of = rng.integers(0, len(_QUALITIES), products)
+    terms, term_category = draw_terms(names, brands, rng)
     return Catalog(
         category_names=names,
+        product_ids=tuple(f"P{number:06d}" for number in range(1, products + 1)),
         product_names=tuple(
             f"{_QUALITIES[quality]} {colours[colour]} {names[own]}"
             for quality, colour, own in zip(quality_of, colour_of, category, strict=True)
@@ -187,9 +194,32 @@ def build_catalog(products: int, categories: int, seed: int) -> Catalog:
         popularity=popularity,
         cumulative=cumulative,
         first_product=np.searchsorted(category, np.arange(categories + 1)),
-        search_terms=tuple(term for name in names for term in _terms(name, brands, rng)),
-        term_category=np.repeat(np.arange(categories, dtype=np.int32), _TERMS_PER_CATEGORY),
+        search_terms=terms,
+        term_category=term_category,
     )
+
+
+def product_stream(seed: int) -> np.random.Generator:
+    """Return the random stream of the catalog."""
+    return np.random.default_rng([_STREAM, seed])
+
+
+def draw_popularity(products: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``popularity`` and ``cumulative`` of a catalog; see :class:`Catalog`."""
+    ranks = rng.permutation(products) + 1.0
+    popularity = ranks**-POPULARITY_EXPONENT
+    popularity /= popularity.sum()
+    cumulative = np.concatenate([[0.0], np.cumsum(popularity)])
+    cumulative[-1] = 1.0
+    return popularity, cumulative
+
+
+def draw_terms(
+    names: tuple[str, ...], brands: tuple[str, ...], rng: np.random.Generator
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return ``search_terms`` and ``term_category`` of a catalog; see :class:`Catalog`."""
+    terms = tuple(term for name in names for term in _terms(name, brands, rng))
+    return terms, np.repeat(np.arange(len(names), dtype=np.int32), _TERMS_PER_CATEGORY)
 
 
 def _category_names(categories: int, rng: np.random.Generator) -> tuple[str, ...]:

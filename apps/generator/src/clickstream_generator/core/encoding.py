@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from clickstream_contract.canonical import sent_at_ending
 from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
 
+from clickstream_generator.core.byte_columns import listed
 from clickstream_generator.core.content import content_checksums
-from clickstream_generator.core.events import CODE, MAX_CART_LINES
+from clickstream_generator.core.events import CODE, by_name
 from clickstream_generator.core.fragments import CURRENCY_MEMBER, build_fragments, members
 from clickstream_generator.core.identifiers import TAIL_BYTES, run_prefix, write_tails
 from clickstream_generator.core.world import CHANNELS
@@ -69,6 +70,12 @@ class Encoder:
         simulation: The simulation's full name.
         run_id: The run.
         shards: Number of shards; it makes user numbers unique.
+
+    Attributes:
+        fragments: The JSON of everything that is known before the run.
+        populations, shards: As given.
+        id_prefix: The first characters of the run's ids.
+        openings: The members before ``shard_seq``, at ``first_opening[shard] + event code``.
     """
 
     def __init__(
@@ -79,10 +86,10 @@ class Encoder:
         run_id: UUID,
         shards: int,
     ) -> None:
-        self._fragments = build_fragments(world)
-        self._populations = populations
-        self._shards = shards
-        prefix = run_prefix(run_id).encode()
+        self.fragments = build_fragments(world)
+        self.populations = populations
+        self.shards = shards
+        self.id_prefix = prefix = run_prefix(run_id).encode()
         parts = {
             "event": b'{"event_id":"' + prefix + b"0" * TAIL_BYTES,
             "session": b'","session_id":"' + prefix + b"0" * TAIL_BYTES,
@@ -93,15 +100,15 @@ class Encoder:
         self._event_end, self._session_end, self._time_end = ends.tolist()
         self._key_start = self._session_end - TAIL_BYTES - len(prefix)
         constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
-        self._names = pa.array(
+        self.openings = pa.array(
             f'{constant},"event_name":"{name}","shard":{number},"shard_seq":'
             for number in populations
             for name in EVENT_NAMES
         )
-        self._first_name = np.zeros(max(populations) + 1, dtype=np.int64)
-        self._first_name[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
+        self.first_opening = np.zeros(max(populations) + 1, dtype=np.int64)
+        self.first_opening[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
         self._steps = _steps(np.arange(_USUAL_STEPS))
-        pools = self._fragments
+        pools = self.fragments
         self._persona_channels = _join('",', pools.persona_channels, ",")
         self._cities = _join(pools.cities, ",")
         self._technologies = _join(pools.technologies, ",")
@@ -155,13 +162,13 @@ class Encoder:
 
     def _identity(self, rows: np.ndarray) -> list[pa.Array | str]:
         """Return the parts with the event's name, its numbers and its user."""
-        city, technology, channel = self._traits(rows)
+        city, technology, channel = self.traits(rows)
         persona_channel = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
-        number = rows["user"].astype(np.int64) * self._shards + rows["shard"]
+        number = rows["user"].astype(np.int64) * self.shards + rows["shard"]
         step = rows["session_seq"]
         usual = step.max() < _USUAL_STEPS
         return [
-            self._names.take(pa.array(self._first_name[rows["shard"]] + rows["code"])),
+            self.openings.take(pa.array(self.first_opening[rows["shard"]] + rows["code"])),
             _text(rows["shard_seq"]),
             self._steps.take(pa.array(step)) if usual else _steps(step),
             _text(number),
@@ -170,14 +177,14 @@ class Encoder:
             self._technologies.take(pa.array(technology)),
         ]
 
-    def _traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return city, technology and channel of each event's user."""
         city = np.empty(len(rows), dtype=np.int32)
         technology = np.empty(len(rows), dtype=np.int32)
         channel = np.empty(len(rows), dtype=np.int32)
         for shard in np.unique(rows["shard"]).tolist():
             at = np.flatnonzero(rows["shard"] == shard)
-            people = self._populations[shard]
+            people = self.populations[shard]
             user = rows["user"][at]
             city[at] = people.city[user]
             technology[at] = people.technology[user]
@@ -186,25 +193,15 @@ class Encoder:
 
     def _details(self, events: Events) -> pa.Array:
         """Return the part before ``sent_at``, which depends on the event's name."""
-        rows = events.rows
-        order = np.argsort(rows["code"], kind="stable")
-        bounds = np.searchsorted(rows["code"][order], np.arange(len(EVENT_NAMES) + 1))
-        parts = []
-        for code, name in enumerate(EVENT_NAMES):
-            at = order[bounds[code] : bounds[code + 1]]
-            if len(at):
-                parts.append(self._details_of(name, rows[at], events))
-        place = np.empty(len(rows), dtype=np.int64)
-        place[order] = np.arange(len(rows))
-        return pa.concat_arrays(parts).take(pa.array(place))
+        return by_name(events.rows, lambda name, rows: self._details_of(name, rows, events))
 
     def _details_of(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the part before ``sent_at`` of events that all have the same name."""
-        pools = self._fragments
+        pools = self.fragments
         subject = pa.array(rows["subject"])
         choice = pa.array(rows["choice"])
         if name == "session_start":
-            technology = self._traits(rows)[1]
+            technology = self.traits(rows)[1]
             agent = pools.user_agents.take(pa.array(technology))
             return _join(
                 pools.arrivals.take(choice), ",", agent, ',"session_number":',
@@ -240,21 +237,15 @@ class Encoder:
 
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the lines of orders and carts as ``jsonb`` prints them; empty without lines."""
-        has_lines = rows["order_row"] >= 0
-        products = np.full((len(rows), MAX_CART_LINES), -1, dtype=np.int32)
-        quantities = np.zeros_like(products)
-        products[has_lines] = events.line_products[rows["order_row"][has_lines]]
-        quantities[has_lines] = events.line_quantities[rows["order_row"][has_lines]]
-        there = products >= 0
-        product = pa.array(products[there])
+        counts, products, quantities = events.lines(rows)
+        product = pa.array(products)
         lines = _join(
-            self._fragments.lines_before.take(product),
-            _text(quantities[there]),
-            self._fragments.lines_after.take(product),
+            self.fragments.lines_before.take(product),
+            _text(quantities),
+            self.fragments.lines_after.take(product),
         )
-        offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
-        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), lines), ", ")
-        return pc.if_else(pa.array(has_lines), _join(',"items":[', joined, "]"), "")
+        joined = pc.binary_join(listed(lines, counts), ", ")
+        return pc.if_else(pa.array(rows["order_row"] >= 0), _join(',"items":[', joined, "]"), "")
 
 
 def _ending(sent_at_ms: int) -> str:

@@ -7,11 +7,16 @@ sorting, slicing and joining is one operation for all fields.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from clickstream_contract.events import EVENT_NAMES
 
-__all__ = ["CODE", "EVENT_DTYPE", "MAX_CART_LINES", "Events", "concatenate"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CODE", "EVENT_DTYPE", "MAX_CART_LINES", "Events", "by_name", "concatenate"]
 
 CODE = {name: code for code, name in enumerate(EVENT_NAMES)}
 """The code of each event name in columns and tables."""
@@ -60,9 +65,45 @@ class Events:
         """Return the number of events."""
         return len(self.rows)
 
+    def lines(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the lines of some of the events' orders and carts.
+
+        Args:
+            rows: Shape (events,); some rows of these events.
+
+        Returns:
+            Number of lines of each row; then product and pieces of each line, all lines in order.
+        """
+        products = np.full((len(rows), MAX_CART_LINES), -1, dtype=np.int32)
+        quantities = np.zeros_like(products)
+        has_lines = rows["order_row"] >= 0
+        products[has_lines] = self.line_products[rows["order_row"][has_lines]]
+        quantities[has_lines] = self.line_quantities[rows["order_row"][has_lines]]
+        there = products >= 0
+        return there.sum(axis=1), products[there], quantities[there]
+
     def part(self, start: int, stop: int) -> Events:
         """Return the events from ``start`` up to ``stop``; the arrays are shared."""
         return Events(self.rows[start:stop], self.line_products, self.line_quantities)
+
+
+def by_name(rows: np.ndarray, encode: Callable[[str, np.ndarray], pa.Array]) -> pa.Array:
+    """Return a column that is made for all events of one name at a time, in the events' order.
+
+    Args:
+        rows: Shape (events,), of :data:`EVENT_DTYPE`; at least one.
+        encode: Returns the column of events that all have the same name.
+    """
+    order = np.argsort(rows["code"], kind="stable")
+    bounds = np.searchsorted(rows["code"][order], np.arange(len(EVENT_NAMES) + 1))
+    parts = []
+    for code, name in enumerate(EVENT_NAMES):
+        at = order[bounds[code] : bounds[code + 1]]
+        if len(at):
+            parts.append(encode(name, rows[at]))
+    place = np.empty(len(rows), dtype=np.int64)
+    place[order] = np.arange(len(rows))
+    return pa.concat_arrays(parts).take(pa.array(place))
 
 
 def concatenate(parts: list[Events]) -> Events:

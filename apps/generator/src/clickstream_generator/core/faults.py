@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from clickstream_contract.events import MAX_EVENT_BYTES
-from clickstream_contract.ledger import FAULT_NAMES
 
+from clickstream_generator.core.breaks import CORRUPT_FAULTS
+from clickstream_generator.core.encodings import JSON
 from clickstream_generator.core.shard_ledger import Tally, add_fault, tally_events
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Faults
 
     from clickstream_generator.core.encoding import Encoded
+    from clickstream_generator.core.encodings import Encoding
 
 __all__ = ["FaultPlanter", "LateRecord", "Planted", "Record", "held_arrays", "held_from"]
 
 _STREAM = 2
-_CORRUPT = tuple(name for name in FAULT_NAMES if name.startswith("corrupt_"))
 _TIME = re.compile(rb'("event_time":")(\d{4})')
 _YEARS_AHEAD = 8
 """A multiple of four, so that 29 February remains a valid date."""
@@ -38,7 +38,7 @@ Record = tuple[bytes | None, bytes]
 
 @dataclass(frozen=True)
 class LateRecord:
-    """An event that is held back and sent late.
+    """An event that is held back and sent late; its record is JSON until then.
 
     The event is sent once the shard has reached ``due_seconds``.
     """
@@ -59,12 +59,14 @@ class Planted:
         tally: Figures of these records, faults included.
         late: Events to send later, each with its figures.
         sent_by_shard: Number of ``records`` by shard.
+        broken: Places of the records that are no valid events.
     """
 
     records: list[Record]
     tally: Tally
     late: list[LateRecord]
     sent_by_shard: dict[int, int]
+    broken: frozenset[int] = frozenset()
 
 
 class FaultPlanter:
@@ -73,9 +75,11 @@ class FaultPlanter:
     Args:
         seed: The simulation's seed.
         shards: Numbers of the shards.
+        encoding: The encoding of the records.
     """
 
-    def __init__(self, seed: int, shards: list[int]) -> None:
+    def __init__(self, seed: int, shards: list[int], encoding: Encoding = JSON) -> None:
+        self._encoding = encoding
         self._streams = {shard: np.random.default_rng([_STREAM, shard, seed]) for shard in shards}
 
     def state(self, shard: int) -> dict[str, Any]:
@@ -86,15 +90,23 @@ class FaultPlanter:
         """Restore the state that :meth:`state` returned."""
         self._streams[shard].bit_generator.state = state
 
-    def plant(self, rows: np.ndarray, encoded: Encoded, faults: Mapping[int, Faults]) -> Planted:
+    def plant(
+        self,
+        rows: np.ndarray,
+        encoded: Encoded,
+        faults: Mapping[int, Faults],
+        values: list[bytes] | None = None,
+    ) -> Planted:
         """Choose a fault for each event, and return the records.
 
         Args:
             rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
-            encoded: The same events, encoded.
+            encoded: The same events as JSON.
             faults: The shares of faults, by shard.
+            values: The same events in the records' encoding, unless that is JSON.
         """
-        records: list[Record] = list(zip(encoded.values, encoded.keys, strict=True))
+        sent = encoded.values if values is None else values
+        records: list[Record] = list(zip(sent, encoded.keys, strict=True))
         uniform = np.ones((len(rows), 3))
         kind = np.full(len(rows), len(_FAULTS))
         for shard, stream in self._streams.items():
@@ -110,24 +122,46 @@ class FaultPlanter:
         hit = np.flatnonzero(kind < len(_FAULTS))
         late: list[LateRecord] = []
         extra: dict[int, Record] = {}
+        corrupt: set[int] = set()
         for place in hit.tolist():
-            record = records[place]
+            value, key = encoded.values[place], encoded.keys[place]
             shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
-            fault, faulty = _FAULTS[kind[place]](record, uniform[place, 1])
+            fault = _FAULTS[kind[place]](uniform[place, 1])
             if fault == "late":
                 only = slice(place, place + 1)
                 own = tally_events(rows[only], encoded.checksums[only])
                 add_fault(own, shard, moment, fault)
                 delay = faults[shard].max_lateness_seconds * uniform[place, 2]
                 number = int(rows["shard_seq"][place])
-                late.append(LateRecord(record, moment / 1000 + delay, shard, number, own))
+                due = moment / 1000 + delay
+                late.append(LateRecord((value, key), due, shard, number, own))
                 continue
             add_fault(tally, shard, moment, fault)
-            if faulty is not None:
-                extra[place] = faulty
+            if fault != "lost":
+                extra[place] = (self._faulty(fault, value, sent[place]), key)
+                if fault in CORRUPT_FAULTS:
+                    corrupt.add(place)
         return Planted(
-            _merged(records, away, extra), tally, late, _count_by_shard(rows, away, list(extra))
+            _merged(records, away, extra),
+            tally,
+            late,
+            _count_by_shard(rows, away, list(extra)),
+            _broken_places(away, extra, corrupt),
         )
+
+    def _faulty(self, fault: str, value: bytes, sent: bytes) -> bytes | None:
+        """Return the value of a faulty record.
+
+        Args:
+            fault: The fault.
+            value: The event as JSON.
+            sent: The event's record.
+        """
+        if fault == "duplicate_exact":
+            return sent
+        if fault in _CHANGES:
+            return self._encoding.encode_one(_CHANGES[fault](value))
+        return self._encoding.corrupt(fault, value)
 
 
 def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
@@ -189,6 +223,15 @@ def _merged(records: list[Record], away: np.ndarray, extra: dict[int, Record]) -
     return woven
 
 
+def _broken_places(away: np.ndarray, extra: dict[int, Record], corrupt: set[int]) -> frozenset[int]:
+    """Return the places of corrupt records among the merged records."""
+    if not corrupt:
+        return frozenset()
+    kept = np.cumsum(~away)
+    before = {place: count for count, place in enumerate(sorted(extra))}
+    return frozenset(int(kept[place]) + before[place] for place in corrupt)
+
+
 def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dict[int, int]:
     """Return the number of records by shard."""
     shards = np.concatenate([rows["shard"][~away], rows["shard"][extra]])
@@ -196,64 +239,29 @@ def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dic
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
-def _lose(_record: Record, _choice: float) -> tuple[str, Record | None]:
-    return "lost", None
+def _conflict(value: bytes) -> bytes:
+    """Return an event with the same id and another body."""
+    return value.replace(b'"city":"', b'"city":"Old ', 1)
 
 
-def _delay(_record: Record, _choice: float) -> tuple[str, Record | None]:
-    return "late", None
-
-
-def _repeat(record: Record, choice: float) -> tuple[str, Record | None]:
-    """Return a second record: the same bytes, or the same id with another body."""
-    value, key = record
-    if choice < 0.5 or value is None:
-        return "duplicate_exact", record
-    return "duplicate_conflicting", (value.replace(b'"city":"', b'"city":"Old ', 1), key)
-
-
-def _postdate(record: Record, _choice: float) -> tuple[str, Record | None]:
-    """Return a copy dated years in the future."""
-    value, key = record
-    ahead = _TIME.sub(
-        lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value or b"", count=1
+def _postdate(value: bytes) -> bytes:
+    """Return an event dated years in the future."""
+    return _TIME.sub(
+        lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value, count=1
     )
-    return "future", (ahead, key)
 
 
-def _corrupt(record: Record, choice: float) -> tuple[str, Record | None]:
-    """Return a broken copy, which the stream must reject."""
-    value, key = record
-    name = _CORRUPT[int(choice * len(_CORRUPT))]
-    return name, (_BREAKS[name](value or b""), key)
-
-
-_FAULTS: tuple[Callable[[Record, float], tuple[str, Record | None]], ...] = (
-    _lose,
-    _delay,
-    _repeat,
-    _corrupt,
-    _postdate,
+_FAULTS: tuple[Callable[[float], str], ...] = (
+    lambda _choice: "lost",
+    lambda _choice: "late",
+    lambda choice: "duplicate_exact" if choice < 0.5 else "duplicate_conflicting",
+    lambda choice: CORRUPT_FAULTS[int(choice * len(CORRUPT_FAULTS))],
+    lambda _choice: "future",
 )
-"""In the order of :func:`_shares`."""
+"""The name of a fault by a number from 0 to 1, in the order of :func:`_shares`."""
 
-_BREAKS: dict[str, Callable[[bytes], bytes | None]] = {
-    "corrupt_not_json": lambda value: b"<html>" + value[1:-1] + b"</html>",
-    "corrupt_truncated": lambda value: value[: len(value) // 2],
-    "corrupt_bad_encoding": lambda value: value.replace(b'"city":"', b'"city":"\xff\xfe', 1),
-    "corrupt_nul": lambda value: value.replace(b'"city":"', b'"city":"\\u0000', 1),
-    "corrupt_wrong_type": lambda value: re.sub(
-        rb'"session_seq":\d+', b'"session_seq":"many"', value, count=1
-    ),
-    "corrupt_missing_field": lambda value: re.sub(rb'"user_id":"[^"]*",', b"", value, count=1),
-    "corrupt_unknown_value": lambda value: re.sub(
-        rb'"event_name":"[^"]*"', b'"event_name":"teleport"', value, count=1
-    ),
-    "corrupt_unknown_version": lambda value: re.sub(
-        rb'"schema_version":\d+', b'"schema_version":99', value, count=1
-    ),
-    "corrupt_oversized": lambda value: (
-        value[:-1] + b',"padding":"' + b"x" * MAX_EVENT_BYTES + b'"}'
-    ),
-    "corrupt_no_value": lambda _value: None,
+_CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "duplicate_conflicting": _conflict,
+    "future": _postdate,
 }
+"""The faults whose record is a changed event; they change its JSON."""

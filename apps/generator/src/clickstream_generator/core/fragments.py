@@ -119,7 +119,7 @@ def build_fragments(world: World) -> Fragments:
             for number in numbers
         ),
         lines_after=_pool(
-            f', "product_id": "{_product_id(number)}", "price_minor": {prices[number]},'
+            f', "product_id": {_text(shop.product_ids[number])}, "price_minor": {prices[number]},'
             f' "product_name": {_text(shop.product_names[number])}}}'
             for number in numbers
         ),
@@ -135,21 +135,20 @@ def _products(shop: Catalog, own_category: list[str]) -> list[str]:
     """Return the members of each product, by number."""
     return [
         members(
-            page=f"/p/{_product_id(number)}",
+            page=f"/p/{identity}",
             category=category,
-            product_id=_product_id(number),
+            product_id=identity,
             product_name=name,
             brand=brand,
             price_minor=price,
         )
-        for number, (category, name, brand, price) in enumerate(
-            zip(
-                own_category,
-                shop.product_names,
-                shop.product_brands,
-                shop.price_minor.tolist(),
-                strict=True,
-            )
+        for identity, category, name, brand, price in zip(
+            shop.product_ids,
+            own_category,
+            shop.product_names,
+            shop.product_brands,
+            shop.price_minor.tolist(),
+            strict=True,
         )
     ]
 
@@ -157,10 +156,6 @@ def _products(shop: Catalog, own_category: list[str]) -> list[str]:
 def _text(value: str) -> str:
     """Return a text as JSON."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _product_id(number: int) -> str:
-    return f"P{number + 1:06d}"
 
 
 def _pool(texts: Iterable[str]) -> pa.Array:

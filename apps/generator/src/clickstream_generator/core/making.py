@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from clickstream_generator.core.encodings import JSON
 from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
 from clickstream_generator.core.fingerprint import check_fingerprint
 from clickstream_generator.core.late_records import LateRecords
@@ -18,6 +19,7 @@ from clickstream_generator.core.snapshot import capture_shard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from clickstream_generator.core.encodings import Encoding
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.faults import LateRecord, Planted
     from clickstream_generator.core.run_record import RunRecord
@@ -36,17 +38,19 @@ class Maker:
 
     Args:
         simulator: The source of events; it has begun.
+        encoding: The encoding of the records.
 
     Attributes:
         simulator: As given.
         ledgers: The shards' ledgers, by shard.
     """
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, encoding: Encoding = JSON) -> None:
         spec = simulator.first.spec
         self.simulator = simulator
         self.ledgers = {number: ShardLedger(number, spec.shards) for number in simulator.shards}
-        self._planter = FaultPlanter(spec.seed, list(simulator.shards))
+        self._encoding = encoding
+        self._planter = FaultPlanter(spec.seed, list(simulator.shards), encoding)
         self._late = {number: LateRecords((number,)) for number in simulator.shards}
 
     def make(self, events: Events, now_ms: int) -> Planted:
@@ -55,7 +59,8 @@ class Maker:
         faults = {
             number: shard.behaviour.spec.faults for number, shard in self.simulator.shards.items()
         }
-        planted = self._planter.plant(events.rows, encoded, faults)
+        values = self._encoding.encode(events, encoded, now_ms)
+        planted = self._planter.plant(events.rows, encoded, faults, values)
         for late in planted.late:
             self._late[late.shard].hold(late)
         return planted
@@ -72,7 +77,7 @@ class Maker:
         while (late := self._late[number].take_due(reached_seconds)) is not None:
             value, key = late.record
             stamped = self.simulator.encoder.stamped(value or b"", now_ms)
-            found.append(replace(late, record=(stamped, key)))
+            found.append(replace(late, record=(self._encoding.encode_one(stamped), key)))
         return found
 
     def close(self, late: LateRecord) -> None:
@@ -151,7 +156,10 @@ class Maker:
 
 
 def begin_run(
-    simulator: Simulator, record: RunRecord, snapshots: Mapping[int, Snapshot] | None = None
+    simulator: Simulator,
+    record: RunRecord,
+    snapshots: Mapping[int, Snapshot] | None = None,
+    encoding: Encoding = JSON,
 ) -> Maker:
     """Return the maker of a run's records, from the start or from snapshots of its shards.
 
@@ -159,6 +167,7 @@ def begin_run(
         simulator: The run's simulator; it has not begun.
         record: The run record.
         snapshots: Snapshots of some shards, by shard.
+        encoding: The encoding of the records.
 
     Raises:
         WorldChanged: This process would make other events than the run has.
@@ -166,7 +175,7 @@ def begin_run(
     kept = snapshots or {}
     check_fingerprint(record.fingerprint, simulator.fingerprint)
     simulator.begin(record.start_seconds, kept)
-    maker = Maker(simulator)
+    maker = Maker(simulator, encoding)
     for number, shard in simulator.shards.items():
         known = {row.from_seconds for row, _ in shard.pending}
         if number in kept:

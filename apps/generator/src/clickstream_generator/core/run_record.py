@@ -18,12 +18,15 @@ from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.fingerprint import Fingerprint
+from clickstream_generator.core.own_catalog import products_from_json, products_to_json
 from clickstream_generator.errors import RecordUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clickstream_contract.simulation import Simulation
+
+    from clickstream_generator.core.own_catalog import Product
 
 __all__ = ["Layout", "RunRecord"]
 
@@ -38,10 +41,12 @@ class Layout:
     Attributes:
         form: ``jsonl``, ``csv`` or ``parquet``.
         part_events: Number of a shard's events in one part.
+        record_form: The form of the records: a name in ``--form``, or the hash of a mapping.
     """
 
     form: str
     part_events: int
+    record_form: str = "native"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class RunRecord:
         began_at: When the process began the run, ISO 8601.
         ended_at: When all records were written, ISO 8601; ``None`` before.
         layout: The run's layout in its folder; ``None`` without a folder.
+        products: The shop's own products; empty for those of the simulation.
     """
 
     run_id: UUID
@@ -71,6 +77,7 @@ class RunRecord:
     ends_at: Mapping[int, int] = field(default_factory=dict)
     ended_at: str | None = None
     layout: Layout | None = None
+    products: tuple[Product, ...] = ()
 
     @property
     def running(self) -> Simulation:
@@ -103,6 +110,8 @@ class RunRecord:
                 for row in self.revisions
             ],
         }
+        if self.products:
+            content["products"] = products_to_json(self.products)
         return json.dumps(content, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -125,7 +134,7 @@ class RunRecord:
                     f"it must be a {_KIND} of format {_FORMAT}",
                 )
             return cls._read(content)
-        except (ValueError, KeyError, TypeError, AttributeError, SimulationInvalid) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, SimulationInvalid) as error:
             raise RecordUnusable(
                 place, f"{type(error).__name__}: {error}", "it must be a run record"
             ) from None
@@ -150,8 +159,14 @@ class RunRecord:
             ),
             ends_at={int(number): int(last) for number, last in content["ends_at"].items()},
             ended_at=content["ended_at"],
-            layout=None if layout is None else Layout(layout["form"], int(layout["part_events"])),
+            layout=None if layout is None else _layout(layout),
+            products=products_from_json(content.get("products", ())),
         )
+
+
+def _layout(row: Mapping[str, Any]) -> Layout:
+    # Generators before version 0.4 wrote native records only, and not the field.
+    return Layout(row["form"], int(row["part_events"]), row.get("record_form", "native"))
 
 
 def _resource(simulation: Simulation) -> dict[str, Any]:

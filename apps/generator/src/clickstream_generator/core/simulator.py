@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
 
+    from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.fingerprint import Fingerprint
     from clickstream_generator.core.snapshot import Snapshot
 
@@ -43,6 +44,7 @@ class Simulator:
         first: The simulation at the start of the run.
         numbers: The shards to carry.
         run_id: The run.
+        catalog: The shop's own catalog; ``None`` for one of the specification.
 
     Attributes:
         run_id: As given.
@@ -51,14 +53,20 @@ class Simulator:
         shed_events: Number of events left out because of overload.
     """
 
-    def __init__(self, first: Simulation, numbers: tuple[int, ...], run_id: UUID) -> None:
+    def __init__(
+        self,
+        first: Simulation,
+        numbers: tuple[int, ...],
+        run_id: UUID,
+        catalog: Catalog | None = None,
+    ) -> None:
         spec = first.spec
         self.first = first
         self.run_id = run_id
         self.shards: dict[int, Shard] = {}
         self.shed_events = 0
         self._total_shards = spec.shards
-        self._behaviours = Behaviours(spec)
+        self._behaviours = Behaviours(spec, catalog)
         world = self._behaviours.world
         self._populations = {
             number: build_population(

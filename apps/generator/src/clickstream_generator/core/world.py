@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from clickstream_contract.personas import Persona
     from clickstream_contract.simulation import SimulationSpec
 
-__all__ = ["CHANNELS", "Arrival", "City", "World", "build_world", "remix_world"]
+__all__ = [
+    "CHANNELS",
+    "Arrival",
+    "City",
+    "World",
+    "build_world",
+    "remix_world",
+    "world_with_catalog",
+]
 
 _CITIES_PER_COUNTRY = 40
 _CAMPAIGNS = 12
@@ -145,6 +153,12 @@ def build_world(spec: SimulationSpec) -> World:
         ),
         _channel_bounds=_bounds(np.array([row[0] for row in CHANNELS.values()], dtype=float)),
     )
+
+
+def world_with_catalog(world: World, catalog: Catalog) -> World:
+    """Return the world with another catalog, and so with another fingerprint."""
+    fingerprint = take_fingerprint(catalog, (world.fingerprint.world, catalog.product_ids))
+    return replace(world, catalog=catalog, fingerprint=fingerprint)
 
 
 def remix_world(world: World, spec: SimulationSpec) -> World:

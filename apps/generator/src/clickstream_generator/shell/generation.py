@@ -1,51 +1,60 @@
 """One run of ``clickstream generate``: its identity, its output and its end.
 
-Owns the default id and start of a run, the checks of its options, and whether an existing folder
-holds the requested run.
+Owns the default id and start of a run, and the checks of its options.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.errors import SimulationInvalid
 
-from clickstream_generator.core.behaviour import check_change
 from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.form_conversion import Converter
+from clickstream_generator.core.form_tables import FORMS as FORM_TABLES
+from clickstream_generator.core.form_tables import NATIVE
 from clickstream_generator.core.making import begin_run
+from clickstream_generator.core.own_catalog import catalog_of, products_to_json
 from clickstream_generator.core.run_record import Layout, RunRecord
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import OutputFailed, OutputRefused, RecordUnusable
+from clickstream_generator.errors import OutputFailed, RecordUnusable
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
+from clickstream_generator.shell.encoding_choice import EncodingChoice
 from clickstream_generator.shell.folder_run import FolderRun
-from clickstream_generator.shell.line_sink import LineSink
 from clickstream_generator.shell.progress import RunProgress
 from clickstream_generator.shell.run_folder import RunFolder
+from clickstream_generator.shell.same_run import check_is_same
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
+from clickstream_generator.shell.stopping import stopping
 from clickstream_generator.shell.stream_run import StreamRun
-from clickstream_generator.shell.truth import LedgerTopic, Truth, TruthFolder
+from clickstream_generator.shell.stream_sink import stream_sink
+from clickstream_generator.shell.truth import Truth, TruthFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from threading import Event
 
     from clickstream_contract.simulation import Simulation
     from rich.console import Console
 
-    from clickstream_generator.shell.kafka_target import KafkaTarget
+    from clickstream_generator.core.encoding import Encoder
+    from clickstream_generator.core.encodings import Encoding
+    from clickstream_generator.core.form_rows import Form
+    from clickstream_generator.core.own_catalog import Product
+    from clickstream_generator.shell.http_target import HttpTarget
+    from clickstream_generator.shell.kafka_target import KafkaOptions
     from clickstream_generator.shell.output import Output
     from clickstream_generator.shell.sink import Sink
 
@@ -73,9 +82,13 @@ class Request:
         run_id: The run's id; computed if absent.
         part_events: Number of a shard's events in one part of a folder; computed if absent.
         truth: Folder for record and ledger, if the output is not a folder.
-        kafka: The topics, if the output is Kafka.
+        kafka: The options for Kafka, if the output is Kafka.
         is_appending: Whether a topic may already hold records.
         is_creating: Whether to create missing topics.
+        form: The form of the records; the simulation's if absent.
+        http: The receiver, if the output is HTTP.
+        products: The shop's own products; empty for those of the simulation.
+        encoding: The encoding of the records; the simulation's if absent.
     """
 
     file: Path | None
@@ -87,9 +100,24 @@ class Request:
     run_id: UUID | None = None
     part_events: int | None = None
     truth: Path | None = None
-    kafka: KafkaTarget | None = field(default=None, repr=False)
+    kafka: KafkaOptions | None = field(default=None, repr=False)
     is_appending: bool = False
     is_creating: bool = False
+    form: Form | None = None
+    http: HttpTarget | None = field(default=None, repr=False)
+    products: tuple[Product, ...] = field(default=(), repr=False)
+    encoding: EncodingChoice | None = None
+
+    def form_of(self, simulation: Simulation) -> Form:
+        """Return the form of a simulation's records."""
+        return self.form or FORM_TABLES[simulation.spec.event_output.form]
+
+    def encoding_of(self, simulation: Simulation) -> EncodingChoice:
+        """Return the encoding of a simulation's records; JSON unless the output is Kafka."""
+        if self.encoding is not None:
+            return self.encoding
+        is_kafka = self.kafka is not None
+        return EncodingChoice(simulation.spec.event_output.encoding if is_kafka else "json")
 
 
 def generate(request: Request, console: Console) -> None:
@@ -146,7 +174,19 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
         raise SimulationInvalid(
             "--part-events", request.part_events, "only a folder has parts; leave the option out"
         )
+    form, encoding = request.form_of(simulation), request.encoding_of(simulation)
+    if form is not NATIVE and encoding.name != "json":
+        raise SimulationInvalid(
+            "--encoding", encoding.name, f"it must be json with the form {form.name}"
+        )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
+        if form is not NATIVE:
+            raise SimulationInvalid(
+                "--form",
+                form.name,
+                f"it must be {NATIVE.name} with {output}, whose columns are those of the event; "
+                "or use jsonl",
+            )
         specs = [simulation.spec]
         if again is not None:
             specs += [row.simulation.spec for row in again.revisions]
@@ -163,24 +203,26 @@ def _into_folder(
     request: Request, again: RunRecord | None, simulation: Simulation, console: Console
 ) -> None:
     place = str(request.output)
-    with RunFolder(Path(request.output.place), request.output.kind) as folder:
+    form = request.form_of(simulation)
+    convert = None if form is NATIVE else Converter(form).convert
+    with RunFolder(Path(request.output.place), request.output.kind, convert) as folder:
         kept = folder.record
         if kept is None:
             first = simulation if again is None else again.first
-            layout = Layout(request.output.kind, _part_events(request, first))
+            layout = Layout(request.output.kind, _part_events(request, first), form.key)
             run_id, start = _identity(request, again, first)
-            simulator = _simulator(first, run_id)
-            record = replace(_new_record(simulator, start, again), layout=layout)
+            simulator = _simulator(first, run_id, _products(request, again))
+            record = replace(_new_record(simulator, start, request, again), layout=layout)
             snapshots = {}
         else:
-            _check_is_same(request, again, simulation, kept, place)
+            check_is_same(request, again, simulation, kept, place)
             if kept.ended_at is not None:
                 console.print(f"run {kept.run_id} in {place} has already ended; nothing to do")
                 return
-            simulator = _simulator(kept.first, kept.run_id)
+            simulator = _simulator(kept.first, kept.run_id, kept.products)
             record, snapshots = kept, folder.snapshots()
         maker = begin_run(simulator, record, snapshots)
-        with _stopping() as stop, _progress(request, simulator, console) as bar:
+        with stopping() as stop, _progress(request, simulator, console) as bar:
             run = FolderRun(
                 maker,
                 folder,
@@ -200,21 +242,30 @@ def _into_stream(
     truths: list[Truth] = []
     if request.truth is not None:
         truths.append(TruthFolder(request.truth))
-    sink: Sink
-    if request.kafka is not None:
-        created = request.kafka.create_missing() if request.is_creating else []
-        if not request.is_appending:
-            request.kafka.check_is_free(created)
-        sink = kafka = request.kafka.sink()
-        if request.kafka.ledger_topic is not None:
-            truths.append(LedgerTopic(kafka, request.kafka.ledger_topic))
-    else:
-        sink = LineSink(sys.stdout.buffer)
+    kafka = None if request.kafka is None else request.kafka.target(first.spec.event_output)
+    form = request.form_of(first)
+    encoding = request.encoding_of(first)
+    with stream_sink(request, form, kafka, truths, console) as sink:
+        # After the checks of the topics, so that a refused run registers nothing.
+        header = b"" if kafka is None else encoding.header(kafka.topic)
+        begin = partial(encoding.begin, header=header)
+        _stream(request, again, first, sink, truths, console, begin)
+
+
+def _stream(
+    request: Request,
+    again: RunRecord | None,
+    first: Simulation,
+    sink: Sink,
+    truths: list[Truth],
+    console: Console,
+    begin: Callable[[Encoder], Encoding],
+) -> None:
     run_id, start = _identity(request, again, first)
-    simulator = _simulator(first, run_id)
-    record = _new_record(simulator, start, again)
-    maker = begin_run(simulator, record)
-    with _stopping() as stop, _progress(request, simulator, console) as bar:
+    simulator = _simulator(first, run_id, _products(request, again))
+    record = _new_record(simulator, start, request, again)
+    maker = begin_run(simulator, record, encoding=begin(simulator.encoder))
+    with stopping() as stop, _progress(request, simulator, console) as bar:
         run = StreamRun(
             maker,
             sink,
@@ -243,14 +294,19 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _simulator(first: Simulation, run_id: UUID) -> Simulator:
-    return Simulator(first, tuple(range(first.spec.shards)), run_id)
+def _products(request: Request, again: RunRecord | None) -> tuple[Product, ...]:
+    return request.products if again is None else again.products
+
+
+def _simulator(first: Simulation, run_id: UUID, products: tuple[Product, ...]) -> Simulator:
+    catalog = catalog_of(products, first.spec.seed) if products else None
+    return Simulator(first, tuple(range(first.spec.shards)), run_id, catalog)
 
 
 def _identity(request: Request, again: RunRecord | None, first: Simulation) -> tuple[UUID, float]:
     """Return the run's id, and when its live part starts.
 
-    The same simulation with the same start gets the same run id.
+    The same simulation with the same start and catalog gets the same run id.
     """
     if again is not None:
         return again.run_id, again.start_seconds
@@ -260,7 +316,8 @@ def _identity(request: Request, again: RunRecord | None, first: Simulation) -> t
     if request.run_id is not None:
         return request.run_id, start
     endless = first.model_copy(update={"spec": first.spec.model_copy(update={"stop_after": None})})
-    return uuid5(NAMESPACE_URL, f"{start!r} {dump_simulation(endless)}"), start
+    own = f" {products_to_json(request.products)}" if request.products else ""
+    return uuid5(NAMESPACE_URL, f"{start!r} {dump_simulation(endless)}{own}"), start
 
 
 def _length_seconds(simulation: Simulation) -> int:
@@ -273,13 +330,21 @@ def _length_seconds(simulation: Simulation) -> int:
     return int(stop_after.duration_seconds or 0)
 
 
-def _new_record(simulator: Simulator, start: float, again: RunRecord | None) -> RunRecord:
+def _new_record(
+    simulator: Simulator, start: float, request: Request, again: RunRecord | None
+) -> RunRecord:
     began_at = f"{np.datetime64(int(1000 * time.time()), 'ms')}Z"
     own_version = version("clickstream-generator")
     if again is not None:
         return replace(again, version=own_version, began_at=began_at, ended_at=None, layout=None)
     return RunRecord(
-        simulator.run_id, simulator.first, start, simulator.fingerprint, own_version, began_at
+        simulator.run_id,
+        simulator.first,
+        start,
+        simulator.fingerprint,
+        own_version,
+        began_at,
+        products=request.products,
     )
 
 
@@ -292,55 +357,6 @@ def _part_events(request: Request, simulation: Simulation) -> int:
     if request.is_paced:
         wanted = min(wanted, simulation.spec.rate.per_second * _PACED_PART_SECONDS)
     return int(np.clip(wanted / shards, *_PART_EVENTS))
-
-
-def _check_is_same(
-    request: Request,
-    again: RunRecord | None,
-    simulation: Simulation,
-    kept: RunRecord,
-    place: str,
-) -> None:
-    """Raise an error if the folder holds another run.
-
-    Raises:
-        OutputRefused: Names the difference.
-    """
-    assert kept.layout is not None  # noqa: S101  a folder's record has a layout
-    other = "choose an empty folder or a new one"
-    wanted: list[tuple[str, Any, Any]] = [
-        ("files of the form", kept.layout.form, request.output.kind),
-        ("the run", kept.run_id, again.run_id if again else request.run_id),
-        (
-            "a start at Unix second",
-            kept.start_seconds,
-            again.start_seconds if again else request.start_seconds,
-        ),
-        ("--part-events", kept.layout.part_events, request.part_events),
-    ]
-    for what, found, asked in wanted:
-        if asked is not None and found != asked:
-            raise OutputRefused(place, f"holds {what} {found}, not {asked}", other)
-    if again is not None:
-        if kept.revisions != again.revisions or kept.first != again.first:
-            raise OutputRefused(place, f"holds run {kept.run_id} with other revisions", other)
-        return
-    running = kept.running.spec
-    if simulation.spec == running:
-        return
-    if request.is_paced:
-        check_change(kept.first, simulation)
-        return
-    names = [
-        f"spec.{row.alias}"
-        for name, row in type(running).model_fields.items()
-        if getattr(running, name) != getattr(simulation.spec, name)
-    ]
-    raise OutputRefused(
-        place,
-        f"holds run {kept.run_id}, which differs in {', '.join(names)}",
-        f"{other}, or restore the simulation",
-    )
 
 
 def _edits(request: Request) -> Edits | None:
@@ -371,22 +387,3 @@ def _timed(
 
 def _made(simulator: Simulator) -> int:
     return sum(shard.made for shard in simulator.shards.values())
-
-
-@contextmanager
-def _stopping() -> Iterator[Event]:
-    """End the run gracefully at the first signal, at once at the second."""
-    stop = Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def asked(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, asked)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -19,7 +19,7 @@ from clickstream_generator.errors import BrokerRefused
 from clickstream_generator.shell.sink import AFTERMATH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from clickstream_generator.core.faults import Record
     from clickstream_generator.core.shard_ledger import Tally
@@ -55,17 +55,23 @@ class KafkaSink:
         settings: The connection settings.
         topic: The topic.
         client: Further client settings, by librdkafka's names.
+        headers: Returns the headers of a record; ``None`` for records without headers.
 
     Attributes:
         refusal: The first error that a retry cannot fix.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, client: Mapping[str, str] | None = None
+        self,
+        settings: Settings,
+        topic: str,
+        client: Mapping[str, str] | None = None,
+        headers: Callable[[bytes | None], list[tuple[str, str]]] | None = None,
     ) -> None:
         self.refusal: KafkaError | None = None
         self._topic = topic
         self._limit = settings.queue_records
+        self._headers = headers
         self._flying: deque[Batch] = deque()
         self._producer = Producer(
             {**producer_settings(settings), **(client or {}), "error_cb": self._noticed}
@@ -113,22 +119,54 @@ class KafkaSink:
         batch.waiting = len(last)
         batch.size_bytes = sum(len(value) for value, _ in records if value)
         self._flying_bytes += batch.size_bytes
+        if self._headers is not None:
+            self._produce_with_headers(messages)
+            return
         queued = self._producer.produce_batch(self._topic, messages)
         if queued != len(messages):
             refused = next(message["_error"] for message in messages if "_error" in message)
             raise self._cause_of(refused)
 
+    def check_topics(self, *names: str) -> None:
+        """Check that the client knows these topics.
+
+        Raises:
+            BrokerRefused: A topic does not exist, or the client may not see it.
+        """
+        for name in names:
+            self._partitions_of(name)
+
+    def _produce_with_headers(self, messages: list[dict[str, Any]]) -> None:
+        """Queue records one by one: the client's batches have no headers."""
+        assert self._headers is not None  # noqa: S101  the caller has checked it
+        for message in messages:
+            try:
+                self._producer.produce(
+                    self._topic,
+                    value=message["value"],
+                    key=message["key"],
+                    partition=message["partition"],
+                    headers=[*self._headers(message["value"])],
+                    on_delivery=message.get("callback"),
+                )
+            except KafkaException as failure:
+                raise self._cause_of(failure.args[0]) from None
+
     def _look_up(self) -> int:
         """Return the number of the topic's partitions, and remember it."""
+        self._partitions = self._partitions_of(self._topic)
+        return self._partitions
+
+    def _partitions_of(self, name: str) -> int:
         try:
-            found = self._producer.list_topics(self._topic, timeout=_METADATA_SECONDS)
+            found = self._producer.list_topics(name, timeout=_METADATA_SECONDS)
         except KafkaException as failure:
             raise refusal(failure.args[0]) from None
-        topic = found.topics[self._topic]
+        topic = found.topics[name]
         if topic.error is not None:
-            raise refusal(topic.error)
-        self._partitions = len(topic.partitions)
-        return self._partitions
+            refused = refusal(topic.error)
+            raise BrokerRefused(refused.code, f"topic {name}: {refused.reason}", refused.setting)
+        return len(topic.partitions)
 
     def _cause_of(self, error: KafkaError) -> BrokerRefused:
         """Return the cause of a refusal; a failed producer reports only that it has failed."""

@@ -18,15 +18,20 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from clickstream_generator.errors import OutputRefused
 from clickstream_generator.settings import PREFIX, settings_from
-from clickstream_generator.shell.kafka_sink import KafkaSink, client_settings, refusal
+from clickstream_generator.shell.formed_sink import kafka_sink
+from clickstream_generator.shell.kafka_sink import client_settings, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from clickstream_generator.settings import Settings
+    from clickstream_contract.output import EventOutput
 
-__all__ = ["KafkaTarget", "kafka_settings", "read_client_file"]
+    from clickstream_generator.core.form_rows import Form
+    from clickstream_generator.settings import Settings
+    from clickstream_generator.shell.kafka_sink import KafkaSink
+
+__all__ = ["KafkaOptions", "KafkaTarget", "kafka_settings", "read_client_file"]
 
 _SECONDS = 15.0
 _SERVERS = "bootstrap.servers"
@@ -106,6 +111,30 @@ def kafka_settings(
 
 
 @dataclass(frozen=True)
+class KafkaOptions:
+    """The options of a command for Kafka.
+
+    Attributes:
+        settings: The connection settings.
+        topic: The topic for events; the simulation's if absent.
+        ledger_topic: The topic for the ledger; the simulation's if absent and the topic for events
+            is the simulation's too.
+        client: Further client settings, by librdkafka's names.
+    """
+
+    settings: Settings
+    topic: str | None = None
+    ledger_topic: str | None = None
+    client: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, output: EventOutput) -> KafkaTarget:
+        """Return the topics of a simulation with this ``spec.output``."""
+        topic = self.topic or output.topic
+        its_ledger = output.ledger_topic if topic == output.topic else None
+        return KafkaTarget(self.settings, topic, self.ledger_topic or its_ledger, self.client)
+
+
+@dataclass(frozen=True)
 class KafkaTarget:
     """The topics of a cluster.
 
@@ -121,10 +150,10 @@ class KafkaTarget:
     ledger_topic: str | None
     client: Mapping[str, str] = field(default_factory=dict)
 
-    def sink(self) -> KafkaSink:
-        """Return a sink for the events' topic."""
+    def sink(self, form: Form) -> KafkaSink:
+        """Return a sink for the events' topic, which sends records in a form."""
         with self._naming_settings():
-            return KafkaSink(self.settings, self.topic, self.client)
+            return kafka_sink(self.settings, self.topic, form, self.client)
 
     def create_missing(self) -> list[str]:
         """Create the missing topics, with the contract's partitions and settings.

@@ -10,7 +10,7 @@ from clickstream_generator.core.file_forms import FORMS
 
 __all__ = ["Output", "parse_output"]
 
-_STDOUT, _KAFKA = "stdout", "kafka"
+_STDOUT, _KAFKA, _HTTP = "stdout", "kafka", ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Output:
     """An output.
 
     Attributes:
-        kind: ``stdout``, ``kafka``, or the format of the files in a folder.
-        place: The folder, or Kafka's addresses; may be empty.
+        kind: ``stdout``, ``kafka``, ``http``, ``https``, or the format of the files in a folder.
+        place: The folder, Kafka's addresses, or the rest of the URL; may be empty.
     """
 
     kind: str
@@ -35,20 +35,30 @@ class Output:
         """Whether events go to Kafka."""
         return self.kind == _KAFKA
 
+    @property
+    def is_http(self) -> bool:
+        """Whether events are posted to an HTTP receiver."""
+        return self.kind in _HTTP
+
     def __str__(self) -> str:
+        if self.is_http:
+            # A query may hold secrets.
+            return f"{self.kind}:{self.place.partition('?')[0]}"
         return f"{self.kind}:{self.place}" if self.place else self.kind
 
 
 def parse_output(text: str) -> Output:
-    """Read ``stdout``, ``jsonl:DIR``, ``csv:DIR``, ``parquet:DIR`` or ``kafka[:SERVERS]``.
+    """Read ``stdout``, ``jsonl:DIR``, ``csv:DIR``, ``parquet:DIR``, ``kafka[:SERVERS]`` or a URL.
 
     Raises:
         SimulationInvalid: The text is another one.
     """
     kind, _, place = text.partition(":")
-    if kind in FORMS and place:
+    if (kind in FORMS and place) or kind in _HTTP:
         return Output(kind, place)
     if kind == _KAFKA or text == _STDOUT:
         return Output(kind, place)
     folders = ", ".join(f"{name}:FOLDER" for name in FORMS)
-    raise SimulationInvalid("--output", text, f"it must be {_STDOUT}, {folders} or kafka:SERVERS")
+    raise SimulationInvalid(
+        "--output", text, f"it must be {_STDOUT}, {folders}, kafka:SERVERS or http://HOST/PATH"
+    )

@@ -28,6 +28,7 @@ from clickstream_generator.shell.truth import RECORD_NAME
 from clickstream_generator.shell.whole_files import is_temporary, remove_temporary, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
     from pathlib import Path
     from types import TracebackType
@@ -50,6 +51,7 @@ class RunFolder:
     Args:
         path: The folder; created if missing.
         form: ``jsonl``, ``csv`` or ``parquet``.
+        convert: Returns a native record in the form of the folder's records; ``None`` for native.
 
     Attributes:
         record: The record of the folder's run; ``None`` if the folder is empty.
@@ -60,11 +62,17 @@ class RunFolder:
         RecordUnusable: On entering: ``run.json`` is not a run record.
     """
 
-    def __init__(self, path: Path, form: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        form: str,
+        convert: Callable[[bytes | None], bytes | None] | None = None,
+    ) -> None:
         self.record: RunRecord | None = None
         self._path = path
         self._place = f"{form}:{path}"
         self._form = FORMS[form]
+        self._convert = convert
         self._lock: int | None = None
         self._open: dict[int, dict[str, EventFile]] = {}
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
@@ -128,7 +136,7 @@ class RunFolder:
         files = self._open.setdefault(number, {})
         if day not in files:
             files[day] = self._form()
-        self._do(files[day].add, values)
+        self._do(self._add, files[day], values)
 
     def close_part(
         self, number: int, part: int, ledger: list[dict[str, Any]], snapshot: Snapshot | None
@@ -158,6 +166,11 @@ class RunFolder:
             path.unlink()
         if folder.exists():
             folder.rmdir()
+
+    def _add(self, file: EventFile, values: list[bytes]) -> None:
+        if self._convert is not None:
+            values = [self._convert(value) or b"" for value in values]
+        file.add(values)
 
     def _take(self) -> None:
         """Lock the folder, and check its content."""

@@ -38,8 +38,9 @@ class Batch:
         sent_by_shard: Records by shard.
         last_seq: Highest ``shard_seq`` by shard.
         events: Number of original events: lost and late ones count, planted copies do not.
+        broken: Places of the records that were broken on purpose.
         done: Called once this batch and all earlier ones are acknowledged.
-        waiting: Number of delivery reports to come.
+        waiting: Number of delivery reports or answers to come.
         size_bytes: Total length of the values.
     """
 
@@ -47,6 +48,7 @@ class Batch:
     sent_by_shard: dict[int, int] = field(default_factory=dict)
     last_seq: dict[int, int] = field(default_factory=dict)
     events: int = 0
+    broken: frozenset[int] = frozenset()
     done: Callable[[], None] | None = None
     waiting: int = 0
     size_bytes: int = 0

@@ -1,4 +1,4 @@
-"""A run that sends its records in order, to standard output or to Kafka.
+"""A run that sends its records in order, to standard output, Kafka or an HTTP receiver.
 
 Owns the loop between clock, simulator and sink, and when the run record and the ledger are written.
 """
@@ -87,6 +87,7 @@ class StreamRun:
             BrokenPipeError: The reader has closed standard output.
             DrainTimeout: Records were not acknowledged in time.
             OutputFailed: The record or the ledger cannot be written.
+            ReceiverRefused: An HTTP receiver refuses a request, and a retry cannot help.
         """
         self._keep_record()
         chunk = _FIRST_CHUNK
@@ -133,7 +134,7 @@ class StreamRun:
         events = Events(events.rows[order], events.line_products, events.line_quantities)
         planted = self._maker.make(events, self._now_ms())
         last_seq = {number: shard.made for number, shard in self._simulator.shards.items()}
-        batch = Batch(planted.tally, planted.sent_by_shard, last_seq, len(events))
+        batch = Batch(planted.tally, planted.sent_by_shard, last_seq, len(events), planted.broken)
         self._send(planted.records, batch)
         return len(events)
 
@@ -181,8 +182,12 @@ class StreamRun:
 
     def _drain(self) -> None:
         deadline = self._clock.now() + _DRAIN_SECONDS
+        waiting = self._sink.in_flight()
         while not self._sink.is_idle():
-            if self._acknowledge(TICK_SECONDS):
+            batches = self._acknowledge(TICK_SECONDS)
+            before, waiting = waiting, self._sink.in_flight()
+            # One batch of records may need many HTTP requests.
+            if batches or waiting < before:
                 deadline = self._clock.now() + _DRAIN_SECONDS
             elif self._clock.now() > deadline:
                 raise DrainTimeout(self._sink.in_flight(), _DRAIN_SECONDS)

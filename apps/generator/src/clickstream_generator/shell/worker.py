@@ -15,9 +15,9 @@ import numpy as np
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
-from clickstream_contract.topics import LEDGER
 
 from clickstream_generator.core.behaviour import Revision, check_change
+from clickstream_generator.core.encodings import encoding_of
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
 from clickstream_generator.core.late_records import LateRecords
 from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
@@ -89,7 +89,9 @@ class Worker:
         self._settings = settings
         first = simulator.first
         self._simulation = first
-        self._planter = FaultPlanter(first.spec.seed, list(simulator.shards))
+        self._ledger_topic = first.spec.event_output.ledger_topic
+        self._encoding = encoding_of(first.spec.event_output.encoding, simulator.encoder)
+        self._planter = FaultPlanter(first.spec.seed, list(simulator.shards), self._encoding)
         self._ledgers = {
             number: ShardLedger(number, first.spec.shards) for number in simulator.shards
         }
@@ -241,7 +243,8 @@ class Worker:
         faults = {
             number: shard.behaviour.spec.faults for number, shard in self._simulator.shards.items()
         }
-        planted = self._planter.plant(events.rows, encoded, faults)
+        values = self._encoding.encode(events, encoded, now_ms)
+        planted = self._planter.plant(events.rows, encoded, faults, values)
         for late in planted.late:
             self._late.hold(late)
         return planted
@@ -256,7 +259,8 @@ class Worker:
             stamped = self._simulator.encoder.stamped(value or b"", int(self._clock.now() * 1000))
             self._count_sent({late.shard: 1})
             closed = partial(self._late.close, late)
-            self._sink.send([(stamped, key)], Batch(late.tally, {late.shard: 1}, done=closed))
+            record = self._encoding.encode_one(stamped), key
+            self._sink.send([record], Batch(late.tally, {late.shard: 1}, done=closed))
             sent += 1
         return sent
 
@@ -380,7 +384,7 @@ class Worker:
             )
             ledger.forget_before(oldest_ms)
         if rows:
-            self._sink.publish(LEDGER.name, rows, Batch())
+            self._sink.publish(self._ledger_topic, rows, Batch())
 
     def _show(self, now: float) -> None:
         """Update the metrics."""

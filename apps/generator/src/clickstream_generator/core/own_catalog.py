@@ -1,0 +1,209 @@
+"""A catalog of one's own, from a file.
+
+Owns the products of such a file, their checks, and the catalog that is built from them. Popularity
+is drawn as for the shop's own products; see :mod:`clickstream_generator.core.catalog`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import astuple, dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.events import ITEM_FIELDS
+
+from clickstream_generator.core.catalog import Catalog, draw_popularity, draw_terms, product_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+__all__ = ["Product", "catalog_of", "products_from_json", "products_to_json", "read_products"]
+
+_COLUMNS = {
+    "id": "product_id",
+    "name": "product_name",
+    "category": "category",
+    "brand": "brand",
+    "price": "price_minor",
+}
+"""The columns of a file, each with the event's field."""
+_FIELDS = {row.name: row for row in ITEM_FIELDS}
+_MOST_PRODUCTS, _MOST_CATEGORIES = 200_000, 500
+_CENTS = 100
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product.
+
+    Attributes:
+        id: The shop's number of it; unique.
+        name, category, brand: Texts.
+        price_minor: Cents.
+    """
+
+    id: str
+    name: str
+    category: str
+    brand: str
+    price_minor: int
+
+
+def read_products(text: str, place: str) -> tuple[Product, ...]:
+    """Return the products of a CSV file, or of a YAML file with a list of objects.
+
+    Args:
+        text: The file's text; YAML if ``place`` ends with ``.yaml`` or ``.yml``.
+        place: The file's name.
+
+    Raises:
+        SimulationInvalid: Names the file with the line, the value, and what to do.
+    """
+    rows = _yaml_rows if place.lower().endswith((".yaml", ".yml")) else _csv_rows
+    products: list[Product] = []
+    lines: dict[str, int] = {}
+    for line, row in rows(text, place):
+        where = f"{place}, line {line}"
+        if len(products) == _MOST_PRODUCTS:
+            raise SimulationInvalid(
+                where, None, f"at most {_MOST_PRODUCTS:,} products; remove some"
+            )
+        product = _product(row, where)
+        if product.id in lines:
+            raise SimulationInvalid(
+                f"{where}, id",
+                product.id,
+                f"line {lines[product.id]} has it already; use each id once",
+            )
+        lines[product.id] = line
+        products.append(product)
+    if not products:
+        raise SimulationInvalid(place, "no product", f"add lines with {', '.join(_COLUMNS)}")
+    categories = len({product.category for product in products})
+    if categories > _MOST_CATEGORIES:
+        raise SimulationInvalid(
+            f"{place}, category", f"{categories} categories", f"at most {_MOST_CATEGORIES}"
+        )
+    return tuple(products)
+
+
+def catalog_of(products: Sequence[Product], seed: int) -> Catalog:
+    """Return the catalog of the products, sorted by category; the same arguments give the same.
+
+    Args:
+        products: The products.
+        seed: The simulation's seed.
+    """
+    rng = product_stream(seed)
+    names = tuple(dict.fromkeys(product.category for product in products))
+    number = {name: place for place, name in enumerate(names)}
+    listed = sorted(products, key=lambda product: number[product.category])
+    category = np.array([number[product.category] for product in listed], dtype=np.int32)
+    popularity, cumulative = draw_popularity(len(listed), rng)
+    brands = tuple(dict.fromkeys(product.brand for product in listed))
+    terms, term_category = draw_terms(names, brands, rng)
+    return Catalog(
+        category_names=names,
+        product_ids=tuple(product.id for product in listed),
+        product_names=tuple(product.name for product in listed),
+        product_brands=tuple(product.brand for product in listed),
+        product_category=category,
+        price_minor=np.array([product.price_minor for product in listed], dtype=np.int64),
+        popularity=popularity,
+        cumulative=cumulative,
+        first_product=np.searchsorted(category, np.arange(len(names) + 1)),
+        search_terms=terms,
+        term_category=term_category,
+    )
+
+
+def products_to_json(products: Iterable[Product]) -> list[tuple[Any, ...]]:
+    """Return products as JSON values, for a run record."""
+    return [astuple(product) for product in products]
+
+
+def products_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Product, ...]:
+    """Read the values of :func:`products_to_json`."""
+    return tuple(
+        Product(str(identity), str(name), str(category), str(brand), int(price_minor))
+        for identity, name, category, brand, price_minor in rows
+    )
+
+
+def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        for column in _COLUMNS:
+            if column not in (reader.fieldnames or ()):
+                raise SimulationInvalid(
+                    f"{place}, line 1",
+                    list(reader.fieldnames or ()),
+                    f"the column {column} is missing; name {', '.join(_COLUMNS)}",
+                )
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        where = f"{place}, line {reader.reader.line_num}"
+        raise SimulationInvalid(where, str(error), "it must be CSV with commas") from None
+
+
+def _yaml_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
+    try:
+        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = place if mark is None else f"{place}, line {mark.line + 1}"
+        problem = getattr(error, "problem", None) or "no YAML"
+        raise SimulationInvalid(where, problem, "it must be a list of products in YAML") from None
+    if not isinstance(root, yaml.SequenceNode):
+        raise SimulationInvalid(place, "no list", "it must be a list of products")
+    for node in root.value:
+        line = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            raise SimulationInvalid(
+                f"{place}, line {line}", "no object", f"it must have {', '.join(_COLUMNS)}"
+            )
+        # The text as it is written counts: YAML would make 007 a number and 1_0.5 another one.
+        yield (
+            line,
+            {
+                key.value: value.value if isinstance(value, yaml.ScalarNode) else None
+                for key, value in node.value
+            },
+        )
+
+
+def _product(row: Mapping[str, str | None], where: str) -> Product:
+    """Return the product of one row."""
+    texts: dict[str, str] = {}
+    for column, field in _COLUMNS.items():
+        value = row.get(column)
+        if value is None or not value.strip():
+            raise SimulationInvalid(f"{where}, {column}", None, "it is missing; add a value")
+        texts[column] = value.strip()
+        most = _FIELDS[field].max_length
+        if column != "price" and (len(texts[column]) > most or not texts[column].isprintable()):
+            raise SimulationInvalid(
+                f"{where}, {column}", value, f"at most {most} printable characters"
+            )
+    price_minor = _price_minor(texts.pop("price"), f"{where}, price")
+    return Product(**texts, price_minor=price_minor)
+
+
+def _price_minor(text: str, where: str) -> int:
+    """Return a price in euros as cents."""
+    most = _FIELDS["price_minor"].maximum or 0
+    try:
+        cents = Decimal(text) * _CENTS
+        is_allowed = cents == cents.to_integral_value() and 0 <= cents <= most
+    except InvalidOperation:
+        is_allowed = False
+    if not is_allowed:
+        allowed = f"a number from 0 to {most // _CENTS} with at most two decimals, such as 19.99"
+        raise SimulationInvalid(where, text, allowed)
+    return int(cents)

@@ -1,0 +1,36 @@
+"""The form that ``--form`` or ``--mapping`` names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream_contract.errors import SimulationInvalid
+
+from clickstream_generator.core.form_tables import FORMS
+from clickstream_generator.core.own_mapping import mapping_form
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_generator.core.form_rows import Form
+
+__all__ = ["chosen_form"]
+
+
+def chosen_form(name: str | None, mapping: Path | None) -> Form | None:
+    """Return a form by its name, or the form of a mapping file; ``None`` if neither is given.
+
+    Raises:
+        SimulationInvalid: There is no such form, or the file cannot be used.
+    """
+    if name is not None and name not in FORMS:
+        raise SimulationInvalid("--form", name, f"it must be one of {', '.join(FORMS)}")
+    if mapping is None:
+        return None if name is None else FORMS[name]
+    if name is not None:
+        raise SimulationInvalid("--mapping", str(mapping), "give either --form or --mapping")
+    try:
+        text = mapping.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SimulationInvalid("--mapping", str(mapping), f"it cannot be read: {error}") from None
+    return mapping_form(text, str(mapping))

@@ -1,0 +1,53 @@
+"""Broken records: what the faults do to bytes. Readers of each encoding: ``test_encodings.py``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from clickstream_contract.events import MAX_EVENT_BYTES
+from clickstream_generator.core.breaks import (
+    CORRUPT_FAULTS,
+    break_binary,
+    break_json,
+    break_json_schema,
+)
+from clickstream_generator.core.wire import AVRO, PROTOBUF
+from simulations import START_SECONDS, simulator
+
+HEADER = b"\x00\x00\x00\x00\x07"
+
+
+@pytest.fixture(scope="module")
+def value() -> bytes:
+    """Return the JSON of an event."""
+    source = simulator(users=8, numbers=(0,))
+    return source.encoder.encode(source.take_due(START_SECONDS + 60, 1), 0).values[0]
+
+
+@pytest.mark.parametrize("fault", CORRUPT_FAULTS)
+def test_faults_change_every_record(fault: str, value: bytes) -> None:
+    """Each fault changes the record in each encoding, in the same way each time."""
+    for wire in (AVRO, PROTOBUF):
+        whole = break_binary("corrupt_oversized", value, wire, HEADER) or b""
+        sound = HEADER + whole[len(HEADER) + MAX_EVENT_BYTES :]
+        found = break_binary(fault, value, wire, HEADER)
+        assert found != sound
+        assert found == break_binary(fault, value, wire, HEADER)
+    assert break_json(fault, value) != value
+    assert break_json_schema(fault, value, HEADER) != HEADER + value
+
+
+def test_header_has_an_unknown_version(value: bytes) -> None:
+    """A record of an unknown version has another first byte, and is otherwise whole."""
+    found = break_binary("corrupt_unknown_version", value, AVRO, HEADER) or b""
+
+    assert (found[:1], found[1:5]) == (b"c", HEADER[1:])
+
+
+def test_bare_nul_is_no_json(value: bytes) -> None:
+    """The schema's JSON has a NUL as a control character, which JSON does not allow."""
+    found = break_json_schema("corrupt_nul", value, HEADER) or b""
+
+    with pytest.raises(json.JSONDecodeError, match="control character"):
+        json.loads(found[len(HEADER) :])

@@ -1,0 +1,54 @@
+"""Columns of bytes: numbers of any size, joined and of fixed width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from clickstream_generator.core.byte_columns import (
+    digits,
+    fixed,
+    join,
+    lengths,
+    listed,
+    pool,
+    varint,
+    varints,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("number", "octets"),
+    [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (-1, "ffffffffffffffffff01")],
+)
+def test_number_is_a_varint(number: int, octets: str) -> None:
+    """Numbers have the bytes of Protobuf's documentation."""
+    assert varint(number).hex() == octets
+
+
+@settings(max_examples=30)
+@given(st.lists(NUMBERS, max_size=20), st.binary(max_size=3))
+def test_columns_are_varints(numbers: list[int], before: bytes) -> None:
+    """A column has the bytes of each of its numbers, with the same bytes in front of each."""
+    column = varints(np.array(numbers, dtype=np.int64), before)
+
+    assert column.to_pylist() == [before + varint(number) for number in numbers]
+
+
+def test_columns_are_joined() -> None:
+    """Columns, constants and rows of a matrix are joined element by element."""
+    matrix = np.frombuffer(b"abcd", dtype=np.uint8).reshape(2, 2)
+    joined = join(fixed(matrix), b"-", digits(np.array([7, 10], dtype=np.int16)))
+
+    assert joined.to_pylist() == [b"ab-7", b"cd-10"]
+    assert lengths(joined).tolist() == [4, 5]
+
+
+def test_values_become_lists() -> None:
+    """Lists have the given lengths, and may be empty."""
+    assert listed(pool([b"a", b"b", b"c"]), np.array([0, 2, 1])).to_pylist() == [
+        [], [b"a", b"b"], [b"c"],
+    ]  # fmt: skip

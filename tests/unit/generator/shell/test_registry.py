@@ -1,0 +1,129 @@
+"""The schema registry: what it is asked, and one sentence for each refusal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.schemas import schema_text
+from clickstream_generator.errors import RegistryRefused
+from clickstream_generator.shell.registry import Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "http://registry:8081/base/"
+
+
+def _registry(status: int, content: object, seen: list[httpx.Request] | None = None) -> Registry:
+    """Return a registry that always answers the same; ``seen`` gets the requests."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return httpx.Response(status, content=body)
+
+    return Registry(URL, transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("is_registering", "path"),
+    [
+        (True, "/base/subjects/a%2Fb-value/versions"),
+        (False, "/base/subjects/a%2Fb-value"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("encoding", "kind"), [("avro", "AVRO"), ("protobuf", "PROTOBUF"), ("json-schema", "JSON")]
+)
+def test_schema_is_registered_or_looked_up(
+    path: str, encoding: str, kind: str, *, is_registering: bool
+) -> None:
+    """One call has the subject, the schema and its type, and answers with the schema's number."""
+    seen: list[httpx.Request] = []
+
+    found = _registry(200, {"id": 9}, seen).schema_id(
+        "a/b-value", encoding, is_registering=is_registering
+    )
+    (request,) = seen
+    assert (found, request.method, request.url.raw_path.decode()) == (9, "POST", path)
+    assert json.loads(request.content) == {"schema": schema_text(encoding), "schemaType": kind}
+    assert request.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "says"),
+    [
+        (
+            409,
+            {"error_code": 409, "message": "reader\n lost 'x'"},
+            "incompatible (reader lost 'x')",
+        ),
+        (422, {"error_code": 42201, "message": "no schema"}, "as invalid (no schema)"),
+        (401, b"<html>", "refuses the user (HTTP 401)"),
+        (403, {"message": "no rights"}, "refuses the user (no rights)"),
+        (404, {"error_code": 40401, "message": "x"}, "has no subject topic-value"),
+        (404, {"error_code": 40403, "message": "x"}, "has another schema for subject topic-value"),
+        (404, b"not here", "does not answer as a schema registry (HTTP 404)"),
+        (200, b"<html>welcome</html>", "does not answer as a schema registry (HTTP 200)"),
+        (200, {"id": "x"}, "does not answer as a schema registry (HTTP 200)"),
+        (200, [1], "does not answer as a schema registry (HTTP 200)"),
+        (302, b"", "does not answer as a schema registry (HTTP 302)"),
+        (500, {"error_code": 50001, "message": "store"}, "cannot answer for subject"),
+    ],
+)
+def test_refusal_is_a_sentence(status: int, content: object, says: str) -> None:
+    """Each refusal names the registry, its words, and what to do."""
+    with pytest.raises(RegistryRefused) as refused:
+        _registry(status, content).schema_id("topic-value", "avro", is_registering=True)
+
+    text = str(refused.value)
+    assert says in text
+    assert text.startswith(f"the schema registry {URL} ")
+    assert "; nothing was sent; " in text
+
+
+def test_silence_is_a_sentence() -> None:
+    """A registry that does not answer is named, with the cause."""
+
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    silent = Registry(URL, transport=httpx.MockTransport(fail))
+    with pytest.raises(RegistryRefused, match=r"does not answer \(refused\)"):
+        silent.schema_id("topic-value", "avro", is_registering=True)
+
+
+def test_user_logs_in(tmp_path: Path) -> None:
+    """The user's name and the file's password are sent as basic authentication."""
+    (tmp_path / "password").write_text("secret\n", encoding="utf-8")
+    seen: list[httpx.Request] = []
+    transport = _registry(200, {"id": 1}, seen).transport
+
+    registry = Registry(URL, "me", tmp_path / "password", transport=transport)
+    registry.schema_id("topic-value", "avro", is_registering=True)
+    assert seen[0].headers["authorization"].split()[1] == base64.b64encode(b"me:secret").decode()
+
+
+@pytest.mark.parametrize("option", ["password", "ca"])
+def test_missing_file_is_named(tmp_path: Path, option: str) -> None:
+    """A file that cannot be read is named with its option, before anything is asked."""
+    lost = tmp_path / "lost"
+    registry = Registry(URL, "me", lost) if option == "password" else Registry(URL, ca_file=lost)
+
+    with pytest.raises(SimulationInvalid, match=f"--registry-{option}.*lost"):
+        registry.schema_id("topic-value", "avro", is_registering=True)
+
+
+def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without httpx, the error has the command that installs it."""
+    monkeypatch.setitem(sys.modules, "httpx", None)
+
+    with pytest.raises(SimulationInvalid, match=r"clickstream-generator\[registry\]"):
+        Registry(URL).schema_id("topic-value", "avro", is_registering=True)
