@@ -124,7 +124,8 @@ def test_receiver_that_fails_loses_nothing(receiver: _Receiver, tmp_path: Path) 
     assert receiver.accepted.count(b"") >= lines.count(b"") > 0
     assert max(receiver.bodies.values()) >= 2
     assert len(receiver.accepted) > len(set(receiver.accepted))  # a lost answer, the same ids again
-    rows = [json.loads(row) for row in (tmp_path / "truth" / "ledger.jsonl").open()]
+    entries = (tmp_path / "truth" / "ledger.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(row) for row in entries.splitlines()]
     ends = [row for row in rows if row["kind"] == "shard_end"]
     assert sum(row["records_acknowledged"] for row in ends) == len(lines)
 

@@ -20,10 +20,12 @@ from clickstream_generator.shell.sink import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from clickstream_generator.core.faults import Record
+
     Answer = Callable[[httpx.Request], httpx.Response]
     Build = Callable[..., HttpSink]
 
-RECORDS = [(b'{"n":%d}' % number, b"") for number in range(7)]
+RECORDS: list[Record] = [(b'{"n":%d}' % number, b"") for number in range(7)]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.form_tables import NATIVE
-from clickstream_generator.shell import http_target as module
 from clickstream_generator.shell.http_target import http_target, read_pairs
 from clickstream_generator.shell.sink import Batch
 
@@ -110,8 +109,10 @@ def test_loopback_needs_no_proxy(
     class _Client(httpx.Client):
         def __init__(self, *, trust_env: bool, **_others: object) -> None:
             wanted.append(trust_env)
-            super().__init__(trust_env=False, transport=httpx.MockTransport(httpx.Response))
+            super().__init__(
+                trust_env=False, transport=httpx.MockTransport(lambda _: httpx.Response(200))
+            )
 
-    monkeypatch.setattr(module.httpx, "Client", _Client)
+    monkeypatch.setattr(httpx, "Client", _Client)
     http_target(f"http://{host}:1/").sink(NATIVE, lambda _: None).close()
     assert wanted == [not is_direct]
