@@ -185,12 +185,12 @@ class _Judgement:
         if differing:
             self._show(f"comparing {len(differing)} minutes event by event")
             verdicts, allowed = self._compare(differing, made)
-        rows = sum(count for minute, (count, _) in there.items() if minute not in open_minutes)
+        stored = sum(count for minute, (count, _) in there.items() if minute not in open_minutes)
         events = sum(
             count for minute, (count, _) in made.sums.items() if minute not in open_minutes
         )
         return self._report(
-            [*verdicts, *self._aggregates()], events, rows,
+            [*verdicts, *self._aggregates()], events, stored,
             len(made.sums) - len(open_minutes & set(made.sums)),
             differing=len(differing), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
         )  # fmt: skip
