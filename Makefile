@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof faults lint dist image bench screenshots e2e cluster kind clean
+.PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof verdicts faults lint dist image bench screenshots e2e cluster kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-15s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ mutants: .venv/ready ## plant one-line faults in every core; print how many its 
 
 proof: .venv/ready ## falsify every table and column; print how many falsehoods verify finds
 	$(RUN)/pytest tests/integration/test_proof.py --capture=no
+
+verdicts: .venv/ready ## plant twenty defects into a result; print how many the judge finds
+	$(RUN)/pytest tests/unit/judge -k twenty_defects --capture=no
 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults

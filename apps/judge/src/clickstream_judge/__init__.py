@@ -1,0 +1,1 @@
+"""The judge: compares the tables of any pipeline with the known truth of a run."""

@@ -1,0 +1,93 @@
+"""``clickstream judge``: compares the tables of any pipeline with the truth of a run.
+
+Owns the command's arguments, its outputs and its exit codes: 0 the result agrees, 1 it differs, 2
+it cannot be judged.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clickstream_judge.errors import JudgeError, MappingInvalid
+
+__all__ = ["app", "judge", "main"]
+
+_WIDE_CELLS = 200
+
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def judge(
+    mapping: Annotated[Path, typer.Argument(help="The mapping: which table holds what, in YAML.")],
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write the report as JSON; - prints only it.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the report as JUnit XML.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, max=1000, help="Most examples of each difference.")
+    ] = 5,
+) -> None:
+    """Compare a pipeline's tables with the truth of a run; exit 0 only if they agree."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from clickstream_judge.core.mapping import parse_mapping  # noqa: PLC0415
+    from clickstream_judge.core.pages import html_page, junit_xml  # noqa: PLC0415
+    from clickstream_judge.shell import judging  # noqa: PLC0415
+    from clickstream_judge.shell.display import show_report  # noqa: PLC0415
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE_CELLS
+    progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    try:
+        text = mapping.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise MappingInvalid(
+            str(mapping), None, f"the mapping cannot be read ({reason}); name its file"
+        ) from None
+    with progress.status("reading the truth") as status:
+        report = judging.judge(
+            parse_mapping(text), mapping.absolute().parent, examples=examples, show=status.update
+        )
+    if junit is not None:
+        _write(junit, junit_xml(report))
+    if html is not None:
+        _write(html, html_page(report).encode())
+    content = (json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n").encode()
+    if json_file == "-":
+        sys.stdout.buffer.write(content)
+    else:
+        if json_file is not None:
+            _write(Path(json_file), content)
+        show_report(console, report)
+    raise typer.Exit(report.exit_code)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise MappingInvalid(
+            str(path), None, f"the report cannot be written ({error.strerror}); name another file"
+        ) from None
+
+
+def main() -> None:
+    """Run the command; print an error as one line, and exit with its code."""
+    try:
+        app()
+    except JudgeError as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

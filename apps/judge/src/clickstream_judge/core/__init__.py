@@ -1,0 +1,1 @@
+"""The judging: pure functions and explicit state, without a clock, environment or IO."""

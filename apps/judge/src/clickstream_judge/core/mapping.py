@@ -1,0 +1,302 @@
+"""The mapping: which table and columns hold the result, and where the truth is.
+
+Owns the mapping file's fields, their defaults and their errors. Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003  pydantic reads the annotations
+from enum import StrEnum
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from clickstream_contract.duration import duration_seconds
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from clickstream_judge.core.fields import FIELDS, Comparison
+from clickstream_judge.errors import MappingInvalid
+
+__all__ = [
+    "TIME_KEYS", "AggregateTable", "Column", "EngineName", "JudgeMapping", "KeyName", "Late",
+    "MeasureName", "Place", "Result", "parse_mapping",
+]  # fmt: skip
+
+
+class EngineName(StrEnum):
+    """The engines that the judge can ask."""
+
+    DUCKDB = "duckdb"
+    POSTGRES = "postgres"
+
+
+class KeyName(StrEnum):
+    """The keys of an aggregate table."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    COUNTRY = "country"
+    DEVICE = "device"
+    CHANNEL = "channel"
+    PRODUCT = "product"
+    EVENT_NAME = "event_name"
+    SIMULATION = "simulation"
+
+
+class MeasureName(StrEnum):
+    """The measures of an aggregate table."""
+
+    EVENTS = "events"
+    USERS = "users"
+    SESSIONS = "sessions"
+    REVENUE = "revenue"
+    ORDERS = "orders"
+
+
+TIME_KEYS = (KeyName.MINUTE, KeyName.HOUR, KeyName.DAY)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Column(_Part):
+    """A column of the result.
+
+    Attributes:
+        column: Its name.
+        unit: Of money, ``minor`` (cents) or ``major`` (with a fraction); of a time that is a
+            number, ``s``, ``ms`` or ``us`` since 1970.
+    """
+
+    column: str
+    unit: Literal["minor", "major", "s", "ms", "us"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+
+class Place(_Part):
+    """A table or files.
+
+    Attributes:
+        engine: The engine to ask.
+        connection: For PostgreSQL a URL or ``name=value`` words; for DuckDB its file.
+        password_file: For PostgreSQL: file with the password.
+        table: The table or view, with its schema if it has one.
+        files: Instead of a table: a pattern of Parquet, CSV or JSON lines files.
+    """
+
+    engine: EngineName = EngineName.DUCKDB
+    connection: str | None = None
+    password_file: str | None = None
+    table: str | None = None
+    files: str | None = None
+
+
+class Result(Place):
+    """The table of events.
+
+    Attributes:
+        columns: The column of each field.
+        only_this_run: Leave out rows whose event id belongs to another run.
+    """
+
+    columns: Mapping[str, Column] = Field(min_length=1)
+    only_this_run: bool = False
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        for name, column in columns.items():
+            if name not in FIELDS:
+                raise MappingInvalid(
+                    f"result.columns.{name}", column.column, f"map one of {', '.join(FIELDS)}"
+                )
+            _check_unit(f"result.columns.{name}", column, FIELDS[name])
+        if "event_time" not in columns:
+            raise MappingInvalid(
+                "result.columns.event_time", None, "map the column with the time of the event"
+            )
+        return columns
+
+
+class AggregateTable(_Part):
+    """A table of sums.
+
+    Attributes:
+        table, files: As in the result; the engine and its connection are the result's.
+        keys: The column of each key; at most one of minute, hour and day.
+        measures: The column of each measure.
+        time_zone: The zone in which a day begins.
+    """
+
+    table: str | None = None
+    files: str | None = None
+    keys: Mapping[KeyName, Column] = Field(min_length=1)
+    measures: Mapping[MeasureName, Column] = Field(min_length=1)
+    time_zone: str = "UTC"
+
+    @property
+    def name(self) -> str:
+        """The table or files."""
+        return self.table or self.files or ""
+
+
+class Late(_Part):
+    """The policy for late events.
+
+    Attributes:
+        dropped_after_seconds: Events later than this may be missing; ``None`` if none may.
+    """
+
+    dropped_after_seconds: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if value == "kept":
+            return {}
+        words = str(value).split()
+        if words[:2] == ["dropped", "after"] and len(words) == 3:
+            try:
+                return {"dropped_after_seconds": duration_seconds(words[2])}
+            except ValueError:
+                pass
+        raise MappingInvalid("late", value, "write kept, or dropped after 1h")
+
+
+class Truth(_Part):
+    """The truth.
+
+    Attributes:
+        run: A run's folder, or its run record.
+        ledger: Ledger files, if they are not beside the run record.
+    """
+
+    run: str
+    ledger: str | None = None
+
+
+class JudgeMapping(_Part):
+    """A mapping file.
+
+    Attributes:
+        truth: The run.
+        result: The table of events.
+        aggregates: Tables of sums.
+        late: The policy for late events.
+        time_zone: The zone of times that name none.
+        settles_after: How long the pipeline may take to store an event, during the run.
+    """
+
+    truth: Truth
+    result: Result
+    aggregates: tuple[AggregateTable, ...] = ()
+    late: Late = Late.model_construct()
+    time_zone: str = "UTC"
+    settles_after: str = "1m"
+
+    @property
+    def settles_after_seconds(self) -> int:
+        """The time that the pipeline may take, in seconds."""
+        return duration_seconds(self.settles_after)
+
+
+def parse_mapping(text: str) -> JudgeMapping:
+    """Return the mapping of a file's text.
+
+    Raises:
+        MappingInvalid: Names the field.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise MappingInvalid("mapping", None, f"is not YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise MappingInvalid("mapping", document, "it must have the fields truth and result")
+    try:
+        mapping = JudgeMapping.model_validate(document)
+    except ValidationError as error:
+        raise _first_problem(error) from None
+    _check_places(mapping)
+    return mapping
+
+
+def _first_problem(error: ValidationError) -> MappingInvalid:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return MappingInvalid(path, None, "there is no such field; remove it, or correct its name")
+    if first["type"] == "missing":
+        return MappingInvalid(path, None, "the field is missing; add it")
+    value = first.get("input")
+    shown = value if isinstance(value, (str, int, float)) else None
+    return MappingInvalid(path.removesuffix(".[key]"), shown, first["msg"])
+
+
+def _check_places(mapping: JudgeMapping) -> None:
+    """Raise an error for parts that do not fit together."""
+    result = mapping.result
+    for path, place in [("result", result), *_aggregates(mapping)]:
+        if (place.table is None) == (place.files is None):
+            raise MappingInvalid(path, None, "name either table or files")
+        if place.files is not None and result.engine is not EngineName.DUCKDB:
+            raise MappingInvalid(f"{path}.files", place.files, "only engine: duckdb reads files")
+    if result.engine is EngineName.POSTGRES and result.connection is None:
+        raise MappingInvalid("result.connection", None, "PostgreSQL needs one, such as host=db")
+    if result.table is not None and result.connection is None:
+        raise MappingInvalid("result.connection", None, "name the file of the DuckDB database")
+    for path, zone in [
+        ("time_zone", mapping.time_zone),
+        *((f"{path}.time_zone", row.time_zone) for path, row in _aggregates(mapping)),
+    ]:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            raise MappingInvalid(path, zone, "name a zone such as Europe/Berlin") from None
+    try:
+        duration_seconds(mapping.settles_after)
+    except ValueError:
+        raise MappingInvalid(
+            "settles_after", mapping.settles_after, "write a duration such as 90s"
+        ) from None
+    for path, table in _aggregates(mapping):
+        _check_aggregate(path, table)
+
+
+def _check_aggregate(path: str, table: AggregateTable) -> None:
+    times = [key.value for key in table.keys if key in TIME_KEYS]
+    if len(times) > 1:
+        raise MappingInvalid(f"{path}.keys", ", ".join(times), "map one of minute, hour and day")
+    for key, column in table.keys.items():
+        is_time = key in TIME_KEYS
+        _check_unit(f"{path}.keys.{key}", column, Comparison.TIME if is_time else Comparison.TEXT)
+    for measure, column in table.measures.items():
+        is_money = measure is MeasureName.REVENUE
+        kind = Comparison.MONEY if is_money else Comparison.INTEGER
+        _check_unit(f"{path}.measures.{measure}", column, kind)
+        if KeyName.PRODUCT in table.keys and measure in {MeasureName.REVENUE, MeasureName.ORDERS}:
+            raise MappingInvalid(
+                f"{path}.measures.{measure}",
+                column.column,
+                "an order has several products, so it has no sum by product; leave it out",
+            )
+
+
+def _check_unit(path: str, column: Column, kind: Comparison) -> None:
+    allowed: dict[Comparison, tuple[str, ...]] = {
+        Comparison.MONEY: ("minor", "major"),
+        Comparison.TIME: ("s", "ms", "us"),
+    }
+    units = allowed.get(kind, ())
+    if column.unit is not None and column.unit not in units:
+        remedy = f"write {' or '.join(units)}" if units else "leave the unit out"
+        raise MappingInvalid(f"{path}.unit", column.unit, remedy)
+
+
+def _aggregates(mapping: JudgeMapping) -> list[tuple[str, Any]]:
+    return [(f"aggregates.{place}", row) for place, row in enumerate(mapping.aggregates)]

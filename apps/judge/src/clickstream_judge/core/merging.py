@@ -1,0 +1,170 @@
+"""The comparison of truth and result, event by event, in the order of their ids.
+
+Owns what each difference is called. Both sides come in pages and in the same order, so that memory
+holds one page of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["DEFECTS", "Finding", "Kind", "ResultRow", "TrueEvent", "compare"]
+
+_MINUTE_MS = 60_000
+
+
+class Kind(StrEnum):
+    """The kinds of difference."""
+
+    LOST = "lost"
+    LATE_DROPPED = "late and dropped"
+    DUPLICATED = "duplicated"
+    PHANTOM = "phantom"
+    ALTERED = "altered"
+    MISPLACED = "misplaced"
+    AGGREGATE = "aggregate"
+    ALLOWED = "late and allowed to be missing"
+
+
+DEFECTS = tuple(kind for kind in Kind if kind is not Kind.ALLOWED)
+"""The kinds by which a result differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEvent:
+    """An event that the run has sent.
+
+    Attributes:
+        id: Its id.
+        time_ms: Its time, Unix milliseconds.
+        values: The canonical texts of the compared fields; ``None`` for an absent field.
+        shard, shard_seq: Its place in the run.
+        late_seconds: How much later than planned it was sent.
+        is_repeated: Whether the run sent its id more than once on purpose.
+    """
+
+    id: str
+    time_ms: int
+    values: tuple[str | None, ...]
+    shard: int
+    shard_seq: int
+    late_seconds: float = 0.0
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """A row of the result.
+
+    Attributes:
+        id: Its id; empty for none.
+        time_ms: Its time, Unix milliseconds; ``None`` for none.
+        values: The canonical texts of the compared fields.
+    """
+
+    id: str
+    time_ms: int | None
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference.
+
+    Attributes:
+        kind: Its kind.
+        event: The event; ``None`` for a phantom.
+        row: The row; ``None`` if there is none.
+        field: The altered field; empty for other kinds.
+        expected, found: Its values.
+        copies: Rows too many.
+    """
+
+    kind: Kind
+    event: TrueEvent | None
+    row: ResultRow | None
+    field: str = ""
+    expected: str | None = None
+    found: str | None = None
+    copies: int = 1
+
+
+def compare(
+    truth: Iterable[TrueEvent],
+    result: Iterable[ResultRow],
+    fields: tuple[str, ...],
+    dropped_after_seconds: float | None = None,
+) -> Iterator[Finding]:
+    """Return every difference.
+
+    Args:
+        truth: The events, in the order of their ids.
+        result: The rows, in the order of their ids.
+        fields: The names of the compared fields.
+        dropped_after_seconds: Events that are later than this may be missing; ``None`` if none may.
+    """
+    groups = _by_id(result)
+    group = next(groups, None)
+    for event in truth:
+        while group is not None and group[0].id < event.id:
+            yield from (Finding(Kind.PHANTOM, None, row) for row in group)
+            group = next(groups, None)
+        if group is None or group[0].id != event.id:
+            yield from _absent(event, dropped_after_seconds)
+            continue
+        yield from _present(event, group, fields)
+        group = next(groups, None)
+    while group is not None:
+        yield from (Finding(Kind.PHANTOM, None, row) for row in group)
+        group = next(groups, None)
+
+
+def _by_id(rows: Iterable[ResultRow]) -> Iterator[list[ResultRow]]:
+    """Return the rows of each id; rows without an id stay alone."""
+    group: list[ResultRow] = []
+    for row in rows:
+        if group and (row.id != group[0].id or not row.id):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def _absent(event: TrueEvent, dropped_after_seconds: float | None) -> Iterator[Finding]:
+    if not event.late_seconds:
+        yield Finding(Kind.LOST, event, None)
+    elif dropped_after_seconds is None or event.late_seconds <= dropped_after_seconds:
+        yield Finding(Kind.LATE_DROPPED, event, None)
+    else:
+        yield Finding(Kind.ALLOWED, event, None)
+
+
+def _present(
+    event: TrueEvent, group: list[ResultRow], fields: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Return what is wrong with the rows of one event; the row that fits best is compared."""
+    best = min(group, key=lambda row: _distance(event, row)) if len(group) > 1 else group[0]
+    if len(group) > 1:
+        yield Finding(Kind.DUPLICATED, event, best, copies=len(group) - 1)
+    if best.time_ms != event.time_ms:
+        if best.time_ms is None or best.time_ms // _MINUTE_MS == event.time_ms // _MINUTE_MS:
+            found = None if best.time_ms is None else str(best.time_ms)
+            yield Finding(Kind.ALTERED, event, best, "event_time", str(event.time_ms), found)
+        else:
+            yield Finding(Kind.MISPLACED, event, best)
+    if best.values == event.values:
+        return
+    for name, expected, found in zip(fields, event.values, best.values, strict=True):
+        if expected != found:
+            yield Finding(Kind.ALTERED, event, best, name, expected, found)
+
+
+def _distance(event: TrueEvent, row: ResultRow) -> int:
+    differing = sum(a != b for a, b in zip(event.values, row.values, strict=True))
+    return differing + 1000 * (row.time_ms != event.time_ms)

@@ -1,0 +1,248 @@
+"""The statements that the judge asks an engine: counts per minute, rows in order, groups.
+
+Owns how a column becomes a field's canonical text. Statements only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clickstream_contract.events import EVENT_NAMES
+
+from clickstream_judge.core.dialect import Dialect, Family, quoted, text_literal
+from clickstream_judge.core.fields import FIELDS, IDENTITY, Comparison
+from clickstream_judge.core.mapping import TIME_KEYS, KeyName, MeasureName
+from clickstream_judge.errors import ResultUnfit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickstream_judge.core.mapping import AggregateTable, Column
+
+__all__ = ["Source", "Statements", "aggregate_statement", "value_sql"]
+
+_SEPARATOR, _NULL = "chr(31)", "chr(30)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table or files as the engine describes them.
+
+    Attributes:
+        sql: What follows FROM.
+        name: Its name for messages.
+        types: The engine's type of each column.
+    """
+
+    sql: str
+    name: str
+    types: Mapping[str, str]
+
+
+def value_sql(
+    dialect: Dialect, source: Source, path: str, column: Column, comparison: Comparison
+) -> str:
+    """Return a column's value as SQL: a text, or a whole number for times.
+
+    Args:
+        dialect: The engine's SQL.
+        source: The table.
+        path: The mapping's field, for the error.
+        column: The column.
+        comparison: How it is compared.
+
+    Raises:
+        ResultUnfit: There is no such column, or its type cannot be compared.
+    """
+    if column.column not in source.types:
+        there = ", ".join(source.types)
+        raise ResultUnfit(
+            path, f"{source.name} has no column {column.column!r}", f"name one of {there}"
+        )
+    family = dialect.family(source.types[column.column])
+    name = quoted(column.column)
+    sql = {
+        Comparison.TEXT: _text,
+        Comparison.INTEGER: _whole,
+        Comparison.MONEY: _money,
+        Comparison.TIME: _time,
+    }[comparison](dialect, name, family, column)
+    if sql is None:
+        raise ResultUnfit(
+            path,
+            f"column {column.column!r} of {source.name} has the type {source.types[column.column]},"
+            f" which cannot be compared with {comparison.value}",
+            "map a view that casts it, or name its unit if it is a number",
+        )
+    return sql
+
+
+def _text(_dialect: Dialect, name: str, family: Family, _column: Column) -> str | None:
+    if family is Family.TEXT:
+        return f"CAST({name} AS varchar)"
+    return f"lower(CAST({name} AS varchar))" if family is Family.UUID else None
+
+
+def _whole(_dialect: Dialect, name: str, family: Family, _column: Column) -> str | None:
+    if family is Family.INTEGER:
+        return f"CAST({name} AS varchar)"
+    return _number_text(name) if family is Family.FRACTION else None
+
+
+def _money(dialect: Dialect, name: str, family: Family, column: Column) -> str | None:
+    if column.unit != "major":
+        return _whole(dialect, name, family, column)
+    if family not in {Family.INTEGER, Family.FRACTION}:
+        return None
+    return _number_text(f"(CAST({name} AS decimal(24, 6)) * 100)")
+
+
+def _time(dialect: Dialect, name: str, family: Family, column: Column) -> str | None:
+    if family is Family.TIMESTAMP:
+        return dialect.milliseconds.format(name)
+    if family is Family.TEXT:
+        return dialect.milliseconds.format(dialect.text_to_time.format(name))
+    if column.unit is None or family not in {Family.INTEGER, Family.FRACTION}:
+        return None
+    factor = {"s": "* 1000", "ms": "", "us": "/ 1000"}[column.unit]
+    return f"CAST(floor(CAST({name} AS decimal(24, 6)) {factor}) AS bigint)"
+
+
+def _number_text(number: str) -> str:
+    """Return a number as text, without a fraction if it is whole."""
+    whole = f"CAST(CAST(floor({number}) AS bigint) AS varchar)"
+    return f"CASE WHEN {number} = floor({number}) THEN {whole} ELSE CAST({number} AS varchar) END"
+
+
+def aggregate_statement(
+    dialect: Dialect, source: Source, path: str, table: AggregateTable
+) -> tuple[str, bool]:
+    """Return the statement for an aggregate table, and whether its day is a date.
+
+    Args:
+        dialect: The engine's SQL.
+        source: The table.
+        path: The mapping's field, for errors.
+        table: The table's mapping.
+
+    Raises:
+        ResultUnfit: A column is missing, or has a type that cannot be compared.
+    """
+    parts, is_date = [], False
+    for key, column in table.keys.items():
+        place = f"{path}.keys.{key}"
+        if key is KeyName.DAY and source.types.get(column.column, "").lower() == "date":
+            days = f"({quoted(column.column)} - DATE '1970-01-01')"
+            parts.append(f"CAST({days} AS bigint) * 86400000")
+            is_date = True
+        else:
+            kind = Comparison.TIME if key in TIME_KEYS else Comparison.TEXT
+            parts.append(value_sql(dialect, source, place, column, kind))
+    for measure, column in table.measures.items():
+        kind = Comparison.MONEY if measure is MeasureName.REVENUE else Comparison.INTEGER
+        value = value_sql(dialect, source, f"{path}.measures.{measure}", column, kind)
+        parts.append(f"CAST({value} AS decimal(38, 4))")
+    return f"SELECT {', '.join(parts)} FROM {source.sql}", is_date
+
+
+class Statements:
+    """The statements about the table of events.
+
+    Args:
+        dialect: The engine's SQL.
+        source: The table.
+        columns: The column of each field.
+        until_ms: Only rows before this moment, Unix milliseconds; ``None`` for all.
+        prefix: Only rows whose event id begins with it; empty for all.
+
+    Attributes:
+        fields: The compared fields besides id and time, in the order of the statements.
+
+    Raises:
+        ResultUnfit: A column is missing, or has a type that cannot be compared.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        source: Source,
+        columns: Mapping[str, Column],
+        until_ms: int | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.fields = tuple(name for name in columns if name not in IDENTITY)
+        self._dialect, self._source = dialect, source
+        self._values = {
+            name: value_sql(dialect, source, f"result.columns.{name}", column, FIELDS[name])
+            for name, column in columns.items()
+        }
+        conditions = []
+        if until_ms is not None:
+            conditions.append(f"(ms < {int(until_ms)} OR ms IS NULL)")
+        if prefix:
+            conditions.append(f"id LIKE {text_literal(prefix + '%')}")
+        self._conditions = conditions
+
+    def minutes(self) -> str:
+        """Return the statement for rows and sum of checksums of each minute."""
+        parts = [f"coalesce({part}, {_NULL})" for part in ("id", "CAST(ms AS varchar)")]
+        parts += [f"coalesce({name}, {_NULL})" for name in self._aliases()]
+        number = self._dialect.hash_number.format(f" || {_SEPARATOR} || ".join(parts))
+        return (
+            f"SELECT minute, count(*), sum(checksum) FROM (SELECT ms {self._dialect.divide} 60000"
+            f" AS minute, {number} AS checksum FROM ({self._rows()}) AS read{self._where()})"
+            " AS counted GROUP BY minute"
+        )
+
+    def rows(self, ranges: Sequence[tuple[int, int]], *, has_timeless: bool) -> str:
+        """Return the statement for rows in the order of their ids.
+
+        Args:
+            ranges: Ranges of minutes, the last one excluded.
+            has_timeless: Whether to read rows without a time, too.
+        """
+        inside = [f"(ms >= {60000 * first} AND ms < {60000 * last})" for first, last in ranges]
+        if has_timeless:
+            inside.append("ms IS NULL")
+        names = ", ".join(["coalesce(id, '') AS id", "ms", *self._aliases()])
+        where = self._where(f"({' OR '.join(inside)})")
+        return (
+            f"SELECT {names} FROM ({self._rows()}) AS read{where}"
+            f" ORDER BY {self._dialect.order.format('coalesce(id, ' + chr(39) * 2 + ')')}"
+        )
+
+    def counts(self) -> str:
+        """Return the statement for counts of each minute, for a result without ids.
+
+        After the minute and the rows come the rows of each event name, if it is mapped, and the
+        revenue, if the value is mapped too.
+        """
+        figures = []
+        aliases = dict(zip(self.fields, self._aliases(), strict=True))
+        if "event_name" in aliases:
+            is_name = f"{aliases['event_name']} ="
+            figures = [f"count(*) FILTER (WHERE {is_name} '{name}')" for name in EVENT_NAMES]
+            if "value_minor" in aliases:
+                value = f"CAST({aliases['value_minor']} AS decimal(38, 4))"
+                figures.append(f"coalesce(sum({value}) FILTER (WHERE {is_name} 'purchase'), 0)")
+        names = ", ".join([f"ms {self._dialect.divide} 60000 AS minute", "count(*)", *figures])
+        return f"SELECT {names} FROM ({self._rows()}) AS read{self._where()} GROUP BY 1"
+
+    def _aliases(self) -> list[str]:
+        return [f"f{place}" for place in range(len(self.fields))]
+
+    def _rows(self) -> str:
+        """Return the statement for the mapped columns of all rows, as canonical texts."""
+        named = [f"{self._values['event_time']} AS ms"]
+        if "event_id" in self._values:
+            named.append(f"lower({self._values['event_id']}) AS id")
+        named += [
+            f"{self._values[name]} AS {alias}"
+            for name, alias in zip(self.fields, self._aliases(), strict=True)
+        ]
+        return f"SELECT {', '.join(named)} FROM {self._source.sql}"
+
+    def _where(self, *more: str) -> str:
+        conditions = [*self._conditions, *more]
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""

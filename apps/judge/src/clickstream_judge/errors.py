@@ -1,0 +1,105 @@
+"""Errors of the judge: each one means that it cannot judge.
+
+``JudgeError`` is the root:
+
+- ``MappingInvalid``: the mapping file cannot be used as written.
+- ``TruthUnusable``: run record or ledger cannot be used.
+- ``ResultUnfit``: the result has no such table or column, or a type that cannot be compared.
+- ``EngineUnusable``: an engine is missing, does not answer, or fails.
+- ``TooMuchToJudge``: a table has more groups than fit into the judge's memory.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "EngineUnusable",
+    "JudgeError",
+    "MappingInvalid",
+    "ResultUnfit",
+    "TooMuchToJudge",
+    "TruthUnusable",
+]
+
+
+class JudgeError(Exception):
+    """Root of the judge's errors."""
+
+
+class MappingInvalid(JudgeError):
+    """A mapping cannot be used as written.
+
+    Attributes:
+        path: The field, such as ``result.columns.user_id``.
+        value: Its value, shortened to 80 characters; empty for none.
+        remedy: What to do.
+    """
+
+    def __init__(self, path: str, value: object, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        shown = "" if value is None else repr(value)
+        self.path, self.remedy = path, remedy
+        self.value = shown if len(shown) <= 80 else shown[:77] + "..."
+        found = f"{self.value} cannot be used; " if self.value else ""
+        super().__init__(f"{path}: {found}{remedy}")
+
+
+class TruthUnusable(JudgeError):
+    """Run record or ledger cannot be used.
+
+    Attributes:
+        place: The file or topic.
+        found: What is wrong.
+        remedy: What to do.
+    """
+
+    def __init__(self, place: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.place, self.found, self.remedy = place, found, remedy
+        super().__init__(f"{place} {found}; {remedy}")
+
+
+class ResultUnfit(JudgeError):
+    """The result does not have what the mapping names.
+
+    Attributes:
+        path: The mapping's field.
+        found: What is wrong.
+        remedy: What to do.
+    """
+
+    def __init__(self, path: str, found: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.path, self.found, self.remedy = path, found, remedy
+        super().__init__(f"{path}: {found}; {remedy}")
+
+
+class EngineUnusable(JudgeError):
+    """An engine cannot be asked.
+
+    Attributes:
+        engine: Its name.
+        reason: The engine's text, or what is missing.
+        remedy: What to do.
+    """
+
+    def __init__(self, engine: str, reason: str, remedy: str) -> None:
+        """Keep the fields and build the text."""
+        self.engine, self.reason, self.remedy = engine, reason, remedy
+        super().__init__(f"{engine}: {reason}; {remedy}")
+
+
+class TooMuchToJudge(JudgeError):
+    """A table has more groups than fit into memory.
+
+    Attributes:
+        path: The mapping's field.
+        most: The largest number of groups.
+    """
+
+    def __init__(self, path: str, most: int) -> None:
+        """Keep the fields and build the text."""
+        self.path, self.most = path, most
+        super().__init__(
+            f"{path}: the run has more than {most:,} groups by these keys; map a table with fewer"
+            " keys, or judge a shorter run"
+        )

@@ -1,0 +1,1 @@
+"""Everything around the judging: files, engines, the terminal."""

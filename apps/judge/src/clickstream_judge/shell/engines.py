@@ -1,0 +1,275 @@
+"""The engines that hold results: one seam, which asks and returns rows in pages.
+
+Owns how an engine is opened so that nothing can be written, and the text of its failures. Passwords
+come from files or from the engine's own means, and are never in a message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+
+from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Dialect, quoted, text_literal
+from clickstream_judge.core.mapping import EngineName
+from clickstream_judge.core.statements import Source
+from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from clickstream_judge.core.mapping import Result
+
+__all__ = ["Engine", "open_engine"]
+
+_PAGE_ROWS = 10_000
+_DUCKDB_MEMORY = "512MB"
+_CONNECT_SECONDS = 10
+_READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
+_COMPRESSIONS = (".gz", ".zst")
+
+
+class Engine(Protocol):
+    """An engine, asked in one snapshot of its data where it has any."""
+
+    dialect: Dialect
+
+    def source(self, path: str, table: str | None, files: str | None) -> Source:
+        """Return a table or files with their columns.
+
+        Args:
+            path: The mapping's field, for errors.
+            table: The table's name.
+            files: Instead of it: a pattern of files.
+
+        Raises:
+            ResultUnfit: There is no such table or file.
+        """
+
+    def ask(self, statement: str) -> Iterator[Sequence[Any]]:
+        """Return the rows of a statement; memory holds one page of them.
+
+        Raises:
+            EngineUnusable: The engine fails.
+        """
+
+
+@contextmanager
+def open_engine(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
+    """Open the engine of a result for reading only.
+
+    Args:
+        result: The result's mapping.
+        folder: The folder of the mapping; relative paths begin there.
+        time_zone: The zone of times that name none.
+
+    Raises:
+        EngineUnusable: The engine is not installed, or does not answer.
+        ResultUnfit: The database's file does not exist.
+    """
+    with tempfile.TemporaryDirectory(prefix="clickstream-judge-") as spill:
+        if result.engine is EngineName.POSTGRES:
+            yield from _postgres(result, folder, time_zone)
+        else:
+            yield from _duckdb(result, folder, time_zone, spill)
+
+
+class _DuckDB:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.dialect = DUCKDB
+        self._connection, self._folder = connection, folder
+
+    def source(self, path: str, table: str | None, files: str | None) -> Source:
+        if files is not None:
+            name = files
+            sql = self._files_sql(path, files)
+        else:
+            assert table is not None  # noqa: S101  the mapping names one of both
+            name, sql = table, quoted(table)
+        try:
+            rows = self._connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608  quoted
+        except duckdb.CatalogException:
+            there = self._connection.execute(
+                "SELECT concat_ws('.', nullif(table_schema, 'main'), table_name)"
+                " FROM information_schema.tables ORDER BY 1"
+            ).fetchall()
+            names = ", ".join(row[0] for row in there) or "nothing"
+            raise ResultUnfit(
+                path, f"there is no table {table!r}", f"there is {names}; name one of them"
+            ) from None
+        except duckdb.Error as error:
+            raise EngineUnusable(
+                "duckdb", _line(error), f"check whether {name} can be read"
+            ) from None
+        return Source(sql, name, {row[0]: row[1] for row in rows})
+
+    def ask(self, statement: str) -> Iterator[Sequence[Any]]:
+        try:
+            cursor = self._connection.cursor()
+            cursor.execute(statement)
+            while page := cursor.fetchmany(_PAGE_ROWS):
+                yield from page
+        except duckdb.Error as error:
+            raise EngineUnusable(
+                "duckdb", _line(error), "check the columns' values and the free disk space"
+            ) from None
+
+    def _files_sql(self, path: str, files: str) -> str:
+        pattern = self._folder / files
+        suffixes = [part for part in Path(files).suffixes if part not in _COMPRESSIONS]
+        suffix = suffixes[-1] if suffixes else ""
+        reader = _READERS.get({".jsonl": ".json", ".ndjson": ".json"}.get(suffix, suffix))
+        if reader is None:
+            raise ResultUnfit(
+                path, f"{files!r} does not say which files it means",
+                "end the pattern with .parquet, .csv, .jsonl, .csv.gz or .jsonl.gz",
+            )  # fmt: skip
+        rows = self._connection.execute("SELECT 1 FROM glob(?) LIMIT 1", [str(pattern)]).fetchall()
+        if not rows:
+            raise ResultUnfit(
+                path, f"no file matches {pattern}", "correct the pattern; it is relative to the"
+                " mapping file",
+            )  # fmt: skip
+        # A folder day=2026-11-29 is no column. Texts are not guessed from a sample of lines.
+        options = ", hive_partitioning = false, union_by_name = true"
+        if reader == "read_csv":
+            options += ", header = true, sample_size = -1"
+        elif reader == "read_json":
+            options += ", format = 'newline_delimited', sample_size = -1"
+        return f"{reader}({text_literal(str(pattern))}{options})"
+
+
+def _duckdb(result: Result, folder: Path, time_zone: str, spill: str) -> Iterator[Engine]:
+    file = None if result.connection is None else folder / result.connection
+    if file is not None and not file.is_file():
+        raise ResultUnfit(
+            "result.connection", f"there is no file {file}", "name the file of the database"
+        )
+    try:
+        if file is None:
+            connection = duckdb.connect(":memory:")
+        else:
+            connection = duckdb.connect(str(file), read_only=True)
+        for name, value in (
+            ("memory_limit", _DUCKDB_MEMORY),
+            ("temp_directory", spill),
+            ("TimeZone", time_zone),
+        ):
+            connection.execute(f"SET {name} = {text_literal(value)}")
+        connection.execute("SET preserve_insertion_order = false")
+    except duckdb.Error as error:
+        raise EngineUnusable("duckdb", _line(error), "check the file and its writers") from None
+    try:
+        yield _DuckDB(connection, folder)
+    finally:
+        connection.close()
+
+
+class _Postgres:
+    def __init__(self, connection: Any, error: type[Exception]) -> None:  # noqa: ANN401  psycopg is optional
+        self.dialect = POSTGRES
+        self._connection, self._error = connection, error
+        self._number = 0
+
+    def source(self, path: str, table: str | None, files: str | None) -> Source:
+        assert table is not None and files is None  # noqa: S101, PT018  the mapping names a table
+        sql = quoted(table)
+        rows = self._all(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            sql,
+        )
+        if not rows:
+            there = self._all(
+                "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+                " WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+                " ORDER BY 1 LIMIT 50"
+            )
+            names = ", ".join(row[0] for row in there) or "none that this user may read"
+            raise ResultUnfit(
+                path, f"there is no table {table!r}", f"there is {names}; name one of them"
+            )
+        return Source(sql, table, dict(rows))
+
+    def ask(self, statement: str) -> Iterator[Sequence[Any]]:
+        self._number += 1
+        try:
+            # A cursor on the server: the client holds one page.
+            with self._connection.cursor(name=f"judge_{self._number}") as cursor:
+                cursor.itersize = _PAGE_ROWS
+                cursor.execute(statement)
+                yield from cursor
+        except self._error as error:
+            raise EngineUnusable(
+                "postgres", _line(error), "check the columns' values, the user's rights and the"
+                " server",
+            ) from None  # fmt: skip
+
+    def _all(self, statement: str, *values: str) -> list[Any]:
+        try:
+            return list(self._connection.execute(statement, values).fetchall())
+        except self._error as error:
+            raise EngineUnusable("postgres", _line(error), "check the server") from None
+
+
+def _postgres(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
+    try:
+        psycopg = import_module("psycopg")
+    except ImportError:
+        raise EngineUnusable(
+            "postgres", "the driver is not installed", "pip install 'clickstream-judge[postgres]'"
+        ) from None
+    try:
+        words = psycopg.conninfo.conninfo_to_dict(result.connection)
+    except psycopg.Error:
+        # The text of libpq's error may have the password.
+        raise MappingInvalid(
+            "result.connection", None, "write a URL, or words such as host=db dbname=shop user=me"
+        ) from None
+    if "password" in words:
+        raise MappingInvalid(
+            "result.connection", None, "leave the password out, and name its file in password_file"
+        )
+    words.setdefault("connect_timeout", str(_CONNECT_SECONDS))
+    read_only = f"-c default_transaction_read_only=on -c TimeZone={time_zone}"
+    options = f"{words.get('options', '')} {read_only}".strip()
+    if result.password_file is not None:
+        words["password"] = _password(folder / result.password_file)
+    place = (
+        f"{words.get('host', 'localhost')}:{words.get('port', os.environ.get('PGPORT', '5432'))}"
+    )
+    try:
+        connection = psycopg.connect(**words | {"client_encoding": "UTF8", "options": options})
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+    except psycopg.Error as error:
+        raise EngineUnusable(
+            "postgres", f"{place} does not let us in: {_line(error)}",
+            "check result.connection, password_file and whether the server runs",
+        ) from None  # fmt: skip
+    try:
+        yield _Postgres(connection, psycopg.Error)
+    finally:
+        connection.close()
+
+
+def _password(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise MappingInvalid(
+            "result.password_file", str(file), f"the file cannot be read ({reason})"
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of an engine's error."""
+    text = str(error).strip() or type(error).__name__
+    return re.sub(r"\s+", " ", text.splitlines()[0])[:300]

@@ -1,0 +1,298 @@
+"""One judgement: truth, engine, comparison, report.
+
+Owns the order of the steps. First the engine counts rows and sums checksums per minute, and the
+run's events are made again to do the same. Then events are compared one by one, only in minutes
+that differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from clickstream_generator.core.identifiers import run_prefix
+from clickstream_generator.errors import WorldChanged
+
+from clickstream_judge.core.aggregates import Groups
+from clickstream_judge.core.counts import CANNOT_TELL, compare_counts
+from clickstream_judge.core.fields import checksums, truth_texts
+from clickstream_judge.core.merging import Kind, ResultRow, TrueEvent, compare
+from clickstream_judge.core.remaking import remake
+from clickstream_judge.core.report import Report, minute_text
+from clickstream_judge.core.statements import Statements, aggregate_statement
+from clickstream_judge.core.verdict import collect, minute_ranges
+from clickstream_judge.errors import TruthUnusable
+from clickstream_judge.shell.engines import open_engine
+from clickstream_judge.shell.truth_files import read_truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from clickstream_generator.core.run_record import RunRecord
+
+    from clickstream_judge.core.ledger import Ledger
+    from clickstream_judge.core.mapping import JudgeMapping
+    from clickstream_judge.core.remaking import Chunk
+    from clickstream_judge.core.verdict import Verdict
+    from clickstream_judge.shell.engines import Engine
+
+__all__ = ["judge"]
+
+_MOST_RANGES = 200
+"""Most ranges of minutes in one statement."""
+
+Sums = dict[int | None, tuple[int, int]]
+"""Rows and sum of checksums, by Unix minute."""
+
+
+@dataclass
+class _Truth:
+    """What the run has sent, per minute.
+
+    Attributes:
+        sums: Events and sum of checksums.
+        late: Number of late events.
+        by_shard: Events by shard and minute, to compare them with the ledger.
+    """
+
+    sums: Sums = field(default_factory=dict)
+    late: int = 0
+    by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
+        minutes = chunk.time_ms // 60_000
+        if before is not None:
+            kept = minutes < before
+            minutes, numbers = minutes[kept], numbers[kept]
+            self.late += int(np.count_nonzero(chunk.late_seconds[kept]))
+        else:
+            self.late += int(np.count_nonzero(chunk.late_seconds))
+        for minute in np.unique(minutes).tolist():
+            at = minutes == minute
+            count, total = int(at.sum()), sum(numbers[at].tolist())
+            known = self.sums.get(minute, (0, 0))
+            self.sums[minute] = known[0] + count, known[1] + total
+            key = chunk.shard, minute
+            self.by_shard[key] = self.by_shard.get(key, 0) + count
+
+
+def judge(
+    mapping: JudgeMapping,
+    folder: Path,
+    *,
+    examples: int = 5,
+    show: Callable[[str], None] = lambda _text: None,
+) -> Report:
+    """Compare a result with the truth.
+
+    Args:
+        mapping: The mapping.
+        folder: Its folder; relative paths begin there.
+        examples: Most examples of each kind of difference.
+        show: Called with what happens.
+
+    Raises:
+        JudgeError: The judge cannot judge.
+    """
+    record, ledger = read_truth(mapping.truth, folder)
+    before = _closed_before(mapping, ledger)
+    with open_engine(mapping.result, folder, mapping.time_zone) as engine:
+        judgement = _Judgement(mapping, engine, record, ledger, before, examples, show)
+        return judgement.run()
+
+
+def _closed_before(mapping: JudgeMapping, ledger: Ledger) -> int | None:
+    """Return the first minute that is not judged, or ``None`` to judge the whole run."""
+    closed = ledger.closed_before()
+    if closed is None:
+        return None
+    before = closed - -(-mapping.settles_after_seconds // 60)
+    if not ledger.minutes(before):
+        raise TruthUnusable(
+            ledger.place, "has no minute that is complete and settled", "wait a few minutes"
+        )
+    return before
+
+
+class _Judgement:
+    def __init__(
+        self,
+        mapping: JudgeMapping,
+        engine: Engine,
+        record: RunRecord,
+        ledger: Ledger,
+        before: int | None,
+        examples: int,
+        show: Callable[[str], None],
+    ) -> None:
+        self._mapping, self._engine, self._record = mapping, engine, record
+        self._ledger, self._before, self._examples, self._show = ledger, before, examples, show
+        result = mapping.result
+        source = engine.source("result", result.table, result.files)
+        self._name = source.name
+        prefix = run_prefix(record.run_id) if result.only_this_run else ""
+        self._has_ids = "event_id" in result.columns
+        self._statements = Statements(
+            engine.dialect, source, result.columns,
+            None if before is None else before * 60_000,
+            prefix if self._has_ids else "",
+        )  # fmt: skip
+        self._groups = [
+            Groups(f"aggregates.{place}", table, before, mapping.late.dropped_after_seconds)
+            for place, table in enumerate(mapping.aggregates)
+        ]
+        # Every name and type is checked before the long part begins.
+        self._asked = [
+            aggregate_statement(
+                engine.dialect, engine.source(row.path, row.table.table, row.table.files),
+                row.path, row.table,
+            )
+            for row in self._groups
+        ]  # fmt: skip
+
+    def run(self) -> Report:
+        """Return the report."""
+        truth = self._ledger.minutes(self._before)
+        events = sum(row.events for row in truth.values())
+        if not self._has_ids:
+            self._show("counting")
+            rows = [tuple(row) for row in self._engine.ask(self._statements.counts())]
+            found = compare_counts(truth, rows, self._examples)
+            if self._groups:
+                self._make()
+            return self._report(
+                [*found, *self._aggregates()], events, sum(row[1] for row in rows), len(truth),
+                cannot_tell=CANNOT_TELL,
+            )  # fmt: skip
+        self._show("the engine counts")
+        there: Sums = {
+            None if row[0] is None else int(row[0]): (int(row[1]), int(row[2]))
+            for row in self._engine.ask(self._statements.minutes())
+        }
+        self._show("making the events again")
+        made = self._make()
+        open_minutes = self._ledger.open_minutes(made.by_shard, self._before)
+        differing = {
+            minute
+            for minute in set(there) | set(made.sums)
+            if there.get(minute) != made.sums.get(minute)
+        } - open_minutes
+        verdicts: list[Verdict] = []
+        allowed = 0
+        if differing:
+            self._show(f"comparing {len(differing)} minutes event by event")
+            verdicts, allowed = self._compare(differing, made)
+        stored = sum(count for minute, (count, _) in there.items() if minute not in open_minutes)
+        events = sum(
+            count for minute, (count, _) in made.sums.items() if minute not in open_minutes
+        )
+        return self._report(
+            [*verdicts, *self._aggregates()], events, stored,
+            len(made.sums) - len(open_minutes & set(made.sums)),
+            differing=len(differing), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
+        )  # fmt: skip
+
+    def _make(self) -> _Truth:
+        """Make the run's events again; return their sums, and fill the groups."""
+        truth = _Truth()
+        for chunk in self._chunks():
+            if self._has_ids:
+                names = ("event_id", "event_time", *self._statements.fields)
+                numbers = checksums(truth_texts(chunk.table, names))
+                truth.add(chunk, numbers, self._before)
+            for groups in self._groups:
+                groups.add(chunk)
+        return truth
+
+    def _chunks(self) -> Iterator[Chunk]:
+        try:
+            yield from remake(self._record, self._ledger.last_seq)
+        except WorldChanged as error:
+            raise TruthUnusable(
+                f"run {self._record.run_id}", f"cannot be made again: {error}",
+                "install the versions that began the run",
+            ) from None  # fmt: skip
+
+    def _compare(self, differing: set[int | None], made: _Truth) -> tuple[list[Verdict], int]:
+        """Return the verdicts of minutes that differ, and how many events may be missing."""
+        minutes = {minute for minute in differing if minute is not None}
+        ranges = minute_ranges(minutes, _MOST_RANGES)
+        statement = self._statements.rows(ranges, has_timeless=None in differing)
+        findings = compare(
+            self._true_events(ranges),
+            map(_result_row, self._engine.ask(statement)),
+            self._statements.fields,
+            self._mapping.late.dropped_after_seconds,
+        )
+        found = collect(findings, self._examples, {"late": made.late})
+        allowed = sum(row.count for row in found if row.kind is Kind.ALLOWED)
+        return [row for row in found if row.kind is not Kind.ALLOWED], allowed
+
+    def _true_events(self, ranges: list[tuple[int, int]]) -> Iterator[TrueEvent]:
+        starts = np.array([60_000 * first for first, _ in ranges], dtype=np.int64)
+        ends = np.array([60_000 * last for _, last in ranges], dtype=np.int64)
+        for chunk in self._chunks():
+            place = np.searchsorted(starts, chunk.time_ms, side="right") - 1
+            inside = (place >= 0) & (chunk.time_ms < ends[np.maximum(place, 0)])
+            if inside.any():
+                yield from _events_of(chunk, inside, self._statements.fields)
+
+    def _aggregates(self) -> list[Verdict]:
+        found: list[Verdict] = []
+        for groups, (statement, is_date) in zip(self._groups, self._asked, strict=True):
+            self._show(f"comparing {groups.table.name}")
+            found += groups.compare(self._engine.ask(statement), self._examples, is_date=is_date)
+        return found
+
+    def _blind_spots(self, open_minutes: set[int]) -> tuple[str, ...]:
+        texts = []
+        if open_minutes:
+            texts.append(
+                f"{len(open_minutes)} minutes are left out, because late events of them are still"
+                " to be sent"
+            )
+        if not self._statements.fields:
+            texts.append("only event_id and event_time are mapped: altered values are not found")
+        return tuple(texts)
+
+    def _report(
+        self, verdicts: Iterable[Verdict], events: int, rows: int, minutes: int,
+        *, differing: int = 0, allowed: int = 0, cannot_tell: tuple[str, ...] = (),
+    ) -> Report:  # fmt: skip
+        return Report(
+            run_id=str(self._record.run_id),
+            simulation=self._record.first.full_name,
+            result=self._name,
+            events=events,
+            rows=rows,
+            minutes=minutes,
+            differing_minutes=differing,
+            until=None if self._before is None else minute_text(self._before),
+            allowed_missing=allowed,
+            verdicts=tuple(verdicts),
+            cannot_tell=cannot_tell,
+        )
+
+
+def _events_of(chunk: Chunk, inside: np.ndarray, fields: tuple[str, ...]) -> Iterator[TrueEvent]:
+    table = chunk.table.filter(pa.array(inside))
+    ids, *values = [part.to_pylist() for part in truth_texts(table, ("event_id", *fields))]
+    rows = zip(
+        ids,
+        chunk.time_ms[inside].tolist(),
+        zip(*values, strict=True) if values else [()] * len(ids),
+        chunk.shard_seq[inside].tolist(),
+        chunk.late_seconds[inside].tolist(),
+        chunk.is_repeated[inside].tolist(),
+        strict=True,
+    )
+    for event_id, time_ms, texts, seq, late, is_repeated in rows:
+        yield TrueEvent(event_id, time_ms, texts, chunk.shard, seq, late, is_repeated)
+
+
+def _result_row(row: Sequence[Any]) -> ResultRow:
+    event_id, time_ms, *values = row
+    return ResultRow(event_id, None if time_ms is None else int(time_ms), tuple(values))

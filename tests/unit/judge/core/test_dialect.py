@@ -1,0 +1,40 @@
+"""Dialects: families of types, and quoting."""
+
+from __future__ import annotations
+
+import pytest
+from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Family, quoted, text_literal
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("VARCHAR", Family.TEXT),
+        ("character varying(64)", Family.TEXT),
+        ("ENUM('a', 'b')", Family.TEXT),
+        ("UUID", Family.UUID),
+        ("BIGINT", Family.INTEGER),
+        ("smallint", Family.INTEGER),
+        ("UINTEGER", Family.INTEGER),
+        ("HUGEINT", Family.INTEGER),
+        ("numeric(12,2)", Family.FRACTION),
+        ("double precision", Family.FRACTION),
+        ("TIMESTAMP WITH TIME ZONE", Family.TIMESTAMP),
+        ("timestamp(3) without time zone", Family.TIMESTAMP),
+        ("TIMESTAMP_NS", Family.TIMESTAMP),
+        ("date", Family.OTHER),
+        ("interval", Family.OTHER),
+        ("VARCHAR[]", Family.OTHER),
+        ("jsonb", Family.OTHER),
+        ("STRUCT(a INTEGER)", Family.OTHER),
+    ],
+)
+def test_families(name: str, family: Family) -> None:
+    """Engines' names of types have one family each."""
+    assert DUCKDB.family(name) is POSTGRES.family(name) is family
+
+
+def test_quoting() -> None:
+    """Names and texts cannot end their own quotes."""
+    assert quoted('raw.my "events"') == '"raw"."my ""events"""'
+    assert text_literal("O'Brien") == "'O''Brien'"

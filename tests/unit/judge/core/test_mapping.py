@@ -1,0 +1,111 @@
+"""The mapping file: defaults, and one sentence for each mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from clickstream_judge.core.mapping import Column, EngineName, KeyName, parse_mapping
+from clickstream_judge.errors import MappingInvalid
+
+GOOD: dict[str, Any] = {
+    "truth": {"run": "shop"},
+    "result": {"files": "a/*.parquet", "columns": {"event_id": "id", "event_time": "at"}},
+}
+SUMS = {"table": "sums", "keys": {"minute": "m"}, "measures": {"events": "n"}}
+
+
+def _with(**changes: Any) -> str:  # noqa: ANN401  any value of YAML
+    """Return a mapping with changed fields, named by their path with double underscores."""
+    document = yaml.safe_load(yaml.safe_dump(GOOD))
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = document
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    return yaml.safe_dump(document)
+
+
+def test_defaults() -> None:
+    """A short mapping has DuckDB, UTC and no late events missing."""
+    mapping = parse_mapping(_with())
+
+    assert mapping.result.engine is EngineName.DUCKDB
+    assert mapping.result.columns["event_id"] == Column(column="id")
+    assert mapping.late.dropped_after_seconds is None
+    assert (mapping.time_zone, mapping.settles_after_seconds) == ("UTC", 60)
+
+
+def test_all_fields() -> None:
+    """Units, keys, measures and the policy for late events are read."""
+    mapping = parse_mapping(
+        _with(
+            late="dropped after 1h",
+            result__columns={"event_time": {"column": "ts", "unit": "ms"}},
+            aggregates=[SUMS | {"files": "b.csv", "table": None, "time_zone": "Europe/Berlin"}],
+        )
+    )
+
+    assert mapping.late.dropped_after_seconds == 3600
+    assert mapping.result.columns["event_time"].unit == "ms"
+    assert mapping.aggregates[0].keys == {KeyName.MINUTE: Column(column="m")}
+    assert mapping.aggregates[0].name == "b.csv"
+    assert parse_mapping(_with(late="kept")).late == parse_mapping(_with()).late
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a: [", "mapping: is not YAML"),
+        ("- a", "mapping: ['a'] cannot be used; it must have the fields truth and result"),
+        (_with(truth={}), "truth.run: the field is missing"),
+        (_with(results={}), "results: there is no such field"),
+        (_with(result__engine="oracle"), "result.engine: 'oracle' cannot be used"),
+        (_with(result__columns={"event_time": "at", "user": "u"}), "result.columns.user: 'u'"),
+        (_with(result__columns={"event_id": "id"}), "result.columns.event_time: map"),
+        (_with(result__columns={}), "result.columns"),
+        (
+            _with(result__columns={"event_time": "at", "city": {"column": "c", "unit": "ms"}}),
+            "result.columns.city.unit: 'ms' cannot be used; leave the unit out",
+        ),
+        (
+            _with(result__columns={"event_time": {"column": "c", "unit": "major"}}),
+            "'major' cannot be used; write s or ms or us",
+        ),
+        (_with(result__table="t"), "result: name either table or files"),
+        (_with(result__files=None), "result: name either table or files"),
+        (_with(result__files=None, result__table="t"), "result.connection: name the file"),
+        (_with(result__engine="postgres", result__connection="x"), "only engine: duckdb"),
+        (
+            _with(result__engine="postgres", result__files=None, result__table="t"),
+            "result.connection: PostgreSQL needs one",
+        ),
+        (_with(late="never"), "late: 'never' cannot be used; write kept"),
+        (_with(late="dropped after soon"), "late: 'dropped after soon'"),
+        (_with(time_zone="Mars"), "time_zone: 'Mars' cannot be used; name a zone"),
+        (_with(settles_after="soon"), "settles_after: 'soon'"),
+        (_with(aggregates=[SUMS | {"files": "b"}]), "aggregates.0: name either"),
+        (_with(aggregates=[SUMS | {"time_zone": "X"}]), "aggregates.0.time_zone: 'X'"),
+        (
+            _with(aggregates=[SUMS | {"keys": {"minute": "m", "day": "d"}}]),
+            "aggregates.0.keys: 'day, minute' cannot be used",
+        ),
+        (_with(aggregates=[SUMS | {"keys": {"planet": "m"}}]), "aggregates.0.keys.planet"),
+        (
+            _with(aggregates=[SUMS | {"keys": {"product": "p"}, "measures": {"revenue": "r"}}]),
+            "aggregates.0.measures.revenue: 'r' cannot be used; an order has several products",
+        ),
+        (
+            _with(aggregates=[SUMS | {"measures": {"events": {"column": "n", "unit": "major"}}}]),
+            "aggregates.0.measures.events.unit",
+        ),
+    ],
+)
+def test_mistakes(text: str, part: str) -> None:
+    """Each mistake is named with its path and what to write."""
+    with pytest.raises(MappingInvalid) as caught:
+        parse_mapping(text)
+
+    assert part in str(caught.value)

@@ -1,0 +1,101 @@
+"""Engines: what is not there is named with what is there, and nothing can be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import duckdb
+import pytest
+import yaml
+from clickstream_judge.core.mapping import parse_mapping
+from clickstream_judge.errors import EngineUnusable, JudgeError, ResultUnfit
+from clickstream_judge.shell import engines
+from clickstream_judge.shell.engines import open_engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_judge.core.mapping import Result
+
+
+def _result(**fields: Any) -> Result:  # noqa: ANN401  any value of YAML
+    document = {"truth": {"run": "."}, "result": fields | {"columns": {"event_time": "at"}}}
+    return parse_mapping(yaml.safe_dump(document)).result
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a folder with a DuckDB database of one table."""
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("CREATE TABLE events AS SELECT range AS n FROM range(25000)")
+    return tmp_path
+
+
+def test_database_is_read_only(shop: Path) -> None:
+    """A statement that writes is refused by DuckDB itself."""
+    result = _result(connection="shop.duckdb", table="events")
+
+    with open_engine(result, shop, "UTC") as engine:
+        source = engine.source("result", "events", None)
+        assert dict(source.types) == {"n": "BIGINT"}
+        assert sum(row[0] for row in engine.ask("SELECT n FROM events")) == 25_000 * 24_999 // 2
+        with pytest.raises(EngineUnusable, match="read-only"):
+            list(engine.ask("CREATE TABLE more (n int)"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"connection": "shop.duckdb", "table": "orders"}, "there is events; name one of them"),
+        ({"connection": "nowhere.duckdb", "table": "events"}, "there is no file"),
+        ({"connection": "broken.duckdb", "table": "events"}, "duckdb: "),
+        ({"files": "nowhere*.parquet"}, "no file matches"),
+        ({"files": "*.xls"}, "does not say which files it means"),
+        ({"files": "broken.parquet"}, "check whether broken.parquet can be read"),
+    ],
+)
+def test_what_is_not_there(shop: Path, fields: dict[str, str], part: str) -> None:
+    """Each failure is one sentence with the place and what to do."""
+    for name in ("broken.parquet", "broken.duckdb"):
+        (shop / name).write_bytes(b"this is no database" * 1000)
+    result = _result(**fields)
+
+    with pytest.raises(JudgeError) as caught, open_engine(result, shop, "UTC") as engine:
+        engine.source("result", result.table, result.files)
+
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_driver(tmp_path: Path) -> None:
+    """Without its driver, PostgreSQL is named with what to install."""
+    result = _result(engine="postgres", connection="host=db", table="events")
+
+    with (
+        mock.patch.object(engines, "import_module", side_effect=ImportError),
+        pytest.raises(EngineUnusable, match=r"pip install 'clickstream-judge\[postgres\]'"),
+        open_engine(result, tmp_path, "UTC"),
+    ):
+        pass
+
+
+def test_values_that_cannot_be_read(shop: Path) -> None:
+    """An error within a statement names the engine."""
+    with (
+        open_engine(_result(connection="shop.duckdb", table="events"), shop, "UTC") as engine,
+        pytest.raises(EngineUnusable, match="duckdb: "),
+    ):
+        list(engine.ask("SELECT CAST('x' AS integer) FROM events"))
+
+
+def test_missing_table_of_an_empty_database(tmp_path: Path) -> None:
+    """A database without tables says so."""
+    with duckdb.connect(str(tmp_path / "empty.duckdb")):
+        pass
+
+    with (
+        pytest.raises(ResultUnfit, match="there is nothing"),
+        open_engine(_result(connection="empty.duckdb", table="a"), tmp_path, "UTC") as engine,
+    ):
+        engine.source("result", "a", None)

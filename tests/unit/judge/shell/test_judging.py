@@ -1,0 +1,187 @@
+"""The whole judgement over files: planted defects are found, clean data raises no alarm."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from clickstream_judge.core.fields import FIELDS
+from clickstream_judge.core.mapping import parse_mapping
+from clickstream_judge.errors import JudgeError, TruthUnusable
+from clickstream_judge.shell.judging import judge
+from judged import AGGREGATE, COLUMNS, judged, sums_by_minute
+from planted_defects import defects, problems
+from run_records import shared_worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from clickstream_judge.core.report import Report
+    from judged import Run
+
+QUICK = ("a range of one shard", "two countries swapped", "a shift that changes by an hour")
+
+
+@pytest.fixture(autouse=True)
+def _one_world() -> Iterator[None]:
+    with shared_worlds():
+        yield
+
+
+def _json_lines(run: Run) -> list[bytes]:
+    names = [name for name in run.clean.column_names if name != "items"]
+    rows = run.clean.select(names).to_pylist()
+    for row in rows:
+        row["event_time"] = row["event_time"].isoformat(timespec="milliseconds")
+        row["sent_at"] = row["sent_at"].isoformat(timespec="milliseconds")
+    return [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+
+
+def _judged_files(folder: Path, run: Run, files: str, **more: Any) -> Report:  # noqa: ANN401  a mapping's parts
+    columns = {name: name for name in FIELDS}
+    mapping = {
+        "truth": {"run": str(run.folder)},
+        "result": {"files": files, "columns": columns},
+        **more,
+    }
+    return judge(parse_mapping(yaml.safe_dump(mapping)), folder)
+
+
+def test_clean_parquet_agrees(run: Run, tmp_path: Path) -> None:
+    """What a perfect pipeline stores agrees in every field, and no minute is read."""
+    report = judged(tmp_path, run, run.clean, tuple(FIELDS))
+
+    assert report.agrees, report.verdicts
+    assert (report.events, report.rows) == (len(run.clean), len(run.clean))
+    assert report.differing_minutes == 0
+
+
+def test_clean_text_files_agree(run: Run, tmp_path: Path) -> None:
+    """The same events as CSV and as JSON lines agree, too."""
+    lines = _json_lines(run)
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    pa_csv.write_csv(run.clean.drop_columns("items"), tmp_path / "a.csv")
+
+    for files in ("a.jsonl", "a.csv"):
+        report = _judged_files(tmp_path, run, files)
+        assert report.agrees, report.verdicts
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_defect_is_found(run: Run, tmp_path: Path, name: str) -> None:
+    """A planted defect is reported with its count and its cause, and nothing else is."""
+    (defect,) = [row for row in defects(run) if row.name == name]
+
+    assert list(problems(defect, defect.judge(tmp_path, run))) == []
+
+
+@pytest.mark.slow
+def test_twenty_defects(run: Run, tmp_path: Path) -> None:
+    """Each of twenty planted defects is reported exactly; the table says how many."""
+    planted = defects(run)
+    found, wrong = 0, []
+    for place, defect in enumerate(planted):
+        faults = list(problems(defect, report := defect.judge(tmp_path / str(place), run)))
+        found += not faults
+        wrong += faults
+        kinds = ", ".join(f"{v.kind.value} {v.column}".strip() for v in report.verdicts)
+        print(f"{'found' if not faults else 'MISSED':8}{defect.name:52}{kinds}")  # noqa: T201
+    print(f"{found} of {len(planted)} planted defects found")  # noqa: T201
+
+    assert wrong == []
+    assert len(planted) == 20
+
+
+def test_allowed_lateness(run: Run, tmp_path: Path) -> None:
+    """Late events that the policy allows to be missing are counted, and are no difference."""
+    kept = _without_very_late(run)
+
+    report = judged(tmp_path, run, kept, late="dropped after 30s")
+
+    assert report.agrees, report.verdicts
+    assert report.allowed_missing == len(run.clean) - len(kept) > 0
+
+
+def _without_very_late(run: Run) -> pa.Table:
+    """Return the events that are not more than 30 seconds late."""
+    ids = run.clean["event_id"].to_pylist()
+    return run.clean.filter(pa.array([run.late.get(event_id, 0.0) <= 30 for event_id in ids]))
+
+
+def test_sums_agree(run: Run, tmp_path: Path) -> None:
+    """A table of sums with decimals agrees, with and without late events."""
+    pq.write_table(sums_by_minute(run.clean), tmp_path / "sums.parquet")
+    report = judged(tmp_path, run, run.clean, aggregates=[AGGREGATE])
+    assert report.agrees, report.verdicts
+
+    kept = _without_very_late(run)
+    pq.write_table(sums_by_minute(kept), tmp_path / "sums.parquet")
+    report = judged(tmp_path, run, kept, aggregates=[AGGREGATE], late="dropped after 30s")
+    assert report.agrees, report.verdicts
+
+
+def test_without_ids(run: Run, tmp_path: Path) -> None:
+    """Without ids the report says what it cannot show."""
+    columns = tuple(name for name in COLUMNS if name != "event_id")
+
+    report = judged(tmp_path, run, run.clean, columns)
+
+    assert report.agrees, report.verdicts
+    assert any("cancel out" in text for text in report.cannot_tell)
+
+
+def test_run_that_goes_on(run: Run, tmp_path: Path) -> None:
+    """During a run, only complete and settled minutes are judged."""
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("events"))
+    entries = []
+    for path in sorted((folder / "ledger").glob("*.jsonl")):
+        entries += [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        path.unlink()
+    minutes = sorted({row["minute"] for row in entries if row["kind"] == "minute"})
+    known = [row for row in entries if row["kind"] == "minute" and row["minute"] <= minutes[-2]]
+    text = "".join(json.dumps(row) + "\n" for row in known)
+    (folder / "ledger.jsonl").write_text(text + '{"unfinished', encoding="utf-8")
+    missing = run.clean.sort_by("event_time").slice(0, len(run.clean) - 50)
+
+    report = judged(tmp_path, run, missing, truth={"run": str(folder)}, settles_after="30s")
+
+    assert report.until is not None
+    assert report.agrees, report.verdicts
+    assert 0 < report.events < len(run.clean)
+
+
+def test_ledger_of_another_run(run: Run, tmp_path: Path) -> None:
+    """A ledger of another run is refused."""
+    other = tmp_path / "other.jsonl"
+    files = sorted((run.folder / "ledger").glob("*.jsonl"))
+    text = "".join(path.read_text("utf-8") for path in files)
+    run_id = json.loads(text.splitlines()[0])["run_id"]
+    other.write_text(text.replace(run_id, "00000000-0000-4000-8000-0000000000ff"), "utf-8")
+
+    with pytest.raises(TruthUnusable, match="holds run 00000000-0000-4000-8000-0000000000ff"):
+        judged(tmp_path, run, run.clean, truth={"run": str(run.folder), "ledger": str(other)})
+
+
+@pytest.mark.parametrize(
+    ("columns", "part"),
+    [
+        ({"event_time": "at"}, "result.columns.event_time: result.parquet has no column 'at'"),
+        ({"event_time": "event_time", "city": "items"}, "has the type STRUCT"),
+        ({"event_time": "session_seq"}, "name its unit if it is a number"),
+        ({"event_time": "event_time", "session_seq": "city"}, "a whole number"),
+    ],
+)
+def test_columns_that_do_not_fit(run: Run, tmp_path: Path, columns: Any, part: str) -> None:  # noqa: ANN401
+    """A missing column and a type that cannot be compared are named, with what is there."""
+    with pytest.raises(JudgeError) as caught:
+        judged(tmp_path, run, run.clean, columns)
+
+    assert part in str(caught.value)

@@ -1,0 +1,95 @@
+"""The command: outputs and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from clickstream_judge import command
+from run_records import shared_worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from judged import Run
+
+    Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> Call:
+    """Run the command in a folder; return exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["clickstream-judge", *arguments])
+        with shared_worlds(), pytest.raises(SystemExit) as ended:
+            command.main()
+        output, errors = capsysbinary.readouterr()
+        return int(ended.value.code or 0), output.decode(), errors.decode()
+
+    return run_command
+
+
+@pytest.fixture
+def mapping(run: Run, tmp_path: Path) -> str:
+    """Return a mapping of the clean events."""
+    pq.write_table(run.clean, tmp_path / "clean.parquet")
+    pq.write_table(run.clean.slice(3), tmp_path / "short.parquet")
+    columns = {name: name for name in ("event_id", "event_time", "city")}
+    document = {
+        "truth": {"run": str(run.folder)},
+        "result": {"files": "clean.parquet", "columns": columns},
+    }
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    return "m.yaml"
+
+
+def test_agreement(call: Call, mapping: str, run: Run) -> None:
+    """A clean result ends with exit code 0."""
+    code, output, _ = call(mapping)
+
+    assert code == 0
+    assert output.endswith("the result agrees with the truth\n")
+    assert f"{len(run.clean):,} events sent" in output
+
+
+def test_difference_in_every_form(call: Call, mapping: str, tmp_path: Path) -> None:
+    """A difference ends with exit code 1, and is in every output."""
+    path = tmp_path / mapping
+    path.write_text(path.read_text("utf-8").replace("clean.", "short."), "utf-8")
+
+    code, output, _ = call(mapping, "--json", "a.json", "--junit", "a.xml", "--html", "a.html")
+    assert code == 1
+    assert "the result differs" in output
+    report = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert sum(row["count"] for row in report["verdicts"]) == 3
+    assert b"<failure" in (tmp_path / "a.xml").read_bytes()
+    assert "The result differs." in (tmp_path / "a.html").read_text("utf-8")
+
+    code, output, _ = call(mapping, "--json", "-")
+    assert (code, json.loads(output)) == (1, report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("nothing.yaml",), "nothing.yaml: the mapping cannot be read"),
+        (("m.yaml", "--junit", "nowhere/a.xml"), "nowhere/a.xml: the report cannot be written"),
+    ],
+)
+def test_mistakes(call: Call, mapping: str, arguments: tuple[str, ...], part: str) -> None:
+    """What prevents a judgement is one line, and exit code 2."""
+    assert mapping
+    code, _, errors = call(*arguments)
+
+    assert code == 2
+    assert part in errors
+    assert errors.count("\n") == 1
