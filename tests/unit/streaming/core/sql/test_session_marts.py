@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clickstream_streaming.core.sql.columns import COUNTERS, names
-from clickstream_streaming.core.sql.session_marts import SESSIONS
+from clickstream_streaming.core.sql.session_marts import ORDER_OF_FIRST, SESSIONS
 
 
 def test_every_column_of_a_session_merges() -> None:
@@ -17,10 +17,15 @@ def test_every_column_of_a_session_merges() -> None:
 
 
 def test_first_event_decides_in_one_order() -> None:
-    """Each column of the first event is taken in the order of all of them."""
+    """Each column of the first event is taken in one order, which the page leads.
+
+    Of several last events the one with the greatest page is kept, so the order must end with it.
+    """
     order = SESSIONS.select.split("ORDER BY session_seq, ")[1].split(")")[0]
 
-    assert order.replace("page", "entry_page").split(", ") == list(SESSIONS.merged("first"))
+    assert order.replace("page", "entry_page").split(", ") == list(ORDER_OF_FIRST)
+    assert ORDER_OF_FIRST[0] == "entry_page"
+    assert set(ORDER_OF_FIRST) == set(SESSIONS.merged("first"))
     assert SESSIONS.select.count(f"ORDER BY session_seq, {order})") == len(
         SESSIONS.merged("first", "last")
     )

@@ -19,6 +19,7 @@ from clickstream_streaming.core.sql.event_marts import (
 from clickstream_streaming.core.sql.marts import EVENT_MARTS, ORDER_MARTS, SESSION_MARTS
 from clickstream_streaming.core.sql.session_marts import (
     DIM_USER,
+    ORDER_OF_FIRST,
     SESSIONS,
     USER_DAY,
     VISITORS_HOUR,
@@ -64,7 +65,7 @@ def added(mart: Mart, source: str, select: str = "") -> str:
 def _merge_sessions() -> str:
     """Merge sessions; their former and their present state go to ``session_deltas``."""
     of_first, of_last = SESSIONS.merged("first"), SESSIONS.merged("last")
-    first, last = ("first_seq", *of_first), ("last_seq", *of_last)
+    first, last = ("first_seq", *ORDER_OF_FIRST), ("last_seq", *of_last)
     is_first = f"({listed(first, 'excluded.')}) < ({listed(first, 'known.')})"
     is_last = f"({listed(last, 'excluded.')}) > ({listed(last, 'known.')})"
     kept = {

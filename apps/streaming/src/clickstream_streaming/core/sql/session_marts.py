@@ -20,7 +20,15 @@ from clickstream_streaming.core.sql.columns import (
 )
 from clickstream_streaming.core.sql.mart import Mart
 
-__all__ = ["DIM_USER", "PAGES_DAY", "SESSIONS", "SESSIONS_HOUR", "USER_DAY", "VISITORS_HOUR"]
+__all__ = [
+    "DIM_USER",
+    "ORDER_OF_FIRST",
+    "PAGES_DAY",
+    "SESSIONS",
+    "SESSIONS_HOUR",
+    "USER_DAY",
+    "VISITORS_HOUR",
+]
 
 _PERSONA = Column("persona", "text", "The kind of user.")
 _CITY = Column("city", "text", "The user's city.")
@@ -33,10 +41,14 @@ _OF_FIRST = (
     SIMULATION, RUN, USER, _PERSONA, COUNTRY, _CITY, _LANGUAGE, DEVICE, _OS, _BROWSER, CHANNEL,
     _ENTRY,
 )  # fmt: skip
-"""What a session has of its first event. Of several with the lowest number, the least in this order
-of columns counts, so that no order of arrival makes a difference."""
+"""What a session has of its first event."""
+_ORDER = (_ENTRY, *_OF_FIRST[:-1])
+"""Of several events with the lowest number, the least in this order of columns is the first, so no
+order of arrival makes a difference. The page leads: of several events with the highest number, the
+one with the greatest page is the last."""
+ORDER_OF_FIRST = tuple(one.name for one in _ORDER)
 # One order for all, so that PostgreSQL sorts once; any_value() keeps the first value that it gets.
-_IN_ORDER = f"ORDER BY session_seq, {', '.join(one.value or one.name for one in _OF_FIRST)}"
+_IN_ORDER = f"ORDER BY session_seq, {', '.join(one.value or one.name for one in _ORDER)}"
 
 
 def _sum_of(name: str, event_name: str, comment: str) -> Column:
