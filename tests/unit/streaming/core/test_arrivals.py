@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import duckdb
 import pyarrow as pa
 import pytest
 from clickstream_streaming.core.arrivals import arrivals_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 RUN = "11111111-1111-4111-8111-111111111111"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
+SECOND, MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""The start of PostgreSQL's timestamps."""
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  the time zone is another argument
+NUMBERS = st.integers(0, 2**63 - 1)
 
 
 def _events(*rows: tuple[int, int, datetime, int]) -> pa.Table:
@@ -82,3 +94,67 @@ def test_largest_values_have_a_checksum() -> None:
     row = (0, 2**63 - 1, datetime(1970, 1, 1, tzinfo=UTC), 2**63 - 1)
 
     assert 0 <= _checksum(row) < 2**32
+
+
+@pytest.mark.parametrize(
+    ("row", "stored_at", "checksum"),
+    [
+        ((0, 0, EPOCH, 0), EPOCH, 0),
+        ((0, 0, EPOCH + MICROSECOND, 0), EPOCH, 1),
+        ((0, 0, EPOCH, 0), EPOCH + MICROSECOND, 3),
+        ((0, 0, EPOCH, 1), EPOCH, 65_537),
+        ((0, 0, EPOCH + MICROSECOND, 1), EPOCH + MICROSECOND, 65_541),
+        ((0, 1, EPOCH + MICROSECOND, 0), EPOCH, 3),
+        ((0, 5, EPOCH + 7 * MICROSECOND, 0), EPOCH, 77),
+        ((0, 2**30 - 1, EPOCH + MICROSECOND, 0), EPOCH, 2**31 - 1),
+        ((0, 2**30 + 1, EPOCH + MICROSECOND, 0), EPOCH, 3),
+        ((0, 2**30 - 1, EPOCH + 2 * MICROSECOND, 0), EPOCH, 2**32 - 2),
+        ((0, 2**30 - 1, EPOCH + 4 * MICROSECOND, 0), EPOCH, 2**32 - 4),
+        ((0, 0, EPOCH - MICROSECOND, 0), EPOCH, 2**31 - 1),
+        ((0, 0, EPOCH + 2**31 * MICROSECOND, 2**31), EPOCH + 2**31 * MICROSECOND, 0),
+    ],
+)
+def test_known_checksums(
+    row: tuple[int, int, datetime, int], stored_at: datetime, checksum: int
+) -> None:
+    """The checksum of an event follows from microseconds since 2000, its offset and its number."""
+    assert _checksum(row, at=stored_at) == checksum
+
+
+@pytest.fixture(scope="module")
+def arrival_in_sql() -> Iterator[Callable[[int, int, int, int], int]]:
+    """Return ``ops.arrival_of`` of the schema, computed by DuckDB; times are PostgreSQL's."""
+    schema = Path(__file__).parents[4] / "db" / "schema" / "functions" / "ops.arrival_of.sql"
+    _, _, body = schema.read_text(encoding="utf-8").partition("RETURN ")
+    with duckdb.connect(":memory:") as database:
+        database.execute("CREATE MACRO timestamptz_send(moment) AS moment")
+        database.execute(
+            "CREATE MACRO arrival_of(shard_seq, sent_at, ingested_at, kafka_offset) AS "
+            + body.partition(";")[0]
+        )
+
+        def ask(*values: int) -> int:
+            found = database.execute(
+                "SELECT arrival_of(?::bigint, ?::bigint, ?::bigint, ?::bigint)", values
+            ).fetchone()
+            assert found is not None
+            return int(found[0])
+
+        yield ask
+
+
+@settings(max_examples=25)
+@given(number=NUMBERS, sent=MOMENTS, stored_at=MOMENTS, offset=NUMBERS)
+def test_equals_the_sql(
+    arrival_in_sql: Callable[[int, int, int, int], int],
+    number: int,
+    sent: datetime,
+    stored_at: datetime,
+    offset: int,
+) -> None:
+    """The stream computes the number that the SQL function of the schema returns."""
+    sent_us, stored_us = ((moment - EPOCH) // MICROSECOND for moment in (sent, stored_at))
+
+    assert _checksum((0, number, sent, offset), at=stored_at) == arrival_in_sql(
+        number, sent_us, stored_us, offset
+    )
