@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_contract.countries import COUNTRIES
-from clickstream_contract.ledger import FAULT_REASONS
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
 from clickstream_contract.quality import QUALITY_RULES
-from clickstream_streaming.core.sql.bookkeeping import BOOKKEEPING, _given, _literal
+from clickstream_streaming.core.sql.bookkeeping import (
+    BOOKKEEPING,
+    PLANTED_FAULTS,
+    _given,
+    _literal,
+)
 from clickstream_streaming.shell.verification import DEFECTS
 
 if TYPE_CHECKING:
     from clickstream_streaming.core.sql.check import Check
 
 BY_NAME = {check.name: check for check in BOOKKEEPING}
+SUMS_OF_THE_LEDGER = BY_NAME["sums of the ledger"].query
 
 
 @pytest.mark.parametrize(
@@ -80,3 +87,47 @@ def test_every_reason_is_compared() -> None:
     query = BY_NAME["faults that call for rejection"].query
 
     assert all(_literal(reason.value) in query for reason in FAULT_REASONS.values())
+
+
+@pytest.mark.parametrize(("device", "is_handheld"), [("desktop", "false"), ("mobile", "true")])
+def test_handheld_devices(device: str, is_handheld: str) -> None:
+    """Every device except the desktop is compared as a handheld one."""
+    assert f"('{device}', {is_handheld})" in BY_NAME["devices of the contract"].query
+
+
+def test_planted_faults_by_reason() -> None:
+    """Each reject reason has exactly the counters of the faults that it rejects."""
+    by_reason = {
+        reason: set(counters.split(" + "))
+        for reason, counters in re.findall(r"\('(\w+)', ([^)]+)\)", PLANTED_FAULTS)
+    }
+
+    assert by_reason == {
+        reason.value: {f"{name}_faults" for name, own in FAULT_REASONS.items() if own == reason}
+        for reason in FAULT_REASONS.values()
+    }
+
+
+def test_additional_records() -> None:
+    """Every planted fault counts as one more acknowledged record, except losses and late events."""
+    (counters,) = re.findall(r"sum\(events \+ ([^)]+)\) AS records", SUMS_OF_THE_LEDGER)
+
+    assert set(counters.split(" + ")) == {f"{name}_faults" for name in FAULT_NAMES} - {
+        "late_faults", "lost_faults"
+    }  # fmt: skip
+
+
+def test_events_by_name() -> None:
+    """A ledger entry's events are compared with the sum over all names of events."""
+    (counters,) = re.findall(r"one\.events <> ([^,]+),", SUMS_OF_THE_LEDGER)
+
+    assert sorted(counters.split(" + ")) == sorted(f"{name}_events" for name in EVENT_NAMES)
+
+
+def test_counts_are_all_or_none() -> None:
+    """A batch of an old version has none of the counts; every other one has all of them."""
+    query = BY_NAME["records that a batch read"].query
+    ((counts, none, every),) = re.findall(r"num_nulls\(([^)]+)\) NOT IN \((\d), (\d)\)", query)
+
+    assert (int(none), int(every)) == (0, len(counts.split(", ")))
+    assert {"stored_events", "rejected_records", "late_events"} <= set(counts.split(", "))

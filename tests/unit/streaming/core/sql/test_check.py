@@ -16,6 +16,13 @@ def test_check_is_fixed() -> None:
         check.query = "SELECT 2"  # type: ignore[misc]
 
 
+def test_rows_are_the_defects() -> None:
+    """Without a column of numbers, each row of a check is one defect."""
+    assert summed(Check("orders", "lost", "SELECT 1"), 7) == summed(
+        Check("orders", "lost", "SELECT 1", has_counts=False), 7
+    )
+
+
 @pytest.mark.parametrize(
     ("has_counts", "figure", "columns"),
     [(False, "count(*)", "shown"), (True, "sum(defects)", "shown, defects")],
