@@ -46,6 +46,7 @@ _PACKAGES = {
     "generator": ("apps/generator/src/clickstream_generator", "core"),
     "streaming": ("apps/streaming/src/clickstream_streaming", "core"),
     "operator": ("operator/src/clickstream_operator", "core"),
+    "judge": ("apps/judge/src/clickstream_judge", "core"),
 }
 """Name of each package, its folder, and the part of it that is pure."""
 _COMPARISONS = ("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_GtE", "GtE_Lt",
@@ -78,6 +79,7 @@ _PRELOADED = (
     "pydantic",
     "faker",
     "kubernetes",
+    "duckdb",
 )
 
 
