@@ -103,6 +103,7 @@ def test_largest_values_have_a_checksum() -> None:
         ((0, 0, EPOCH + MICROSECOND, 0), EPOCH, 1),
         ((0, 0, EPOCH, 0), EPOCH + MICROSECOND, 3),
         ((0, 0, EPOCH, 1), EPOCH, 65_537),
+        ((0, 0, EPOCH, 2), EPOCH, 131_074),
         ((0, 0, EPOCH + MICROSECOND, 1), EPOCH + MICROSECOND, 65_541),
         ((0, 1, EPOCH + MICROSECOND, 0), EPOCH, 3),
         ((0, 5, EPOCH + 7 * MICROSECOND, 0), EPOCH, 77),
