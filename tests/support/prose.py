@@ -71,7 +71,7 @@ def _problems(code: str, root: Path) -> Iterator[str]:
         is_ours &= not re.search(r"\b[A-Z]{3,}\b(?!\.md)", name)  # a placeholder for any name
         if is_ours and not (root / name).exists():
             yield f"{name}: no such file"
-    for target in re.findall(r"(?:^|\$ )make ([a-z0-9]+)", code, re.MULTILINE):
+    for target in re.findall(r"(?:^|\$ )make ([a-z0-9][a-z0-9-]*)", code, re.MULTILINE):
         if target not in _targets(root):
             yield f"make {target}: no such target"
     for line in re.findall(
@@ -83,7 +83,7 @@ def _problems(code: str, root: Path) -> Iterator[str]:
 @cache
 def _targets(root: Path) -> frozenset[str]:
     text = (root / "Makefile").read_text(encoding="utf-8")
-    return frozenset(re.findall(r"^([a-z0-9]+):", text, re.MULTILINE))
+    return frozenset(re.findall(r"^([a-z0-9][a-z0-9-]*):", text, re.MULTILINE))
 
 
 def _wrong_command(words: list[str]) -> Iterator[str]:

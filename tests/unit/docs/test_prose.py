@@ -95,6 +95,8 @@ def test_no_placeholder_is_left() -> None:
         ("```\nkubectl apply -f k8s/gone.yaml\n```", ["k8s/gone.yaml: no such file"]),
         ("`make coffee`", ["make coffee: no such target"]),
         ("`make demo`", []),
+        ("`make demo-check`", []),
+        ("`make demo-coffee`", ["make demo-coffee: no such target"]),
         ("`clickstream fly`", ["clickstream fly: no such command"]),
         ("`clickstream verify --jason`", ["clickstream verify --jason: no such option"]),
         ("`clickstream rejects list --json`", []),
@@ -105,7 +107,7 @@ def test_a_planted_fault_is_found(tmp_path: Path, text: str, problems: list[str]
     """Each kind of broken name is found, and a right one is left alone."""
     (tmp_path / "k8s").mkdir()
     (tmp_path / "k8s" / "kept.yaml").touch()
-    (tmp_path / "Makefile").write_text("demo: x\n", encoding="utf-8")
+    (tmp_path / "Makefile").write_text("demo: x\ndemo-check: x\n", encoding="utf-8")
     page = tmp_path / "page.md"
     page.write_text(f"# A heading, and more\n\n{text}\n", encoding="utf-8")
 

@@ -208,46 +208,66 @@ def _running(
     if refused is not None:
         return _refused(resource, owner, refused, observed, memory, now)
     status = resource.get("status", {})
-    before = int(status.get("workers", 0)) or first_workers(simulation.spec, settings)
-    figures = observed.figures()
-    workers, trend = next_workers(simulation.spec, before, figures, memory.trend, now, settings)
-    silent_since = (memory.silent_since or now) if is_silent(figures) else None
-    unseen_since = (memory.unseen_since or now) if observed.unseen() else None
+    workers, remembered = _measured(simulation, status, observed, memory, now, settings)
     judged = verdict(
         workers,
         observed,
         settings,
-        is_missed=is_missed(trend, now, settings),
-        is_silent=silent_since is not None and now - silent_since >= _SILENT_SECONDS,
-        is_unseen=unseen_since is not None and now - unseen_since >= _UNSEEN_SECONDS,
+        is_missed=is_missed(remembered.trend, now, settings),
+        is_silent=_has_lasted(remembered.silent_since, _SILENT_SECONDS, now),
+        is_unseen=_has_lasted(remembered.unseen_since, _UNSEEN_SECONDS, now),
         is_limited=is_limited(simulation.spec, settings),
         files=broker.files(),
         failure=failure,
     )
     run, course = _course(resource, simulation, workers, now, settings)
     decided = {**course, **_figures(status, observed, round(simulation.spec.rate.per_second))}
-    plan = _status_plan(
-        resource,
-        judged,
-        decided,
+    plan = _with_children(
+        _status_plan(resource, judged, decided, observed, remembered, now),
+        children(simulation, owner, run, settings, observed),
+        document_digest(simulation, run),
+        owner,
         observed,
-        replace(memory, trend=trend, silent_since=silent_since, unseen_since=unseen_since),
-        now,
     )
-    wanted = children(simulation, owner, run, settings, observed)
-    plan = _pruned(
-        plan, owner, observed, {(row["kind"], row["metadata"]["name"]) for row in wanted}
+    return replace(plan, notices=(*plan.notices, *_notices(status, workers, observed, plan.apply)))
+
+
+def _measured(
+    simulation: Simulation,
+    status: Mapping[str, Any],
+    observed: Observed,
+    memory: Memory,
+    now: float,
+    settings: Settings,
+) -> tuple[int, Memory]:
+    """Return the number of workers that the workers' figures ask for, and the memory of them."""
+    before = int(status.get("workers", 0)) or first_workers(simulation.spec, settings)
+    figures = observed.figures()
+    workers, trend = next_workers(simulation.spec, before, figures, memory.trend, now, settings)
+    return workers, replace(
+        memory,
+        trend=trend,
+        silent_since=(memory.silent_since or now) if is_silent(figures) else None,
+        unseen_since=(memory.unseen_since or now) if observed.unseen() else None,
     )
-    there = {(row["kind"], row["metadata"]["name"]): row for row in observed.children}
-    digest = document_digest(simulation, run)
-    differing = tuple(
-        row
-        for row in wanted
-        if not satisfies(there.get((row["kind"], row["metadata"]["name"])), row)
-    )
+
+
+def _has_lasted(since: float | None, seconds: float, now: float) -> bool:
+    return since is not None and now - since >= seconds
+
+
+def _with_children(
+    plan: Plan,
+    wanted: list[dict[str, Any]],
+    digest: str,
+    owner: Owner,
+    observed: Observed,
+) -> Plan:
+    """Return the plan with the writes that give the simulation the desired children."""
+    there = {_key(row): row for row in observed.children}
     return replace(
-        plan,
-        apply=differing,
+        _pruned(plan, owner, observed, {_key(row) for row in wanted}),
+        apply=tuple(row for row in wanted if not satisfies(there.get(_key(row)), row)),
         digest=digest,
         # The kubelet reads a changed ConfigMap within a minute, or at once when the pod changes.
         force_sync=tuple(
@@ -255,7 +275,6 @@ def _running(
             for pod in observed.pods
             if pod.read != digest and not pod.is_leaving and not pod.is_over
         ),
-        notices=(*plan.notices, *_notices(status, workers, there, differing)),
         is_under_way=True,
     )
 
@@ -351,10 +370,15 @@ def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str,
     unwanted = [
         row
         for row in observed.children
-        if (row["kind"], row["metadata"]["name"]) not in wanted
+        if _key(row) not in wanted
         and any(ref["uid"] == owner.uid for ref in row["metadata"].get("ownerReferences", ()))
     ]
     return replace(plan, delete=tuple(unwanted), is_under_way=bool(observed.pods))
+
+
+def _key(child: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the kind and the name of a child, which are unique in its namespace."""
+    return child["kind"], child["metadata"]["name"]
 
 
 def _figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:
@@ -407,10 +431,11 @@ def _revisions(
 def _notices(
     status: Mapping[str, Any],
     workers: int,
-    there: Mapping[tuple[str, str], Mapping[str, Any]],
+    observed: Observed,
     differing: tuple[dict[str, Any], ...],
 ) -> list[Notice]:
     """Return events about added and removed workers, and about changes that restart workers."""
+    there = {_key(row): row for row in observed.children}
     rows = []
     before = int(status.get("workers", 0))
     if before and before != workers:
@@ -419,7 +444,7 @@ def _notices(
         row["metadata"]["name"]
         for row in differing
         if row["kind"] == "Deployment"
-        and (found := there.get(("Deployment", row["metadata"]["name"]))) is not None
+        and (found := there.get(_key(row))) is not None
         and found["metadata"].get("annotations", {}).get(WANTED_ANNOTATION)
         != row["metadata"]["annotations"][WANTED_ANNOTATION]
         and not satisfies(found["spec"]["template"], row["spec"]["template"])

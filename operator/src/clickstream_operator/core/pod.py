@@ -53,38 +53,7 @@ def pod_spec(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [
-            {
-                "name": "generator",
-                "image": settings.image,
-                "imagePullPolicy": settings.image_pull_policy,
-                "env": _environment(run_id, start_time, shards, broker, settings),
-                "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-                "resources": {
-                    "requests": {
-                        "cpu": settings.worker_cpu_request,
-                        "memory": settings.worker_memory_request,
-                    },
-                    "limits": {
-                        "cpu": settings.worker_cpu_limit,
-                        "memory": settings.worker_memory_limit,
-                    },
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                # A worker is alive at once, but it needs a while to find its shards' positions.
-                "startupProbe": _probe("/healthz", 2, 60),
-                "livenessProbe": _probe("/healthz", 10, 6),
-                "readinessProbe": _probe("/readyz", 2, 3),
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "volumeMounts": [
-                    {"name": "simulation", "mountPath": "/etc/clickstream", "readOnly": True},
-                    *broker.mounts(),
-                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
-                ],
-            }
+            _container(_environment(run_id, start_time, shards, broker, settings), broker, settings)
         ],
         "volumes": [
             {"name": "simulation", "configMap": {"name": config_map}},
@@ -95,6 +64,41 @@ def pod_spec(
     if settings.image_pull_secret:
         spec["imagePullSecrets"] = [{"name": settings.image_pull_secret}]
     return spec
+
+
+def _container(environment: list[Object], broker: Broker, settings: Settings) -> Object:
+    return {
+        "name": "generator",
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "env": environment,
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+        "resources": {
+            "requests": {
+                "cpu": settings.worker_cpu_request,
+                "memory": settings.worker_memory_request,
+            },
+            "limits": {
+                "cpu": settings.worker_cpu_limit,
+                "memory": settings.worker_memory_limit,
+            },
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        # A worker is alive at once, but it needs a while to find its shards' positions.
+        "startupProbe": _probe("/healthz", 2, 60),
+        "livenessProbe": _probe("/healthz", 10, 6),
+        "readinessProbe": _probe("/readyz", 2, 3),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "simulation", "mountPath": "/etc/clickstream", "readOnly": True},
+            *broker.mounts(),
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
+        ],
+    }
 
 
 def _environment(

@@ -112,25 +112,14 @@ def claim_shards(
         BrokerRefused: The topic does not exist, or cannot be read or written.
         SnapshotUnusable: A record cannot be read.
     """
-    holder = uuid4().hex
     records, others = ShardRecords(run_id, numbers), OtherSnapshots(run_id)
     partitions = reader.partitions
     for record in reader.read_to_end(partitions):
         records.take(record)
         others.take(record)
-    claims: list[Claim] = []
-    while not claims and records.unfinished():
-        reader.follow(partitions)
-        _wait_for_release(reader, records, _QUIET_HEARTBEATS * heartbeat_seconds(shards))
-        wanted = [
-            Claim(shard, records.claims.epoch_of(shard) + 1, holder)
-            for shard in records.unfinished()
-        ]
-        _read_back(reader, sink, records, run_id, wanted)
-        if all(records.claims.is_held_by(claim) for claim in wanted):
-            claims = wanted
-        else:
-            _LOG.info("another worker claimed the shards first; waiting until it releases them")
+    claims = _claim_unfinished(
+        reader, sink, records, run_id, _QUIET_HEARTBEATS * heartbeat_seconds(shards)
+    )
     epochs = {claim.shard: claim.epoch for claim in claims}
     # Reading many snapshots takes longer than the time after which a silent holder counts as dead.
     with _heartbeats(sink, run_id, epochs):
@@ -143,13 +132,37 @@ def claim_shards(
     if abandoned := others.rows_before(forget_before):
         _LOG.info("removing %d parts of abandoned snapshots", len(abandoned))
         sink.publish(SHARDS.name, abandoned, Batch(), max(partitions))
+    return Hold(run_id, epochs, stored, _lease(epochs, stored), max(partitions), reader)
+
+
+def _claim_unfinished(
+    reader: ShardReader, sink: KafkaSink, records: ShardRecords, run_id: UUID, quiet_seconds: float
+) -> list[Claim]:
+    """Claim the shards that are not over, all of them at once, and return the claims.
+
+    Wait while another holder sends heartbeats, and again if another worker claims a shard first.
+    """
+    holder = uuid4().hex
+    while records.unfinished():
+        reader.follow(reader.partitions)
+        _wait_for_release(reader, records, quiet_seconds)
+        claims = [
+            Claim(shard, records.claims.epoch_of(shard) + 1, holder)
+            for shard in records.unfinished()
+        ]
+        _read_back(reader, sink, records, run_id, claims)
+        if all(records.claims.is_held_by(claim) for claim in claims):
+            return claims
+        _LOG.info("another worker claimed the shards first; waiting until it releases them")
+    return []
+
+
+def _lease(epochs: dict[int, int], stored: Mapping[int, StoredShard]) -> Lease:
+    """Return a lease whose revisions take effect after the grants of the predecessors."""
     until = max(
-        (stored[row.shard].position.granted_until for row in claims if row.shard in stored),
-        default=0.0,
+        (stored[shard].position.granted_until for shard in epochs if shard in stored), default=0.0
     )
-    ahead_seconds = 2 * heartbeat_seconds(len(claims)) + _SPARE_SECONDS
-    lease = Lease(epochs, until, ahead_seconds)
-    return Hold(run_id, epochs, stored, lease, max(partitions), reader)
+    return Lease(epochs, until, 2 * heartbeat_seconds(len(epochs)) + _SPARE_SECONDS)
 
 
 @contextmanager
