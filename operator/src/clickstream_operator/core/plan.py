@@ -7,9 +7,7 @@ status; :class:`Memory` may be lost at any time.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import simulation_from_resource
@@ -27,11 +25,9 @@ from clickstream_operator.core.conditions import (
 from clickstream_operator.core.desired import (
     WANTED_ANNOTATION,
     Owner,
-    Run,
     children,
     document_digest,
     iso,
-    traffic_spec,
 )
 from clickstream_operator.core.destination import destination_problem
 from clickstream_operator.core.drift import satisfies
@@ -45,6 +41,7 @@ from clickstream_operator.core.scaling import (
     is_silent,
     next_workers,
 )
+from clickstream_operator.core.status import is_worth_writing, run_state, status_figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,16 +53,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Notice", "Plan", "make_plan"]
 
-_REVISIONS = 20
-_REVISIONS_BYTES = 200_000
-_RATE_STEP = 0.02
-"""A part of the target rate; smaller changes of the achieved rate are not written."""
 _UNSEEN_SECONDS = 30.0
 """How long a ready worker may give no metrics; a single answer may be lost."""
 _SILENT_SECONDS = 10.0
 """How long the broker may acknowledge nothing; a new worker needs a moment for its first event."""
-_DELIVERED_SECONDS = 60.0
-"""How old the count of delivered events may get while nothing else changes."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +150,7 @@ def make_plan(
             "spec.suspend is true; the workers have saved their positions",
             progressing=bool(observed.pods),
         )
-        decided = {"workers": 0, **_figures(status, observed, 0)}
+        decided = {"workers": 0, **status_figures(status, observed, 0)}
         plan = _status_plan(resource, judged, decided, observed, memory, now)
         return _pruned(plan, owner, observed, set())
     return _running(resource, simulation, owner, observed, memory, now, settings, failure)
@@ -178,7 +169,7 @@ def _refused(
     judged = Verdict(
         problem.reason, problem.message, progressing=bool(observed.pods), degraded=problem
     )
-    decided = {"workers": 0, **_figures(status, observed, 0)}
+    decided = {"workers": 0, **status_figures(status, observed, 0)}
     plan = _pruned(
         _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
     )
@@ -220,8 +211,8 @@ def _running(
         files=broker.files(),
         failure=failure,
     )
-    run, course = _course(resource, simulation, workers, now, settings)
-    decided = {**course, **_figures(status, observed, round(simulation.spec.rate.per_second))}
+    run, course = run_state(resource, simulation, workers, now, settings)
+    decided = {**course, **status_figures(status, observed, round(simulation.spec.rate.per_second))}
     plan = _with_children(
         _status_plan(resource, judged, decided, observed, remembered, now),
         children(simulation, owner, run, settings, observed),
@@ -279,35 +270,6 @@ def _with_children(
     )
 
 
-def _course(
-    resource: Mapping[str, Any],
-    simulation: Simulation,
-    workers: int,
-    now: float,
-    settings: Settings,
-) -> tuple[Run, dict[str, Any]]:
-    """Return the run's next state, and the part of the status that records it."""
-    status = resource.get("status", {})
-    has_begun = "startTime" in status
-    started = status.get("startTime") or iso(now)
-    # A run that has begun and has no workers was suspended, even if its reason says otherwise.
-    resumed = iso(now) if has_begun and not status.get("workers") else status.get("resumeTime")
-    revisions = _revisions(
-        status.get("revisions", []),
-        simulation,
-        int(resource["metadata"].get("generation", 0)),
-        iso(now + settings.revision_delay_seconds) if has_begun else started,
-    )
-    run = Run(
-        workers,
-        _seconds(started),
-        _seconds(revisions[-1]["effectiveFrom"]) if len(revisions) > 1 else None,
-        _seconds(resumed) if resumed else None,
-    )
-    kept = {"startTime": started, "workers": workers, "revisions": revisions}
-    return run, kept | ({"resumeTime": resumed} if resumed else {})
-
-
 def _is_complete(simulation: Simulation, status: Mapping[str, Any], observed: Observed) -> bool:
     """Return whether the broker has acknowledged the last event of every shard."""
     if simulation.spec.stop_after is None:
@@ -326,7 +288,7 @@ def _completed(
         progressing=bool(observed.pods),
     )
     status = resource.get("status", {})
-    decided = {"workers": 0, **_figures(status, observed, 0)}
+    decided = {"workers": 0, **status_figures(status, observed, 0)}
     return _pruned(
         _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
     )
@@ -353,7 +315,7 @@ def _status_plan(
         "readyWorkers": len({pod.worker for pod in observed.pods if pod.is_ready}),
         "selector": f"{SIMULATION_LABEL}={metadata['name']}",
     }
-    if not _is_worth_writing(before, after, now - memory.written_at):
+    if not is_worth_writing(before, after, now - memory.written_at):
         return Plan(None, memory=memory)
     notices = []
     if reason_of(before) != judged.reason:
@@ -379,53 +341,6 @@ def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str,
 def _key(child: Mapping[str, Any]) -> tuple[str, str]:
     """Return the kind and the name of a child, which are unique in its namespace."""
     return child["kind"], child["metadata"]["name"]
-
-
-def _figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:
-    """Return the rates and the number of delivered events, which never decreases."""
-    figures = list(observed.figures().values())
-    delivered = int(sum(row.delivered for row in figures))
-    return {
-        "targetEventsPerSecond": round(sum(row.target for row in figures))
-        if figures and target and len(figures) == status.get("workers")
-        else target,
-        "achievedEventsPerSecond": round(sum(row.achieved for row in figures)) if target else 0,
-        "deliveredEvents": max(int(status.get("deliveredEvents", 0)), delivered),
-    }
-
-
-def _is_worth_writing(
-    before: Mapping[str, Any], after: Mapping[str, Any], age_seconds: float
-) -> bool:
-    """Return whether the status has changed by more than small steps of its figures."""
-    moving = {"achievedEventsPerSecond", "deliveredEvents", "targetEventsPerSecond"}
-    if {key: row for key, row in before.items() if key not in moving} != {
-        key: row for key, row in after.items() if key not in moving
-    }:
-        return True
-    for key in ("achievedEventsPerSecond", "targetEventsPerSecond"):
-        if key in after:
-            step = _RATE_STEP * max(after.get("targetEventsPerSecond", 0), 1)
-            if abs(after[key] - before.get(key, 0)) > step:
-                return True
-    return age_seconds >= _DELIVERED_SECONDS and any(
-        after.get(key) != before.get(key) for key in moving
-    )
-
-
-def _revisions(
-    before: list[dict[str, Any]], simulation: Simulation, generation: int, effective: str
-) -> list[dict[str, Any]]:
-    """Return the revisions with the present spec; drop the oldest ones if there are too many."""
-    text = json.dumps(traffic_spec(simulation), sort_keys=True, separators=(",", ":"))
-    if before and before[-1]["spec"] == text:
-        return before
-    rows = [*before, {"generation": generation, "effectiveFrom": effective, "spec": text}]
-    while len(rows) > 1 and (
-        len(rows) > _REVISIONS or sum(len(row["spec"]) for row in rows) > _REVISIONS_BYTES
-    ):
-        del rows[0]
-    return rows
 
 
 def _notices(
@@ -458,7 +373,3 @@ def _notices(
             )
         )
     return rows
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

@@ -910,35 +910,6 @@ def test_missing_broker_says_how() -> None:
     )
 
 
-def _revised(*sizes: int, rate: int = 1_000) -> list[dict[str, Any]]:
-    """Return the revisions after a reconcile that finds some of these sizes."""
-    before = [
-        {"generation": at, "effectiveFrom": _TIME, "spec": "x" * size}
-        for at, size in enumerate(sizes)
-    ]
-    status = {"startTime": _TIME, "workers": 1, "revisions": before}
-    plan = _plan(_with_status(status, rate={"eventsPerSecond": rate}))
-    assert plan.status is not None
-    rows: list[dict[str, Any]] = plan.status["revisions"]
-    return rows
-
-
-def test_revisions_are_bounded_in_number() -> None:
-    """The twentieth revision is kept beside the first one; the next one removes it."""
-    assert [row["generation"] for row in _revised(*[1] * 19)] == [*range(19), 1]
-    assert [row["generation"] for row in _revised(*[1] * 20)] == [*range(1, 20), 1]
-
-
-def test_revisions_are_bounded_in_size() -> None:
-    """Together they hold 200,000 characters; the newest one stays whatever its size."""
-    room = 200_000 - len(_text())
-
-    assert len(_revised(room)) == 2
-    assert len(_revised(room + 1)) == 1
-    assert len(_revised(room - 1, 1)) == 3
-    assert _revised(room, 1)[0]["spec"] == "x"
-
-
 def test_same_traffic_is_no_revision() -> None:
     """A change of broker, workers or nothing at all adds no revision."""
     before = [{"generation": 1, "effectiveFrom": _TIME, "spec": _text()}]
