@@ -36,7 +36,7 @@ def outputs(
     ] = 1_000_000,
     as_json: _Json = False,
 ) -> None:
-    """Compare the outputs and the encodings of `clickstream generate`."""
+    """Compare the outputs, encodings and forms of `clickstream generate`."""
     from clickstream_bench.outputs import measure_outputs
 
     _show(measure_outputs(events), as_json=as_json)

@@ -1,4 +1,4 @@
-"""The speed of the outputs and encodings of ``clickstream generate``.
+"""The speed of the outputs, encodings and forms of ``clickstream generate``.
 
 Each output gets the same events from a separate process, as fast as possible, with ledger and
 record; Kafka is the reference.
@@ -17,6 +17,7 @@ from clickstream_contract.document import dump_simulation
 
 from clickstream_bench.broker import fresh_broker
 from clickstream_bench.encodings import measure_encodings
+from clickstream_bench.forms import measure_forms
 from clickstream_bench.shop import shop
 
 __all__ = ["measure_outputs"]
@@ -27,9 +28,10 @@ _SPEED = re.compile(r"([\d,]+) events/s")
 
 
 def measure_outputs(events: int) -> dict[str, float]:
-    """Return seconds to the first event, and the speed of each output and each encoding.
+    """Return seconds to the first event, and the speed of each output, encoding and form.
 
-    An output's speed is also relative to Kafka, an encoding's time to JSON.
+    An output's speed is also relative to Kafka, an encoding's time to JSON, a form's speed to
+    native.
 
     Args:
         events: Number of events for each output.
@@ -57,6 +59,7 @@ def measure_outputs(events: int) -> dict[str, float]:
         **{f"{name}_to_kafka": speed / kafka for name, speed in found.items()},
         **sizes,
         **measure_encodings(events),
+        **measure_forms(events),
     }
 
 

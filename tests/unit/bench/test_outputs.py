@@ -33,10 +33,11 @@ def test_each_output_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "fresh_broker", nowhere)
     monkeypatch.setattr(outputs, "_speed", without_kafka)
     monkeypatch.setattr(outputs, "measure_encodings", lambda events: {"avro_time_to_json": events})
+    monkeypatch.setattr(outputs, "measure_forms", lambda events: {"ga4_to_native": events})
     figures = measure_outputs(2_000)
 
     assert figures["kafka_events_per_second"] == 7.0
-    assert figures["avro_time_to_json"] == 2_000
+    assert figures["avro_time_to_json"] == figures["ga4_to_native"] == 2_000
     assert 0 < figures["seconds_to_first_event"] < 60
     for name in ("stdout", "jsonl", "csv", "parquet"):
         assert figures[f"{name}_events_per_second"] > 0

@@ -125,5 +125,5 @@ def test_only_the_default_is_stored() -> None:
 
 def test_forms_are_named() -> None:
     """These words are in files, resources and options; another one would break them."""
-    assert [*Encoding] == ["json", "avro", "protobuf"]
+    assert [*Encoding] == ["json", "avro", "protobuf", "json-schema"]
     assert [*Form] == ["native", "cloudevents", "segment", "snowplow", "ga4"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,16 @@ def test_folder_is_continued_and_made_again(run: Run, tmp_path: Path) -> None:
         (["shop.yaml", "--events", "3", "-o", "csv:."], 1, "csv:. holds shop.yaml"),
         (["shop.yaml", "--events", "3", "-o", "kafka"], 2, "add the servers"),
         (["--run", "none.json"], 1, "none.json has"),
-        (["shop.yaml", "--encoding", "avro"], 2, "only Kafka takes it, and --output is stdout"),
+        (
+            ["shop.yaml", "--encoding", "avro"],
+            2,
+            "--encoding: --output stdout does not use it; leave",
+        ),
+        (
+            ["shop.yaml", "-o", "csv:a", "--truth", "t"],
+            2,
+            "--truth: --output csv:a does not use it",
+        ),
         (["--print-schema"], 2, "--encoding: 'json' is not allowed"),
     ],
 )
@@ -123,21 +133,28 @@ def test_http_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     assert [product.id for product in request.products] == ["P"]
 
 
-def test_schema_is_printed(run: Run) -> None:
-    """Without a simulation, the schema of an encoding is printed."""
+def test_schema_is_printed(run: Run, tmp_path: Path) -> None:
+    """The schema of an encoding is printed, by default of the simulation's."""
     code, output, errors = run("--print-schema", "--encoding", "protobuf")
 
     assert (code, output.splitlines()[0], errors) == (0, 'syntax = "proto3";', "")
+    avro = "  output: {topic: a, ledgerTopic: b, encoding: avro}\n"
+    text = dump_simulation(simulation(more=avro, users=400))
+    (tmp_path / "avro.yaml").write_text(text, encoding="utf-8")
+    assert json.loads(run("avro.yaml", "--print-schema")[1])["name"] == "Event"
 
 
 def test_encoding_has_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options and environment reach the registry and the choice of the schema."""
+    """Options and environment reach the registry and the schema's choice, with Kafka only."""
     from clickstream_generator.shell import generation  # noqa: PLC0415  as the command does
 
     requests: list[generation.Request] = []
     monkeypatch.setattr(generation, "generate", lambda request, _: requests.append(request))
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY", "http://r:1")
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_REGISTRY_USERNAME", "me")
+
+    run("shop.yaml", "--events", "3")
+    assert requests.pop().encoding is None
 
     run("shop.yaml", "-o", "kafka:h:1", "--topic", "mine", "--encoding", "avro")
     run(
@@ -149,10 +166,10 @@ def test_encoding_has_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert second is not None
     assert first.registry is not None
     assert second.registry is not None
-    assert (first.name, first.subject, first.is_registering) == ("avro", "{topic}-value", True)
+    assert (first.name, first.strategy, first.is_registering) == ("avro", "topic", True)
     assert (first.registry.url, first.registry.username) == ("http://r:1", "me")
     assert (second.registry.url, str(second.registry.ca_file)) == ("http://s:1", "ca")
-    assert (second.subject, second.is_registering) == ("dev.clickstream.Event", False)
+    assert (second.strategy, second.is_registering) == ("record", False)
 
 
 def test_kafka_has_its_options(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

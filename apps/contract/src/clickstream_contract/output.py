@@ -8,9 +8,9 @@ events that it has stored with the ledger of other events.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from clickstream_contract.parts import Part, member, refuse
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
@@ -18,7 +18,7 @@ from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 if TYPE_CHECKING:
     from pydantic_core import PydanticCustomError
 
-__all__ = ["MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form"]
+__all__ = ["BARE_ENCODINGS", "MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form"]
 
 MAX_TOPIC_LENGTH = 249
 TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
@@ -42,6 +42,11 @@ class Encoding(StrEnum):
     JSON = "json"
     AVRO = "avro"
     PROTOBUF = "protobuf"
+    JSON_SCHEMA = "json-schema"
+
+
+BARE_ENCODINGS: Final = tuple(one for one in Encoding if one is not Encoding.JSON_SCHEMA)
+"""The encodings that need no schema registry; workers use none."""
 
 
 class EventOutput(Part):
@@ -56,7 +61,10 @@ class EventOutput(Part):
         Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the ledger."),
     ] = LEDGER.name
     encoding: Annotated[
-        Encoding, member(Encoding), Field(description="The encoding of the events.")
+        Encoding,
+        member(BARE_ENCODINGS),
+        WithJsonSchema({"type": "string", "enum": [one.value for one in BARE_ENCODINGS]}),
+        Field(description="The encoding of the events."),
     ] = Encoding.JSON
     form: Annotated[Form, member(Form), Field(description="The form of the events.")] = Form.NATIVE
 

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from clickstream_contract.duration import DURATION_PATTERN, duration_seconds, format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from enum import StrEnum
 
 __all__ = ["Duration", "Part", "Permille", "Weight", "as_tuple", "member", "refuse"]
@@ -67,16 +68,15 @@ class Part(BaseModel):
     )
 
 
-def member(kind: type[StrEnum]) -> BeforeValidator:
-    """Return a validator that reads an enum's member from text; strict models need it."""
+def member(allowed: Iterable[StrEnum]) -> BeforeValidator:
+    """Return a validator that reads one of an enum's members from text; strict models need it."""
+    members = {one.value: one for one in allowed}
 
     def read(value: object) -> object:
         try:
-            return kind(str(value))
-        except ValueError:
-            raise refuse(
-                "", value, "one of " + ", ".join(member.value for member in kind)
-            ) from None
+            return members[str(value)]
+        except KeyError:
+            raise refuse("", value, f"one of {', '.join(members)}") from None
 
     return BeforeValidator(read)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clickstream_contract.derive import event_json_schema
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
+from clickstream_contract.output import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +110,9 @@ EVENT_NAME_NUMBERS: Final[Mapping[str, int]] = {
 """Protobuf's number of each event name; same rule."""
 
 SCHEMA_FILES: Final[Mapping[str, str]] = {
-    "avro": "event.avsc",
-    "protobuf": "event.proto",
-    "json-schema": "event.schema.json",
+    Encoding.AVRO.value: "event.avsc",
+    Encoding.PROTOBUF.value: "event.proto",
+    Encoding.JSON_SCHEMA.value: "event.schema.json",
 }
 """The name of each encoding's schema as a file."""
 
@@ -138,9 +139,9 @@ def schema_text(encoding: str) -> str:
     Args:
         encoding: One of :data:`SCHEMA_FILES`.
     """
-    if encoding == "protobuf":
+    if encoding == Encoding.PROTOBUF:
         return protobuf_schema()
-    schema = avro_schema() if encoding == "avro" else event_json_schema()
+    schema = avro_schema() if encoding == Encoding.AVRO else event_json_schema()
     return json.dumps(schema, indent=2) + "\n"
 
 

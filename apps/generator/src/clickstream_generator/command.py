@@ -11,14 +11,22 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path  # noqa: TC003  typer reads the annotations
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.output import Form
+from clickstream_contract.output import Encoding, Form
 
 from clickstream_generator.errors import GeneratorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from clickstream_generator.shell.encoding_choice import EncodingOptions
+    from clickstream_generator.shell.http_target import HttpTarget
+    from clickstream_generator.shell.kafka_target import KafkaOptions
+    from clickstream_generator.shell.simulation_source import Overrides
 
 __all__ = ["app", "generate", "main"]
 
@@ -30,6 +38,7 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 @app.command()
 def generate(
+    context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(help="The simulation, a ClickstreamSimulation in YAML.")
     ] = None,
@@ -135,9 +144,7 @@ def generate(
     ] = 8,
     encoding: Annotated[
         str | None,
-        typer.Option(
-            help="Kafka: json, avro, protobuf or json-schema. Default: spec.output of FILE."
-        ),
+        typer.Option(help=f"Kafka: {', '.join(Encoding)}. Default: spec.output of FILE."),
     ] = None,
     registry: Annotated[
         str | None,
@@ -183,50 +190,23 @@ def generate(
     ] = False,
 ) -> None:
     """Write events to standard output, files, Kafka or HTTP, with a ledger and a run record."""
-    from rich.console import Console  # noqa: PLC0415
-
     from clickstream_generator.shell import generation  # noqa: PLC0415
     from clickstream_generator.shell.catalog_file import read_catalog  # noqa: PLC0415
-    from clickstream_generator.shell.encoding_choice import (  # noqa: PLC0415
-        encoding_choice,
-        printed_schema,
-    )
     from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
-    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
+    from clickstream_generator.shell.output_options import check_options  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
 
     if print_schema:
-        sys.stdout.write(printed_schema(encoding or "json"))
+        _print_schema(encoding, file)
         return
-    if (file is None) == (run is None):
-        raise SimulationInvalid("generate", None, "give either FILE or --run")
-    overrides = Overrides(for_, rate, events)
-    if run is not None and (overrides != Overrides() or catalog is not None):
-        raise SimulationInvalid(
-            "--run",
-            str(run),
-            "it fixes catalog, rate and end; leave out --catalog, --rate, --events and --for",
-        )
     chosen = parse_output(output)
-    login = registry_username, registry_password_file, registry_ca_file
-    encoded = encoding_choice(
-        encoding,
-        chosen,
-        Registry(registry, *login) if registry else None,
-        strategy=subject_strategy,
-        is_registering=not registry_no_register,
-    )
-    kafka = None
+    check_options(_given(context), chosen, has_registry=bool(registry))
+    overrides = Overrides(for_, rate, events)
+    _check_source(file, run, overrides, catalog)
+    kafka = encoded = http = None
     if chosen.is_kafka:
-        from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
-            KafkaOptions,
-            kafka_settings,
-            read_client_file,
-        )
-
-        client = {} if kafka_config is None else read_client_file(kafka_config)
-        options = {
+        connection = {
             "bootstrap_servers": chosen.place or os.environ.get(f"{_ENVIRONMENT}BOOTSTRAP_SERVERS"),
             "security_protocol": security_protocol,
             "ca_file": ca_file,
@@ -234,37 +214,33 @@ def generate(
             "password_file": password_file,
             "sasl_mechanism": sasl_mechanism,
         }
-        settings = kafka_settings(options, client, file or run)
-        kafka = KafkaOptions(settings, topic, ledger_topic, client)
-    http = None
-    if chosen.is_http:
-        from clickstream_generator.shell.http_target import http_target  # noqa: PLC0415
-
-        http = http_target(output, http_headers, http_query, ca_file, http_batch, http_requests)
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE_CELLS
-    generation.generate(
-        generation.Request(
-            file=file,
-            record_file=run,
-            overrides=overrides,
-            output=chosen,
-            is_paced=paced,
-            start_seconds=_moment(start),
-            run_id=_uuid(run_id),
-            part_events=part_events,
-            truth=truth,
-            kafka=kafka,
-            is_appending=append,
-            is_creating=create_topics,
-            form=chosen_form(form, mapping),
-            http=http,
-            products=() if catalog is None else read_catalog(catalog),
-            encoding=encoded,
-        ),
-        console,
+        kafka = _kafka(connection, kafka_config, (topic, ledger_topic), file or run)
+        login = registry_username, registry_password_file, registry_ca_file
+        encoded = _encoding(
+            encoding, registry, login, subject_strategy, is_registering=not registry_no_register
+        )
+    elif chosen.is_http:
+        limits = http_batch, http_requests
+        http = _http(output, http_headers, http_query, ca_file, limits)
+    request = generation.Request(
+        file=file,
+        record_file=run,
+        overrides=overrides,
+        output=chosen,
+        is_paced=paced,
+        start_seconds=_moment(start),
+        run_id=_uuid(run_id),
+        part_events=part_events,
+        truth=truth,
+        kafka=kafka,
+        is_appending=append,
+        is_creating=create_topics,
+        form=chosen_form(form, mapping),
+        http=http,
+        products=() if catalog is None else read_catalog(catalog),
+        encoding=encoded,
     )
+    generation.generate(request, _console())
 
 
 def main() -> None:
@@ -280,6 +256,97 @@ def main() -> None:
 def _say(error: Exception, code: int) -> int:
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
     return code
+
+
+def _given(context: typer.Context) -> list[str]:
+    """Return the options that the command line has, by their long names."""
+    found = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            found.append(max(parameter.opts, key=len))
+    return found
+
+
+def _check_source(
+    file: Path | None, run: Path | None, overrides: Overrides, catalog: Path | None
+) -> None:
+    """Raise an error unless there is one source of the run."""
+    if (file is None) == (run is None):
+        raise SimulationInvalid("generate", None, "give either FILE or --run")
+    if run is not None and (overrides != type(overrides)() or catalog is not None):
+        raise SimulationInvalid(
+            "--run",
+            str(run),
+            "it fixes catalog, rate and end; leave out --catalog, --rate, --events and --for",
+        )
+
+
+def _print_schema(encoding: str | None, file: Path | None) -> None:
+    """Print the schema of an encoding, by default of the one in FILE."""
+    from clickstream_generator.shell.encoding_choice import printed_schema  # noqa: PLC0415
+    from clickstream_generator.shell.simulation_source import (  # noqa: PLC0415
+        Overrides,
+        read_simulation,
+    )
+
+    name = encoding or Encoding.JSON.value
+    if encoding is None and file is not None:
+        name = read_simulation(file, Overrides()).spec.event_output.encoding.value
+    sys.stdout.write(printed_schema(name))
+
+
+def _kafka(
+    connection: dict[str, str | None],
+    config: Path | None,
+    topics: tuple[str | None, str | None],
+    simulation_file: Path | None,
+) -> KafkaOptions:
+    from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
+        KafkaOptions,
+        kafka_settings,
+        read_client_file,
+    )
+
+    client = {} if config is None else read_client_file(config)
+    return KafkaOptions(kafka_settings(connection, client, simulation_file), *topics, client)
+
+
+def _encoding(
+    name: str | None,
+    url: str | None,
+    login: tuple[str | None, Path | None, Path | None],
+    strategy: str,
+    *,
+    is_registering: bool,
+) -> EncodingOptions:
+    from clickstream_generator.shell.encoding_choice import EncodingOptions  # noqa: PLC0415
+    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
+
+    registry = Registry(url, *login) if url else None
+    return EncodingOptions(name, registry, strategy, is_registering)
+
+
+def _http(
+    url: str,
+    headers: Path | None,
+    query: Path | None,
+    ca_file: str | None,
+    limits: tuple[int | None, int],
+) -> HttpTarget:
+    from clickstream_generator.shell.http_target import http_target  # noqa: PLC0415
+
+    return http_target(url, headers, query, ca_file, *limits)
+
+
+def _console() -> Console:
+    """Return the console for messages; a line is not broken where it is no terminal."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE_CELLS
+    return console
 
 
 def _moment(text: str | None) -> float | None:

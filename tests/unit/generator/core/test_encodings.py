@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from clickstream_contract import output
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.ledger import FAULT_NAMES
 from clickstream_contract.schemas import schema_text
 from clickstream_contract.simulation import Faults
-from clickstream_generator.core.encodings import ENCODINGS, encoding_of, registry_header
+from clickstream_generator.core.encodings import encoding_of, registry_header
 from clickstream_generator.core.faults import FaultPlanter
 from clickstream_generator.core.making import Maker
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -102,7 +103,7 @@ def test_confluent_reads_json(
     assert [read(value) for value in values[-200:]] == _objects(encoded)[-200:]
 
 
-@pytest.mark.parametrize("name", ENCODINGS)
+@pytest.mark.parametrize("name", [*output.Encoding])
 def test_columns_are_single_events(
     name: str, source: Simulator, events: Events, encoded: Encoded
 ) -> None:
@@ -133,7 +134,7 @@ def _planted(encoding: Encoding, events: Events, encoded: Encoded) -> Planted:
     return planter.plant(events.rows, encoded, dict.fromkeys(range(4), faults), values)
 
 
-@pytest.mark.parametrize("name", ENCODINGS[1:])
+@HEADED
 def test_ledger_is_the_same(name: str, source: Simulator, events: Events, encoded: Encoded) -> None:
     """Figures, faults, keys, order and late events do not depend on the encoding."""
     plain = _planted(encoding_of("json", source.encoder), events, encoded)

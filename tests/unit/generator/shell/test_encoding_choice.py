@@ -11,20 +11,11 @@ from clickstream_contract.schemas import schema_text
 from clickstream_generator.core.encodings import JSON
 from clickstream_generator.shell.encoding_choice import (
     EncodingChoice,
-    encoding_choice,
+    EncodingOptions,
     printed_schema,
 )
-from clickstream_generator.shell.output import parse_output
 from clickstream_generator.shell.registry import Registry
 from simulations import simulator
-
-KAFKA = parse_output("kafka:h:1")
-
-
-def _chosen(name: str, registry: Registry | None) -> EncodingChoice:
-    found = encoding_choice(name, KAFKA, registry)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(
@@ -39,7 +30,7 @@ def test_strategy_names_the_subject(strategy: str, subject: str) -> None:
     """The subject is of the topic, of the record, or of both."""
     registry = Registry("http://h:1")
 
-    chosen = encoding_choice("avro", KAFKA, registry, strategy=strategy)
+    chosen = EncodingOptions("avro", registry, strategy).choice("json")
     assert chosen == EncodingChoice("avro", registry, subject, is_registering=True)
 
 
@@ -48,41 +39,40 @@ def test_header_has_the_registry_number() -> None:
     answers = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps({"id": 258})))
     registry = Registry("http://h:1", transport=answers)
 
-    assert _chosen("protobuf", registry).header("shop").hex() == "000000010200"
-    assert _chosen("protobuf", None).header("shop") == b""
+    assert EncodingChoice("protobuf", registry, "s").header("shop").hex() == "000000010200"
+    assert EncodingChoice("protobuf").header("shop") == b""
 
 
-def test_default_is_json() -> None:
-    """Without options the simulation decides, and a choice without a name is JSON as it is."""
-    assert encoding_choice(None, KAFKA, None) is None
+def test_simulation_has_the_default() -> None:
+    """Without ``--encoding`` the simulation decides, also with a registry; JSON is as it is."""
+    registry = Registry("http://h:1")
     source = simulator(users=8, numbers=(0,)).encoder
 
+    assert EncodingOptions().choice("avro").name == "avro"
+    chosen = EncodingOptions(registry=registry).choice("avro")
+    assert chosen == EncodingChoice("avro", registry, "{topic}-value")
+    assert EncodingOptions("json").choice("avro").name == "json"
     assert EncodingChoice().begin(source, b"") is JSON
     assert EncodingChoice("avro").begin(source, b"") is not JSON
 
 
 @pytest.mark.parametrize(
-    ("name", "output", "url", "options", "says"),
+    ("name", "url", "strategy", "says"),
     [
-        ("xml", "kafka", None, {}, "--encoding: 'xml' .* one of json, avro, protobuf, json-schema"),
-        ("avro", "stdout", None, {}, "--encoding: 'avro' .* only Kafka takes it"),
-        ("avro", "parquet:x", None, {}, "only Kafka takes it, and --output is parquet:x"),
-        ("json-schema", "kafka", None, {}, "it takes a registry"),
-        ("json", "kafka", "http://h", {}, "--registry: .* add --encoding json-schema"),
-        ("avro", "kafka", "h:8081", {}, "--registry: 'h:8081' .* it must be a URL"),
-        ("avro", "kafka", "http://me:secret@h", {}, "^--registry: it must be a URL without a user"),
-        ("avro", "kafka", None, {"strategy": "x"}, "--subject-strategy: 'x'"),
-        ("avro", "kafka", None, {"is_registering": False}, "--registry-no-register: add --reg"),
+        ("xml", None, "topic", "--encoding: 'xml' .* one of json, avro, protobuf, json-schema"),
+        ("json-schema", None, "topic", "it takes a registry"),
+        ("json", "http://h", "topic", "--registry: .* add --encoding json-schema"),
+        ("avro", "h:8081", "topic", "--registry: 'h:8081' .* it must be a URL"),
+        ("avro", "http://me:secret@h", "topic", "^--registry: it must be a URL without a user"),
+        ("avro", None, "x", "--subject-strategy: 'x'"),
     ],
 )
-def test_options_must_fit(
-    name: str, output: str, url: str | None, options: dict[str, object], says: str
-) -> None:
+def test_options_must_fit(name: str, url: str | None, strategy: str, says: str) -> None:
     """Options that contradict each other are named; a URL's password is never shown."""
     registry = None if url is None else Registry(url)
 
     with pytest.raises(SimulationInvalid, match=says) as refused:
-        encoding_choice(name, parse_output(output), registry, **options)  # type: ignore[arg-type]
+        EncodingOptions(name, registry, strategy).choice("json")
     assert "secret" not in str(refused.value)
 
 

@@ -174,8 +174,6 @@ def test_folder_of_another_run_is_refused(
     ("changes", "path"),
     [
         ({"overrides": Overrides()}, "--output"),
-        ({"truth": Path("x")}, "--truth"),
-        ({"output": Output("stdout")}, "--part-events"),
         ({"overrides": Overrides(events=1, for_="1s")}, "--events"),
     ],
 )

@@ -33,8 +33,8 @@ def test_unknown_output_names_the_known(text: str) -> None:
     with pytest.raises(SimulationInvalid) as refused:
         parse_output(text)
     assert str(refused.value) == (
-        f"--output: {text!r} is not allowed; it must be stdout, jsonl:FOLDER, csv:FOLDER, "
-        "parquet:FOLDER, kafka:SERVERS or http://HOST/PATH"
+        f"--output: {text!r} is not allowed; it must be one of stdout, jsonl:FOLDER, csv:FOLDER, "
+        "parquet:FOLDER, kafka:SERVERS, http://HOST/PATH, https://HOST/PATH"
     )
 
 

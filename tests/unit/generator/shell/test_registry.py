@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import httpx
@@ -119,11 +118,3 @@ def test_missing_file_is_named(tmp_path: Path, option: str) -> None:
 
     with pytest.raises(SimulationInvalid, match=f"--registry-{option}.*lost"):
         registry.schema_id("topic-value", "avro", is_registering=True)
-
-
-def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without httpx, the error has the command that installs it."""
-    monkeypatch.setitem(sys.modules, "httpx", None)
-
-    with pytest.raises(SimulationInvalid, match=r"clickstream-generator\[registry\]"):
-        Registry(URL).schema_id("topic-value", "avro", is_registering=True)

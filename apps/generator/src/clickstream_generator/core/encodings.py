@@ -1,8 +1,7 @@
 """The encodings of events: JSON, Avro, Protobuf and JSON with a schema.
 
-Owns the list of encodings, the header of a registry's wire format, and which encoder belongs to
-which encoding. Key and checksum of an event are the same in every encoding: both follow from its
-JSON.
+Owns the header of a registry's wire format, and which encoder belongs to which encoding. Key and
+checksum of an event are the same in every encoding: both follow from its JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, Protocol
 
+from clickstream_contract import output
 from clickstream_contract.events import EVENT_FIELDS
 
 from clickstream_generator.core.binary_encoding import BinaryEncoder
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.wire import Wire
 
-__all__ = ["ENCODINGS", "JSON", "Encoding", "encoding_of", "registry_header"]
+__all__ = ["JSON", "Encoding", "encoding_of", "registry_header"]
 
-ENCODINGS: Final = ("json", "avro", "protobuf", "json-schema")
-"""The encodings, by their name in ``--encoding``."""
-
-_WIRES: Final[Mapping[str, Wire]] = {"avro": AVRO, "protobuf": PROTOBUF}
+_WIRES: Final[Mapping[str, Wire]] = {
+    output.Encoding.AVRO: AVRO,
+    output.Encoding.PROTOBUF: PROTOBUF,
+}
 _MAGIC: Final = b"\x00"
 _FIRST_MESSAGE: Final = b"\x00"
 """Protobuf's list of message indexes that leads to the first message of the file."""
@@ -115,13 +115,13 @@ def encoding_of(name: str, source: Encoder, header: bytes = b"") -> Encoding:
     """Return an encoding of a run's events.
 
     Args:
-        name: One of :data:`ENCODINGS`.
+        name: One of :class:`clickstream_contract.output.Encoding`.
         source: The run's JSON encoder.
         header: The registry's header (:func:`registry_header`); empty without a registry.
     """
-    if name == "json":
+    if name == output.Encoding.JSON:
         return JSON
-    if name == "json-schema":
+    if name == output.Encoding.JSON_SCHEMA:
         return _JsonSchema(header)
     return _Binary(_WIRES[name], source, header)
 
@@ -132,8 +132,8 @@ def registry_header(name: str, schema_id: int) -> bytes:
     Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop.
 
     Args:
-        name: One of :data:`ENCODINGS`, except ``json``.
+        name: One of :class:`clickstream_contract.output.Encoding`, except ``json``.
         schema_id: The registry's number of the schema, 32 bits.
     """
     header = _MAGIC + schema_id.to_bytes(4, "big")
-    return header + _FIRST_MESSAGE if name == "protobuf" else header
+    return header + _FIRST_MESSAGE if name == output.Encoding.PROTOBUF else header

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.output import BARE_ENCODINGS, Encoding
 from clickstream_contract.schemas import RECORD_NAME, SCHEMA_FILES, schema_text
 
-from clickstream_generator.core.encodings import ENCODINGS, encoding_of, registry_header
+from clickstream_generator.core.encodings import encoding_of, registry_header
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from clickstream_generator.core.encoding import Encoder
-    from clickstream_generator.core.encodings import Encoding
-    from clickstream_generator.shell.output import Output
+    from clickstream_generator.core.encodings import Encoding as RunEncoding
     from clickstream_generator.shell.registry import Registry
 
-__all__ = ["EncodingChoice", "encoding_choice", "printed_schema"]
+__all__ = ["EncodingChoice", "EncodingOptions", "printed_schema"]
 
 _SUBJECTS = {
     "topic": "{topic}-value",
@@ -40,7 +40,7 @@ class EncodingChoice:
         is_registering: Whether to register the schema.
     """
 
-    name: str = "json"
+    name: str = Encoding.JSON.value
     registry: Registry | None = None
     subject: str = ""
     is_registering: bool = True
@@ -61,7 +61,7 @@ class EncodingChoice:
         )
         return registry_header(self.name, number)
 
-    def begin(self, source: Encoder, header: bytes) -> Encoding:
+    def begin(self, source: Encoder, header: bytes) -> RunEncoding:
         """Return the encoding of a run's events.
 
         Args:
@@ -71,49 +71,49 @@ class EncodingChoice:
         return encoding_of(self.name, source, header)
 
 
-def encoding_choice(
-    name: str | None,
-    output: Output,
-    registry: Registry | None,
-    *,
-    strategy: str = "topic",
-    is_registering: bool = True,
-) -> EncodingChoice | None:
-    """Return the choice of the command line's options; ``None`` without an option.
+@dataclass(frozen=True)
+class EncodingOptions:
+    """The options of a command for the encoding.
 
-    Args:
-        name: The value of ``--encoding``.
-        output: The output for events.
+    Attributes:
+        name: The value of ``--encoding``; the simulation's encoding if absent.
         registry: The registry, if one is given.
         strategy: The value of ``--subject-strategy``.
         is_registering: Whether ``--registry-no-register`` is absent.
-
-    Raises:
-        SimulationInvalid: An option has another value, or options do not fit together.
     """
-    if name is None and registry is None and is_registering:
-        return None
-    name = name or "json"
-    _check_known("--encoding", name, ENCODINGS)
-    _check_known("--subject-strategy", strategy, _SUBJECTS)
-    if name != "json" and not output.is_kafka:
-        raise SimulationInvalid(
-            "--encoding", name, f"only Kafka takes it, and --output is {output}; leave it out"
-        )
-    if registry is None:
-        if name == "json-schema":
+
+    name: str | None = None
+    registry: Registry | None = None
+    strategy: str = "topic"
+    is_registering: bool = True
+
+    def choice(self, default: str) -> EncodingChoice:
+        """Return the encoding of a run.
+
+        Args:
+            default: The encoding in the simulation's ``spec.output``.
+
+        Raises:
+            SimulationInvalid: An option has another value, or options do not fit together.
+        """
+        name = str(self.name or default)
+        _check_known("--encoding", name, [*Encoding])
+        _check_known("--subject-strategy", self.strategy, _SUBJECTS)
+        if self.registry is not None:
+            _check_url(self.registry.url)
+            if name == Encoding.JSON:
+                raise SimulationInvalid(
+                    "--registry",
+                    self.registry.url,
+                    f"{Encoding.JSON} has no schema: add --encoding {Encoding.JSON_SCHEMA}",
+                )
+        elif name not in BARE_ENCODINGS:
             raise SimulationInvalid(
-                "--encoding", name, "it takes a registry: add --registry, or choose json"
+                "--encoding",
+                name,
+                f"it takes a registry: add --registry, or choose {Encoding.JSON}",
             )
-        if not is_registering:
-            raise SimulationInvalid("--registry-no-register", None, "add --registry")
-    else:
-        _check_url(registry.url)
-        if name == "json":
-            raise SimulationInvalid(
-                "--registry", registry.url, "json has no schema: add --encoding json-schema"
-            )
-    return EncodingChoice(name, registry, _SUBJECTS[strategy], is_registering)
+        return EncodingChoice(name, self.registry, _SUBJECTS[self.strategy], self.is_registering)
 
 
 def printed_schema(name: str) -> str:

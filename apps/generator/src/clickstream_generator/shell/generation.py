@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.output import Encoding
 
 from clickstream_generator.core.file_forms import FORMS
 from clickstream_generator.core.form_conversion import Converter
@@ -30,7 +31,7 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import OutputFailed, RecordUnusable
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.edits import Edits
-from clickstream_generator.shell.encoding_choice import EncodingChoice
+from clickstream_generator.shell.encoding_choice import EncodingChoice, EncodingOptions
 from clickstream_generator.shell.folder_run import FolderRun
 from clickstream_generator.shell.progress import RunProgress
 from clickstream_generator.shell.run_folder import RunFolder
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from clickstream_generator.core.encoding import Encoder
-    from clickstream_generator.core.encodings import Encoding
+    from clickstream_generator.core.encodings import Encoding as RunEncoding
     from clickstream_generator.core.form_rows import Form
     from clickstream_generator.core.own_catalog import Product
     from clickstream_generator.shell.http_target import HttpTarget
@@ -88,7 +89,8 @@ class Request:
         form: The form of the records; the simulation's if absent.
         http: The receiver, if the output is HTTP.
         products: The shop's own products; empty for those of the simulation.
-        encoding: The encoding of the records; the simulation's if absent.
+        encoding: The options for the encoding; without them the simulation's, if the output is
+            Kafka.
     """
 
     file: Path | None
@@ -106,7 +108,7 @@ class Request:
     form: Form | None = None
     http: HttpTarget | None = field(default=None, repr=False)
     products: tuple[Product, ...] = field(default=(), repr=False)
-    encoding: EncodingChoice | None = None
+    encoding: EncodingOptions | None = None
 
     def form_of(self, simulation: Simulation) -> Form:
         """Return the form of a simulation's records."""
@@ -114,10 +116,10 @@ class Request:
 
     def encoding_of(self, simulation: Simulation) -> EncodingChoice:
         """Return the encoding of a simulation's records; JSON unless the output is Kafka."""
-        if self.encoding is not None:
-            return self.encoding
-        is_kafka = self.kafka is not None
-        return EncodingChoice(simulation.spec.event_output.encoding if is_kafka else "json")
+        if not self.output.is_kafka:
+            return EncodingChoice()
+        options = self.encoding or EncodingOptions()
+        return options.choice(simulation.spec.event_output.encoding)
 
 
 def generate(request: Request, console: Console) -> None:
@@ -164,20 +166,10 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
     if not has_end and not request.is_paced and (request.output.place or request.output.is_kafka):
         allowed = "a run without an end needs --events, --for, spec.stopAfter or --paced"
         raise SimulationInvalid("--output", output, allowed)
-    if request.output.is_folder and request.truth is not None:
-        raise SimulationInvalid(
-            "--truth",
-            str(request.truth),
-            "a folder already holds the run record and the ledger; leave the option out",
-        )
-    if request.part_events is not None and not request.output.is_folder:
-        raise SimulationInvalid(
-            "--part-events", request.part_events, "only a folder has parts; leave the option out"
-        )
     form, encoding = request.form_of(simulation), request.encoding_of(simulation)
-    if form is not NATIVE and encoding.name != "json":
+    if form is not NATIVE and encoding.name != Encoding.JSON:
         raise SimulationInvalid(
-            "--encoding", encoding.name, f"it must be json with the form {form.name}"
+            "--encoding", encoding.name, f"it must be {Encoding.JSON} with the form {form.name}"
         )
     if request.output.is_folder and FORMS[request.output.kind].has_columns:
         if form is not NATIVE:
@@ -259,7 +251,7 @@ def _stream(
     sink: Sink,
     truths: list[Truth],
     console: Console,
-    begin: Callable[[Encoder], Encoding],
+    begin: Callable[[Encoder], RunEncoding],
 ) -> None:
     run_id, start = _identity(request, again, first)
     simulator = _simulator(first, run_id, _products(request, again))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_generator.core.file_forms import FORMS
 
-__all__ = ["Output", "parse_output"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["KINDS", "Output", "parse_output"]
 
 _STDOUT, _KAFKA, _HTTP = "stdout", "kafka", ("http", "https")
+
+KINDS: Final[Mapping[str, str]] = {
+    _STDOUT: _STDOUT,
+    **{name: f"{name}:FOLDER" for name in FORMS},
+    _KAFKA: "kafka:SERVERS",
+    **{name: f"{name}://HOST/PATH" for name in _HTTP},
+}
+"""The shape of ``--output`` for each kind of output."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +30,8 @@ class Output:
     """An output.
 
     Attributes:
-        kind: ``stdout``, ``kafka``, ``http``, ``https``, or the format of the files in a folder.
+        kind: One of :data:`KINDS`: ``stdout``, ``kafka``, ``http``, ``https``, or the format of the
+            files in a folder.
         place: The folder, Kafka's addresses, or the rest of the URL; may be empty.
     """
 
@@ -58,7 +71,4 @@ def parse_output(text: str) -> Output:
         return Output(kind, place)
     if kind == _KAFKA or text == _STDOUT:
         return Output(kind, place)
-    folders = ", ".join(f"{name}:FOLDER" for name in FORMS)
-    raise SimulationInvalid(
-        "--output", text, f"it must be {_STDOUT}, {folders}, kafka:SERVERS or http://HOST/PATH"
-    )
+    raise SimulationInvalid("--output", text, f"it must be one of {', '.join(KINDS.values())}")

@@ -12,7 +12,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import httpx
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.output import Encoding
 from clickstream_contract.schemas import schema_text
 
 from clickstream_generator.errors import RegistryRefused
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import httpx
-
 __all__ = ["Registry"]
 
 _SECONDS: Final = 15.0
-_TYPES: Final[Mapping[str, str]] = {"avro": "AVRO", "protobuf": "PROTOBUF", "json-schema": "JSON"}
+_TYPES: Final[Mapping[str, str]] = {
+    Encoding.AVRO: "AVRO",
+    Encoding.PROTOBUF: "PROTOBUF",
+    Encoding.JSON_SCHEMA: "JSON",
+}
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA = 40401, 40402, 40403
 _MOST_WORDS: Final = 300
@@ -61,7 +65,7 @@ class Registry:
 
         Raises:
             RegistryRefused: The registry does not answer, refuses, or does not have the schema.
-            SimulationInvalid: An option is invalid, or httpx is not installed.
+            SimulationInvalid: An option is invalid.
         """
         path = f"/subjects/{quote(subject, safe='')}" + ("/versions" if is_registering else "")
         body = {"schema": schema_text(encoding), "schemaType": _TYPES[encoding]}
@@ -72,14 +76,6 @@ class Registry:
         raise self._refusal(answer.status_code, content, subject)
 
     def _post(self, path: str, body: Mapping[str, str]) -> httpx.Response:
-        try:
-            import httpx  # noqa: PLC0415  an optional dependency
-        except ImportError:
-            raise SimulationInvalid(
-                "--registry",
-                None,
-                "install the extra: pip install 'clickstream-generator[registry]'",
-            ) from None
         try:
             with httpx.Client(
                 verify=self._trust(),
