@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.csv as pa_csv
 import pytest
 import yaml
-from clickstream_contract.events import EVENT_FIELDS
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES
 from clickstream_contract.fields import FieldType
 from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.mapping import parse_mapping
@@ -146,6 +146,30 @@ def test_defects_are_found(loaded: Database, run: Run) -> None:
     assert "contiguous" in causes["lost"]
     assert "idempotence" in causes["duplicated"]
     assert "+2 h" in causes["misplaced"]
+
+
+def test_types_of_other_tables(loaded: Database, run: Run) -> None:
+    """Enums, texts of numbers and a domain are compared; a time without an end is no time."""
+    with loaded.owner, loaded.owner.cursor() as cursor:
+        names = ", ".join(f"'{name}'" for name in EVENT_NAMES)
+        cursor.execute(f"CREATE TYPE shop.name AS ENUM ({names}); CREATE DOMAIN shop.town AS text")
+        cursor.execute(
+            "ALTER TABLE shop.events ALTER event_name TYPE shop.name USING event_name::shop.name,"
+            " ALTER city TYPE shop.town, ALTER value_minor TYPE text, ALTER price_minor TYPE float8"
+        )
+    assert _judged(loaded, run).agrees
+
+    with loaded.owner, loaded.owner.cursor() as cursor:
+        cursor.execute(
+            "UPDATE shop.events SET event_time = 'infinity', price_minor = 'NaN', value_minor = '?'"
+            " WHERE shard = 1 AND shard_seq = 5"
+        )
+    report = _judged(loaded, run)
+    assert {(row.kind.value, row.column): row.count for row in report.verdicts} == {
+        ("altered", "event_time"): 1,
+        ("altered", "price_minor"): 1,
+        ("altered", "value_minor"): 1,
+    }
 
 
 def test_rights_to_read_suffice(loaded: Database, run: Run) -> None:

@@ -93,3 +93,17 @@ def test_mistakes(call: Call, mapping: str, arguments: tuple[str, ...], part: st
     assert code == 2
     assert part in errors
     assert errors.count("\n") == 1
+
+
+def test_defect_of_the_judge(call: Call, mapping: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error ends with exit code 2: it is no difference."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("clickstream_judge.shell.judging.judge", fail)
+
+    code, _, errors = call(mapping)
+
+    assert code == 2
+    assert "the judge failed (KeyError)" in errors

@@ -16,6 +16,10 @@ from clickstream_judge import errors
         (errors.MappingInvalid("truth.run", None, "add it"), "truth.run: add it"),
         (errors.TruthUnusable("run.json", "is empty", "fill it"), "run.json is empty; fill it"),
         (errors.ResultUnfit("result", "no table 'a'", "name b"), "result: no table 'a'; name b"),
+        (
+            errors.JudgeFailed("KeyError"),
+            "the judge failed (KeyError), so nothing is judged; report this as a bug",
+        ),
         (errors.EngineUnusable("postgres", "gone", "start it"), "postgres: gone; start it"),
     ],
 )  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clickstream_judge.errors import JudgeError, MappingInvalid
+from clickstream_judge.errors import JudgeError, JudgeFailed, MappingInvalid
 
 __all__ = ["app", "judge", "main"]
 
@@ -45,6 +46,8 @@ def judge(
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE_CELLS
+    for path in (None if json_file in {None, "-"} else Path(str(json_file)), junit, html):
+        _check_folder(path)
     progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
     try:
         text = mapping.read_text(encoding="utf-8")
@@ -53,10 +56,17 @@ def judge(
         raise MappingInvalid(
             str(mapping), None, f"the mapping cannot be read ({reason}); name its file"
         ) from None
-    with progress.status("reading the truth") as status:
-        report = judging.judge(
-            parse_mapping(text), mapping.absolute().parent, examples=examples, show=status.update
-        )
+    try:
+        with progress.status("reading the truth") as status:
+            report = judging.judge(
+                parse_mapping(text), mapping.absolute().parent, examples=examples,
+                show=status.update,
+            )  # fmt: skip
+    except JudgeError:
+        raise
+    except Exception as error:  # a defect of the judge is no difference: its exit code is not 1
+        traceback.print_exc()
+        raise JudgeFailed(type(error).__name__) from error
     if junit is not None:
         _write(junit, junit_xml(report))
     if html is not None:
@@ -69,6 +79,14 @@ def judge(
             _write(Path(json_file), content)
         show_report(console, report)
     raise typer.Exit(report.exit_code)
+
+
+def _check_folder(path: Path | None) -> None:
+    """Raise an error now, not after the long part, if a report cannot be written."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise MappingInvalid(
+            str(path), None, "the report cannot be written (there is no such folder); name another"
+        )
 
 
 def _write(path: Path, content: bytes) -> None:

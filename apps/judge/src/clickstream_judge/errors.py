@@ -6,6 +6,7 @@
 - ``TruthUnusable``: run record or ledger cannot be used.
 - ``ResultUnfit``: the result has no such table or column, or a type that cannot be compared.
 - ``EngineUnusable``: an engine is missing, does not answer, or fails.
+- ``JudgeFailed``: the judge has a defect.
 - ``TooMuchToJudge``: a table has more groups than fit into the judge's memory.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 __all__ = [
     "EngineUnusable",
     "JudgeError",
+    "JudgeFailed",
     "MappingInvalid",
     "ResultUnfit",
     "TooMuchToJudge",
@@ -23,6 +25,19 @@ __all__ = [
 
 class JudgeError(Exception):
     """Root of the judge's errors."""
+
+
+class JudgeFailed(JudgeError):
+    """The judge has a defect.
+
+    Attributes:
+        reason: The type of the error.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the field and build the text."""
+        self.reason = reason
+        super().__init__(f"the judge failed ({reason}), so nothing is judged; report this as a bug")
 
 
 class MappingInvalid(JudgeError):

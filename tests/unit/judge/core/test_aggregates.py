@@ -114,3 +114,25 @@ def test_groups_are_bounded() -> None:
 
     with pytest.raises(TooMuchToJudge, match=r"aggregates\.0: the run has more than 2 groups"):
         groups.add(_chunk(0, *((minute, "a", None, None) for minute in range(3))))
+
+
+def test_groups_with_events_to_come() -> None:
+    """During the run, a group with a late event that is still to come is left out."""
+    groups = Groups("aggregates.0", _table({"hour": "h"}, "events"), until=999)
+    groups.add(_chunk(0, (61, "a", None, None), (130, "a", None, None)))
+
+    right = (120 * MINUTE_MS, 1)
+    assert not _texts(groups, (60 * MINUTE_MS, 0), right, open_minutes={75})
+    assert _texts(groups, (60 * MINUTE_MS, 0), right)
+    assert groups.has_time
+
+
+def test_keys_are_printable() -> None:
+    """A key of the result is shown without control characters, and cut."""
+    groups = Groups("aggregates.0", _table({"product": "p"}, "events"))
+    groups.add(_chunk(0, (1, "a", "P1", None)))
+
+    (text, _) = _texts(groups, ("\x1b[31m" + "y" * 5000, 1))["sums: groups"]
+    assert text.isprintable()
+    assert len(text) < 200
+    assert not groups.has_time

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Family, quoted, text_literal
+from clickstream_judge.core.dialect import (
+    DUCKDB,
+    POSTGRES,
+    Family,
+    quoted,
+    quoted_table,
+    text_literal,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,6 +19,7 @@ from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Family, quoted, tex
         ("VARCHAR", Family.TEXT),
         ("character varying(64)", Family.TEXT),
         ("ENUM('a', 'b')", Family.TEXT),
+        ("public.citext", Family.TEXT),
         ("UUID", Family.UUID),
         ("BIGINT", Family.INTEGER),
         ("smallint", Family.INTEGER),
@@ -36,5 +44,8 @@ def test_families(name: str, family: Family) -> None:
 
 def test_quoting() -> None:
     """Names and texts cannot end their own quotes."""
-    assert quoted('raw.my "events"') == '"raw"."my ""events"""'
+    assert quoted('raw.my "events"') == '"raw.my ""events"""'
+    assert quoted_table('raw.my "events"') == '"raw.my ""events"""'
+    assert quoted_table("My Shop.events") == '"My Shop"."events"'
+    assert quoted_table('"a.""b".c d') == '"a.""b"."c d"'
     assert text_literal("O'Brien") == "'O''Brien'"

@@ -86,3 +86,14 @@ def test_bad_ledgers(rows: list[dict[str, Any]], part: str) -> None:
     """Ledgers of other runs and broken ones are refused with the reason."""
     with pytest.raises(TruthUnusable, match=part):
         _ledger(*rows)
+
+
+def test_entries_without_figures() -> None:
+    """A missing figure and an entry without a run are named, not a crash later."""
+    broken = _entry(0, 1, 1)
+    del broken["purchase_events"]
+    with pytest.raises(TruthUnusable, match="has a line that is no ledger entry"):
+        _ledger(broken)
+
+    with pytest.raises(TruthUnusable, match="holds run"):
+        _ledger({"run_id": None}, {"run_id": "other"})

@@ -58,8 +58,19 @@ def test_all_fields() -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("a: [", "mapping: is not YAML"),
-        ("- a", "mapping: ['a'] cannot be used; it must have the fields truth and result"),
+        ("a: [", "mapping: line 1 is not YAML"),
+        ("a: 2026-13-45", "mapping: is not YAML (month must be in 1..12)"),
+        ("[" * 9_999, "mapping: is not YAML (maximum recursion"),
+        (
+            "password: {hunter2",
+            "is not YAML (expected ',' or '}', but got '<stream end>'); correct",
+        ),
+        (_with(result__columns={"event_time": False}), "event_time: False cannot be used; write a"),
+        (
+            _with(result__columns={"event_time": "t"}, result__only_this_run=True),
+            "result.only_this_run: map the column of event_id",
+        ),
+        ("- a", "mapping: it must have the fields truth and result"),
         (_with(truth={}), "truth.run: the field is missing"),
         (_with(results={}), "results: there is no such field"),
         (_with(result__engine="oracle"), "result.engine: 'oracle' cannot be used"),

@@ -99,3 +99,17 @@ def test_rows_without_id_or_time() -> None:
     assert [(row.expected, row.found) for row in found[2:]] == [
         ("60000", None), ("120000", "120001"),
     ]  # fmt: skip
+
+
+def test_rows_of_one_id_are_bounded() -> None:
+    """All rows of one id are counted, though only the first ones are kept."""
+    event = _event(1)
+    invented = replace(_row(event), id="zzz")
+
+    found = list(compare([event], [*[_row(event)] * 2500, *[invented] * 1500], FIELDS))
+
+    counts = Counter[Kind]()
+    for finding in found:
+        counts[finding.kind] += finding.copies
+    assert counts == {Kind.DUPLICATED: 2499, Kind.PHANTOM: 1500}
+    assert len(found) == 1001

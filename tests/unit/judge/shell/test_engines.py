@@ -99,3 +99,32 @@ def test_missing_table_of_an_empty_database(tmp_path: Path) -> None:
         open_engine(_result(connection="empty.duckdb", table="a"), tmp_path, "UTC") as engine,
     ):
         engine.source("result", "a", None)
+
+
+def test_zone_of_statements(shop: Path) -> None:
+    """A time without a zone is read in the mapping's zone."""
+    with open_engine(
+        _result(connection="shop.duckdb", table="events"), shop, "Europe/Berlin"
+    ) as engine:
+        statement = (
+            f"SELECT {engine.dialect.milliseconds.format('TIMESTAMP ' + repr('1970-01-02'))}"
+        )
+        assert list(engine.ask(statement)) == [(23 * 3_600_000,)]
+
+
+def test_variables_are_no_tables(shop: Path) -> None:
+    """A table's name does not find a variable of the judge."""
+    with (
+        open_engine(_result(connection="shop.duckdb", table="a"), shop, "UTC") as engine,
+        pytest.raises(ResultUnfit, match="there is no table 'sql'; there is events"),
+    ):
+        engine.source("result", "sql", None)
+
+
+def test_digits_stay_texts(tmp_path: Path) -> None:
+    """Digits in a CSV file are texts, and its times are times."""
+    (tmp_path / "a.csv").write_text("id,at\n007,2026-01-01 00:00:00\n", "utf-8")
+
+    with open_engine(_result(files="a.csv"), tmp_path, "UTC") as engine:
+        types = engine.source("result", None, "a.csv").types
+        assert dict(types) == {"id": "VARCHAR", "at": "TIMESTAMP"}

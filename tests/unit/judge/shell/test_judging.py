@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -176,7 +177,7 @@ def test_ledger_of_another_run(run: Run, tmp_path: Path) -> None:
         ({"event_time": "at"}, "result.columns.event_time: result.parquet has no column 'at'"),
         ({"event_time": "event_time", "city": "items"}, "has the type STRUCT"),
         ({"event_time": "session_seq"}, "name its unit if it is a number"),
-        ({"event_time": "event_time", "session_seq": "city"}, "a whole number"),
+        ({"event_time": "event_time", "session_seq": "event_time"}, "a whole number"),
     ],
 )
 def test_columns_that_do_not_fit(run: Run, tmp_path: Path, columns: Any, part: str) -> None:  # noqa: ANN401
@@ -185,3 +186,43 @@ def test_columns_that_do_not_fit(run: Run, tmp_path: Path, columns: Any, part: s
         judged(tmp_path, run, run.clean, columns)
 
     assert part in str(caught.value)
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+def test_phantom_before_1970(run: Run, tmp_path: Path) -> None:
+    """A row before 1970 is counted and read in the same minute."""
+    row = run.clean.slice(0, 1)
+    early = _with(row, "event_time", pa.array([-30_000], row["event_time"].type))
+    added = _with(early, "event_id", pa.array(["zzz"]))
+
+    report = judged(tmp_path, run, pa.concat_tables([run.clean, added]))
+
+    assert [(row.kind.value, row.count) for row in report.verdicts] == [("phantom", 1)]
+
+
+def test_values_that_are_no_numbers(run: Run, tmp_path: Path) -> None:
+    """NaN, infinity and a number too large are altered values; the judge goes on."""
+    values = run.clean["value_minor"].cast(pa.float64()).to_pylist()
+    places = [place for place, value in enumerate(values) if value is not None][:3]
+    for place, value in zip(places, (float("nan"), float("inf"), 1e300), strict=True):
+        values[place] = value
+
+    report = judged(tmp_path, run, _with(run.clean, "value_minor", pa.array(values)))
+
+    found = [(row.kind.value, row.column, row.count) for row in report.verdicts]
+    assert found == [("altered", "value_minor", 3)]
+
+
+def test_ids_and_numbers_in_other_types(run: Run, tmp_path: Path) -> None:
+    """UUIDs in capitals and numbers as texts are the same values."""
+    table = run.clean
+    for name in ("event_id", "session_id"):
+        table = _with(table, name, pc.utf8_upper(table[name]))
+    table = _with(table, "value_minor", table["value_minor"].cast(pa.string()))
+
+    report = judged(tmp_path, run, table)
+
+    assert report.agrees, report.verdicts

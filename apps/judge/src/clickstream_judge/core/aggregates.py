@@ -7,6 +7,7 @@ only the users and sessions of the current time are kept.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -17,11 +18,11 @@ import pyarrow.compute as pc
 
 from clickstream_judge.core.mapping import TIME_KEYS, KeyName, MeasureName
 from clickstream_judge.core.merging import Kind
-from clickstream_judge.core.verdict import MOST_RANGES, Verdict, minute_ranges
+from clickstream_judge.core.verdict import MOST_RANGES, Verdict, cut_text, minute_ranges
 from clickstream_judge.errors import TooMuchToJudge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from clickstream_judge.core.mapping import AggregateTable
     from clickstream_judge.core.remaking import Chunk
@@ -63,6 +64,19 @@ def time_key(time_ms: np.ndarray, key: KeyName, zone: str) -> np.ndarray:
 
 
 @dataclass
+class _Notes:
+    """The differences of one measure: how many, and the first ones."""
+
+    count: int = 0
+    first: list[tuple[Key, str]] = field(default_factory=list)
+
+    def add(self, key: Key, text: str) -> None:
+        self.count += 1
+        if len(self.first) < MOST_RANGES:
+            self.first.append((key, text))
+
+
+@dataclass
 class Groups:
     """The groups of one table, as the truth makes them.
 
@@ -84,6 +98,12 @@ class Groups:
     _seen: dict[tuple[bool, MeasureName], set[tuple[Any, ...]]] = field(default_factory=dict)
     _shard: int = -1
     _time: int = 0
+    _open: set[int] = field(default_factory=set)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a key is a time; without one, every group grows during the run."""
+        return self._time_place() is not None
 
     def add(self, chunk: Chunk) -> None:
         """Add events; each shard's in the order of their times."""
@@ -110,7 +130,12 @@ class Groups:
             self._add_to(self._least, kept, keys, is_least=True)
 
     def compare(
-        self, rows: Iterable[Sequence[Any]], most_examples: int, *, is_date: bool = False
+        self,
+        rows: Iterable[Sequence[Any]],
+        most_examples: int,
+        *,
+        is_date: bool = False,
+        open_minutes: Collection[int] = (),
     ) -> list[Verdict]:
         """Return the differences, one verdict per measure; use the groups only once.
 
@@ -119,34 +144,33 @@ class Groups:
                 without a key are left out.
             most_examples: Examples to keep of each measure.
             is_date: Whether the day is a date, which has no zone.
+            open_minutes: Minutes of which events are still to come; their groups are left out.
         """
-        found: dict[str, list[tuple[Key, str]]] = {}
+        self._open = {self._begin(minute) for minute in open_minutes}
+        found: dict[str, _Notes] = defaultdict(_Notes)
         names = [name.value for name in self.table.measures]
         width = len(self.table.keys)
         left = dict(self._sums)
-        seen: set[Key] = set()
         for row in rows:
             if any(part is None for part in row[:width]):
                 continue
             key = self._key(row[:width], is_date=is_date)
             if self._is_open(key):
                 continue
-            if key in seen:
-                found.setdefault("groups", []).append((key, "the group has several rows"))
-                continue
-            seen.add(key)
             wanted = left.pop(key, None)
             if wanted is None:
-                found.setdefault("groups", []).append((key, "the truth has no such group"))
+                is_known = key in self._sums
+                text = "the group has several rows" if is_known else "the truth has no such group"
+                found["groups"].add(key, text)
                 continue
             least = self._least_of(key, wanted)
             for name, low, high, there in zip(names, least, wanted, row[width:], strict=True):
                 if there is None or not low <= int(there) <= high or int(there) != there:
                     allowed = str(high) if low == high else f"{low} to {high}"
-                    found.setdefault(name, []).append((key, f"expected {allowed}, found {there}"))
+                    found[name].add(key, f"expected {allowed}, found {there}")
         for key, wanted in left.items():
             if not self._is_open(key) and any(self._least_of(key, wanted)):
-                found.setdefault("groups", []).append((key, "the group is missing"))
+                found["groups"].add(key, "the group is missing")
         return [self._verdict(name, notes, most_examples) for name, notes in sorted(found.items())]
 
     def _key(self, parts: Sequence[Any], *, is_date: bool) -> Key:
@@ -171,22 +195,34 @@ class Groups:
         place = self._time_place()
         if self.until is None or place is None:
             return False
+        if key[place] in self._open:
+            return True
         length = _MINUTES[self._time_name()]
         # A local day may begin up to 14 hours before or after UTC's.
         slack = 840 if self._time_name() is KeyName.DAY and self.table.time_zone != "UTC" else 0
         return int(key[place]) + length + slack > self.until
 
-    def _verdict(self, name: str, notes: list[tuple[Key, str]], most_examples: int) -> Verdict:
+    def _begin(self, minute: int) -> int:
+        """Return the Unix minute at which the group of a minute begins."""
+        if self._time_place() is None:
+            return 0
+        time_ms = np.array([minute * 60_000])
+        return int(time_key(time_ms, self._time_name(), self.table.time_zone)[0])
+
+    def _verdict(self, name: str, notes: _Notes, most_examples: int) -> Verdict:
         place = self._time_place()
-        minutes = [int(key[place]) for key, _ in notes[:MOST_RANGES]] if place is not None else []
+        minutes = [int(key[place]) for key, _ in notes.first] if place is not None else []
         labels = [key.value for key in self.table.keys]
         examples = []
-        for key, text in notes[:most_examples]:
-            named = ", ".join(f"{label} {part}" for label, part in zip(labels, key, strict=True))
+        for key, text in notes.first[:most_examples]:
+            named = ", ".join(
+                f"{label} {cut_text(part) if isinstance(part, str) else part}"
+                for label, part in zip(labels, key, strict=True)
+            )
             examples.append(f"{named}: {text}")
         column = f"{self.table.name}: {name}"
         return Verdict(
-            Kind.AGGREGATE, column, len(notes), tuple(minute_ranges(minutes)),
+            Kind.AGGREGATE, column, notes.count, tuple(minute_ranges(minutes)),
             examples=tuple(examples),
         )  # fmt: skip
 

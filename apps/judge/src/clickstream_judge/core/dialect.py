@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["DUCKDB", "POSTGRES", "Dialect", "Family", "quoted", "text_literal"]
+__all__ = ["DUCKDB", "POSTGRES", "Dialect", "Family", "quoted", "quoted_table", "text_literal"]
 
 
 class Family(Enum):
@@ -26,10 +26,14 @@ class Family(Enum):
 _FAMILIES = (
     (Family.TIMESTAMP, r"(timestamp|datetime)"),
     (Family.UUID, r"uuid$"),
-    (Family.TEXT, r"(varchar|character|text|enum|bpchar|string|name$)"),
+    (Family.TEXT, r"(varchar|character|text|enum|bpchar|string|name$|(.*\.)?citext$)"),
     (Family.INTEGER, r"(u?(tiny|small|big|huge)?int(eger)?$|int[248]$)"),
     (Family.FRACTION, r"(decimal|numeric|double|float|real)"),
 )
+
+
+_PART = r'(?:"(?:[^"]|"")+"|[^."]+)'
+"""A part of a table's name."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,12 @@ class Dialect:
     """One engine's SQL.
 
     Attributes:
-        milliseconds: Unix milliseconds of a time with a zone, ``{}``; a whole number.
+        milliseconds: Unix milliseconds of a time with a zone, ``{0}``; a whole number, and none for
+            an infinite time.
         text_to_time: A time with a zone from text, ``{}``.
-        divide: The operator for whole numbers that rounds down.
+        divide: The operator for whole numbers without a remainder.
+        decimal: A decimal from a number, ``{0}``; none for infinity and what is no number.
+        text_to_decimal: A decimal from a text, ``{0}``; none if the text is no number.
         hash_number: A whole number from a text's first hexadecimal digits of MD5, ``{}``.
         order: What makes a text order by its bytes, ``{}``.
     """
@@ -47,6 +54,8 @@ class Dialect:
     milliseconds: str
     text_to_time: str
     divide: str
+    decimal: str
+    text_to_decimal: str
     hash_number: str
     order: str
 
@@ -65,22 +74,39 @@ DUCKDB = Dialect(
     milliseconds="epoch_ms(CAST({} AS TIMESTAMPTZ))",
     text_to_time="TRY_CAST({} AS TIMESTAMPTZ)",
     divide="//",
+    decimal="TRY_CAST({0} AS decimal(24, 6))",
+    text_to_decimal="TRY_CAST({0} AS decimal(24, 6))",
     hash_number="CAST('0x' || substr(md5({}), 1, 15) AS BIGINT)",
     order="{}",
 )
 
 POSTGRES = Dialect(
-    milliseconds="CAST(floor(extract(epoch FROM CAST({} AS timestamptz)) * 1000) AS bigint)",
+    milliseconds="CASE WHEN isfinite(CAST({0} AS timestamptz)) THEN"
+    " CAST(floor(extract(epoch FROM CAST({0} AS timestamptz)) * 1000) AS bigint) END",
     text_to_time="CAST({} AS timestamptz)",
     divide="/",
+    decimal="CASE WHEN CAST({0} AS text) NOT IN ('NaN', 'Infinity', '-Infinity')"
+    " THEN CAST({0} AS numeric) END",
+    text_to_decimal="CASE WHEN {0} ~ '^[ ]*[+-]?[0-9]{{1,18}}([.][0-9]+)?[ ]*$'"
+    " THEN CAST({0} AS numeric) END",
     hash_number="CAST(CAST(('x' || substr(md5({}), 1, 15)) AS bit(60)) AS bigint)",
     order='{} COLLATE "C"',
 )
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL; the parts of a table's name are separated by a dot."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    """Return a name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_table(name: str) -> str:
+    """Return a table's name as SQL; a part that has a dot stands in double quotes, as in SQL."""
+    parts = re.findall(_PART, name) if re.fullmatch(f"{_PART}([.]{_PART})*", name) else [name]
+    names = [
+        part[1:-1].replace('""', '"') if part.startswith('"') and len(part) > 1 else part
+        for part in parts
+    ]
+    return ".".join(quoted(part) for part in names)
 
 
 def text_literal(value: str) -> str:

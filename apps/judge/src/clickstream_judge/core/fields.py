@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "CHECKSUM_BITS", "CHECKSUM_DIGITS", "FIELDS", "IDENTITY", "NULL", "SEPARATOR", "Comparison",
-    "checksums", "truth_texts",
+    "CHECKSUM_BITS", "CHECKSUM_DIGITS", "FIELDS", "IDENTITY", "NULL", "SEPARATOR", "UUIDS",
+    "Comparison", "checksums", "truth_texts",
 ]  # fmt: skip
 
 
@@ -50,6 +50,9 @@ FIELDS: dict[str, Comparison] = {
     if row.type is not FieldType.ITEMS and row.name != "sent_at"
 }
 """The fields that a mapping may name; order lines and ``sent_at`` are not compared."""
+
+UUIDS = frozenset(row.name for row in EVENT_FIELDS if row.type is FieldType.UUID)
+"""The fields whose letters may be of either case."""
 
 IDENTITY = ("event_id", "event_time")
 """The fields that are not compared as values: they say which event it is, and in which minute."""

@@ -77,7 +77,7 @@ class Ledger:
                 place, f"has a line that is no ledger entry ({error})", "name the run's ledger"
             ) from None
         if not found.last_seq:
-            holds = f"run {min(strangers)}" if strangers else "no entry"
+            holds = f"run {min(map(str, strangers))}" if strangers else "no entry"
             raise TruthUnusable(
                 place, f"holds {holds}, not run {run_id}", "name the ledger beside the run record"
             )
@@ -158,6 +158,8 @@ class Ledger:
             self.ended.add(shard)
         if row["kind"] != LedgerKind.MINUTE.value:
             return
+        for name in _FIGURES:
+            int(row[name])
         key = shard, minute_of(row["minute"])
         known = self.entries.get(key)
         if known is None or _size(row) >= _size(known):

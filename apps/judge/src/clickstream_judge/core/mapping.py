@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  pydantic reads the annotations
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -107,6 +107,14 @@ class Result(Place):
 
     columns: Mapping[str, Column] = Field(min_length=1)
     only_this_run: bool = False
+
+    @model_validator(mode="after")
+    def _run_by_ids(self) -> Self:
+        if self.only_this_run and "event_id" not in self.columns:
+            raise MappingInvalid(
+                "result.only_this_run", None, "map the column of event_id, or leave it out"
+            )
+        return self
 
     @field_validator("columns")
     @classmethod
@@ -214,10 +222,17 @@ def parse_mapping(text: str) -> JudgeMapping:
     """
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise MappingInvalid("mapping", None, f"is not YAML: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        # Not the text around it, which may have a password.
+        line = 0 if error.problem_mark is None else error.problem_mark.line + 1
+        raise MappingInvalid(
+            "mapping", None, f"line {line} is not YAML ({error.problem}); correct it"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A date such as 2026-13-45, or ten thousand brackets.
+        raise MappingInvalid("mapping", None, f"is not YAML ({error}); correct it") from None
     if not isinstance(document, dict):
-        raise MappingInvalid("mapping", document, "it must have the fields truth and result")
+        raise MappingInvalid("mapping", None, "it must have the fields truth and result")
     try:
         mapping = JudgeMapping.model_validate(document)
     except ValidationError as error:
@@ -233,6 +248,9 @@ def _first_problem(error: ValidationError) -> MappingInvalid:
         return MappingInvalid(path, None, "there is no such field; remove it, or correct its name")
     if first["type"] == "missing":
         return MappingInvalid(path, None, "the field is missing; add it")
+    if first["type"] == "model_type" and first["loc"][0] != "truth":
+        remedy = "write a name; in quotes if it is a number, or a word such as no"
+        return MappingInvalid(path, first["input"], remedy)
     value = first.get("input")
     shown = value if isinstance(value, (str, int, float)) else None
     return MappingInvalid(path.removesuffix(".[key]"), shown, first["msg"])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFECTS", "Finding", "Kind", "ResultRow", "TrueEvent", "compare"]
 
 _MINUTE_MS = 60_000
+_MOST_COPIES = 1_000
+"""Most rows of one id that are kept; the others are counted."""
 
 
 class Kind(StrEnum):
@@ -111,29 +113,47 @@ def compare(
     groups = _by_id(result)
     group = next(groups, None)
     for event in truth:
-        while group is not None and group[0].id < event.id:
-            yield from (Finding(Kind.PHANTOM, None, row) for row in group)
+        while group is not None and group.rows[0].id < event.id:
+            yield from _phantoms(group)
             group = next(groups, None)
-        if group is None or group[0].id != event.id:
+        if group is None or group.rows[0].id != event.id:
             yield from _absent(event, dropped_after_seconds)
             continue
         yield from _present(event, group, fields)
         group = next(groups, None)
     while group is not None:
-        yield from (Finding(Kind.PHANTOM, None, row) for row in group)
+        yield from _phantoms(group)
         group = next(groups, None)
 
 
-def _by_id(rows: Iterable[ResultRow]) -> Iterator[list[ResultRow]]:
+@dataclass(slots=True)
+class _Group:
+    """The rows of one id: the first ones, and the number of all."""
+
+    rows: list[ResultRow]
+    count: int = 1
+
+
+def _by_id(rows: Iterable[ResultRow]) -> Iterator[_Group]:
     """Return the rows of each id; rows without an id stay alone."""
-    group: list[ResultRow] = []
+    group: _Group | None = None
     for row in rows:
-        if group and (row.id != group[0].id or not row.id):
-            yield group
-            group = []
-        group.append(row)
-    if group:
+        if group is None or row.id != group.rows[0].id or not row.id:
+            if group is not None:
+                yield group
+            group = _Group([row])
+            continue
+        group.count += 1
+        if len(group.rows) < _MOST_COPIES:
+            group.rows.append(row)
+    if group is not None:
         yield group
+
+
+def _phantoms(group: _Group) -> Iterator[Finding]:
+    *rows, last = group.rows
+    yield from (Finding(Kind.PHANTOM, None, row) for row in rows)
+    yield Finding(Kind.PHANTOM, None, last, copies=group.count - len(rows))
 
 
 def _absent(event: TrueEvent, dropped_after_seconds: float | None) -> Iterator[Finding]:
@@ -145,13 +165,12 @@ def _absent(event: TrueEvent, dropped_after_seconds: float | None) -> Iterator[F
         yield Finding(Kind.ALLOWED, event, None)
 
 
-def _present(
-    event: TrueEvent, group: list[ResultRow], fields: tuple[str, ...]
-) -> Iterator[Finding]:
+def _present(event: TrueEvent, group: _Group, fields: tuple[str, ...]) -> Iterator[Finding]:
     """Return what is wrong with the rows of one event; the row that fits best is compared."""
-    best = min(group, key=lambda row: _distance(event, row)) if len(group) > 1 else group[0]
-    if len(group) > 1:
-        yield Finding(Kind.DUPLICATED, event, best, copies=len(group) - 1)
+    best = group.rows[0]
+    if group.count > 1:
+        best = min(group.rows, key=lambda row: _distance(event, row))
+        yield Finding(Kind.DUPLICATED, event, best, copies=group.count - 1)
     if best.time_ms != event.time_ms:
         if best.time_ms is None or best.time_ms // _MINUTE_MS == event.time_ms // _MINUTE_MS:
             found = None if best.time_ms is None else str(best.time_ms)

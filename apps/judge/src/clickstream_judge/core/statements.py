@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from clickstream_contract.events import EVENT_NAMES
 
 from clickstream_judge.core.dialect import Dialect, Family, quoted, text_literal
-from clickstream_judge.core.fields import FIELDS, IDENTITY, Comparison
+from clickstream_judge.core.fields import FIELDS, IDENTITY, UUIDS, Comparison
 from clickstream_judge.core.mapping import TIME_KEYS, KeyName, MeasureName
 from clickstream_judge.errors import ResultUnfit
 
@@ -84,35 +84,44 @@ def _text(_dialect: Dialect, name: str, family: Family, _column: Column) -> str 
     return f"lower(CAST({name} AS varchar))" if family is Family.UUID else None
 
 
-def _whole(_dialect: Dialect, name: str, family: Family, _column: Column) -> str | None:
+def _whole(dialect: Dialect, name: str, family: Family, _column: Column) -> str | None:
     if family is Family.INTEGER:
         return f"CAST({name} AS varchar)"
-    return _number_text(name) if family is Family.FRACTION else None
+    number = _decimal(dialect, name, family)
+    return None if number is None else _number_text(number, name)
+
+
+def _decimal(dialect: Dialect, name: str, family: Family) -> str | None:
+    """Return a column as a decimal; it is null where the value is no number."""
+    if family is Family.TEXT:
+        return dialect.text_to_decimal.format(f"CAST({name} AS varchar)")
+    return dialect.decimal.format(name) if family in {Family.INTEGER, Family.FRACTION} else None
 
 
 def _money(dialect: Dialect, name: str, family: Family, column: Column) -> str | None:
     if column.unit != "major":
         return _whole(dialect, name, family, column)
-    if family not in {Family.INTEGER, Family.FRACTION}:
-        return None
-    return _number_text(f"(CAST({name} AS decimal(24, 6)) * 100)")
+    number = _decimal(dialect, name, family)
+    return None if number is None else _number_text(f"({number} * 100)", name)
 
 
 def _time(dialect: Dialect, name: str, family: Family, column: Column) -> str | None:
     if family is Family.TIMESTAMP:
         return dialect.milliseconds.format(name)
-    if family is Family.TEXT:
+    if family is Family.TEXT and column.unit is None:
         return dialect.milliseconds.format(dialect.text_to_time.format(name))
-    if column.unit is None or family not in {Family.INTEGER, Family.FRACTION}:
+    number = _decimal(dialect, name, family)
+    if column.unit is None or number is None:
         return None
     factor = {"s": "* 1000", "ms": "", "us": "/ 1000"}[column.unit]
-    return f"CAST(floor(CAST({name} AS decimal(24, 6)) {factor}) AS bigint)"
+    return f"CAST(floor({number} {factor}) AS bigint)"
 
 
-def _number_text(number: str) -> str:
-    """Return a number as text, without a fraction if it is whole."""
-    whole = f"CAST(CAST(floor({number}) AS bigint) AS varchar)"
-    return f"CASE WHEN {number} = floor({number}) THEN {whole} ELSE CAST({number} AS varchar) END"
+def _number_text(number: str, name: str) -> str:
+    """Return a number as text, without a fraction if it is whole; another value as it is."""
+    whole = f"CAST(floor({number}) AS varchar)"
+    text = f"CASE WHEN {number} = floor({number}) THEN {whole} ELSE CAST({number} AS varchar) END"
+    return f"coalesce({text}, CAST({name} AS varchar))"
 
 
 def aggregate_statement(
@@ -142,7 +151,7 @@ def aggregate_statement(
     for measure, column in table.measures.items():
         kind = Comparison.MONEY if measure is MeasureName.REVENUE else Comparison.INTEGER
         value = value_sql(dialect, source, f"{path}.measures.{measure}", column, kind)
-        parts.append(f"CAST({value} AS decimal(38, 4))")
+        parts.append(dialect.text_to_decimal.format(f"({value})"))
     return f"SELECT {', '.join(parts)} FROM {source.sql}", is_date
 
 
@@ -177,6 +186,8 @@ class Statements:
             name: value_sql(dialect, source, f"result.columns.{name}", column, FIELDS[name])
             for name, column in columns.items()
         }
+        for name in UUIDS & set(columns):
+            self._values[name] = f"lower({self._values[name]})"
         conditions = []
         if until_ms is not None:
             conditions.append(f"(ms < {int(until_ms)} OR ms IS NULL)")
@@ -189,10 +200,10 @@ class Statements:
         parts = [f"coalesce({part}, {_NULL})" for part in ("id", "CAST(ms AS varchar)")]
         parts += [f"coalesce({name}, {_NULL})" for name in self._aliases()]
         number = self._dialect.hash_number.format(f" || {_SEPARATOR} || ".join(parts))
+        inner = f"SELECT {self._minute()} AS minute, {number} AS checksum"
         return (
-            f"SELECT minute, count(*), sum(checksum) FROM (SELECT ms {self._dialect.divide} 60000"
-            f" AS minute, {number} AS checksum FROM ({self._rows()}) AS read{self._where()})"
-            " AS counted GROUP BY minute"
+            f"SELECT minute, count(*), sum(checksum) FROM ({inner} FROM ({self._rows()}) AS read"
+            f"{self._where()}) AS counted GROUP BY minute"
         )
 
     def rows(self, ranges: Sequence[tuple[int, int]], *, has_timeless: bool) -> str:
@@ -224,10 +235,14 @@ class Statements:
             is_name = f"{aliases['event_name']} ="
             figures = [f"count(*) FILTER (WHERE {is_name} '{name}')" for name in EVENT_NAMES]
             if "value_minor" in aliases:
-                value = f"CAST({aliases['value_minor']} AS decimal(38, 4))"
+                value = self._dialect.text_to_decimal.format(aliases["value_minor"])
                 figures.append(f"coalesce(sum({value}) FILTER (WHERE {is_name} 'purchase'), 0)")
-        names = ", ".join([f"ms {self._dialect.divide} 60000 AS minute", "count(*)", *figures])
+        names = ", ".join([f"{self._minute()} AS minute", "count(*)", *figures])
         return f"SELECT {names} FROM ({self._rows()}) AS read{self._where()} GROUP BY 1"
+
+    def _minute(self) -> str:
+        """Return the minute of a row; one before 1970 is rounded down, too."""
+        return f"(ms - (ms % 60000 + 60000) % 60000) {self._dialect.divide} 60000"
 
     def _aliases(self) -> list[str]:
         return [f"f{place}" for place in range(len(self.fields))]
@@ -236,7 +251,7 @@ class Statements:
         """Return the statement for the mapped columns of all rows, as canonical texts."""
         named = [f"{self._values['event_time']} AS ms"]
         if "event_id" in self._values:
-            named.append(f"lower({self._values['event_id']}) AS id")
+            named.append(f"{self._values['event_id']} AS id")
         named += [
             f"{self._values[name]} AS {alias}"
             for name, alias in zip(self.fields, self._aliases(), strict=True)

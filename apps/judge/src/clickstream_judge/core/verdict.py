@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from clickstream_judge.core.merging import Finding
 
-__all__ = ["MOST_RANGES", "Tally", "Verdict", "collect", "minute_ranges"]
+__all__ = ["MOST_RANGES", "Tally", "Verdict", "collect", "cut_text", "minute_ranges"]
 
 MOST_RANGES = 1_000
 """Most ranges and minutes that are kept of one kind; the counts are exact all the same."""
@@ -160,11 +160,13 @@ def _sort_of(finding: Finding) -> str:
 def _text(finding: Finding) -> str:
     event, row = finding.event, finding.row
     if event is None:
-        return f"id {_cut(row.id if row is not None else '')}"
+        return f"id {cut_text(row.id if row is not None else '')}"
     place = f"{event.id} (shard {event.shard}, shard_seq {event.shard_seq})"
     match finding.kind:
         case Kind.ALTERED:
-            return f"{place}: expected {_cut(finding.expected)}, found {_cut(finding.found)}"
+            return (
+                f"{place}: expected {cut_text(finding.expected)}, found {cut_text(finding.found)}"
+            )
         case Kind.MISPLACED:
             found = row.time_ms if row is not None else None
             return f"{place}: expected at {event.time_ms}, found at {found} (Unix ms)"
@@ -175,7 +177,8 @@ def _text(finding: Finding) -> str:
     return place
 
 
-def _cut(text: str | None) -> str:
+def cut_text(text: str | None) -> str:
+    """Return a text of the result as one printable line of bounded length."""
     if text is None:
         return "no value"
     shown = repr(text)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
-from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Dialect, quoted, text_literal
+from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Dialect, quoted_table, text_literal
 from clickstream_judge.core.mapping import EngineName
 from clickstream_judge.core.statements import Source
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
@@ -91,7 +91,7 @@ class _DuckDB:
             sql = self._files_sql(path, files)
         else:
             assert table is not None  # noqa: S101  the mapping names one of both
-            name, sql = table, quoted(table)
+            name, sql = table, quoted_table(table)
         try:
             rows = self._connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608  quoted
         except duckdb.CatalogException:
@@ -139,7 +139,9 @@ class _DuckDB:
         # A folder day=2026-11-29 is no column. Texts are not guessed from a sample of lines.
         options = ", hive_partitioning = false, union_by_name = true"
         if reader == "read_csv":
-            options += ", header = true, sample_size = -1"
+            # Numbers stay texts: a product may have the id 007.
+            options += ", header = true, sample_size = -1, auto_type_candidates ="
+            options += " ['DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR']"
         elif reader == "read_json":
             options += ", format = 'newline_delimited', sample_size = -1"
         return f"{reader}({text_literal(str(pattern))}{options})"
@@ -160,9 +162,13 @@ def _duckdb(result: Result, folder: Path, time_zone: str, spill: str) -> Iterato
             ("memory_limit", _DUCKDB_MEMORY),
             ("temp_directory", spill),
             ("TimeZone", time_zone),
+            ("preserve_insertion_order", "false"),
+            # A table's name must not find a variable of this program, or load an extension.
+            ("python_enable_replacements", "false"),
+            ("autoinstall_known_extensions", "false"),
         ):
-            connection.execute(f"SET {name} = {text_literal(value)}")
-        connection.execute("SET preserve_insertion_order = false")
+            # Global: each statement has its own cursor, which has no other settings.
+            connection.execute(f"SET GLOBAL {name} = {text_literal(value)}")
     except duckdb.Error as error:
         raise EngineUnusable("duckdb", _line(error), "check the file and its writers") from None
     try:
@@ -179,9 +185,13 @@ class _Postgres:
 
     def source(self, path: str, table: str | None, files: str | None) -> Source:
         assert table is not None and files is None  # noqa: S101, PT018  the mapping names a table
-        sql = quoted(table)
+        sql = quoted_table(table)
         rows = self._all(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            # An enum is a text, and a domain is the type that it limits.
+            "SELECT attname, CASE typtype WHEN 'e' THEN 'enum'"
+            " WHEN 'd' THEN format_type(typbasetype, typtypmod)"
+            " ELSE format_type(atttypid, atttypmod) END"
+            " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
             " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             sql,
         )

@@ -23,7 +23,7 @@ from clickstream_judge.core.remaking import remake
 from clickstream_judge.core.report import Report, minute_text
 from clickstream_judge.core.statements import Statements, aggregate_statement
 from clickstream_judge.core.verdict import collect, minute_ranges
-from clickstream_judge.errors import TruthUnusable
+from clickstream_judge.errors import ResultUnfit, TruthUnusable
 from clickstream_judge.shell.engines import open_engine
 from clickstream_judge.shell.truth_files import read_truth
 
@@ -43,6 +43,8 @@ __all__ = ["judge"]
 
 _MOST_RANGES = 200
 """Most ranges of minutes in one statement."""
+_MOST_MINUTES = 2_000_000
+"""Most minutes of a result: nearly four years."""
 
 Sums = dict[int | None, tuple[int, int]]
 """Rows and sum of checksums, by Unix minute."""
@@ -56,18 +58,23 @@ class _Truth:
         sums: Events and sum of checksums.
         late: Number of late events.
         by_shard: Events by shard and minute, to compare them with the ledger.
+        unsettled: Minutes with late events that the pipeline may not have stored yet.
     """
 
     sums: Sums = field(default_factory=dict)
     late: int = 0
     by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
+    unsettled: set[int] = field(default_factory=set)
 
     def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
         minutes = chunk.time_ms // 60_000
         if before is not None:
             kept = minutes < before
             minutes, numbers = minutes[kept], numbers[kept]
-            self.late += int(np.count_nonzero(chunk.late_seconds[kept]))
+            late_seconds = chunk.late_seconds[kept]
+            self.late += int(np.count_nonzero(late_seconds))
+            sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
+            self.unsettled.update(minutes[(late_seconds > 0) & (sent_minute >= before)].tolist())
         else:
             self.late += int(np.count_nonzero(chunk.late_seconds))
         for minute in np.unique(minutes).tolist():
@@ -156,25 +163,27 @@ class _Judgement:
     def run(self) -> Report:
         """Return the report."""
         truth = self._ledger.minutes(self._before)
-        events = sum(row.events for row in truth.values())
         if not self._has_ids:
             self._show("counting")
-            rows = [tuple(row) for row in self._engine.ask(self._statements.counts())]
+            rows = list(self._bounded(self._engine.ask(self._statements.counts())))
+            made = self._make() if self._groups or self._before is not None else _Truth()
+            unsettled = made.unsettled
+            truth = {minute: row for minute, row in truth.items() if minute not in unsettled}
+            rows = [row for row in rows if row[0] not in unsettled]
             found = compare_counts(truth, rows, self._examples)
-            if self._groups:
-                self._make()
             return self._report(
-                [*found, *self._aggregates()], events, sum(row[1] for row in rows), len(truth),
-                cannot_tell=CANNOT_TELL,
+                [*found, *self._aggregates(unsettled)], sum(row.events for row in truth.values()),
+                sum(row[1] for row in rows), len(truth),
+                cannot_tell=(*CANNOT_TELL, *self._blind_spots(unsettled)),
             )  # fmt: skip
         self._show("the engine counts")
         there: Sums = {
             None if row[0] is None else int(row[0]): (int(row[1]), int(row[2]))
-            for row in self._engine.ask(self._statements.minutes())
+            for row in self._bounded(self._engine.ask(self._statements.minutes()))
         }
         self._show("making the events again")
         made = self._make()
-        open_minutes = self._ledger.open_minutes(made.by_shard, self._before)
+        open_minutes = self._ledger.open_minutes(made.by_shard, self._before) | made.unsettled
         differing = {
             minute
             for minute in set(there) | set(made.sums)
@@ -190,7 +199,7 @@ class _Judgement:
             count for minute, (count, _) in made.sums.items() if minute not in open_minutes
         )
         return self._report(
-            [*verdicts, *self._aggregates()], events, stored,
+            [*verdicts, *self._aggregates(open_minutes)], events, stored,
             len(made.sums) - len(open_minutes & set(made.sums)),
             differing=len(differing), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
         )  # fmt: skip
@@ -203,6 +212,8 @@ class _Judgement:
                 names = ("event_id", "event_time", *self._statements.fields)
                 numbers = checksums(truth_texts(chunk.table, names))
                 truth.add(chunk, numbers, self._before)
+            elif self._before is not None:
+                truth.add(chunk, np.zeros(len(chunk.time_ms), dtype=np.int64), self._before)
             for groups in self._groups:
                 groups.add(chunk)
         return truth
@@ -228,6 +239,11 @@ class _Judgement:
             self._mapping.late.dropped_after_seconds,
         )
         found = collect(findings, self._examples, {"late": made.late})
+        if not found:
+            raise ResultUnfit(
+                "result", f"the rows of {self._name} changed while they were judged",
+                "judge again when nobody writes them",
+            )  # fmt: skip
         allowed = sum(row.count for row in found if row.kind is Kind.ALLOWED)
         return [row for row in found if row.kind is not Kind.ALLOWED], allowed
 
@@ -240,12 +256,28 @@ class _Judgement:
             if inside.any():
                 yield from _events_of(chunk, inside, self._statements.fields)
 
-    def _aggregates(self) -> list[Verdict]:
+    def _aggregates(self, open_minutes: set[int]) -> list[Verdict]:
         found: list[Verdict] = []
         for groups, (statement, is_date) in zip(self._groups, self._asked, strict=True):
+            if self._before is not None and not groups.has_time:
+                continue
             self._show(f"comparing {groups.table.name}")
-            found += groups.compare(self._engine.ask(statement), self._examples, is_date=is_date)
+            rows = self._engine.ask(statement)
+            found += groups.compare(
+                rows, self._examples, is_date=is_date, open_minutes=open_minutes
+            )
         return found
+
+    def _bounded(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """Return the rows of minutes, unless there are so many that the times must be wrong."""
+        for number, row in enumerate(rows):
+            if number == _MOST_MINUTES:
+                raise ResultUnfit(
+                    "result.columns.event_time",
+                    f"the rows of {self._name} have times in more than {_MOST_MINUTES:,} minutes",
+                    "map the column with the time of the event, and its unit if it is a number",
+                )
+            yield row
 
     def _blind_spots(self, open_minutes: set[int]) -> tuple[str, ...]:
         texts = []
@@ -254,7 +286,13 @@ class _Judgement:
                 f"{len(open_minutes)} minutes are left out, because late events of them are still"
                 " to be sent"
             )
-        if not self._statements.fields:
+        if self._before is not None:
+            texts += [
+                f"{groups.table.name} has no key of time: it is judged only after the run"
+                for groups in self._groups
+                if not groups.has_time
+            ]
+        if self._has_ids and not self._statements.fields:
             texts.append("only event_id and event_time are mapped: altered values are not found")
         return tuple(texts)
 

@@ -66,7 +66,12 @@ def _ledger_files(place: Path) -> list[Path]:
 
 def _entries(files: list[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                if line.endswith("\n"):  # the last line of a running generator may be unfinished
-                    yield json.loads(line)
+        try:
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:
+                    if line.endswith("\n"):  # the last line of a running generator is unfinished
+                        yield json.loads(line)
+        except OSError as error:
+            raise TruthUnusable(
+                str(file), f"cannot be read ({error.strerror})", "name the run's ledger"
+            ) from None
