@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from clickstream_contract.errors import SimulationInvalid
 
-from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.file_formats import FILE_FORMATS
 
 __all__ = ["Output", "parse_output"]
 
@@ -28,7 +28,7 @@ class Output:
     @property
     def is_folder(self) -> bool:
         """Whether events go into files."""
-        return self.kind in FORMS
+        return self.kind in FILE_FORMATS
 
     @property
     def is_kafka(self) -> bool:
@@ -54,11 +54,11 @@ def parse_output(text: str) -> Output:
         SimulationInvalid: The text is another one.
     """
     kind, _, place = text.partition(":")
-    if (kind in FORMS and place) or kind in _HTTP:
+    if (kind in FILE_FORMATS and place) or kind in _HTTP:
         return Output(kind, place)
     if kind == _KAFKA or text == _STDOUT:
         return Output(kind, place)
-    folders = ", ".join(f"{name}:FOLDER" for name in FORMS)
+    folders = ", ".join(f"{name}:FOLDER" for name in FILE_FORMATS)
     raise SimulationInvalid(
         "--output", text, f"it must be {_STDOUT}, {folders}, kafka:SERVERS or http://HOST/PATH"
     )
