@@ -91,7 +91,8 @@ class Settings:
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SERVERS = re.compile(SERVERS)
 _ALLOWED_SERVER = re.compile(rf"(\*|(\*\.)?{HOST}):{PORT}")
-_ALLOWED_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}\*?")
+_ALLOWED_TOPIC = re.compile(r"_?[a-zA-Z0-9.-][a-zA-Z0-9._-]{0,248}\*?")
+"""No name and no prefix of Kafka's own topics, which begin with two underscores."""
 _ALL_NAMESPACES = "*"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
 _CPU = re.compile(r"[0-9]{1,4}|[0-9]{1,6}m")

@@ -81,13 +81,15 @@ def test_parser_equals_server(
         ({"topic": SHARDS.name, "ledgerTopic": "shop"}, "topic"),
         ({"topic": "shop", "ledgerTopic": EVENTS.name}, "ledgerTopic"),
         ({"topic": "shop", "ledgerTopic": SHARDS.name}, "ledgerTopic"),
+        ({"topic": "__consumer_offsets", "ledgerTopic": "shop"}, "topic"),
+        ({"topic": "shop", "ledgerTopic": "__x"}, "ledgerTopic"),
         ({"form": "ga4"}, "form"),
         ({"form": "cloudevents"}, "form"),
         ({"encoding": "avro"}, "encoding"),
     ],
 )
 def test_outputs_share_no_topic(output: dict[str, str], path: str) -> None:
-    """Another output mixes with none of the project's topics, and the error names the field."""
+    """An output mixes with none of the project's topics or Kafka's own; errors name the field."""
     with pytest.raises(ValidationError) as caught:
         EventOutput.model_validate(output)
 

@@ -177,6 +177,8 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
         ("operator.allowedServers={kafka:99999}", "/operator/allowedServers"),
         ("operator.allowedServers={*kafka:9092}", "/operator/allowedServers"),
         ("kafka.outputTopics={*}", "/kafka/outputTopics"),
+        ("kafka.outputTopics={_*}", "/kafka/outputTopics"),
+        ("kafka.outputTopics={__consumer_offsets}", "/kafka/outputTopics"),
         ("kafka.saslWithoutTls=maybe", "/kafka/saslWithoutTls"),
         ("networkPolicy.grafanaNamespaces={}", "/networkPolicy/grafanaNamespaces"),
         ("operator.image.tag=a b", "/operator/image/tag"),

@@ -115,6 +115,8 @@ def test_numbers_are_bounded(name: str, low: int, high: int) -> None:
         ("NAMESPACES", "a,,b"),
         ("NAMESPACES", "*,a"),
         ("ALLOWED_TOPICS", "*"),
+        ("ALLOWED_TOPICS", "_*"),
+        ("ALLOWED_TOPICS", "__consumer_offsets"),
         ("ALLOWED_TOPICS", "a b"),
         ("ALLOWED_TOPICS", "a**"),
         ("ALLOWED_SERVERS", "*"),

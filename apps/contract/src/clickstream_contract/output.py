@@ -18,11 +18,17 @@ from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 if TYPE_CHECKING:
     from pydantic_core import PydanticCustomError
 
-__all__ = ["BARE_ENCODINGS", "MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form"]
+__all__ = [
+    "BARE_ENCODINGS", "INTERNAL", "MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form",
+]  # fmt: skip
 
 MAX_TOPIC_LENGTH = 249
 TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
 """Pattern of a topic's name; Kafka refuses ``.`` and ``..``
+(https://github.com/apache/kafka, ``org.apache.kafka.common.internals.Topic``)."""
+
+INTERNAL = "__"
+"""Start of the names of Kafka's own topics, such as ``__consumer_offsets``
 (https://github.com/apache/kafka, ``org.apache.kafka.common.internals.Topic``)."""
 
 
@@ -75,6 +81,9 @@ class EventOutput(Part):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
+        for path, name in (("topic", self.topic), ("ledgerTopic", self.ledger_topic)):
+            if name.startswith(INTERNAL):
+                raise refuse(path, name, f"another topic: names with {INTERNAL} are Kafka's own")
         if self.topic in {LEDGER.name, SHARDS.name}:
             raise refuse("topic", self.topic, f"a topic with no other task, such as {EVENTS.name}")
         if self.ledger_topic in {self.topic, EVENTS.name, SHARDS.name}:

@@ -19,7 +19,7 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import API_VERSION, KIND
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
-from clickstream_contract.output import Encoding, Form
+from clickstream_contract.output import INTERNAL, Encoding, Form
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
@@ -202,6 +202,10 @@ _SUM_OF_FAULTS = " + ".join(
 )
 
 _OUTPUT_RULES = [
+    (
+        f"!self.topic.startsWith('{INTERNAL}') && !self.ledgerTopic.startsWith('{INTERNAL}')",
+        f"topic and ledgerTopic: names with {INTERNAL} are Kafka's own",
+    ),
     (
         (
             f"!(self.topic in ['{LEDGER.name}', '{SHARDS.name}']) && "

@@ -75,7 +75,7 @@ def test_ga4_request_is_of_one_client() -> None:
         assert body["timestamp_micros"] == times[0]
         by_client.setdefault(body["client_id"], []).extend(times)
     native = [json.loads(value) for value in native_records()]
-    assert by_client.keys() == {row["user_id"] for row in native}
+    assert by_client.keys() == {f"{int(row['user_id'][1:]) + 1}.1" for row in native}
 
 
 @pytest.mark.parametrize("form", FORMS)

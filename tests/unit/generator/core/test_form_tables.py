@@ -23,6 +23,20 @@ PAYLOAD_KEYS = {
 }  # fmt: skip
 """Of payload_data 1-0-4, whose members are all text; it allows no others."""
 GA4_RESERVED = {"session_start", "user_engagement", "first_visit", "error", "app_exception"}
+GA4_RESERVED_PREFIXES = ("firebase_", "ga_", "google_", "gtag")
+SEGMENT_PROPERTIES = {
+    "Products Searched": {"query"},
+    "Product List Viewed": {"list_id", "category"},
+    "Product Viewed": {"product_id", "category", "name", "brand", "price"},
+    "Product Added": {"cart_id", "product_id", "category", "name", "brand", "price", "quantity"},
+    "Product Removed": {"cart_id", "product_id", "category", "name", "brand", "price", "quantity"},
+    "Cart Viewed": {"cart_id", "products"},
+    "Checkout Started": {"value", "currency", "products"},
+    "Checkout Step Completed": {"checkout_id", "step", "shipping_method"},
+    "Payment Info Entered": {"checkout_id", "step", "payment_method"},
+    "Order Completed": {"checkout_id", "order_id", "total", "revenue", "currency", "products"},
+}
+"""The e-commerce events, version 2, with the properties of each that the shop has."""
 
 
 def _made(form: str, event: str) -> dict[str, Any]:
@@ -76,6 +90,18 @@ def test_segment_calls_are_of_their_type(event: str) -> None:
     assert {"event", "name", "traits"} & made.keys() == {member}
 
 
+@pytest.mark.parametrize("event", EVENT_NAMES)
+def test_segment_properties_are_named(event: str) -> None:
+    """A track call has the name and the properties of the e-commerce events."""
+    made = _made("segment", event)
+    if made["type"] == "track":
+        assert SEGMENT_PROPERTIES[made["event"]] <= made["properties"].keys()
+    if made["type"] == "page":
+        assert made["properties"].keys() <= {"path", "url", "referrer", "title", "search"}
+    post = FORMS["segment"].post
+    assert (post.most_records, post.most_bytes + len(post.before + post.after)) <= (2500, 500_000)
+
+
 def test_segment_order_adds_up() -> None:
     """An order has its products, whose prices and numbers make the revenue."""
     made = _made("segment", "purchase")["properties"]
@@ -107,12 +133,14 @@ def test_ga4_bodies_keep_the_limits(event: str) -> None:
     made = _made("ga4", event)
     (only,) = made["events"]
     params = only["params"]
-    assert isinstance(made["client_id"], str)
+    assert re.fullmatch(r"[1-9]\d*\.[1-9]\d*", made["client_id"])
     assert re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,39}", only["name"])
     assert only["name"] not in GA4_RESERVED
     assert len(params) <= 25
     assert re.fullmatch(r"\d+", params["session_id"])
-    assert params["timestamp_micros"] == made["timestamp_micros"]
+    assert params["timestamp_micros"] == made["timestamp_micros"] == only["timestamp_micros"]
+    assert all(re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,39}", name) for name in params)
+    assert not any(name.startswith(GA4_RESERVED_PREFIXES) for name in params)
     assert all(
         len(str(value)) <= 100
         for name, value in params.items()

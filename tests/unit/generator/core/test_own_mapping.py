@@ -74,6 +74,15 @@ def test_own_names_are_used() -> None:
         ("", "own.yaml: 'no mapping' is not allowed"),
         ("a: [", "own.yaml, line 1: "),
         ("a: !!python/name:os.system x", "own.yaml, line 1: "),
+        (".".join(33 * ["a"]) + ": city", "names separated by dots, at most 32"),
+        ("a: {constant: !!binary aGk=}", "own.yaml, line 1, a: 'a constant' is not allowed"),
+        ("a: {constant: {1: b}}", "it must be JSON of at most 10,000 bytes"),
+        ("a: {constant: 36893488147419103232}", "it must be JSON of at most 10,000 bytes"),
+        (f"a: {{constant: {'x' * 10_000}}}", "it must be JSON of at most 10,000 bytes"),
+        ("a: {constant: &b [1]}\nc: {constant: *b}", "own.yaml: 'an alias' is not allowed"),
+        ("a: {constant: " + 2_000 * "[", "own.yaml"),
+        ("a: {constant: 2026-13-45}", "own.yaml: 'no YAML' is not allowed"),
+        ("a: {field: city, names: {b: 1}}", "it must be VALUE: VALUE, all texts"),
     ],
 )
 def test_wrong_line_is_named(text: str, says: str) -> None:

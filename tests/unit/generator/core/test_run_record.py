@@ -64,6 +64,10 @@ def test_last_revision_runs(record: RunRecord) -> None:
         (lambda row: row | {"run_id": "x"}, "ValueError"),
         (lambda row: {name: row[name] for name in row if name != "ends_at"}, "'ends_at'"),
         (lambda row: row | {"document": {}}, "apiVersion"),
+        (
+            lambda row: row | {"layout": {"form": "csv", "part_events": 9}, "version": "0.3.0"},
+            "a layout of form, part_events, written by version 0.3.0",
+        ),
     ],
 )
 def test_something_else_is_named(

@@ -144,7 +144,7 @@ def test_run_that_is_over_stays(call: Generate, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"output": "csv"}, "holds files of the form jsonl, not csv"),
+        ({"output": "csv"}, "holds files of the format jsonl, not csv"),
         ({"run_id": OTHER_ID}, "holds the run "),
         ({"start_seconds": 5.0}, "holds a start at Unix second 1764000000.0, not 5.0"),
         ({"part_events": 60}, "holds --part-events 50, not 60"),

@@ -15,6 +15,7 @@ from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.errors import ReceiverRefused
 from clickstream_generator.shell import http_sink
 from clickstream_generator.shell.http_sink import HttpSink
+from clickstream_generator.shell.http_target import http_target
 from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def test_full_sink_has_no_room(build: Build) -> None:
         (400, "the address and the form"),
         (401, "--http-headers and --http-query"),
         (301, "the addr"),
+        (413, "set a smaller --http-batch"),
     ],
 )
 def test_refusal_is_named(build: Build, status: int, setting: str) -> None:
@@ -150,6 +152,63 @@ def test_refusal_is_named(build: Build, status: int, setting: str) -> None:
     assert len(text) < 350
     with pytest.raises(ReceiverRefused):
         sink.send(RECORDS, Batch())
+
+
+@pytest.mark.parametrize("failure", ["endless", "cut"])
+def test_status_acknowledges(build: Build, failure: str) -> None:
+    """A 2xx acknowledges a request, although its body has no end or is cut off."""
+
+    def body() -> Iterator[bytes]:
+        yield b"x"
+        if failure == "cut":
+            raise httpx.ReadError("closed")
+        while True:
+            yield bytes(10_000)
+
+    sink, batch = build(lambda _request: httpx.Response(200, content=body())), Batch()
+    sink.send(RECORDS, batch)
+    assert _wait(sink) == [batch]
+
+
+def test_slow_body_is_left(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is read for some seconds only."""
+    monkeypatch.setattr(http_sink, "_READ_SECONDS", -1.0)
+    parts = iter([b"a", b"b"])
+    sink = build(lambda _request: httpx.Response(200, content=parts), 1, 9)
+    sink.send(RECORDS, Batch())
+    _wait(sink)
+    assert next(parts) == b"b"
+
+
+def test_redirect_is_not_followed() -> None:
+    """A redirect gets no second request, which would carry the headers to another host."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(307, headers={"location": "http://other.test/"})
+
+    sink = http_target("http://shop.test/").sink(
+        FORMS["native"], lambda _: None, httpx.MockTransport(answer)
+    )
+    sink.send(RECORDS, Batch())
+    with pytest.raises(ReceiverRefused, match="HTTP 307"):
+        _wait(sink)
+    sink.close()
+    assert seen == ["http://shop.test/"]
+
+
+def test_parts_of_secrets_are_hidden() -> None:
+    """An echo of a token without its scheme is hidden; an empty value hides nothing."""
+    client = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(400, text="to-ken-7"))
+    )
+    hidden = ("Bearer to-ken-7", "")
+    sink = HttpSink(client, "http://r/", "http://r/", Requests(FORMS["native"]), 1, print, hidden)
+    sink.send(RECORDS, Batch())
+    with pytest.raises(ReceiverRefused, match=r"HTTP 400 '\*\*\*'"):
+        _wait(sink)
+    sink.close()
 
 
 def test_broken_record_may_be_refused(build: Build) -> None:
@@ -198,18 +257,19 @@ def test_empty_batch_is_acknowledged(build: Build) -> None:
         ("", 0.0),
         ("7", 7.0),
         ("999999", 600.0),
+        (400 * "9", 600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 600.0),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", 0.0),
         ("soon", 0.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
     ],
 )
 def test_retry_after_is_read(header: str, seconds: float) -> None:
     """Seconds and dates are read; a date in the past is now, and the longest is ten minutes."""
-    answer = httpx.Response(503, headers={"retry-after": header})
-    assert http_sink._retry_after_seconds(answer) == seconds
+    assert http_sink._retry_after_seconds(httpx.Headers({"retry-after": header})) == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
     """A date in the future is waited for."""
     moment = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    answer = httpx.Response(503, headers={"retry-after": moment})
-    assert 90 < http_sink._retry_after_seconds(answer) < 101
+    assert 90 < http_sink._retry_after_seconds(httpx.Headers({"retry-after": moment})) < 101

@@ -56,6 +56,11 @@ def test_headers_and_query_are_sent(tmp_path: Path) -> None:
         ("http://a:b/", "it must be http://HOST/PATH"),
         ("http://[::1/", "it must be http://HOST/PATH"),
         ("http://a/b c", "it must be http://HOST/PATH"),
+        ("http://xn--/", "it must be http://HOST/PATH"),
+        ("http://a/\x7f", "it must be http://HOST/PATH"),
+        (f"http://user:{SECRET} x@a/", "it must be http://HOST/PATH"),
+        (f"http://user:{SECRET}@a:b/", "it must be http://HOST/PATH"),
+        (f"http:?key={SECRET}", "it must be http://HOST/PATH"),
         (f"http://user:{SECRET}@a/", "--output: write no password into the address"),
         (f"http://a/?api_secret={SECRET}", "--output: write no secret into the address"),
     ],
@@ -74,7 +79,9 @@ def test_wrong_address_is_refused(url: str, says: str) -> None:
         (f"{SECRET}\n", "line 1: it must be NAME:VALUE"),
         (f"a b: {SECRET}\n", "line 1: it must be NAME:VALUE"),
         (f"a: b\nA: {SECRET}\n", "line 2: 'A' is not allowed; each name once"),
-        ("a: b\x00\n", "line 1: it must be NAME:VALUE in printable characters"),
+        ("a: b\x00\n", "line 1: it must be NAME:VALUE in printable ASCII characters"),
+        ("a: é\n", "line 1: it must be NAME:VALUE in printable ASCII characters"),
+        (f"a: {SECRET}\rb {SECRET}\r\n", "line 2: it must be NAME:VALUE"),
     ],
 )
 def test_wrong_line_is_refused(tmp_path: Path, text: str, says: str) -> None:

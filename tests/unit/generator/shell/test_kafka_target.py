@@ -231,3 +231,20 @@ def test_topics_are_the_simulations(
 
     assert (target.topic, target.ledger_topic) == expected
     assert dict(target.client) == {"ssl.mood": "good"}
+
+
+@pytest.mark.parametrize(
+    ("topic", "ledger", "says"),
+    [
+        ("__consumer_offsets", None, "--topic: '__consumer_offsets' is not allowed"),
+        ("clickstream.shards.v1", None, "--topic: 'clickstream.shards.v1' is not allowed"),
+        ("a", "__x", "--ledger-topic: '__x' is not allowed"),
+        ("a", "a", "--ledger-topic: 'a' is not allowed; name another topic than --topic"),
+    ],
+)
+def test_topic_has_no_other_task(
+    settings: Settings, topic: str, ledger: str | None, says: str
+) -> None:
+    """Kafka's own topics, that of the shards, and one topic for both are refused."""
+    with pytest.raises(SimulationInvalid, match=says):
+        KafkaOptions(settings, topic, ledger).target(EventOutput())

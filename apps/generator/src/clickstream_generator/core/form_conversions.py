@@ -61,6 +61,11 @@ def _number(value: Any, _record: Mapping[str, Any]) -> str:  # noqa: ANN401  a J
     return str(int(value.replace("-", "")[-_NUMBER_DIGITS:], 16))
 
 
+def _client(value: Any, _record: Mapping[str, Any]) -> str:  # noqa: ANN401  a JSON value
+    """The number of a user, plus 1, and `.1`: two positive numbers joined by a period."""
+    return f"{int(value.removeprefix('u')) + 1}.1"
+
+
 def _source(value: Any, record: Mapping[str, Any]) -> str:  # noqa: ANN401  a JSON value
     """Simulation and run as a path."""
     return f"/simulations/{record.get('simulation')}/runs/{value}"
@@ -78,6 +83,7 @@ CONVERSIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "text": _text,
     "url": _url,
     "number": _number,
+    "client": _client,
     "source": _source,
     "type": _type,
 }

@@ -7,8 +7,11 @@ specifications:
 - Segment's Spec with its e-commerce events:
   https://www.twilio.com/docs/segment/connections/spec/ecommerce/v2
 - Snowplow's tracker protocol: https://docs.snowplow.io/docs/events/http-requests/
-- GA4's Measurement Protocol:
-  https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference
+- Segment's limits:
+  https://www.twilio.com/docs/segment/connections/sources/catalog/libraries/server/http-api
+- GA4's Measurement Protocol, with the form of ``client_id`` and of an event's time, and the limits:
+  https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference and
+  https://developers.google.com/analytics/devguides/collection/protocol/ga4/sending-events
 """
 
 from __future__ import annotations
@@ -138,6 +141,7 @@ _SEGMENT = Form(
         Row("traits.address.city", "city", events=("session_start",)),
         Row("properties.path", "page", events=("page_view",)),
         Row("properties.url", "page", "url", events=("page_view",)),
+        Row("properties.referrer", "referrer", events=("page_view",)),
         Row("properties.query", "search_term"),
         Row("properties.list_id", "category", events=("view_item_list",)),
         Row("properties.category", "category"),
@@ -173,7 +177,7 @@ _SEGMENT = Form(
         Row("properties.products[].price", "items[].price_minor", "decimal"),
         Row("properties.products[].quantity", "items[].quantity"),
     ),
-    # 500 KB for a request.
+    # 500 KB and 2,500 calls for a request, 32 KB for a call.
     Post("application/json", b'{"batch":[', after=b"]}", most_records=500, most_bytes=480_000),
     others="context.clickstream",
 )
@@ -242,7 +246,7 @@ _GA4 = Form(
         "https://developers.google.com/analytics/devguides/collection/protocol/ga4/sending-events",
     ),
     (
-        Row("client_id", "user_id"),
+        Row("client_id", "user_id", "client"),
         Row("user_id", "user_id"),
         Row("timestamp_micros", "event_time", "micros"),
         Row("user_agent", "user_agent"),
@@ -254,6 +258,8 @@ _GA4 = Form(
         Row("device.browser", "browser"),
         # Google reserves the name session_start.
         Row("events[0].name", "event_name", names={"session_start": "shop_session_start"}),
+        # Google's guide sets an event's time beside its name, Google's reference as a parameter.
+        Row("events[0].timestamp_micros", "event_time", "micros"),
         Row("events[0].params.timestamp_micros", "event_time", "micros"),
         Row("events[0].params.session_id", "session_id", "number"),
         Row("events[0].params.engagement_time_msec", constant=1),

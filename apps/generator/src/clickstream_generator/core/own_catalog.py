@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import astuple, dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _COLUMNS = {
 _FIELDS = {row.name: row for row in ITEM_FIELDS}
 _MOST_PRODUCTS, _MOST_CATEGORIES = 200_000, 500
 _CENTS = 100
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_MORE = "more"
+"""Key of the values in a line that has more of them than there are columns."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def products_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Product, ...]:
 
 
 def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey=_MORE, strict=True)
     try:
         for column in _COLUMNS:
             if column not in (reader.fieldnames or ()):
@@ -146,6 +150,12 @@ def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | N
                     f"the column {column} is missing; name {', '.join(_COLUMNS)}",
                 )
         for row in reader:
+            if _MORE in row:
+                raise SimulationInvalid(
+                    f"{place}, line {reader.line_num}",
+                    list(row.values()),
+                    'it has more values than line 1 has columns; put a value with a comma in "..."',
+                )
             yield reader.line_num, row
     except csv.Error as error:
         where = f"{place}, line {reader.reader.line_num}"
@@ -198,12 +208,9 @@ def _product(row: Mapping[str, str | None], where: str) -> Product:
 def _price_minor(text: str, where: str) -> int:
     """Return a price in euros as cents."""
     most = _FIELDS["price_minor"].maximum or 0
-    try:
-        cents = Decimal(text) * _CENTS
-        is_allowed = cents == cents.to_integral_value() and 0 <= cents <= most
-    except InvalidOperation:
-        is_allowed = False
-    if not is_allowed:
+    # Decimal reads more, such as 1e5, 1_000, NaN or digits of other scripts.
+    cents = Decimal(text) * _CENTS if _PRICE.fullmatch(text) else Decimal(-1)
+    if cents != cents.to_integral_value() or not 0 <= cents <= most:
         allowed = f"a number from 0 to {most // _CENTS} with at most two decimals, such as 19.99"
         raise SimulationInvalid(where, text, allowed)
     return int(cents)

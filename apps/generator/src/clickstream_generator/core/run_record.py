@@ -8,7 +8,7 @@ the same events, and how far the run has got.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,12 +39,12 @@ class Layout:
     """The layout of a run in a folder of files.
 
     Attributes:
-        form: ``jsonl``, ``csv`` or ``parquet``.
+        format: ``jsonl``, ``csv`` or ``parquet``.
         part_events: Number of a shard's events in one part.
         record_form: The form of the records: a name in ``--form``, or the hash of a mapping.
     """
 
-    form: str
+    format: str
     part_events: int
     record_form: str = "native"
 
@@ -133,6 +133,7 @@ class RunRecord:
                     f"kind {content['kind']!r}, format {content['format']!r}",
                     f"it must be a {_KIND} of format {_FORMAT}",
                 )
+            _check_layout(content, place)
             return cls._read(content)
         except (LookupError, ValueError, TypeError, AttributeError, SimulationInvalid) as error:
             raise RecordUnusable(
@@ -159,14 +160,20 @@ class RunRecord:
             ),
             ends_at={int(number): int(last) for number, last in content["ends_at"].items()},
             ended_at=content["ended_at"],
-            layout=None if layout is None else _layout(layout),
+            layout=None if layout is None else Layout(**layout),
             products=products_from_json(content.get("products", ())),
         )
 
 
-def _layout(row: Mapping[str, Any]) -> Layout:
-    # Generators before version 0.4 wrote native records only, and not the field.
-    return Layout(row["form"], int(row["part_events"]), row.get("record_form", "native"))
+def _check_layout(content: Mapping[str, Any], place: str) -> None:
+    """Raise an error for the record of an earlier version, whose layout has other members."""
+    wanted = {row.name for row in fields(Layout)}
+    if content["layout"] is not None and content["layout"].keys() != wanted:
+        raise RecordUnusable(
+            place,
+            f"a layout of {', '.join(content['layout'])}, written by version {content['version']}",
+            f"this version needs {', '.join(sorted(wanted))}: use that version, or begin a new run",
+        )
 
 
 def _resource(simulation: Simulation) -> dict[str, Any]:

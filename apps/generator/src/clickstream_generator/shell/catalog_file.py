@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_contract.errors import SimulationInvalid
-
 from clickstream_generator.core.own_catalog import read_products
+from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_catalog"]
 
+_MOST_BYTES = 200_000_000
+
 
 def read_catalog(path: Path) -> tuple[Product, ...]:
     """Return the products of a file.
@@ -22,8 +23,4 @@ def read_catalog(path: Path) -> tuple[Product, ...]:
     Raises:
         SimulationInvalid: The file cannot be read, or a line is invalid.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SimulationInvalid("--catalog", str(path), f"it cannot be read: {error}") from None
-    return read_products(text, str(path))
+    return read_products(read_text("--catalog", path, _MOST_BYTES), str(path))

@@ -8,6 +8,7 @@ from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.own_mapping import mapping_form
+from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from clickstream_generator.core.form_rows import Form
 
 __all__ = ["chosen_form"]
+
+_MOST_BYTES = 1_000_000
 
 
 def chosen_form(name: str | None, mapping: Path | None) -> Form | None:
@@ -29,8 +32,4 @@ def chosen_form(name: str | None, mapping: Path | None) -> Form | None:
         return None if name is None else FORMS[name]
     if name is not None:
         raise SimulationInvalid("--mapping", str(mapping), "give either --form or --mapping")
-    try:
-        text = mapping.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SimulationInvalid("--mapping", str(mapping), f"it cannot be read: {error}") from None
-    return mapping_form(text, str(mapping))
+    return mapping_form(read_text("--mapping", mapping, _MOST_BYTES), str(mapping))

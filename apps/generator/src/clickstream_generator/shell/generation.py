@@ -20,10 +20,9 @@ from clickstream_contract.document import dump_simulation
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.output import Encoding
 
-from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.file_formats import FILE_FORMATS
 from clickstream_generator.core.form_conversion import Converter
-from clickstream_generator.core.form_tables import FORMS as FORM_TABLES
-from clickstream_generator.core.form_tables import NATIVE
+from clickstream_generator.core.form_tables import FORMS, NATIVE
 from clickstream_generator.core.making import begin_run
 from clickstream_generator.core.own_catalog import catalog_of, products_to_json
 from clickstream_generator.core.run_record import Layout, RunRecord
@@ -112,7 +111,7 @@ class Request:
 
     def form_of(self, simulation: Simulation) -> Form:
         """Return the form of a simulation's records."""
-        return self.form or FORM_TABLES[simulation.spec.event_output.form]
+        return self.form or FORMS[simulation.spec.event_output.form]
 
     def encoding_of(self, simulation: Simulation) -> EncodingChoice:
         """Return the encoding of a simulation's records; JSON unless the output is Kafka."""
@@ -171,7 +170,7 @@ def _check_request(request: Request, again: RunRecord | None, simulation: Simula
         raise SimulationInvalid(
             "--encoding", encoding.name, f"it must be {Encoding.JSON} with the form {form.name}"
         )
-    if request.output.is_folder and FORMS[request.output.kind].has_columns:
+    if request.output.is_folder and FILE_FORMATS[request.output.kind].has_columns:
         if form is not NATIVE:
             raise SimulationInvalid(
                 "--form",

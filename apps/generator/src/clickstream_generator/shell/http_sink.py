@@ -2,13 +2,15 @@
 
 Owns the requests in flight and their retries. An answer 2xx acknowledges a request. The same body
 is sent again after 408, 425, 429, 5xx, a time-out or a broken connection, so a receiver sees the
-same ids again and can drop them. Requests run in parallel: a receiver gets records of different
-requests in any order.
+same ids again and can drop them. The status decides; only the start of an answer's body is read,
+for messages. A redirect is refused, because the headers may hold secrets. Requests run in parallel:
+a receiver gets records of different requests in any order.
 """
 
 from __future__ import annotations
 
 import ssl
+import time
 from collections import deque
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,9 +36,19 @@ _AGAIN = (408, 425, 429)
 """Statuses below 500 after which a request is sent again."""
 _BROKEN_REFUSED = (400, 413, 415, 422)
 """Statuses by which a receiver may refuse a record that was broken on purpose."""
+_SETTINGS = {
+    401: "--http-headers and --http-query",
+    403: "--http-headers and --http-query",
+    413: "the receiver's limit, and set a smaller --http-batch",
+}
+"""What to check after a status."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 30.0
 _LONGEST_RETRY_AFTER_SECONDS = 600.0
 _SHOWN_CHARACTERS = 200
+_READ_BYTES, _READ_SECONDS = 65_536, 5.0
+"""How much of an answer's body is read, so that its connection can be used again."""
+_PART_CHARACTERS = 8
+"""Length from which a part of a secret value, such as a token after ``Bearer``, is a secret."""
 _CLOSE_SECONDS = 0.5
 """How long a sink waits for each request that is still in flight when it is closed."""
 
@@ -72,7 +84,8 @@ class HttpSink:
         self._requests = requests
         self._limit = in_flight
         self._notice = notice
-        self._hidden = hidden
+        parts = {part for text in hidden for part in text.split() if len(part) >= _PART_CHARACTERS}
+        self._hidden = sorted({text for text in hidden if text} | parts, key=len, reverse=True)
         self._jobs: SimpleQueue[tuple[Batch, Request] | None] = SimpleQueue()
         self._changed = Condition()
         self._closed = Event()
@@ -167,17 +180,15 @@ class HttpSink:
         pause = _FIRST_PAUSE_SECONDS
         while not self._closed.is_set():
             try:
-                answer = self._client.post(
-                    self._url, content=request.body, headers=dict(request.headers)
-                )
+                status, headers, body = self._post(request)
             except httpx.RequestError as error:
                 self._check_connection(error)
                 problem, wanted = str(error) or type(error).__name__, 0.0
             else:
-                if self._is_accepted(answer, request):
+                if self._is_accepted(status, body, request):
                     self._is_out = False
                     return True
-                problem, wanted = f"HTTP {answer.status_code}", _retry_after_seconds(answer)
+                problem, wanted = f"HTTP {status}", _retry_after_seconds(headers)
             if not self._is_out:
                 self._is_out = True
                 self._notice(f"{self._place}: {self._shown(problem)}; the request is sent again")
@@ -185,22 +196,29 @@ class HttpSink:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return False
 
-    def _is_accepted(self, answer: httpx.Response, request: Request) -> bool:
+    def _post(self, request: Request) -> tuple[int, httpx.Headers, str]:
+        """Send a request; return status, headers and the start of the body."""
+        with self._client.stream(
+            "POST",
+            self._url,
+            content=request.body,
+            headers={**request.headers, "accept-encoding": "identity"},
+        ) as answer:
+            return answer.status_code, answer.headers, _start_of_body(answer)
+
+    def _is_accepted(self, status: int, body: str, request: Request) -> bool:
         """Return whether an answer acknowledges the request, or the request is sent again.
 
         Raises:
             ReceiverRefused: A retry cannot help.
         """
-        status = answer.status_code
-        if answer.is_success or (request.is_broken and status in _BROKEN_REFUSED):
+        if httpx.codes.is_success(status) or (request.is_broken and status in _BROKEN_REFUSED):
             return True
-        if status in _AGAIN or answer.is_server_error:
+        if status in _AGAIN or httpx.codes.is_server_error(status):
             return False
-        body = " ".join(answer.text[:_SHOWN_CHARACTERS].split())
-        setting = "the address and the form"
-        if status in {401, 403}:
-            setting = "--http-headers and --http-query"
-        raise ReceiverRefused(self._place, f"HTTP {status}", self._shown(body), setting)
+        shown = " ".join(self._shown(body).split())[:_SHOWN_CHARACTERS]
+        setting = _SETTINGS.get(status, "the address and the form")
+        raise ReceiverRefused(self._place, f"HTTP {status}", shown, setting)
 
     def _check_connection(self, error: httpx.RequestError) -> None:
         """Raise an error for a connection that a retry cannot repair."""
@@ -223,14 +241,27 @@ class HttpSink:
         return text
 
 
-def _retry_after_seconds(answer: httpx.Response) -> float:
+def _start_of_body(answer: httpx.Response) -> str:
+    """Return the start of an answer's body; a body may be slow, endless or cut off."""
+    until, body = time.monotonic() + _READ_SECONDS, b""
+    try:
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) >= _READ_BYTES or time.monotonic() > until:
+                break
+    except httpx.RequestError:
+        pass  # The status has come.
+    return body.decode(errors="replace")
+
+
+def _retry_after_seconds(headers: httpx.Headers) -> float:
     """Return how long the receiver wants no request: seconds or a date, RFC 9110, 10.2.3."""
-    text = answer.headers.get("retry-after", "")
+    text = headers.get("retry-after", "")
     if text.isdecimal():
         return min(float(text), _LONGEST_RETRY_AFTER_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -10,13 +10,14 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
 from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_generator.core.form_requests import Requests
 from clickstream_generator.shell.http_sink import HttpSink
+from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["HttpTarget", "http_target", "read_pairs"]
 
 _SECONDS = 30.0
+_MOST_BYTES = 100_000
 _HEADER = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 _SECRET = re.compile(r"secret|token|password|api[-_]?key", re.IGNORECASE)
 _OWN_HEADERS = ("content-type", "content-length", "host", "transfer-encoding")
@@ -45,19 +47,15 @@ def read_pairs(option: str, path: Path | None, separator: str) -> dict[str, str]
     """
     if path is None:
         return {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SimulationInvalid(option, str(path), f"it cannot be read: {error}") from None
     found: dict[str, str] = {}
-    for place, line in enumerate(lines, 1):
+    for place, line in enumerate(read_text(option, path, _MOST_BYTES).splitlines(), 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
         name, is_there, value = (part.strip() for part in text.partition(separator))
         where = f"{path}, line {place}"
-        if not is_there or not _HEADER.match(name) or not value.isprintable():
-            shape = f"NAME{separator}VALUE in printable characters"
+        if not is_there or not _HEADER.match(name) or not _is_plain(value):
+            shape = f"NAME{separator}VALUE in printable ASCII characters"
             raise SimulationInvalid(where, None, f"it must be {shape}")
         if name.lower() in {known.lower() for known in found}:
             raise SimulationInvalid(where, name, "each name once")
@@ -108,6 +106,8 @@ class HttpTarget:
             if self.ca_file is None
             else ssl.create_default_context(cafile=self.ca_file),
             timeout=_SECONDS,
+            # A redirect could send secrets to another host.
+            follow_redirects=False,
             limits=httpx.Limits(max_connections=self.in_flight),
             # No proxy, and nothing else of the environment, between two processes of one machine.
             trust_env=not _is_loopback(parts.hostname or ""),
@@ -120,7 +120,7 @@ class HttpTarget:
             Requests(form, self.most_records),
             self.in_flight,
             notice,
-            (*self.headers.values(), *self.query.values()),
+            (*self.headers.values(), *self.query.values(), *map(quote_plus, self.query.values())),
         )
 
 
@@ -140,11 +140,16 @@ def http_target(
     try:
         parts = urlsplit(url)
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
+        # Also refuse what the client refuses, such as the host xn--.
+        is_address = is_address and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
         is_address = False
-    if not is_address or not url.isascii() or any(map(str.isspace, url)):
-        raise SimulationInvalid("--output", url, "it must be http://HOST/PATH or https://HOST/PATH")
-    # Do not show the address: it may hold a password.
+    if not is_address or not _is_plain(url) or any(map(str.isspace, url)):
+        # Do not show an address with a password.
+        shown = None if "@" in url or "?" in url else url
+        raise SimulationInvalid(
+            "--output", shown, "it must be http://HOST/PATH or https://HOST/PATH"
+        )
     if parts.username is not None or parts.password is not None:
         raise SimulationInvalid(
             "--output", None, "write no password into the address; use --http-headers FILE"
@@ -166,6 +171,11 @@ def http_target(
             )
     query = read_pairs("--http-query", query_file, "=")
     return HttpTarget(url, headers, query, ca_file, most_records, in_flight)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text has only printable ASCII characters."""
+    return text.isascii() and text.isprintable()
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.topics import EVENTS, LEDGER
+from clickstream_contract.output import INTERNAL
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -128,10 +129,20 @@ class KafkaOptions:
     client: Mapping[str, str] = field(default_factory=dict)
 
     def target(self, output: EventOutput) -> KafkaTarget:
-        """Return the topics of a simulation with this ``spec.output``."""
+        """Return the topics of a simulation with this ``spec.output``.
+
+        Raises:
+            SimulationInvalid: An option names a topic that has another task.
+        """
         topic = self.topic or output.topic
         its_ledger = output.ledger_topic if topic == output.topic else None
-        return KafkaTarget(self.settings, topic, self.ledger_topic or its_ledger, self.client)
+        ledger = self.ledger_topic or its_ledger
+        for option, name in (("--topic", topic), ("--ledger-topic", ledger)):
+            if name is not None and (name.startswith(INTERNAL) or name == SHARDS.name):
+                raise SimulationInvalid(option, name, "name a topic that has no other task")
+        if topic == ledger:
+            raise SimulationInvalid("--ledger-topic", ledger, "name another topic than --topic")
+        return KafkaTarget(self.settings, topic, ledger, self.client)
 
 
 @dataclass(frozen=True)

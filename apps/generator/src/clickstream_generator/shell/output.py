@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from clickstream_contract.errors import SimulationInvalid
 
-from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.file_formats import FILE_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ _STDOUT, _KAFKA, _HTTP = "stdout", "kafka", ("http", "https")
 
 KINDS: Final[Mapping[str, str]] = {
     _STDOUT: _STDOUT,
-    **{name: f"{name}:FOLDER" for name in FORMS},
+    **{name: f"{name}:FOLDER" for name in FILE_FORMATS},
     _KAFKA: "kafka:SERVERS",
     **{name: f"{name}://HOST/PATH" for name in _HTTP},
 }
@@ -41,7 +41,7 @@ class Output:
     @property
     def is_folder(self) -> bool:
         """Whether events go into files."""
-        return self.kind in FORMS
+        return self.kind in FILE_FORMATS
 
     @property
     def is_kafka(self) -> bool:
@@ -67,7 +67,7 @@ def parse_output(text: str) -> Output:
         SimulationInvalid: The text is another one.
     """
     kind, _, place = text.partition(":")
-    if (kind in FORMS and place) or kind in _HTTP:
+    if (kind in FILE_FORMATS and place) or kind in _HTTP:
         return Output(kind, place)
     if kind == _KAFKA or text == _STDOUT:
         return Output(kind, place)

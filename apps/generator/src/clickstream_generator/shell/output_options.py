@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from clickstream_contract.errors import SimulationInvalid
 
-from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.file_formats import FILE_FORMATS
 from clickstream_generator.shell.output import KINDS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTPUTS_OF", "REGISTRY_OPTIONS", "check_options"]
 
-_FOLDERS: Final = tuple(FORMS)
+_FOLDERS: Final = tuple(FILE_FORMATS)
 _KAFKA: Final = ("kafka",)
 _HTTP: Final = ("http", "https")
 

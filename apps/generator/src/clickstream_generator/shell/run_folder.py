@@ -20,7 +20,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
-from clickstream_generator.core.file_forms import FORMS
+from clickstream_generator.core.file_formats import FILE_FORMATS
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
 from clickstream_generator.errors import OutputRefused
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from clickstream_generator.core.file_forms import EventFile
+    from clickstream_generator.core.file_formats import EventFile
     from clickstream_generator.core.snapshot import Snapshot
 
 __all__ = ["RunFolder"]
@@ -50,7 +50,7 @@ class RunFolder:
 
     Args:
         path: The folder; created if missing.
-        form: ``jsonl``, ``csv`` or ``parquet``.
+        file_format: ``jsonl``, ``csv`` or ``parquet``.
         convert: Returns a native record in the form of the folder's records; ``None`` for native.
 
     Attributes:
@@ -65,13 +65,13 @@ class RunFolder:
     def __init__(
         self,
         path: Path,
-        form: str,
+        file_format: str,
         convert: Callable[[bytes | None], bytes | None] | None = None,
     ) -> None:
         self.record: RunRecord | None = None
         self._path = path
-        self._place = f"{form}:{path}"
-        self._form = FORMS[form]
+        self._place = f"{file_format}:{path}"
+        self._format = FILE_FORMATS[file_format]
         self._convert = convert
         self._lock: int | None = None
         self._open: dict[int, dict[str, EventFile]] = {}
@@ -135,7 +135,7 @@ class RunFolder:
         """
         files = self._open.setdefault(number, {})
         if day not in files:
-            files[day] = self._form()
+            files[day] = self._format()
         self._do(self._add, files[day], values)
 
     def close_part(

@@ -31,7 +31,7 @@ def check_is_same(
     assert kept.layout is not None  # noqa: S101  a folder's record has a layout
     other = "choose an empty folder or a new one"
     wanted: list[tuple[str, Any, Any]] = [
-        ("files of the form", kept.layout.form, request.output.kind),
+        ("files of the format", kept.layout.format, request.output.kind),
         ("records in the form", kept.layout.record_form, request.form_of(simulation).key),
         ("the run", kept.run_id, again.run_id if again else request.run_id),
         (

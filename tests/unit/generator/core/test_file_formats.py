@@ -1,4 +1,4 @@
-"""Files of events: each form holds the events it was given, in their order."""
+"""Files of events: each format holds the events it was given, in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from clickstream_generator.core.file_forms import FORMS, CsvFile, JsonLinesFile, ParquetFile
+from clickstream_generator.core.file_formats import (
+    FILE_FORMATS,
+    CsvFile,
+    JsonLinesFile,
+    ParquetFile,
+)
 from simulations import START_SECONDS, simulator
 
 SUFFIXES = {"jsonl": ".jsonl.gz", "csv": ".csv.gz", "parquet": ".parquet"}
@@ -62,8 +67,8 @@ def test_parquet_has_every_event(values: list[bytes]) -> None:
     assert table["event_id"].to_pylist() == _ids([*wanted, *values])
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_format_has_its_suffix(form: str) -> None:
+@pytest.mark.parametrize("name", FILE_FORMATS)
+def test_format_has_its_suffix(name: str) -> None:
     """Each format has its suffix, and ``has_columns`` only with columns."""
-    assert FORMS[form].suffix == SUFFIXES[form]
-    assert FORMS[form].has_columns == (form != "jsonl")
+    assert FILE_FORMATS[name].suffix == SUFFIXES[name]
+    assert FILE_FORMATS[name].has_columns == (name != "jsonl")

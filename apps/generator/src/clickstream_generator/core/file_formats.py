@@ -17,7 +17,7 @@ from clickstream_generator.core.event_columns import event_schema, event_table, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMS", "CsvFile", "EventFile", "JsonLinesFile", "ParquetFile"]
+__all__ = ["FILE_FORMATS", "CsvFile", "EventFile", "JsonLinesFile", "ParquetFile"]
 
 _GZIP_LEVEL = 1
 """Higher levels take three times as long for files that are a sixth smaller."""
@@ -114,7 +114,7 @@ class ParquetFile:
         self._waiting = []
 
 
-FORMS: Mapping[str, type[EventFile]] = {
+FILE_FORMATS: Mapping[str, type[EventFile]] = {
     "jsonl": JsonLinesFile,
     "csv": CsvFile,
     "parquet": ParquetFile,
