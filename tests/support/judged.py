@@ -65,8 +65,8 @@ class Run:
     late: dict[str, float]
 
 
-def make_run(folder: Path) -> Run:
-    """Generate a small run with late and repeated events into a folder."""
+def make_run(folder: Path, events: int = _EVENTS) -> Run:
+    """Generate a run with late and repeated events into a folder."""
     file = folder / "shop.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     shop = simulation(rate="{eventsPerSecond: 20}", users=400, more=_FAULTS)
@@ -74,7 +74,7 @@ def make_run(folder: Path) -> Run:
     with shared_worlds():
         generate(
             Request(
-                file, None, Overrides(None, None, _EVENTS), parse_output(f"parquet:{folder}/run"),
+                file, None, Overrides(None, None, events), parse_output(f"parquet:{folder}/run"),
                 start_seconds=START_SECONDS, run_id=RUN_ID,
             ),
             Console(quiet=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from clickstream_contract.worker_exit import WorkerExit
@@ -13,9 +12,9 @@ _PAGE = Path(__file__).parents[3] / "docs" / "generator.md"
 def test_page_names_every_code() -> None:
     """The generator's page gives the meaning of each code, and of no other."""
     text = _PAGE.read_text(encoding="utf-8")
-    (codes,) = re.findall(r"^Exit codes: (.+?)\n\n", text, re.DOTALL | re.MULTILINE)
+    _, _, table = text.partition("| Exit code | Meaning |\n|---|---|\n")
 
-    named = [int(number) for number in re.findall(r"(?<![\w.])\d(?= )", codes)]
+    named = [int(row.split("|")[1]) for row in table.partition("\n\n")[0].splitlines()]
 
     assert sorted(named) == sorted(WorkerExit)
 

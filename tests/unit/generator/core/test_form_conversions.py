@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 VALUES = [
+    ("client", "u366", "367.1"),
     ("decimal", 1999, 19.99),
     ("micros", "2026-11-27T00:00:00.001Z", 1_795_737_600_001_000),
     ("millis", "2026-11-27T00:00:00.001Z", "1795737600001"),

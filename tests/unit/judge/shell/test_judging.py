@@ -16,7 +16,7 @@ from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.mapping import parse_mapping
 from clickstream_judge.errors import JudgeError, TruthUnusable
 from clickstream_judge.shell.judging import judge
-from judged import AGGREGATE, COLUMNS, judged, sums_by_minute
+from judged import AGGREGATE, COLUMNS, judged, make_run, sums_by_minute
 from planted_defects import defects, problems
 from run_records import shared_worlds
 
@@ -138,8 +138,9 @@ def test_without_ids(run: Run, tmp_path: Path) -> None:
     assert any("cancel out" in text for text in report.cannot_tell)
 
 
-def test_run_that_goes_on(run: Run, tmp_path: Path) -> None:
+def test_run_that_goes_on(tmp_path: Path) -> None:
     """During a run, only complete and settled minutes are judged."""
+    run = make_run(tmp_path / "longer", 8_000)
     folder = tmp_path / "run"
     shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("events"))
     entries = []

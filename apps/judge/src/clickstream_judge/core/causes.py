@@ -6,6 +6,7 @@ more time than none.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,9 @@ def _off_by_one(expected: str, found: str) -> bool:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _wrong_encoding(expected: str, found: str) -> bool:
