@@ -39,9 +39,9 @@ def measure_encodings(events: int) -> dict[str, float]:
     return {
         **{f"{key}_encoded_per_second": made / seconds[name] for name, key in keys.items()},
         **{
-            f"{key}_time_to_json": seconds[name] / seconds["json"]
+            f"{key}_time_to_json": seconds[name] / seconds[Encoding.JSON]
             for name, key in keys.items()
-            if name != "json"
+            if name is not Encoding.JSON
         },
         **{f"{key}_bytes_per_record": sizes[name] / made for name, key in keys.items()},
     }
