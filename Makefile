@@ -51,9 +51,10 @@ E2E := make e2e
 check: .venv/ready ## run everything that must pass: lint, all tests, benches, a cluster's run
 	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
 
-slow: .venv/ready ## run the tests that make test leaves out, except faults and the cluster's
+slow: .venv/ready ## run the tests that make test leaves out, except long faults and the cluster's
 	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
 	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules tests/unit
+	$(RUN)/pytest -m slow tests/faults/test_faults.py -k "is_killed or future_event or replayed"
 
 mutants: .venv/ready ## plant one-line faults in every core; print how many its tests notice
 	$(UV) sync --quiet --frozen --all-packages --group mutation
