@@ -298,7 +298,7 @@ def test_changed_file_takes_effect(
     worker.kill()
     run.write(faster)
     again = run.start()
-    wait_until(lambda: again.acknowledged() > 0, "it goes on at the new rate")
+    wait_until(lambda: again.acknowledged() > 0, "it continues at the new rate")
     assert again.answered()["target_events_per_second"] == 3_000
     again.process.process.terminate()
     again.must_end(60)

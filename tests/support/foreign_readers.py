@@ -1,6 +1,6 @@
 """Readers of encoded events by other projects: fastavro, Google's Protobuf, jsonschema-rs.
 
-Owns how a decoded record is compared with JSON: as the JSON object that it stands for.
+Owns how a decoded record is compared with JSON: as the JSON object that it is equal to.
 """
 
 from __future__ import annotations

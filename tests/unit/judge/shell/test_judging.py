@@ -205,7 +205,7 @@ def test_phantom_before_1970(run: Run, tmp_path: Path) -> None:
 
 
 def test_values_that_are_no_numbers(run: Run, tmp_path: Path) -> None:
-    """NaN, infinity and a number too large are altered values; the judge goes on."""
+    """NaN, infinity and a number too large are altered values; the judge continues."""
     values = run.clean["value_minor"].cast(pa.float64()).to_pylist()
     places = [place for place, value in enumerate(values) if value is not None][:3]
     for place, value in zip(places, (float("nan"), float("inf"), 1e300), strict=True):

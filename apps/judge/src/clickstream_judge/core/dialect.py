@@ -100,7 +100,7 @@ def quoted(name: str) -> str:
 
 
 def quoted_table(name: str) -> str:
-    """Return a table's name as SQL; a part that has a dot stands in double quotes, as in SQL."""
+    """Return a table's name as SQL; a part with a dot is in double quotes, as in SQL."""
     parts = re.findall(_PART, name) if re.fullmatch(f"{_PART}([.]{_PART})*", name) else [name]
     names = [
         part[1:-1].replace('""', '"') if part.startswith('"') and len(part) > 1 else part

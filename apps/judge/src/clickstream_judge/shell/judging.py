@@ -242,7 +242,7 @@ class _Judgement:
         if not found:
             raise ResultUnfit(
                 "result", f"the rows of {self._name} changed while they were judged",
-                "judge again when nobody writes them",
+                "judge again when no process writes them",
             )  # fmt: skip
         allowed = sum(row.count for row in found if row.kind is Kind.ALLOWED)
         return [row for row in found if row.kind is not Kind.ALLOWED], allowed
