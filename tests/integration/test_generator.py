@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-_START_SECONDS = 8
+_START_SECONDS = 5
 
 
 def _soon() -> tuple[float, str]:
