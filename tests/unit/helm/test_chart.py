@@ -32,9 +32,11 @@ VALUES = {
         "--set",
         r"operator.allowedServers={a:1,*.b.c:2},kafka.outputTopics={shop,load-*}",
         "--set",
-        "registries[0].name=main,registries[0].url=https://registry:8081/v7,"
-        "registries[0].caSecret=ca,registries[0].credentialsSecret=user,"
-        "registries[1].name=other,registries[1].url=http://r,registries[1].register=false",
+        (
+            "registries[0].name=main,registries[0].url=https://registry:8081/v7,"
+            "registries[0].caSecret=ca,registries[0].credentialsSecret=user,"
+            "registries[1].name=other,registries[1].url=http://r,registries[1].register=false"
+        ),
     ),
     "without TLS": (
         "--set",

@@ -182,9 +182,9 @@ class RecordTooLarge(GeneratorError):
         """Keep the fields and build the text."""
         self.form, self.size_bytes, self.most_bytes = form, size_bytes, most_bytes
         super().__init__(
-            f"an event has {size_bytes:,} bytes in the form {form}, which allows {most_bytes:,} for "
-            "one; its request was not sent; give the products of --catalog shorter names, or choose "
-            "another --form"
+            f"an event has {size_bytes:,} bytes in the form {form}, which allows {most_bytes:,} "
+            "for one; its request was not sent; give the products of --catalog shorter names, or "
+            "choose another --form"
         )
 
 

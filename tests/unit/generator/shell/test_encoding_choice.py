@@ -100,7 +100,9 @@ def test_named_registry_needs_an_address() -> None:
     """A file's registry is a name: a command without its URL or another encoding sends nothing."""
     output = _output("json-schema", registry="main")
 
-    with pytest.raises(SimulationInvalid, match=r"spec\.output\.registry: 'main' .* add --registry"):
+    with pytest.raises(
+        SimulationInvalid, match=r"spec\.output\.registry: 'main' .* add --registry"
+    ):
         EncodingOptions().choice(output)
     assert EncodingOptions("avro").choice(output).registry is None
     registry = Registry("http://h:1")

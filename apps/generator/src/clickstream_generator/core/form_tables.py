@@ -295,7 +295,13 @@ _GA4 = Form(
         *_kept("events[0].params", ("session_id",)),
     ),
     # 25 events and 130 kB for a request.
-    Post("application/json", most_records=25, most_bytes=120_000, most_record_bytes=120_000, is_merged=True),
+    Post(
+        "application/json",
+        most_records=25,
+        most_bytes=120_000,
+        most_record_bytes=120_000,
+        is_merged=True,
+    ),
     others="events[0].params",
 )
 
