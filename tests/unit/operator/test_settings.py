@@ -71,7 +71,7 @@ def test_empty_variables_are_absent() -> None:
             "registries",
             (
                 Registry(name="a", url="http://r:1"),
-                Registry(name="b", url="https://r", register=False),
+                Registry.model_validate({"name": "b", "url": "https://r", "register": False}),
             ),
         ),
         ("SASL_WITHOUT_TLS", "true", "sasl_without_tls", True),

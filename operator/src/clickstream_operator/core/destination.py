@@ -84,6 +84,7 @@ def _topic_problem(spec: SimulationSpec, settings: Settings) -> Finding | None:
     output = spec.event_output
     if output.is_stored:
         return None
+    used: tuple[str, ...]
     if spec.kafka.credentials_secret_ref is None:
         used, remedy = (output.topic, output.ledger_topic), _OWN_CREDENTIALS
     elif output.registry is not None:

@@ -409,8 +409,8 @@ def test_policy_opens_the_named_registry() -> None:
         "topic": "shop", "ledgerTopic": "shop-l", "encoding": "avro", "registry": "b"
     }  # fmt: skip
     named, unnamed = (
-        children(simulation(**spec), _OWNER, Run(1, NOW), settings, Observed())
-        for spec in ({"output": output}, {})
+        children(wanted, _OWNER, Run(1, NOW), settings, Observed())
+        for wanted in (simulation(output=output), simulation())
     )
 
     egress = [_of(found, "NetworkPolicy")["spec"]["egress"] for found in (named, unnamed)]
