@@ -5,6 +5,7 @@ Each golden file is what one look at a scenario writes: status, children, events
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ _SETTINGS = settings_from(
         "CLICKSTREAM_OPERATOR_BOOTSTRAP_SERVERS": "kafka.data:9092",
         "CLICKSTREAM_OPERATOR_ALLOWED_SERVERS": "one:9092,two:9093",
         "CLICKSTREAM_OPERATOR_ALLOWED_TOPICS": "shop-*",
+        "CLICKSTREAM_OPERATOR_REGISTRIES": json.dumps(
+            [
+                {
+                    "name": "main",
+                    "url": "https://registry.data:8081",
+                    "caSecret": "registry-ca-cert",
+                    "credentialsSecret": "registry-login",
+                }
+            ]
+        ),
         "CLICKSTREAM_OPERATOR_CREDENTIALS_SECRET": "generator",
         "CLICKSTREAM_OPERATOR_CA_SECRET": "kafka-ca",
     }
@@ -35,6 +46,14 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     },
     "own-broker-in-plain-text": {"kafka": {"bootstrapServers": "one:9092,two:9093"}},
     "other-output": {"output": {"topic": "shop-events", "ledgerTopic": "shop-ledger"}},
+    "schema-registry": {
+        "output": {
+            "topic": "shop-events",
+            "ledgerTopic": "shop-ledger",
+            "encoding": "json-schema",
+            "registry": "main",
+        }
+    },
     "suspended": {"suspend": True},
     "with-pod-monitors": {},
 }

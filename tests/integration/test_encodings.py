@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,14 +19,15 @@ from confluent_kafka.schema_registry.json_schema import JSONDeserializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from foreign_readers import READERS, Unreadable, message_type, object_of, object_of_message
-from generators import four_shards
+from generators import four_shards, reference
+from pipeline import wait_until
 from registries import registry_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from generators import Broker
+    from generators import Broker, GeneratorRun
 
 COMMAND = [sys.executable, "-m", "clickstream_generator.command"]
 START = ("--start", "2026-11-27T08:00:00Z")
@@ -187,3 +189,66 @@ def test_refusals_send_nothing(broker: Broker, registry: str, file: Path) -> Non
     for text in (unknown, other, incompatible, wrong, silent):
         assert text.count("\n") == 1
     assert broker.read("r") == []
+
+
+def _worker_run(
+    broker: Broker, begin: Callable[..., GeneratorRun], topic: str, encoding: str, start: datetime
+) -> GeneratorRun:
+    """Prepare a run whose simulation names a registry; its topics exist."""
+    output = f"topic: {topic}, ledgerTopic: {topic}-ledger, encoding: {encoding}, registry: main"
+    for name in (topic, f"{topic}-ledger"):
+        broker.add_topic(name, 2)
+    late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
+    simulation = four_shards(1_000, 6_000, f"  output: {{{output}}}\n{late}")
+    return begin(simulation, start_time=start.isoformat())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", list(READERS))
+def test_killed_worker_uses_the_registry(
+    broker: Broker, begin: Callable[..., GeneratorRun], registry: str, encoding: str
+) -> None:
+    """Confluent's deserializers read every event of a killed worker, late ones too, unaltered."""
+    start = datetime.now(UTC).replace(microsecond=0)
+    topic = f"worker-{encoding}"
+    run = _worker_run(broker, begin, topic, encoding, start)
+    worker = run.start(registry=registry)
+    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.kill()
+    run.start(registry=registry).must_end(180)
+
+    with SchemaRegistryClient({"url": registry}) as client:
+        read = _deserializer(encoding, client)
+        found = [read(value or b"") for _, value in broker.read(topic)]
+        assert len(client.get_versions(f"{topic}-value")) == 1
+    expected = [
+        json.loads(value) for value in reference(run.simulation, run.run_id, start.timestamp())
+    ]
+    assert set(_without_time(found)) == set(_without_time(expected))
+    minutes = [row for (_, kind, _), row in run.ledger().items() if kind == "minute"]
+    assert sum(row["events"] for row in minutes) == len(expected) == 6_000
+
+
+@pytest.mark.slow
+def test_refused_worker_sends_nothing(
+    broker: Broker, begin: Callable[..., GeneratorRun], registry: str
+) -> None:
+    """A worker without an answer, a subject or a compatible schema ends with 6, and says why."""
+    run = _worker_run(broker, begin, "w", "avro", datetime.now(UTC).replace(microsecond=0))
+
+    def said(**settings: str) -> str:
+        worker = run.start(**settings)
+        worker.must_end(60, code=6)
+        return worker.process.log_file.read_text("utf-8").splitlines()[-1]
+
+    assert "does not answer" in said(registry="http://127.0.0.1:9")
+    assert "has no subject w-value" in said(registry=registry, registry_no_register="true")
+    schema = {"schema": '"string"'}
+    httpx.post(f"{registry}/subjects/w-value/versions", json=schema).raise_for_status()
+    level = {"compatibility": "BACKWARD"}
+    httpx.put(f"{registry}/config/w-value", json=level).raise_for_status()
+    assert "refuses the schema of subject w-value as incompatible" in said(registry=registry)
+    assert broker.read("w") == broker.read("w-ledger") == []
+    httpx.delete(f"{registry}/subjects/w-value").raise_for_status()
+    run.start(registry=registry).must_end(180)
+    assert len(run.ledger()) > 0

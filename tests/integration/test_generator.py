@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import operator
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,24 +19,33 @@ import fastavro
 import losing_generator
 import psutil
 import pytest
-from clickstream_contract.document import RESUMED_AT
+from clickstream_contract.document import EFFECTIVE_FROM, RESUMED_AT
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.schemas import avro_schema
 from clickstream_contract.topics import EVENTS, SHARDS
+from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.partitions import partitions_of
+from clickstream_generator.core.run_record import RunRecord
+from clickstream_generator.core.simulator import Simulator
 from confluent_kafka import Producer
 from foreign_readers import object_of
 from generators import Broker, GeneratorRun, four_shards, reference, timeless
 from pipeline import wait_until
+from run_folders import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from generators import Worker
+
 
 pytestmark = pytest.mark.services
 
 _START_SECONDS = 5
+_ENDLESS = 10**9
+_NOTICE_SECONDS = 10
+"""Time between an edit and its effect; every worker reads the file each second."""
 
 
 def _soon() -> tuple[float, str]:
@@ -182,6 +195,79 @@ def test_two_workers_continue_for_four(
     assert max(copies.values()) == 1, "a clean handover sends nothing twice"
     again = run.start()
     again.must_end(60)  # a run that is over ends at once
+
+
+def _edit(run: GeneratorRun, workers: list[Worker], rate: int) -> Revision:
+    """Edit the rate as the operator does: for a moment by which every worker has read it."""
+    accepted = 'spec_changes_total{outcome="accepted"}'
+    before = [worker.answered().get(accepted, 0.0) for worker in workers]
+    moment = float(int(time.time()) + _NOTICE_SECONDS)
+    edited = four_shards(rate, _ENDLESS)
+    effective = datetime.fromtimestamp(moment, UTC).isoformat()
+    run.write(edited, {EFFECTIVE_FROM: effective})
+
+    def is_taken_up() -> bool:
+        after = [worker.metrics()[accepted] for worker in workers]
+        return time.time() > moment and all(map(operator.gt, after, before))
+
+    wait_until(is_taken_up, "each worker takes the edit up")
+    return Revision(moment, moment, edited)
+
+
+@pytest.mark.slow
+def test_moved_run_is_made_again(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
+    """After three edits, two kills and a move of shards, a record makes the same events: sha256."""
+    start_seconds, start_time = _soon()
+    first = four_shards(1_000, _ENDLESS)
+    run = begin(first, start_time=start_time, on_stop="pause")
+    workers = [run.start("0-1"), run.start("2-3")]
+    wait_until(lambda: all(worker.acknowledged() > 0 for worker in workers), "both send")
+    revisions = [_edit(run, workers, 2_000)]
+    workers[0].kill()
+    workers[0] = run.start("0-1")
+    workers[0].wait_until_sent(0)
+    revisions.append(_edit(run, workers, 500))
+    for worker in workers:
+        worker.process.process.terminate()
+    for worker in workers:
+        worker.must_end(60)
+    moved = ("0,3", "1-2")
+    workers = [run.start(shards, on_stop="end") for shards in moved]
+    wait_until(lambda: all(worker.acknowledged() > 0 for worker in workers), "the shards moved")
+    revisions.append(_edit(run, workers, 3_000))
+    workers[1].kill()
+    workers[1] = run.start(moved[1], on_stop="end")
+    workers[1].wait_until_sent(0)
+    for worker in workers:
+        worker.process.process.terminate()
+    for worker in workers:
+        worker.must_end(120)
+
+    log = (run.folder / "generator.log").read_text(encoding="utf-8")
+    for row in revisions:
+        assert log.count(f"takes effect at {row.from_seconds:.3f}") == 2, "each worker was in time"
+    source = Simulator(first, tuple(range(4)), run.run_id)
+    ends = {
+        shard: row["shard_seq"]
+        for (shard, kind, _), row in run.ledger().items()
+        if kind == "shard_end"
+    }
+    record = RunRecord(
+        run.run_id, first, start_seconds, source.fingerprint, version("clickstream-generator"),
+        start_time, tuple(revisions), ends,
+    )  # fmt: skip
+    (tmp_path / "run.json").write_text(record.to_json(), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "clickstream_generator.command",
+        "--run",
+        str(tmp_path / "run.json"),
+    ]
+    again = subprocess.run(command, check=True, capture_output=True).stdout.splitlines()
+    sent = {timeless(value): value for value in run.events()}
+    assert len(sent) == sum(ends.values()) > 10_000
+    assert content_hash(again) == content_hash(list(sent.values()))
 
 
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.environment import (
     SettingsInvalid,
+    flag,
     like,
     one_of,
     settings_values,
     whole,
 )
 from clickstream_contract.naming import HOST, PORT, SERVERS
+from pydantic import TypeAdapter, ValidationError
+
+from clickstream_operator.core.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +60,10 @@ class Settings:
     allowed_topics: tuple[str, ...] = ()
     """Topics that a simulation without a secret in ``spec.kafka`` may name in ``spec.output``:
     names, or prefixes that end in ``*``."""
+    registries: tuple[Registry, ...] = ()
+    """The schema registries that simulations may name in ``spec.output.registry``: a JSON list of
+    objects with ``name``, ``url`` and, if wanted, ``caSecret``, ``credentialsSecret`` and
+    ``register``."""
     sasl_without_tls: bool = False
     """Whether workers may send credentials over a connection without TLS."""
     worker_cpu_request: str = "250m"
@@ -93,6 +101,8 @@ _SERVERS = re.compile(SERVERS)
 _ALLOWED_SERVER = re.compile(rf"(\*|(\*\.)?{HOST}):{PORT}")
 _ALLOWED_TOPIC = re.compile(r"_?[a-zA-Z0-9.-][a-zA-Z0-9._-]{0,248}\*?")
 """No name and no prefix of Kafka's own topics, which begin with two underscores."""
+_REGISTRIES = TypeAdapter(list[Registry])
+_REGISTRY_LIST = "a JSON list of registries: name, url, caSecret, credentialsSecret, register"
 _ALL_NAMESPACES = "*"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
 _CPU = re.compile(r"[0-9]{1,4}|[0-9]{1,6}m")
@@ -127,8 +137,16 @@ def _parts(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], tuple
     return read
 
 
-def _flag(name: str, value: str) -> bool:
-    return one_of("true", "false")(name, value) == "true"
+def _registries(name: str, value: str) -> tuple[Registry, ...]:
+    try:
+        found = _REGISTRIES.validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the value"
+        raise SettingsInvalid(name, value, f"{_REGISTRY_LIST}; {place}: {first['msg']}") from None
+    if len({row.name for row in found}) != len(found):
+        raise SettingsInvalid(name, value, f"{_REGISTRY_LIST}; two have the same name")
+    return tuple(found)
 
 
 _REQUIRED = ("image", "namespaces")
@@ -149,7 +167,8 @@ _READERS: dict[str, Reader] = {
     "allowed_topics": _parts(
         _ALLOWED_TOPIC, "names of topics, separated by commas; a prefix ends in *."
     ),
-    "sasl_without_tls": _flag,
+    "registries": _registries,
+    "sasl_without_tls": flag,
     "worker_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_cpu_limit": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_memory_request": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),

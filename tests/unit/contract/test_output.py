@@ -31,7 +31,7 @@ def _is_accepted_by_server(output: dict[str, str]) -> bool:
     """Return what the API server decides: defaults, then schema, then CEL rules."""
     schema = _schema()
     fields = schema["properties"]
-    full = {name: output.get(name, field["default"]) for name, field in fields.items()}
+    full = {name: field["default"] for name, field in fields.items() if "default" in field} | output
     for name, value in full.items():
         if value not in fields[name].get("enum", [value]):
             return False
@@ -59,13 +59,21 @@ def _is_parsed(output: dict[str, str]) -> bool:
     ledger=st.none() | _NAMES,
     encoding=st.none() | st.sampled_from([*Encoding, "xml"]),
     form=st.none() | st.sampled_from([*Form, "Native", ""]),
+    registry=st.none() | st.sampled_from(["main", "a" * 63, "a" * 64, "A", "-a", "a.b", ""]),
 )
-@settings(max_examples=60)
+@settings(max_examples=100)
 def test_parser_equals_server(
-    topic: str | None, ledger: str | None, encoding: str | None, form: str | None
+    topic: str | None,
+    ledger: str | None,
+    encoding: str | None,
+    form: str | None,
+    registry: str | None,
 ) -> None:
     """The parser and the API server accept the same outputs."""
-    named = {"topic": topic, "ledgerTopic": ledger, "encoding": encoding, "form": form}
+    named = {
+        "topic": topic, "ledgerTopic": ledger, "encoding": encoding, "form": form,
+        "registry": registry,
+    }  # fmt: skip
     output = {key: str(name) for key, name in named.items() if name is not None}
 
     assert _is_parsed(output) == _is_accepted_by_server(output)
@@ -86,6 +94,8 @@ def test_parser_equals_server(
         ({"form": "ga4"}, "form"),
         ({"form": "cloudevents"}, "form"),
         ({"encoding": "avro"}, "encoding"),
+        ({"encoding": "avro", "registry": "main"}, "encoding"),
+        ({"registry": "main"}, "registry"),
     ],
 )
 def test_outputs_share_no_topic(output: dict[str, str], path: str) -> None:
@@ -114,6 +124,19 @@ def test_topic_has_kafkas_rules(name: str, is_valid: bool) -> None:  # noqa: FBT
     assert bool(re.fullmatch(TOPIC.removesuffix("$"), name)) == (
         is_valid or len(name) > MAX_TOPIC_LENGTH
     )
+
+
+@pytest.mark.parametrize("registry", [None, "main"])
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_registry_fits_the_encoding(encoding: str, registry: str | None) -> None:
+    """JSON has no schema, JSON Schema is nothing without a registry, and the binary ones may."""
+    output = {"topic": "shop", "ledgerTopic": "shop-ledger", "encoding": encoding}
+    if registry is not None:
+        output["registry"] = registry
+    without, with_one = encoding != "json-schema", encoding != "json"
+
+    assert _is_parsed(output) is (without if registry is None else with_one)
+    assert _is_accepted_by_server(output) is _is_parsed(output)
 
 
 def test_only_the_default_is_stored() -> None:

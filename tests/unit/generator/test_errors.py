@@ -8,6 +8,7 @@ from clickstream_generator.errors import (
     GeneratorError,
     OutputFailed,
     OutputRefused,
+    RecordTooLarge,
     RecordUnusable,
     ShardTaken,
     SnapshotUnusable,
@@ -44,6 +45,15 @@ def test_unusable_snapshot_has_reason() -> None:
     assert error.reason == "its format is 2"
     assert "cannot be used: its format is 2; run the version that wrote it" in str(error)
     assert isinstance(error, GeneratorError)
+
+
+def test_too_large_record_has_sizes() -> None:
+    """An event that a form does not allow has its size, the limit, and what to do."""
+    error = RecordTooLarge("segment", 40_000, 32_000)
+
+    assert (error.form, error.size_bytes, error.most_bytes) == ("segment", 40_000, 32_000)
+    assert "has 40,000 bytes in the form segment, which allows 32,000" in str(error)
+    assert "give the products of --catalog shorter names" in str(error)
 
 
 def test_taken_shard_names_its_holder() -> None:

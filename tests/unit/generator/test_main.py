@@ -17,6 +17,7 @@ from clickstream_generator.errors import (
     BrokerRefused,
     BrokersLost,
     DrainTimeout,
+    RegistryRefused,
     ShardTaken,
     WorldChanged,
 )
@@ -134,6 +135,7 @@ def test_shards_must_exist(
         (DrainTimeout(3, 5.0), 1),
         (ShardTaken(1, "other"), 4),
         (WorldChanged("cities", {}, {}), 5),
+        (RegistryRefused("http://h", "does not answer", "check it"), 6),
         (OSError("address in use"), 1),
     ],
 )
@@ -144,7 +146,7 @@ def test_failure_has_its_code(
     error: Exception,
     code: int,
 ) -> None:
-    """Kafka's refusal, taken shards and another world have codes of their own, all have a text."""
+    """Refusals, taken shards and another world have codes of their own, and all have a text."""
 
     def fail(*_: object) -> NoReturn:
         raise error
@@ -265,6 +267,24 @@ def test_output_has_its_topics(environment: pytest.MonkeyPatch, tmp_path: Path) 
     assert process.main() == 0
     assert made_for == ["shop", "segment"]
     assert checked == [("shop", "shop-ledger")]
+
+
+def test_registry_is_asked_before_shards_are_claimed(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A worker without its registry ends with 2 or 6, and takes the shards from no other."""
+    claimed: list[object] = []
+    environment.setattr(process, "claim_shards", lambda *given: claimed.append(given))
+    output = "  output: {topic: shop, ledgerTopic: shop-l, encoding: avro, registry: main}"
+    wanted = simulation(more=output, users=400)
+    (tmp_path / "simulation.yaml").write_text(dump_simulation(wanted), encoding="utf-8")
+
+    assert process.main() == 2
+    assert f"{PREFIX}REGISTRY is not set" in capsys.readouterr().err
+    environment.setenv(PREFIX + "REGISTRY", "http://127.0.0.1:9")
+    assert process.main() == 6
+    assert "the schema registry http://127.0.0.1:9 does not answer" in capsys.readouterr().err
+    assert claimed == []
 
 
 def test_output_is_the_runs(

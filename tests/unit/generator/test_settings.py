@@ -29,6 +29,7 @@ def test_defaults_hold() -> None:
     assert (settings.run_id, settings.start_time, settings.shards) == (None, None, None)
     assert (settings.ca_file, settings.username, settings.password_file) == (None, None, None)
     assert settings.username_file is None
+    assert (settings.registry, settings.registry_no_register) == (None, False)
 
 
 @pytest.mark.parametrize("name", ["SIMULATION_FILE", "BOOTSTRAP_SERVERS"])
@@ -47,6 +48,8 @@ def test_required_variable_is_missed(name: str) -> None:
      ("DRAIN_SECONDS", "3601"), ("SNAPSHOT_SECONDS", "0.9"), ("SNAPSHOT_SECONDS", "3601"),
      ("QUEUE_RECORDS", "999"), ("QUEUE_RECORDS", "10000001"), ("ON_STOP", "exit"),
      ("ON_END", "end"), ("SASL_MECHANISM", "GSSAPI"), ("CA_FILE", "/nowhere"),
+     ("REGISTRY_USERNAME_FILE", "/nowhere"), ("REGISTRY_PASSWORD_FILE", "/nowhere"),
+     ("REGISTRY_CA_FILE", "/nowhere"), ("REGISTRY_NO_REGISTER", "1"),
      ("PASSWORD_FILE", "/nowhere"), ("START_TIME", "soon"),
      ("START_TIME", "2026-11-27T08:00:00")],
 )  # fmt: skip

@@ -31,6 +31,12 @@ VALUES = {
         "kafka.external.existingSecret=user,kafka.external.existingCaSecret=ca",
         "--set",
         r"operator.allowedServers={a:1,*.b.c:2},kafka.outputTopics={shop,load-*}",
+        "--set",
+        (
+            "registries[0].name=main,registries[0].url=https://registry:8081/v7,"
+            "registries[0].caSecret=ca,registries[0].credentialsSecret=user,"
+            "registries[1].name=other,registries[1].url=http://r,registries[1].register=false"
+        ),
     ),
     "without TLS": (
         "--set",
@@ -74,6 +80,8 @@ def test_the_operator_understands_what_the_chart_sets(
     assert settings.sasl_without_tls is (profile == "without TLS")
     assert settings.allowed_servers == (("a:1", "*.b.c:2") if profile == "kafka" else ())
     assert settings.allowed_topics == (("shop", "load-*") if profile == "kafka" else ())
+    found = [(row.name, row.is_registering) for row in settings.registries]
+    assert found == ([("main", True), ("other", False)] if profile == "kafka" else [])
     assert settings.image == (
         f"ghcr.io/clickstream-dev/generator@{DIGEST}"
         if profile == "pinned"
@@ -179,6 +187,14 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
         ("kafka.outputTopics={*}", "/kafka/outputTopics"),
         ("kafka.outputTopics={_*}", "/kafka/outputTopics"),
         ("kafka.outputTopics={__consumer_offsets}", "/kafka/outputTopics"),
+        ("registries[0].name=main", "/registries/0"),
+        ("registries[0].name=A,registries[0].url=http://r", "/registries/0/name"),
+        ("registries[0].name=a,registries[0].url=r:8081", "/registries/0/url"),
+        ("registries[0].name=a,registries[0].url=http://u:p@r", "/registries/0/url"),
+        (
+            "registries[0].name=a,registries[0].url=http://r,registries[0].credentialsSecret=s",
+            "/registries/0/url",
+        ),
         ("kafka.saslWithoutTls=maybe", "/kafka/saslWithoutTls"),
         ("networkPolicy.grafanaNamespaces={}", "/networkPolicy/grafanaNamespaces"),
         ("operator.image.tag=a b", "/operator/image/tag"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_operator.core.registry import Registry
 from clickstream_operator.settings import PREFIX, Settings, settings_from
 
 _IMAGE = {"IMAGE": "registry.example/generator:1.0"}
@@ -28,6 +29,7 @@ def test_defaults_are_documented() -> None:
         sasl_mechanism="SCRAM-SHA-512",
         allowed_servers=(),
         allowed_topics=(),
+        registries=(),
         sasl_without_tls=False,
         worker_cpu_request="250m",
         worker_cpu_limit="2",
@@ -63,6 +65,15 @@ def test_empty_variables_are_absent() -> None:
         ("NAMESPACES", "*", "namespaces", ()),
         ("ALLOWED_TOPICS", "a, B_1.x-*", "allowed_topics", ("a", "B_1.x-*")),
         ("ALLOWED_SERVERS", "a:1, *.b.c:2,*:3", "allowed_servers", ("a:1", "*.b.c:2", "*:3")),
+        (
+            "REGISTRIES",
+            '[{"name":"a","url":"http://r:1"},{"name":"b","url":"https://r","register":false}]',
+            "registries",
+            (
+                Registry(name="a", url="http://r:1"),
+                Registry.model_validate({"name": "b", "url": "https://r", "register": False}),
+            ),
+        ),
         ("SASL_WITHOUT_TLS", "true", "sasl_without_tls", True),
         ("SASL_WITHOUT_TLS", "false", "sasl_without_tls", False),
         ("BOOTSTRAP_SERVERS", "a:1,b.c:2", "bootstrap_servers", "a:1,b.c:2"),
@@ -123,6 +134,11 @@ def test_numbers_are_bounded(name: str, low: int, high: int) -> None:
         ("ALLOWED_SERVERS", "a:0"),
         ("ALLOWED_SERVERS", "a*:1"),
         ("ALLOWED_SERVERS", "*a:1"),
+        ("REGISTRIES", "main"),
+        ("REGISTRIES", "{}"),
+        ("REGISTRIES", '[{"name":"a"}]'),
+        ("REGISTRIES", '[{"name":"a","url":"http://r"},{"name":"a","url":"http://s"}]'),
+        ("REGISTRIES", '[{"name":"a","url":"http://r","credentialsSecret":"s"}]'),
         ("SASL_WITHOUT_TLS", "yes"),
         ("BOOTSTRAP_SERVERS", "kafka:99999"),
         ("BOOTSTRAP_SERVERS", "kafka"),

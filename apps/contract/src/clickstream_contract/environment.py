@@ -18,6 +18,7 @@ __all__ = [
     "Reader",
     "SettingsInvalid",
     "existing_file",
+    "flag",
     "like",
     "number",
     "one_of",
@@ -96,6 +97,11 @@ def existing_file(name: str, value: str) -> Path:
     if not Path(value).is_file():
         raise SettingsInvalid(name, value, "a file that exists")
     return Path(value)
+
+
+def flag(name: str, value: str) -> bool:
+    """Return whether a text is ``true``; the other one is ``false``."""
+    return one_of("true", "false")(name, value) == "true"
 
 
 def whole(low: int, high: int) -> Callable[[str, str], int]:

@@ -8,19 +8,18 @@ events that it has stored with the ledger of other events.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
+from clickstream_contract.naming import DNS_LABEL, MAX_LABEL_LENGTH
 from clickstream_contract.parts import Part, member, refuse
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 
 if TYPE_CHECKING:
     from pydantic_core import PydanticCustomError
 
-__all__ = [
-    "BARE_ENCODINGS", "INTERNAL", "MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form",
-]  # fmt: skip
+__all__ = ["INTERNAL", "MAX_TOPIC_LENGTH", "TOPIC", "Encoding", "EventOutput", "Form"]
 
 MAX_TOPIC_LENGTH = 249
 TOPIC = r"^([.]*[a-zA-Z0-9_-][a-zA-Z0-9._-]*|[.]{3,})$"
@@ -51,10 +50,6 @@ class Encoding(StrEnum):
     JSON_SCHEMA = "json-schema"
 
 
-BARE_ENCODINGS: Final = tuple(one for one in Encoding if one is not Encoding.JSON_SCHEMA)
-"""The encodings that need no schema registry; workers use none."""
-
-
 class EventOutput(Part):
     """The topics that get a simulation's events and its ledger, and how they get the events."""
 
@@ -67,11 +62,16 @@ class EventOutput(Part):
         Field(pattern=TOPIC, max_length=MAX_TOPIC_LENGTH, description="The topic for the ledger."),
     ] = LEDGER.name
     encoding: Annotated[
-        Encoding,
-        member(BARE_ENCODINGS),
-        WithJsonSchema({"type": "string", "enum": [one.value for one in BARE_ENCODINGS]}),
-        Field(description="The encoding of the events."),
+        Encoding, member(Encoding), Field(description="The encoding of the events.")
     ] = Encoding.JSON
+    registry: Annotated[
+        str | None,
+        Field(
+            pattern=DNS_LABEL,
+            max_length=MAX_LABEL_LENGTH,
+            description="The schema registry, by its name in the operator's settings.",
+        ),
+    ] = None
     form: Annotated[Form, member(Form), Field(description="The form of the events.")] = Form.NATIVE
 
     @property
@@ -110,7 +110,23 @@ class EventOutput(Part):
         if self.form is not Form.NATIVE and self.encoding is not Encoding.JSON:
             allowed = f"{Encoding.JSON.value} with form {self.form.value}"
             raise refuse("encoding", self.encoding.value, allowed)
+        self._check_registry()
         return self
+
+    def _check_registry(self) -> None:
+        if self.registry is not None and self.encoding is Encoding.JSON:
+            raise refuse(
+                "registry",
+                self.registry,
+                f"absent with encoding {Encoding.JSON.value}, which has no schema; or encoding "
+                f"{Encoding.JSON_SCHEMA.value}",
+            )
+        if self.registry is None and self.encoding is Encoding.JSON_SCHEMA:
+            raise refuse(
+                "encoding",
+                self.encoding.value,
+                f"another encoding, such as {Encoding.JSON.value}, or add registry",
+            )
 
 
 def _only(path: str, value: StrEnum, allowed: StrEnum) -> PydanticCustomError:

@@ -228,6 +228,14 @@ _OUTPUT_RULES = [
         f"self.form == '{Form.NATIVE}' || self.encoding == '{Encoding.JSON}'",
         f"encoding: {Encoding.JSON} with a form other than {Form.NATIVE}",
     ),
+    (
+        f"!has(self.registry) || self.encoding != '{Encoding.JSON}'",
+        f"registry: not with encoding {Encoding.JSON}, which has no schema",
+    ),
+    (
+        f"has(self.registry) || self.encoding != '{Encoding.JSON_SCHEMA}'",
+        f"encoding: {Encoding.JSON_SCHEMA} needs registry",
+    ),
 ]
 
 _EXTRAS: dict[tuple[str, ...], Schema] = {

@@ -21,3 +21,5 @@ class WorkerExit(IntEnum):
     """Another worker holds the shards."""
     WORLD_CHANGED = 5
     """This process would make other events: its data or libraries differ."""
+    REGISTRY_REFUSED = 6
+    """The schema registry does not answer, or refuses the worker or the schema."""

@@ -26,12 +26,14 @@ from clickstream_generator.errors import (
     BrokerRefused,
     BrokersLost,
     GeneratorError,
+    RegistryRefused,
     ShardTaken,
     WorldChanged,
 )
 from clickstream_generator.settings import PREFIX, Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.clock import Clock
+from clickstream_generator.shell.encoding_choice import worker_encoding
 from clickstream_generator.shell.formed_sink import kafka_sink
 from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
@@ -73,6 +75,8 @@ def _exit_code(error: Exception) -> WorkerExit:
             return WorkerExit.SHARDS_TAKEN
         case WorldChanged():
             return WorkerExit.WORLD_CHANGED
+        case RegistryRefused():
+            return WorkerExit.REGISTRY_REFUSED
         case _:
             return WorkerExit.FAILED
 
@@ -113,14 +117,17 @@ def _run_shards(
 ) -> None:
     """Claim shards, and run those that are not over."""
     clock = Clock()
+    output = file.simulation.spec.event_output
+    encoding = worker_encoding(output, settings)
     with (
         Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
         ShardReader(settings) as reader,
     ):
         # After the reader is connected: if the broker refuses the user, only one client reports it.
-        output = file.simulation.spec.event_output
         sink = kafka_sink(settings, output.topic, FORMS[output.form])
         sink.check_topics(output.topic, output.ledger_topic)
+        # Before the shards are claimed: a worker that cannot send takes them from no other.
+        header = encoding.header(output.topic)
         telemetry.simulation.labels(file.simulation.full_name).set(1)
         telemetry.queue_limit.set(settings.queue_records)
         kept_seconds = settings.state_retention_days * _DAY_SECONDS or math.inf
@@ -128,7 +135,7 @@ def _run_shards(
         shards = file.simulation.spec.shards
         hold = claim_shards(reader, sink, run_id, numbers, shards, forget_before)
         if hold.epochs:
-            _carry(settings, file, hold, sink, clock, telemetry, stop)
+            _carry(settings, file, hold, sink, clock, telemetry, stop, header)
         else:
             _LOG.info("run %s has already ended", run_id)
             telemetry.shards_over.set(len(numbers))
@@ -146,6 +153,7 @@ def _carry(
     clock: Clock,
     telemetry: Telemetry,
     stop: Event,
+    header: bytes,
 ) -> None:
     """Run the shards that are not over, until their end or until ``stop`` is set."""
     snapshots = {
@@ -164,7 +172,7 @@ def _carry(
     with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
         simulator.begin(settings.start_time or clock.now(), snapshots)
-        worker = Worker(hold, simulator, sink, telemetry, clock, file, settings)
+        worker = Worker(hold, simulator, sink, telemetry, clock, file, settings, header)
         worker.resume()
         # Exclude the long-lived objects from garbage collection, which would delay events.
         gc.collect()

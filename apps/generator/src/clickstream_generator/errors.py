@@ -10,6 +10,7 @@
 - ``ShardTaken``: another worker holds a shard now.
 - ``OutputRefused``: an output holds something else; ``OutputFailed``: it cannot be written.
 - ``ReceiverRefused``: an HTTP receiver refuses a request.
+- ``RecordTooLarge``: an event is larger than a form allows.
 - ``RegistryRefused``: a schema registry has no number for the schema.
 - ``RecordUnusable``: a file is not a valid run record.
 """
@@ -24,6 +25,7 @@ __all__ = [
     "OutputFailed",
     "OutputRefused",
     "ReceiverRefused",
+    "RecordTooLarge",
     "RecordUnusable",
     "RegistryRefused",
     "ShardTaken",
@@ -178,6 +180,25 @@ class ReceiverRefused(GeneratorError):
         self.place, self.code, self.reason, self.setting = place, code, reason, setting
         said = f" {reason!r}" if reason else ""
         super().__init__(f"{place} refuses records: {code}{said}; check {setting}")
+
+
+class RecordTooLarge(GeneratorError):
+    """An event is larger than a form allows, so a receiver would refuse it.
+
+    Attributes:
+        form: The form's name.
+        size_bytes: The event's size in this form.
+        most_bytes: The form's limit.
+    """
+
+    def __init__(self, form: str, size_bytes: int, most_bytes: int) -> None:
+        """Keep the fields and build the text."""
+        self.form, self.size_bytes, self.most_bytes = form, size_bytes, most_bytes
+        super().__init__(
+            f"an event has {size_bytes:,} bytes in the form {form}, which allows {most_bytes:,} "
+            "for one; its request was not sent; give the products of --catalog shorter names, or "
+            "choose another --form"
+        )
 
 
 class RecordUnusable(GeneratorError):

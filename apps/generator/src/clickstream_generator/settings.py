@@ -14,6 +14,7 @@ from uuid import UUID
 from clickstream_contract.environment import (
     SettingsInvalid,
     existing_file,
+    flag,
     number,
     one_of,
     path,
@@ -77,6 +78,18 @@ class Settings:
     """File with the user's password."""
     sasl_mechanism: str = "SCRAM-SHA-512"
     """SASL mechanism."""
+    registry: str | None = None
+    """URL of the schema registry that ``spec.output.registry`` names."""
+    registry_username: str | None = None
+    """User name for the registry."""
+    registry_username_file: Path | None = None
+    """File with the user name; without this file, ``registry_username`` is used."""
+    registry_password_file: Path | None = None
+    """File with the user's password."""
+    registry_ca_file: Path | None = None
+    """CA certificates that verify the registry's certificate; the system's if absent."""
+    registry_no_register: bool = False
+    """Whether to look the schema up only, and never to register it: ``true`` or ``false``."""
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -145,4 +158,10 @@ _READERS: dict[str, Reader] = {
     "username_file": path,
     "password_file": existing_file,
     "sasl_mechanism": one_of(*_MECHANISMS),
+    "registry": text,
+    "registry_username": text,
+    "registry_username_file": existing_file,
+    "registry_password_file": existing_file,
+    "registry_ca_file": existing_file,
+    "registry_no_register": flag,
 }

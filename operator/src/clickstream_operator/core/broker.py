@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream_operator.core.secret_files import SecretFiles
+
 if TYPE_CHECKING:
     from clickstream_contract.simulation import KafkaTarget
 
-    from clickstream_operator.core.kinds import Object
     from clickstream_operator.settings import Settings
 
 __all__ = ["Broker"]
 
 _TLS_PORT = 9093
 """The port of Strimzi's internal listener with TLS, by convention."""
-_KEYS = {"kafka-ca": ("ca.crt",), "kafka-user": ("username", "password")}
-"""The keys that a worker reads of each secret, by the volume's name."""
 
 
 class Broker:
@@ -33,9 +32,6 @@ class Broker:
         cluster: The Strimzi cluster's name, if it is one.
         credentials: The secret with user name and password.
         authority: The secret with the CA that signs the broker's certificate.
-
-    A missing secret of the operator's settings does not stop a pod from starting: the worker
-    reports the missing file.
     """
 
     def __init__(self, target: KafkaTarget, settings: Settings) -> None:
@@ -77,35 +73,10 @@ class Broker:
             values["SASL_MECHANISM"] = mechanism
         return values
 
-    def mounts(self) -> list[Object]:
-        """Return the paths at which the container mounts the secrets."""
-        return [
-            {"name": name, "mountPath": f"/etc/{name}", "readOnly": True}
-            for name, secret in self._secrets()
-            if secret
-        ]
-
-    def volumes(self) -> list[Object]:
-        """Return the secrets as volumes."""
-        return [
-            {
-                "name": name,
-                "secret": {
-                    "secretName": secret,
-                    "optional": True,
-                    # The worker gets only these keys of the secret.
-                    "items": [{"key": key, "path": key} for key in _KEYS[name]],
-                },
-            }
-            for name, secret in self._secrets()
-            if secret
-        ]
-
-    def files(self) -> str:
-        """Return a text that names the secrets of the worker's files; empty without secrets."""
-        return ", ".join(
-            f"/etc/{name} is the secret {secret}" for name, secret in self._secrets() if secret
+    def secrets(self) -> tuple[SecretFiles, ...]:
+        """Return the secrets that the worker reads."""
+        rows = (
+            SecretFiles("kafka-ca", self.authority, ("ca.crt",)),
+            SecretFiles("kafka-user", self.credentials, ("username", "password")),
         )
-
-    def _secrets(self) -> tuple[tuple[str, str], ...]:
-        return (("kafka-ca", self.authority), ("kafka-user", self.credentials))
+        return tuple(row for row in rows if row.secret)

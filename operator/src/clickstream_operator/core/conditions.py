@@ -30,8 +30,13 @@ _REASONS: dict[int, Reason] = {
     WorkerExit.BROKER_REFUSED: Reason.BROKER_UNREACHABLE,
     WorkerExit.SHARDS_TAKEN: Reason.SHARDS_TAKEN,
     WorkerExit.WORLD_CHANGED: Reason.WORLD_CHANGED,
+    WorkerExit.REGISTRY_REFUSED: Reason.REGISTRY_UNREACHABLE,
 }
 """The reason for each exit code of a worker."""
+_NAMING_FILES = (
+    WorkerExit.MISCONFIGURED, WorkerExit.BROKER_REFUSED, WorkerExit.REGISTRY_REFUSED
+)  # fmt: skip
+"""The exit codes whose message may name a file of a secret."""
 _KILLED = (137, 143)
 _MESSAGE_LENGTH = 1_024
 
@@ -144,9 +149,9 @@ def _finding(
     for pod in observed.pods:
         if not pod.is_ready and pod.exit_code and pod.exit_code not in _KILLED:
             message = pod.exit_message or "it wrote no message"
-            if pod.exit_code in {WorkerExit.MISCONFIGURED, WorkerExit.BROKER_REFUSED} and files:
+            if pod.exit_code in _NAMING_FILES and files:
                 # The worker names a path; the author of the simulation needs the secret's name.
-                message = f"{message} ({files}; see spec.kafka)"
+                message = f"{message} ({files})"
             return Finding(_REASONS.get(pod.exit_code, Reason.WORKER_CRASHED), message)
     if is_silent:
         return Finding(

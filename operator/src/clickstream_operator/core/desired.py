@@ -19,6 +19,7 @@ from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.handover import Handover
 from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
 from clickstream_operator.core.pod import METRICS_PORT, pod_spec
+from clickstream_operator.core.registry import named_registry
 from clickstream_operator.core.shards import assign_shards, format_shards
 
 if TYPE_CHECKING:
@@ -256,6 +257,7 @@ def _deployment(
                     _child_name(owner, "simulation"),
                     shards,
                     Broker(simulation.spec.kafka, settings),
+                    named_registry(simulation.spec.event_output, settings.registries),
                     settings,
                 ),
             },
@@ -284,15 +286,19 @@ def _service(owner: Owner) -> Object:
 
 
 def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) -> Object:
-    """Return the policy that allows scrapes in, and DNS and Kafka out.
+    """Return the policy that allows scrapes in, and DNS, Kafka and a named registry out.
 
-    A NetworkPolicy cannot name a host, so Kafka is allowed by port.
+    A NetworkPolicy cannot name a host, so Kafka and the registry are allowed by port.
     """
     kafka = Broker(simulation.spec.kafka, settings)
     broker: Object = {"ports": [{"protocol": "TCP", "port": port} for port in kafka.ports()]}
     if kafka.cluster:
         broker["to"] = [{"podSelector": {"matchLabels": {"strimzi.io/cluster": kafka.cluster}}}]
     names = {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
+    egress = [names, broker]
+    registry = named_registry(simulation.spec.event_output, settings.registries)
+    if registry is not None:
+        egress.append({"ports": [{"protocol": "TCP", "port": registry.port()}]})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -301,7 +307,7 @@ def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) ->
             "podSelector": {"matchLabels": _selector(owner)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"ports": [{"protocol": "TCP", "port": METRICS_PORT}]}],
-            "egress": [names, broker],
+            "egress": egress,
         },
     }
 

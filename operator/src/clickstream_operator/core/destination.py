@@ -1,10 +1,11 @@
-"""The rules for the Kafka and the topics that a simulation may use.
+"""The rules for the Kafka, the topics and the schema registry that a simulation may use.
 
-There are four. The servers are in the operator's settings, or belong to a Strimzi cluster in the
+There are five. The servers are in the operator's settings, or belong to a Strimzi cluster in the
 simulation's namespace. The topics are the stream's, or in the operator's settings, or the
-simulation has other credentials than the operator's. Credentials need TLS. The owner of a secret
-labels it before a simulation may use it. So a person who may only write simulations cannot send a
-secret to another server, or write to a topic with the operator's rights.
+simulation has other credentials than the operator's. The registry is in the operator's settings;
+its subject has the topic's name, so the topic is there too. Credentials need TLS. The owner of a
+secret labels it before a simulation may use it. So a person who may only write simulations cannot
+send a secret to another server, or use the operator's rights for another topic or subject.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_operator.core.conditions import Finding
 from clickstream_operator.core.reasons import Reason
+from clickstream_operator.core.registry import named_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,9 @@ __all__ = ["CREDENTIALS_LABEL", "destination_problem", "named_secret"]
 
 CREDENTIALS_LABEL = "clickstream.dev/credentials"
 """A secret's label; with the value ``true``, simulations of its namespace may use the secret."""
+
+_OWN_CREDENTIALS = "name credentials for it in spec.kafka.credentialsSecretRef"
+_NO_REGISTRY = "leave out spec.output.registry, whose subject has the topic's name"
 
 
 def named_secret(resource: Mapping[str, Any]) -> str:
@@ -53,6 +58,7 @@ def destination_problem(
     return (
         _server_problem(spec.kafka, settings)
         or _topic_problem(spec, settings)
+        or _registry_problem(spec, settings)
         or _secrecy_problem(broker, settings)
         or _consent_problem(spec.kafka, secrets)
     )
@@ -76,20 +82,40 @@ def _server_problem(target: KafkaTarget, settings: Settings) -> Finding | None:
 def _topic_problem(spec: SimulationSpec, settings: Settings) -> Finding | None:
     """Return why the operator's credentials may not be used for these topics, or ``None``."""
     output = spec.event_output
-    if output.is_stored or spec.kafka.credentials_secret_ref is not None:
+    if output.is_stored:
         return None
-    for name in (output.topic, output.ledger_topic):
+    used: tuple[str, ...]
+    if spec.kafka.credentials_secret_ref is None:
+        used, remedy = (output.topic, output.ledger_topic), _OWN_CREDENTIALS
+    elif output.registry is not None:
+        # Kafka decides about the topic, but not about the registry's subject of that name.
+        used, remedy = (output.topic,), _NO_REGISTRY
+    else:
+        return None
+    for name in used:
         if not any(
             name.startswith(rule[:-1]) if rule.endswith("*") else name == rule
             for rule in settings.allowed_topics
         ):
             return Finding(
                 Reason.TOPIC_REFUSED,
-                f"spec.output: this operator does not allow the topic {name}; name credentials for "
-                "it in spec.kafka.credentialsSecretRef, or ask the operator's administrator to add "
-                "the topic to kafka.outputTopics",
+                f"spec.output: this operator does not allow the topic {name}; {remedy}, or ask the "
+                "operator's administrator to add the topic to kafka.outputTopics",
             )
     return None
+
+
+def _registry_problem(spec: SimulationSpec, settings: Settings) -> Finding | None:
+    """Return why a simulation may not use this registry, or ``None``."""
+    output = spec.event_output
+    if output.registry is None or named_registry(output, settings.registries) is not None:
+        return None
+    known = ", ".join(row.name for row in settings.registries) or "none"
+    return Finding(
+        Reason.REGISTRY_REFUSED,
+        f"spec.output.registry: this operator has no registry {output.registry} (it has: {known}); "
+        "name another one, or ask the operator's administrator to add it to registries",
+    )
 
 
 def _secrecy_problem(broker: Broker, settings: Settings) -> Finding | None:

@@ -33,6 +33,7 @@ from clickstream_operator.core.destination import destination_problem
 from clickstream_operator.core.drift import satisfies
 from clickstream_operator.core.observed import SIMULATION_LABEL
 from clickstream_operator.core.reasons import Reason
+from clickstream_operator.core.registry import named_registry
 from clickstream_operator.core.scaling import (
     Trend,
     first_workers,
@@ -41,6 +42,7 @@ from clickstream_operator.core.scaling import (
     is_silent,
     next_workers,
 )
+from clickstream_operator.core.secret_files import files_text
 from clickstream_operator.core.status import is_worth_writing, run_state, status_figures
 
 if TYPE_CHECKING:
@@ -199,6 +201,7 @@ def _running(
     if refused is not None:
         return _refused(resource, owner, refused, observed, memory, now)
     status = resource.get("status", {})
+    registry = named_registry(simulation.spec.event_output, settings.registries)
     workers, remembered = _measured(simulation, status, observed, memory, now, settings)
     judged = verdict(
         workers,
@@ -208,7 +211,7 @@ def _running(
         is_silent=_has_lasted(remembered.silent_since, _SILENT_SECONDS, now),
         is_unseen=_has_lasted(remembered.unseen_since, _UNSEEN_SECONDS, now),
         is_limited=is_limited(simulation.spec, settings),
-        files=broker.files(),
+        files=files_text((*broker.secrets(), *(registry.secrets() if registry else ()))),
         failure=failure,
     )
     run, course = run_state(resource, simulation, workers, now, settings)

@@ -13,6 +13,8 @@ from clickstream_operator.core.shards import format_shards
 if TYPE_CHECKING:
     from clickstream_operator.core.broker import Broker
     from clickstream_operator.core.kinds import Object
+    from clickstream_operator.core.registry import Registry
+    from clickstream_operator.core.secret_files import SecretFiles
     from clickstream_operator.settings import Settings
 
 __all__ = ["METRICS_PORT", "pod_spec"]
@@ -29,6 +31,7 @@ def pod_spec(
     config_map: str,
     shards: tuple[int, ...],
     broker: Broker,
+    registry: Registry | None,
     settings: Settings,
 ) -> Object:
     """Return a pod's spec.
@@ -39,8 +42,11 @@ def pod_spec(
         config_map: The ConfigMap with the simulation's file.
         shards: The shards that the pod carries.
         broker: The Kafka that receives the events.
+        registry: The registry of the events' schema, if there is one.
         settings: The operator's settings.
     """
+    secrets = (*broker.secrets(), *(registry.secrets() if registry else ()))
+    environment = _environment(run_id, start_time, shards, broker, registry, settings)
     spec: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -52,12 +58,10 @@ def pod_spec(
             "fsGroup": _USER_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [
-            _container(_environment(run_id, start_time, shards, broker, settings), broker, settings)
-        ],
+        "containers": [_container(environment, secrets, settings)],
         "volumes": [
             {"name": "simulation", "configMap": {"name": config_map}},
-            *broker.volumes(),
+            *(row.as_volume() for row in secrets),
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
     }
@@ -66,7 +70,9 @@ def pod_spec(
     return spec
 
 
-def _container(environment: list[Object], broker: Broker, settings: Settings) -> Object:
+def _container(
+    environment: list[Object], secrets: tuple[SecretFiles, ...], settings: Settings
+) -> Object:
     return {
         "name": "generator",
         "image": settings.image,
@@ -95,14 +101,19 @@ def _container(environment: list[Object], broker: Broker, settings: Settings) ->
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "simulation", "mountPath": "/etc/clickstream", "readOnly": True},
-            *broker.mounts(),
+            *(row.as_mount() for row in secrets),
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own
         ],
     }
 
 
 def _environment(
-    run_id: str, start_time: str, shards: tuple[int, ...], broker: Broker, settings: Settings
+    run_id: str,
+    start_time: str,
+    shards: tuple[int, ...],
+    broker: Broker,
+    registry: Registry | None,
+    settings: Settings,
 ) -> list[Object]:
     values = {
         "SIMULATION_FILE": "/etc/clickstream/simulation.yaml",
@@ -117,6 +128,7 @@ def _environment(
         "QUEUE_RECORDS": str(settings.queue_records),
         "DRAIN_SECONDS": str(settings.drain_seconds),
         **broker.environment(settings.sasl_mechanism),
+        **(registry.environment() if registry else {}),
     }
     return [
         {"name": f"CLICKSTREAM_GENERATOR_{name}", "value": value} for name, value in values.items()

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     TOPIC_REFUSED = "TopicRefused"
     """``spec.output`` names a topic that the operator's settings do not allow; there are no
     workers."""
+    REGISTRY_REFUSED = "RegistryRefused"
+    """``spec.output.registry`` names a registry that the operator's settings do not have; there are
+    no workers."""
     TLS_REQUIRED = "TlsRequired"
     """The credentials would go over a connection without TLS; there are no workers."""
     CREDENTIALS_REFUSED = "CredentialsRefused"
@@ -61,6 +64,9 @@ class Reason(StrEnum):
     """A worker ended for another reason."""
     BROKER_UNREACHABLE = "BrokerUnreachable"
     """Kafka does not answer, refuses the worker, or acknowledges nothing."""
+    REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    """The schema registry does not answer, or refuses the worker or the schema; the worker sends
+    nothing, and tries again."""
     BROKER_SLOW = "BrokerSlow"
     """Kafka takes fewer events than the workers send."""
     WORKERS_UNSEEN = "WorkersUnseen"

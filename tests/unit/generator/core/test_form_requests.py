@@ -11,6 +11,7 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_generator.core.form_conversion import Converter
 from clickstream_generator.core.form_requests import AttributeHeaders, Request, Requests
 from clickstream_generator.core.form_tables import FORMS
+from clickstream_generator.errors import RecordTooLarge
 from cloudevents.core.bindings import http, kafka
 from cloudevents.core.formats.json import JSONFormat
 from form_events import broken_records, native_records, one_of_each
@@ -60,6 +61,34 @@ def test_large_records_are_split_by_bytes() -> None:
     sizes = [len(request.body) for request in Requests(form).of(EACH)]
     assert len(sizes) > 1
     assert max(sizes) < 8_100
+
+
+def _sized(size_bytes: int) -> bytes:
+    """Return a native record that Segment's form makes a call of this size."""
+    convert = Converter(FORMS["segment"]).convert
+    event = {**json.loads(one_of_each()["purchase"]), "city": ""}
+    empty = convert(json.dumps(event).encode()) or b""
+    return json.dumps({**event, "city": "x" * (size_bytes - len(empty))}).encode()
+
+
+def test_calls_stay_below_segments_limits() -> None:
+    """A call has at most 32 kB and a request 500 kB; a larger event ends the run before both."""
+    requests = Requests(FORMS["segment"])
+    made = list(requests.of([(_sized(32_000), b"")] * 60))
+
+    calls = [call for request in made for call in json.loads(request.body)["batch"]]
+    assert [len(json.dumps(call, separators=(",", ":"))) for call in calls] == [32_000] * 60
+    assert max(len(request.body) for request in made) <= 500_000
+    with pytest.raises(RecordTooLarge, match=r"32,001 bytes .* segment, which allows 32,000"):
+        list(requests.of([(_sized(32_001), b"")]))
+
+
+def test_broken_record_may_be_too_large() -> None:
+    """A record that was made too large on purpose is sent alone, for the receiver to refuse."""
+    (request,) = Requests(FORMS["segment"]).of([(_sized(40_000), b"")], {0})
+
+    assert request.is_broken
+    assert len(request.body) > 40_000
 
 
 def test_ga4_request_is_of_one_client() -> None:

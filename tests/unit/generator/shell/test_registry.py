@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -25,6 +26,8 @@ def _registry(status: int, content: object, seen: list[httpx.Request] | None = N
     def answer(request: httpx.Request) -> httpx.Response:
         if seen is not None:
             seen.append(request)
+        if not status:
+            raise httpx.ConnectError("refused")
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         return httpx.Response(status, content=body)
 
@@ -118,3 +121,25 @@ def test_missing_file_is_named(tmp_path: Path, option: str) -> None:
 
     with pytest.raises(SimulationInvalid, match=f"--registry-{option}.*lost"):
         registry.schema_id("topic-value", "avro", is_registering=True)
+
+
+@pytest.mark.parametrize("text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nx", "ä"])
+def test_certificates_must_be_certificates(tmp_path: Path, text: str) -> None:
+    """A file without certificates is named with its option, before anything is asked."""
+    (tmp_path / "ca.crt").write_text(text, encoding="utf-8")
+
+    with pytest.raises(SimulationInvalid, match=r"--registry-ca-file.*ca\.crt.*in PEM"):
+        Registry(URL, ca_file=tmp_path / "ca.crt").schema_id("s", "avro", is_registering=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "content"), [(401, {}), (404, {"error_code": 40401}), (404, b"x"), (0, b"")]
+)
+def test_worker_names_its_variables(status: int, content: object) -> None:
+    """A worker has no options, so its errors name the variables."""
+    registry = replace(_registry(status, content), has_variables=True)
+
+    with pytest.raises(RegistryRefused) as refused:
+        registry.schema_id("topic-value", "avro", is_registering=True)
+    assert "CLICKSTREAM_GENERATOR_REGISTRY" in refused.value.remedy
+    assert "--registry" not in refused.value.remedy

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_operator.core.broker import Broker
+from clickstream_operator.core.secret_files import SecretFiles
 from clusters import SETTINGS, simulation
 
 if TYPE_CHECKING:
@@ -105,45 +106,11 @@ def test_secrets_choose_the_protocol(*, has_user: bool, has_authority: bool, pro
     }  # fmt: skip
 
 
-def test_secrets_become_optional_volumes() -> None:
-    """Each secret is a read-only mount of what a worker reads; a missing one blocks no pod."""
-    broker = _broker()
+def test_secrets_have_what_a_worker_reads() -> None:
+    """Of each named secret, the worker gets what it reads; a missing name is no secret."""
+    user = SecretFiles("kafka-user", "default-user", ("username", "password"))
 
-    assert broker.mounts() == [
-        {"name": "kafka-ca", "mountPath": "/etc/kafka-ca", "readOnly": True},
-        {"name": "kafka-user", "mountPath": "/etc/kafka-user", "readOnly": True},
-    ]
-    assert broker.volumes() == [
-        {
-            "name": "kafka-ca",
-            "secret": {
-                "secretName": "default-ca",
-                "optional": True,
-                "items": [{"key": "ca.crt", "path": "ca.crt"}],
-            },
-        },
-        {
-            "name": "kafka-user",
-            "secret": {
-                "secretName": "default-user",
-                "optional": True,
-                "items": [
-                    {"key": "username", "path": "username"},
-                    {"key": "password", "path": "password"},
-                ],
-            },
-        },
-    ]
-    assert broker.files() == (
-        "/etc/kafka-ca is the secret default-ca, /etc/kafka-user is the secret default-user"
-    )
-
-
-def test_absent_secrets_take_no_volume() -> None:
-    """Only the secrets that are named are mounted and listed."""
-    plain, with_ca = _broker(SETTINGS), _broker(SETTINGS, caSecretRef={"name": "my-ca"})
-
-    assert (plain.mounts(), plain.volumes(), plain.files()) == ([], [], "")
-    assert [row["name"] for row in with_ca.mounts()] == ["kafka-ca"]
-    assert [row["name"] for row in with_ca.volumes()] == ["kafka-ca"]
-    assert with_ca.files() == "/etc/kafka-ca is the secret my-ca"
+    assert _broker().secrets() == (SecretFiles("kafka-ca", "default-ca", ("ca.crt",)), user)
+    assert _broker(SETTINGS).secrets() == ()
+    (named,) = _broker(SETTINGS, caSecretRef={"name": "my-ca"}).secrets()
+    assert (named.volume, named.secret) == ("kafka-ca", "my-ca")

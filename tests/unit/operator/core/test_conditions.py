@@ -88,7 +88,8 @@ def test_only_staying_workers_count(other: Pod, expected: Verdict) -> None:
         ({"exit_code": 3, "exit_message": "no"}, "BrokerUnreachable", "no"),
         ({"exit_code": 4, "exit_message": "no"}, "ShardsTaken", "no"),
         ({"exit_code": 5, "exit_message": "no"}, "WorldChanged", "no"),
-        ({"exit_code": 6}, "WorkerCrashed", "it wrote no message"),
+        ({"exit_code": 6, "exit_message": "no"}, "RegistryUnreachable", "no"),
+        ({"exit_code": 7}, "WorkerCrashed", "it wrote no message"),
         ({"exit_code": 138}, "WorkerCrashed", "it wrote no message"),
     ],
 )
@@ -119,8 +120,9 @@ def test_second_pod_is_asked_too() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (2, f"no ({_FILES}; see spec.kafka)"),
-        (3, f"no ({_FILES}; see spec.kafka)"),
+        (2, f"no ({_FILES})"),
+        (3, f"no ({_FILES})"),
+        (6, f"no ({_FILES})"),
         (1, "no"),
     ],
 )

@@ -25,6 +25,7 @@ from clickstream_operator.core.desired import (
 )
 from clickstream_operator.core.observed import Observed
 from clickstream_operator.core.pod import pod_spec
+from clickstream_operator.core.registry import Registry
 from clusters import NOW, SETTINGS, simulation
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -361,7 +362,13 @@ def _deployment(worker: int, shards: tuple[int, ...], text: str) -> dict[str, An
                     "annotations": {"clickstream.dev/shards": text},
                 },
                 "spec": pod_spec(
-                    _OWNER.uid, "2026-11-27T08:00:00Z", "shop-simulation", shards, broker, SETTINGS
+                    _OWNER.uid,
+                    "2026-11-27T08:00:00Z",
+                    "shop-simulation",
+                    shards,
+                    broker,
+                    None,
+                    SETTINGS,
                 ),
             },
         },
@@ -390,6 +397,27 @@ def test_cluster_narrows_the_policy() -> None:
     assert others["spec"]["egress"][1] == {
         "ports": [{"protocol": "TCP", "port": 1}, {"protocol": "TCP", "port": 2}]
     }
+
+
+def test_policy_opens_the_named_registry() -> None:
+    """Only the registry that the simulation names is open, and its settings are in the pod."""
+    rows = tuple(
+        Registry(name=name, url=f"http://{name}:{port}") for name, port in (("a", 1), ("b", 2))
+    )
+    settings = replace(SETTINGS, registries=rows)
+    output = {
+        "topic": "shop", "ledgerTopic": "shop-l", "encoding": "avro", "registry": "b"
+    }  # fmt: skip
+    named, unnamed = (
+        children(wanted, _OWNER, Run(1, NOW), settings, Observed())
+        for wanted in (simulation(output=output), simulation())
+    )
+
+    egress = [_of(found, "NetworkPolicy")["spec"]["egress"] for found in (named, unnamed)]
+    assert egress[0] == [*egress[1], {"ports": [{"protocol": "TCP", "port": 2}]}]
+    pod_template = _of(named, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod_template["containers"]
+    assert {"name": "CLICKSTREAM_GENERATOR_REGISTRY", "value": "http://b:2"} in container["env"]
 
 
 def test_long_names_are_cut() -> None:

@@ -13,6 +13,7 @@ from clickstream_operator.core.destination import (
     named_secret,
 )
 from clickstream_operator.core.reasons import Reason
+from clickstream_operator.core.registry import Registry
 from clusters import SETTINGS, resource, simulation
 
 if TYPE_CHECKING:
@@ -188,3 +189,37 @@ def test_own_credentials_need_no_list() -> None:
     output = {"topic": "any", "ledgerTopic": "any-ledger"}
 
     assert _problem({**_SECURED, "bootstrapServers": "kafka:9092"}, output=output) is None
+
+
+def _with_registry(name: str = "main") -> dict[str, str]:
+    topics = {"topic": "shop", "ledgerTopic": "shop-ledger"}
+    return {**topics, "encoding": "avro", "registry": name}
+
+
+def test_registry_must_be_in_the_settings() -> None:
+    """A simulation names one of the operator's registries; the others are named in the message."""
+    registry = Registry(name="main", url="http://registry:8081")
+    settings = replace(_SETTINGS, allowed_topics=("shop*",), registries=(registry,))
+
+    assert _problem({}, settings, output=_with_registry()) is None
+    found = _problem({}, settings, output=_with_registry("other"))
+    assert found is not None
+    assert found.reason is Reason.REGISTRY_REFUSED
+    assert "has no registry other (it has: main);" in found.message
+    found = _problem({}, replace(settings, registries=()), output=_with_registry())
+    assert found is not None
+    assert "(it has: none)" in found.message
+
+
+def test_subject_must_be_an_allowed_topic() -> None:
+    """Own credentials for Kafka allow no subject: the worker registers as the operator's user."""
+    registry = Registry(name="main", url="http://registry:8081")
+    settings = replace(_SETTINGS, registries=(registry,))
+    kafka = {**_SECURED, "bootstrapServers": "kafka:9092"}
+
+    found = _problem(kafka, settings, output=_with_registry())
+    assert found is not None
+    assert found.reason is Reason.TOPIC_REFUSED
+    assert "the topic shop; leave out spec.output.registry" in found.message
+    allowed = replace(settings, allowed_topics=("shop",))
+    assert _problem(kafka, allowed, output=_with_registry()) is None

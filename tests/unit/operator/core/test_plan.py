@@ -15,6 +15,7 @@ from clickstream_operator.core.destination import CREDENTIALS_LABEL
 from clickstream_operator.core.observed import Observed
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
 from clickstream_operator.core.reasons import Reason
+from clickstream_operator.core.registry import Registry
 from clickstream_operator.core.scaling import Trend
 from clusters import NOW, SETTINGS, Cluster, resource, scrape, simulation
 from workers import pod
@@ -420,6 +421,24 @@ def test_refused_topic_stops_workers() -> None:
 
     assert cluster.condition("Ready") == ("True", "Running")
     assert cluster.condition("Stored") == ("False", "OtherOutput")
+
+
+def test_unknown_registry_stops_workers() -> None:
+    """A simulation with a registry that the operator does not have gets no worker."""
+    output = {
+        "topic": "shop", "ledgerTopic": "shop-ledger", "encoding": "avro", "registry": "main"
+    }  # fmt: skip
+    cluster = Cluster(
+        resource(output=output), settings=replace(SETTINGS, allowed_topics=("shop*",))
+    )
+    cluster.settle()
+    assert cluster.condition("Ready") == ("False", "RegistryRefused")
+    assert cluster.children == {}
+    registry = Registry(name="main", url="http://registry:8081")
+    cluster.settings = replace(cluster.settings, registries=(registry,))
+    cluster.settle()
+
+    assert cluster.condition("Ready") == ("True", "Running")
 
 
 def test_unlabelled_secret_is_not_mounted() -> None:

@@ -7,21 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.pod import METRICS_PORT, pod_spec
+from clickstream_operator.core.registry import Registry
 from clusters import SETTINGS, simulation
 
 if TYPE_CHECKING:
     from clickstream_operator.settings import Settings
 
 
-def _spec(settings: Settings = SETTINGS, **kafka: object) -> dict[str, Any]:
+def _spec(
+    settings: Settings = SETTINGS, registry: Registry | None = None, **kafka: object
+) -> dict[str, Any]:
     broker = Broker(simulation(kafka=kafka).spec.kafka, settings)
     return pod_spec(
-        "run", "2026-11-27T08:00:00Z", "shop-simulation", (0, 1, 2, 7), broker, settings
+        "run", "2026-11-27T08:00:00Z", "shop-simulation", (0, 1, 2, 7), broker, registry, settings
     )
 
 
 def _environment(spec: dict[str, Any]) -> dict[str, str]:
     return {row["name"]: row["value"] for row in spec["containers"][0]["env"]}
+
+
+def test_registry_comes_as_files() -> None:
+    """A pod has the registry's settings and the files of its secrets, after those of Kafka."""
+    registry = Registry.model_validate(
+        {"name": "main", "url": "https://r", "credentialsSecret": "login"}
+    )
+    spec = _spec(registry=registry, caSecretRef={"name": "my-ca"}, bootstrapServers="k:1")
+    (container,) = spec["containers"]
+
+    assert _environment(spec)["CLICKSTREAM_GENERATOR_REGISTRY"] == "https://r"
+    assert [row["name"] for row in spec["volumes"]] == [
+        "simulation", "kafka-ca", "registry-user", "tmp",
+    ]  # fmt: skip
+    mounts = [row["mountPath"] for row in container["volumeMounts"]]
+    assert mounts[1:3] == ["/etc/kafka-ca", "/etc/registry-user"]
 
 
 def test_pod_is_restricted() -> None:

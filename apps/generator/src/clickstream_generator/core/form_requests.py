@@ -14,6 +14,7 @@ import orjson
 
 from clickstream_generator.core.form_conversion import Converter, parsed
 from clickstream_generator.core.form_rows import WHOLE
+from clickstream_generator.errors import RecordTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -88,6 +89,7 @@ class Requests:
 
     def __init__(self, form: Form, most_records: int | None = None) -> None:
         posted = form.posted or form
+        self._name = form.name
         self._post = posted.post
         self._most = min(most_records or self._post.most_records, self._post.most_records)
         self._converter = None if form.others is None and _is_whole(posted) else Converter(posted)
@@ -101,6 +103,9 @@ class Requests:
         Args:
             records: The records.
             broken: The places of those that were broken on purpose.
+
+        Raises:
+            RecordTooLarge: A record that is not broken is larger than the form allows.
         """
         open_groups: dict[bytes, _Group] = {}
         for place, (value, _) in enumerate(records):
@@ -122,6 +127,8 @@ class Requests:
             if self._post.is_merged:
                 head = _head(members)
             converted = value if record is None else orjson.dumps(members)
+        if len(converted) > self._post.most_record_bytes:
+            raise RecordTooLarge(self._name, len(converted), self._post.most_record_bytes)
         group = groups.setdefault(head, _Group())
         is_full = (
             len(group.values) >= self._most

@@ -75,6 +75,7 @@ class Post:
         content_type: Media type of a request with several records.
         before, between, after: Bytes around the records of one request.
         most_records, most_bytes: Limits of one request.
+        most_record_bytes: Limit of one record.
         is_merged: Whether records with the same head share a request, as GA4 has it.
         is_headers: Whether a request with one record has the attributes as headers, as CloudEvents
             has it.
@@ -86,6 +87,7 @@ class Post:
     after: bytes = b""
     most_records: int = 10_000
     most_bytes: int = 1_000_000
+    most_record_bytes: int = 1_000_000
     is_merged: bool = False
     is_headers: bool = False
 

@@ -178,7 +178,14 @@ _SEGMENT = Form(
         Row("properties.products[].quantity", "items[].quantity"),
     ),
     # 500 KB and 2,500 calls for a request, 32 KB for a call.
-    Post("application/json", b'{"batch":[', after=b"]}", most_records=500, most_bytes=480_000),
+    Post(
+        "application/json",
+        b'{"batch":[',
+        after=b"]}",
+        most_records=500,
+        most_bytes=480_000,
+        most_record_bytes=32_000,
+    ),
     others="context.clickstream",
 )
 
@@ -288,7 +295,13 @@ _GA4 = Form(
         *_kept("events[0].params", ("session_id",)),
     ),
     # 25 events and 130 kB for a request.
-    Post("application/json", most_records=25, most_bytes=120_000, is_merged=True),
+    Post(
+        "application/json",
+        most_records=25,
+        most_bytes=120_000,
+        most_record_bytes=120_000,
+        is_merged=True,
+    ),
     others="events[0].params",
 )
 

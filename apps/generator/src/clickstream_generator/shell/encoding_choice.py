@@ -1,4 +1,4 @@
-"""The options ``--encoding`` and ``--registry``: which encoding, and which schema of a registry."""
+"""The encoding of a run's records, and the schema of a registry: by options, or by settings."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_contract.output import BARE_ENCODINGS, Encoding
+from clickstream_contract.output import Encoding
 from clickstream_contract.schemas import RECORD_NAME, SCHEMA_FILES, schema_text
 
 from clickstream_generator.core.encodings import encoding_of, registry_header
+from clickstream_generator.settings import PREFIX
+from clickstream_generator.shell.registry import Registry
+from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from clickstream_contract.output import EventOutput
+
     from clickstream_generator.core.encoding import Encoder
     from clickstream_generator.core.encodings import Encoding as RunEncoding
-    from clickstream_generator.shell.registry import Registry
+    from clickstream_generator.settings import Settings
 
-__all__ = ["EncodingChoice", "EncodingOptions", "printed_schema"]
+__all__ = ["EncodingChoice", "EncodingOptions", "printed_schema", "worker_encoding"]
 
+_NAME_BYTES = 1_000
 _SUBJECTS = {
     "topic": "{topic}-value",
     "record": RECORD_NAME,
@@ -87,33 +94,68 @@ class EncodingOptions:
     strategy: str = "topic"
     is_registering: bool = True
 
-    def choice(self, default: str) -> EncodingChoice:
+    def choice(self, output: EventOutput) -> EncodingChoice:
         """Return the encoding of a run.
 
         Args:
-            default: The encoding in the simulation's ``spec.output``.
+            output: The simulation's output, whose encoding is the default.
 
         Raises:
             SimulationInvalid: An option has another value, or options do not fit together.
         """
-        name = str(self.name or default)
+        name = str(self.name or output.encoding)
+        if self.name is None and self.registry is None and output.registry is not None:
+            raise SimulationInvalid(
+                "spec.output.registry",
+                output.registry,
+                "it is a name without an address: add --registry URL, or choose an --encoding "
+                "without a registry",
+            )
         _check_known("--encoding", name, [*Encoding])
         _check_known("--subject-strategy", self.strategy, _SUBJECTS)
         if self.registry is not None:
-            _check_url(self.registry.url)
+            _check_url(self.registry)
             if name == Encoding.JSON:
                 raise SimulationInvalid(
                     "--registry",
                     self.registry.url,
                     f"{Encoding.JSON} has no schema: add --encoding {Encoding.JSON_SCHEMA}",
                 )
-        elif name not in BARE_ENCODINGS:
+        elif name == Encoding.JSON_SCHEMA:
             raise SimulationInvalid(
                 "--encoding",
                 name,
                 f"it takes a registry: add --registry, or choose {Encoding.JSON}",
             )
         return EncodingChoice(name, self.registry, _SUBJECTS[self.strategy], self.is_registering)
+
+
+def worker_encoding(output: EventOutput, settings: Settings) -> EncodingChoice:
+    """Return the encoding of a worker's records; the settings say where a named registry is.
+
+    Raises:
+        SettingsInvalid: The output names a registry, and the settings have no address.
+        SimulationInvalid: The registry's settings cannot be used.
+    """
+    if output.registry is None:
+        return EncodingChoice(output.encoding)
+    if settings.registry is None:
+        allowed = f"the URL of the schema registry {output.registry} of spec.output"
+        raise SettingsInvalid(f"{PREFIX}REGISTRY", None, allowed)
+    username = settings.registry_username
+    if settings.registry_username_file is not None:
+        name = f"{PREFIX}REGISTRY_USERNAME_FILE"
+        username = read_text(name, settings.registry_username_file, _NAME_BYTES).strip()
+    registry = Registry(
+        settings.registry,
+        username,
+        settings.registry_password_file,
+        settings.registry_ca_file,
+        has_variables=True,
+    )
+    return EncodingOptions(
+        registry=registry, is_registering=not settings.registry_no_register
+    ).choice(output)
 
 
 def printed_schema(name: str) -> str:
@@ -131,14 +173,15 @@ def _check_known(option: str, value: str, known: Collection[str]) -> None:
         raise SimulationInvalid(option, value, f"it must be one of {', '.join(known)}")
 
 
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
+def _check_url(registry: Registry) -> None:
+    option, parts = registry.setting("--registry"), urlsplit(registry.url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SimulationInvalid("--registry", url, "it must be a URL, such as http://HOST:8081")
+        allowed = "it must be a URL, such as http://HOST:8081"
+        raise SimulationInvalid(option, registry.url, allowed)
     if parts.username is not None:
         # Do not show the URL: it holds a password.
-        raise SimulationInvalid(
-            "--registry",
-            None,
-            "it must be a URL without a user; use --registry-username and --registry-password-file",
+        user, password = (
+            registry.setting(f"--registry-{name}") for name in ("username", "password-file")
         )
+        allowed = f"it must be a URL without a user; use {user} and {password}"
+        raise SimulationInvalid(option, None, allowed)

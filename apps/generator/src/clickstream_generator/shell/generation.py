@@ -118,7 +118,7 @@ class Request:
         if not self.output.is_kafka:
             return EncodingChoice()
         options = self.encoding or EncodingOptions()
-        return options.choice(simulation.spec.event_output.encoding)
+        return options.choice(simulation.spec.event_output)
 
 
 def generate(request: Request, console: Console) -> None:

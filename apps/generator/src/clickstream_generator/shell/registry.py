@@ -18,6 +18,8 @@ from clickstream_contract.output import Encoding
 from clickstream_contract.schemas import schema_text
 
 from clickstream_generator.errors import RegistryRefused
+from clickstream_generator.settings import PREFIX
+from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,8 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA = 40401, 40402, 40403
+_MOST_BYTES: Final = 1 << 20
+"""Of a file with a password or certificates."""
 _MOST_WORDS: Final = 300
 """Characters of a registry's message that are shown."""
 
@@ -46,6 +50,7 @@ class Registry:
         username: The user's name; ``None`` without one.
         password_file: File with the user's password.
         ca_file: CA certificates that verify the registry's certificate; the system's if absent.
+        has_variables: Whether the settings come from variables and not from options, for errors.
         transport: Replaces the network, for tests.
     """
 
@@ -53,6 +58,7 @@ class Registry:
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    has_variables: bool = False
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
 
     def schema_id(self, subject: str, encoding: str, *, is_registering: bool) -> int:
@@ -87,18 +93,37 @@ class Registry:
                 return client.post(self.url.rstrip("/") + path, json=body)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            remedy = "check --registry, and --registry-ca-file for its certificate"
+            remedy = (
+                f"check {self.setting('--registry')}, and {self.setting('--registry-ca-file')} for "
+                "its certificate"
+            )
             raise RegistryRefused(self.url, f"does not answer ({reason})", remedy) from None
 
     def _login(self) -> tuple[str, str] | None:
         if self.username is None:
             return None
-        return self.username, _read("--registry-password-file", self.password_file)
+        if self.password_file is None:
+            return self.username, ""
+        option = self.setting("--registry-password-file")
+        return self.username, read_text(option, self.password_file, _MOST_BYTES).strip()
 
     def _trust(self) -> ssl.SSLContext | bool:
         if self.ca_file is None:
             return True
-        return ssl.create_default_context(cadata=_read("--registry-ca-file", self.ca_file))
+        option = self.setting("--registry-ca-file")
+        text = read_text(option, self.ca_file, _MOST_BYTES)
+        try:
+            # A space, because Python takes the system's certificates for an empty text.
+            return ssl.create_default_context(cadata=text or " ")
+        except (ssl.SSLError, TypeError, ValueError) as error:
+            allowed = f"it must be a file with certificates in PEM ({error})"
+            raise SimulationInvalid(option, str(self.ca_file), allowed) from None
+
+    def setting(self, option: str) -> str:
+        """Return the name of an option, or that of its variable."""
+        if not self.has_variables:
+            return option
+        return PREFIX + option.lstrip("-").upper().replace("-", "_")
 
     def _refusal(self, status: int, content: Mapping[str, Any], subject: str) -> RegistryRefused:
         """Return the error for an answer without a schema's number."""
@@ -106,7 +131,10 @@ class Registry:
         code = content.get("error_code")
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             found = f"refuses the user ({words})"
-            remedy = "check --registry-username, --registry-password-file and the user's rights"
+            remedy = (
+                f"check {self.setting('--registry-username')}, "
+                f"{self.setting('--registry-password-file')} and the user's rights"
+            )
         elif status == HTTPStatus.CONFLICT:
             found = f"refuses the schema of subject {subject} as incompatible ({words})"
             remedy = "send to another topic, or change the subject's compatibility in the registry"
@@ -114,18 +142,22 @@ class Registry:
             found = f"refuses the schema of subject {subject} as invalid ({words})"
             remedy = "check which types of schemas the registry takes"
         elif code == _NO_SUBJECT:
-            found = f"has no subject {subject}"
-            remedy = "register the schema of --print-schema, or leave out --registry-no-register"
+            found, remedy = f"has no subject {subject}", self._registering()
         elif code in {_NO_VERSION, _NO_SCHEMA}:
-            found = f"has another schema for subject {subject}"
-            remedy = "register the schema of --print-schema, or leave out --registry-no-register"
+            found, remedy = f"has another schema for subject {subject}", self._registering()
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             found = f"cannot answer for subject {subject} ({words})"
             remedy = "check the registry's log"
         else:
             found = f"does not answer as a schema registry (HTTP {status})"
-            remedy = "check --registry"
+            remedy = f"check {self.setting('--registry')}"
         return RegistryRefused(self.url, found, remedy)
+
+    def _registering(self) -> str:
+        return (
+            "register the schema that `clickstream generate --print-schema` prints, or leave out "
+            + self.setting("--registry-no-register")
+        )
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:
@@ -135,10 +167,3 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _read(option: str, path: Path | None) -> str:
-    try:
-        return "" if path is None else path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SimulationInvalid(option, str(path), f"it cannot be read: {error}") from None

@@ -65,6 +65,7 @@ class Worker:
         clock: The clock.
         file: The simulation's file.
         settings: The process's settings.
+        header: The first bytes of every event's record, which name its schema in a registry.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Worker:
         clock: Clock,
         file: SimulationFile,
         settings: Settings,
+        header: bytes = b"",
     ) -> None:
         self._hold = hold
         self._run_id = hold.run_id
@@ -90,7 +92,7 @@ class Worker:
         first = simulator.first
         self._simulation = first
         self._ledger_topic = first.spec.event_output.ledger_topic
-        self._encoding = encoding_of(first.spec.event_output.encoding, simulator.encoder)
+        self._encoding = encoding_of(first.spec.event_output.encoding, simulator.encoder, header)
         self._planter = FaultPlanter(first.spec.seed, list(simulator.shards), self._encoding)
         self._ledgers = {
             number: ShardLedger(number, first.spec.shards) for number in simulator.shards
