@@ -7,7 +7,6 @@ rewrite complete parts.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from clickstream_generator.core.shard_ledger import MINUTE_MS
 from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
+from clickstream_generator.shell.record_keeper import RecordKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,9 +46,6 @@ class FolderRun:
         show: Called after progress.
         is_paced: Whether events are made when they are due, else as fast as possible.
         snapshot_seconds: Shortest time between two snapshots of a shard.
-
-    Attributes:
-        record: The current run record.
     """
 
     def __init__(
@@ -64,18 +61,22 @@ class FolderRun:
         snapshot_seconds: float = _SNAPSHOT_SECONDS,
     ) -> None:
         assert record.layout is not None  # noqa: S101  a run in a folder has a layout
-        self.record = record
         self._part_events = record.layout.part_events
         self._maker = maker
         self._simulator = maker.simulator
         self._folder = folder
         self._clock = clock
-        self._edits = edits
+        self._keeper = RecordKeeper(record, folder.keep_record, maker.simulator, edits)
         self._show = show
         self._is_paced = is_paced
         self._snapshot_seconds = snapshot_seconds
         self._reached = dict.fromkeys(maker.simulator.shards, record.start_seconds)
         self._next_snapshot = dict.fromkeys(maker.simulator.shards, clock.now() + snapshot_seconds)
+
+    @property
+    def record(self) -> RunRecord:
+        """The current run record."""
+        return self._keeper.record
 
     def run(self, stop: Event) -> None:
         """Run until the end or until ``stop`` is set, then write the last parts.
@@ -86,10 +87,10 @@ class FolderRun:
         Raises:
             OutputFailed: A file cannot be written.
         """
-        self._keep_record()
+        self._keeper.begin()
         while not stop.is_set() and not self._simulator.is_over():
             now = self._clock.now()
-            self._take_up_edit(now)
+            self._keeper.take_up_edit(now)
             horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
             if np.isinf(horizon):
                 break
@@ -98,16 +99,6 @@ class FolderRun:
             if not made:
                 stop.wait(TICK_SECONDS)
         self._finish()
-
-    def _take_up_edit(self, now: float) -> None:
-        if self._edits is None:
-            return
-        revision = self._edits.next_revision(self._simulator, self.record.running, now)
-        if revision is not None:
-            # Before any event of the revision: after a kill the run must find it in the record.
-            self.record = replace(self.record, revisions=(*self.record.revisions, revision))
-            self._keep_record()
-            self._simulator.revise(revision)
 
     def _advance(self, number: int, horizon: float) -> int:
         """Make a shard's next events, up to the end of its part; return how many."""
@@ -149,16 +140,11 @@ class FolderRun:
 
     def _finish(self) -> None:
         """Fix the end of the run, write each shard's last part, and complete the record."""
-        self._simulator.stop()
-        shards = self._simulator.shards
-        ends_at = {number: shard.made for number, shard in shards.items()}
-        self.record = replace(self.record, ends_at=ends_at)
-        self._keep_record()
-        for number, last in ends_at.items():
+        self._keeper.decide_end()
+        for number, last in self.record.ends_at.items():
             self._close(number, last // self._part_events + 1, float("inf"), is_end=True)
         self._folder.settle()
-        self.record = replace(self.record, ended_at=f"{np.datetime64(self._now_ms(), 'ms')}Z")
-        self._keep_record()
+        self._keeper.complete(self._clock.now())
         self._folder.forget_state()
         self._show()
 
@@ -166,9 +152,6 @@ class FolderRun:
         """Count records as sent and acknowledged; they count once their part is written."""
         self._maker.count_sent(sent)
         self._maker.acknowledge(tally, sent, {})
-
-    def _keep_record(self) -> None:
-        self._folder.keep_record(self.record)
 
     def _now_ms(self) -> int:
         return int(1000 * self._clock.now())
