@@ -12,22 +12,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
 
-from clickstream_generator.core.behaviour import Revision, check_change
 from clickstream_generator.core.encodings import encoding_of
 from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
 from clickstream_generator.core.late_records import LateRecords
 from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
+from clickstream_generator.shell.edits import Edits
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
     from threading import Event
 
+    from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.shard_ledger import Tally
     from clickstream_generator.core.simulator import Simulator
@@ -84,6 +84,7 @@ class Worker:
         self._telemetry = telemetry
         self._clock = clock
         self._file = file
+        self._edits = Edits(file, count=lambda name: telemetry.spec_changes.labels(name).inc())
         # A chunk with its faulty records must fit into the client's queue.
         self._chunk = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
@@ -295,38 +296,23 @@ class Worker:
             self._ledgers[number].shard_seq = shard_seq
 
     def _look_for_change(self, now: float) -> None:
-        """Announce a changed specification, or reject it."""
+        """Announce a changed specification."""
         if self._keeper.announced is not None:
             return
-        try:
-            self._file.refresh(now)
-            wanted = self._file.simulation
-            if wanted.spec == self._simulation.spec and not self._specs_differ:
-                return
-            check_change(self._simulator.first, wanted)
-            self._simulator.check(wanted)
-        except SimulationInvalid as error:
-            self._refuse(error)
-            return
-        moment = max(
+        revision = self._edits.next_revision(
+            self._simulator,
+            self._simulation,
             now,
-            wanted.effective_from_seconds or now,
-            self._simulator.earliest_revision_seconds(),
-            self._hold.lease.inherited_until,
+            not_before=self._hold.lease.inherited_until,
+            is_repeated=self._specs_differ,
         )
-        self._announce(Revision(moment, moment, wanted))
-        self._telemetry.spec_changes.labels("accepted").inc()
-
-    def _refuse(self, error: SimulationInvalid) -> None:
-        _LOG.error("rejected the changed simulation, the previous one stays in effect: %s", error)
-        self._telemetry.spec_changes.labels("refused").inc()
-        self._file.simulation = self._simulation
+        if revision is not None:
+            self._announce(revision)
 
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
         self._specs_differ = False
         self._keeper.announce(revision, self._clock.now())
-        _LOG.info("the new specification takes effect at %.3f", revision.from_seconds)
 
     def _skip_pause(self) -> None:
         """Leave out the live events that were due while the simulation was suspended."""
