@@ -7,6 +7,7 @@ rewrite complete parts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
+    from clickstream_generator.core.carried_shard import CarriedShard
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.making import Maker
     from clickstream_generator.core.run_record import RunRecord
@@ -32,6 +34,21 @@ __all__ = ["FolderRun"]
 _DAY_MS = 1440 * MINUTE_MS
 _SNAPSHOT_SECONDS = 10.0
 """Shortest time between two snapshots of a shard; one costs as much as thousands of events."""
+
+
+@dataclass
+class _Written:
+    """A shard, and how far it is written.
+
+    Attributes:
+        carried: The shard.
+        reached_seconds: The time of its last event, Unix seconds.
+        next_snapshot: When its next snapshot is due, Unix seconds.
+    """
+
+    carried: CarriedShard
+    reached_seconds: float
+    next_snapshot: float
 
 
 class FolderRun:
@@ -70,8 +87,10 @@ class FolderRun:
         self._show = show
         self._is_paced = is_paced
         self._snapshot_seconds = snapshot_seconds
-        self._reached = dict.fromkeys(maker.simulator.shards, record.start_seconds)
-        self._next_snapshot = dict.fromkeys(maker.simulator.shards, clock.now() + snapshot_seconds)
+        due = clock.now() + snapshot_seconds
+        self._written = [
+            _Written(carried, record.start_seconds, due) for carried in maker.carried.values()
+        ]
 
     @property
     def record(self) -> RunRecord:
@@ -94,20 +113,21 @@ class FolderRun:
             horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
             if np.isinf(horizon):
                 break
-            made = sum(self._advance(number, horizon) for number in self._simulator.shards)
+            made = sum(self._advance(written, horizon) for written in self._written)
             self._show()
             if not made:
                 stop.wait(TICK_SECONDS)
         self._finish()
 
-    def _advance(self, number: int, horizon: float) -> int:
+    def _advance(self, written: _Written, horizon: float) -> int:
         """Make a shard's next events, up to the end of its part; return how many."""
-        shard = self._simulator.shards[number]
+        shard = written.carried.shard
+        number = shard.number
         boundary = (shard.made // self._part_events + 1) * self._part_events
         events = self._simulator.replay(number, boundary, horizon)
         if not len(events):
             return 0
-        self._reached[number] = float(events.rows["event_time_ms"][-1]) / 1000
+        written.reached_seconds = float(events.rows["event_time_ms"][-1]) / 1000
         part = boundary // self._part_events
         is_new = not self._folder.has_part(number, part)
         for day, of_day in _by_day(events):
@@ -115,34 +135,37 @@ class FolderRun:
             self._count(planted.tally, planted.sent_by_shard)
             if is_new and planted.records:
                 self._folder.add(number, day, [value or b"" for value, _ in planted.records])
-        self._maker.ledgers[number].shard_seq = shard.made
+        self._maker.acknowledge({}, {}, {number: shard.made})
         if shard.made == boundary:
-            self._close(number, part, self._reached[number])
+            self._close(written, part, written.reached_seconds)
         return len(events)
 
-    def _close(self, number: int, part: int, reached: float, *, is_end: bool = False) -> None:
+    def _close(self, written: _Written, part: int, reached: float, *, is_end: bool = False) -> None:
         """Close a shard's part, with the late events that are due by then."""
+        carried = written.carried
+        number = carried.shard.number
         is_new = not self._folder.has_part(number, part)
-        for late in self._maker.take_late(number, reached, self._now_ms()):
+        for late in self._maker.take_late([carried], reached, self._now_ms()):
             self._count(late.tally, {number: 1})
             self._maker.close(late)
             if is_new:
                 ((_, minute_ms),) = late.tally
                 self._folder.add(number, _day(minute_ms), [late.record[0] or b""])
-        rows = self._maker.ledger_records(number, self._reached[number], is_end=is_end)
+        rows = self._maker.ledger_records([carried], written.reached_seconds, is_end=is_end)
         if not is_new:
             return
         snapshot = None
-        if not is_end and self._clock.now() >= self._next_snapshot[number]:
-            snapshot = self._maker.capture(number)
-            self._next_snapshot[number] = self._clock.now() + self._snapshot_seconds
+        if not is_end and self._clock.now() >= written.next_snapshot:
+            snapshot = carried.snapshot()
+            written.next_snapshot = self._clock.now() + self._snapshot_seconds
         self._folder.close_part(number, part, rows, snapshot)
 
     def _finish(self) -> None:
         """Fix the end of the run, write each shard's last part, and complete the record."""
         self._keeper.decide_end()
-        for number, last in self.record.ends_at.items():
-            self._close(number, last // self._part_events + 1, float("inf"), is_end=True)
+        for written in self._written:
+            part = written.carried.shard.made // self._part_events + 1
+            self._close(written, part, float("inf"), is_end=True)
         self._folder.settle()
         self._keeper.complete(self._clock.now())
         self._folder.forget_state()

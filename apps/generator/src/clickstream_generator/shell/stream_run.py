@@ -6,7 +6,7 @@ Owns the loop between clock, simulator and sink, and when the run record and the
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -133,8 +133,8 @@ class StreamRun:
     def _send_late(self, reached: float) -> int:
         """Send the events whose delay is over; return how many."""
         sent = 0
-        for number in self._simulator.shards:
-            for late in self._maker.take_late(number, reached, self._now_ms()):
+        for carried in self._maker.carried.values():
+            for late in self._maker.take_late([carried], reached, self._now_ms()):
                 self._send_one(late)
                 sent += 1
         return sent
@@ -185,10 +185,9 @@ class StreamRun:
             truth.keep_record(record)
 
     def _keep_ledger(self, *, is_end: bool = False) -> None:
-        in_flight = self._sink.tallies()
-        rows: list[dict[str, Any]] = []
-        for number in self._simulator.shards:
-            rows += self._maker.ledger_records(number, self._reached, in_flight, is_end=is_end)
+        rows = self._maker.ledger_records(
+            self._maker.carried.values(), self._reached, self._sink.tallies(), is_end=is_end
+        )
         if rows:
             for truth in self._truths:
                 truth.keep_ledger(rows)
