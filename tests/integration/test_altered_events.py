@@ -15,8 +15,7 @@ from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.topics import EVENTS, LEDGER
-from clickstream_generator.core.faults import FaultPlanter
-from clickstream_generator.core.shard_ledger import ShardLedger
+from clickstream_generator.core.faults import plant_faults
 from clickstream_streaming.core.binary_rows import BinaryRows
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.sql.stages import COLUMN_TYPES, RAW_COLUMNS
@@ -26,7 +25,7 @@ from databases import batch_process
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import AsIs
-from simulations import RUN_ID, START_SECONDS, simulator
+from simulations import RUN_ID, START_SECONDS, carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-_SHARDS = (0, 1, 2, 3)
 _SECONDS = 900
 """Long enough for orders of several lines."""
 _FAULTS = (
@@ -48,19 +46,18 @@ _FAULTS = (
 
 def _run() -> tuple[list[bytes], list[bytes]]:
     """Return the records of a finished run with faults, and of its ledger."""
-    source = simulator("{eventsPerSecond: 4}", _FAULTS, users=500)
+    source, shards = carried("{eventsPerSecond: 4}", _FAULTS, users=500)
     events = source.take_due(START_SECONDS + _SECONDS, 10**9)
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
-    faults = dict.fromkeys(_SHARDS, source.first.spec.faults)
-    planted = FaultPlanter(7, list(_SHARDS)).plant(events.rows, encoded, faults)
-    ledgers = {number: ShardLedger(number, len(_SHARDS)) for number in _SHARDS}
+    sources = {number: row.fault_source() for number, row in shards.items()}
+    planted = plant_faults(events.rows, encoded, sources)
     for tally in (planted.tally, *(late.tally for late in planted.late)):
-        for (shard, minute), figures in tally.items():
-            ledgers[shard].add(minute, figures)
+        for (number, minute), figures in tally.items():
+            shards[number].ledger.add(minute, figures)
     entries: list[dict[str, Any]] = []
-    for number, ledger in ledgers.items():
-        ledger.shard_seq = source.shards[number].made
-        entries += ledger.records("tested", RUN_ID, 0, 0, is_end=True)
+    for row in shards.values():
+        row.ledger.shard_seq = row.shard.made
+        entries += row.ledger.records("tested", RUN_ID, 0, 0, is_end=True)
     late = [(source.encoder.stamped(row.record[0] or b"", 2**41), b"") for row in planted.late]
     records = [value for value, _ in (*planted.records, *late) if value is not None]
     return records, [json.dumps(row).encode() for row in entries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -51,11 +52,12 @@ def _pretend_other_faker(run: GeneratorRun) -> None:
         records.take(Record(0, key, value))
     stored = records.found()[0]
     assert stored.snapshot is not None
-    written = stored.snapshot.header["fingerprint"]
-    libraries = written["libraries"] | {"faker": "1.2.3"}
-    stored.snapshot.header["fingerprint"] = written | {"world": "other", "libraries": libraries}
+    header = stored.snapshot.header
+    libraries = header["fingerprint"]["libraries"] | {"faker": "1.2.3"}
+    fingerprint = header["fingerprint"] | {"world": "other", "libraries": libraries}
+    changed = replace(stored.snapshot, header={**header, "fingerprint": fingerprint})
     producer = Producer({"bootstrap.servers": run.broker.servers})
-    content = dump_snapshot(stored.snapshot)
+    content = dump_snapshot(changed)
     for key, value in snapshot_rows(run.run_id, 0, 1, stored.generation, content):
         producer.produce(SHARDS.name, value, key, partition=SHARDS.partitions - 1)
     assert producer.flush(20) == 0

@@ -14,8 +14,9 @@ from clickstream_generator.core.simulator import Simulator
 
 if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
+    from clickstream_generator.core.carried_shard import CarriedShard
 
-__all__ = ["RUN_ID", "START_SECONDS", "events", "simulation", "simulator"]
+__all__ = ["RUN_ID", "START_SECONDS", "carried", "events", "simulation", "simulator"]
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
 START_SECONDS = 1_764_000_000.0
@@ -42,9 +43,18 @@ def simulator(
     numbers: tuple[int, ...] = (0, 1, 2, 3),
 ) -> Simulator:
     """Build a simulator that has begun."""
+    return carried(rate, more, users, numbers)[0]
+
+
+def carried(
+    rate: str = "{eventsPerSecond: 2000}",
+    more: str = "",
+    users: int = 50_000,
+    numbers: tuple[int, ...] = (0, 1, 2, 3),
+) -> tuple[Simulator, dict[int, CarriedShard]]:
+    """Build a simulator that has begun, and return it with its carried shards."""
     built = Simulator(simulation(rate, more, users), numbers, RUN_ID)
-    built.begin(START_SECONDS)
-    return built
+    return built, built.begin(START_SECONDS)
 
 
 def simulation(

@@ -21,9 +21,9 @@ from clickstream_contract.fields import FieldType
 from clickstream_contract.topics import EVENTS
 from clickstream_generator.benchmarking import (
     Batch,
-    FaultPlanter,
     KafkaSink,
     Simulator,
+    plant_faults,
     producer_settings,
 )
 from clickstream_generator.errors import DrainTimeout
@@ -36,7 +36,7 @@ from clickstream_bench.shop import shop
 
 if TYPE_CHECKING:
     from clickstream_contract.fields import Field
-    from clickstream_generator.benchmarking import Record
+    from clickstream_generator.benchmarking import CarriedShard, Record
 
 __all__ = ["measure_generator"]
 
@@ -78,14 +78,13 @@ def measure_generator() -> dict[str, float]:
     }
 
 
-def _simulator(numbers: tuple[int, ...]) -> Simulator:
+def _begun(numbers: tuple[int, ...]) -> tuple[Simulator, dict[int, CarriedShard]]:
     simulator = Simulator(shop(rate=_RATE, faults=_FAULTS), numbers, uuid4())
-    simulator.begin(_START_SECONDS)
-    return simulator
+    return simulator, simulator.begin(_START_SECONDS)
 
 
 def _samples() -> list[Record]:
-    simulator = _simulator((0, 1, 2, 3))
+    simulator, _ = _begun((0, 1, 2, 3))
     encoded = simulator.encoder.encode(simulator.take_due(_START_SECONDS + 10, _CHUNK), 0)
     return list(zip(encoded.values, encoded.keys, strict=True))
 
@@ -112,9 +111,8 @@ def _ceiling(settings: Settings, samples: list[Record]) -> float:
 
 def _measure(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float, dict[str, float]]:
     """Return the generator's speed and time shares; without settings it sends nothing."""
-    simulator = _simulator(numbers)
-    faults = dict.fromkeys(numbers, simulator.first.spec.faults)
-    planter = FaultPlanter(42, list(numbers))
+    simulator, carried = _begun(numbers)
+    sources = {number: row.fault_source() for number, row in carried.items()}
     sink = KafkaSink(settings, EVENTS.name) if settings else None
     seconds = {"simulate": 0.0, "encode": 0.0, "produce": 0.0}
     sent = 0
@@ -124,7 +122,7 @@ def _measure(settings: Settings | None, numbers: tuple[int, ...]) -> tuple[float
         events = simulator.take_due(_START_SECONDS + 1_000, _CHUNK)
         second = time.perf_counter()
         encoded = simulator.encoder.encode(events, 0)
-        planted = planter.plant(events.rows, encoded, faults)
+        planted = plant_faults(events.rows, encoded, sources)
         third = time.perf_counter()
         if sink is not None:
             while not sink.has_room(len(planted.records)):

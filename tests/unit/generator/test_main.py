@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_generator import __main__ as process
-from clickstream_generator.core.snapshot import capture_shard
 from clickstream_generator.errors import (
     BrokerRefused,
     BrokersLost,
@@ -26,7 +25,7 @@ from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
 from holds import hold
-from simulations import simulation, simulator
+from simulations import carried, simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,9 +290,9 @@ def test_output_is_the_runs(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A resumed run whose file names other topics than before ends with 2, and sends nothing."""
-    source = simulator(users=400)
+    source, shards = carried(users=400)
     source.take_due(1_764_000_001.0, 10**9)
-    snapshot = capture_shard(source.shards[1], source.first)
+    snapshot = shards[1].snapshot()
     _with_output(environment, tmp_path)
     environment.setenv(PREFIX + "SHARDS", "1")
     _hold(environment, hold((1,), stored={1: StoredShard(Position(500), snapshot)}))
@@ -315,16 +314,16 @@ def test_finished_run_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
 
 def test_paused_run_is_continued(environment: pytest.MonkeyPatch) -> None:
     """Of a run that was paused only the shards that are not over are carried, from their state."""
-    source = simulator(users=400)
+    source, shards = carried(users=400)
     source.take_due(1_764_000_001.0, 10**9)
-    snapshot = capture_shard(source.shards[1], source.first)
+    snapshot = shards[1].snapshot()
     stored = {0: StoredShard(Position(9, is_over=True)), 1: StoredShard(Position(500), snapshot)}
     environment.setenv(PREFIX + "SHARDS", "0,1")
     _hold(environment, hold((1,), stored=stored))
     environment.setattr(Worker, "resume", lambda *_: None)
-    carried = []
-    environment.setattr(Worker, "run", lambda worker, _: carried.append(worker._simulator.shards))
+    runs = []
+    environment.setattr(Worker, "run", lambda worker, _: runs.append(worker._simulator.shards))
 
     assert process.main() == 0
-    (shards,) = carried
-    assert {number: shard.made for number, shard in shards.items()} == {1: 500}
+    (resumed,) = runs
+    assert {number: shard.made for number, shard in resumed.items()} == {1: 500}

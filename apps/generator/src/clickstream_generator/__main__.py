@@ -20,7 +20,9 @@ from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.worker_exit import WorkerExit
 
+from clickstream_generator.core.encodings import encoding_of
 from clickstream_generator.core.form_tables import FORMS
+from clickstream_generator.core.making import Maker
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import (
     BrokerRefused,
@@ -171,8 +173,10 @@ def _carry(
         )
     with hold.heartbeats(sink):
         simulator = Simulator(first, tuple(hold.epochs), hold.run_id)
-        simulator.begin(settings.start_time or clock.now(), snapshots)
-        worker = Worker(hold, simulator, sink, telemetry, clock, file, settings, header)
+        carried = simulator.begin(settings.start_time or clock.now(), snapshots)
+        encoding = encoding_of(first.spec.event_output.encoding, simulator.encoder, header)
+        maker = Maker(simulator, carried, encoding)
+        worker = Worker(hold, maker, sink, telemetry, clock, file, settings)
         worker.resume()
         # Exclude the long-lived objects from garbage collection, which would delay events.
         gc.collect()

@@ -17,9 +17,9 @@ from clickstream_contract.canonical import (
 )
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_generator.core.content import content_checksums
-from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.faults import plant_faults
 from clickstream_generator.core.shard_ledger import ShardLedger, Tally
-from simulations import RUN_ID, START_SECONDS, simulator
+from simulations import RUN_ID, START_SECONDS, carried, simulator
 
 if TYPE_CHECKING:
     from clickstream_generator.core.encoding import Encoded
@@ -117,10 +117,10 @@ def test_swapped_values_do_not_cancel() -> None:
 def test_planted_records_do_not_count(faults: str) -> None:
     """Copies and broken records are no events: the sum is that of the events."""
     part, encoded = _encoded(faults=faults)
-    source = simulator(RATE, f"  faults: {{{faults}}}\n")
-    wanted = dict.fromkeys(range(4), source.first.spec.faults)
+    _, shards = carried(RATE, f"  faults: {{{faults}}}\n")
+    sources = {number: row.fault_source() for number, row in shards.items()}
 
-    planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
+    planted = plant_faults(part.rows, encoded, sources)
 
     assert len(planted.records) > len(part)
     assert _checksum(planted.tally) == encoded.checksums.sum()
@@ -130,10 +130,10 @@ def test_lost_and_late_events_count_when_sent() -> None:
     """A lost event never counts, a late one with its figures."""
     faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
     part, encoded = _encoded(faults=faults)
-    source = simulator(RATE, f"  faults: {{{faults}}}\n")
-    wanted = dict.fromkeys(range(4), source.first.spec.faults)
+    _, shards = carried(RATE, f"  faults: {{{faults}}}\n")
+    sources = {number: row.fault_source() for number, row in shards.items()}
 
-    planted = FaultPlanter(42, list(range(4))).plant(part.rows, encoded, wanted)
+    planted = plant_faults(part.rows, encoded, sources)
 
     by_value = dict(zip(encoded.values, encoded.checksums.tolist(), strict=True))
     assert planted.late

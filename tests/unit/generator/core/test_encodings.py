@@ -13,7 +13,7 @@ from clickstream_contract.ledger import FAULT_NAMES
 from clickstream_contract.schemas import schema_text
 from clickstream_contract.simulation import Faults
 from clickstream_generator.core.encodings import encoding_of, registry_header
-from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.faults import FaultSource, fault_rng, plant_faults
 from clickstream_generator.core.making import Maker
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
@@ -21,10 +21,10 @@ from confluent_kafka.schema_registry.json_schema import JSONDeserializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from foreign_readers import READERS, Unreadable, message_type, object_of, object_of_message
-from simulations import START_SECONDS, simulator
+from simulations import START_SECONDS, carried, simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from clickstream_generator.core.encoding import Encoded
     from clickstream_generator.core.encodings import Encoding
@@ -125,13 +125,21 @@ def test_header_has_the_schema(name: str, header: str) -> None:
     assert registry_header(name, 258).hex() == header
 
 
-def _planted(encoding: Encoding, events: Events, encoded: Encoded) -> Planted:
-    faults = Faults.model_validate(
-        {"duplicatePermille": 300, "corruptPermille": 300, "latePermille": 50, "lossPermille": 50}
-    )
-    planter = FaultPlanter(42, [0, 1, 2, 3], encoding)
+_SHARES = {
+    "duplicatePermille": 300, "corruptPermille": 300, "latePermille": 50, "lossPermille": 50,
+}  # fmt: skip
+
+
+def _planted(
+    encoding: Encoding,
+    events: Events,
+    encoded: Encoded,
+    shares: Mapping[str, int] = _SHARES,
+) -> Planted:
+    faults = Faults.model_validate(shares)
+    sources = {shard: FaultSource(fault_rng(42, shard), faults) for shard in range(4)}
     values = encoding.encode(events, encoded, SENT_MS)
-    return planter.plant(events.rows, encoded, dict.fromkeys(range(4), faults), values)
+    return plant_faults(events.rows, encoded, sources, encoding, values)
 
 
 @HEADED
@@ -176,15 +184,10 @@ def test_changed_copies_stay_readable(
 ) -> None:
     """Conflicting duplicates and events of the future decode to what JSON has."""
     shares = {"duplicatePermille": 500, "futurePermille": 500}
-    faults = dict.fromkeys(range(4), Faults.model_validate(shares))
 
     def copies(encoding_name: str) -> list[bytes]:
         encoding = encoding_of(encoding_name, source.encoder)
-        planter = FaultPlanter(42, [0, 1, 2, 3], encoding)
-        values = encoding.encode(events, encoded, SENT_MS)
-        return [
-            value or b"" for value, _ in planter.plant(events.rows, encoded, faults, values).records
-        ]
+        return [value or b"" for value, _ in _planted(encoding, events, encoded, shares).records]
 
     wanted = [json.loads(value) for value in copies("json")]
     assert [READERS[name](value) for value in copies(name)] == wanted
@@ -193,12 +196,12 @@ def test_changed_copies_stay_readable(
 def test_late_events_are_encoded_when_sent() -> None:
     """A late event is sent in its encoding, with the time at which it is sent."""
     faults = "  faults: {latePermille: 1000, maxLatenessSeconds: 5}\n"
-    late_source = simulator("{eventsPerSecond: 20}", faults, users=40)
-    maker = Maker(late_source, encoding_of("avro", late_source.encoder))
+    late_source, shards = carried("{eventsPerSecond: 20}", faults, users=40)
+    maker = Maker(late_source, shards, encoding_of("avro", late_source.encoder))
     events = late_source.take_due(START_SECONDS + 2, 100)
 
     assert maker.make(events, SENT_MS).records == []
-    late = [one for shard in range(4) for one in maker.take_late(shard, np.inf, SENT_MS + 1)]
+    late = list(maker.take_late(shards.values(), np.inf, SENT_MS + 1))
     read = [READERS["avro"](one.record[0] or b"") for one in late]
     assert {event["sent_at"] for event in read} == {"2025-11-24T16:00:00.124Z"}
     assert [event["shard_seq"] for event in read] == [one.shard_seq for one in late]

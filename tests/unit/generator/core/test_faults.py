@@ -11,10 +11,8 @@ from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS
 from clickstream_contract.simulation import Faults
 from clickstream_contract.topics import RejectReason
 from clickstream_generator.core.encoding import Encoded
-from clickstream_generator.core.faults import FaultPlanter, Planted, held_arrays, held_from
+from clickstream_generator.core.faults import FaultSource, Planted, fault_rng, plant_faults
 from clickstream_generator.core.shard_ledger import ShardLedger
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from simulations import RUN_ID
 from worlds import event_rows
 
@@ -56,9 +54,15 @@ def _part(start: int, stop: int) -> Encoded:
     )
 
 
+def _sources(
+    faults: Faults, seed: int = 42, shards: tuple[int, ...] = (0, 1)
+) -> dict[int, FaultSource]:
+    return {shard: FaultSource(fault_rng(seed, shard), faults) for shard in shards}
+
+
 def _plant(seed: int = 42, **permille: int) -> Planted:
     faults = Faults.model_validate(permille)
-    return FaultPlanter(seed, [0, 1]).plant(ROWS, ENCODED, {0: faults, 1: faults})
+    return plant_faults(ROWS, ENCODED, _sources(faults, seed))
 
 
 def _figures(planted: Planted) -> dict[str, int]:
@@ -278,86 +282,43 @@ def test_shares_are_in_permille() -> None:
 
 def test_chunk_may_send_nothing() -> None:
     """When each event of a chunk is lost, there is no record and no error."""
-    faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 1_000}))
+    faults = Faults.model_validate({"lossPermille": 1_000})
 
-    planted = FaultPlanter(42, [0, 1]).plant(ROWS[:3], _part(0, 3), faults)
+    planted = plant_faults(ROWS[:3], _part(0, 3), _sources(faults))
 
     assert planted.records == []
     assert sum(int(figures.sum()) for figures in planted.tally.values()) == 3
 
 
+def _state(source: FaultSource) -> object:
+    return source.rng.bit_generator.state
+
+
 def test_shard_has_its_own_faults() -> None:
     """Shards have shares of their own, and one without draws no number."""
     some = Faults.model_validate({"lossPermille": 1_000})
-    planter = FaultPlanter(42, [0, 1])
-    before = planter.state(0)
+    sources = _sources(Faults(), shards=(0,)) | _sources(some, shards=(1,))
 
-    planted = planter.plant(ROWS, ENCODED, {0: Faults(), 1: some})
+    planted = plant_faults(ROWS, ENCODED, sources)
 
     assert planted.sent_by_shard == {0: COUNT // 2}
-    assert planter.state(0) == before
-    assert planter.state(1) != FaultPlanter(42, [1]).state(1)
+    assert _state(sources[0]) == _state(_sources(some)[0])
+    assert _state(sources[1]) != _state(_sources(some)[1])
 
 
 def test_faults_do_not_depend_on_company() -> None:
     """A shard's faults are the same whichever others are carried, and differ by seed and shard."""
     faults = Faults.model_validate({"lossPermille": 500})
 
-    def lost(planter: FaultPlanter, shard: int) -> list[int]:
+    def lost(shard: int, seed: int = 42, shards: tuple[int, ...] = (0, 1)) -> list[int]:
         own = ROWS[ROWS["shard"] == shard]
         part = Encoded(
             [b"%d" % seq for seq in own["shard_seq"]], [b"k"] * len(own), own["shard_seq"]
         )
-        numbers = dict.fromkeys(planter._streams, faults)
-        return [int(value or b"") for value, _ in planter.plant(own, part, numbers).records]
+        planted = plant_faults(own, part, _sources(faults, seed, shards))
+        return [int(value or b"") for value, _ in planted.records]
 
-    alone = lost(FaultPlanter(42, [0]), 0)
-    assert lost(FaultPlanter(42, [0, 1]), 0) == alone
-    assert lost(FaultPlanter(43, [0]), 0) != alone
-    assert lost(FaultPlanter(42, [1]), 1) != alone
-
-
-@settings(max_examples=10)
-@given(st.integers(1, COUNT - 1))
-def test_resumed_planter_continues(cut: int) -> None:
-    """A planter with another's state plants the same faults."""
-    faults = dict.fromkeys((0, 1), Faults.model_validate({"lossPermille": 500}))
-
-    def plant(planter: FaultPlanter, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:
-        part = _part(start, stop)
-        return planter.plant(ROWS[start:stop], part, faults).records
-
-    first, second = FaultPlanter(42, [0, 1]), FaultPlanter(7, [0, 1])
-    plant(first, 0, cut)
-    for shard in (0, 1):
-        second.resume(shard, json.loads(json.dumps(first.state(shard))))
-
-    assert plant(second, cut, COUNT) == plant(first, cut, COUNT)
-
-
-def test_held_events_survive_as_arrays() -> None:
-    """Events that are held back are read back with their bytes, moments and figures."""
-    held = [late for late in _plant(latePermille=100).late if late.shard == 1]
-    assert len(held) > 50
-
-    again = held_from(1, held_arrays(held))
-
-    for before, after in zip(held, again, strict=True):
-        assert (after.record, after.due_seconds, after.shard, after.shard_seq) == (
-            before.record,
-            before.due_seconds,
-            1,
-            before.shard_seq,
-        )
-        assert {key: row.tolist() for key, row in after.tally.items()} == {
-            key: row.tolist() for key, row in before.tally.items()
-        }
-
-
-def test_nothing_held_survives() -> None:
-    """Without held events the arrays are empty and read back as none."""
-    arrays = held_arrays([])
-
-    assert held_from(0, arrays) == []
-    assert arrays["held_due"].dtype == np.float64
-    assert arrays["held_bytes"].dtype == np.uint8
+    alone = lost(0, shards=(0,))
+    assert lost(0) == alone
+    assert lost(0, seed=43) != alone
+    assert lost(1) != alone

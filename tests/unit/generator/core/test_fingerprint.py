@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_generator.core import world
@@ -13,18 +14,20 @@ from clickstream_generator.core.fingerprint import (
     take_fingerprint,
 )
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.core.snapshot import Snapshot, capture_shard
 from clickstream_generator.errors import WorldChanged
-from simulations import RUN_ID, START_SECONDS, simulation, simulator
+from simulations import RUN_ID, START_SECONDS, carried, simulation
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.snapshot import Snapshot
 
 _WRITTEN = Fingerprint("w", "s", {"faker": "39.0.0", "numpy": "2.4.1"})
 _PRESENT = Fingerprint("w", "s", {"faker": "40.54.0", "numpy": "2.4.1"})
 
 
 def _snapshot() -> Snapshot:
-    source = simulator(users=64)
+    source, shards = carried(users=64)
     source.take_due(START_SECONDS + 1, 10**9)
-    return capture_shard(source.shards[0], source.first)
+    return shards[0].snapshot()
 
 
 def _resume(snapshot: Snapshot) -> None:
@@ -91,11 +94,11 @@ def test_changed_city_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_planted_fingerprint_is_refused() -> None:
     """A snapshot that another library wrote names that library's version."""
     snapshot = _snapshot()
-    written = snapshot.header["fingerprint"]
-    snapshot.header["fingerprint"] = written | {"world": "other", "libraries": {"faker": "1.0"}}
+    planted = {"world": "other", "libraries": {"faker": "1.0"}}
+    written = snapshot.header["fingerprint"] | planted
 
     with pytest.raises(WorldChanged, match=r"faker 1\.0 -> "):
-        _resume(snapshot)
+        _resume(replace(snapshot, header={**snapshot.header, "fingerprint": written}))
 
 
 def test_each_part_of_the_catalog_counts() -> None:

@@ -46,7 +46,7 @@ def _made(maker: Maker, number: int, shard_seq: int) -> list[bytes]:
 
 def _late(maker: Maker, number: int, reached: float) -> list[bytes]:
     found = []
-    for late in maker.take_late(number, reached, 0):
+    for late in maker.take_late([maker.carried[number]], reached, 0):
         maker.acknowledge(late.tally, {number: 1}, {})
         maker.close(late)
         found.append(late.record[0] or b"")
@@ -54,7 +54,7 @@ def _late(maker: Maker, number: int, reached: float) -> list[bytes]:
 
 
 def _restored(record: RunRecord, maker: Maker, number: int) -> Maker:
-    kept = {number: load_snapshot(dump_snapshot(maker.capture(number)))}
+    kept = {number: load_snapshot(dump_snapshot(maker.carried[number].snapshot()))}
     return begin_run(Simulator(record.first, (0, 1, 2, 3), RUN_ID), record, kept)
 
 
@@ -68,7 +68,10 @@ def test_restored_maker_makes_the_same() -> None:
     late = _late(maker, 2, float("inf"))
     assert _late(other, 2, float("inf")) == late
     assert late
-    entries = [each.ledger_records(2, START_SECONDS, is_end=True) for each in (maker, other)]
+    entries = [
+        each.ledger_records([each.carried[2]], START_SECONDS, is_end=True)
+        for each in (maker, other)
+    ]
     assert entries[0] == entries[1]
     assert sum(row["events"] for row in entries[0]) == 1000
 
@@ -91,7 +94,8 @@ def test_late_record_has_its_own_sent_at() -> None:
     _, maker = begun(FAULTY)
     _made(maker, 0, 1000)
 
-    value = maker.take_late(0, float("inf"), 86_400_000)[0].record[0] or b""
+    late = next(maker.take_late([maker.carried[0]], float("inf"), 86_400_000))
+    value = late.record[0] or b""
     assert value.endswith(b'"sent_at":"1970-01-02T00:00:00.000Z"}')
 
 
@@ -99,15 +103,17 @@ def test_old_minutes_are_forgotten() -> None:
     """A published minute goes after hours, unless figures of it are on their way."""
     _, maker = begun()
     _made(maker, 0, 1000)
-    minute_ms = min(maker.ledgers[0].minutes)
+    carried = maker.carried[0]
+    minutes = carried.ledger.minutes
+    minute_ms = min(minutes)
 
-    maker.ledger_records(0, START_SECONDS + HOUR)
-    assert minute_ms in maker.ledgers[0].minutes
-    in_flight = [{(0, minute_ms): maker.ledgers[0].minutes[minute_ms]}]
-    maker.ledger_records(0, START_SECONDS + 9 * HOUR, in_flight)
-    assert minute_ms in maker.ledgers[0].minutes
-    maker.ledger_records(0, START_SECONDS + 9 * HOUR)
-    assert minute_ms not in maker.ledgers[0].minutes
+    maker.ledger_records([carried], START_SECONDS + HOUR)
+    assert minute_ms in minutes
+    in_flight = [{(0, minute_ms): minutes[minute_ms]}]
+    maker.ledger_records([carried], START_SECONDS + 9 * HOUR, in_flight)
+    assert minute_ms in minutes
+    maker.ledger_records([carried], START_SECONDS + 9 * HOUR)
+    assert minute_ms not in minutes
 
 
 def test_revisions_of_a_record_hold() -> None:

@@ -101,3 +101,25 @@ def test_edit_that_cannot_be_used_is_logged_once(
 
     assert [edits.next_revision(source, FIRST, NOW + 2 * step) for step in range(3)] == [None] * 3
     assert [row.getMessage()[:31] for row in caplog.records] == ["rejected the changed simulation"]
+
+
+def test_outcomes_are_counted(file: Path) -> None:
+    """Each edit counts once, as accepted or as refused."""
+    outcomes: list[str] = []
+    edits, source = Edits(SimulationFile(file), count=outcomes.append), simulator(users=400)
+    assert edits.next_revision(source, FIRST, NOW) is None
+    _write(file, OTHER)
+    assert edits.next_revision(source, FIRST, NOW + 2) is not None
+    file.write_text("]", encoding="utf-8")
+
+    assert [edits.next_revision(source, OTHER, NOW + 2 * step) for step in (2, 3)] == [None] * 2
+    assert outcomes == ["accepted", "refused"]
+
+
+def test_unchanged_file_may_be_repeated(file: Path) -> None:
+    """A worker announces the running specification again, and not before a moment."""
+    edits, source = _edits(file), simulator(users=400)
+
+    revision = edits.next_revision(source, FIRST, NOW, not_before=NOW + 9, is_repeated=True)
+
+    assert revision == Revision(NOW + 9, NOW + 9, FIRST)

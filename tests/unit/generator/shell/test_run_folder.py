@@ -61,7 +61,7 @@ def test_snapshot_is_found_again(tmp_path: Path) -> None:
     maker = begun()[1]
     with RunFolder(tmp_path, "jsonl") as folder:
         folder.keep_record(RECORD)
-        folder.close_part(1, 1, [], maker.capture(1))
+        folder.close_part(1, 1, [], maker.carried[1].snapshot())
         folder.settle()
     with RunFolder(tmp_path, "jsonl") as folder:
         assert folder.record == RECORD
@@ -129,7 +129,7 @@ def test_failed_write_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def fill() -> None:
         with RunFolder(tmp_path, "jsonl") as folder:
             folder.add(0, "2026-11-29", [VALUE])
-            folder.close_part(0, 1, [], maker.capture(0))
+            folder.close_part(0, 1, [], maker.carried[0].snapshot())
             folder.settle()
 
     monkeypatch.setattr(os, "fsync", full)

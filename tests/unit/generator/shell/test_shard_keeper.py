@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
-from clickstream_generator.core.faults import FaultPlanter
-from clickstream_generator.core.late_records import LateRecords
-from clickstream_generator.core.shard_ledger import ShardLedger
+from clickstream_generator.core.faults import fault_rng
+from clickstream_generator.core.making import Maker
 from clickstream_generator.core.snapshot import load_snapshot
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from holds import MemoryLog, hold
-from simulations import RUN_ID, START_SECONDS, simulation, simulator
+from simulations import RUN_ID, START_SECONDS, carried, simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,16 +51,12 @@ class _Kept:
     """A keeper of four shards, and what it works with."""
 
     def __init__(self, stored: Mapping[int, StoredShard] | None = None) -> None:
-        self.source = simulator("{eventsPerSecond: 400}", users=400)
+        self.source, self.shards = carried("{eventsPerSecond: 400}", users=400)
         self.broker = _Broker()
-        self.ledgers = {number: ShardLedger(number, 4) for number in NUMBERS}
         self.hold = hold(NUMBERS, self.broker.log, stored)
         self.keeper = ShardKeeper(
             self.hold,
-            self.source,
-            self.ledgers,
-            FaultPlanter(42, list(NUMBERS)),
-            LateRecords(NUMBERS),
+            Maker(self.source, self.shards),
             self.broker,  # type: ignore[arg-type]
             8.0,
         )
@@ -113,7 +108,7 @@ def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
     kept.source.take_due(START_SECONDS + 1, 10**9)
     kept.keeper.keep_all()
     assert kept.keeper.is_idle()
-    kept.ledgers[2].shard_seq = 100
+    kept.shards[2].ledger.shard_seq = 100
     kept.broker.acknowledge()
     assert not kept.keeper.is_idle()
 
@@ -125,19 +120,20 @@ def test_snapshot_waits_for_acknowledgement(kept: _Kept) -> None:
     snapshot = load_snapshot(value[12:])
     assert snapshot.shard_seq == 100
     assert snapshot.arrays["ledger_counts"].tolist() == [100, 0, 0]
-    assert snapshot.header["fault_rng"] == FaultPlanter(42, [2]).state(2)
-    assert kept.keeper.snapshot_bytes[2] == len(value) - 12
+    assert snapshot.header["fault_rng"] == fault_rng(42, 2).bit_generator.state
+    assert kept.keeper.snapshot_bytes() == sum(len(row or b"") - 12 for row in rows.values())
 
 
-def test_next_snapshot_takes_other_slot(kept: _Kept) -> None:
+def test_next_snapshot_takes_other_slot() -> None:
     """Snapshots of a shard have a number each, from the one that it was resumed with."""
-    kept.keeper.resume(0, 7, ())
+    kept = _Kept({0: StoredShard(generation=7)})
     keys = []
     for _ in range(2):
         kept.keeper.keep_all()
         kept.broker.acknowledge()
         keys.append({key for key, _ in kept.packed()})
         kept.broker.acknowledge()
+    kept.keeper._packer.shutdown()
 
     assert f"{RUN_ID}/0/1/snapshot/0/0".encode() in keys[0]
     assert f"{RUN_ID}/0/1/snapshot/1/0".encode() in keys[1]
@@ -154,7 +150,7 @@ def test_heartbeat_grants_events_ahead(kept: _Kept) -> None:
 
     kept.keeper.heartbeat(START_SECONDS + 0.999)
     assert kept.positions() == {}
-    kept.ledgers[1].shard_seq = 9
+    kept.shards[1].ledger.shard_seq = 9
     kept.keeper.heartbeat(START_SECONDS + 1)
 
     assert kept.positions()[1] == Position(9, 2, START_SECONDS + 6)
@@ -181,7 +177,7 @@ def test_kept_revision_is_dropped(kept: _Kept) -> None:
     """A revision that the stored snapshot has behind it is not announced again; a later one is."""
     late = Revision(START_SECONDS + 9, START_SECONDS + 9, simulation("{eventsPerSecond: 7}"))
     past = Revision(START_SECONDS - 9, START_SECONDS, simulation("{eventsPerSecond: 8}"))
-    kept.keeper.resume(0, 1, (past, late))
+    kept.shards[0].announced += (past, late)
     kept.keeper.keep_all()
     kept.broker.acknowledge()
     kept.packed()
@@ -240,7 +236,8 @@ def test_end_lets_go_of_state(kept: _Kept) -> None:
     kept.broker.acknowledge()
     kept.packed()
     kept.broker.acknowledge()
-    kept.ledgers[3].shard_seq, kept.ledgers[3].records_acknowledged = 8, 9
+    ledger = kept.shards[3].ledger
+    ledger.shard_seq, ledger.records_acknowledged = 8, 9
 
     kept.keeper.close()
 

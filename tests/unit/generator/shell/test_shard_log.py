@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.lease import Claim, Grant
-from clickstream_generator.core.snapshot import Snapshot, capture_shard, dump_snapshot
+from clickstream_generator.core.snapshot import Snapshot, dump_snapshot
 from clickstream_generator.errors import SnapshotUnusable
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
@@ -24,7 +24,7 @@ from clickstream_generator.shell.shard_log import (
     heartbeat_seconds,
     snapshot_rows,
 )
-from simulations import RUN_ID, START_SECONDS, simulation, simulator
+from simulations import RUN_ID, START_SECONDS, carried, simulation
 
 
 def _records() -> ShardRecords:
@@ -150,11 +150,11 @@ def test_shards_are_released(last: Position, *, is_free: bool) -> None:
 
 def _snapshots(*seconds: int) -> list[Snapshot]:
     """Return a shard's snapshots after some seconds of its run."""
-    source = simulator(users=64)
+    source, shards = carried(users=64)
     snapshots = []
     for second in seconds:
         source.take_due(START_SECONDS + second, 10**9)
-        snapshots.append(capture_shard(source.shards[0], source.first))
+        snapshots.append(shards[0].snapshot())
     return snapshots
 
 

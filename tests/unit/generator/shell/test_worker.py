@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections import deque
 from dataclasses import replace
 from io import BytesIO
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import fastavro
 import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.schemas import avro_schema
-from clickstream_contract.topics import LEDGER, SHARDS
+from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
-from clickstream_generator.core.faults import FaultPlanter, held_arrays
 from clickstream_generator.core.lease import Claim
-from clickstream_generator.core.shard_ledger import ShardLedger
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.core.snapshot import Snapshot, capture_shard
 from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
-from clickstream_generator.settings import Settings
 from clickstream_generator.shell.clock import Clock
-from clickstream_generator.shell.kafka_sink import KafkaSink
 from clickstream_generator.shell.shard_log import Position, StoredShard, claim_row
-from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
-from clickstream_generator.shell.worker import Worker
-from holds import MemoryLog, hold
 from simulations import RUN_ID, START_SECONDS, simulation
+from worker_runs import LOOK_SECONDS, NUMBERS, MemoryBroker, WorkerRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,109 +28,8 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
     from clickstream_generator.core.faults import Record
-    from clickstream_generator.core.shard_ledger import Tally
+    from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.shell.sink import Batch
-
-NUMBERS = (0, 1, 2, 3)
-FLYING = 3
-_LOOK_SECONDS = 0.1
-"""How far the clock moves between two looks; a run may end one look late."""
-
-
-class _Broker(KafkaSink):
-    """A sink whose broker acknowledges a batch only when some more have been sent.
-
-    Args:
-        room: How many batches it takes at a time.
-        is_silent: Whether it acknowledges nothing.
-    """
-
-    def __init__(self, room: int = 10**9, *, is_silent: bool = False) -> None:
-        self.minutes: dict[str, dict[str, Any]] = {}
-        self.kinds: list[str] = []
-        self.positions: dict[int, Position] = {}
-        self.events: list[dict[str, Any]] = []
-        self.topics: set[str] = set()
-        self._room = room
-        self._is_silent = is_silent
-        self._flying: deque[Batch] = deque()
-        self.log = MemoryLog()
-
-    def is_idle(self) -> bool:
-        """Return whether all batches are acknowledged."""
-        return not self._flying
-
-    def in_flight(self) -> int:
-        """Count batches for records."""
-        return len(self._flying)
-
-    def has_room(self, records: int) -> bool:
-        """Return some batches at a time."""
-        del records
-        return len(self._flying) < self._room
-
-    def tallies(self) -> list[Tally]:
-        """Return the figures of the batches in flight."""
-        return [batch.tally for batch in self._flying]
-
-    def send(self, records: list[Record], batch: Batch) -> None:
-        """Store events."""
-        self.events += [json.loads(value or b"{}") for value, _ in records]
-        self._flying.append(batch)
-
-    def publish(
-        self,
-        topic: str,
-        rows: list[tuple[bytes, bytes | None]],
-        batch: Batch,
-        partition: int = -1,
-    ) -> None:
-        """Keep the last record of each ledger minute and position."""
-        self._flying.append(batch)
-        self.topics.add(topic)
-        for key, value in rows:
-            if topic == SHARDS.name:
-                self.log.add((key, value), partition)
-            if topic == LEDGER.name:
-                row = json.loads(value or b"{}")
-                self.kinds.append(row["kind"])
-                if row["kind"] == "minute":
-                    self.minutes[f"{row['shard']} {row['minute']}"] = row
-            elif topic == SHARDS.name and key.endswith(b"/position"):
-                self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
-
-    def publish_unconfirmed(
-        self, topic: str, rows: list[tuple[bytes, bytes | None]], partition: int
-    ) -> None:
-        """Pass a sign of life over."""
-
-    def poll(self, seconds: float) -> list[Batch]:
-        """Acknowledge old batches, and all batches if the caller waits."""
-        kept = 0 if seconds else FLYING
-        if self._is_silent:
-            kept = len(self._flying)
-        return [self._flying.popleft() for _ in range(len(self._flying) - kept)]
-
-
-class _Clock(Clock):
-    """A clock on which much happens between two looks, and which ends the run.
-
-    Args:
-        stop: Is set when the time has come.
-        after_seconds: When, after the start.
-    """
-
-    def __init__(self, stop: Event | None = None, after_seconds: float = 1e9) -> None:
-        self.seconds = START_SECONDS
-        self._stop = stop or Event()
-        self._end_seconds = START_SECONDS + after_seconds
-
-    def now(self) -> float:
-        """Return Unix seconds, later each time."""
-        self.seconds += _LOOK_SECONDS
-        if self.seconds >= self._end_seconds:
-            self._stop.set()
-        return self.seconds
 
 
 @pytest.fixture
@@ -150,59 +39,6 @@ def telemetry() -> Iterator[Telemetry]:
         yield serving
 
 
-class _Run:
-    """A run of a simulation, its broker and its file.
-
-    Args:
-        folder: Where the file lies.
-        telemetry: Where figures are shown.
-        wanted: The simulation.
-        broker: Where records go.
-        after_seconds: When it is asked to stop.
-        settings: How else it runs.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        telemetry: Telemetry,
-        wanted: Simulation,
-        broker: _Broker | None = None,
-        after_seconds: float = 1e9,
-        **settings: str | float,
-    ) -> None:
-        self.path = folder / "simulation.yaml"
-        self.write(wanted)
-        self.broker = broker or _Broker()
-        self.source = Simulator(wanted, NUMBERS, RUN_ID)
-        self.source.begin(START_SECONDS)
-        self.stop = Event()
-        self.file = SimulationFile(self.path)
-        self.hold = hold(NUMBERS, self.broker.log)
-        self.worker = Worker(
-            self.hold,
-            self.source,
-            self.broker,
-            telemetry,
-            _Clock(self.stop, after_seconds),
-            self.file,
-            replace(
-                Settings(self.path, "127.0.0.1:9"),
-                queue_records=1_000,
-                drain_seconds=1e9,
-                **settings,  # type: ignore[arg-type]
-            ),
-        )
-
-    def write(self, wanted: Simulation) -> None:
-        """Change the file."""
-        self.path.write_text(dump_simulation(wanted), encoding="utf-8")
-
-    def run(self) -> None:
-        """Run until the end."""
-        self.worker.run(self.stop)
-
-
 def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
     return telemetry.registry.get_sample_value(f"clickstream_generator_{name}", labels)
 
@@ -210,14 +46,14 @@ def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def test_ledger_has_its_topic(tmp_path: Path, telemetry: Telemetry) -> None:
     """The ledger goes to the simulation's topic, and to no other."""
     more = "  output: {topic: shop, ledgerTopic: shop-ledger}\n  stopAfter: {events: 50}\n"
-    run = _Run(tmp_path, telemetry, simulation(more=more, users=400))
+    run = WorkerRun(tmp_path, telemetry, simulation(more=more, users=400))
 
     run.run()
 
     assert run.broker.topics == {"shop-ledger", SHARDS.name}
 
 
-class _Bytes(_Broker):
+class _Bytes(MemoryBroker):
     """A broker that keeps events as they come."""
 
     def __init__(self) -> None:
@@ -237,7 +73,7 @@ def test_records_have_the_encoding(tmp_path: Path, telemetry: Telemetry) -> None
         "  stopAfter: {events: 200}\n  faults: {latePermille: 200, maxLatenessSeconds: 1}\n"
     )
     broker = _Bytes()
-    run = _Run(tmp_path, telemetry, simulation(more=more, users=400), broker)
+    run = WorkerRun(tmp_path, telemetry, simulation(more=more, users=400), broker)
 
     run.run()
 
@@ -246,7 +82,8 @@ def test_records_have_the_encoding(tmp_path: Path, telemetry: Telemetry) -> None
         fastavro.schemaless_reader(BytesIO(value), schema, None) for value in broker.values
     ]
     assert len({event["event_id"] for event in found}) == len(found) == 200
-    assert sum(row.records_acknowledged for row in run.worker._ledgers.values()) == 200
+    ledgers = [row.ledger for row in run.carried.values()]
+    assert sum(row.records_acknowledged for row in ledgers) == 200
 
 
 @pytest.mark.parametrize("room", [10**9, 2])
@@ -261,7 +98,7 @@ def test_history_keeps_every_event(tmp_path: Path, telemetry: Telemetry, room: i
         "  faults: {latePermille: 20, maxLatenessSeconds: 60}\n",
         users=400,
     )
-    run = _Run(tmp_path, telemetry, wanted, _Broker(room))
+    run = WorkerRun(tmp_path, telemetry, wanted, MemoryBroker(room))
 
     run.run()
 
@@ -271,7 +108,7 @@ def test_history_keeps_every_event(tmp_path: Path, telemetry: Telemetry, room: i
 def test_finished_run_closes_its_ledger(tmp_path: Path, telemetry: Telemetry) -> None:
     """At the end every event is sent once, each shard has its last record, and all is shown."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 201}\n", users=400)
-    run = _Run(tmp_path, telemetry, wanted)
+    run = WorkerRun(tmp_path, telemetry, wanted)
 
     run.run()
 
@@ -291,7 +128,7 @@ def test_finished_run_closes_its_ledger(tmp_path: Path, telemetry: Telemetry) ->
 def test_ledger_has_the_full_name(tmp_path: Path, telemetry: Telemetry) -> None:
     """Events and ledger name the simulation with its namespace."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 20}\n", users=400)
-    run = _Run(tmp_path, telemetry, wanted.model_copy(update={"namespace": "blue"}))
+    run = WorkerRun(tmp_path, telemetry, wanted.model_copy(update={"namespace": "blue"}))
 
     run.run()
 
@@ -301,11 +138,11 @@ def test_ledger_has_the_full_name(tmp_path: Path, telemetry: Telemetry) -> None:
 
 def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
     """A stopped run sends the events it has made, and is over."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 10)
 
     run.run()
 
-    assert 300 < len(run.broker.events) <= 50 * (10 + _LOOK_SECONDS)
+    assert 300 < len(run.broker.events) <= 50 * (10 + LOOK_SECONDS)
     assert run.broker.kinds.count("shard_end") == 4
     assert _figure(telemetry, "target_events_per_second") == 50
     assert _figure(telemetry, "busy_seconds_total") != 0
@@ -314,7 +151,7 @@ def test_stopped_run_ends(tmp_path: Path, telemetry: Telemetry) -> None:
 def test_paused_run_releases_its_shards(tmp_path: Path, telemetry: Telemetry) -> None:
     """A run that is paused says up to where all is acknowledged, and ends no shard."""
     wanted = simulation("{eventsPerSecond: 50}", users=400)
-    run = _Run(tmp_path, telemetry, wanted, None, 10, on_stop="pause")
+    run = WorkerRun(tmp_path, telemetry, wanted, None, 10, on_stop="pause")
 
     run.run()
 
@@ -329,7 +166,7 @@ def test_paused_run_releases_its_shards(tmp_path: Path, telemetry: Telemetry) ->
 def test_finished_run_is_not_paused(tmp_path: Path, telemetry: Telemetry) -> None:
     """A run that is over is closed, also where a stop would mean a pause."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 10}\n", users=400)
-    run = _Run(tmp_path, telemetry, wanted, on_stop="pause")
+    run = WorkerRun(tmp_path, telemetry, wanted, on_stop="pause")
 
     run.run()
 
@@ -339,7 +176,7 @@ def test_finished_run_is_not_paused(tmp_path: Path, telemetry: Telemetry) -> Non
 def test_silent_broker_times_out(tmp_path: Path, telemetry: Telemetry) -> None:
     """Records without acknowledgement when time is up are an error with their number."""
     wanted = simulation("{eventsPerSecond: 50}", users=400)
-    run = _Run(tmp_path, telemetry, wanted, _Broker(is_silent=True))
+    run = WorkerRun(tmp_path, telemetry, wanted, MemoryBroker(is_silent=True))
     run.worker._settings = replace(run.worker._settings, drain_seconds=5.0)
     run.stop.set()
 
@@ -352,7 +189,7 @@ def test_silent_broker_times_out(tmp_path: Path, telemetry: Telemetry) -> None:
 
 def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None:
     """A change of the file is announced, applied and counted."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.write(simulation("{eventsPerSecond: 200}", users=400))
 
     run.run()
@@ -364,7 +201,7 @@ def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None
 
 def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
     """A change with ``effectiveFrom`` takes effect then."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 20)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 20)
     text = dump_simulation(simulation("{eventsPerSecond: 200}", users=400))
     later = "  annotations: {clickstream.dev/effective-from: 2025-11-24T16:01:00Z}\n"
     run.path.write_text(text.replace("spec:\n", later + "spec:\n", 1), encoding="utf-8")
@@ -379,7 +216,7 @@ def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:
 def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text: str) -> None:
     """An invalid change is counted once, and the previous specification stays in effect."""
     first = simulation("{eventsPerSecond: 50}", users=400)
-    run = _Run(tmp_path, telemetry, first, None, 10)
+    run = WorkerRun(tmp_path, telemetry, first, None, 10)
     other = dump_simulation(simulation("{eventsPerSecond: 200}", users=500))
     run.path.write_text(other if text == "users" else text, encoding="utf-8")
 
@@ -388,13 +225,13 @@ def test_impossible_change_is_refused(tmp_path: Path, telemetry: Telemetry, text
     assert _figure(telemetry, "spec_changes_total", outcome="refused") == 1
     assert _figure(telemetry, "spec_changes_total", outcome="accepted") is None
     assert run.file.simulation == first
-    assert len(run.broker.events) <= 50 * (10 + _LOOK_SECONDS)
+    assert len(run.broker.events) <= 50 * (10 + LOOK_SECONDS)
 
 
 def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
     """With Shed, events over a second late are left out and counted."""
     wanted = simulation("{eventsPerSecond: 50, onOverload: Shed}", users=400)
-    run = _Run(tmp_path, telemetry, wanted, None, 30)
+    run = WorkerRun(tmp_path, telemetry, wanted, None, 30)
     run.worker._clock.seconds += 20  # type: ignore[attr-defined]
 
     run.run()
@@ -410,7 +247,7 @@ def test_overload_is_shed(tmp_path: Path, telemetry: Telemetry) -> None:
 
 def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
     """With CatchUp, overdue events are sent late."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.worker._clock.seconds += 20  # type: ignore[attr-defined]
 
     run.run()
@@ -421,7 +258,7 @@ def test_overload_is_caught_up(tmp_path: Path, telemetry: Telemetry) -> None:
 
 def test_suspended_time_is_left_out(tmp_path: Path, telemetry: Telemetry) -> None:
     """Events due while a simulation was suspended are not sent."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 30)
     run.file.simulation = run.file.simulation.model_copy(
         update={"resumed_at_seconds": START_SECONDS + 20}
     )
@@ -433,24 +270,24 @@ def test_suspended_time_is_left_out(tmp_path: Path, telemetry: Telemetry) -> Non
     assert len(run.broker.events) < 600
 
 
-def _stored(source: Simulator, number: int, first: Simulation) -> Snapshot:
-    """Return a shard's snapshot with what the worker keeps beside it."""
-    snapshot = capture_shard(source.shards[number], first)
-    snapshot.header["fault_rng"] = FaultPlanter(42, [number]).state(number)
-    snapshot.arrays.update(ShardLedger(number, 4).to_arrays(), **held_arrays([]))
-    return snapshot
+def _snapshots(first: Simulation) -> list[Snapshot]:
+    """Return the shards' snapshots at the start of a run."""
+    shards = Simulator(first, NUMBERS, RUN_ID).begin(START_SECONDS)
+    return [shards[number].snapshot() for number in NUMBERS]
 
 
 def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry) -> None:
     """Restored shards may carry different specifications; the newest is announced to all."""
     first, changed = simulation(), simulation("{eventsPerSecond: 50}")
     revision = Revision(START_SECONDS + 5, START_SECONDS + 5, changed)
-    run = _Run(tmp_path, telemetry, first)
+    snapshots = _snapshots(first)
+    stored = {
+        0: StoredShard(Position(0), snapshots[0]),
+        1: StoredShard(Position(0, revisions=(revision,)), snapshots[1]),
+    }
+    run = WorkerRun(tmp_path, telemetry, first, stored=stored)
     run.write(changed)
     run.file.refresh(START_SECONDS)
-    known = Position(0, revisions=(revision,))
-    run.hold.stored[0] = StoredShard(Position(0), _stored(run.source, 0, first))
-    run.hold.stored[1] = StoredShard(known, _stored(run.source, 1, first))
 
     run.worker.resume()
     run.worker._look_for_change(START_SECONDS + 1)
@@ -462,10 +299,11 @@ def test_newest_specification_is_announced(tmp_path: Path, telemetry: Telemetry)
 def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemetry) -> None:
     """A resumed shard sends the event after the last acknowledged one, and counts all."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 200}\n", users=400)
-    run = _Run(tmp_path, telemetry, wanted)
-    run.hold.stored[0] = StoredShard(Position(30), _stored(run.source, 0, wanted), generation=4)
-    run.hold.stored[1] = StoredShard(Position(50, is_over=True, records=50))
-    run.source.shards[1].last_seq = 0
+    stored = {
+        0: StoredShard(Position(30), _snapshots(wanted)[0], generation=4),
+        1: StoredShard(Position(50, is_over=True, records=50)),
+    }
+    run = WorkerRun(tmp_path, telemetry, wanted, stored=stored)
 
     run.worker.resume()
     run.run()
@@ -480,7 +318,7 @@ def test_acknowledged_events_are_not_repeated(tmp_path: Path, telemetry: Telemet
 
 def test_lost_snapshot_is_named(tmp_path: Path, telemetry: Telemetry) -> None:
     """A shard that has sent events does not begin again without its snapshot."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
     run.hold.stored[0] = StoredShard(Position(0))
     run.worker.resume()
 
@@ -492,10 +330,11 @@ def test_lost_snapshot_is_named(tmp_path: Path, telemetry: Telemetry) -> None:
 def test_decided_end_is_kept(tmp_path: Path, telemetry: Telemetry) -> None:
     """A shard whose holder had decided its end gets no event beyond, and its last record."""
     wanted = simulation("{eventsPerSecond: 50}", users=400)
-    run = _Run(tmp_path, telemetry, wanted)
-    for number in NUMBERS:
-        snapshot = _stored(run.source, number, wanted)
-        run.hold.stored[number] = StoredShard(Position(30, ends_at=40), snapshot)
+    stored = {
+        number: StoredShard(Position(30, ends_at=40), snapshot)
+        for number, snapshot in enumerate(_snapshots(wanted))
+    }
+    run = WorkerRun(tmp_path, telemetry, wanted, stored=stored)
 
     run.worker.resume()
     run.run()
@@ -508,7 +347,7 @@ def test_decided_end_is_kept(tmp_path: Path, telemetry: Telemetry) -> None:
 
 def test_taken_shard_ends_the_worker(tmp_path: Path, telemetry: Telemetry) -> None:
     """A worker that reads another's claim makes no event more, and closes no ledger."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400))
     sent: list[int] = []
 
     def claim() -> None:
@@ -527,7 +366,7 @@ def test_taken_shard_ends_the_worker(tmp_path: Path, telemetry: Telemetry) -> No
 
 def test_nothing_is_made_beyond_the_grant(tmp_path: Path, telemetry: Telemetry) -> None:
     """While heartbeats are not read back, only what was granted is made."""
-    run = _Run(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 60)
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", users=400), None, 60)
     run.worker._settings = replace(run.worker._settings, drain_seconds=5.0)
 
     def lose_heartbeats() -> None:

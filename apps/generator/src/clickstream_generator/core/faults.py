@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.encoding import Encoded
     from clickstream_generator.core.encodings import Encoding
 
-__all__ = ["FaultPlanter", "LateRecord", "Planted", "Record", "held_arrays", "held_from"]
+__all__ = ["FaultSource", "LateRecord", "Planted", "Record", "fault_rng", "plant_faults"]
 
 _STREAM = 2
 _TIME = re.compile(rb'("event_time":")(\d{4})')
@@ -69,132 +69,93 @@ class Planted:
     broken: frozenset[int] = frozenset()
 
 
-class FaultPlanter:
-    """The source of faults for some shards.
+class FaultSource(NamedTuple):
+    """What decides a shard's faults: its random stream, which advances, and the shares."""
+
+    rng: np.random.Generator
+    faults: Faults
+
+
+def fault_rng(seed: int, shard: int) -> np.random.Generator:
+    """Return the random stream of a shard's faults, at its start."""
+    return np.random.default_rng([_STREAM, shard, seed])
+
+
+def plant_faults(
+    rows: np.ndarray,
+    encoded: Encoded,
+    sources: Mapping[int, FaultSource],
+    encoding: Encoding = JSON,
+    values: list[bytes] | None = None,
+) -> Planted:
+    """Choose a fault for each event, and return the records.
 
     Args:
-        seed: The simulation's seed.
-        shards: Numbers of the shards.
+        rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
+        encoded: The same events as JSON.
+        sources: What decides the faults, by shard.
         encoding: The encoding of the records.
+        values: The same events in the records' encoding, unless that is JSON.
     """
-
-    def __init__(self, seed: int, shards: list[int], encoding: Encoding = JSON) -> None:
-        self._encoding = encoding
-        self._streams = {shard: np.random.default_rng([_STREAM, shard, seed]) for shard in shards}
-
-    def state(self, shard: int) -> dict[str, Any]:
-        """Return the state of the shard's random stream as JSON values."""
-        return dict(self._streams[shard].bit_generator.state)
-
-    def resume(self, shard: int, state: dict[str, Any]) -> None:
-        """Restore the state that :meth:`state` returned."""
-        self._streams[shard].bit_generator.state = state
-
-    def plant(
-        self,
-        rows: np.ndarray,
-        encoded: Encoded,
-        faults: Mapping[int, Faults],
-        values: list[bytes] | None = None,
-    ) -> Planted:
-        """Choose a fault for each event, and return the records.
-
-        Args:
-            rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
-            encoded: The same events as JSON.
-            faults: The shares of faults, by shard.
-            values: The same events in the records' encoding, unless that is JSON.
-        """
-        sent = encoded.values if values is None else values
-        records: list[Record] = list(zip(sent, encoded.keys, strict=True))
-        uniform = np.ones((len(rows), 3))
-        kind = np.full(len(rows), len(_FAULTS))
-        for shard, stream in self._streams.items():
-            shares = _shares(faults[shard])
-            if not shares[-1]:
-                continue
-            at = np.flatnonzero(rows["shard"] == shard)
-            uniform[at] = stream.random((len(at), 3))
-            kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
-        away = kind <= 1
-        kept = ~away if away.any() else slice(None)
-        tally = tally_events(rows[kept], encoded.checksums[kept])
-        hit = np.flatnonzero(kind < len(_FAULTS))
-        late: list[LateRecord] = []
-        extra: dict[int, Record] = {}
-        corrupt: set[int] = set()
-        for place in hit.tolist():
-            value, key = encoded.values[place], encoded.keys[place]
-            shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
-            fault = _FAULTS[kind[place]](uniform[place, 1])
-            if fault == "late":
-                only = slice(place, place + 1)
-                own = tally_events(rows[only], encoded.checksums[only])
-                add_fault(own, shard, moment, fault)
-                delay = faults[shard].max_lateness_seconds * uniform[place, 2]
-                number = int(rows["shard_seq"][place])
-                due = moment / 1000 + delay
-                late.append(LateRecord((value, key), due, shard, number, own))
-                continue
-            add_fault(tally, shard, moment, fault)
-            if fault != "lost":
-                extra[place] = (self._faulty(fault, value, sent[place]), key)
-                if fault in CORRUPT_FAULTS:
-                    corrupt.add(place)
-        return Planted(
-            _merged(records, away, extra),
-            tally,
-            late,
-            _count_by_shard(rows, away, list(extra)),
-            _broken_places(away, extra, corrupt),
-        )
-
-    def _faulty(self, fault: str, value: bytes, sent: bytes) -> bytes | None:
-        """Return the value of a faulty record.
-
-        Args:
-            fault: The fault.
-            value: The event as JSON.
-            sent: The event's record.
-        """
-        if fault == "duplicate_exact":
-            return sent
-        if fault in _CHANGES:
-            return self._encoding.encode_one(_CHANGES[fault](value))
-        return self._encoding.corrupt(fault, value)
+    sent = encoded.values if values is None else values
+    records: list[Record] = list(zip(sent, encoded.keys, strict=True))
+    uniform = np.ones((len(rows), 3))
+    kind = np.full(len(rows), len(_FAULTS))
+    for shard, source in sources.items():
+        shares = _shares(source.faults)
+        if not shares[-1]:
+            continue
+        at = np.flatnonzero(rows["shard"] == shard)
+        uniform[at] = source.rng.random((len(at), 3))
+        kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
+    away = kind <= 1
+    kept = ~away if away.any() else slice(None)
+    tally = tally_events(rows[kept], encoded.checksums[kept])
+    hit = np.flatnonzero(kind < len(_FAULTS))
+    late: list[LateRecord] = []
+    extra: dict[int, Record] = {}
+    corrupt: set[int] = set()
+    for place in hit.tolist():
+        value, key = encoded.values[place], encoded.keys[place]
+        shard, moment = int(rows["shard"][place]), int(rows["event_time_ms"][place])
+        fault = _FAULTS[kind[place]](uniform[place, 1])
+        if fault == "late":
+            only = slice(place, place + 1)
+            own = tally_events(rows[only], encoded.checksums[only])
+            add_fault(own, shard, moment, fault)
+            delay = sources[shard].faults.max_lateness_seconds * uniform[place, 2]
+            number = int(rows["shard_seq"][place])
+            due = moment / 1000 + delay
+            late.append(LateRecord((value, key), due, shard, number, own))
+            continue
+        add_fault(tally, shard, moment, fault)
+        if fault != "lost":
+            extra[place] = (_faulty(encoding, fault, value, sent[place]), key)
+            if fault in CORRUPT_FAULTS:
+                corrupt.add(place)
+    return Planted(
+        _merged(records, away, extra),
+        tally,
+        late,
+        _count_by_shard(rows, away, list(extra)),
+        _broken_places(away, extra, corrupt),
+    )
 
 
-def held_arrays(held: list[LateRecord]) -> dict[str, np.ndarray]:
-    """Return late events as arrays for their shard's snapshot."""
-    values = [late.record[0] or b"" for late in held]
-    keys = [late.record[1] for late in held]
-    figures = [(minute, row) for late in held for (_, minute), row in late.tally.items()]
-    return {
-        "held_due": np.array([late.due_seconds for late in held], dtype=np.float64),
-        "held_seq": np.array([late.shard_seq for late in held], dtype=np.int64),
-        "held_minutes": np.array([minute for minute, _ in figures], dtype=np.int64),
-        "held_figures": np.array([row for _, row in figures], dtype=np.int64),
-        "held_lengths": np.array([len(text) for text in values + keys], dtype=np.int64),
-        "held_bytes": np.frombuffer(b"".join(values + keys), dtype=np.uint8),
-    }
+def _faulty(encoding: Encoding, fault: str, value: bytes, sent: bytes) -> bytes | None:
+    """Return the value of a faulty record.
 
-
-def held_from(shard: int, arrays: Mapping[str, np.ndarray]) -> list[LateRecord]:
-    """Read the arrays of :func:`held_arrays`."""
-    count = len(arrays["held_seq"])
-    content = arrays["held_bytes"].tobytes()
-    ends = np.cumsum(arrays["held_lengths"]).tolist()
-    texts = [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    return [
-        LateRecord(
-            (texts[place], texts[count + place]),
-            float(arrays["held_due"][place]),
-            shard,
-            int(arrays["held_seq"][place]),
-            {(shard, int(arrays["held_minutes"][place])): arrays["held_figures"][place]},
-        )
-        for place in range(count)
-    ]
+    Args:
+        encoding: The encoding of the records.
+        fault: The fault.
+        value: The event as JSON.
+        sent: The event's record.
+    """
+    if fault == "duplicate_exact":
+        return sent
+    if fault in _CHANGES:
+        return encoding.encode_one(_CHANGES[fault](value))
+    return encoding.corrupt(fault, value)
 
 
 def _shares(faults: Faults) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Records that are held back and sent late.
+"""A shard's records that are held back and sent late.
 
 Owns which of them is due next, and which are not acknowledged.
 """
@@ -8,31 +8,30 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+import numpy as np
 
-    from clickstream_generator.core.faults import LateRecord
+from clickstream_generator.core.faults import LateRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clickstream_generator.core.shard_ledger import Tally
 
 __all__ = ["LateRecords"]
 
 
 class LateRecords:
-    """The late records of some shards.
+    """The late records of one shard."""
 
-    Args:
-        shards: The shards.
-    """
-
-    def __init__(self, shards: Iterable[int]) -> None:
+    def __init__(self) -> None:
         self._queue: list[tuple[float, int, LateRecord]] = []
         self._count = 0
-        self._open: dict[int, dict[int, LateRecord]] = {number: {} for number in shards}
+        self._open: dict[int, LateRecord] = {}
 
     def hold(self, late: LateRecord) -> None:
         """Keep a record until it is due."""
         self._count += 1
-        self._open[late.shard][late.shard_seq] = late
+        self._open[late.shard_seq] = late
         heapq.heappush(self._queue, (late.due_seconds, self._count, late))
 
     def take_due(self, reached_seconds: float) -> LateRecord | None:
@@ -46,13 +45,49 @@ class LateRecords:
         return bool(self._queue)
 
     def close(self, late: LateRecord) -> None:
-        """Forget a record that the broker has acknowledged."""
-        del self._open[late.shard][late.shard_seq]
+        """Forget a record that the receiver has acknowledged."""
+        del self._open[late.shard_seq]
 
     def tallies(self) -> list[Tally]:
         """Return the figures of all records that are not acknowledged."""
-        return [late.tally for known in self._open.values() for late in known.values()]
+        return [late.tally for late in self._open.values()]
 
-    def open_up_to(self, shard: int, shard_seq: int) -> list[LateRecord]:
-        """Return a shard's records that are not acknowledged, up to an event number."""
-        return [late for seq, late in self._open[shard].items() if seq <= shard_seq]
+    def to_arrays(self, shard_seq: int) -> dict[str, np.ndarray]:
+        """Return the records that are not acknowledged as arrays for the shard's snapshot.
+
+        Args:
+            shard_seq: Only records of events up to this number.
+        """
+        held = [late for seq, late in self._open.items() if seq <= shard_seq]
+        values = [late.record[0] or b"" for late in held]
+        keys = [late.record[1] for late in held]
+        figures = [(minute, row) for late in held for (_, minute), row in late.tally.items()]
+        return {
+            "held_due": np.array([late.due_seconds for late in held], dtype=np.float64),
+            "held_seq": np.array([late.shard_seq for late in held], dtype=np.int64),
+            "held_minutes": np.array([minute for minute, _ in figures], dtype=np.int64),
+            "held_figures": np.array([row for _, row in figures], dtype=np.int64),
+            "held_lengths": np.array([len(text) for text in values + keys], dtype=np.int64),
+            "held_bytes": np.frombuffer(b"".join(values + keys), dtype=np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, shard: int, arrays: Mapping[str, np.ndarray]) -> LateRecords:
+        """Read the arrays of :meth:`to_arrays`; every record is still to be sent."""
+        count = len(arrays["held_seq"])
+        content = arrays["held_bytes"].tobytes()
+        ends = np.cumsum(arrays["held_lengths"]).tolist()
+        texts = [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        records = cls()
+        for place in range(count):
+            minute = int(arrays["held_minutes"][place])
+            records.hold(
+                LateRecord(
+                    (texts[place], texts[count + place]),
+                    float(arrays["held_due"][place]),
+                    shard,
+                    int(arrays["held_seq"][place]),
+                    {(shard, minute): arrays["held_figures"][place]},
+                )
+            )
+        return records

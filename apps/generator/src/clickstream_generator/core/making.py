@@ -1,7 +1,7 @@
 """Records made from events, and the ledgers that count them.
 
-Owns the state of a run beside its shards: the fault planter, the late records and the ledgers. The
-caller reports which records are acknowledged.
+Owns what happens to the carried shards from event to acknowledgement. The caller sends the records,
+and reports which are acknowledged.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from clickstream_generator.core.encodings import JSON
-from clickstream_generator.core.faults import FaultPlanter, held_arrays, held_from
+from clickstream_generator.core.faults import plant_faults
 from clickstream_generator.core.fingerprint import check_fingerprint
-from clickstream_generator.core.late_records import LateRecords
-from clickstream_generator.core.shard_ledger import ShardLedger
-from clickstream_generator.core.snapshot import capture_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from clickstream_generator.core.behaviour import Revision
+    from clickstream_generator.core.carried_shard import CarriedShard
     from clickstream_generator.core.encodings import Encoding
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.faults import LateRecord, Planted
@@ -37,122 +36,132 @@ class Maker:
     """The maker of records for the shards of a simulator.
 
     Args:
-        simulator: The source of events; it has begun.
+        simulator: The source of events.
+        carried: The shards that it has begun, by number.
         encoding: The encoding of the records.
 
     Attributes:
-        simulator: As given.
-        ledgers: The shards' ledgers, by shard.
+        simulator, carried: As given.
     """
 
-    def __init__(self, simulator: Simulator, encoding: Encoding = JSON) -> None:
-        spec = simulator.first.spec
-        self.simulator = simulator
-        self.ledgers = {number: ShardLedger(number, spec.shards) for number in simulator.shards}
+    def __init__(
+        self, simulator: Simulator, carried: Mapping[int, CarriedShard], encoding: Encoding = JSON
+    ) -> None:
+        self.simulator, self.carried = simulator, carried
         self._encoding = encoding
-        self._planter = FaultPlanter(spec.seed, list(simulator.shards), encoding)
-        self._late = {number: LateRecords((number,)) for number in simulator.shards}
 
     def make(self, events: Events, now_ms: int) -> Planted:
         """Return the records of events, with faults; hold back the late ones."""
         encoded = self.simulator.encoder.encode(events, now_ms)
-        faults = {
-            number: shard.behaviour.spec.faults for number, shard in self.simulator.shards.items()
-        }
+        sources = {number: carried.fault_source() for number, carried in self.carried.items()}
         values = self._encoding.encode(events, encoded, now_ms)
-        planted = self._planter.plant(events.rows, encoded, faults, values)
+        planted = plant_faults(events.rows, encoded, sources, self._encoding, values)
         for late in planted.late:
-            self._late[late.shard].hold(late)
+            self.carried[late.shard].late.hold(late)
         return planted
 
-    def take_late(self, number: int, reached_seconds: float, now_ms: int) -> list[LateRecord]:
-        """Return a shard's late records whose delay is over, with the current ``sent_at``.
+    def take_late(
+        self, shards: Iterable[CarriedShard], reached_seconds: float, now_ms: int
+    ) -> Iterator[LateRecord]:
+        """Return the late records whose delay is over, with the current ``sent_at``.
+
+        A record that the caller does not draw from the iterator stays in its queue.
 
         Args:
-            number: The shard.
+            shards: The shards.
             reached_seconds: The moment that the run has reached, Unix seconds; infinity at the end.
             now_ms: The current time, Unix milliseconds.
         """
-        found = []
-        while (late := self._late[number].take_due(reached_seconds)) is not None:
-            value, key = late.record
-            stamped = self.simulator.encoder.stamped(value or b"", now_ms)
-            found.append(replace(late, record=(self._encoding.encode_one(stamped), key)))
-        return found
+        for carried in shards:
+            while (late := carried.late.take_due(reached_seconds)) is not None:
+                value, key = late.record
+                stamped = self.simulator.encoder.stamped(value or b"", now_ms)
+                yield replace(late, record=(self._encoding.encode_one(stamped), key))
+
+    def has_late(self) -> bool:
+        """Return whether a late record is still to be sent."""
+        return any(carried.late.is_waiting() for carried in self.carried.values())
 
     def close(self, late: LateRecord) -> None:
         """Forget a late record that is acknowledged."""
-        self._late[late.shard].close(late)
+        self.carried[late.shard].late.close(late)
 
-    def count_sent(self, sent_by_shard: dict[int, int]) -> None:
+    def count_sent(self, sent_by_shard: Mapping[int, int]) -> None:
         """Count records that the output has received."""
         for number, count in sent_by_shard.items():
-            self.ledgers[number].records_sent += count
+            self.carried[number].ledger.records_sent += count
 
     def acknowledge(
-        self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
+        self, tally: Tally, sent_by_shard: Mapping[int, int], last_seq: Mapping[int, int]
     ) -> None:
-        """Count records that the output has acknowledged."""
+        """Count records that the output has acknowledged.
+
+        Args:
+            tally: Their figures.
+            sent_by_shard: Their number, by shard.
+            last_seq: The last event up to which all are acknowledged, by shard.
+        """
         for (number, minute_ms), figures in tally.items():
-            self.ledgers[number].add(minute_ms, figures)
+            self.carried[number].ledger.add(minute_ms, figures)
         for number, count in sent_by_shard.items():
-            self.ledgers[number].records_acknowledged += count
+            self.carried[number].ledger.records_acknowledged += count
         for number, shard_seq in last_seq.items():
-            self.ledgers[number].shard_seq = shard_seq
+            self.carried[number].ledger.shard_seq = shard_seq
+
+    def replay(self, carried: CarriedShard, shard_seq: int, now_ms: int) -> None:
+        """Make a shard's events up to a number again, and count them as acknowledged."""
+        shard = carried.shard
+        while len(events := self.simulator.replay(shard.number, shard_seq)):
+            planted = self.make(events, now_ms)
+            self.count_sent(planted.sent_by_shard)
+            self.acknowledge(planted.tally, planted.sent_by_shard, {shard.number: shard.made})
+
+    def add_revisions(self, carried: CarriedShard, revisions: Iterable[Revision]) -> None:
+        """Add revisions to a shard, unless they are pending already."""
+        known = {revision.from_seconds for revision, _ in carried.shard.pending}
+        for revision in revisions:
+            if revision.from_seconds not in known:
+                self.simulator.revise(revision, (carried.shard.number,))
 
     def ledger_records(
         self,
-        number: int,
-        unix_seconds: float,
+        shards: Iterable[CarriedShard],
+        reached_seconds: float,
         in_flight: Iterable[Tally] = (),
         *,
+        target_at: float | None = None,
         is_end: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return the ledger entries of a shard's minutes changed since the last call.
+        """Return the ledger entries of the minutes changed since the last call.
 
         Args:
-            number: The shard.
-            unix_seconds: The moment that the shard has reached; entries hold the target rate then.
+            shards: The shards.
+            reached_seconds: The moment that they have reached, Unix seconds.
             in_flight: Figures of records in flight; their minutes stay open.
-            is_end: Whether to add the shard's last entry.
+            target_at: When the entries' target rate applies, Unix seconds; ``reached_seconds`` if
+                absent.
+            is_end: Whether to add each shard's last entry.
         """
-        simulator, ledger = self.simulator, self.ledgers[number]
-        share = 1_000 * simulator.target_events_per_second(unix_seconds) / len(self.ledgers)
-        records = ledger.records(
-            simulator.first.full_name,
-            simulator.run_id,
-            simulator.shards[number].sessions.under_way(),
-            round(share),
-            is_end=is_end,
-        )
-        spec = simulator.shards[number].behaviour.spec
-        lateness_minutes = spec.faults.max_lateness_seconds // 60 + 2
-        open_ms = 60_000 * max(_KEEP_MINUTES, lateness_minutes)
-        waiting = [
-            minute_ms
-            for tally in (*self._late[number].tallies(), *in_flight)
-            for _, minute_ms in tally
-        ]
-        ledger.forget_before(min([int(1000 * unix_seconds) - open_ms, *waiting]))
-        return records
-
-    def capture(self, number: int) -> Snapshot:
-        """Return a snapshot of a shard and its ledger."""
-        shard = self.simulator.shards[number]
-        snapshot = capture_shard(shard, self.simulator.first)
-        snapshot.header["fault_rng"] = self._planter.state(number)
-        held = self._late[number].open_up_to(number, snapshot.shard_seq)
-        snapshot.arrays.update(self.ledgers[number].to_arrays(), **held_arrays(held))
-        return snapshot
-
-    def restore(self, number: int, snapshot: Snapshot) -> None:
-        """Restore a shard's ledger and faults; the simulator has begun with the same snapshot."""
-        self.ledgers[number] = ShardLedger.from_arrays(
-            number, self.simulator.first.spec.shards, snapshot.arrays
-        )
-        self._planter.resume(number, snapshot.header["fault_rng"])
-        for late in held_from(number, snapshot.arrays):
-            self._late[number].hold(late)
+        simulator = self.simulator
+        moment = reached_seconds if target_at is None else target_at
+        share = round(1_000 * simulator.target_events_per_second(moment) / len(self.carried))
+        reached_ms = int(1_000 * reached_seconds)
+        flying_ms = min((minute for row in in_flight for _, minute in row), default=reached_ms)
+        rows: list[dict[str, Any]] = []
+        for carried in shards:
+            rows += carried.ledger.records(
+                simulator.first.full_name,
+                simulator.run_id,
+                carried.shard.sessions.under_way(),
+                share,
+                is_end=is_end,
+            )
+            lateness_minutes = carried.shard.behaviour.spec.faults.max_lateness_seconds // 60 + 2
+            open_ms = 60_000 * max(_KEEP_MINUTES, lateness_minutes)
+            # History runs days ahead of its acknowledgements: keep the minutes that still change.
+            late_ms = (minute for row in carried.late.tallies() for _, minute in row)
+            carried.ledger.forget_before(min(reached_ms - open_ms, flying_ms, *late_ms))
+        return rows
 
 
 def begin_run(
@@ -174,20 +183,11 @@ def begin_run(
     """
     kept = snapshots or {}
     check_fingerprint(record.fingerprint, simulator.fingerprint)
-    simulator.begin(record.start_seconds, kept)
-    maker = Maker(simulator, encoding)
-    for number, shard in simulator.shards.items():
-        known = {row.from_seconds for row, _ in shard.pending}
-        if number in kept:
-            maker.restore(number, kept[number])
-            known |= {
-                row.from_seconds
-                for row in record.revisions
-                if row.from_seconds <= shard.schedule.start_seconds
-            }
-        for revision in record.revisions:
-            if revision.from_seconds not in known:
-                simulator.revise(revision, (number,))
+    carried = simulator.begin(record.start_seconds, kept)
+    maker = Maker(simulator, carried, encoding)
+    for number, row in carried.items():
+        ahead = row.later(record.revisions) if number in kept else record.revisions
+        maker.add_revisions(row, ahead)
         if record.ends_at:
-            shard.end_at(record.ends_at[number])
+            row.shard.end_at(record.ends_at[number])
     return maker

@@ -15,6 +15,7 @@ from clickstream_contract.ledger import FAULT_NAMES, LedgerKind
 from clickstream_generator.core.events import CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
 __all__ = ["MINUTE_MS", "ShardLedger", "Tally", "add_fault", "tally_events"]
@@ -145,7 +146,7 @@ class ShardLedger:
         }
 
     @classmethod
-    def from_arrays(cls, shard: int, shards: int, arrays: dict[str, np.ndarray]) -> ShardLedger:
+    def from_arrays(cls, shard: int, shards: int, arrays: Mapping[str, np.ndarray]) -> ShardLedger:
         """Read the arrays of :meth:`to_arrays`; every minute counts as changed."""
         minutes = arrays["ledger_minutes"].tolist()
         shard_seq, _, acknowledged = arrays["ledger_counts"].tolist()

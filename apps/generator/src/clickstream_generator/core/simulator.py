@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clickstream_generator.core.behaviour import Behaviours, Revision
+from clickstream_generator.core.carried_shard import CarriedShard
 from clickstream_generator.core.encoding import Encoder
 from clickstream_generator.core.events import Events, concatenate
 from clickstream_generator.core.population import build_population
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.shard import Shard
-from clickstream_generator.core.snapshot import restore_shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.fingerprint import Fingerprint
+    from clickstream_generator.core.population import Population
     from clickstream_generator.core.snapshot import Snapshot
 
 __all__ = ["Simulator"]
@@ -79,35 +80,47 @@ class Simulator:
         }
         self.encoder = Encoder(world, self._populations, first.full_name, run_id, spec.shards)
 
-    def begin(self, start_seconds: float, snapshots: Mapping[int, Snapshot] | None = None) -> None:
-        """Begin or resume the run.
+    def begin(
+        self, start_seconds: float, snapshots: Mapping[int, Snapshot] | None = None
+    ) -> dict[int, CarriedShard]:
+        """Begin or resume the run, and return the carried shards, by number.
 
         Args:
             start_seconds: When the live part starts, Unix seconds; history comes before it.
             snapshots: Snapshots of the shards to resume, by shard.
+
+        Raises:
+            WorldChanged: This process would make other events than the run has.
         """
+        carried = {
+            number: CarriedShard.from_snapshot(
+                snapshots[number], self.first, population, self._behaviours
+            )
+            if snapshots and number in snapshots
+            else CarriedShard.begin(self.first, self._fresh(number, population, start_seconds))
+            for number, population in self._populations.items()
+        }
+        self.shards = {number: row.shard for number, row in carried.items()}
+        return carried
+
+    def _fresh(self, number: int, population: Population, start_seconds: float) -> Shard:
+        """Return a shard at the start of the run."""
         spec = self.first.spec
         history_seconds = spec.backfill.days * _SECONDS_PER_DAY if spec.backfill else 0
         behaviour = self._behaviours.of(spec)
-        for number, population in self._populations.items():
-            if snapshots and number in snapshots:
-                self.shards[number] = restore_shard(
-                    snapshots[number], self._total_shards, population, self._behaviours
-                )
-                continue
-            self.shards[number] = Shard(
-                number=number,
-                shards=self._total_shards,
-                behaviour=behaviour,
-                population=population,
-                schedule=Schedule(
-                    spec.rate,
-                    behaviour.rhythm,
-                    start_seconds=start_seconds - history_seconds,
-                    origin_after_seconds=float(history_seconds),
-                ),
-                rng=np.random.default_rng([number, spec.seed]),
-            )
+        return Shard(
+            number=number,
+            shards=self._total_shards,
+            behaviour=behaviour,
+            population=population,
+            schedule=Schedule(
+                spec.rate,
+                behaviour.rhythm,
+                start_seconds=start_seconds - history_seconds,
+                origin_after_seconds=float(history_seconds),
+            ),
+            rng=np.random.default_rng([number, spec.seed]),
+        )
 
     @property
     def fingerprint(self) -> Fingerprint:

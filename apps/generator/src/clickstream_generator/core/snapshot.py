@@ -1,40 +1,30 @@
 """Snapshots: the state of a shard, from which another process resumes it.
 
-Owns the format: a NumPy archive (``.npz``) with a JSON header, compressed with Zstandard. The
-snapshot leaves out everything that follows from seed and specification, such as users' traits and
-the catalog, and holds only its fingerprint.
+Owns the format: a NumPy archive (``.npz``) with a JSON header, compressed with Zstandard. What it
+has of a shard is decided in :mod:`clickstream_generator.core.carried_shard`.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from clickstream_contract.document import dump_simulation, parse_simulation
+from clickstream_contract.document import parse_simulation
 
-from clickstream_generator.core.behaviour import Revision
-from clickstream_generator.core.events import Events
-from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
-from clickstream_generator.core.rhythm import Schedule
-from clickstream_generator.core.sessions import Sessions
-from clickstream_generator.core.shard import Shard
 from clickstream_generator.errors import SnapshotUnusable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clickstream_contract.simulation import Simulation
 
-    from clickstream_generator.core.behaviour import Behaviours
-    from clickstream_generator.core.population import Population
-
-__all__ = ["Snapshot", "capture_shard", "dump_snapshot", "load_snapshot", "restore_shard"]
+__all__ = ["Snapshot", "dump_snapshot", "load_snapshot"]
 
 _FORMAT = 4
-_POPULATION = ("seen", "sessions", "is_here", "saved_cart")
-_SCHEDULE = ("start_seconds", "origin_after_seconds", "first_index", "ran_seconds")
 
 
 @dataclass(frozen=True)
@@ -43,16 +33,26 @@ class Snapshot:
 
     Attributes:
         header: Numbers and texts, as JSON values.
-        arrays: The state in arrays, which belong to the snapshot.
+        arrays: The state in arrays; the shard that is made from the snapshot takes them over.
     """
 
-    header: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    header: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def number(self) -> int:
+        """The shard."""
+        return int(self.header["number"])
 
     @property
     def shard_seq(self) -> int:
         """The number of the last event taken."""
         return int(self.header["made"])
+
+    @property
+    def since_seconds(self) -> float:
+        """When the shard's current schedule started, Unix seconds; later revisions are missing."""
+        return float(self.header["schedule"]["start_seconds"])
 
     @property
     def first(self) -> Simulation:
@@ -65,92 +65,11 @@ class Snapshot:
         return parse_simulation(self.header["document"])
 
 
-def capture_shard(shard: Shard, first: Simulation) -> Snapshot:
-    """Return a copy of a shard's state.
-
-    Args:
-        shard: The shard.
-        first: The simulation at the start of the run.
-    """
-    sessions = shard.sessions
-    header = {
-        "format": _FORMAT,
-        "fingerprint": shard.behaviour.world.fingerprint.to_json(),
-        "number": shard.number,
-        "made": shard.made,
-        "own_seconds": shard.own_seconds,
-        "schedule": {name: getattr(shard.schedule, name) for name in _SCHEDULE},
-        "rng": shard.rng.bit_generator.state,
-        "begun": sessions.begun,
-        "joined": shard.population.joined[:],
-        "document": dump_simulation(first.model_copy(update={"spec": shard.behaviour.spec})),
-        "first_document": dump_simulation(first),
-        "pending": [revision.to_json() for revision, _ in shard.pending],
-    }
-    ready = shard.ready()
-    arrays = {
-        "ready": ready.rows,
-        "ready_products": ready.line_products,
-        "ready_quantities": ready.line_quantities,
-    }
-    for name in _POPULATION:
-        arrays[f"population_{name}"] = getattr(shard.population, name).copy()
-    for name in _columns():
-        column = getattr(sessions, name).copy()
-        if name not in {"free", "next_seconds"}:
-            # The old content of a free slot is never read again; zeros compress well.
-            column[sessions.free] = 0
-        arrays[f"sessions_{name}"] = column
-    return Snapshot(header, arrays)
-
-
-def restore_shard(
-    snapshot: Snapshot, shards: int, population: Population, behaviours: Behaviours
-) -> Shard:
-    """Return the shard as it was when the snapshot was taken.
-
-    Args:
-        snapshot: The shard's snapshot.
-        shards: Number of shards in the run.
-        population: The shard's users at the start of the run; they are changed in place.
-        behaviours: The behaviours of the run.
-
-    Raises:
-        WorldChanged: This process would make other events than the run has.
-    """
-    written = Fingerprint.from_json(snapshot.header["fingerprint"])
-    check_fingerprint(written, behaviours.world.fingerprint)
-    header, arrays = snapshot.header, snapshot.arrays
-    behaviour = behaviours.of(snapshot.running.spec)
-    for persona, users in header["joined"]:
-        population.add_users(behaviour.world, persona, users)
-    for name in _POPULATION:
-        setattr(population, name, arrays[f"population_{name}"])
-    # Not apply_mix(): the snapshot already has the users that joined with a revision.
-    population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
-    rng = np.random.default_rng()
-    rng.bit_generator.state = header["rng"]
-    columns = {name: arrays[f"sessions_{name}"] for name in _columns()}
-    pending = [Revision.from_json(row) for row in header["pending"]]
-    return Shard(
-        number=header["number"],
-        shards=shards,
-        behaviour=behaviour,
-        population=population,
-        schedule=Schedule(behaviour.spec.rate, behaviour.rhythm, **header["schedule"]),
-        rng=rng,
-        sessions=Sessions(**columns, begun=header["begun"]),
-        made=header["made"],
-        own_seconds=header["own_seconds"],
-        pending=[(revision, behaviours.of(revision.simulation.spec)) for revision in pending],
-        waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
-    )
-
-
 def dump_snapshot(snapshot: Snapshot) -> bytes:
     """Return a snapshot as bytes."""
     plain = io.BytesIO()
-    header = np.frombuffer(json.dumps(snapshot.header).encode(), dtype=np.uint8)
+    content = json.dumps({"format": _FORMAT, **snapshot.header}).encode()
+    header = np.frombuffer(content, dtype=np.uint8)
     np.savez(plain, header=header, allow_pickle=False, **snapshot.arrays)
     packed = pa.BufferOutputStream()
     with pa.CompressedOutputStream(packed, "zstd") as stream:
@@ -172,11 +91,7 @@ def load_snapshot(content: bytes) -> Snapshot:
         header = json.loads(arrays.pop("header").tobytes())
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise SnapshotUnusable(f"its bytes cannot be read ({error})") from None
-    if header.get("format") != _FORMAT:
-        raise SnapshotUnusable(f"its format is {header.get('format')}, not {_FORMAT}")
+    found = header.pop("format", None)
+    if found != _FORMAT:
+        raise SnapshotUnusable(f"its format is {found}, not {_FORMAT}")
     return Snapshot(header, arrays)
-
-
-def _columns() -> list[str]:
-    """Return the names of the sessions' arrays."""
-    return [entry.name for entry in fields(Sessions) if entry.name != "begun"]

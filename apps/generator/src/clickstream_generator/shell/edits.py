@@ -31,15 +31,25 @@ class Edits:
     Args:
         file: The file.
         overridden: Returns a simulation with the overrides of the command line.
+        count: Called with the outcome of each edit, ``accepted`` or ``refused``.
     """
 
     def __init__(
-        self, file: SimulationFile, overridden: Callable[[Simulation], Simulation]
+        self,
+        file: SimulationFile,
+        overridden: Callable[[Simulation], Simulation] = lambda simulation: simulation,
+        count: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
-        self._file, self._overridden = file, overridden
+        self._file, self._overridden, self._count = file, overridden, count
 
     def next_revision(
-        self, simulator: Simulator, running: Simulation, now: float
+        self,
+        simulator: Simulator,
+        running: Simulation,
+        now: float,
+        *,
+        not_before: float = 0.0,
+        is_repeated: bool = False,
     ) -> Revision | None:
         """Return the revision of a new edit, or ``None``; log an invalid edit.
 
@@ -47,11 +57,13 @@ class Edits:
             simulator: The run's simulator.
             running: The current simulation, including an announced revision.
             now: The current time, Unix seconds.
+            not_before: The earliest moment of the revision, Unix seconds.
+            is_repeated: Whether to return a revision of an unchanged file, too.
         """
         try:
             self._file.refresh(now)
             wanted = self._overridden(self._file.simulation)
-            if wanted.spec == running.spec:
+            if wanted.spec == running.spec and not is_repeated:
                 return None
             check_change(simulator.first, wanted)
             simulator.check(wanted)
@@ -59,10 +71,15 @@ class Edits:
             _LOG.error(
                 "rejected the changed simulation, the previous one stays in effect: %s", error
             )
+            self._count("refused")
             self._file.simulation = running
             return None
         moment = max(
-            now, wanted.effective_from_seconds or now, simulator.earliest_revision_seconds()
+            now,
+            wanted.effective_from_seconds or now,
+            simulator.earliest_revision_seconds(),
+            not_before,
         )
+        self._count("accepted")
         _LOG.info("the new specification takes effect at %.3f", moment)
         return Revision(moment, moment, wanted)

@@ -7,7 +7,7 @@ rewrite complete parts.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ import numpy as np
 
 from clickstream_generator.core.shard_ledger import MINUTE_MS
 from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
+from clickstream_generator.shell.record_keeper import RecordKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
+    from clickstream_generator.core.carried_shard import CarriedShard
     from clickstream_generator.core.events import Events
     from clickstream_generator.core.making import Maker
     from clickstream_generator.core.run_record import RunRecord
@@ -34,6 +36,21 @@ _SNAPSHOT_SECONDS = 10.0
 """Shortest time between two snapshots of a shard; one costs as much as thousands of events."""
 
 
+@dataclass
+class _Written:
+    """A shard, and how far it is written.
+
+    Attributes:
+        carried: The shard.
+        reached_seconds: The time of its last event, Unix seconds.
+        next_snapshot: When its next snapshot is due, Unix seconds.
+    """
+
+    carried: CarriedShard
+    reached_seconds: float
+    next_snapshot: float
+
+
 class FolderRun:
     """A run that writes its events into a folder.
 
@@ -46,9 +63,6 @@ class FolderRun:
         show: Called after progress.
         is_paced: Whether events are made when they are due, else as fast as possible.
         snapshot_seconds: Shortest time between two snapshots of a shard.
-
-    Attributes:
-        record: The current run record.
     """
 
     def __init__(
@@ -64,18 +78,24 @@ class FolderRun:
         snapshot_seconds: float = _SNAPSHOT_SECONDS,
     ) -> None:
         assert record.layout is not None  # noqa: S101  a run in a folder has a layout
-        self.record = record
         self._part_events = record.layout.part_events
         self._maker = maker
         self._simulator = maker.simulator
         self._folder = folder
         self._clock = clock
-        self._edits = edits
+        self._keeper = RecordKeeper(record, folder.keep_record, maker.simulator, edits)
         self._show = show
         self._is_paced = is_paced
         self._snapshot_seconds = snapshot_seconds
-        self._reached = dict.fromkeys(maker.simulator.shards, record.start_seconds)
-        self._next_snapshot = dict.fromkeys(maker.simulator.shards, clock.now() + snapshot_seconds)
+        due = clock.now() + snapshot_seconds
+        self._written = [
+            _Written(carried, record.start_seconds, due) for carried in maker.carried.values()
+        ]
+
+    @property
+    def record(self) -> RunRecord:
+        """The current run record."""
+        return self._keeper.record
 
     def run(self, stop: Event) -> None:
         """Run until the end or until ``stop`` is set, then write the last parts.
@@ -86,37 +106,28 @@ class FolderRun:
         Raises:
             OutputFailed: A file cannot be written.
         """
-        self._keep_record()
+        self._keeper.begin()
         while not stop.is_set() and not self._simulator.is_over():
             now = self._clock.now()
-            self._take_up_edit(now)
+            self._keeper.take_up_edit(now)
             horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
             if np.isinf(horizon):
                 break
-            made = sum(self._advance(number, horizon) for number in self._simulator.shards)
+            made = sum(self._advance(written, horizon) for written in self._written)
             self._show()
             if not made:
                 stop.wait(TICK_SECONDS)
         self._finish()
 
-    def _take_up_edit(self, now: float) -> None:
-        if self._edits is None:
-            return
-        revision = self._edits.next_revision(self._simulator, self.record.running, now)
-        if revision is not None:
-            # Before any event of the revision: after a kill the run must find it in the record.
-            self.record = replace(self.record, revisions=(*self.record.revisions, revision))
-            self._keep_record()
-            self._simulator.revise(revision)
-
-    def _advance(self, number: int, horizon: float) -> int:
+    def _advance(self, written: _Written, horizon: float) -> int:
         """Make a shard's next events, up to the end of its part; return how many."""
-        shard = self._simulator.shards[number]
+        shard = written.carried.shard
+        number = shard.number
         boundary = (shard.made // self._part_events + 1) * self._part_events
         events = self._simulator.replay(number, boundary, horizon)
         if not len(events):
             return 0
-        self._reached[number] = float(events.rows["event_time_ms"][-1]) / 1000
+        written.reached_seconds = float(events.rows["event_time_ms"][-1]) / 1000
         part = boundary // self._part_events
         is_new = not self._folder.has_part(number, part)
         for day, of_day in _by_day(events):
@@ -124,41 +135,39 @@ class FolderRun:
             self._count(planted.tally, planted.sent_by_shard)
             if is_new and planted.records:
                 self._folder.add(number, day, [value or b"" for value, _ in planted.records])
-        self._maker.ledgers[number].shard_seq = shard.made
+        self._maker.acknowledge({}, {}, {number: shard.made})
         if shard.made == boundary:
-            self._close(number, part, self._reached[number])
+            self._close(written, part, written.reached_seconds)
         return len(events)
 
-    def _close(self, number: int, part: int, reached: float, *, is_end: bool = False) -> None:
+    def _close(self, written: _Written, part: int, reached: float, *, is_end: bool = False) -> None:
         """Close a shard's part, with the late events that are due by then."""
+        carried = written.carried
+        number = carried.shard.number
         is_new = not self._folder.has_part(number, part)
-        for late in self._maker.take_late(number, reached, self._now_ms()):
+        for late in self._maker.take_late([carried], reached, self._now_ms()):
             self._count(late.tally, {number: 1})
             self._maker.close(late)
             if is_new:
                 ((_, minute_ms),) = late.tally
                 self._folder.add(number, _day(minute_ms), [late.record[0] or b""])
-        rows = self._maker.ledger_records(number, self._reached[number], is_end=is_end)
+        rows = self._maker.ledger_records([carried], written.reached_seconds, is_end=is_end)
         if not is_new:
             return
         snapshot = None
-        if not is_end and self._clock.now() >= self._next_snapshot[number]:
-            snapshot = self._maker.capture(number)
-            self._next_snapshot[number] = self._clock.now() + self._snapshot_seconds
+        if not is_end and self._clock.now() >= written.next_snapshot:
+            snapshot = carried.snapshot()
+            written.next_snapshot = self._clock.now() + self._snapshot_seconds
         self._folder.close_part(number, part, rows, snapshot)
 
     def _finish(self) -> None:
         """Fix the end of the run, write each shard's last part, and complete the record."""
-        self._simulator.stop()
-        shards = self._simulator.shards
-        ends_at = {number: shard.made for number, shard in shards.items()}
-        self.record = replace(self.record, ends_at=ends_at)
-        self._keep_record()
-        for number, last in ends_at.items():
-            self._close(number, last // self._part_events + 1, float("inf"), is_end=True)
+        self._keeper.decide_end()
+        for written in self._written:
+            part = written.carried.shard.made // self._part_events + 1
+            self._close(written, part, float("inf"), is_end=True)
         self._folder.settle()
-        self.record = replace(self.record, ended_at=f"{np.datetime64(self._now_ms(), 'ms')}Z")
-        self._keep_record()
+        self._keeper.complete(self._clock.now())
         self._folder.forget_state()
         self._show()
 
@@ -166,9 +175,6 @@ class FolderRun:
         """Count records as sent and acknowledged; they count once their part is written."""
         self._maker.count_sent(sent)
         self._maker.acknowledge(tally, sent, {})
-
-    def _keep_record(self) -> None:
-        self._folder.keep_record(self.record)
 
     def _now_ms(self) -> int:
         return int(1000 * self._clock.now())

@@ -119,7 +119,7 @@ class RunFolder:
         """
         found = sorted((self._path / _STATE).glob("shard-*.snapshot"))
         rows = [load_snapshot(path.read_bytes()) for path in found]
-        return {row.header["number"]: row for row in rows}
+        return {row.number: row for row in rows}
 
     def has_part(self, number: int, part: int) -> bool:
         """Return whether a part of a shard is complete."""

@@ -5,15 +5,15 @@ Owns the loop between clock, simulator and sink, and when the run record and the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clickstream_generator.core.events import Events
 from clickstream_generator.errors import DrainTimeout
 from clickstream_generator.shell.pace import TICK_SECONDS, horizon_seconds
+from clickstream_generator.shell.record_keeper import RecordKeeper
 from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
@@ -48,9 +48,6 @@ class StreamRun:
         edits: Edits of the simulation's file; ``None`` to ignore them.
         show: Called after progress.
         is_paced: Whether events are sent when they are due, else as fast as possible.
-
-    Attributes:
-        record: The current run record.
     """
 
     def __init__(
@@ -65,16 +62,20 @@ class StreamRun:
         *,
         is_paced: bool,
     ) -> None:
-        self.record = record
         self._maker = maker
         self._simulator = maker.simulator
         self._sink = sink
         self._truths = truths
         self._clock = clock
-        self._edits = edits
+        self._keeper = RecordKeeper(record, self._store_record, maker.simulator, edits)
         self._show = show
         self._is_paced = is_paced
         self._reached = record.start_seconds
+
+    @property
+    def record(self) -> RunRecord:
+        """The current run record."""
+        return self._keeper.record
 
     def run(self, stop: Event) -> None:
         """Run until the end or until ``stop`` is set, then wait for every acknowledgement.
@@ -89,12 +90,12 @@ class StreamRun:
             OutputFailed: The record or the ledger cannot be written.
             ReceiverRefused: An HTTP receiver refuses a request, and a retry cannot help.
         """
-        self._keep_record()
+        self._keeper.begin()
         chunk = _FIRST_CHUNK
         next_ledger = self._clock.now() + _LEDGER_SECONDS
         while not stop.is_set() and not self._simulator.is_over():
             now = self._clock.now()
-            self._take_up_edit(now)
+            self._keeper.take_up_edit(now)
             horizon = horizon_seconds(self._simulator, now, is_paced=self._is_paced)
             if np.isinf(horizon):
                 break
@@ -114,15 +115,6 @@ class StreamRun:
             self._show()
         self._finish()
 
-    def _take_up_edit(self, now: float) -> None:
-        if self._edits is None:
-            return
-        revision = self._edits.next_revision(self._simulator, self.record.running, now)
-        if revision is not None:
-            self.record = replace(self.record, revisions=(*self.record.revisions, revision))
-            self._keep_record()
-            self._simulator.revise(revision)
-
     def _send_due(self, horizon: float, chunk: int) -> int:
         """Send events due by the horizon, if the sink has room; return how many."""
         if not self._sink.has_room(chunk):
@@ -141,8 +133,8 @@ class StreamRun:
     def _send_late(self, reached: float) -> int:
         """Send the events whose delay is over; return how many."""
         sent = 0
-        for number in self._simulator.shards:
-            for late in self._maker.take_late(number, reached, self._now_ms()):
+        for carried in self._maker.carried.values():
+            for late in self._maker.take_late([carried], reached, self._now_ms()):
                 self._send_one(late)
                 sent += 1
         return sent
@@ -168,16 +160,12 @@ class StreamRun:
 
     def _finish(self) -> None:
         """Send the late records, wait for every acknowledgement, and complete ledger and record."""
-        self._simulator.stop()
-        ends_at = {number: shard.made for number, shard in self._simulator.shards.items()}
-        self.record = replace(self.record, ends_at=ends_at)
-        self._keep_record()
+        self._keeper.decide_end()
         self._send_late(float("inf"))
         self._drain()
         self._keep_ledger(is_end=True)
         self._drain()
-        self.record = replace(self.record, ended_at=f"{np.datetime64(self._now_ms(), 'ms')}Z")
-        self._keep_record()
+        self._keeper.complete(self._clock.now())
         self._show()
 
     def _drain(self) -> None:
@@ -192,15 +180,14 @@ class StreamRun:
             elif self._clock.now() > deadline:
                 raise DrainTimeout(self._sink.in_flight(), _DRAIN_SECONDS)
 
-    def _keep_record(self) -> None:
+    def _store_record(self, record: RunRecord) -> None:
         for truth in self._truths:
-            truth.keep_record(self.record)
+            truth.keep_record(record)
 
     def _keep_ledger(self, *, is_end: bool = False) -> None:
-        in_flight = self._sink.tallies()
-        rows: list[dict[str, Any]] = []
-        for number in self._simulator.shards:
-            rows += self._maker.ledger_records(number, self._reached, in_flight, is_end=is_end)
+        rows = self._maker.ledger_records(
+            self._maker.carried.values(), self._reached, self._sink.tallies(), is_end=is_end
+        )
         if rows:
             for truth in self._truths:
                 truth.keep_ledger(rows)

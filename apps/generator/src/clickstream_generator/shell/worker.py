@@ -12,25 +12,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
 
-from clickstream_generator.core.behaviour import Revision, check_change
-from clickstream_generator.core.encodings import encoding_of
-from clickstream_generator.core.faults import FaultPlanter, Planted, held_from
-from clickstream_generator.core.late_records import LateRecords
-from clickstream_generator.core.shard_ledger import MINUTE_MS, ShardLedger
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
+from clickstream_generator.shell.edits import Edits
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.sink import Batch
 
 if TYPE_CHECKING:
     from threading import Event
 
-    from clickstream_generator.core.events import Events
-    from clickstream_generator.core.shard_ledger import Tally
-    from clickstream_generator.core.simulator import Simulator
+    from clickstream_generator.core.behaviour import Revision
+    from clickstream_generator.core.making import Maker
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
     from clickstream_generator.shell.claiming import Hold
@@ -50,8 +44,6 @@ _EVENTS_PER_TICK = 20_000
 _LEDGER_SECONDS = 2.0
 _ACHIEVED_SECONDS = 10.0
 _SHED_BEHIND_SECONDS = 1.0
-_KEEP_MINUTES = 120
-"""The least number of minutes that a ledger keeps open for late events."""
 
 
 class Worker:
@@ -59,54 +51,39 @@ class Worker:
 
     Args:
         hold: The hold on the shards.
-        simulator: The source of events; it has begun.
+        maker: The maker of records; its simulator has begun.
         sink: The Kafka sink.
         telemetry: The metrics.
         clock: The clock.
         file: The simulation's file.
         settings: The process's settings.
-        header: The first bytes of every event's record, which name its schema in a registry.
     """
 
     def __init__(
         self,
         hold: Hold,
-        simulator: Simulator,
+        maker: Maker,
         sink: KafkaSink,
         telemetry: Telemetry,
         clock: Clock,
         file: SimulationFile,
         settings: Settings,
-        header: bytes = b"",
     ) -> None:
         self._hold = hold
         self._run_id = hold.run_id
-        self._simulator = simulator
+        self._maker = maker
+        self._simulator = maker.simulator
         self._sink = sink
         self._telemetry = telemetry
         self._clock = clock
         self._file = file
+        self._edits = Edits(file, count=lambda name: telemetry.spec_changes.labels(name).inc())
         # A chunk with its faulty records must fit into the client's queue.
         self._chunk = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
-        first = simulator.first
-        self._simulation = first
-        self._ledger_topic = first.spec.event_output.ledger_topic
-        self._encoding = encoding_of(first.spec.event_output.encoding, simulator.encoder, header)
-        self._planter = FaultPlanter(first.spec.seed, list(simulator.shards), self._encoding)
-        self._ledgers = {
-            number: ShardLedger(number, first.spec.shards) for number in simulator.shards
-        }
-        self._late = LateRecords(simulator.shards)
-        self._keeper = ShardKeeper(
-            hold,
-            simulator,
-            self._ledgers,
-            self._planter,
-            self._late,
-            sink,
-            settings.snapshot_seconds,
-        )
+        self._simulation = maker.simulator.first
+        self._ledger_topic = maker.simulator.first.spec.event_output.ledger_topic
+        self._keeper = ShardKeeper(hold, maker, sink, settings.snapshot_seconds)
         self._recent: deque[tuple[float, int]] = deque()
         self._began = clock.now()
         self._delivered = 0
@@ -137,36 +114,19 @@ class Worker:
         self._telemetry.shards_over.set(sum(row.position.is_over for row in stored.values()))
 
     def _resume_shard(self, number: int, found: StoredShard, snapshot: Snapshot) -> None:
-        # Replace it in the shared dict: the keeper uses the same ledgers.
-        self._ledgers[number] = ShardLedger.from_arrays(
-            number, self._simulator.first.spec.shards, snapshot.arrays
-        )
-        self._planter.resume(number, snapshot.header["fault_rng"])
-        for late in held_from(number, snapshot.arrays):
-            self._late.hold(late)
-        shard = self._simulator.shards[number]
-        known = {revision.from_seconds for revision, _ in shard.pending}
-        pending = tuple(
-            row
-            for row in found.position.revisions
-            if row.from_seconds > shard.schedule.start_seconds
-        )
-        self._keeper.resume(number, found.generation, pending)
-        for revision in pending:
-            if revision.from_seconds not in known:
-                self._simulator.revise(revision, (number,))
-        while len(events := self._simulator.replay(number, found.position.shard_seq)):
-            planted = self._plant(events, int(self._clock.now() * 1000))
-            self._add_to_ledgers(planted.tally, planted.sent_by_shard, _last_seq(events.rows))
-            self._count_sent(planted.sent_by_shard)
-        running = pending[-1].simulation if pending else snapshot.running
+        carried, position = self._maker.carried[number], found.position
+        ahead = carried.later(position.revisions)
+        carried.announced.extend(ahead)
+        self._maker.add_revisions(carried, ahead)
+        self._maker.replay(carried, position.shard_seq, int(self._clock.now() * 1000))
+        running = ahead[-1].simulation if ahead else snapshot.running
         # Restored shards may carry different specs; announce the newest one again.
         self._specs_differ |= self._has_resumed and running.spec != self._simulation.spec
         self._has_resumed = True
         self._simulation = running
-        if found.position.ends_at is not None:
-            shard.end_at(found.position.ends_at)
-        _LOG.info("resumed shard %d after event %d", number, shard.made)
+        if position.ends_at is not None:
+            carried.shard.end_at(position.ends_at)
+        _LOG.info("resumed shard %d after event %d", number, carried.shard.made)
 
     def run(self, stop: Event) -> None:
         """Run until the simulation is over or ``stop`` is set, then end or pause the run.
@@ -195,7 +155,8 @@ class Worker:
             now = self._clock.now()
             self._look_for_change(now)
             self._shed_if_behind(now)
-            sent = self._send_due(now) + self._send_late(now)
+            sent = self._send_due(now)
+            sent += self._send_late(self._simulator.reached_seconds(now), now)
             if now >= next_ledger:
                 self._publish_ledger()
                 self._show(now)
@@ -228,8 +189,8 @@ class Worker:
         events = self._simulator.take_due(horizon, self._chunk)
         if not len(events):
             return 0
-        planted = self._plant(events, int(now * 1000))
-        self._count_sent(planted.sent_by_shard)
+        planted = self._maker.make(events, int(now * 1000))
+        self._maker.count_sent(planted.sent_by_shard)
         self._sink.send(
             planted.records,
             Batch(planted.tally, planted.sent_by_shard, _last_seq(events.rows), len(events)),
@@ -239,42 +200,25 @@ class Worker:
             self._telemetry.events.labels(EVENT_NAMES[code]).inc(count)
         return len(events)
 
-    def _plant(self, events: Events, now_ms: int) -> Planted:
-        """Encode events, plant faults, and hold back the late events."""
-        encoded = self._simulator.encoder.encode(events, now_ms)
-        faults = {
-            number: shard.behaviour.spec.faults for number, shard in self._simulator.shards.items()
-        }
-        values = self._encoding.encode(events, encoded, now_ms)
-        planted = self._planter.plant(events.rows, encoded, faults, values)
-        for late in planted.late:
-            self._late.hold(late)
-        return planted
+    def _send_late(self, reached: float, now: float) -> int:
+        """Send the late records that are due by ``reached``, if the sink has room; return how many.
 
-    def _send_late(self, now: float) -> int:
-        """Send the events whose delay is over; return how many."""
+        Lateness is relative to the events already sent: a late event of history stays in history.
+        """
         sent = 0
-        # Lateness is relative to the events already sent: a late event of history stays in history.
-        reached = now if np.isinf(now) else self._simulator.reached_seconds(now)
-        while self._sink.has_room(1) and (late := self._late.take_due(reached)) is not None:
-            value, key = late.record
-            stamped = self._simulator.encoder.stamped(value or b"", int(self._clock.now() * 1000))
-            self._count_sent({late.shard: 1})
-            closed = partial(self._late.close, late)
-            record = self._encoding.encode_one(stamped), key
-            self._sink.send([record], Batch(late.tally, {late.shard: 1}, done=closed))
+        waiting = self._maker.take_late(self._maker.carried.values(), reached, int(now * 1000))
+        while self._sink.has_room(1) and (late := next(waiting, None)) is not None:
+            done = partial(self._maker.close, late)
+            self._maker.count_sent({late.shard: 1})
+            self._sink.send([late.record], Batch(late.tally, {late.shard: 1}, done=done))
             sent += 1
         return sent
-
-    def _count_sent(self, by_shard: dict[int, int]) -> None:
-        for number, count in by_shard.items():
-            self._ledgers[number].records_sent += count
 
     def _acknowledge(self, batches: list[Batch]) -> None:
         """Add acknowledged batches to the ledgers."""
         acknowledged = events = 0
         for batch in batches:
-            self._add_to_ledgers(batch.tally, batch.sent_by_shard, batch.last_seq)
+            self._maker.acknowledge(batch.tally, batch.sent_by_shard, batch.last_seq)
             acknowledged += sum(batch.sent_by_shard.values())
             events += batch.events
             if batch.done is not None:
@@ -286,49 +230,24 @@ class Worker:
             # Count events, like the target rate: faults add or remove records.
             self._recent.append((self._clock.now(), events))
 
-    def _add_to_ledgers(
-        self, tally: Tally, sent_by_shard: dict[int, int], last_seq: dict[int, int]
-    ) -> None:
-        for (number, minute_ms), figures in tally.items():
-            self._ledgers[number].add(minute_ms, figures)
-        for number, count in sent_by_shard.items():
-            self._ledgers[number].records_acknowledged += count
-        for number, shard_seq in last_seq.items():
-            self._ledgers[number].shard_seq = shard_seq
-
     def _look_for_change(self, now: float) -> None:
-        """Announce a changed specification, or reject it."""
+        """Announce a changed specification."""
         if self._keeper.announced is not None:
             return
-        try:
-            self._file.refresh(now)
-            wanted = self._file.simulation
-            if wanted.spec == self._simulation.spec and not self._specs_differ:
-                return
-            check_change(self._simulator.first, wanted)
-            self._simulator.check(wanted)
-        except SimulationInvalid as error:
-            self._refuse(error)
-            return
-        moment = max(
+        revision = self._edits.next_revision(
+            self._simulator,
+            self._simulation,
             now,
-            wanted.effective_from_seconds or now,
-            self._simulator.earliest_revision_seconds(),
-            self._hold.lease.inherited_until,
+            not_before=self._hold.lease.inherited_until,
+            is_repeated=self._specs_differ,
         )
-        self._announce(Revision(moment, moment, wanted))
-        self._telemetry.spec_changes.labels("accepted").inc()
-
-    def _refuse(self, error: SimulationInvalid) -> None:
-        _LOG.error("rejected the changed simulation, the previous one stays in effect: %s", error)
-        self._telemetry.spec_changes.labels("refused").inc()
-        self._file.simulation = self._simulation
+        if revision is not None:
+            self._announce(revision)
 
     def _announce(self, revision: Revision) -> None:
         self._simulation = revision.simulation
         self._specs_differ = False
         self._keeper.announce(revision, self._clock.now())
-        _LOG.info("the new specification takes effect at %.3f", revision.from_seconds)
 
     def _skip_pause(self) -> None:
         """Leave out the live events that were due while the simulation was suspended."""
@@ -360,31 +279,21 @@ class Worker:
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
         """Publish the changed minutes of each ledger."""
-        open_sessions = self._simulator.sessions_under_way()
         now = self._clock.now()
-        shards = len(self._ledgers)
-        target = round(1_000 * self._simulator.target_events_per_second(now) / shards)
-        # Keep minutes open for longer than an event can be late.
-        lateness_minutes = self._simulation.spec.faults.max_lateness_seconds // 60 + 2
-        reached_ms = int(self._simulator.reached_seconds(now) * 1000)
-        oldest_ms = reached_ms - max(_KEEP_MINUTES, lateness_minutes) * MINUTE_MS
-        # History runs days ahead of its acknowledgements: keep the minutes of records in flight.
-        tallies = (*self._sink.tallies(), *self._late.tallies())
-        oldest_ms = min([oldest_ms, *(minute_ms for row in tallies for _, minute_ms in row)])
-        rows: list[tuple[bytes, bytes | None]] = []
-        for number, ledger in self._ledgers.items():
-            key = f"{self._run_id}/{number}".encode()
-            records = ledger.records(
-                self._simulation.full_name,
-                self._run_id,
-                open_sessions[number],
-                target,
-                is_end=is_end,
+        records = self._maker.ledger_records(
+            self._maker.carried.values(),
+            self._simulator.reached_seconds(now),
+            self._sink.tallies(),
+            target_at=now,
+            is_end=is_end,
+        )
+        rows: list[tuple[bytes, bytes | None]] = [
+            (
+                f"{self._run_id}/{record['shard']}".encode(),
+                json.dumps(record, separators=(",", ":")).encode(),
             )
-            rows.extend(
-                (key, json.dumps(record, separators=(",", ":")).encode()) for record in records
-            )
-            ledger.forget_before(oldest_ms)
+            for record in records
+        ]
         if rows:
             self._sink.publish(self._ledger_topic, rows, Batch())
 
@@ -400,14 +309,14 @@ class Worker:
         shown.target.set(self._simulator.target_events_per_second(now))
         shown.queue.set(self._sink.in_flight())
         shown.lag.set(self._simulator.lag_seconds(now))
-        shown.snapshot_bytes.set(sum(self._keeper.snapshot_bytes.values()))
+        shown.snapshot_bytes.set(self._keeper.snapshot_bytes())
         shown.delivered.set(self._records_acknowledged())
         shown.active_sessions.set(sum(self._simulator.sessions_under_way().values()))
 
     def _records_acknowledged(self) -> int:
         """Return the number of acknowledged records of the run, over the shards carried here."""
         return self._closed_records + sum(
-            ledger.records_acknowledged for ledger in self._ledgers.values()
+            carried.ledger.records_acknowledged for carried in self._maker.carried.values()
         )
 
     def _pause(self) -> None:
@@ -429,7 +338,7 @@ class Worker:
         self._keeper.close()
         self._drain()
         self._show(self._clock.now())
-        self._telemetry.shards_over.inc(len(self._ledgers))
+        self._telemetry.shards_over.inc(len(self._maker.carried))
         _LOG.info(
             "run %s is over: %d records acknowledged, %d events shed",
             self._run_id,
@@ -448,11 +357,11 @@ class Worker:
         """
         deadline = self._clock.now() + self._settings.drain_seconds
         while True:
-            if with_late:
-                self._send_late(float("inf"))
-            if self._is_settled() and not (with_late and self._late.is_waiting()):
-                return
             now = self._clock.now()
+            if with_late:
+                self._send_late(float("inf"), now)
+            if self._is_settled() and not (with_late and self._maker.has_late()):
+                return
             if now > deadline:
                 raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
             self._settle()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from clickstream_generator.core.event_columns import event_table
-from clickstream_generator.core.faults import FaultPlanter
+from clickstream_generator.core.faults import plant_faults
 from clickstream_generator.core.making import begin_run
 from clickstream_generator.core.simulator import Simulator
 
@@ -59,15 +59,11 @@ def remake(record: RunRecord, last_seq: Mapping[int, int]) -> Iterator[Chunk]:
     Raises:
         WorldChanged: This process would make other events than the run has.
     """
-    spec = record.first.spec
-    simulator = Simulator(record.first, tuple(range(spec.shards)), record.run_id)
-    begin_run(simulator, record)
-    for number in simulator.shards:
-        planter = FaultPlanter(spec.seed, [number])
+    simulator = Simulator(record.first, tuple(range(record.first.spec.shards)), record.run_id)
+    for number, carried in begin_run(simulator, record).carried.items():
         while len(events := simulator.replay(number, last_seq.get(number, 0))):
             encoded = simulator.encoder.encode(events, 0)
-            faults = {number: simulator.shards[number].behaviour.spec.faults}
-            planted = planter.plant(events.rows, encoded, faults)
+            planted = plant_faults(events.rows, encoded, {number: carried.fault_source()})
             yield _chunk(number, events.rows, encoded.values, planted)
 
 
