@@ -18,6 +18,7 @@ from uuid import uuid4
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.worker_exit import WorkerExit
+from clickstream_health.server import HealthServer
 
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.simulator import Simulator
@@ -83,10 +84,11 @@ def _run(settings: Settings) -> None:
             ",".join(map(str, numbers)),
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
-    with (
-        Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
-        ShardReader(settings) as reader,
-    ):
+    telemetry = Telemetry()
+    server = HealthServer(
+        settings.metrics_host, settings.metrics_port, telemetry.registry, telemetry.readiness
+    )
+    with server.in_thread(), ShardReader(settings) as reader:
         # After the reader is connected: if the broker refuses the user, only one client reports it.
         output = file.simulation.spec.event_output
         sink = kafka_sink(settings, output.topic, FORMS[output.form])

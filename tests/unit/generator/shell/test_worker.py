@@ -33,7 +33,6 @@ from holds import MemoryLog, hold
 from simulations import RUN_ID, START_SECONDS, simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from clickstream_contract.simulation import Simulation
@@ -144,10 +143,9 @@ class _Clock(Clock):
 
 
 @pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    """Show figures at a free port."""
-    with Telemetry("127.0.0.1", 0) as serving:
-        yield serving
+def telemetry() -> Telemetry:
+    """Return the figures that the worker shows."""
+    return Telemetry()
 
 
 class _Run:
