@@ -49,7 +49,7 @@ class PauseGenerator:
         """Do all of it; the successor is the pipeline's generator from then on."""
         pipeline = stage.pipeline
         paused = pipeline.generator
-        wait_until(lambda: pipeline.acknowledged() > 0, "the generator sends")
+        pipeline.wait_until_sent(0)
         paused.process.send_signal(signal.SIGSTOP)
         try:
             recover(stage, pipeline.last_batch(), lambda: self._hand_over(pipeline))
@@ -69,7 +69,7 @@ class PauseGenerator:
 
     def _hand_over(self, pipeline: Pipeline) -> None:
         pipeline.start_successor()
-        wait_until(lambda: pipeline.acknowledged() > 0, "the successor sends")
+        pipeline.wait_until_sent(0)
 
 
 def test_generator_is_paused(

@@ -13,7 +13,6 @@ from clickstream_generator.core.snapshot import dump_snapshot
 from clickstream_generator.shell.shard_log import Record, ShardRecords, snapshot_rows
 from confluent_kafka import Producer
 from generators import Broker, GeneratorRun
-from pipeline import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +64,7 @@ def _pretend_other_faker(run: GeneratorRun) -> None:
 def test_resume_in_another_world_is_refused(run: GeneratorRun) -> None:
     """The process sends nothing, and its error names the library and the remedy."""
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+    worker.wait_until_sent(1_000)
     worker.process.process.terminate()
     worker.must_end(60)
     sent = len(run.events())

@@ -44,7 +44,7 @@ Shown = dict[str, set[str] | None]
 def shown(pipeline: Pipeline) -> Shown:
     """Names of series that the components show, with their labels; None if there is no sample."""
     pipeline.begin(_SIMULATION)
-    wait_until(lambda: pipeline.acknowledged() > 0, "the generator sends")
+    pipeline.wait_until_sent(0)
     texts = [_scraped(pipeline, "generator")]
     pipeline.wait_for_generator()
     pipeline.drain()

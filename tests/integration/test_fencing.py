@@ -80,17 +80,17 @@ def test_paused_worker_is_fenced(
     """After a hand-over and a change of rate, the paused worker adds nothing and says why."""
     run = begin(_simulation(300, overload))
     paused = run.start()
-    wait_until(lambda: paused.acknowledged() > 300, "the first worker sends")
+    paused.wait_until_sent(300)
     _send(paused, signal.SIGSTOP)
     successor = run.start()
-    wait_until(lambda: successor.acknowledged() > 0, "the second worker sends")
+    successor.wait_until_sent(0)
     run.write(_simulation(100, overload))
     wait_until(
         lambda: successor.metrics()['spec_changes_total{outcome="accepted"}'] > 0,
         "the rate is changed",
     )
     before = successor.acknowledged()
-    wait_until(lambda: successor.acknowledged() > before + 100, "the other rate is in force")
+    successor.wait_until_sent(before + 100)
 
     _send(paused, *wake)
     paused.must_end(60, code=WorkerExit.SHARDS_TAKEN)
@@ -106,7 +106,7 @@ def test_worker_paused_alone_continues(begin: Callable[..., GeneratorRun]) -> No
     """As with a laptop's lid: all processes stop and continue, and the holder stays the holder."""
     run = begin(_simulation(1_500))
     holder = run.start()
-    wait_until(lambda: holder.acknowledged() > 3_000, "the generator sends")
+    holder.wait_until_sent(3_000)
     waiting = run.start()
     wait_until(lambda: bool(waiting.metrics()), "another worker waits")
     _wait_seconds(1)

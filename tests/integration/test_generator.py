@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import fastavro
+import losing_generator
 import psutil
 import pytest
 from clickstream_contract.document import RESUMED_AT
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
+_START_SECONDS = 5
 
-def _now() -> tuple[float, str]:
-    moment = datetime.now(UTC).replace(microsecond=0)
+
+def _soon() -> tuple[float, str]:
+    """Return the start of a run: late enough that its first process is up before most events."""
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=_START_SECONDS)
     return moment.timestamp(), moment.isoformat()
 
 
@@ -60,13 +64,13 @@ def test_killed_run_equals_undisturbed_run(
     """``kill -9`` at random moments under load adds, loses and changes no event."""
     kills = int(pytestconfig.getoption("--kills")) if often else 2
     rate = 4_000 if often else 2_000
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
     run = begin(four_shards(rate, rate * 15 * kills, late), start_time=start_time)
     moments = random.Random(7)  # noqa: S311  moments to kill at, not secrets
     for _ in range(kills):
         worker = run.start()
-        wait_until(lambda: worker.acknowledged() > 0, "the generator sends")  # noqa: B023
+        worker.wait_until_sent(0)
         time.sleep(moments.random() * 2)  # the moment is the point here, not a condition
         worker.kill()
     worker = run.start()
@@ -77,7 +81,7 @@ def test_killed_run_equals_undisturbed_run(
 
 def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
     """A killed run with another output is whole in its topics, and in no other."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     output = "  output: {topic: shop.events, ledgerTopic: shop.ledger}\n"
     run = begin(four_shards(2_000, 20_000, output), start_time=start_time)
     before = broker.ends()
@@ -87,7 +91,7 @@ def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., Generator
     assert "topic shop.ledger: Broker: Unknown topic" in refused.process.log_file.read_text("utf-8")
     broker.add_topic("shop.ledger", 1)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.wait_until_sent(0)
     worker.kill()
     worker = run.start()
     worker.must_end(120)
@@ -98,13 +102,13 @@ def test_other_topics_get_the_run(broker: Broker, begin: Callable[..., Generator
 
 def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
     """A killed run in another form has each event's conversion, and its ledger is whole."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     output = "  output: {topic: segment, ledgerTopic: segment-ledger, form: segment}\n"
     for topic in ("segment", "segment-ledger"):
         broker.add_topic(topic, 1)
     run = begin(four_shards(1_000, 6_000, output), start_time=start_time)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.wait_until_sent(0)
     worker.kill()
     worker = run.start()
     worker.must_end(120)
@@ -126,7 +130,7 @@ def _unsent(event: Any) -> dict[str, Any]:  # noqa: ANN401  a decoded record
 
 def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -> None:
     """Fastavro reads the events of a killed run, late ones too, and its ledger is whole."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     more = (
         "  output: {topic: avro, ledgerTopic: avro-ledger, encoding: avro}\n"
         "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
@@ -135,7 +139,7 @@ def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -
         broker.add_topic(topic, 2)
     run = begin(four_shards(1_000, 6_000, more), start_time=start_time)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.wait_until_sent(0)
     worker.kill()
     worker = run.start()
     worker.must_end(120)
@@ -161,7 +165,7 @@ def test_two_workers_continue_for_four(
     begin: Callable[..., GeneratorRun],
 ) -> None:
     """Any worker resumes shards where they were."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     run = begin(four_shards(2_000, 40_000), start_time=start_time, on_stop="pause")
     four = [run.start(str(number)) for number in range(4)]
     wait_until(lambda: all(worker.acknowledged() > 1_500 for worker in four), "all four send")
@@ -182,15 +186,15 @@ def test_two_workers_continue_for_four(
 
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:
     """A worker that starts too early waits for the release, and then continues from there."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     run = begin(four_shards(2_000, 60_000), start_time=start_time, on_stop="pause")
     first = run.start("0-3")
-    wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
+    first.wait_until_sent(4_000)
     second = run.start("0-1")
     third = run.start("2-3")
     wait_until(lambda: bool(second.metrics() and third.metrics()), "two others are there")
     before = first.acknowledged()
-    wait_until(lambda: first.acknowledged() > before + 6_000, "the first continues for a while")
+    first.wait_until_sent(before + 6_000)
     assert second.acknowledged() == third.acknowledged() == 0
     first.process.process.terminate()
     first.must_end(60)
@@ -207,7 +211,7 @@ def test_events_of_a_pause_are_shed(begin: Callable[..., GeneratorRun]) -> None:
     simulation = four_shards(2_000, 20_000)
     run = begin(simulation, on_stop="pause")
     first = run.start()
-    wait_until(lambda: first.acknowledged() > 4_000, "the generator sends")
+    first.wait_until_sent(4_000)
     first.process.process.terminate()
     first.must_end(60)
     time.sleep(3)  # the pause itself
@@ -245,10 +249,10 @@ def test_finished_worker_waits_to_be_stopped(
 
 def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """During an outage of the broker the queue is bounded; afterwards everything is sent."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     run = begin(four_shards(4_000, 60_000), start_time=start_time, queue_records=10_000)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 4_000, "the generator sends")
+    worker.wait_until_sent(4_000)
     broker.stop()
     try:
         process = psutil.Process(worker.process.process.pid)
@@ -264,6 +268,19 @@ def test_broker_outage_loses_nothing(begin: Callable[..., GeneratorRun], broker:
     _is_whole(run, start_seconds)
 
 
+def test_lost_brokers_lose_nothing(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
+    """A worker whose Kafka client has lost all brokers resumes its run in a fresh process."""
+    start_seconds, start_time = _soon()
+    run = begin(four_shards(1_000, 6_000), start_time=start_time)
+    lost = tmp_path / "lost"
+    worker = run.start(program=(losing_generator.__file__, str(lost)))
+    worker.must_end(120)
+
+    assert lost.exists()
+    assert "a fresh process takes over" in (run.folder / "generator.log").read_text("utf-8")
+    _is_whole(run, start_seconds)
+
+
 def test_changed_file_takes_effect(
     begin: Callable[..., GeneratorRun],
 ) -> None:
@@ -271,7 +288,7 @@ def test_changed_file_takes_effect(
     simulation = four_shards(1_000, 10**9)
     run = begin(simulation)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+    worker.wait_until_sent(1_000)
 
     faster = four_shards(3_000, 10**9)
     run.write(faster)
@@ -298,7 +315,7 @@ def test_changed_file_takes_effect(
     worker.kill()
     run.write(faster)
     again = run.start()
-    wait_until(lambda: again.acknowledged() > 0, "it continues at the new rate")
+    again.wait_until_sent(0)
     assert again.answered()["target_events_per_second"] == 3_000
     again.process.process.terminate()
     again.must_end(60)
@@ -373,12 +390,12 @@ def test_partitions_are_those_of_java(begin: Callable[..., GeneratorRun], broker
 @pytest.mark.slow
 def test_queue_is_bounded_by_bytes(begin: Callable[..., GeneratorRun], broker: Broker) -> None:
     """With many oversized records and no broker, the queue's byte limit makes the worker wait."""
-    start_seconds, start_time = _now()
+    start_seconds, start_time = _soon()
     run = begin(
         four_shards(8_000, 80_000, "  faults: {corruptPermille: 1000}\n"), start_time=start_time
     )
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 1_000, "the generator sends")
+    worker.wait_until_sent(1_000)
     broker.stop()
     try:
         wait_until(lambda: worker.metrics()["event_lag_seconds"] > 4, "it falls behind")
@@ -417,7 +434,7 @@ def test_stalled_events_are_shed(begin: Callable[..., GeneratorRun], broker: Bro
     spec = simulation.spec.model_copy(update={"rate": rate})
     run = begin(simulation.model_copy(update={"spec": spec}), queue_records=5_000)
     worker = run.start()
-    wait_until(lambda: worker.acknowledged() > 4_000, "the generator sends")
+    worker.wait_until_sent(4_000)
     broker.stop()
     try:
         wait_until(lambda: worker.metrics()["event_lag_seconds"] > 3, "it falls behind")

@@ -54,7 +54,7 @@ def _stopped(roots: list[int]) -> Iterator[None]:
 def test_pipeline_continues_after_stop(pipeline: Pipeline) -> None:
     """Broker, database, stream and generator stop together under load; nothing is lost."""
     pipeline.begin(_STEADY)
-    wait_until(lambda: pipeline.acknowledged() > 500, "the generator sends")
+    pipeline.wait_until_sent(500)
     services = [process.process.pid for process in pipeline._running]
 
     with _stopped(services):

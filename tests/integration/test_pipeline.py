@@ -189,10 +189,10 @@ def test_killed_generator_continues(pipeline: Pipeline, monkeypatch: pytest.Monk
     monkeypatch.setenv("CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS", "1")
     pipeline.begin(FAULTS.replace(SIMULATION, _ENDLESS))
     for _ in range(2):
-        wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
+        pipeline.wait_until_sent(700)
         pipeline.kill_generator()
         pipeline.restart_generator()
-    wait_until(lambda: pipeline.acknowledged() > 700, "the generator sends")
+    pipeline.wait_until_sent(700)
 
     assert pipeline.stop_generator() == 0
     pipeline.drain()

@@ -76,7 +76,7 @@ class BackfillBesideLive:
     def do(self, stage: Stage) -> None:
         """Generate it while the stream is away, and watch its sessions while it is read."""
         pipeline, run_id = stage.pipeline, str(uuid4())
-        wait_until(lambda: pipeline.acknowledged() > 0, "the live run sends")
+        pipeline.wait_until_sent(0)
         pipeline.halt()
         self._generate(pipeline, run_id)
         pipeline.launch(_SMALL_BATCHES)

@@ -39,11 +39,11 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from pipeline import wait_until
+from pipeline import must_end, wait_until, wait_until_sent
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker", "GeneratorRun", "Worker", "four_shards", "reference", "timeless"]
 
-_TAIL_CHARACTERS = 4_000
+
+_PROGRAM = ("-m", "clickstream_generator")
 
 
 def four_shards(rate: int | str, events: int, more: str = "") -> Simulation:
@@ -216,8 +217,10 @@ class GeneratorRun:
         fresh.write_text(yaml.safe_dump(document), encoding="utf-8")
         fresh.rename(self.file)
 
-    def start(self, shards: str | None = None, **settings: object) -> Worker:
-        """Start a process for some shards."""
+    def start(
+        self, shards: str | None = None, program: Sequence[str] = _PROGRAM, **settings: object
+    ) -> Worker:
+        """Start a process for some shards; the program is Python's arguments."""
         port = free_port()
         named = {
             "simulation_file": self.file,
@@ -238,7 +241,7 @@ class GeneratorRun:
         worker = Worker(
             ServiceProcess.start(
                 "generator",
-                [sys.executable, "-m", "clickstream_generator"],
+                [sys.executable, *program],
                 self.folder / "generator.log",
                 environment,
             ),
@@ -313,11 +316,13 @@ class Worker:
         """Return the number of this process's acknowledged records."""
         return self.metrics().get("records_acknowledged_total", 0.0)
 
+    def wait_until_sent(self, records: float) -> None:
+        """Wait until more records than these are acknowledged; fail if the process ends before."""
+        wait_until_sent(self.process, self.acknowledged, records)
+
     def must_end(self, seconds: float, code: int = 0) -> None:
         """Wait until the process ends; fail with its last output if its exit code differs."""
-        found = self.process.process.wait(seconds)
-        last = self.process.log_file.read_text(encoding="utf-8")[-_TAIL_CHARACTERS:]
-        assert found == code, f"the generator ended with code {found}, not {code}:\n{last}"
+        must_end(self.process, seconds, code)
 
     def kill(self) -> None:
         """Kill the process with SIGKILL."""

@@ -6,6 +6,8 @@ Owns starting, feeding and draining.
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import time
 import urllib.request
 from contextlib import closing, contextmanager
@@ -64,6 +66,8 @@ spec:
   stopAfter: {events: 3000}
 """
 _WAIT_SECONDS = 180.0
+_ABORT_SECONDS = 10.0
+_TAIL_CHARACTERS = 4_000
 _SPARK_SECONDS = 300.0
 """How long Spark may take to start on a machine that does much else."""
 _DISKS = ("kafka", "postgres", "checkpoints")
@@ -91,6 +95,40 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = _WAIT_SECO
     while not holds():
         assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
         time.sleep(0.1)
+
+
+def wait_until_sent(
+    generator: ServiceProcess, acknowledged: Callable[[], float], records: float
+) -> None:
+    """Wait until more records than these are acknowledged; fail if the generator ends before."""
+
+    def has_sent() -> bool:
+        assert generator.process.poll() is None, "the generator ended too early"
+        return acknowledged() > records
+
+    try:
+        wait_until(has_sent, "the generator sends")
+    except AssertionError as error:
+        error.add_note(_tail(generator))
+        raise
+
+
+def must_end(process: ServiceProcess, seconds: float, code: int = 0) -> None:
+    """Wait until a process ends; fail with its last output if it does not, or with another code.
+
+    A Python process that does not end writes the stacks of its threads into its log first.
+    """
+    try:
+        found: int | None = process.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        found = None
+        process.process.send_signal(signal.SIGABRT)
+        process.process.wait(_ABORT_SECONDS)
+    assert found == code, f"{process.service} ended with {found}, not {code}:\n{_tail(process)}"
+
+
+def _tail(process: ServiceProcess) -> str:
+    return process.log_file.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
 
 
 class Pipeline(Stack):
@@ -262,8 +300,12 @@ class Pipeline(Stack):
 
     def wait_for_generator(self, seconds: float = _WAIT_SECONDS) -> None:
         """Wait until the generator ends by itself, without an error."""
-        assert self.generator.process.wait(seconds) == 0
+        must_end(self.generator, seconds)
         self.discard(self.generator)
+
+    def wait_until_sent(self, records: float) -> None:
+        """Wait until the broker has taken more records than these from the generator's process."""
+        wait_until_sent(self.generator, self.acknowledged, records)
 
     def stop_generator(self) -> int:
         """Stop the generator and return its exit code."""

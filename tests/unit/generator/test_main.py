@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,7 +13,13 @@ import pytest
 from clickstream_contract.document import dump_simulation
 from clickstream_generator import __main__ as process
 from clickstream_generator.core.snapshot import capture_shard
-from clickstream_generator.errors import BrokerRefused, DrainTimeout, ShardTaken, WorldChanged
+from clickstream_generator.errors import (
+    BrokerRefused,
+    BrokersLost,
+    DrainTimeout,
+    ShardTaken,
+    WorldChanged,
+)
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from clickstream_generator.shell.worker import Worker
@@ -148,6 +156,46 @@ def test_failure_has_its_code(
     assert process.main() == code
 
     assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def _losing(environment: pytest.MonkeyPatch) -> list[tuple[str, list[str], str]]:
+    """Let the clients lose all brokers; return the processes that take over."""
+    started = []
+
+    def lose(*_: object) -> NoReturn:
+        raise BrokersLost
+
+    def take_over(program: str, command: list[str], variables: dict[str, str]) -> None:
+        started.append((program, command, variables[PREFIX + "RUN_ID"]))
+
+    environment.setattr(Worker, "run", lose)
+    environment.setattr(os, "execve", take_over)
+    return started
+
+
+def test_lost_brokers_start_it_again(environment: pytest.MonkeyPatch) -> None:
+    """A client that has lost all brokers does not come back: a fresh process resumes the run."""
+    run_id = "0b1f9f7e-0000-4000-8000-000000000000"
+    environment.setenv(PREFIX + "RUN_ID", run_id)
+    started = _losing(environment)
+
+    assert process.main() == 0
+    assert started == [(sys.executable, [sys.executable, *sys.orig_argv[1:]], run_id)]
+
+
+def test_stopped_worker_stays_stopped(environment: pytest.MonkeyPatch) -> None:
+    """A worker that is about to stop does not start again; its exit code says that it failed."""
+    started = _losing(environment)
+    lose = Worker.run
+
+    def run(worker: Worker, stop: Event) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        lose(worker, stop)
+
+    environment.setattr(Worker, "run", run)
+
+    assert process.main() == 1
+    assert started == []
 
 
 def test_taken_shard_drops_the_queue(environment: pytest.MonkeyPatch) -> None:

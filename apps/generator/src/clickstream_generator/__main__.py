@@ -5,6 +5,7 @@ Owns the exit code of each error, and the signals.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import logging
 import math
@@ -22,8 +23,14 @@ from clickstream_health.server import HealthServer
 
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.errors import BrokerRefused, GeneratorError, ShardTaken, WorldChanged
-from clickstream_generator.settings import Settings, settings_from
+from clickstream_generator.errors import (
+    BrokerRefused,
+    BrokersLost,
+    GeneratorError,
+    ShardTaken,
+    WorldChanged,
+)
+from clickstream_generator.settings import PREFIX, Settings, settings_from
 from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.formed_sink import kafka_sink
@@ -33,6 +40,8 @@ from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from clickstream_generator.shell.claiming import Hold
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
@@ -70,13 +79,15 @@ def _exit_code(error: Exception) -> WorkerExit:
 
 
 def _run(settings: Settings) -> None:
-    """Run or resume one simulation until its end."""
+    """Run or resume one simulation until its end.
+
+    If a Kafka client has lost all brokers, a fresh process takes this one's place and resumes.
+    """
     file = SimulationFile(settings.simulation_file)
     run_id = settings.run_id or uuid4()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    clock = Clock()
     numbers = settings.shards or tuple(range(file.simulation.spec.shards))
     if max(numbers) >= file.simulation.spec.shards:
         raise SettingsInvalid(
@@ -84,6 +95,25 @@ def _run(settings: Settings) -> None:
             ",".join(map(str, numbers)),
             f"numbers below the simulation's spec.shards, {file.simulation.spec.shards}",
         )
+    try:
+        _run_shards(settings, file, run_id, numbers, stop)
+    except BrokersLost as error:
+        if stop.is_set():
+            raise
+        _LOG.warning("%s: a fresh process takes over", error)
+        named = {**os.environ, f"{PREFIX}RUN_ID": str(run_id)}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], named)  # noqa: S606  no shell is wanted
+
+
+def _run_shards(
+    settings: Settings,
+    file: SimulationFile,
+    run_id: UUID,
+    numbers: tuple[int, ...],
+    stop: Event,
+) -> None:
+    """Claim shards, and run those that are not over."""
+    clock = Clock()
     telemetry = Telemetry()
     server = HealthServer(
         settings.metrics_host, settings.metrics_port, telemetry.registry, telemetry.readiness
@@ -150,4 +180,6 @@ def _carry(
 
 
 if __name__ == "__main__":
+    # A crash in a library, or SIGABRT, writes the stack of every thread into the log.
+    faulthandler.enable()
     sys.exit(main())

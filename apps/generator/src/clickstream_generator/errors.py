@@ -3,6 +3,7 @@
 ``GeneratorError`` is the root:
 
 - ``BrokerRefused``: Kafka refuses a record or a client.
+- ``BrokersLost``: a Kafka client knows no broker any more.
 - ``DrainTimeout``: some records were not acknowledged in time.
 - ``SnapshotUnusable``: a shard cannot be resumed.
 - ``WorldChanged``: this process would make other events than the run has.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "BrokerRefused",
+    "BrokersLost",
     "DrainTimeout",
     "GeneratorError",
     "OutputFailed",
@@ -47,6 +49,17 @@ class BrokerRefused(GeneratorError):
         """Keep the fields and build the text."""
         self.code, self.reason, self.setting = code, reason, setting
         super().__init__(f"Kafka refuses records: {reason} ({code}); check {setting}")
+
+
+class BrokersLost(GeneratorError):
+    """A Kafka client knows no broker any more, and never connects again."""
+
+    def __init__(self) -> None:
+        """Build the text."""
+        super().__init__(
+            "the Kafka client has lost all brokers and does not connect again (librdkafka's issue "
+            "5301); start again"
+        )
 
 
 class DrainTimeout(GeneratorError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clickstream_generator.core.partitions import partitions_of
-from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.errors import BrokerRefused, BrokersLost
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell.kafka_sink import (
     KafkaSink,
@@ -414,3 +414,12 @@ def test_producer_never_gives_up() -> None:
     assert found["queue.buffering.max.messages"] == 400_000
     assert found["queue.buffering.max.kbytes"] == 384 * 1024
     assert found["message.max.bytes"] == 2 * 1024 * 1024
+
+
+def test_lost_brokers_are_an_error(sink: KafkaSink) -> None:
+    """A client that knows no broker any more never acknowledges: the sink says so."""
+    for _ in range(2):
+        sink._watch.take('{"brokers": {}}')
+
+    with pytest.raises(BrokersLost):
+        sink.poll(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_contract.topics import SHARDS
-from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.errors import BrokerRefused, BrokersLost
 from clickstream_generator.settings import Settings
 from clickstream_generator.shell import shard_reader
 from clickstream_generator.shell.shard_log import Record
@@ -208,3 +208,19 @@ def test_hopeless_error_names_the_cause(monkeypatch: pytest.MonkeyPatch) -> None
         ShardReader(SETTINGS).__enter__()
 
     assert caught.value.code == "_SSL"
+
+
+def test_lost_brokers_are_an_error(reading: Callable[..., _Consumer]) -> None:
+    """A client that knows no broker any more reads nothing: the reader says so, and closes."""
+    consumer = reading(_end(0), _end(1))
+
+    def read() -> None:
+        with ShardReader(SETTINGS) as reader:
+            for _ in range(2):
+                reader._watch.take('{"brokers": {}}')
+            reader.poll(0)
+
+    with pytest.raises(BrokersLost):
+        read()
+
+    assert consumer.is_closed

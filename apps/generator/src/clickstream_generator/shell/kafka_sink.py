@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.shell.client_watch import ClientWatch
 from clickstream_generator.shell.sink import AFTERMATH
 
 if TYPE_CHECKING:
@@ -73,8 +74,14 @@ class KafkaSink:
         self._limit = settings.queue_records
         self._headers = headers
         self._flying: deque[Batch] = deque()
+        self._watch = ClientWatch()
         self._producer = Producer(
-            {**producer_settings(settings), **(client or {}), "error_cb": self._noticed}
+            {
+                **producer_settings(settings),
+                **(client or {}),
+                **self._watch.settings(),
+                "error_cb": self._noticed,
+            }
         )
         self._partitions = 0
         self._flying_bytes = 0
@@ -216,10 +223,12 @@ class KafkaSink:
 
         Raises:
             BrokerRefused: The broker refuses a record, and a retry cannot help.
+            BrokersLost: The client knows no broker any more.
         """
         self._serve(seconds)
         if self.refusal is not None:
             raise refusal(self.refusal)
+        self._watch.check()
         complete = []
         while self._flying and not self._flying[0].waiting:
             complete.append(self._flying.popleft())

@@ -20,6 +20,7 @@ from confluent_kafka import (
 )
 
 from clickstream_generator.errors import BrokerRefused
+from clickstream_generator.shell.client_watch import ClientWatch
 from clickstream_generator.shell.kafka_sink import client_settings, is_hopeless, refusal
 from clickstream_generator.shell.shard_log import Record
 
@@ -47,13 +48,16 @@ class ShardReader:
 
     Raises:
         BrokerRefused: By each method: the topic does not exist or cannot be read.
+        BrokersLost: By each method: the client knows no broker any more.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._hopeless: list[KafkaError] = []
+        self._watch = ClientWatch()
         self._consumer = Consumer(
             {
                 **client_settings(settings),
+                **self._watch.settings(),
                 "error_cb": self._noticed,
                 "group.id": "clickstream-generator",
                 "enable.auto.commit": False,
@@ -146,6 +150,7 @@ class ShardReader:
     @contextmanager
     def _naming_refusals(self) -> Iterator[None]:
         """Convert a client's error into ``BrokerRefused``."""
+        self._watch.check()
         try:
             yield
         except KafkaException as failure:
