@@ -56,7 +56,7 @@ def shown(pipeline: Pipeline) -> Shown:
         "the stream shows the verification",
     )
     texts.append(_scraped(pipeline, "streaming"))
-    texts.append(generate_latest(Telemetry("127.0.0.1", 0, str).registry).decode())
+    texts.append(generate_latest(Telemetry().registry).decode())
     texts.append(_scraped_console(pipeline))
     texts.append(_scraped_console(pipeline))
     return {name: labels for text in texts for name, labels in _series(text).items()}

@@ -211,7 +211,7 @@ def test_failure_changes_nothing(empty: MigratedDatabase, folder: Path) -> None:
 
     assert caught.value.address == empty.address
     assert caught.value.file == "schema/views/ops.latency.sql"
-    assert 'column "nothing" does not exist' in caught.value.why
+    assert 'column "nothing" does not exist' in caught.value.reason
     assert _dump(empty) == before
 
 

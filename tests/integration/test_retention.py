@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from clickstream_contract.identifiers import run_prefix
 from clickstream_local.postgres import WRITER
-from clickstream_streaming.core.sql.checks import run_prefix
 from clickstream_streaming.shell.verification import record_verification, run_checks
 from kafka_records import changed
 from psycopg2 import errors

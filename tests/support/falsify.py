@@ -225,7 +225,8 @@ def _recorded(state: str, folder: Path) -> list[tuple[str, float, bytes, bytes |
     simulator = Simulator(simulation, (0, 1), run_id)
     simulator.begin(clock.seconds)
     sink = _Recorder(clock, _RUNNING_RECORDS if state == "running" else 10**9)
-    with Telemetry("127.0.0.1", 0) as telemetry, suppress(_CutOffError):
+    telemetry = Telemetry()
+    with suppress(_CutOffError):
         known = SimulationFile(file)
         held = hold((0, 1), sink.log, run_id=run_id)
         Worker(held, simulator, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import kopf
 import kubernetes
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_health.server import HealthServer
 
 from clickstream_operator.core.desired import FIELD_MANAGER
 from clickstream_operator.core.object_cache import Key, ObjectCache
@@ -72,6 +73,14 @@ async def _serve(settings: Settings) -> None:
     def changed(key: Key) -> None:
         queue.add(key, _SETTLE_SECONDS)
 
+    telemetry = Telemetry()
+    server = HealthServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        telemetry.registry,
+        readiness=health_problem,
+        liveness=health_problem,
+    )
     # kopf cancels tasks that begin after it, so this task begins before.
     stopping = asyncio.create_task(stop.wait())
 
@@ -83,10 +92,7 @@ async def _serve(settings: Settings) -> None:
                 _LOG.warning("cannot list the objects: %s", error)
 
     with ThreadPoolExecutor(_AT_A_TIME) as executor:
-        async with (
-            Telemetry(settings.metrics_host, settings.metrics_port, health_problem) as telemetry,
-            Scraper() as scraper,
-        ):
+        async with server, Scraper() as scraper:
             reconciler = Reconciler(cache, api, scraper, telemetry, settings, time.time, executor)
             working = asyncio.gather(queue.run(stop), compare())
             try:

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from clickstream_console.__main__ import _Server, main
 from clickstream_console.settings import Settings
-from clickstream_console.shell.application import application
+from clickstream_console.shell.application import application, health_server
 from clickstream_local.ports import LOOPBACK, free_port
 from pipeline import wait_until
 
@@ -50,9 +50,10 @@ def test_wrong_settings_end_it(
 
 def test_stopping_ends_streams(tmp_path: Path) -> None:
     """A signal lets the live streams end, which would hold the server up."""
-    app = application(Settings("localhost", tmp_path / "password"))
+    settings = Settings("localhost", tmp_path / "password")
+    app = application(settings)
     config = uvicorn.Config(app, log_config=None)
-    server = _Server(app, config, uvicorn.Server(config))
+    server = _Server(app, config, health_server(app, settings))
 
     server.handle_exit(signal.SIGTERM, None)
 
@@ -68,17 +69,41 @@ def _status(port: int, path: str) -> int:
         return 0
 
 
+@pytest.mark.parametrize("taken", ["PORT", "METRICS_PORT"])
+def test_taken_port_ends_it(tmp_path: Path, taken: str) -> None:
+    """A port that another process has ends this one with 1, and the error names the port."""
+    (tmp_path / "password").touch()
+    with socket.create_server((LOOPBACK, 0)) as other:
+        ports = {"PORT": free_port(), "METRICS_PORT": free_port()}
+        ports[taken] = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "clickstream_console"],
+            env=_environment(tmp_path, **ports), check=False, capture_output=True, text=True,
+            timeout=60,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert str(ports[taken]) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _environment(folder: Path, **more: int) -> dict[str, str]:
+    """Return the environment of a console whose database is away."""
+    settings = {
+        "POSTGRES_HOST": LOOPBACK, "POSTGRES_PORT": free_port(),
+        "POSTGRES_PASSWORD_FILE": folder / "password", **more,
+    }  # fmt: skip
+    named = {f"CLICKSTREAM_CONSOLE_{name}": str(value) for name, value in settings.items()}
+    return {**os.environ, **named}
+
+
 def test_idle_sockets_take_nothing(tmp_path: Path) -> None:
     """520 sockets of one peer that send nothing take neither the page nor the health away."""
     (tmp_path / "password").touch()
     port, metrics_port = free_port(), free_port()
-    settings = {
-        "POSTGRES_HOST": LOOPBACK, "POSTGRES_PORT": free_port(),
-        "POSTGRES_PASSWORD_FILE": tmp_path / "password", "PORT": port, "METRICS_PORT": metrics_port,
-    }  # fmt: skip
-    named = {f"CLICKSTREAM_CONSOLE_{name}": str(value) for name, value in settings.items()}
+    environment = _environment(tmp_path, PORT=port, METRICS_PORT=metrics_port)
     command = [sys.executable, "-m", "clickstream_console"]
-    with ExitStack() as held, subprocess.Popen(command, env={**os.environ, **named}) as console:
+    with ExitStack() as held, subprocess.Popen(command, env=environment) as console:
         try:
             wait_until(lambda: _status(metrics_port, "/healthz") == 200, "the console lives", 60)
             for _ in range(520):

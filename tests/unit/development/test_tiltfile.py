@@ -34,6 +34,7 @@ _EDITS = {
     "apps/generator/src/clickstream_generator/core/shard.py": {"generator"},
     "apps/generator/pyproject.toml": {"generator"},
     "apps/generator/Dockerfile": {"generator"},
+    "apps/health/src/clickstream_health/server.py": _EVERY_IMAGE - {"migrations"},
     "apps/local/src/clickstream_local/artifacts.json": {"streaming"},
     "apps/local/src/clickstream_local/stack.py": set(),
     "apps/migrations/src/clickstream_migrations/logins.py": {"migrations"},
@@ -93,13 +94,13 @@ def test_contexts_are_what_dockerfiles_copy() -> None:
         assert differing == [], name
 
 
-def test_contexts_share_only_the_contract() -> None:
-    """Beyond the contract and the lock no file is in the contexts of two images."""
+def test_contexts_share_only_contract_and_health() -> None:
+    """Beyond contract, health and the lock no file is in the contexts of two images."""
     images = load_tiltfile().images()
     shared = {
         path for path in _tracked() if sum(image.takes(path) for image in images.values()) > 1
     }
-    assert {path for path in shared if not path.startswith("apps/contract/")} == {
+    assert {path for path in shared if not path.startswith(("apps/contract/", "apps/health/"))} == {
         "pyproject.toml", "requirements-uv.txt", "uv.lock",
     }  # fmt: skip
 

@@ -72,7 +72,8 @@ def test_changed_world_names_versions() -> None:
 
     assert (error.what, error.changed) == ("cities", ["faker 1 -> 3"])
     assert "other cities than the run began with (faker 1 -> 3)" in str(error)
-    assert isinstance(error, SnapshotUnusable)
+    assert str(error).endswith("; run the version that began it, or start a new run")
+    assert isinstance(error, GeneratorError)
 
 
 def test_refused_output_names_its_content() -> None:
@@ -97,6 +98,6 @@ def test_unusable_record_names_its_file() -> None:
     """An invalid record is an error with its file and the expected content."""
     error = RecordUnusable("run.json", "no format", "it must be one")
 
-    assert (error.place, error.found, error.allowed) == ("run.json", "no format", "it must be one")
+    assert (error.place, error.found, error.remedy) == ("run.json", "no format", "it must be one")
     assert str(error) == "run.json has no format; it must be one"
     assert isinstance(error, GeneratorError)

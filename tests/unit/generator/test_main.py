@@ -22,8 +22,8 @@ from clickstream_generator.errors import (
 )
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.shard_log import Position, StoredShard
-from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
+from clickstream_health.server import HealthServer
 from holds import hold
 from simulations import carried, simulation
 
@@ -77,7 +77,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
     file.write_text(dump_simulation(simulation(users=400)), encoding="utf-8")
     monkeypatch.setenv(PREFIX + "SIMULATION_FILE", str(file))
     monkeypatch.setenv(PREFIX + "BOOTSTRAP_SERVERS", "127.0.0.1:9")
-    monkeypatch.setattr(process, "Telemetry", lambda host, _: Telemetry(host, 0))
+    monkeypatch.setattr(
+        process, "HealthServer", lambda host, _, *rest: HealthServer(host, 0, *rest)
+    )
     monkeypatch.setattr(process, "ShardReader", lambda _: nullcontext())
     monkeypatch.setattr(process, "kafka_sink", lambda *_: _Sink())
     _hold(monkeypatch, hold((0, 1, 2, 3)))

@@ -76,10 +76,11 @@ _FOLDER = Path("/state")
         ),
         (
             DrainFailed(180.4),
-            ("the stream did not store all events within 180 s; Kafka keeps the rest, and the next"
-            " `clickstream up` stores it"),
+            ("the stream did not store all events within 180 s; Kafka keeps the rest: run"
+            " `clickstream up` again, which stores it"),
         ),
-        (BackupUnfit(_FOLDER, "it is no backup"), "the backup /state: it is no backup"),
+        (BackupUnfit(_FOLDER, "it is no backup", "name one"),
+            "the backup /state: it is no backup; name one"),
         (
             RejectUnknown("line 3", "cannot be read"),
             "line 3 cannot be read; see `clickstream rejects list`",

@@ -75,7 +75,7 @@ def test_refused_login_is_named(database: Database, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(DatabaseRefused) as caught:
         database.connect()
-    assert (caught.value.address, caught.value.why) == ("db:5433/shop", "FATAL:  no such user")
+    assert (caught.value.address, caught.value.reason) == ("db:5433/shop", "FATAL:  no such user")
     assert server.reasons == ["never"]
 
 
@@ -89,7 +89,7 @@ def test_absent_server_is_waited_for(
 
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 2
-    assert shown[0] == "retrying in 0 s: PostgreSQL at db:5433/shop refuses: refused"
+    assert shown[0].startswith("retrying in 0 s: PostgreSQL at db:5433/shop refuses: refused; ")
 
 
 def test_patience_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

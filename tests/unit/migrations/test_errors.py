@@ -17,8 +17,10 @@ def test_refusal_has_address_and_reason() -> None:
     error = DatabaseRefused("db:5432/shop", "no such role")
 
     assert isinstance(error, MigrationError)
-    assert (error.address, error.why) == ("db:5432/shop", "no such role")
-    assert str(error) == "PostgreSQL at db:5432/shop refuses: no such role"
+    assert (error.address, error.reason) == ("db:5432/shop", "no such role")
+    assert str(error) == (
+        "PostgreSQL at db:5432/shop refuses: no such role; check its address, login and certificate"
+    )
 
 
 def test_old_database_is_named() -> None:
@@ -51,11 +53,12 @@ def test_failure_names_the_file() -> None:
     error = MigrationFailed("db:5432/shop", "schema/raw/events.sql", "syntax error")
 
     assert isinstance(error, MigrationError)
-    assert (error.address, error.file, error.why) == (
+    assert (error.address, error.file, error.reason) == (
         "db:5432/shop", "schema/raw/events.sql", "syntax error",
     )  # fmt: skip
     assert str(error) == (
-        "schema/raw/events.sql failed on db:5432/shop, and nothing was changed: syntax error"
+        "schema/raw/events.sql failed on db:5432/shop, and nothing was changed: syntax error;"
+        " correct what it names, and migrate again"
     )
 
 

@@ -163,7 +163,8 @@ def test_refused_login_ends_with_1(
 
     assert program.main() == 1
 
-    expected = "error: PostgreSQL at db:5432/clickstream refuses: not allowed\n"
+    expected = "error: PostgreSQL at db:5432/clickstream refuses: not allowed; check its"
+    expected += " address, login and certificate\n"
     assert capsys.readouterr().err == expected
     assert (server.opened[0].ends, server.opened[0].closed) == (["rollback"], 1)
 

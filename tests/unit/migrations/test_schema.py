@@ -151,7 +151,7 @@ def test_failed_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         migrate(Database("db", 5432, "shop", "owner", Path()), folder)
 
     assert caught.value.address == "db:5432/shop"
-    assert (caught.value.file, caught.value.why) == (f"migrations/{_LATER}_more.sql", "no")
+    assert (caught.value.file, caught.value.reason) == (f"migrations/{_LATER}_more.sql", "no")
     assert (database.ends, database.closed) == (["rollback"], 1)
 
 

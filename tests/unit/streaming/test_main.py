@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 import pytest
+from clickstream_health.server import HealthServer
 from clickstream_streaming import __main__ as program
 from clickstream_streaming.errors import DatabaseNotMigrated
 from clickstream_streaming.settings import database_settings_from, settings_from
 from stream_settings import stream_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import TextIO
+    from typing import Self, TextIO
 
     from clickstream_streaming.settings import DatabaseSettings, Settings
+    from clickstream_streaming.shell.telemetry import Telemetry
 
 RUN_ID = "00000000-0000-4000-8000-000000000007"
 
@@ -164,16 +167,15 @@ def test_error_ends_with_1(
     assert capsys.readouterr().err == f"error: {error}\n"
 
 
-class _Telemetry:
-    """Notes where it is served."""
+class _Server(HealthServer):
+    """Notes where it would serve."""
 
-    served: list[tuple[str, int]]
+    served: ClassVar[list[tuple[str, int]]] = []
 
-    def __init__(self) -> None:
-        self.served = []
-
-    def serve(self, host: str, port: int) -> None:
-        self.served.append((host, port))
+    @contextmanager
+    def in_thread(self) -> Iterator[Self]:
+        self.served.append((self._host, self._port))
+        yield self
 
 
 class _Job:
@@ -181,7 +183,7 @@ class _Job:
 
     made: _Job
 
-    def __init__(self, settings: Settings, telemetry: _Telemetry) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self.settings, self.telemetry, self.stops = settings, telemetry, 0
         _Job.made = self
 
@@ -211,7 +213,7 @@ def test_no_word_runs_job(
     kept_signals: Callable[[], None],
 ) -> None:
     """Without a word the job runs, shows its figures, and both signals stop it."""
-    monkeypatch.setattr(program, "Telemetry", _Telemetry)
+    monkeypatch.setattr(program, "HealthServer", _Server)
     monkeypatch.setattr(program, "Job", _Job)
     try:
         code = _main(monkeypatch)
@@ -220,5 +222,5 @@ def test_no_word_runs_job(
 
     assert code == 0
     assert _Job.made.settings == settings_from(environment)
-    assert _Job.made.telemetry.served == [("here", 77)]
+    assert _Server.served == [("here", 77)]
     assert _Job.made.stops == 2

@@ -19,6 +19,7 @@ from uuid import uuid4
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.worker_exit import WorkerExit
+from clickstream_health.server import HealthServer
 
 from clickstream_generator.core.encodings import encoding_of
 from clickstream_generator.core.form_tables import FORMS
@@ -121,10 +122,11 @@ def _run_shards(
     clock = Clock()
     output = file.simulation.spec.event_output
     encoding = worker_encoding(output, settings)
-    with (
-        Telemetry(settings.metrics_host, settings.metrics_port) as telemetry,
-        ShardReader(settings) as reader,
-    ):
+    telemetry = Telemetry()
+    server = HealthServer(
+        settings.metrics_host, settings.metrics_port, telemetry.registry, telemetry.readiness
+    )
+    with server.in_thread(), ShardReader(settings) as reader:
         # After the reader is connected: if the broker refuses the user, only one client reports it.
         sink = kafka_sink(settings, output.topic, FORMS[output.form])
         sink.check_topics(output.topic, output.ledger_topic)

@@ -1,4 +1,4 @@
-"""Errors of the generator.
+"""Errors of the generator: each names what is wrong, where, and what to do.
 
 ``GeneratorError`` is the root:
 
@@ -97,17 +97,20 @@ class SnapshotUnusable(GeneratorError):
         )
 
 
-class WorldChanged(SnapshotUnusable):
+class WorldChanged(GeneratorError):
     """This process makes other events than the run has: its data or libraries differ.
 
     Attributes:
         what: The part that differs.
+        written: The versions of the libraries that the run began with.
+        present: The versions of this process.
         changed: Libraries whose versions differ, as ``name before -> now``.
+        reason: The problem, without what to do.
     """
 
     def __init__(self, what: str, written: dict[str, str], present: dict[str, str]) -> None:
         """Keep the fields and build the text."""
-        self.what = what
+        self.what, self.written, self.present = what, written, present
         self.changed = [
             f"{name} {written.get(name)} -> {present.get(name)}"
             for name in sorted(written | present)
@@ -115,7 +118,8 @@ class WorldChanged(SnapshotUnusable):
         ]
         same = ", ".join(f"{name} {version}" for name, version in sorted(present.items()))
         cause = ", ".join(self.changed) or f"no version differs: {same}"
-        super().__init__(f"this process makes other {what} than the run began with ({cause})")
+        self.reason = f"this process makes other {what} than the run began with ({cause})"
+        super().__init__(f"{self.reason}; run the version that began it, or start a new run")
 
 
 class ShardTaken(GeneratorError):
@@ -207,25 +211,25 @@ class RecordUnusable(GeneratorError):
     Attributes:
         place: The file.
         found: What it holds.
-        allowed: What it must hold.
+        remedy: What to do.
     """
 
-    def __init__(self, place: str, found: str, allowed: str) -> None:
+    def __init__(self, place: str, found: str, remedy: str) -> None:
         """Keep the fields and build the text."""
-        self.place, self.found, self.allowed = place, found, allowed
-        super().__init__(f"{place} has {found}; {allowed}")
+        self.place, self.found, self.remedy = place, found, remedy
+        super().__init__(f"{place} has {found}; {remedy}")
 
 
 class RegistryRefused(GeneratorError):
     """A schema registry has no number for the schema, so nothing is sent.
 
     Attributes:
-        url: The registry's address.
+        place: The registry's address.
         found: What it answers.
         remedy: What to do.
     """
 
-    def __init__(self, url: str, found: str, remedy: str) -> None:
+    def __init__(self, place: str, found: str, remedy: str) -> None:
         """Keep the fields and build the text."""
-        self.url, self.found, self.remedy = url, found, remedy
-        super().__init__(f"the schema registry {url} {found}; nothing was sent; {remedy}")
+        self.place, self.found, self.remedy = place, found, remedy
+        super().__init__(f"the schema registry {place} {found}; nothing was sent; {remedy}")

@@ -1,4 +1,4 @@
-"""Errors of the judge: each one means that it cannot judge.
+"""Errors of the judge: each names what is wrong, where, and what to do; nothing is judged then.
 
 ``JudgeError`` is the root:
 

@@ -39,7 +39,7 @@ def back_up(postgres: Postgres, target: Path) -> dict[str, Any]:
         ServiceFailed: ``pg_dump`` failed.
     """
     if target.exists() and any(target.iterdir()):
-        raise BackupUnfit(target, "the folder is not empty; choose another one")
+        raise BackupUnfit(target, "the folder is not empty", "choose another one")
     target.parent.mkdir(parents=True, exist_ok=True)
     # A new private folder: existing files are never removed.
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -72,12 +72,12 @@ def check_restorable(source: Path, state: StateFolder) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((source / _MANIFEST).read_text(encoding="utf-8"))
         size = (source / _DUMP).stat().st_size
     except (OSError, ValueError) as error:
-        raise BackupUnfit(source, f"the folder is not a backup: {error}") from None
+        raise BackupUnfit(source, f"the folder is not a backup: {error}", "name a backup") from None
     if manifest.get("format") != _FORMAT or size != manifest.get("bytes"):
-        raise BackupUnfit(source, "it is incomplete or has another format")
+        raise BackupUnfit(source, "it is incomplete or has another format", "name another one")
     if (state.root / "postgres").exists():
         there = state.root / "postgres"
-        raise BackupUnfit(source, f"a database exists in {there}; move that folder away first")
+        raise BackupUnfit(source, f"a database exists in {there}", "move that folder away first")
     return manifest
 
 

@@ -3,7 +3,7 @@
 ``LocalError`` is the root. Each error states in one sentence what happened and what to do:
 ``AlreadyRunning``, ``NotRunning``, ``DownloadFailed``, ``CacheUnusable``, ``JavaMissing``,
 ``NoSpace``, ``StateBroken``, ``StateTooOld``, ``ServiceFailed``, ``StartInterrupted``,
-``DrainFailed``.
+``DrainFailed``, ``BackupUnfit``, ``RejectUnknown``.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ class DrainFailed(LocalError):
         """Keep the field and build the text."""
         self.seconds = seconds
         super().__init__(
-            f"the stream did not store all events within {seconds:.0f} s; Kafka keeps the rest,"
-            " and the next `clickstream up` stores it"
+            f"the stream did not store all events within {seconds:.0f} s; Kafka keeps the rest: run"
+            " `clickstream up` again, which stores it"
         )
 
 
@@ -214,12 +214,13 @@ class BackupUnfit(LocalError):
     Attributes:
         folder: The backup.
         reason: The problem.
+        remedy: What to do.
     """
 
-    def __init__(self, folder: Path, reason: str) -> None:
+    def __init__(self, folder: Path, reason: str, remedy: str) -> None:
         """Keep the fields and build the text."""
-        self.folder, self.reason = folder, reason
-        super().__init__(f"the backup {folder}: {reason}")
+        self.folder, self.reason, self.remedy = folder, reason, remedy
+        super().__init__(f"the backup {folder}: {reason}; {remedy}")
 
 
 class RejectUnknown(LocalError):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
+from clickstream_contract.libpq import connection_parameters
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
@@ -154,18 +155,19 @@ class Postgres:
 
     def connect(self, user: str, database: str = DATABASE) -> Connection:
         """Connect as one of the login roles."""
-        return psycopg2.connect(
-            host=self.host,
-            port=self.port,
-            user=user,
-            dbname=database,
-            password=self.state.secret(user).read_text(encoding="utf-8"),
-            connect_timeout=5,
-            sslmode="disable",
-            client_encoding="UTF8",
-            hostaddr="",
-            options="",
+        connection: Connection = psycopg2.connect(
+            **connection_parameters(
+                self.host,
+                self.port,
+                database,
+                user,
+                self.state.secret(user),
+                application="clickstream",
+                connect_seconds=5,
+                sslmode="disable",
+            )
         )
+        return connection
 
     def _ensure_database(self) -> None:
         connection = self.connect(OWNER, "postgres")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg2
+from clickstream_contract.libpq import connection_parameters
 
 from clickstream_migrations.errors import DatabaseRefused
 
@@ -69,19 +70,19 @@ class Database:
 
     def _connect_once(self) -> Connection:
         try:
-            return psycopg2.connect(
-                host=self.host,
-                port=self.port,
-                dbname=self.name,
-                user=self.user,
-                password=self.password,
-                sslmode=self.sslmode,
-                sslrootcert=self.ca_file and str(self.ca_file),
-                connect_timeout=_CONNECT_SECONDS,
-                application_name="clickstream-migrations",
-                client_encoding="UTF8",
-                hostaddr="",
-                options="",
+            connection: Connection = psycopg2.connect(
+                **connection_parameters(
+                    self.host,
+                    self.port,
+                    self.name,
+                    self.user,
+                    self.password_file,
+                    application="clickstream-migrations",
+                    connect_seconds=_CONNECT_SECONDS,
+                    sslmode=self.sslmode,
+                    ca_file=self.ca_file,
+                )
             )
         except psycopg2.OperationalError as error:
             raise DatabaseRefused(self.address, str(error).strip()) from error
+        return connection

@@ -9,6 +9,8 @@ MigrationError
 
 from __future__ import annotations
 
+from clickstream_contract.libpq import is_refusal
+
 __all__ = [
     "DatabaseRefused",
     "DatabaseTooNew",
@@ -27,16 +29,17 @@ class DatabaseRefused(MigrationError):
 
     Attributes:
         address: ``host:port/database``.
-        why: PostgreSQL's message.
+        reason: PostgreSQL's message.
         is_final: Whether PostgreSQL answered, so that a retry would end the same way.
     """
 
-    def __init__(self, address: str, why: str) -> None:
+    def __init__(self, address: str, reason: str) -> None:
         """Keep the fields and build the text."""
-        self.address, self.why = address, why
-        # libpq has no code for a failed connection; a server that is starting also says FATAL.
-        self.is_final = "FATAL" in why and "the database system is " not in why
-        super().__init__(f"PostgreSQL at {address} refuses: {why}")
+        self.address, self.reason = address, reason
+        self.is_final = is_refusal(reason)
+        super().__init__(
+            f"PostgreSQL at {address} refuses: {reason}; check its address, login and certificate"
+        )
 
 
 class DatabaseTooOld(MigrationError):
@@ -80,10 +83,13 @@ class MigrationFailed(MigrationError):
     Attributes:
         address: ``host:port/database``.
         file: The file, within ``db/``.
-        why: PostgreSQL's message.
+        reason: PostgreSQL's message.
     """
 
-    def __init__(self, address: str, file: str, why: str) -> None:
+    def __init__(self, address: str, file: str, reason: str) -> None:
         """Keep the fields and build the text."""
-        self.address, self.file, self.why = address, file, why
-        super().__init__(f"{file} failed on {address}, and nothing was changed: {why}")
+        self.address, self.file, self.reason = address, file, reason
+        super().__init__(
+            f"{file} failed on {address}, and nothing was changed: {reason}; correct what it names,"
+            " and migrate again"
+        )

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.libpq import forget_libpq
+from clickstream_health.server import HealthServer
 
 from clickstream_streaming.errors import StreamingError
 from clickstream_streaming.settings import database_settings_from, settings_from
@@ -75,11 +76,14 @@ def _is_wait(words: list[str]) -> bool:
 def _run() -> None:
     settings = settings_from(os.environ)
     telemetry = Telemetry()
-    telemetry.serve(settings.metrics_host, settings.metrics_port)
     job = Job(settings, telemetry)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: job.stop())
-    job.run()
+    server = HealthServer(
+        settings.metrics_host, settings.metrics_port, telemetry.registry, telemetry.readiness
+    )
+    with server.in_thread():
+        job.run()
 
 
 if __name__ == "__main__":

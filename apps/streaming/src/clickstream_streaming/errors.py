@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream_contract.libpq import is_refusal
+
 if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
@@ -153,8 +155,7 @@ class DatabaseUnreachable(StreamingError):
     def __init__(self, address: str, reason: str) -> None:
         """Set the fields and the text."""
         self.address, self.reason = address, reason
-        # psycopg2 has no error codes for failed connections, so this depends on the text.
-        self.is_refusal = "FATAL" in reason and "the database system is " not in reason
+        self.is_refusal = is_refusal(reason)
         super().__init__(
             f"cannot connect to PostgreSQL at {address}: {' '.join(reason.split())}; check"
             " CLICKSTREAM_STREAMING_POSTGRES_* and the password file"

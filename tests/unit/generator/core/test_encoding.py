@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import FieldType
+from clickstream_contract.identifiers import run_prefix
 from clickstream_generator.core.encoding import Encoder
 from clickstream_generator.core.events import MAX_CART_LINES, Events
-from clickstream_generator.core.identifiers import run_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 from simulations import RUN_ID, START_SECONDS, simulator

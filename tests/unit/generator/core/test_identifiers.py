@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from uuid import UUID
 
 import numpy as np
 import pytest
-from clickstream_generator.core.identifiers import (
-    MAX_SHARDS,
-    TAIL_BYTES,
-    run_prefix,
-    write_tails,
-)
-from clickstream_streaming.core.sql.checks import run_prefix as checked_prefix
+from clickstream_contract.identifiers import run_prefix
+from clickstream_generator.core.identifiers import MAX_SHARDS, TAIL_BYTES, write_tails
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,15 +57,7 @@ def test_many_tails_are_written() -> None:
     ]
 
 
-def test_prefix_is_of_the_run() -> None:
-    """The prefix is 48 bits of the run's digest, and the version."""
-    digest = blake2b(RUN_ID.bytes, digest_size=6).hexdigest()
-
-    assert run_prefix(RUN_ID) == f"{digest[:8]}-{digest[8:]}-8"
+def test_id_has_its_length() -> None:
+    """Prefix and tail together are a UUID's text; the shard has three digits of it."""
     assert len(run_prefix(RUN_ID)) + TAIL_BYTES == 36
     assert MAX_SHARDS == 4_096
-
-
-def test_checker_derives_same_prefix() -> None:
-    """The stream's checks derive the same prefix from a run."""
-    assert run_prefix(RUN_ID) == checked_prefix(RUN_ID)

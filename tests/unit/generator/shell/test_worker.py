@@ -23,7 +23,6 @@ from simulations import RUN_ID, START_SECONDS, simulation
 from worker_runs import LOOK_SECONDS, NUMBERS, MemoryBroker, WorkerRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from clickstream_contract.simulation import Simulation
@@ -33,10 +32,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    """Show figures at a free port."""
-    with Telemetry("127.0.0.1", 0) as serving:
-        yield serving
+def telemetry() -> Telemetry:
+    """Return the figures that the worker shows."""
+    return Telemetry()
 
 
 def _figure(telemetry: Telemetry, name: str, **labels: str) -> float | None:

@@ -32,7 +32,7 @@ def test_folder_and_files(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [(None, "cannot be read"), ("{}", "has KeyError"), ("\ufeff[]", "must be a run record")],
+    [(None, "cannot be read"), ("{}", "has KeyError"), ("\ufeff[]", "name a run record")],
 )
 def test_bad_records(tmp_path: Path, content: str | None, part: str) -> None:
     """A missing or broken run record is named."""

@@ -159,7 +159,7 @@ class _Operator:
     def __init__(self, simulations: int = 1, settings: Settings = SETTINGS, **spec: object) -> None:
         self.cache = ObjectCache()
         self.api = _Api(self.cache)
-        self.telemetry = Telemetry("127.0.0.1", 0, str)
+        self.telemetry = Telemetry()
         self.now = NOW
         for number in range(simulations):
             body = resource(f"s{number}", **spec)

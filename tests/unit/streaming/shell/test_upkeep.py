@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from clickstream_streaming.core.sql.checks import run_prefix
+from clickstream_contract.identifiers import run_prefix
 from clickstream_streaming.shell.upkeep import run_upkeep
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase

@@ -6,6 +6,7 @@ import time
 from uuid import UUID
 
 import pytest
+from clickstream_contract.identifiers import run_prefix
 from clickstream_streaming.core.sql.check import summed
 from clickstream_streaming.core.sql.checks import (
     ACKNOWLEDGED,
@@ -13,7 +14,6 @@ from clickstream_streaming.core.sql.checks import (
     LEDGER_TOTALS,
     REJECTS,
     UNDER_WAY,
-    run_prefix,
 )
 from clickstream_streaming.errors import TooFewLocks
 from clickstream_streaming.shell import verification as module

@@ -1,4 +1,4 @@
-"""The application: routes, page, health, and the middleware of every request.
+"""The application: routes, page, and the middleware of every request; and its health.
 
 Owns how these are put together, and which error becomes which status.
 """
@@ -10,13 +10,11 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.applications import Starlette
+from clickstream_health.server import HealthServer
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream_console.errors import DatabaseAway, SimulationUnknown, TooManyStreams
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
     from clickstream_console.settings import Settings
 
-__all__ = ["application", "health"]
+__all__ = ["application", "health_server"]
 
 
 def application(settings: Settings) -> FastAPI:
@@ -75,29 +73,23 @@ def application(settings: Settings) -> FastAPI:
     return app
 
 
-def health(app: FastAPI, hosts: list[str]) -> Starlette:
-    """Return the application of the second port: health and metrics.
+def health_server(app: FastAPI, settings: Settings) -> HealthServer:
+    """Return the server of the second port: health and metrics.
 
     Args:
         app: The application.
-        hosts: Host names of the port.
+        settings: Host, port and names of the console.
     """
 
-    async def alive(_request: Request) -> Response:
-        return PlainTextResponse("alive\n")
+    async def readiness() -> str:
+        return "" if await app.state.database.is_there() else "the database is away"
 
-    async def ready(_request: Request) -> Response:
-        if await app.state.database.is_there():
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("the database is away\n", 503, _retry())
-
-    async def metrics(_request: Request) -> Response:
-        shown = generate_latest(app.state.telemetry.registry)
-        return Response(shown, media_type=CONTENT_TYPE_LATEST)
-
-    return Starlette(
-        routes=[Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+    return HealthServer(
+        settings.host,
+        settings.metrics_port,
+        app.state.telemetry.registry,
+        readiness,
+        hosts=tuple(settings.hosts),
     )
 
 

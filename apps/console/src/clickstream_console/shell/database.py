@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from async_lru import alru_cache
+from clickstream_contract.libpq import connection_parameters
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -121,26 +122,23 @@ def _reason(error: psycopg.Error) -> str:
 
 
 def _connection_settings(settings: Settings) -> dict[str, Any]:
-    user = settings.postgres_user
-    if settings.postgres_user_file is not None:
-        user = settings.postgres_user_file.read_text(encoding="utf-8").strip()
-    return {
-        "host": settings.postgres_host,
-        "port": settings.postgres_port,
-        "dbname": settings.postgres_database,
-        "user": user,
-        "password": settings.postgres_password_file.read_text(encoding="utf-8").strip(),
-        "sslmode": settings.postgres_sslmode,
-        "sslrootcert": settings.postgres_ca_file and str(settings.postgres_ca_file),
-        "connect_timeout": _CONNECT_SECONDS,
-        "client_encoding": "UTF8",
-        "hostaddr": "",
-        "application_name": "clickstream-console",
+    parameters = connection_parameters(
+        settings.postgres_host,
+        settings.postgres_port,
+        settings.postgres_database,
+        settings.postgres_user_file or settings.postgres_user,
+        settings.postgres_password_file,
+        application="clickstream-console",
+        connect_seconds=_CONNECT_SECONDS,
+        sslmode=settings.postgres_sslmode,
+        ca_file=settings.postgres_ca_file,
+        options="-c timezone=UTC -c default_transaction_read_only=on"
+        f" -c statement_timeout={settings.statement_timeout_milliseconds}",
+    )
+    return parameters | {
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 4,
-        "options": "-c timezone=UTC -c default_transaction_read_only=on"
-        f" -c statement_timeout={settings.statement_timeout_milliseconds}",
         "autocommit": True,
         "row_factory": dict_row,
     }

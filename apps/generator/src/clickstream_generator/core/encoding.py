@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickstream_contract.canonical import sent_at_ending
 from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
+from clickstream_contract.identifiers import run_prefix
 
 from clickstream_generator.core.byte_columns import listed
 from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.events import CODE, by_name
 from clickstream_generator.core.fragments import CURRENCY_MEMBER, build_fragments, members
-from clickstream_generator.core.identifiers import TAIL_BYTES, run_prefix, write_tails
+from clickstream_generator.core.identifiers import TAIL_BYTES, write_tails
 from clickstream_generator.core.world import CHANNELS
 
 if TYPE_CHECKING:

@@ -1,21 +1,14 @@
-"""Event and session ids.
+"""The parts of event and session ids after the run: shard and number.
 
-Owns their layout: RFC 9562 version 8 UUIDs with 48 bits for the run, 12 bits for the shard and a
-62-bit number. The same event of the same run always has the same id, so a duplicate is recognised
-by its id.
+Owns their layout within the id, of which :mod:`clickstream_contract.identifiers` has the rest. The
+same event of the same run always has the same id, so a duplicate is recognised by its id.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-__all__ = ["MAX_SHARDS", "TAIL_BYTES", "run_prefix", "write_tails"]
+__all__ = ["MAX_SHARDS", "TAIL_BYTES", "write_tails"]
 
 MAX_SHARDS = 4096
 TAIL_BYTES = 21
@@ -27,12 +20,6 @@ _SHARDS = np.frombuffer(
     b"".join(b"%03x" % number for number in range(MAX_SHARDS)), dtype=np.uint8
 ).reshape(MAX_SHARDS, 3)
 _VARIANT = np.uint64(0x8000_0000_0000_0000)
-
-
-def run_prefix(run_id: UUID) -> str:
-    """Return the first 15 characters of all ids of the run: ``HHHHHHHH-HHHH-8``."""
-    digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
-    return f"{digest[:8]}-{digest[8:]}-8"
 
 
 def write_tails(target: np.ndarray, shard: np.ndarray, number: np.ndarray) -> None:

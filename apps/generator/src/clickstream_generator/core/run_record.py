@@ -131,13 +131,13 @@ class RunRecord:
                 raise RecordUnusable(
                     place,
                     f"kind {content['kind']!r}, format {content['format']!r}",
-                    f"it must be a {_KIND} of format {_FORMAT}",
+                    f"name a {_KIND} of format {_FORMAT}",
                 )
             _check_layout(content, place)
             return cls._read(content)
         except (LookupError, ValueError, TypeError, AttributeError, SimulationInvalid) as error:
             raise RecordUnusable(
-                place, f"{type(error).__name__}: {error}", "it must be a run record"
+                place, f"{type(error).__name__}: {error}", "name a run record"
             ) from None
 
     @classmethod
@@ -172,7 +172,7 @@ def _check_layout(content: Mapping[str, Any], place: str) -> None:
         raise RecordUnusable(
             place,
             f"a layout of {', '.join(content['layout'])}, written by version {content['version']}",
-            f"this version needs {', '.join(sorted(wanted))}: use that version, or begin a new run",
+            f"use that version, or start a new run; this version needs {', '.join(sorted(wanted))}",
         )
 
 

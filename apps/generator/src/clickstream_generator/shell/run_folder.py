@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 from clickstream_generator.core.file_formats import FILE_FORMATS
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
+from clickstream_generator.core.truth_layout import LEDGER_FOLDER, LEDGER_SUFFIX, RECORD_NAME
 from clickstream_generator.errors import OutputRefused
-from clickstream_generator.shell.truth import RECORD_NAME
 from clickstream_generator.shell.whole_files import is_temporary, remove_temporary, write_whole
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder"]
 
-_EVENTS, _LEDGER, _STATE = "events", "ledger", "state"
+_EVENTS, _STATE = "events", "state"
 _AHEAD = 4
 """Most tasks in the queue of the writing thread; more would only use memory."""
 
@@ -226,7 +226,7 @@ class RunFolder:
         write_whole(path, dump_snapshot(snapshot))
 
     def _ledger_path(self, number: int, part: int) -> Path:
-        return self._path / _LEDGER / f"{_part_name(number, part)}.jsonl"
+        return self._path / LEDGER_FOLDER / f"{_part_name(number, part)}{LEDGER_SUFFIX}"
 
 
 def _part_name(number: int, part: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clickstream_generator.core.truth_layout import LEDGER_NAME, RECORD_NAME
 from clickstream_generator.errors import OutputFailed, OutputRefused
 from clickstream_generator.shell.sink import Batch
 from clickstream_generator.shell.whole_files import write_whole
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.run_record import RunRecord
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
-__all__ = ["RECORD_NAME", "LedgerTopic", "Truth", "TruthFolder"]
-
-RECORD_NAME = "run.json"
-_LEDGER_NAME = "ledger.jsonl"
+__all__ = ["LedgerTopic", "Truth", "TruthFolder"]
 
 
 class Truth(Protocol):
@@ -66,7 +64,7 @@ class TruthFolder:
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Add lines to ``ledger.jsonl``."""
-        path = self._path / _LEDGER_NAME
+        path = self._path / LEDGER_NAME
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from clickstream_generator.core.identifiers import run_prefix
+from clickstream_contract.identifiers import run_prefix
 from clickstream_generator.errors import WorldChanged
 
 from clickstream_judge.core.aggregates import Groups
@@ -223,8 +223,8 @@ class _Judgement:
             yield from remake(self._record, self._ledger.last_seq)
         except WorldChanged as error:
             raise TruthUnusable(
-                f"run {self._record.run_id}", f"cannot be made again: {error}",
-                "install the versions that began the run",
+                f"run {self._record.run_id}", f"cannot be made again: {error.reason}",
+                "install the version that began it",
             ) from None  # fmt: skip
 
     def _compare(self, differing: set[int | None], made: _Truth) -> tuple[list[Verdict], int]:

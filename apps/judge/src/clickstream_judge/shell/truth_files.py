@@ -1,6 +1,6 @@
 """The files of the truth: run record and ledger.
 
-Owns where they lie beside each other.
+Owns how they are found from what a mapping names.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from clickstream_generator.core.run_record import RunRecord
+from clickstream_generator.core.truth_layout import LEDGER_FOLDER, LEDGER_SUFFIX, RECORD_NAME
 from clickstream_generator.errors import RecordUnusable
-from clickstream_generator.shell.truth import RECORD_NAME
 
 from clickstream_judge.core.ledger import Ledger
 from clickstream_judge.errors import TruthUnusable
@@ -44,7 +44,7 @@ def read_truth(truth: Truth, folder: Path) -> tuple[RunRecord, Ledger]:
             str(path), f"cannot be read ({reason})", "name the run's folder, or its run record"
         ) from None
     except RecordUnusable as error:
-        raise TruthUnusable(str(path), f"has {error.found}", error.allowed) from None
+        raise TruthUnusable(str(path), f"has {error.found}", error.remedy) from None
     files = _ledger_files(path.parent if truth.ledger is None else folder / truth.ledger)
     return record, Ledger.read(
         _entries(files), record.run_id, record.first.spec.shards, str(files[0].parent)
@@ -56,7 +56,8 @@ def _ledger_files(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     # Parts are numbered: the entry of a later part holds.
-    files = sorted((place / "ledger").glob("*.jsonl")) or sorted(place.glob("*.jsonl"))
+    pattern = f"*{LEDGER_SUFFIX}"
+    files = sorted((place / LEDGER_FOLDER).glob(pattern)) or sorted(place.glob(pattern))
     if not files:
         raise TruthUnusable(
             str(place), "has no ledger", "name its file or folder in truth.ledger of the mapping"

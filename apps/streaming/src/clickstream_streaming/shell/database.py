@@ -1,6 +1,6 @@
 """PostgreSQL: connections, COPY, stored offsets and validation rules.
 
-Owns the settings of connections.
+Owns when a connection counts as lost, and how long the stream retries.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from io import RawIOBase
 from typing import TYPE_CHECKING
 
 import psycopg2
+from clickstream_contract.libpq import connection_parameters
 from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
@@ -76,30 +77,28 @@ def connect(settings: DatabaseSettings) -> Connection:
         DatabaseUnreachable: PostgreSQL does not answer, or refuses the connection.
     """
     address = f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_database}"
-    user = settings.postgres_user
-    if settings.postgres_user_file is not None:
-        user = settings.postgres_user_file.read_text(encoding="utf-8").strip()
     try:
-        return psycopg2.connect(
-            host=settings.postgres_host,
-            port=settings.postgres_port,
-            dbname=settings.postgres_database,
-            user=user,
-            password=settings.postgres_password_file.read_text(encoding="utf-8").strip(),
-            sslmode=settings.postgres_sslmode,
-            sslrootcert=settings.postgres_ca_file and str(settings.postgres_ca_file),
-            connect_timeout=_CONNECT_SECONDS,
-            application_name="clickstream-streaming",
+        connection: Connection = psycopg2.connect(
+            **connection_parameters(
+                settings.postgres_host,
+                settings.postgres_port,
+                settings.postgres_database,
+                settings.postgres_user_file or settings.postgres_user,
+                settings.postgres_password_file,
+                application="clickstream-streaming",
+                connect_seconds=_CONNECT_SECONDS,
+                sslmode=settings.postgres_sslmode,
+                ca_file=settings.postgres_ca_file,
+                options=_SESSION,
+            ),
             keepalives_idle=_IDLE_SECONDS,
             keepalives_interval=_PROBE_SECONDS,
             keepalives_count=_PROBES,
             tcp_user_timeout=1_000 * _SILENT_SECONDS,
-            options=_SESSION,
-            client_encoding="UTF8",
-            hostaddr="",
         )
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachable(address, str(error)) from error
+    return connection
 
 
 def connect_with_retries(settings: DatabaseSettings, stopping: Event) -> Connection:

@@ -1,19 +1,13 @@
-"""The stream's metrics, liveness and readiness over HTTP.
-
-Owns the registry of metrics and the endpoints.
-"""
+"""The stream's metrics, and whether it is ready."""
 
 from __future__ import annotations
 
-import threading
 import time
 from itertools import accumulate
-from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from clickstream_contract.metrics import metric
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from clickstream_health.registry import MetricRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -21,22 +15,11 @@ from clickstream_streaming.shell.batch import LATENCY_BOUNDS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from clickstream_streaming.shell.batch import Outcome
     from clickstream_streaming.shell.checkpoint import Offsets
 
 __all__ = ["Telemetry"]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing: Prometheus scrapes every few seconds."""
 
 
 class _Latencies(Collector):
@@ -59,11 +42,10 @@ class _Latencies(Collector):
 
 
 class Telemetry:
-    """The stream's metrics; :meth:`serve` publishes them until :meth:`close`.
+    """The stream's metrics.
 
     Attributes:
-        is_ready: Whether a batch was committed or the query waits for data. ``/readyz`` then
-        returns     200, unless Kafka or PostgreSQL does not answer.
+        is_ready: Whether a batch was committed or the query waits for data.
     """
 
     def __init__(self) -> None:
@@ -71,29 +53,29 @@ class Telemetry:
         self._began = time.time()
         self._unreachable: set[str] = set()
         self._arrived_at: dict[tuple[str, int], float] = {}
-        self.registry = CollectorRegistry()
-        self._input_rows = self._make(Counter, "input_rows_total")
-        self._stored = self._make(Counter, "stored_events_total")
-        self._rejected = self._make(Counter, "rejected_events_total")
-        self._duplicates = self._make(Counter, "duplicate_events_total")
-        self._late = self._make(Counter, "late_events_total")
-        self._batch_seconds = self._make(Histogram, "batch_duration_seconds")
-        self._event_time = self._make(Gauge, "event_time_timestamp_seconds")
-        self._lag_records = self._make(Gauge, "lag_records")
-        self._lag_seconds = self._make(Gauge, "lag_seconds")
-        self._last_batch = self._make(Gauge, "last_batch_timestamp_seconds")
-        self._integrity = self._make(Gauge, "integrity_defects")
-        self._verified = self._make(Gauge, "verified_defects")
-        self._last_verification = self._make(Gauge, "last_verification_timestamp_seconds")
+        self.registry = MetricRegistry("streaming")
+        self._input_rows = self.registry.counter("input_rows_total")
+        self._stored = self.registry.counter("stored_events_total")
+        self._rejected = self.registry.counter("rejected_events_total")
+        self._duplicates = self.registry.counter("duplicate_events_total")
+        self._late = self.registry.counter("late_events_total")
+        self._batch_seconds = self.registry.histogram("batch_duration_seconds")
+        self._event_time = self.registry.gauge("event_time_timestamp_seconds")
+        self._lag_records = self.registry.gauge("lag_records")
+        self._lag_seconds = self.registry.gauge("lag_seconds")
+        self._last_batch = self.registry.gauge("last_batch_timestamp_seconds")
+        self._integrity = self.registry.gauge("integrity_defects")
+        self._verified = self.registry.gauge("verified_defects")
+        self._last_verification = self.registry.gauge("last_verification_timestamp_seconds")
         self._latencies = _Latencies()
         self.registry.register(self._latencies)
-        self._metrics_app = make_wsgi_app(self.registry)
 
-    def serve(self, host: str, port: int) -> None:
-        """Start the HTTP server."""
-        self._server = make_server(host, port, self._answer, _Server, _Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+    def readiness(self) -> str:
+        """Return why the stream is not ready: no batch yet, or a service is away; else empty."""
+        away = " and ".join(sorted(self._unreachable))
+        if away:
+            return f"no answer from {away}"
+        return "" if self.is_ready else "no batch was committed yet"
 
     def show_batch(self, outcomes: Iterable[Outcome], seconds: float) -> None:
         """Count a batch, without partitions that an earlier attempt had already stored."""
@@ -149,26 +131,3 @@ class Telemetry:
         for defect, count in defects.items():
             self._verified.labels(defect).set(count)
         self._last_verification.set(at)
-
-    def close(self) -> None:
-        """Stop the HTTP server."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _answer(self, request: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        path = request.get("PATH_INFO")
-        if path == "/metrics":
-            answer: Iterable[bytes] = self._metrics_app(request, start)
-            return answer
-        status = "404 Not Found"
-        if path == "/healthz" or (path == "/readyz" and self.is_ready and not self._unreachable):
-            status = "200 OK"
-        elif path == "/readyz":
-            status = "503 Service Unavailable"
-        start(status, [("Content-Type", "text/plain")])
-        return [status.encode() + b"\n"]
-
-    def _make(self, kind: type[Any], name: str) -> Any:  # noqa: ANN401  one of three kinds
-        row = metric(f"clickstream_streaming_{name}")
-        return kind(row.name, row.help, row.labels, registry=self.registry)

@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from clickstream_contract.identifiers import run_prefix
 from psycopg2 import errors
-
-from clickstream_streaming.core.sql.checks import run_prefix
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from clickstream_contract.identifiers import run_prefix
+
 from clickstream_streaming.core.sql.check import summed
 from clickstream_streaming.core.sql.checks import (
     ACKNOWLEDGED,
@@ -17,7 +19,6 @@ from clickstream_streaming.core.sql.checks import (
     LEDGER_TOTALS,
     REJECTS,
     UNDER_WAY,
-    run_prefix,
 )
 from clickstream_streaming.errors import TooFewLocks
 

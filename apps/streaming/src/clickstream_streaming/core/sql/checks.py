@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.core.sql.bookkeeping import (
@@ -18,18 +17,9 @@ from clickstream_streaming.core.sql.event_checks import (
 from clickstream_streaming.core.sql.mart_checks import DEFINITION_CHECKS, SUM_CHECKS
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from clickstream_streaming.core.sql.check import Check
 
-__all__ = ["ACKNOWLEDGED", "CHECKS", "LEDGER_TOTALS", "REJECTS", "UNDER_WAY", "run_prefix"]
-
-
-def run_prefix(run_id: UUID) -> str:
-    """Return the 15 characters with which every event id of the run begins."""
-    digest = blake2b(run_id.bytes, digest_size=6).hexdigest()
-    return f"{digest[:8]}-{digest[8:]}-8"
-
+__all__ = ["ACKNOWLEDGED", "CHECKS", "LEDGER_TOTALS", "REJECTS", "UNDER_WAY"]
 
 LEDGER_TOTALS = """
 SELECT
