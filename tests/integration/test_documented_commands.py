@@ -1,4 +1,4 @@
-"""The commands of docs/install.md and docs/cluster.md, run as they are written, in their order.
+"""The commands of docs: install.md, cluster.md, operations.md, as they are written, in their order.
 
 They run against a real API server, with the real kubectl and the real helm. The operators' part is
 played here: what they would say of their resources, and what a node would say of pods. Left out is
@@ -43,7 +43,7 @@ _DONE: dict[str, Any] = {
 }  # fmt: skip
 _SAID: dict[str, dict[str, Any]] = {
     "kafkas.kafka.strimzi.io": {"conditions": [_READY]},
-    "clusters.postgresql.cnpg.io": {"conditions": [_READY]},
+    "clusters.postgresql.cnpg.io": {"conditions": [_READY], "readyInstances": 3},
     "jobs.batch": _DONE,
     "pods": {"phase": "Succeeded"},
 }
@@ -66,7 +66,7 @@ def _blocks(page: str, heading: str) -> Iterator[tuple[str, bool]]:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     section = re.split(rf"^#+ {heading}$", text, flags=re.MULTILINE)[1]
     section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
-    for before, block in re.findall(r"([^\n]*)\n\n```sh\n(.*?)```", section, re.DOTALL):
+    for before, block in re.findall(r"([^\n]*)\n\n *```sh\n(.*?)```", section, re.DOTALL):
         yield block, _OPTIONAL in before or heading == "Backups"
 
 
@@ -193,7 +193,7 @@ def test_commands_run_as_written(machine: _Machine, *, has_backups: bool) -> Non
     seen = []
     for page, heading in (
         ("install.md", "Install"), ("install.md", "Backups"),
-        ("cluster.md", "The stream on a cluster"),
+        ("cluster.md", "The stream on a cluster"), ("operations.md", "Scaling"),
         ("install.md", "Upgrade"), ("install.md", "Removal"),
     ):  # fmt: skip
         blocks = [
@@ -205,6 +205,6 @@ def test_commands_run_as_written(machine: _Machine, *, has_backups: bool) -> Non
             machine.run(block)
             seen.append(block)
 
-    assert len(seen) == (8 if has_backups else 6)
+    assert len(seen) == (9 if has_backups else 7)
     names = machine.plane.get("namespaces")["items"]
     assert not {row["metadata"]["name"] for row in names} & {"clickstream", "clickstream-operators"}
