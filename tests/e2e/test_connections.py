@@ -67,7 +67,7 @@ def namespaces(cluster: Cluster) -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)  # the first test also builds the images
 @pytest.mark.usefixtures("namespaces", "policies")
 def test_default_connections_are_listed(
     cluster: Cluster, images: Images, figures: Figures, helm: Callable[..., str]

@@ -34,7 +34,7 @@ VICTIMS = {
 _FAST = "fast"
 
 
-@pytest.mark.timeout(2_400)
+@pytest.mark.timeout(3_000)  # the first test also builds the images
 def test_release_survives_every_death(
     release: Release,
     figures: Figures,

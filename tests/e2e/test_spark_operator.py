@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from release import Figures, Release
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(2_400)  # the first test also builds the images
 def test_operated_stream_survives_deaths(
     operated_release: Release, figures: Figures, try_connections: Callable[[Release], None]
 ) -> None:
