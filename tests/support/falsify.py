@@ -21,6 +21,8 @@ from uuid import UUID
 import pyarrow as pa
 from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
+from clickstream_generator.core.encodings import encoding_of
+from clickstream_generator.core.making import Maker
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.settings import Settings as GeneratorSettings
@@ -223,13 +225,13 @@ def _recorded(state: str, folder: Path) -> list[tuple[str, float, bytes, bytes |
     clock = _Clock(datetime.fromisoformat(_STARTS[state]).timestamp())
     run_id = UUID(int=STATES.index(state) + 1, version=4)
     simulator = Simulator(simulation, (0, 1), run_id)
-    simulator.begin(clock.seconds)
+    maker = Maker(simulator, simulator.begin(clock.seconds), encoding_of("json", simulator.encoder))
     sink = _Recorder(clock, _RUNNING_RECORDS if state == "running" else 10**9)
     telemetry = Telemetry()
     with suppress(_CutOffError):
         known = SimulationFile(file)
         held = hold((0, 1), sink.log, run_id=run_id)
-        Worker(held, simulator, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]
+        Worker(held, maker, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]
     return sink.records
 
 
