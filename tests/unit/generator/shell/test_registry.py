@@ -128,7 +128,7 @@ def test_certificates_must_be_certificates(tmp_path: Path, text: str) -> None:
     """A file without certificates is named with its option, before anything is asked."""
     (tmp_path / "ca.crt").write_text(text, encoding="utf-8")
 
-    with pytest.raises(SimulationInvalid, match="--registry-ca-file.*in PEM"):
+    with pytest.raises(SimulationInvalid, match=r"--registry-ca-file.*in PEM"):
         Registry(URL, ca_file=tmp_path / "ca.crt").schema_id("s", "avro", is_registering=True)
 
 
