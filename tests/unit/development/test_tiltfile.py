@@ -200,6 +200,14 @@ def test_ready_waits_as_the_notes_say(
     assert release["pod_readiness"] == "ignore"
 
 
+def test_a_busy_machine_does_not_end_the_probe() -> None:
+    """The probe of ``ready`` has the time of its waits, and as much again to start kubectl."""
+    _, probe = load_tiltfile().resources()["ready"]["readiness_probe"]
+    command = probe["exec"][1][-1]
+    seconds = sum(int(row) for row in re.findall(r"--timeout=(\d+)s", command))
+    assert 0 < 2 * seconds < probe["timeout_secs"] <= probe["period_secs"]
+
+
 @pytest.mark.parametrize("subcommand", ["up", "ci"])
 def test_only_ci_tests_by_itself(subcommand: str) -> None:
     """``tilt ci`` brings all up, sends one event, reads it back, and ends: no forward keeps it."""
