@@ -49,6 +49,7 @@ _EDITS = {
     "uv.lock": _EVERY_IMAGE,
 }
 _LOG = "the log of the job"
+_LOCK = "helm/clickstream-operators/Chart.lock"
 
 
 def _tracked() -> list[str]:
@@ -62,7 +63,7 @@ def _tracked() -> list[str]:
 def test_named_files_exist() -> None:
     """Charts, values, Dockerfiles, contexts, synced folders and watched files exist."""
     loaded = load_tiltfile()
-    paths = {path for _, _, options in loaded.calls for path in options.get("deps", [])}
+    paths = {path for _, _, options in loaded.calls for path in options.get("deps", [])} - {_LOCK}
     for image in loaded.images().values():
         paths |= {image.dockerfile, *image.only, *image.synced, *image.falls_back}
     for row in loaded.resources().values():
@@ -198,6 +199,14 @@ def test_ready_waits_as_the_notes_say(
     for words in waits:
         assert f"kubectl --context {CONTEXT} -n clickstream {words} --timeout=" in command
     assert release["pod_readiness"] == "ignore"
+
+
+def test_a_busy_machine_does_not_end_the_probe() -> None:
+    """The probe of ``ready`` has the time of its waits, and as much again to start kubectl."""
+    _, probe = load_tiltfile().resources()["ready"]["readiness_probe"]
+    command = probe["exec"][1][-1]
+    seconds = sum(int(row) for row in re.findall(r"--timeout=(\d+)s", command))
+    assert 0 < 2 * seconds < probe["timeout_secs"] <= probe["period_secs"]
 
 
 @pytest.mark.parametrize("subcommand", ["up", "ci"])
@@ -461,6 +470,16 @@ def test_charts_can_be_fetched_twice() -> None:
     assert {"helm/*/charts/", "helm/*/Chart.lock"} <= set(ignored)
     for row in load_tiltfile().resources().values():
         assert {"helm/clickstream", "helm/clickstream-operators"}.isdisjoint(row.get("deps", []))
+
+
+def test_operators_upgrade_once_fetched() -> None:
+    """A changed Chart.yaml fetches charts; the lock, written last, upgrades the release."""
+    resources = load_tiltfile().resources()
+    about = "helm/clickstream-operators/Chart.yaml"
+    assert resources["operators-charts"]["deps"] == [about]
+    assert about not in resources["operators"]["deps"]
+    assert _LOCK in resources["operators"]["deps"]
+    assert "helm/clickstream/Chart.yaml" in resources["clickstream"]["deps"]
 
 
 def test_the_cluster_test_loads_into_its_cluster(tmp_path: Path) -> None:
