@@ -208,7 +208,7 @@ def test_topic_gets_cloudevents(broker: Broker, file: Path) -> None:
 
 @pytest.mark.slow
 def test_wheels_need_no_pipeline(file: Path, tmp_path: Path) -> None:
-    """The wheels of contract and generator are enough in an empty environment, without Spark."""
+    """The wheels of contract, health and generator are enough, without Spark."""
     uv = ROOT / ".tools" / "bin" / "uv"
     wheels, environment = tmp_path / "wheels", tmp_path / "venv"
 
@@ -223,7 +223,7 @@ def test_wheels_need_no_pipeline(file: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    for name in ("contract", "generator"):
+    for name in ("contract", "health", "generator"):
         run(uv, "build", "--wheel", "--out-dir", wheels, ROOT / "apps" / name)
     run(uv, "venv", "--python", sys.executable, environment)
     run(
