@@ -115,6 +115,10 @@ def test_other_hosts_are_refused() -> None:
     [
         (b"GET /healthz HTTP/1.1\r\nA: " + b"a" * 20_000, b"431"),
         (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
+        (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
     ],
 )
 def test_unfit_requests_are_refused(data: bytes, status: bytes) -> None:
@@ -139,7 +143,7 @@ def test_slow_reader_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         server._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.connect((_LOOPBACK, server.port))
-        connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         time.sleep(0.3)
         received = b"".join(iter(lambda: connection.recv(4_096), b""))
 
@@ -150,7 +154,7 @@ def test_unread_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that does not read its answer loses the connection."""
     monkeypatch.setattr(module, "_REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(module, "generate_latest", lambda _: b"x" * 50_000_000)
-    with _served() as url, _sent(url, b"GET /metrics HTTP/1.1\r\n\r\n") as connection:
+    with _served() as url, _sent(url, b"GET /metrics HTTP/1.0\r\n\r\n") as connection:
         time.sleep(0.5)
         received = 0
         with suppress(ConnectionError):
@@ -221,7 +225,7 @@ def test_loop_serves_itself() -> None:
         async with server, httpx.AsyncClient(trust_env=False) as client:
             url = f"http://{_LOOPBACK}:{server.port}/healthz"
             status = (await client.get(url)).status_code
-            with _sent(url, b"GET /healthz HTTP/1.1\r\n\r\n") as connection:
+            with _sent(url, b"GET /healthz HTTP/1.0\r\n\r\n") as connection:
                 connection.settimeout(0.2)
                 with pytest.raises(TimeoutError):
                     connection.recv(1)  # which blocks the loop

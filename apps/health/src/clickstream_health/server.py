@@ -1,7 +1,8 @@
 """The HTTP server of every long-running process: ``/metrics``, ``/healthz`` and ``/readyz``.
 
-Owns these paths, their answers, and the limits of a request and of its peer. A request has no body,
-and each connection carries one request, so that a peer can hold nothing for long.
+Owns these paths, their answers, and the limits of a request and of its peer; h11 owns the protocol.
+A body is not read, and each connection carries one request, so that a peer can hold nothing for
+long.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import h11
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from clickstream_health.request import is_allowed, request_from
+from clickstream_health.hosts import host_of, is_allowed
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -136,7 +138,7 @@ class HealthServer:
         try:
             if self._open.total() > _CONNECTIONS or self._open[peer] > _CONNECTIONS_PER_PEER:
                 return
-            with suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError):
+            with suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(_REQUEST_SECONDS):
                     # Wait until the kernel has every byte: the connection then ends at once.
                     writer.transport.set_write_buffer_limits(high=0)
@@ -148,41 +150,52 @@ class HealthServer:
             self._open -= Counter([peer])
 
     async def _answer(self, reader: StreamReader) -> bytes:
+        """Return the answer to a request; nothing if the peer sends none."""
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        request = request_from(head)
-        if request is None or not is_allowed(request.host, self._hosts):
-            return _response(HTTPStatus.BAD_REQUEST)
-        if request.method not in {"GET", "HEAD"}:
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED)
+            while (request := connection.next_event()) is h11.NEED_DATA:
+                connection.receive_data(await reader.read(_HEAD_BYTES))
+        except h11.RemoteProtocolError as error:
+            return _response(connection, HTTPStatus(error.error_status_hint))
+        if not isinstance(request, h11.Request):
+            return b""
+        host = dict(request.headers).get(b"host", b"").decode("latin-1")
+        if not is_allowed(host_of(host), self._hosts):
+            return _response(connection, HTTPStatus.BAD_REQUEST)
+        if request.method not in {b"GET", b"HEAD"}:
+            return _response(connection, HTTPStatus.METHOD_NOT_ALLOWED)
         status, body, kind = HTTPStatus.NOT_FOUND, b"", _TEXT
-        if request.path == "/metrics":
+        path = request.target.decode("ascii").partition("?")[0]
+        if path == "/metrics":
             status, body, kind = HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST
-        elif request.path in self._checks:
-            check, well = self._checks[request.path]
+        elif path in self._checks:
+            check, well = self._checks[path]
             found = check()
             problem = found if isinstance(found, str) else await found
             status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
             body = f"{problem or well}\n".encode()
-        return _response(status, body, kind, has_body=request.method == "GET")
+        return _response(connection, status, body, kind, has_body=request.method == b"GET")
 
 
 def _response(
-    status: HTTPStatus, body: bytes = b"", kind: str = _TEXT, *, has_body: bool = True
+    connection: h11.Connection,
+    status: HTTPStatus,
+    body: bytes = b"",
+    kind: str = _TEXT,
+    *,
+    has_body: bool = True,
 ) -> bytes:
     """Return an answer; without a body, the status' phrase is the text."""
     body = body or f"{status.phrase.lower()}\n".encode()
-    allow = ["Allow: GET, HEAD"] if status is HTTPStatus.METHOD_NOT_ALLOWED else []
-    lines = [
-        f"HTTP/1.1 {status} {status.phrase}",
-        f"Date: {formatdate(usegmt=True)}",
-        f"Content-Type: {kind}",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        "Connection: close",
-        *allow,
+    headers = [
+        ("Date", formatdate(usegmt=True)),
+        ("Content-Type", kind),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
     ]
-    head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
-    return head.encode() + (body if has_body else b"")
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.append(("Allow", "GET, HEAD"))
+    response = h11.Response(status_code=status, reason=status.phrase, headers=headers)
+    events = [response, *([h11.Data(data=body)] if has_body else []), h11.EndOfMessage()]
+    return b"".join(connection.send(event) or b"" for event in events)
