@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from clickstream_contract.libpq import connection_parameters
 from clickstream_migrations import database as module
 from clickstream_migrations.database import Database
 from clickstream_migrations.errors import DatabaseRefused
@@ -39,20 +40,17 @@ def test_connection_is_the_owners(database: Database, monkeypatch: pytest.Monkey
     connection = replace(database, sslmode="require", ca_file=Path("/ca")).connect()
 
     assert str(connection) == "connection"
-    assert given == {
-        "host": "db",
-        "port": 5433,
-        "dbname": "shop",
-        "user": "the owner",
-        "password": "p:w\\d",
-        "sslmode": "require",
-        "sslrootcert": "/ca",
-        "connect_timeout": 10,
-        "application_name": "clickstream-migrations",
-        "client_encoding": "UTF8",
-        "hostaddr": "",
-        "options": "",
-    }
+    assert given == connection_parameters(
+        "db",
+        5433,
+        "shop",
+        "the owner",
+        database.password_file,
+        application="clickstream-migrations",
+        connect_seconds=10,
+        sslmode="require",
+        ca_file=Path("/ca"),
+    )
 
 
 class _Server:
