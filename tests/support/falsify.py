@@ -10,7 +10,7 @@ import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from multiprocessing import get_context
@@ -26,6 +26,7 @@ from clickstream_generator.core.making import Maker
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.settings import Settings as GeneratorSettings
+from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
 from clickstream_generator.shell.worker import Worker
@@ -35,8 +36,9 @@ from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import write_partition
 from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
-from holds import MemoryLog, hold
+from holds import hold
 from psycopg2 import errors
+from worker_runs import MemoryBroker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,44 +139,28 @@ class _CutOffError(Exception):
     """The run is looked at while it runs."""
 
 
-@dataclass
-class _Recorder:
+class _Recorder(MemoryBroker):
     """A broker that acknowledges at once, and keeps what it was sent.
 
-    Attributes:
+    Args:
         clock: Says when a record came.
         at_most: Records of events, then the run is cut off.
+
+    Attributes:
         records: Topic, time, key and value.
     """
 
-    clock: _Clock
-    at_most: int
-    records: list[tuple[str, float, bytes, bytes | None]] = field(default_factory=list)
-    log: MemoryLog = field(default_factory=MemoryLog)
-    _flying: list[Batch] = field(default_factory=list)
-    _events: int = 0
-
-    def is_idle(self) -> bool:
-        """Return whether all is acknowledged."""
-        return not self._flying
-
-    def in_flight(self) -> int:
-        """Return how many batches have no acknowledgement."""
-        return len(self._flying)
-
-    def has_room(self, _records: int) -> bool:
-        """Return that there always is."""
-        return True
-
-    def tallies(self) -> list[object]:
-        """Return the figures of what has no acknowledgement."""
-        return [batch.tally for batch in self._flying]
+    def __init__(self, clock: _Clock, at_most: int) -> None:
+        super().__init__()
+        self.records: list[tuple[str, float, bytes, bytes | None]] = []
+        self._clock, self._at_most = clock, at_most
+        self._sent = 0
 
     def send(self, records: list[Record], batch: Batch) -> None:
         """Keep events."""
         self._keep(EVENTS.name, [(key, value) for value, key in records])
-        self._events += len(records)
-        if self._events > self.at_most:
+        self._sent += len(records)
+        if self._sent > self._at_most:
             raise _CutOffError
         self._flying.append(batch)
 
@@ -192,23 +178,21 @@ class _Recorder:
             self.log.add(row, partition)
         self._flying.append(batch)
 
-    def publish_unconfirmed(self, _topic: str, _rows: object, _partition: int) -> None:
-        """Pass a sign of life over."""
-
     def poll(self, _seconds: float) -> list[Batch]:
         """Acknowledge everything."""
-        done, self._flying = self._flying, []
+        done = [*self._flying]
+        self._flying.clear()
         return done
 
     def _keep(self, topic: str, rows: list[tuple[bytes, bytes | None]]) -> None:
-        self.records += [(topic, self.clock.seconds, key, value) for key, value in rows]
+        self.records += [(topic, self._clock.seconds, key, value) for key, value in rows]
 
 
-@dataclass
-class _Clock:
+class _Clock(Clock):
     """A clock that advances with each look."""
 
-    seconds: float
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
     def now(self) -> float:
         """Return Unix seconds."""
@@ -231,7 +215,7 @@ def _recorded(state: str, folder: Path) -> list[tuple[str, float, bytes, bytes |
     with suppress(_CutOffError):
         known = SimulationFile(file)
         held = hold((0, 1), sink.log, run_id=run_id)
-        Worker(held, maker, sink, telemetry, clock, known, settings).run(Event())  # type: ignore[arg-type]
+        Worker(held, maker, sink, telemetry, clock, known, settings).run(Event())
     return sink.records
 
 
