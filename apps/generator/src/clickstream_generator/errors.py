@@ -3,7 +3,7 @@
 ``GeneratorError`` is the root:
 
 - ``BrokerRefused``: Kafka refuses a record or a client.
-- ``BrokersLost``: a Kafka client knows no broker any more.
+- ``BrokersLost``: a Kafka client has work, and neither connects nor sends.
 - ``DrainTimeout``: some records were not acknowledged in time.
 - ``SnapshotUnusable``: a shard cannot be resumed.
 - ``WorldChanged``: this process would make other events than the run has.
@@ -54,7 +54,7 @@ class BrokerRefused(GeneratorError):
 
 
 class BrokersLost(GeneratorError):
-    """A Kafka client knows no broker any more, and never connects again."""
+    """A Kafka client has work for a broker, and neither connects nor sends."""
 
     def __init__(self) -> None:
         """Build the text."""

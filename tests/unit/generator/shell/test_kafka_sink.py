@@ -417,9 +417,9 @@ def test_producer_never_gives_up() -> None:
 
 
 def test_lost_brokers_are_an_error(sink: KafkaSink) -> None:
-    """A client that knows no broker any more never acknowledges: the sink says so."""
-    for _ in range(2):
-        sink._watch.take('{"brokers": {}}')
+    """A client that has lost its brokers never acknowledges: the sink says so."""
+    for _ in range(4):
+        sink._watch.take('{"type": "producer", "msg_cnt": 1, "brokers": {}}')
 
     with pytest.raises(BrokersLost):
         sink.poll(0)

@@ -211,13 +211,13 @@ def test_hopeless_error_names_the_cause(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_lost_brokers_are_an_error(reading: Callable[..., _Consumer]) -> None:
-    """A client that knows no broker any more reads nothing: the reader says so, and closes."""
+    """A client that has lost its brokers reads nothing: the reader says so, and closes."""
     consumer = reading(_end(0), _end(1))
 
     def read() -> None:
         with ShardReader(SETTINGS) as reader:
-            for _ in range(2):
-                reader._watch.take('{"brokers": {}}')
+            for _ in range(4):
+                reader._watch.take('{"type": "consumer", "brokers": {}}')
             reader.poll(0)
 
     with pytest.raises(BrokersLost):

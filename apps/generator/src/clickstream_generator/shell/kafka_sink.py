@@ -223,7 +223,7 @@ class KafkaSink:
 
         Raises:
             BrokerRefused: The broker refuses a record, and a retry cannot help.
-            BrokersLost: The client knows no broker any more.
+            BrokersLost: The client has lost its brokers.
         """
         self._serve(seconds)
         if self.refusal is not None:

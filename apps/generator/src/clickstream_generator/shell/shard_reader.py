@@ -48,7 +48,7 @@ class ShardReader:
 
     Raises:
         BrokerRefused: By each method: the topic does not exist or cannot be read.
-        BrokersLost: By each method: the client knows no broker any more.
+        BrokersLost: By each method: the client has lost its brokers.
     """
 
     def __init__(self, settings: Settings) -> None:
