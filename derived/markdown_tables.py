@@ -36,7 +36,8 @@ def table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
 
 def attribute_texts(owner: type) -> dict[str, str]:
     """Return the texts below a class's attributes, and below those it inherits."""
-    ours = [one for one in owner.__mro__ if one.__module__ == owner.__module__]
+    package = owner.__module__.split("_", maxsplit=1)[0]
+    ours = [one for one in owner.__mro__ if one.__module__.startswith(package)]
     found: dict[str, str] = {}
     for one in reversed(ours):
         (made,) = ast.parse(inspect.getsource(one)).body

@@ -50,7 +50,7 @@ def test_wrong_settings_end_it(
 
 def test_stopping_ends_streams(tmp_path: Path) -> None:
     """A signal lets the live streams end, which would hold the server up."""
-    settings = Settings("localhost", tmp_path / "password")
+    settings = Settings(postgres_host="localhost", postgres_password_file=tmp_path / "password")
     app = application(settings)
     config = uvicorn.Config(app, log_config=None)
     server = _Server(app, config, health_server(app, settings))

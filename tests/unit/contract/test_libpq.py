@@ -66,7 +66,9 @@ def _calls_without_parameters(source: str) -> list[int]:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == "psycopg2.connect"
         and not any(
-            word.arg is None and ast.unparse(word.value).startswith("connection_parameters(")
+            word.arg is None
+            and isinstance(word.value, ast.Call)
+            and ast.unparse(word.value.func).endswith("connection_parameters")
             for word in node.keywords
         )
     ]

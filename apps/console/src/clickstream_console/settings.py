@@ -9,13 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickstream_contract.environment import (
-    existing_file,
-    like,
-    one_of,
-    settings_values,
-    text,
-    whole,
+from clickstream_contract.environment import existing_file, like, settings_values, text, whole
+from clickstream_contract.postgres_settings import (
+    POSTGRES_READERS,
+    POSTGRES_REQUIRED,
+    PostgresSettings,
 )
 
 if TYPE_CHECKING:
@@ -27,32 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "Settings", "settings_from"]
 
 PREFIX = "CLICKSTREAM_CONSOLE_"
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_REQUIRED = ("postgres_host", "postgres_password_file")
 _HOST = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _HOSTS = re.compile(rf"{_HOST}(,{_HOST}){{0,15}}")
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(PostgresSettings):
     """Settings of one process."""
 
-    postgres_host: str
-    """PostgreSQL's host."""
-    postgres_password_file: Path
-    """File with the reader's password; it may change, because each connect reads it."""
-    postgres_port: int = 5432
-    """PostgreSQL's port."""
-    postgres_database: str = "clickstream"
-    """The database with the tables."""
     postgres_user: str = "clickstream_read"
     """The user to connect as, a member of ``clickstream_reader``."""
     postgres_user_file: Path | None = None
     """File with the user's name, instead of it."""
-    postgres_sslmode: str = "prefer"
-    """libpq's ``sslmode``."""
-    postgres_ca_file: Path | None = None
-    """CA certificates for PostgreSQL's certificate, with ``verify-ca`` and ``verify-full``."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 9404
@@ -87,18 +71,13 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
-    return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
+    return Settings(**settings_values(environment, PREFIX, _READERS, POSTGRES_REQUIRED))  # type: ignore[arg-type]
 
 
 _READERS: dict[str, Reader] = {
-    "postgres_host": text,
-    "postgres_port": whole(1, 65_535),
-    "postgres_database": text,
+    **POSTGRES_READERS,
     "postgres_user": text,
     "postgres_user_file": existing_file,
-    "postgres_password_file": existing_file,
-    "postgres_sslmode": one_of(*_SSL_MODES),
-    "postgres_ca_file": existing_file,
     "host": text,
     "port": whole(1, 65_535),
     "metrics_port": whole(1, 65_535),

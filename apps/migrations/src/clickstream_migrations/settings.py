@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickstream_contract.environment import (
-    existing_file,
-    one_of,
-    settings_values,
-    text,
-    whole,
+from clickstream_contract.environment import existing_file, one_of, settings_values
+from clickstream_contract.postgres_settings import (
+    POSTGRES_READERS,
+    POSTGRES_REQUIRED,
+    PostgresSettings,
 )
 
 if TYPE_CHECKING:
@@ -25,27 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "Settings", "settings_from"]
 
 PREFIX = "CLICKSTREAM_MIGRATIONS_"
-_REQUIRED = ("postgres_host", "postgres_user_file", "postgres_password_file")
+_REQUIRED = (*POSTGRES_REQUIRED, "postgres_user_file")
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(PostgresSettings):
     """Settings of one process. Each file holds one line."""
 
-    postgres_host: str
-    """PostgreSQL's host."""
     postgres_user_file: Path
-    """The owner of the database, which may create roles if they do not exist."""
-    postgres_password_file: Path
-    """File with the owner's password."""
-    postgres_port: int = 5432
-    """PostgreSQL's port."""
-    postgres_database: str = "clickstream"
-    """The database with the tables."""
+    """File with the owner of the database, which may create roles if they do not exist."""
     postgres_sslmode: str = "require"
-    """How the connection uses TLS, as in libpq."""
-    postgres_ca_file: Path | None = None
-    """Certificates of the authorities that may sign PostgreSQL's certificate."""
+    """libpq's ``sslmode``; the owner's password needs TLS or a trusted network."""
     writer_user_file: Path | None = None
     """The stream's login, created if it does not exist. Absent: you create it."""
     writer_password_file: Path | None = None
@@ -75,13 +64,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 _READERS: dict[str, Reader] = {
-    "postgres_host": text,
-    "postgres_port": whole(1, 65_535),
-    "postgres_database": text,
+    **POSTGRES_READERS,
     "postgres_user_file": existing_file,
-    "postgres_password_file": existing_file,
     "postgres_sslmode": one_of("disable", "require", "verify-ca", "verify-full"),
-    "postgres_ca_file": existing_file,
     "writer_user_file": existing_file,
     "writer_password_file": existing_file,
     "reader_user_file": existing_file,

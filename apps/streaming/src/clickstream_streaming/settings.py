@@ -16,6 +16,11 @@ from clickstream_contract.environment import (
     text,
     whole,
 )
+from clickstream_contract.postgres_settings import (
+    POSTGRES_READERS,
+    POSTGRES_REQUIRED,
+    PostgresSettings,
+)
 from clickstream_contract.topics import EVENTS
 
 if TYPE_CHECKING:
@@ -27,34 +32,20 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "DatabaseSettings", "Settings", "database_settings_from", "settings_from"]
 
 PREFIX = "CLICKSTREAM_STREAMING_"
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_DATABASE_REQUIRED = ("postgres_host", "postgres_password_file")
-_REQUIRED = (*_DATABASE_REQUIRED, "bootstrap_servers", "checkpoint_dir")
+_REQUIRED = (*POSTGRES_REQUIRED, "bootstrap_servers", "checkpoint_dir")
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _FAILPOINTS = ("before_sink_commit", "after_sink_commit")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseSettings:
+class DatabaseSettings(PostgresSettings):
     """Address of the database, and the login."""
 
-    postgres_host: str
-    """PostgreSQL's host."""
-    postgres_password_file: Path
-    """File with the writer's password."""
-    postgres_port: int = 5432
-    """PostgreSQL's port."""
-    postgres_database: str = "clickstream"
-    """The database with the tables."""
     postgres_user: str = "clickstream_stream"
     """The login of the stream; a member of ``clickstream_writer``."""
     postgres_user_file: Path | None = None
     """File with the user's name; overrides ``postgres_user``."""
-    postgres_sslmode: str = "prefer"
-    """libpq's ``sslmode``."""
-    postgres_ca_file: Path | None = None
-    """CA certificates of PostgreSQL, for ``verify-ca`` and ``verify-full``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,19 +114,14 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 def database_settings_from(environment: Mapping[str, str]) -> DatabaseSettings:
     """Read the database's settings alone; as :func:`settings_from`."""
-    values = settings_values(environment, PREFIX, _DATABASE_READERS, _DATABASE_REQUIRED)
+    values = settings_values(environment, PREFIX, _DATABASE_READERS, POSTGRES_REQUIRED)
     return DatabaseSettings(**values)  # type: ignore[arg-type]
 
 
 _DATABASE_READERS: dict[str, Reader] = {
-    "postgres_host": text,
-    "postgres_port": whole(1, 65_535),
-    "postgres_database": text,
+    **POSTGRES_READERS,
     "postgres_user": text,
     "postgres_user_file": existing_file,
-    "postgres_password_file": existing_file,
-    "postgres_sslmode": one_of(*_SSL_MODES),
-    "postgres_ca_file": existing_file,
 }
 _READERS: dict[str, Reader] = {
     **_DATABASE_READERS,

@@ -28,7 +28,9 @@ def _answered(
     method: str = "GET",
 ) -> httpx.Response:
     """Return the answer to one request."""
-    page = application(Settings("localhost", tmp_path / "password"))
+    page = application(
+        Settings(postgres_host="localhost", postgres_password_file=tmp_path / "password")
+    )
     database = MemoryDatabase()
     database.failure = failure
     page.state.database = database
@@ -47,7 +49,11 @@ _AWAY = DatabaseAway("has gone away")
 @contextmanager
 def _health(tmp_path: Path, failure: Exception | None = None) -> Iterator[str]:
     """Serve the health of a console whose database may be away; return the address."""
-    settings = Settings("localhost", tmp_path / "password", metrics_port=free_port())
+    settings = Settings(
+        postgres_host="localhost",
+        postgres_password_file=tmp_path / "password",
+        metrics_port=free_port(),
+    )
     page = application(settings)
     page.state.database = MemoryDatabase()
     page.state.database.failure = failure

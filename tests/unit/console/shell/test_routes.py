@@ -52,7 +52,9 @@ def _asked(
     **parameters: str | int,
 ) -> httpx.Response:
     """Return the answer to one request."""
-    app = application(Settings("localhost", tmp_path / "password"))
+    app = application(
+        Settings(postgres_host="localhost", postgres_password_file=tmp_path / "password")
+    )
     app.state.database = database
     app.state.live = live
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from async_lru import alru_cache
-from clickstream_contract.libpq import connection_parameters
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -122,16 +121,10 @@ def _reason(error: psycopg.Error) -> str:
 
 
 def _connection_settings(settings: Settings) -> dict[str, Any]:
-    parameters = connection_parameters(
-        settings.postgres_host,
-        settings.postgres_port,
-        settings.postgres_database,
+    parameters = settings.connection_parameters(
         settings.postgres_user_file or settings.postgres_user,
-        settings.postgres_password_file,
         application="clickstream-console",
         connect_seconds=_CONNECT_SECONDS,
-        sslmode=settings.postgres_sslmode,
-        ca_file=settings.postgres_ca_file,
         options="-c timezone=UTC -c default_transaction_read_only=on"
         f" -c statement_timeout={settings.statement_timeout_milliseconds}",
     )

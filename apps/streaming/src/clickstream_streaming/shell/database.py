@@ -10,7 +10,6 @@ from io import RawIOBase
 from typing import TYPE_CHECKING
 
 import psycopg2
-from clickstream_contract.libpq import connection_parameters
 from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
@@ -76,19 +75,12 @@ def connect(settings: DatabaseSettings) -> Connection:
     Raises:
         DatabaseUnreachable: PostgreSQL does not answer, or refuses the connection.
     """
-    address = f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_database}"
     try:
         connection: Connection = psycopg2.connect(
-            **connection_parameters(
-                settings.postgres_host,
-                settings.postgres_port,
-                settings.postgres_database,
+            **settings.connection_parameters(
                 settings.postgres_user_file or settings.postgres_user,
-                settings.postgres_password_file,
                 application="clickstream-streaming",
                 connect_seconds=_CONNECT_SECONDS,
-                sslmode=settings.postgres_sslmode,
-                ca_file=settings.postgres_ca_file,
                 options=_SESSION,
             ),
             keepalives_idle=_IDLE_SECONDS,
@@ -97,7 +89,7 @@ def connect(settings: DatabaseSettings) -> Connection:
             tcp_user_timeout=1_000 * _SILENT_SECONDS,
         )
     except psycopg2.OperationalError as error:
-        raise DatabaseUnreachable(address, str(error)) from error
+        raise DatabaseUnreachable(settings.postgres_address, str(error)) from error
     return connection
 
 
