@@ -138,7 +138,7 @@ def test_changed_column_is_named(cursor: Cursor, field: Field) -> None:
     ids=lambda column: column.name,
 )
 @pytest.mark.parametrize("goes", [True, False], ids=["gone", "added"])
-def test_value_that_goes_or_comes_is_named(cursor: Cursor, column: Any, *, goes: bool) -> None:  # noqa: ANN401
+def test_missing_or_added_value_is_named(cursor: Cursor, column: Any, *, goes: bool) -> None:  # noqa: ANN401
     """A removed or an added value is found."""
     name = column.name
     if goes:
@@ -294,7 +294,7 @@ def test_python_and_postgres_write_one_text(
     assert found == [canonical_text(event) for event in events]
 
 
-def test_samples_of_all_names_are_one_text(cursor: Cursor) -> None:
+def test_samples_of_names_share_text(cursor: Cursor) -> None:
     """Each kind of event, with all the fields that it may have."""
     events = [sample_event(name) for name in EVENT_NAMES]
 

@@ -39,7 +39,7 @@ def test_a_broken_link_stops_it(tmp_path: Path) -> None:
     assert all(name in done.stderr for name in ("gone.md", "#lost", "away.png")), done.stderr
 
 
-def test_a_broken_link_of_a_page_is_found(tmp_path: Path) -> None:
+def test_broken_link_is_found(tmp_path: Path) -> None:
     """Files and anchors that are not there are named; what is there, and other sites, are not."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "index.html").write_text('<h1 id="x">a</h1>', encoding="utf-8")

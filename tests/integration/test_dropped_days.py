@@ -120,9 +120,7 @@ def test_replay_hides_no_loss(database: Database, worker: ProcessPoolExecutor) -
     assert _lost(database) == 1
 
 
-def test_late_event_of_dropped_day_is_accounted(
-    database: Database, worker: ProcessPoolExecutor
-) -> None:
+def test_late_event_of_dropped_day(database: Database, worker: ProcessPoolExecutor) -> None:
     """An event that arrives after its day was dropped is a reject, and its run can be closed."""
     _write(worker, database, 0, [*_events(_OLD, 1), *_events(_KEPT, 3)])
     database.write(_ledger(3), LEDGER.name)
@@ -150,9 +148,7 @@ def test_number_is_dropped_once(database: Database, worker: ProcessPoolExecutor)
     assert database.ask(_SHARD) == (2, 1, 0, "{[1,2)}")
 
 
-def test_dropped_number_that_is_stored_counts_once(
-    database: Database, worker: ProcessPoolExecutor
-) -> None:
+def test_dropped_stored_number_counts_once(database: Database, worker: ProcessPoolExecutor) -> None:
     """A number that was dropped and is stored on a kept day too does not replace a lost one."""
     _write(worker, database, 0, [*_events(_OLD, 1), *_events(_KEPT, 3)])  # 2 is lost
     database.write(_ledger(3), LEDGER.name)

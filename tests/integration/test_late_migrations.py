@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from databases import Database
 
 
-def test_a_table_that_comes_late_is_waited_for(
-    database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_late_table_is_waited_for(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     """The stream's login waits without an error, and continues as soon as the table is there."""
     database.ask("ALTER TABLE mart.product_pairs RENAME TO later; SELECT 1")
     found: list[tuple[object, ...] | None] = []

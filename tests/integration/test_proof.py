@@ -264,7 +264,7 @@ def test_python_and_postgres_add_one_number(
     assert wanted == (*arrivals_of(events, at)["checksums"],)
 
 
-def test_a_shard_that_the_run_lacks_is_phantom(owner: Connection) -> None:
+def test_unknown_shard_is_phantom(owner: Connection) -> None:
     """Events of shard 77 in a run of 2 shards that has ended, in all tables."""
     with _attempt(owner) as cursor:
         cursor.execute(_COPY, {"simulation": "ended", "shard": 77, "ahead": 0})
@@ -277,7 +277,7 @@ def test_a_shard_that_the_run_lacks_is_phantom(owner: Connection) -> None:
     assert report.phantom == invented
 
 
-def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
+def test_numbers_beyond_ledger_are_phantom(owner: Connection) -> None:
     """Events that no ledger will ever have, in a run that has not ended, in all tables."""
     with _attempt(owner) as cursor:
         cursor.execute(_COPY, {"simulation": "running", "shard": 0, "ahead": 10_000})
@@ -290,7 +290,7 @@ def test_numbers_far_beyond_the_ledger_are_phantom(owner: Connection) -> None:
     assert report.phantom == invented
 
 
-def test_replaced_events_of_a_running_run_are_named(owner: Connection) -> None:
+def test_replaced_events_are_named_during_run(owner: Connection) -> None:
     """Other events were stored with the ids of true ones: they differ from the ledger."""
     with _attempt(owner) as cursor:
         cursor.execute(
@@ -352,7 +352,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
     assert report.under_way > 1_900
 
 
-def test_the_first_seconds_of_a_run_are_clean(owner: Connection) -> None:
+def test_first_seconds_of_run_are_clean(owner: Connection) -> None:
     """Events are stored before the first ledger record of their run."""
     with _attempt(owner) as cursor:
         cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
@@ -395,7 +395,7 @@ def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> Non
     assert (missing, still_missing) == (14, 0)
 
 
-def test_each_state_of_a_run_is_there(owner: Connection) -> None:
+def test_each_state_of_run_exists(owner: Connection) -> None:
     """One run has ended, one has not, and one has a dropped day."""
     with owner, owner.cursor() as cursor:
         cursor.execute(

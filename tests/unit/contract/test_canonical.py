@@ -64,7 +64,7 @@ def test_sent_at_is_not_covered() -> None:
     assert canonical_text(later) == canonical_text(event)
 
 
-def test_form_of_the_json_does_not_matter() -> None:
+def test_json_layout_does_not_matter() -> None:
     """Order of fields, nulls and unknown fields change nothing."""
     event = sample_event("purchase")
     reordered = dict(reversed(event.items())) | {"referrer": None, "unknown": 1}
@@ -73,7 +73,7 @@ def test_form_of_the_json_does_not_matter() -> None:
     assert canonical_text(reordered) == canonical_text(event)
 
 
-def test_canonical_text_is_the_event_as_json() -> None:
+def test_canonical_text_is_json() -> None:
     """But for ``sent_at`` the text says what the event says."""
     event = sample_event("purchase")
 

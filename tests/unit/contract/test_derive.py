@@ -151,7 +151,7 @@ def test_items_are_closed_objects() -> None:
     assert list(items["items"]["properties"]) == names
 
 
-def test_newer_fields_are_required_since_their_version() -> None:
+def test_newer_fields_need_their_version() -> None:
     """What came with a version is required of records of that version and later ones."""
     *_, newer = event_json_schema()["allOf"]
 

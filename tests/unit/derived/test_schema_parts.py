@@ -39,7 +39,7 @@ def test_counter_is_written_once() -> None:
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)
-def test_event_name_is_in_derived_parts_only(name: str) -> None:
+def test_event_names_are_derived(name: str) -> None:
     """No file of a table or of its view names an event's counter by hand."""
     for path, parts in PARTS.items():
         by_hand = renewed_schema((SCHEMA / path).read_text("utf-8"), dict.fromkeys(parts, ""))

@@ -153,7 +153,7 @@ def test_topics_are_the_contracts() -> None:
     assert lines == wanted
 
 
-def test_postgres_is_set_as_on_a_laptop() -> None:
+def test_postgres_settings_match_laptop() -> None:
     """Each setting has the value that the laptop's PostgreSQL has."""
     words = _SERVICES["postgres"]["command"]
     given = dict(word.split("=", 1) for word in words[2::2])
@@ -167,7 +167,7 @@ def test_postgres_is_set_as_on_a_laptop() -> None:
     assert given == {k: v for k, v in postgres._SETTINGS.items() if k not in elsewhere}
 
 
-def test_kafka_is_set_as_on_a_laptop() -> None:
+def test_kafka_settings_match_laptop() -> None:
     """But for its addresses, each setting has the value that the laptop's Kafka has."""
     laptop = dict(line.split("=", 1) for line in kafka._properties(1, 2).splitlines())
     given = {

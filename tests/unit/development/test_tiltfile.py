@@ -138,7 +138,7 @@ def test_synced_containers_are_writable(helm: Callable[..., str], part: str) -> 
         assert found["allowPrivilegeEscalation"] is False
 
 
-def test_images_go_where_the_chart_reads_them() -> None:
+def test_images_match_chart_values() -> None:
     """The chart's own images, each with the two values that name it."""
     loaded = load_tiltfile()
     release = loaded.resources()["clickstream"]
@@ -201,7 +201,7 @@ def test_ready_waits_as_the_notes_say(
     assert release["pod_readiness"] == "ignore"
 
 
-def test_a_busy_machine_does_not_end_the_probe() -> None:
+def test_probe_survives_busy_machine() -> None:
     """The probe of ``ready`` has the time of its waits, and as much again to start kubectl."""
     _, probe = load_tiltfile().resources()["ready"]["readiness_probe"]
     command = probe["exec"][1][-1]
@@ -331,7 +331,7 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any], says: str) -> None
         load_tiltfile(settings=settings)
 
 
-def test_without_spark_less_is_built_and_installed(helm: Callable[..., str]) -> None:
+def test_without_spark_builds_less(helm: Callable[..., str]) -> None:
     """Two images, no operator that nothing needs, and a release that the chart takes."""
     loaded = load_tiltfile(settings=_WITHOUT_SPARK)
     resources = loaded.resources()
@@ -410,9 +410,7 @@ def test_a_forward_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("conditions", "code"), [("SuccessCriteriaMet Complete", 0), ("FailureTarget Failed", 1)]
 )
-def test_a_job_that_failed_shows_its_log(
-    tmp_path: Path, what: str, conditions: str, code: int
-) -> None:
+def test_failed_job_shows_its_log(tmp_path: Path, what: str, conditions: str, code: int) -> None:
     """It is not waited for any longer, and its exit code is that of the Job."""
     _program(
         tmp_path,
@@ -427,7 +425,7 @@ def test_a_job_that_failed_shows_its_log(
 
 
 @pytest.mark.parametrize("passes", [True, False])
-def test_only_a_failed_release_test_is_read(tmp_path: Path, *, passes: bool) -> None:
+def test_only_failed_tests_are_read(tmp_path: Path, *, passes: bool) -> None:
     """A pod that has passed is gone with its log; one that has failed says why."""
     command = load_tiltfile("ci").resources()["test-release"]["cmd"]
     assert "--logs" not in command
@@ -449,7 +447,7 @@ def test_what_is_not_ready_is_shown(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (1, "ImagePullBackOff")
 
 
-def test_what_tilt_does_not_have_is_noticed() -> None:
+def test_unknown_tilt_function_is_noticed() -> None:
     """A misspelt function, and Starlark that does not parse, fail."""
     for text in ("docker_biuld('a', '.')\n", "local_resource('a'\n"):
         with pytest.raises(starlark.StarlarkError):
@@ -482,7 +480,7 @@ def test_operators_upgrade_once_fetched() -> None:
     assert "helm/clickstream/Chart.yaml" in resources["clickstream"]["deps"]
 
 
-def test_the_cluster_test_loads_into_its_cluster(tmp_path: Path) -> None:
+def test_cluster_test_loads_its_cluster(tmp_path: Path) -> None:
     """``make e2e`` builds an image and loads it into the cluster of the context."""
     _program(tmp_path, "docker", 'echo "docker $*" >> "$FOLDER/calls"')
     _program(tmp_path, "kind", 'echo "kind $*" >> "$FOLDER/calls"')
@@ -503,7 +501,7 @@ def _target(name: str) -> str:
     return _MAKE.partition(f"\n{name}:")[2].partition("\n\n")[0]
 
 
-def test_the_cluster_is_kinds_with_a_registry() -> None:
+def test_cluster_is_kind_with_registry() -> None:
     """One name everywhere; the node is pinned by digest, and pulls from where Tilt pushes."""
     kind = yaml.safe_load((ROOT / "kind-config.yaml").read_text(encoding="utf-8"))
     assert f"kind-{kind['name']}" == CONTEXT
@@ -519,7 +517,7 @@ def test_the_cluster_is_kinds_with_a_registry() -> None:
     assert f"HOSTS := /etc/containerd/certs.d/{hosting['host']}\n" in _MAKE
 
 
-def test_make_kind_builds_what_the_chart_installs() -> None:
+def test_make_kind_builds_chart_images() -> None:
     """Without Tilt: the same cluster, namespace, operators, images and profile."""
     target = _target("kind")
     assert target.startswith(" cluster ")

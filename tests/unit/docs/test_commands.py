@@ -30,7 +30,7 @@ def test_optional_kinds_are_apart() -> None:
     assert named[0].startswith("Only where `postgres.cnpg.backup.enabled`")
 
 
-def test_logs_are_read_of_what_has_run() -> None:
+def test_logs_of_run_services_are_read() -> None:
     """A pod that is only being made has no log yet: the Job's end is waited for first."""
     for _, block in _blocks():
         for job in re.findall(r"kubectl logs .*?(job/\S+)", block):

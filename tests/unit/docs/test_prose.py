@@ -114,7 +114,7 @@ def test_a_planted_fault_is_found(tmp_path: Path, text: str, problems: list[str]
     assert [*broken_links(page, tmp_path), *broken_names(page, tmp_path)] == problems
 
 
-def test_headings_are_called_as_github_calls_them() -> None:
+def test_heading_anchors_match_github() -> None:
     """Small letters, hyphens, no other marks; what comes twice gets a number."""
     page = "# A `b` c: d!\n## A simulation's life\n```\n# none\n```\n## Twice\n## Twice\n"
 

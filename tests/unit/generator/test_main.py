@@ -270,7 +270,7 @@ def test_output_has_its_topics(environment: pytest.MonkeyPatch, tmp_path: Path) 
     assert checked == [("shop", "shop-ledger")]
 
 
-def test_registry_is_asked_before_shards_are_claimed(
+def test_registry_comes_before_claims(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A worker without its registry ends with 2 or 6, and takes the shards from no other."""

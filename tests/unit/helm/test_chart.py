@@ -70,9 +70,7 @@ def test_it_has_no_finding(helm: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("profile", VALUES)
-def test_the_operator_understands_what_the_chart_sets(
-    helm: Callable[..., str], profile: str
-) -> None:
+def test_operator_understands_chart_settings(helm: Callable[..., str], profile: str) -> None:
     """Each variable is one of the operator's and within its bounds."""
     settings = settings_from(_environment(_rendered(helm, *VALUES[profile])))
 
@@ -93,7 +91,7 @@ def test_the_operator_understands_what_the_chart_sets(
 
 
 @pytest.mark.parametrize("profile", VALUES)
-def test_what_it_renders_is_restricted_and_pinned(helm: Callable[..., str], profile: str) -> None:
+def test_pods_are_restricted_and_pinned(helm: Callable[..., str], profile: str) -> None:
     """No privilege, no writable root, no wildcard, no list of secrets, no image without version."""
     rows = _rendered(helm, *VALUES[profile])
     spec = _operator(rows)
@@ -147,7 +145,7 @@ def _to_workers(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
+def test_both_installs_are_equal(helm: Callable[..., str]) -> None:
     """The chart's rules and images are those of ``kubectl apply -k``, and so is the definition."""
     rows = _rendered(helm)
     path = ROOT / "k8s" / "operator" / "deployment.yaml"
@@ -205,9 +203,7 @@ def test_both_ways_to_install_give_the_same(helm: Callable[..., str]) -> None:
         ("colour=red", "colour"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_path(
-    helm: Callable[..., str], value: str, says: str
-) -> None:
+def test_wrong_value_is_refused_by_path(helm: Callable[..., str], value: str, says: str) -> None:
     """The schema names where."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm("template", "shop", "--set", value)

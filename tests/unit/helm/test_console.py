@@ -32,7 +32,7 @@ def test_it_is_off_unless_asked_for(helm: Callable[..., str]) -> None:
     assert "console.enabled" in refused.value.stderr
 
 
-def test_the_console_understands_what_the_chart_sets(
+def test_console_understands_chart_settings(
     helm: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each variable is a setting of the console and within its bounds; the password is a file."""

@@ -31,7 +31,7 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.title, rest))
 
 
-def test_it_ships_every_dashboard_for_grafanas_sidecar(helm: Callable[..., str]) -> None:
+def test_chart_ships_every_dashboard(helm: Callable[..., str]) -> None:
     """A ConfigMap each, with the label and the folder that the sidecar looks for."""
     rows = _rendered(helm, *_BOTH, "--set", "monitoring.dashboards.folder=My shops")
     found = [row for row in rows if "grafana_dashboard" in row["metadata"].get("labels", {})]
@@ -45,7 +45,7 @@ def test_it_ships_every_dashboard_for_grafanas_sidecar(helm: Callable[..., str])
     assert shipped == {f"clickstream-{name}.json": dashboard_json(name) for name in DASHBOARDS}
 
 
-def test_its_rules_are_those_that_promtool_judges(helm: Callable[..., str]) -> None:
+def test_rules_are_those_promtool_checks(helm: Callable[..., str]) -> None:
     """With the values as they are, the resource holds the committed file's groups."""
     (rule,) = (row for row in _rendered(helm, *_BOTH) if row["kind"] == "PrometheusRule")
     file = ROOT / "helm" / "clickstream" / "rules" / "clickstream.yaml"
@@ -69,9 +69,7 @@ def test_a_bound_is_a_value(helm: Callable[..., str], name: str) -> None:
 
 
 @pytest.mark.parametrize(("bound", "says"), [("rateShare=95", "rateShare"), ("colour=1", "colour")])
-def test_what_is_no_bound_is_refused_by_name(
-    helm: Callable[..., str], bound: str, says: str
-) -> None:
+def test_wrong_bound_is_refused_by_name(helm: Callable[..., str], bound: str, says: str) -> None:
     """A share above 1, a threshold that does not exist."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm("template", "shop", *_BOTH, "--set", f"monitoring.rules.thresholds.{bound}")
@@ -79,7 +77,7 @@ def test_what_is_no_bound_is_refused_by_name(
     assert says in refused.value.stderr
 
 
-def test_a_cluster_without_the_kind_is_told_so(helm: Callable[..., str]) -> None:
+def test_missing_kind_is_named(helm: Callable[..., str]) -> None:
     """Alerts need the Prometheus operator, and the chart says it before the API server does."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm("template", "shop", *_BOTH, kinds=_OTHER_KINDS)

@@ -53,7 +53,7 @@ def test_the_longest_name_fits(helm: Callable[..., str], way: str) -> None:
 
 @pytest.mark.parametrize("name", ["r" * 42, "r" * 53, "1", "2026-shop", "my.shop"])
 @pytest.mark.parametrize("way", ["dev/strimzi/cnpg/spark-operator", "own-kafka/events-only"])
-def test_a_name_that_fits_nowhere_is_refused(helm: Callable[..., str], name: str, way: str) -> None:
+def test_long_name_is_refused(helm: Callable[..., str], name: str, way: str) -> None:
     """Names that Helm takes and Kubernetes does not: the sentence says which are right."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm("template", name, "--namespace", "clickstream", *WAYS[way])

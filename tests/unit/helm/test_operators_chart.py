@@ -41,7 +41,7 @@ def _given(helm: Callable[..., str], chart: Path, *options: str) -> dict[str, di
     }
 
 
-def test_each_operator_is_pinned_and_has_its_switch() -> None:
+def test_operators_are_pinned_and_switched() -> None:
     """An exact version, a repository, and a condition that a value answers."""
     for row in DEPENDENCIES:
         assert re.fullmatch(r"\d+\.\d+\.\d+", row["version"]), row
@@ -52,9 +52,7 @@ def test_each_operator_is_pinned_and_has_its_switch() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_switch_leaves_out_its_operator_only(
-    helm: Callable[..., str], chart: Path, name: str
-) -> None:
+def test_switch_leaves_out_one_operator(helm: Callable[..., str], chart: Path, name: str) -> None:
     """What is switched off is not there; all else that was on still is."""
     usual = {row for row in NAMES if DEFAULTS[row]["enabled"]}
     options = ["--api-versions", "cert-manager.io/v1"]
@@ -67,7 +65,7 @@ def test_a_switch_leaves_out_its_operator_only(
     assert set(_given(helm, chart, *options, "--set", f"{name}.enabled=true")) == usual | {name}
 
 
-def test_values_are_where_the_operators_read_them(helm: Callable[..., str], chart: Path) -> None:
+def test_values_match_operators_charts(helm: Callable[..., str], chart: Path) -> None:
     """Restricted operands, open selectors, dashboards from everywhere, Spark's webhook."""
     given = _given(helm, chart)
     strimzi, spark = given["strimzi-kafka-operator"], given["spark-operator"]
@@ -120,7 +118,7 @@ def test_in_production_no_webhook_is_alone(helm: Callable[..., str], chart: Path
         ("strimzi-kafka-operator.watchNamespaces={operators}", "where this release is"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_path(
+def test_wrong_value_is_refused_by_path(
     helm: Callable[..., str], chart: Path, value: str, says: str
 ) -> None:
     """The schema names where; what cannot work together is said in a sentence."""

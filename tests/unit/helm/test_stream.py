@@ -123,7 +123,7 @@ def test_processes_understand_what_the_chart_sets(helm: Callable[..., str], mode
     assert seen == {"migrations", "stream", "reader"}
 
 
-def test_only_the_driver_may_ask_the_api_server(helm: Callable[..., str]) -> None:
+def test_only_driver_may_call_api(helm: Callable[..., str]) -> None:
     """The driver's rights are pods in its namespace; executors have no token."""
     rows = _rendered(helm, "external, driver")
     (role,) = (r for r in rows if r["kind"] == "Role" and r["metadata"]["name"] == "shop-streaming")
@@ -163,9 +163,7 @@ def test_modes_that_contradict_are_refused(
         "postgres.external.owner.existingSecret=another",
     ],
 )
-def test_a_migrations_job_that_differs_has_another_name(
-    helm: Callable[..., str], changed: str
-) -> None:
+def test_changed_migrations_job_is_renamed(helm: Callable[..., str], changed: str) -> None:
     """A Job's pods cannot be changed: an upgrade that tries is refused."""
     one, other = (
         next(

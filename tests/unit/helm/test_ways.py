@@ -104,7 +104,7 @@ def test_no_way_has_a_finding(ways: dict[str, list[dict[str, Any]]]) -> None:
         ),
     ],
 )
-def test_a_planted_finding_in_a_pod_is_found(
+def test_planted_finding_is_found(
     helm: Callable[..., str], change: Callable[[dict[str, Any]], object]
 ) -> None:
     """What would be unsafe does not pass."""
@@ -132,7 +132,7 @@ def test_lint_finds_nothing(helm: Callable[..., str]) -> None:
         assert "0 chart(s) failed" in helm("lint", "--strict", "-f", str(CLICKSTREAM / profile))
 
 
-def test_clients_find_the_users_and_databases_that_the_release_makes(
+def test_clients_match_users_and_databases(
     ways: dict[str, list[dict[str, Any]]],
 ) -> None:
     """Each secret that a pod mounts is one that the release, or an operator for it, makes."""
@@ -153,7 +153,7 @@ def test_clients_find_the_users_and_databases_that_the_release_makes(
     assert given["CLICKSTREAM_OPERATOR_BOOTSTRAP_SERVERS"] == "shop-kafka-bootstrap:9093"
 
 
-def test_grafana_is_given_the_reader_and_nobody_else(
+def test_grafana_gets_the_reader_only(
     ways: dict[str, list[dict[str, Any]]],
 ) -> None:
     """With dashboards comes the database they ask, by the password that its reader has."""
@@ -206,7 +206,7 @@ def test_database_stops_without_its_clients(ways: dict[str, list[dict[str, Any]]
         assert 30 <= spec["stopDelay"] <= 180
 
 
-def test_every_pod_has_a_policy_of_its_own(ways: dict[str, list[dict[str, Any]]]) -> None:
+def test_every_pod_has_a_policy(ways: dict[str, list[dict[str, Any]]]) -> None:
     """Beside the one that refuses everything, each pod is let do what it must."""
     for way, rows in ways.items():
         policies = [
@@ -353,9 +353,7 @@ def _amount(text: str) -> float:
         ("streaming.executor.instances=0", "/streaming/executor/instances"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_sentence_or_its_path(
-    helm: Callable[..., str], values: str, says: str
-) -> None:
+def test_impossible_values_are_refused(helm: Callable[..., str], values: str, says: str) -> None:
     """Contradictions and wrong values never get as far as a cluster."""
     backups = ("barmancloud.cnpg.io/v1",) if "backup" in values else ()
     kinds = (*_KINDS, *backups)
@@ -366,9 +364,7 @@ def test_what_cannot_be_is_refused_with_a_sentence_or_its_path(
 
 
 @pytest.mark.parametrize("missing", _KINDS)
-def test_a_kind_that_is_missing_is_named_with_the_command(
-    helm: Callable[..., str], missing: str
-) -> None:
+def test_missing_kind_names_the_command(helm: Callable[..., str], missing: str) -> None:
     """Not a stack of YAML, but what to type."""
     others = tuple(kind for kind in _KINDS if kind != missing)
     with pytest.raises(subprocess.CalledProcessError) as refused:

@@ -52,7 +52,7 @@ def mapping(run: Run, tmp_path: Path) -> str:
     return "m.yaml"
 
 
-def test_agreement(call: Call, mapping: str, run: Run) -> None:
+def test_agreement_ends_well(call: Call, mapping: str, run: Run) -> None:
     """A clean result ends with exit code 0."""
     code, output, _ = call(mapping)
 
@@ -85,7 +85,9 @@ def test_difference_in_every_form(call: Call, mapping: str, tmp_path: Path) -> N
         (("m.yaml", "--junit", "nowhere/a.xml"), "nowhere/a.xml: the report cannot be written"),
     ],
 )
-def test_mistakes(call: Call, mapping: str, arguments: tuple[str, ...], part: str) -> None:
+def test_mistakes_are_named(
+    call: Call, mapping: str, arguments: tuple[str, ...], part: str
+) -> None:
     """What prevents a judgement is one line, and exit code 2."""
     assert mapping
     code, _, errors = call(*arguments)

@@ -26,7 +26,7 @@ def test_every_chart_is_known() -> None:
     assert sorted(CHARTS) == sorted(file.parent for file in ROOT.glob("helm/*/Chart.yaml"))
 
 
-def test_a_tag_of_another_version_is_refused(
+def test_tag_of_other_version_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error names both versions, and nothing is built."""

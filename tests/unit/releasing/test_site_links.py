@@ -21,6 +21,6 @@ REPOSITORY = "https://example.org/us/ours"
         ("a.md", "https://example.org/../a", "https://example.org/../a"),
     ],
 )
-def test_links_out_of_docs_lead_to_the_repository(source: str, link: str, wanted: str) -> None:
+def test_outer_links_lead_to_repository(source: str, link: str, wanted: str) -> None:
     """A link that leaves ``docs/``, or leads to a folder, becomes a URL; others stay."""
     assert with_links_outward(f"see [it]({link}).", source, REPOSITORY) == f"see [it]({wanted})."

@@ -50,7 +50,7 @@ def _project(root: Path, text: str) -> Path:
         ("NOTES.txt", f"{{{{ .Values.a }}}}\n\nFor {_PLANTED}.\n", 3),
     ],
 )
-def test_planted(name: str, text: str, line: int) -> None:
+def test_planted_words_are_found(name: str, text: str, line: int) -> None:
     """A planted word is found in each language, with its line."""
     assert _words(name, text) == [(line, _PLANTED)]
 
@@ -84,7 +84,7 @@ def test_code_is_no_prose(name: str, text: str) -> None:
         ("does not know", "does not know, refuses to know"),
     ],
 )
-def test_rows(words: str, row: str) -> None:
+def test_rows_match_their_words(words: str, row: str) -> None:
     """Each row finds its words, also over the end of a line."""
     text = '"""{}."""\n'.format(words.replace(" ", "\n    "))
 
@@ -126,7 +126,7 @@ def test_limit_of_none() -> None:
     assert report(once, {"docs": 10_000_000})[1] == ["Say whether ..."]
 
 
-def test_folders() -> None:
+def test_folders_are_counted() -> None:
     """The table has the count of each component."""
     found = [Place("apps/local/a.py", 1, "anew", "anew"), Place("docs/a.md", 1, "anew", "anew")]
 

@@ -126,7 +126,7 @@ def test_planted_records_do_not_count(faults: str) -> None:
     assert _checksum(planted.tally) == encoded.checksums.sum()
 
 
-def test_lost_and_late_events_count_when_sent() -> None:
+def test_lost_late_events_count_when_sent() -> None:
     """A lost event never counts, a late one with its figures."""
     faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
     part, encoded = _encoded(faults=faults)

@@ -63,7 +63,7 @@ def test_conflicts_are_found(targets: tuple[str, ...], *, has_conflict: bool) ->
     assert found is None or found[1] is rows[1]
 
 
-def test_own_form_has_a_key_of_its_rows() -> None:
+def test_own_form_has_row_key() -> None:
     """Two mapping files have different keys if their rows differ; a named form has its name."""
     forms = [Form("mapping", "", (), (Row(name),), POST, is_own=True) for name in "ab"]
     assert forms[0].key != forms[1].key

@@ -45,7 +45,7 @@ def test_members_are_compact() -> None:
     assert members(a=1, b="é\n") == '"a":1,"b":"é\\n"'
 
 
-def test_persona_channels_are_by_persona_and_channel(fragments: Fragments) -> None:
+def test_personas_and_channels_are_indexed(fragments: Fragments) -> None:
     """A user is at persona times channels plus channel."""
     assert len(fragments.persona_channels) == 14
     assert _read(fragments.persona_channels, 6) == {"persona": "Browser", "channel": "affiliate"}

@@ -89,7 +89,7 @@ def test_late_record_waits_for_its_time() -> None:
     assert len({*soon, *rest}) == len(soon) + len(rest)
 
 
-def test_late_record_has_its_own_sent_at() -> None:
+def test_late_record_has_own_sent_at() -> None:
     """A late record has the moment at which it leaves, not that of its making."""
     _, maker = begun(FAULTY)
     _made(maker, 0, 1000)

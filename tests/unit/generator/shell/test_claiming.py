@@ -87,7 +87,7 @@ def test_new_shards_are_claimed_at_once() -> None:
     assert log.polls < _QUIET_POLLS
 
 
-def test_claimed_shards_have_a_heartbeat_at_once() -> None:
+def test_claimed_shards_heartbeat_at_once() -> None:
     """A claim is followed by a sign of life: reading snapshots may take long."""
     log = MemoryLog()
 

@@ -90,7 +90,7 @@ def test_command_line_holds_on(file: Path) -> None:
         dump_simulation(FIRST).replace("name: tested", "name: other"),
     ],
 )
-def test_edit_that_cannot_be_used_is_logged_once(
+def test_unusable_edit_is_logged_once(
     file: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A broken edit, and one of what holds for the run, changes nothing."""

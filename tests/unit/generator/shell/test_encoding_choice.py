@@ -114,7 +114,7 @@ def _settings(folder: Path, **more: Any) -> Settings:  # noqa: ANN401  values of
     return Settings(folder / "simulation.yaml", "localhost:9092", **more)
 
 
-def test_worker_takes_the_registry_of_its_settings(tmp_path: Path) -> None:
+def test_worker_uses_registry_of_settings(tmp_path: Path) -> None:
     """A worker asks the registry of its settings, as their user, if the simulation names one."""
     (tmp_path / "username").write_text("me\n", encoding="utf-8")
     files = {

@@ -177,7 +177,7 @@ def test_folder_of_another_run_is_refused(
         ({"overrides": Overrides(events=1, for_="1s")}, "--events"),
     ],
 )
-def test_options_that_do_not_fit_are_named(
+def test_unfit_options_are_named(
     call: Generate, tmp_path: Path, changes: dict[str, Any], path: str
 ) -> None:
     """Options that contradict each other are refused before a folder is made."""
@@ -312,7 +312,7 @@ def test_edit_while_down_becomes_a_revision(
     ("cause", "raised"),
     [(BrokenPipeError(), nullcontext()), (OSError(28, "full"), pytest.raises(OutputFailed))],
 )
-def test_output_that_is_closed_ends_the_run(
+def test_closed_output_ends_run(
     call: Generate,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -102,7 +102,7 @@ def _run(
     return stream.getvalue().splitlines(), truth
 
 
-def test_lines_are_in_the_order_of_time() -> None:
+def test_lines_are_in_time_order() -> None:
     """Every event comes once, in the order of its time over all shards."""
     lines, _ = _run(COUNTED)
     times = [json.loads(line)["event_time"] for line in lines]

@@ -41,7 +41,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
 
 
-def test_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+def test_file_as_folder_is_named(tmp_path: Path) -> None:
     """A file where a folder must be is named too."""
     (tmp_path / "a").touch()
 

@@ -37,12 +37,12 @@ from clickstream_judge.core.dialect import (
         ("STRUCT(a INTEGER)", Family.OTHER),
     ],
 )
-def test_families(name: str, family: Family) -> None:
+def test_engines_have_families(name: str, family: Family) -> None:
     """Engines' names of types have one family each."""
     assert DUCKDB.family(name) is POSTGRES.family(name) is family
 
 
-def test_quoting() -> None:
+def test_names_are_quoted() -> None:
     """Names and texts cannot end their own quotes."""
     assert quoted('raw.my "events"') == '"raw.my ""events"""'
     assert quoted_table('raw.my "events"') == '"raw.my ""events"""'

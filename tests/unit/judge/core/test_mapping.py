@@ -28,7 +28,7 @@ def _with(**changes: Any) -> str:  # noqa: ANN401  any value of YAML
     return yaml.safe_dump(document)
 
 
-def test_defaults() -> None:
+def test_defaults_are_complete() -> None:
     """A short mapping has DuckDB, UTC and no late events missing."""
     mapping = parse_mapping(_with())
 
@@ -114,7 +114,7 @@ def test_all_fields() -> None:
         ),
     ],
 )
-def test_mistakes(text: str, part: str) -> None:
+def test_mistakes_are_named(text: str, part: str) -> None:
     """Each mistake is named with its path and what to write."""
     with pytest.raises(MappingInvalid) as caught:
         parse_mapping(text)

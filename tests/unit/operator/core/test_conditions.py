@@ -275,7 +275,7 @@ def test_other_output_is_not_stored() -> None:
         (None, ""),
     ],
 )
-def test_other_topic_is_read_from_any_resource(spec: object, expected: str) -> None:
+def test_topic_comes_from_any_resource(spec: object, expected: str) -> None:
     """An invalid specification is looked at too, because its run may still send."""
     assert other_topic({"spec": spec}) == expected
     assert other_topic({}) == ""

@@ -57,7 +57,7 @@ def test_kept_moment_is_after_retention() -> None:
     assert is_kept("minute") == f"coalesce(minute >= {RETENTION}, true)"
 
 
-def test_row_of_dropped_days_is_not_whole() -> None:
+def test_rows_of_dropped_days_are_partial() -> None:
     """A row whose table says that it began before the kept days is left out by its key."""
     kept = is_kept("started_at")
 

@@ -49,7 +49,7 @@ def test_new_event_columns_are_events() -> None:
     assert (flags, number) == ("flags", "number")
 
 
-def test_new_events_have_the_columns_of_steps() -> None:
+def test_new_events_have_step_columns() -> None:
     """No step reads a field of new events that is not staged."""
     absent = set(EVENT_COLUMNS) - set(NEW_EVENT_COLUMNS)
     assert absent

@@ -525,7 +525,7 @@ def test_order_lines_come_back(lines: list[dict[str, Any]], others: list[dict[st
     assert [text and json.loads(text) for text in stored] == [None, lines, None, others]
 
 
-def test_event_of_dropped_day_is_told_apart() -> None:
+def test_event_of_dropped_day_differs() -> None:
     """An event of a dropped day is a reject with its payload and number; invalid ones have none."""
     old = changed(event_time="2026-08-31T23:59:59.999Z", shard=2, shard_seq=77)
     unfit = changed(event_time="2026-08-31T23:59:59.999Z", city="")
