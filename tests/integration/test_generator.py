@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from clickstream_contract.topics import EVENTS, SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.run_record import RunRecord
-from clickstream_generator.core.simulator import Simulator
 from confluent_kafka import Producer
 from foreign_readers import object_of
 from generators import Broker, GeneratorRun, four_shards, reference, timeless
@@ -214,9 +212,15 @@ def _edit(run: GeneratorRun, workers: list[Worker], rate: int) -> Revision:
     return Revision(moment, moment, edited)
 
 
+def _command(*command: str) -> str:
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, check=False)
+    assert not done.returncode, done.stderr.decode(errors="replace")
+    return done.stdout.decode()
+
+
 @pytest.mark.slow
 def test_moved_run_is_made_again(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
-    """After three edits, two kills and a move of shards, a record makes the same events: sha256."""
+    """Three edits, two kills and a move of shards: the record makes the same events (sha256)."""
     start_seconds, start_time = _soon()
     first = four_shards(1_000, _ENDLESS)
     run = begin(first, start_time=start_time, on_stop="pause")
@@ -246,28 +250,35 @@ def test_moved_run_is_made_again(begin: Callable[..., GeneratorRun], tmp_path: P
     log = (run.folder / "generator.log").read_text(encoding="utf-8")
     for row in revisions:
         assert log.count(f"takes effect at {row.from_seconds:.3f}") == 2, "each worker was in time"
-    source = Simulator(first, tuple(range(4)), run.run_id)
+    truth = tmp_path / "truth"
+    named = ("--run-id", str(run.run_id), "--truth", str(truth))
+    record = _command("clickstream_local", "record", run.broker.servers, *named)
+    assert f"run {run.run_id} of tested is over: 3 revisions" in record
+    found = RunRecord.from_json((truth / "run.json").read_text(encoding="utf-8"), "run.json")
+    assert [
+        (row.until_seconds, row.from_seconds, row.simulation.spec) for row in found.revisions
+    ] == [(row.until_seconds, row.from_seconds, row.simulation.spec) for row in revisions]
+    assert (found.first, found.start_seconds) == (first, start_seconds)
     ends = {
         shard: row["shard_seq"]
         for (shard, kind, _), row in run.ledger().items()
         if kind == "shard_end"
     }
-    record = RunRecord(
-        run.run_id, first, start_seconds, source.fingerprint, version("clickstream-generator"),
-        start_time, tuple(revisions), ends,
-    )  # fmt: skip
-    (tmp_path / "run.json").write_text(record.to_json(), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "clickstream_generator.command",
-        "--run",
-        str(tmp_path / "run.json"),
-    ]
-    again = subprocess.run(command, check=True, capture_output=True).stdout.splitlines()
+    assert found.ends_at == ends
+    again = _command("clickstream_generator.command", "--run", str(truth / "run.json"))
     sent = {timeless(value): value for value in run.events()}
     assert len(sent) == sum(ends.values()) > 10_000
-    assert content_hash(again) == content_hash(list(sent.values()))
+    lines = again.encode().splitlines()
+    assert content_hash(lines) == content_hash(list(sent.values()))
+    (tmp_path / "stored.jsonl").write_bytes(b"\n".join(sent.values()) + b"\n")
+    columns = {name: name for name in ("event_id", "event_time", "user_id", "value_minor")}
+    mapping = {
+        "truth": {"run": str(truth)},
+        "result": {"files": "stored.jsonl", "columns": columns},
+    }
+    (tmp_path / "mapping.yaml").write_text(json.dumps(mapping), encoding="utf-8")
+    judged = _command("clickstream_local", "judge", str(tmp_path / "mapping.yaml"))
+    assert "agrees" in judged
 
 
 def test_shard_has_one_worker(begin: Callable[..., GeneratorRun]) -> None:

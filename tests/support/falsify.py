@@ -205,7 +205,9 @@ def _recorded(state: str, folder: Path) -> list[tuple[str, float, bytes, bytes |
     simulation = parse_simulation(_TEXT.format(name=state, faults=_FAULTS[state]))
     file = folder / f"{state}.yaml"
     file.write_text(dump_simulation(simulation), encoding="utf-8")
-    settings = replace(GeneratorSettings(file, "127.0.0.1:9"), drain_seconds=1e9)
+    settings = replace(
+        GeneratorSettings(simulation_file=file, bootstrap_servers="127.0.0.1:9"), drain_seconds=1e9
+    )
     clock = _Clock(datetime.fromisoformat(_STARTS[state]).timestamp())
     run_id = UUID(int=STATES.index(state) + 1, version=4)
     simulator = Simulator(simulation, (0, 1), run_id)

@@ -184,7 +184,7 @@ class WorkerRun:
             _Clock(self.stop, after_seconds),
             self.file,
             replace(
-                Settings(self.path, "127.0.0.1:9"),
+                Settings(simulation_file=self.path, bootstrap_servers="127.0.0.1:9"),
                 queue_records=1_000,
                 drain_seconds=1e9,
                 **settings,  # type: ignore[arg-type]

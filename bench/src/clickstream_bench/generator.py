@@ -52,7 +52,7 @@ _DRAIN_SECONDS = 60.0
 def measure_generator() -> dict[str, float]:
     """Return events per second of each variant, their ratios, and shares of the time."""
     with fresh_broker() as servers:
-        settings = Settings(Path(), servers)
+        settings = Settings(simulation_file=Path(), bootstrap_servers=servers)
         samples = _samples()
         _ceiling(settings, samples)  # warm up files and sockets
         ceiling = _ceiling(settings, samples)

@@ -80,7 +80,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
     monkeypatch.setattr(
         process, "HealthServer", lambda host, _, *rest: HealthServer(host, 0, *rest)
     )
-    monkeypatch.setattr(process, "ShardReader", lambda _: nullcontext())
+    monkeypatch.setattr(process, "TopicReader", lambda _: nullcontext())
     monkeypatch.setattr(process, "kafka_sink", lambda *_: _Sink())
     _hold(monkeypatch, hold((0, 1, 2, 3)))
     return monkeypatch

@@ -20,7 +20,7 @@ def test_defaults_hold() -> None:
     settings = settings_from(_environment(SHARDS=""))
 
     assert PREFIX == "CLICKSTREAM_GENERATOR_"
-    assert settings == Settings(Path(__file__), "localhost:9092")
+    assert settings == Settings(simulation_file=Path(__file__), bootstrap_servers="localhost:9092")
     assert (settings.metrics_host, settings.metrics_port) == ("127.0.0.1", 9_401)
     assert (settings.on_stop, settings.on_end) == ("end", "exit")
     assert (settings.snapshot_seconds, settings.drain_seconds) == (10.0, 25.0)

@@ -38,9 +38,9 @@ from clickstream_generator.shell.claiming import claim_shards
 from clickstream_generator.shell.clock import Clock
 from clickstream_generator.shell.encoding_choice import worker_encoding
 from clickstream_generator.shell.formed_sink import kafka_sink
-from clickstream_generator.shell.shard_reader import ShardReader
 from clickstream_generator.shell.simulation_file import SimulationFile
 from clickstream_generator.shell.telemetry import Telemetry
+from clickstream_generator.shell.topic_reader import TopicReader
 from clickstream_generator.shell.worker import Worker
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _run_shards(
     server = HealthServer(
         settings.metrics_host, settings.metrics_port, telemetry.registry, telemetry.readiness
     )
-    with server.in_thread(), ShardReader(settings) as reader:
+    with server.in_thread(), TopicReader(settings) as reader:
         # After the reader is connected: if the broker refuses the user, only one client reports it.
         sink = kafka_sink(settings, output.topic, FORMS[output.form])
         sink.check_topics(output.topic, output.ledger_topic)

@@ -214,7 +214,7 @@ def generate(
             "password_file": password_file,
             "sasl_mechanism": sasl_mechanism,
         }
-        kafka = _kafka(connection, kafka_config, (topic, ledger_topic), file or run)
+        kafka = _kafka(connection, kafka_config, (topic, ledger_topic))
         login = registry_username, registry_password_file, registry_ca_file
         encoded = _encoding(
             encoding, registry, login, subject_strategy, is_registering=not registry_no_register
@@ -300,7 +300,6 @@ def _kafka(
     connection: dict[str, str | None],
     config: Path | None,
     topics: tuple[str | None, str | None],
-    simulation_file: Path | None,
 ) -> KafkaOptions:
     from clickstream_generator.shell.kafka_target import (  # noqa: PLC0415
         KafkaOptions,
@@ -309,7 +308,7 @@ def _kafka(
     )
 
     client = {} if config is None else read_client_file(config)
-    return KafkaOptions(kafka_settings(connection, client, simulation_file), *topics, client)
+    return KafkaOptions(kafka_settings(connection, client), *topics, client)
 
 
 def _encoding(

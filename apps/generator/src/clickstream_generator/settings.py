@@ -29,19 +29,39 @@ if TYPE_CHECKING:
 
     from clickstream_contract.environment import Reader
 
-__all__ = ["PREFIX", "Settings", "settings_from"]
+__all__ = ["PREFIX", "KafkaSettings", "Settings", "kafka_settings_from", "settings_from"]
 
 PREFIX = "CLICKSTREAM_GENERATOR_"
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings:
+    """Settings of Kafka's clients."""
+
+    bootstrap_servers: str
+    """Kafka's addresses, ``host:port`` separated by commas."""
+    queue_records: int = 200_000
+    """Most records in flight; above it the generator waits."""
+    security_protocol: str = "PLAINTEXT"
+    """Kafka's ``security.protocol``."""
+    ca_file: Path | None = None
+    """CA certificates that verify the broker's certificate."""
+    username: str | None = None
+    """User name for SASL."""
+    username_file: Path | None = None
+    """File with the user name; without this file, ``username`` is used."""
+    password_file: Path | None = None
+    """File with the user's password."""
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    """SASL mechanism."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(KafkaSettings):
     """Settings of one process."""
 
     simulation_file: Path
     """The simulation, as a Kubernetes resource in YAML."""
-    bootstrap_servers: str
-    """Kafka's addresses, ``host:port`` separated by commas."""
     run_id: UUID | None = None
     """The run's id; a new run if absent. A run that has begun is resumed."""
     start_time: float | None = None
@@ -64,20 +84,6 @@ class Settings:
     is suspended for longer cannot be resumed; 0 keeps all snapshots."""
     drain_seconds: float = 25.0
     """How long to wait for acknowledgements at the end; below Kubernetes' grace period of 30 s."""
-    queue_records: int = 200_000
-    """Most records in flight; above it the generator waits."""
-    security_protocol: str = "PLAINTEXT"
-    """Kafka's ``security.protocol``."""
-    ca_file: Path | None = None
-    """CA certificates that verify the broker's certificate."""
-    username: str | None = None
-    """User name for SASL."""
-    username_file: Path | None = None
-    """File with the user name; without this file, ``username`` is used."""
-    password_file: Path | None = None
-    """File with the user's password."""
-    sasl_mechanism: str = "SCRAM-SHA-512"
-    """SASL mechanism."""
     registry: str | None = None
     """URL of the schema registry that ``spec.output.registry`` names."""
     registry_username: str | None = None
@@ -93,7 +99,8 @@ class Settings:
 
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_REQUIRED = ("simulation_file", "bootstrap_servers")
+_KAFKA_REQUIRED = ("bootstrap_servers",)
+_REQUIRED = (*_KAFKA_REQUIRED, "simulation_file")
 _ON_STOP = ("end", "pause")
 _ON_END = ("exit", "wait")
 _MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
@@ -106,6 +113,12 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
     return Settings(**settings_values(environment, PREFIX, _READERS, _REQUIRED))  # type: ignore[arg-type]
+
+
+def kafka_settings_from(environment: Mapping[str, str]) -> KafkaSettings:
+    """Read the settings of Kafka's clients alone; as :func:`settings_from`."""
+    values = settings_values(environment, PREFIX, _KAFKA_READERS, _KAFKA_REQUIRED)
+    return KafkaSettings(**values)  # type: ignore[arg-type]
 
 
 def _uuid(name: str, value: str) -> UUID:
@@ -138,9 +151,19 @@ def _shards(name: str, value: str) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-_READERS: dict[str, Reader] = {
-    "simulation_file": existing_file,
+_KAFKA_READERS: dict[str, Reader] = {
     "bootstrap_servers": text,
+    "queue_records": whole(1_000, 10_000_000),
+    "security_protocol": one_of(*_PROTOCOLS),
+    "ca_file": existing_file,
+    "username": text,
+    "username_file": path,
+    "password_file": existing_file,
+    "sasl_mechanism": one_of(*_MECHANISMS),
+}
+_READERS: dict[str, Reader] = {
+    **_KAFKA_READERS,
+    "simulation_file": existing_file,
     "run_id": _uuid,
     "start_time": _moment,
     "shards": _shards,
@@ -151,13 +174,6 @@ _READERS: dict[str, Reader] = {
     "snapshot_seconds": number(1, 3_600),
     "state_retention_days": whole(0, 36_500),
     "drain_seconds": number(0.1, 3_600),
-    "queue_records": whole(1_000, 10_000_000),
-    "security_protocol": one_of(*_PROTOCOLS),
-    "ca_file": existing_file,
-    "username": text,
-    "username_file": path,
-    "password_file": existing_file,
-    "sasl_mechanism": one_of(*_MECHANISMS),
     "registry": text,
     "registry_username": text,
     "registry_username_file": existing_file,

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.behaviour import Revision, unpack_revisions
 from clickstream_generator.core.making import Maker
 from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
@@ -139,7 +139,9 @@ def test_running_simulation_follows_revision() -> None:
 
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == _busier().simulation
-    assert snapshot.header["pending"] == []
+    assert unpack_revisions(snapshot.header["pending"]) == []
+    assert unpack_revisions(snapshot.header["applied"]) == [_busier()]
+    assert snapshot.header["start_seconds"] == START_SECONDS
     assert [users for _, users in snapshot.header["joined"]] == [8_333]
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from clickstream_generator.core import snapshot as module
-from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.behaviour import Revision, unpack_revisions
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, dump_snapshot, load_snapshot
 from clickstream_generator.errors import SnapshotUnusable
@@ -51,8 +51,7 @@ def test_snapshot_has_the_position() -> None:
     assert snapshot.since_seconds == START_SECONDS
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == simulation(RATE)
-    (row,) = snapshot.header["pending"]
-    assert Revision.from_json(row) == _BUSIER
+    assert unpack_revisions(snapshot.header["pending"]) == [_BUSIER]
 
 
 def test_snapshot_keeps_the_namespace() -> None:
@@ -79,7 +78,7 @@ def test_other_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = dump_snapshot(_snapshot())
     monkeypatch.undo()
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 4"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 5"):
         load_snapshot(content)
 
 

@@ -111,7 +111,9 @@ def test_named_registry_needs_an_address() -> None:
 
 
 def _settings(folder: Path, **more: Any) -> Settings:  # noqa: ANN401  values of settings
-    return Settings(folder / "simulation.yaml", "localhost:9092", **more)
+    return Settings(
+        simulation_file=folder / "simulation.yaml", bootstrap_servers="localhost:9092", **more
+    )
 
 
 def test_worker_uses_registry_of_settings(tmp_path: Path) -> None:

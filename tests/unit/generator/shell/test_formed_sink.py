@@ -41,7 +41,9 @@ def test_kafka_gets_the_form(form: Form, monkeypatch: pytest.MonkeyPatch) -> Non
     sent: list[tuple[bytes | None, bytes]] = []
     monkeypatch.setattr(KafkaSink, "send", lambda _, records, __: sent.extend(records))
 
-    sink = kafka_sink(Settings(Path(__file__), "127.0.0.1:9"), "shop", form)
+    sink = kafka_sink(
+        Settings(simulation_file=Path(__file__), bootstrap_servers="127.0.0.1:9"), "shop", form
+    )
     sink.send([(value, b"k")], Batch())
 
     has_headers = sink._headers is not None

@@ -24,7 +24,7 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTINGS = Settings(Path(__file__), "127.0.0.1:9")
+SETTINGS = Settings(simulation_file=Path(__file__), bootstrap_servers="127.0.0.1:9")
 CAUSE = "ProduceRequest failed: Broker: Message size too large"
 KEYS = [f"{number:036d}".encode() for number in range(40)]
 

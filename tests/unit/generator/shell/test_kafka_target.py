@@ -22,19 +22,17 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clickstream_generator.settings import Settings
+    from clickstream_generator.settings import KafkaSettings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings for a cluster that does not exist."""
-    return _settings(tmp_path)
+def settings() -> KafkaSettings:
+    """KafkaSettings for a cluster that does not exist."""
+    return _settings()
 
 
-def _settings(folder: Path, client: dict[str, str] | None = None, **options: str) -> Settings:
-    file = folder / "simulation.yaml"
-    file.touch()
-    return kafka_settings({"bootstrap_servers": "h:1"} | options, client or {}, file)
+def _settings(client: dict[str, str] | None = None, **options: str) -> KafkaSettings:
+    return kafka_settings({"bootstrap_servers": "h:1"} | options, client or {})
 
 
 def test_client_file_is_read(tmp_path: Path) -> None:
@@ -71,7 +69,7 @@ def test_missing_client_file_is_named(tmp_path: Path) -> None:
         read_client_file(tmp_path / "none")
 
 
-def test_option_comes_before_the_file(tmp_path: Path) -> None:
+def test_option_comes_before_the_file() -> None:
     """An option replaces the file's line; what only the file has stays for the client."""
     client = {
         "bootstrap.servers": "file:1",
@@ -79,7 +77,7 @@ def test_option_comes_before_the_file(tmp_path: Path) -> None:
         "sasl.username": "u",
         "ssl.endpoint.identification.algorithm": "none",
     }
-    found = _settings(tmp_path, client, security_protocol="SASL_SSL")
+    found = _settings(client, security_protocol="SASL_SSL")
 
     assert (found.bootstrap_servers, found.security_protocol) == ("h:1", "SASL_SSL")
     assert client == {
@@ -87,9 +85,9 @@ def test_option_comes_before_the_file(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_file_names_the_servers(tmp_path: Path) -> None:
+def test_file_names_the_servers() -> None:
     """Without servers in ``--output``, those of the file are used."""
-    found = _settings(tmp_path, {"bootstrap.servers": "file:1"}, bootstrap_servers="")
+    found = _settings({"bootstrap.servers": "file:1"}, bootstrap_servers="")
 
     assert found.bootstrap_servers == "file:1"
 
@@ -103,10 +101,10 @@ def test_file_names_the_servers(tmp_path: Path) -> None:
         ({"sasl_mechanism": "X"}, "--sasl-mechanism"),
     ],
 )
-def test_wrong_option_is_named(tmp_path: Path, options: dict[str, str], says: str) -> None:
+def test_wrong_option_is_named(options: dict[str, str], says: str) -> None:
     """An option that cannot be used is named as it was given."""
     with pytest.raises(SimulationInvalid) as refused:
-        _settings(tmp_path, {}, **options)
+        _settings({}, **options)
     assert str(refused.value).startswith(says)
 
 
@@ -142,7 +140,9 @@ def _consumer(monkeypatch: pytest.MonkeyPatch, topics: dict[str, Any]) -> list[b
     return closed
 
 
-def test_topic_with_records_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_topic_with_records_is_refused(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A topic that holds something is named with its count and what to do."""
     closed = _consumer(monkeypatch, {"shop": [(5, 5), (10, 1_244)], "ledger": [(0, 0)]})
 
@@ -155,7 +155,9 @@ def test_topic_with_records_is_refused(settings: Settings, monkeypatch: pytest.M
     assert closed == [True]
 
 
-def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ledger_topic_is_looked_at_too(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The ledger's topic must be free as well; without one only the events' is looked at."""
     _consumer(monkeypatch, {"shop": [(5, 5)], "ledger": [(0, 1)]})
 
@@ -164,7 +166,7 @@ def test_ledger_topic_is_looked_at_too(settings: Settings, monkeypatch: pytest.M
         KafkaTarget(settings, "shop", "ledger").check_is_free()
 
 
-def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_topic_is_named(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing topic is named; an unreachable cluster is an error with the setting to check."""
     _consumer(monkeypatch, {"shop": KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)})
     with pytest.raises(OutputRefused, match="topic shop does not exist"):
@@ -175,7 +177,7 @@ def test_missing_topic_is_named(settings: Settings, monkeypatch: pytest.MonkeyPa
         KafkaTarget(settings, "shop", None).check_is_free()
 
 
-def test_wrong_client_setting_is_named(settings: Settings) -> None:
+def test_wrong_client_setting_is_named(settings: KafkaSettings) -> None:
     """An unknown setting of the client is refused."""
     target = KafkaTarget(settings, "shop", None, {"ssl.mood": "good"})
 
@@ -183,7 +185,9 @@ def test_wrong_client_setting_is_named(settings: Settings) -> None:
         target.sink(NATIVE)
 
 
-def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_topics_are_created(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A missing topic is created like the contract's and not checked; others are unchanged."""
     made: list[Any] = []
 
@@ -222,7 +226,7 @@ def test_missing_topics_are_created(settings: Settings, monkeypatch: pytest.Monk
     ],
 )
 def test_topics_are_the_simulations(
-    settings: Settings, topic: str | None, ledger: str | None, expected: tuple[str, str | None]
+    settings: KafkaSettings, topic: str | None, ledger: str | None, expected: tuple[str, str | None]
 ) -> None:
     """Without options, the topics are the output's; another topic has no ledger by itself."""
     output = EventOutput.model_validate({"topic": "its", "ledgerTopic": "its-ledger"})
@@ -243,7 +247,7 @@ def test_topics_are_the_simulations(
     ],
 )
 def test_topic_has_no_other_task(
-    settings: Settings, topic: str, ledger: str | None, says: str
+    settings: KafkaSettings, topic: str, ledger: str | None, says: str
 ) -> None:
     """Kafka's own topics, that of the shards, and one topic for both are refused."""
     with pytest.raises(SimulationInvalid, match=says):

@@ -9,6 +9,7 @@ from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.faults import fault_rng
 from clickstream_generator.core.making import Maker
+from clickstream_generator.core.shard_history import unpack_histories
 from clickstream_generator.core.snapshot import load_snapshot
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, StoredShard
@@ -231,7 +232,7 @@ def test_earlier_holders_records_are_removed() -> None:
 
 
 def test_end_lets_go_of_state(kept: _Kept) -> None:
-    """At the end every shard is over, and the records of its snapshots are deleted."""
+    """At the end every shard is over with its history, and its snapshots are deleted."""
     kept.keeper.keep_all()
     kept.broker.acknowledge()
     kept.packed()
@@ -245,6 +246,8 @@ def test_end_lets_go_of_state(kept: _Kept) -> None:
     kept_rows = {key: value for key, value in rows if value is not None}
     last = kept_rows[f"{RUN_ID}/3/1/position".encode()]
     assert Position.from_value(last or b"") == Position(8, is_over=True, records=9)
+    record = kept_rows.pop(f"{RUN_ID}/0/1/record".encode())
+    assert unpack_histories(record)[3].ends_at == 8
     assert len(kept_rows) == 4
     assert {key for key, value in rows if value is None} == {
         f"{RUN_ID}/{number}/1/snapshot/{slot}/0".encode() for number in NUMBERS for slot in (0, 1)

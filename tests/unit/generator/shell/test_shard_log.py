@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.lease import Claim, Grant
+from clickstream_generator.core.shard_history import ShardHistory
 from clickstream_generator.core.snapshot import Snapshot, dump_snapshot
 from clickstream_generator.errors import SnapshotUnusable
 from clickstream_generator.shell.shard_log import (
@@ -22,6 +23,7 @@ from clickstream_generator.shell.shard_log import (
     claim_row,
     forgotten_rows,
     heartbeat_seconds,
+    record_row,
     snapshot_rows,
 )
 from simulations import RUN_ID, START_SECONDS, carried, simulation
@@ -55,6 +57,36 @@ def test_position_survives_as_record() -> None:
     assert key == f"{RUN_ID}/3/2/position".encode()
     assert value is not None
     assert Position.from_value(value) == written
+
+
+def test_histories_come_from_both() -> None:
+    """A shard that is over has its history in a record, another one in snapshot and position."""
+    records, (_, shards) = _records(), carried()
+    ended = {0: ShardHistory.of_ended(shards[0], 9)}
+    key, value = record_row(RUN_ID, 3, ended)
+    assert key == f"{RUN_ID}/0/3/record".encode()
+    assert records.take(Record(LEASE_PARTITION, key, value)) == "record"
+    _position(records, 3, Position(9, is_over=True))
+    content = dump_snapshot(shards[1].snapshot())
+    for row in snapshot_rows(RUN_ID, 1, 3, 1, content):
+        records.take(Record(7, *row))
+    _position(records, 3, Position(4, revisions=(_revision(5),)), shard=1)
+
+    found = records.histories()
+
+    assert found.keys() == {0, 1}
+    assert found[0] == ended[0]
+    assert found[1].revisions == (_revision(5),)
+    assert (found[1].first, found[1].ends_at) == (simulation(), None)
+
+
+@pytest.mark.parametrize("value", [b"", b"1", b"[]", b"{}", b'{"first_document": ""}'])
+def test_broken_record_is_named(value: bytes) -> None:
+    """A record that is no history is an error, not a traceback."""
+    records = _records()
+    records.take(Record(LEASE_PARTITION, f"{RUN_ID}/0/1/record".encode(), value))
+    with pytest.raises(SnapshotUnusable, match="cannot be read"):
+        records.histories()
 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 1), (1_000_000, 1), (1_000_001, 2)])

@@ -24,7 +24,9 @@ from rich.console import Console
 if TYPE_CHECKING:
     from clickstream_generator.shell.truth import Truth
 
-KAFKA = KafkaOptions(Settings(Path(__file__), "127.0.0.1:9"), "events", "ledger")
+KAFKA = KafkaOptions(
+    Settings(simulation_file=Path(__file__), bootstrap_servers="127.0.0.1:9"), "events", "ledger"
+)
 HTTP = http_target("http://127.0.0.1:9/")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from clickstream_contract.document import dump_simulation
 
-from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.behaviour import Revision, pack_revisions, unpack_revisions
 from clickstream_generator.core.events import Events
 from clickstream_generator.core.faults import FaultSource, fault_rng
 from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
@@ -58,6 +58,7 @@ class CarriedShard:
 
     Attributes:
         first: The simulation at the start of the run.
+        start_seconds: When the run's live part started, Unix seconds.
         shard: The source of its events.
         fault_rng: The random stream of its faults.
         ledger: Its sent and acknowledged records.
@@ -66,6 +67,7 @@ class CarriedShard:
     """
 
     first: Simulation
+    start_seconds: float
     shard: Shard
     fault_rng: np.random.Generator
     ledger: ShardLedger
@@ -73,10 +75,17 @@ class CarriedShard:
     announced: list[Revision] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, first: Simulation, shard: Shard) -> CarriedShard:
-        """Return a shard that has sent nothing."""
+    def begin(cls, first: Simulation, shard: Shard, start_seconds: float) -> CarriedShard:
+        """Return a shard that has sent nothing.
+
+        Args:
+            first: The simulation at the start of the run.
+            shard: The source of its events.
+            start_seconds: When the run's live part starts, Unix seconds.
+        """
         return cls(
             first,
+            start_seconds,
             shard,
             fault_rng(first.spec.seed, shard.number),
             ShardLedger(shard.number, shard.shards),
@@ -102,6 +111,7 @@ class CarriedShard:
         check_fingerprint(written, behaviours.world.fingerprint)
         return cls(
             first,
+            header["start_seconds"],
             _restored(snapshot, first.spec.shards, population, behaviours),
             _rng_at(header["fault_rng"]),
             ShardLedger.from_arrays(snapshot.number, first.spec.shards, arrays),
@@ -116,6 +126,7 @@ class CarriedShard:
         header = {
             "fingerprint": shard.behaviour.world.fingerprint.to_json(),
             "number": shard.number,
+            "start_seconds": self.start_seconds,
             "made": shard.made,
             "own_seconds": shard.own_seconds,
             "schedule": {name: getattr(shard.schedule, name) for name in _SCHEDULE},
@@ -124,7 +135,8 @@ class CarriedShard:
             "joined": shard.population.joined[:],
             "document": dump_simulation(running),
             "first_document": dump_simulation(self.first),
-            "pending": [revision.to_json() for revision, _ in shard.pending],
+            "applied": pack_revisions(shard.applied),
+            "pending": pack_revisions(revision for revision, _ in shard.pending),
             "fault_rng": self.fault_rng.bit_generator.state,
         }
         arrays = {
@@ -184,7 +196,7 @@ def _restored(
     # Not apply_mix(): the snapshot already has the users that joined with a revision.
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     columns = {name: arrays[f"sessions_{name}"] for name in _SESSIONS}
-    pending = [Revision.from_json(row) for row in header["pending"]]
+    pending = unpack_revisions(header["pending"])
     return Shard(
         number=snapshot.number,
         shards=shards,
@@ -195,6 +207,7 @@ def _restored(
         sessions=Sessions(**columns, begun=header["begun"]),
         made=snapshot.shard_seq,
         own_seconds=header["own_seconds"],
+        applied=unpack_revisions(header["applied"]),
         pending=[(revision, behaviours.of(revision.simulation.spec)) for revision in pending],
         waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
     )

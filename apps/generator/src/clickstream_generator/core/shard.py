@@ -54,6 +54,7 @@ class Shard:
         own_seconds: Simulated time since the first event.
         last_seq: Number of the shard's last event, or ``None``.
         ends_at: The decided last event, which overrides specifications; ``None`` before.
+        applied: Revisions that apply already, in order.
         pending: Revisions to apply, each with its behaviour, the next one first.
         waiting: Events that were made and not taken.
     """
@@ -69,6 +70,7 @@ class Shard:
     own_seconds: float = 0.0
     last_seq: int | None = None
     ends_at: int | None = None
+    applied: list[Revision] = field(default_factory=list)
     pending: list[tuple[Revision, Behaviour]] = field(default_factory=list)
     waiting: InitVar[Events | None] = None
     _made: Events = field(init=False)
@@ -101,6 +103,7 @@ class Shard:
             if self.due(unix_seconds):
                 return
             revision, self.behaviour = self.pending.pop(0)
+            self.applied.append(revision)
             self.population.apply_mix(self.behaviour.world)
             self.schedule = self.schedule.followed_by(
                 self.behaviour.spec.rate,

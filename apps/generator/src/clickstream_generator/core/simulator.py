@@ -97,7 +97,9 @@ class Simulator:
                 snapshots[number], self.first, population, self._behaviours
             )
             if snapshots and number in snapshots
-            else CarriedShard.begin(self.first, self._fresh(number, population, start_seconds))
+            else CarriedShard.begin(
+                self.first, self._fresh(number, population, start_seconds), start_seconds
+            )
             for number, population in self._populations.items()
         }
         self.shards = {number: row.shard for number, row in carried.items()}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "dump_snapshot", "load_snapshot"]
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from clickstream_generator.shell.kafka_sink import KafkaSink
-    from clickstream_generator.shell.shard_reader import ShardReader
+    from clickstream_generator.shell.topic_reader import TopicReader
 
 __all__ = ["Hold", "claim_shards"]
 
@@ -65,7 +65,7 @@ class Hold:
     stored: dict[int, StoredShard]
     lease: Lease
     snapshot_partition: int
-    _reader: ShardReader
+    _reader: TopicReader
 
     def read_log(self) -> None:
         """Apply the new records of the log.
@@ -89,7 +89,7 @@ class Hold:
 
 
 def claim_shards(
-    reader: ShardReader,
+    reader: TopicReader,
     sink: KafkaSink,
     run_id: UUID,
     numbers: tuple[int, ...],
@@ -136,7 +136,7 @@ def claim_shards(
 
 
 def _claim_unfinished(
-    reader: ShardReader, sink: KafkaSink, records: ShardRecords, run_id: UUID, quiet_seconds: float
+    reader: TopicReader, sink: KafkaSink, records: ShardRecords, run_id: UUID, quiet_seconds: float
 ) -> list[Claim]:
     """Claim the shards that are not over, all of them at once, and return the claims.
 
@@ -187,7 +187,7 @@ def _heartbeats(sink: KafkaSink, run_id: UUID, epochs: Mapping[int, int]) -> Ite
         thread.join()
 
 
-def _wait_for_release(reader: ShardReader, records: ShardRecords, quiet_seconds: float) -> None:
+def _wait_for_release(reader: TopicReader, records: ShardRecords, quiet_seconds: float) -> None:
     """Wait until the holders have released the shards, or send no heartbeats any more."""
     listened = 0.0
     while not records.are_released() and listened < quiet_seconds:
@@ -197,7 +197,7 @@ def _wait_for_release(reader: ShardReader, records: ShardRecords, quiet_seconds:
 
 
 def _read_back(
-    reader: ShardReader,
+    reader: TopicReader,
     sink: KafkaSink,
     records: ShardRecords,
     run_id: UUID,

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from clickstream_generator.core.faults import Record
     from clickstream_generator.core.form_rows import Form
     from clickstream_generator.core.shard_ledger import Tally
-    from clickstream_generator.settings import Settings
+    from clickstream_generator.settings import KafkaSettings
     from clickstream_generator.shell.sink import Batch, Sink
 
 __all__ = ["FormedSink", "kafka_sink"]
 
 
 def kafka_sink(
-    settings: Settings, topic: str, form: Form, client: Mapping[str, str] | None = None
+    settings: KafkaSettings, topic: str, form: Form, client: Mapping[str, str] | None = None
 ) -> KafkaSink:
     """Return a Kafka sink that takes native records, and sends them in a form.
 
@@ -44,7 +44,7 @@ class _FormedKafkaSink(KafkaSink):
     """A Kafka sink that converts the records of its topic."""
 
     def __init__(
-        self, settings: Settings, topic: str, form: Form, client: Mapping[str, str] | None
+        self, settings: KafkaSettings, topic: str, form: Form, client: Mapping[str, str] | None
     ) -> None:
         super().__init__(settings, topic, client)
         self._convert = Converter(form).convert

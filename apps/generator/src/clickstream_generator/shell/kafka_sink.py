@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.faults import Record
     from clickstream_generator.core.shard_ledger import Tally
-    from clickstream_generator.settings import Settings
+    from clickstream_generator.settings import KafkaSettings
     from clickstream_generator.shell.sink import Batch
 
 __all__ = ["KafkaSink", "client_settings", "is_hopeless", "producer_settings", "refusal"]
@@ -64,7 +64,7 @@ class KafkaSink:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KafkaSettings,
         topic: str,
         client: Mapping[str, str] | None = None,
         headers: Callable[[bytes | None], list[tuple[str, str]]] | None = None,
@@ -263,7 +263,7 @@ def refusal(error: KafkaError, otherwise: str = "the broker's log") -> BrokerRef
     return BrokerRefused(cause, error.str(), look_at)
 
 
-def client_settings(settings: Settings) -> dict[str, Any]:
+def client_settings(settings: KafkaSettings) -> dict[str, Any]:
     """Return the librdkafka settings of every client.
 
     Names: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md.
@@ -287,7 +287,7 @@ def client_settings(settings: Settings) -> dict[str, Any]:
     return values
 
 
-def producer_settings(settings: Settings) -> dict[str, Any]:
+def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
     """Return the librdkafka settings of the producer."""
     return {
         **client_settings(settings),

@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from clickstream_generator.errors import OutputRefused
-from clickstream_generator.settings import PREFIX, settings_from
+from clickstream_generator.settings import PREFIX, kafka_settings_from
 from clickstream_generator.shell.formed_sink import kafka_sink
 from clickstream_generator.shell.kafka_sink import client_settings, refusal
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from clickstream_contract.output import EventOutput
 
     from clickstream_generator.core.form_rows import Form
-    from clickstream_generator.settings import Settings
+    from clickstream_generator.settings import KafkaSettings
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["KafkaOptions", "KafkaTarget", "kafka_settings", "read_client_file"]
@@ -80,15 +80,12 @@ def read_client_file(path: Path) -> dict[str, str]:
     return found
 
 
-def kafka_settings(
-    options: Mapping[str, str | None], client: dict[str, str], simulation_file: Path | None
-) -> Settings:
+def kafka_settings(options: Mapping[str, str | None], client: dict[str, str]) -> KafkaSettings:
     """Return settings from the command line's options, which override those of a file.
 
     Args:
         options: Options, by the settings' names.
         client: The file's settings, by librdkafka's names; overridden ones are removed.
-        simulation_file: The simulation's file.
 
     Raises:
         SimulationInvalid: An option is missing or out of bounds.
@@ -99,9 +96,8 @@ def kafka_settings(
             client.pop(known, None)
     servers = client.pop(_SERVERS, "")
     given = {PREFIX + "BOOTSTRAP_SERVERS": servers, **given}
-    given[PREFIX + "SIMULATION_FILE"] = str(simulation_file)
     try:
-        return settings_from(given)
+        return kafka_settings_from(given)
     except SettingsInvalid as error:
         name = error.name.removeprefix(PREFIX).lower().replace("_", "-")
         if error.value is None:
@@ -123,7 +119,7 @@ class KafkaOptions:
         client: Further client settings, by librdkafka's names.
     """
 
-    settings: Settings
+    settings: KafkaSettings
     topic: str | None = None
     ledger_topic: str | None = None
     client: Mapping[str, str] = field(default_factory=dict)
@@ -156,7 +152,7 @@ class KafkaTarget:
         client: Further client settings, by librdkafka's names.
     """
 
-    settings: Settings
+    settings: KafkaSettings
     topic: str
     ledger_topic: str | None
     client: Mapping[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import SHARDS
 
+from clickstream_generator.core.shard_history import ShardHistory
 from clickstream_generator.core.snapshot import dump_snapshot
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
@@ -23,6 +24,7 @@ from clickstream_generator.shell.shard_log import (
     StoredShard,
     forgotten_rows,
     heartbeat_seconds,
+    record_row,
     snapshot_rows,
 )
 from clickstream_generator.shell.sink import Batch
@@ -164,10 +166,17 @@ class ShardKeeper:
         self._sink.publish(SHARDS.name, rows, Batch(), LEASE_PARTITION)
 
     def close(self) -> None:
-        """Publish that every shard is over, and remove the snapshots."""
+        """Publish that every shard is over, and the record; remove the snapshots."""
         self._packer.shutdown()
         self._next_positions = math.inf
         run_id = self._hold.run_id
+        histories = {
+            number: ShardHistory.of_ended(kept.carried, kept.carried.ledger.shard_seq)
+            for number, kept in self._kept.items()
+        }
+        # Before the snapshots go: at any time, one of the two has the shards' histories.
+        row = record_row(run_id, self._kept[min(histories)].epoch, histories)
+        self._sink.publish(SHARDS.name, [row], Batch(), LEASE_PARTITION)
         for number, kept in self._kept.items():
             ledger = kept.carried.ledger
             position = Position(ledger.shard_seq, is_over=True, records=ledger.records_acknowledged)

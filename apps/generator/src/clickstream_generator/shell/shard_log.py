@@ -7,6 +7,8 @@ Owns keys and values. Per run, shard and epoch (the number of the shard's holder
   snapshot, and the moment until which the holder may make events.
 - two *snapshots*, written in turn and split into parts, so that one is complete while the other is
   written.
+- a *record*, once the shards of a worker are over: what is needed to make their events again. It
+  has the key of the worker's first shard.
 
 Keys include the epoch, so that late records of an earlier holder cannot replace those of the
 current one.
@@ -21,12 +23,20 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from clickstream_contract.errors import SimulationInvalid
+
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.lease import Claim, Claims, Grant
+from clickstream_generator.core.shard_history import (
+    ShardHistory,
+    pack_histories,
+    unpack_histories,
+)
 from clickstream_generator.core.snapshot import Snapshot, load_snapshot
 from clickstream_generator.errors import SnapshotUnusable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
 __all__ = [
@@ -40,6 +50,7 @@ __all__ = [
     "claim_row",
     "forgotten_rows",
     "heartbeat_seconds",
+    "record_row",
     "snapshot_rows",
 ]
 
@@ -150,6 +161,17 @@ def snapshot_rows(
     ]
 
 
+def record_row(run_id: UUID, epoch: int, histories: Mapping[int, ShardHistory]) -> Row:
+    """Return the histories of a worker's shards as a record.
+
+    Args:
+        run_id: The run.
+        epoch: The epoch of the first shard.
+        histories: By shard.
+    """
+    return f"{run_id}/{min(histories)}/{epoch}/record".encode(), pack_histories(histories)
+
+
 def forgotten_rows(run_id: UUID, shard: int, epoch: int, parts: int) -> list[Row]:
     """Return tombstones for a holder's snapshots of a shard."""
     return [
@@ -181,6 +203,7 @@ class ShardRecords:
         self._positions: dict[int, dict[int, Position]] = defaultdict(dict)
         self._parts: dict[int, dict[_Version, dict[int, _Part]]] = defaultdict(dict)
         self._keys: dict[int, dict[bytes, int]] = defaultdict(dict)
+        self._records: dict[int, bytes] = {}
 
     def take(self, record: Record) -> Claim | Grant | str:
         """Apply a record.
@@ -227,6 +250,9 @@ class ShardRecords:
             ]:
                 del kept[old]
             return kind
+        if kind == "record":
+            self._records[shard] = record.value
+            return kind
         if kind == "alive":
             return kind
         raise ValueError(f"kind {kind!r}")
@@ -263,6 +289,26 @@ class ShardRecords:
             if not stored.position.is_over:
                 self._add_snapshot(shard, stored)
             found[shard] = stored
+        return found
+
+    def histories(self) -> dict[int, ShardHistory]:
+        """Return what decides the events of each shard: of those that are over, or have a snapshot.
+
+        Raises:
+            SnapshotUnusable: A record or a snapshot cannot be read.
+        """
+        found = {
+            shard: ShardHistory.of_snapshot(
+                stored.snapshot, stored.position.revisions, stored.position.ends_at
+            )
+            for shard, stored in self.found().items()
+            if stored.snapshot is not None
+        }
+        for value in self._records.values():
+            try:
+                found |= unpack_histories(value)
+            except (ValueError, LookupError, TypeError, AttributeError, SimulationInvalid) as error:
+                raise SnapshotUnusable(f"a record of it cannot be read ({error!r})") from None
         return found
 
     def _add_snapshot(self, shard: int, stored: StoredShard) -> None:

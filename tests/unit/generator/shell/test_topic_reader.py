@@ -11,9 +11,9 @@ import pytest
 from clickstream_contract.topics import SHARDS
 from clickstream_generator.errors import BrokerRefused, BrokersLost
 from clickstream_generator.settings import Settings
-from clickstream_generator.shell import shard_reader
+from clickstream_generator.shell import topic_reader
 from clickstream_generator.shell.shard_log import Record
-from clickstream_generator.shell.shard_reader import ShardReader
+from clickstream_generator.shell.topic_reader import TopicReader
 from confluent_kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_CREATE_TIME,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
-SETTINGS = Settings(Path(__file__), "127.0.0.1:9")
+SETTINGS = Settings(simulation_file=Path(__file__), bootstrap_servers="127.0.0.1:9")
 
 
 class _Message:
@@ -107,7 +107,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[..., _Consumer]:
 
     def fill(*messages: _Message, error: KafkaError | None = None) -> _Consumer:
         consumer = _Consumer(*messages, error=error)
-        monkeypatch.setattr(shard_reader, "Consumer", lambda _: consumer)
+        monkeypatch.setattr(topic_reader, "Consumer", lambda _: consumer)
         return consumer
 
     return fill
@@ -117,7 +117,7 @@ def test_partitions_are_read_to_their_end(reading: Callable[..., _Consumer]) -> 
     """All records of the requested partitions come in order, up to the end."""
     consumer = reading(_Message(0, 4), _end(1), _Message(0, 6), _end(0), _Message(0, 7))
 
-    with ShardReader(SETTINGS) as reader:
+    with TopicReader(SETTINGS) as reader:
         found = list(reader.read_to_end(reader.partitions))
 
     assert found == [Record(0, b"0/4", None), Record(0, b"0/6", None)]
@@ -129,7 +129,7 @@ def test_reading_continues_where_it_was(reading: Callable[..., _Consumer]) -> No
     """A partition is read on after the last record that was read of it."""
     consumer = reading(_Message(0, 4), _end(0), _end(1))
 
-    with ShardReader(SETTINGS) as reader:
+    with TopicReader(SETTINGS) as reader:
         list(reader.read_to_end({0, 1}))
         reader.follow({0})
         consumer.messages += [_Message(0, 5), _end(0), _Message(0, 6)]
@@ -146,7 +146,7 @@ def test_end_shortens_no_wait(reading: Callable[..., _Consumer]) -> None:
     """A partition's end is passed over: the wait is for a record."""
     consumer = reading(_end(0), _end(1))
 
-    with ShardReader(SETTINGS) as reader:
+    with TopicReader(SETTINGS) as reader:
         found = reader.poll(0.1)
 
     assert found == []
@@ -158,7 +158,7 @@ def test_missing_topic_is_refused(reading: Callable[..., _Consumer]) -> None:
     consumer = reading(error=KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
 
     with pytest.raises(BrokerRefused, match=f"check topic {SHARDS.name}") as caught:
-        ShardReader(SETTINGS).__enter__()
+        TopicReader(SETTINGS).__enter__()
 
     assert caught.value.code == "UNKNOWN_TOPIC_OR_PART"
     assert consumer.is_closed
@@ -169,7 +169,7 @@ def test_silent_topic_is_refused(reading: Callable[..., _Consumer]) -> None:
     reading()
 
     with (
-        ShardReader(SETTINGS) as reader,
+        TopicReader(SETTINGS) as reader,
         pytest.raises(BrokerRefused, match="the topic cannot be read"),
     ):
         list(reader.read_to_end({0}))
@@ -180,7 +180,7 @@ def test_broken_connection_is_refused(reading: Callable[..., _Consumer]) -> None
     reading(_Message(0, code=KafkaError._TRANSPORT))
 
     with (
-        ShardReader(SETTINGS) as reader,
+        TopicReader(SETTINGS) as reader,
         pytest.raises(BrokerRefused, match="check CLICKSTREAM_GENERATOR_BOOTSTRAP_SERVERS"),
     ):
         reader.poll(0)
@@ -202,10 +202,10 @@ def test_hopeless_error_names_the_cause(monkeypatch: pytest.MonkeyPatch) -> None
                 self._noticed(KafkaError(code))  # type: ignore[operator]
             return None
 
-    monkeypatch.setattr(shard_reader, "Consumer", Refused)
+    monkeypatch.setattr(topic_reader, "Consumer", Refused)
 
     with pytest.raises(BrokerRefused, match="CLICKSTREAM_GENERATOR_CA_FILE") as caught:
-        ShardReader(SETTINGS).__enter__()
+        TopicReader(SETTINGS).__enter__()
 
     assert caught.value.code == "_SSL"
 
@@ -215,7 +215,7 @@ def test_lost_brokers_are_an_error(reading: Callable[..., _Consumer]) -> None:
     consumer = reading(_end(0), _end(1))
 
     def read() -> None:
-        with ShardReader(SETTINGS) as reader:
+        with TopicReader(SETTINGS) as reader:
             for _ in range(4):
                 reader._watch.take('{"type": "consumer", "brokers": {}}')
             reader.poll(0)

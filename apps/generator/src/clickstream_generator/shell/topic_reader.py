@@ -1,6 +1,6 @@
-"""The reader of the shards' topic.
+"""The reader of a topic.
 
-Owns the consumer, which reads partitions to their current end and follows one.
+Owns the consumer, which reads partitions to their current end and follows some of them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from clickstream_generator.settings import Settings
+    from clickstream_generator.settings import KafkaSettings
 
-__all__ = ["ShardReader"]
+__all__ = ["TopicReader"]
 
 _METADATA_SECONDS = 15.0
 _SILENCE_SECONDS = 30.0
@@ -40,18 +40,20 @@ _AT_ONCE = 500
 _KIBIBYTES_AHEAD = 16_384
 
 
-class ShardReader:
-    """A reader of the shards' topic, from its beginning on.
+class TopicReader:
+    """A reader of a topic, from its beginning on.
 
     Args:
         settings: The connection settings.
+        topic: The topic; that of the shards if absent.
 
     Raises:
         BrokerRefused: By each method: the topic does not exist or cannot be read.
         BrokersLost: By each method: the client has lost its brokers.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str = SHARDS.name) -> None:
+        self._topic = topic
         self._hopeless: list[KafkaError] = []
         self._watch = ClientWatch()
         self._consumer = Consumer(
@@ -100,7 +102,7 @@ class ShardReader:
                 message = self._consumer.poll(_SILENCE_SECONDS)
                 if message is None:
                     raise BrokerRefused(
-                        "_TIMED_OUT", "the topic cannot be read", f"topic {SHARDS.name}"
+                        "_TIMED_OUT", "the topic cannot be read", f"topic {self._topic}"
                     )
                 if _is_end(message):
                     open_partitions.discard(message.partition() or 0)
@@ -112,7 +114,7 @@ class ShardReader:
         """Read these partitions from now on, from their last offsets."""
         with self._naming_refusals():
             self._consumer.assign(
-                [TopicPartition(SHARDS.name, at, self._next[at]) for at in partitions]
+                [TopicPartition(self._topic, at, self._next[at]) for at in partitions]
             )
 
     def poll(self, seconds: float) -> list[Record]:
@@ -130,10 +132,10 @@ class ShardReader:
 
     def _open(self) -> None:
         with self._naming_refusals():
-            found = self._consumer.list_topics(SHARDS.name, timeout=_METADATA_SECONDS)
-        topic = found.topics[SHARDS.name]
+            found = self._consumer.list_topics(self._topic, timeout=_METADATA_SECONDS)
+        topic = found.topics[self._topic]
         if topic.error is not None:
-            raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {SHARDS.name}")
+            raise BrokerRefused(topic.error.name(), topic.error.str(), f"topic {self._topic}")
         self._next = dict.fromkeys(topic.partitions, OFFSET_BEGINNING)
 
     def _taken(self, message: Message) -> Record:

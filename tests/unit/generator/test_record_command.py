@@ -1,0 +1,93 @@
+"""The command that writes a run's record and ledger into a folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.core.run_record import RunRecord
+from clickstream_generator.errors import OutputRefused
+from clickstream_generator.record_command import record as record_command
+from clickstream_generator.shell import recorded_run
+from run_records import run_record
+from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from clickstream_generator.settings import KafkaSettings
+
+    _Asked = list[tuple[KafkaSettings, UUID | None]]
+
+_ROWS = [{"shard": 0}, {"shard": 1}]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> _Asked:
+    """Kafka has one run; what it was asked."""
+    found: _Asked = []
+    record, _ = run_record()
+
+    def read(settings: KafkaSettings, run_id: UUID | None) -> RunRecord:
+        found.append((settings, run_id))
+        return record
+
+    monkeypatch.setattr(recorded_run, "read_record", read)
+    monkeypatch.setattr(recorded_run, "read_ledger", lambda *_: iter([_ROWS[:1], _ROWS[1:]]))
+    return found
+
+
+def _run(*arguments: str) -> tuple[int, str, BaseException | None]:
+    app = typer.Typer()
+    app.command()(record_command)
+    done = CliRunner().invoke(app, arguments)
+    return done.exit_code, done.output, done.exception
+
+
+def test_folder_has_the_truth(asked: _Asked, tmp_path: Path) -> None:
+    """The folder has the record and the ledger, and the command says what it found."""
+    record, _ = run_record()
+    folder = tmp_path / "truth"
+
+    code, output, _ = _run("kafka:9092", "--truth", str(folder), "--run-id", str(record.run_id))
+
+    assert code == 0
+    assert output == (
+        f"run {record.run_id} of tested still sends: 0 revisions and 2 ledger entries are in"
+        f" {folder}\n"
+    )
+    text = (folder / "run.json").read_text(encoding="utf-8")
+    assert RunRecord.from_json(text, "run.json") == record
+    lines = (folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == _ROWS
+    ((settings, run_id),) = asked
+    assert (settings.bootstrap_servers, run_id) == ("kafka:9092", record.run_id)
+
+
+def test_connection_is_secured(asked: _Asked, tmp_path: Path) -> None:
+    """The options of a secured cluster become the client's settings."""
+    _run(
+        "kafka:9093", "--truth", str(tmp_path / "truth"), "--security-protocol", "SASL_SSL",
+        "--ca-file", __file__, "--username", "reader", "--password-file", __file__,
+        "--sasl-mechanism", "SCRAM-SHA-256",
+    )  # fmt: skip
+    ((settings, run_id),) = asked
+    assert run_id is None
+    assert (settings.security_protocol, settings.username) == ("SASL_SSL", "reader")
+    assert settings.sasl_mechanism == "SCRAM-SHA-256"
+    assert str(settings.ca_file) == str(settings.password_file) == __file__
+
+
+def test_mistakes_are_named(asked: _Asked, tmp_path: Path) -> None:
+    """A folder with files, an id that is no UUID and a wrong protocol are errors."""
+    (tmp_path / "mine").touch()
+    assert isinstance(_run("kafka:9092", "--truth", str(tmp_path))[2], OutputRefused)
+    code, output, _ = _run("kafka:9092", "--truth", str(tmp_path / "new"), "--run-id", "seven")
+    assert (code, "seven" in output) == (2, True)
+    wrong = ("kafka:9092", "--truth", str(tmp_path / "new"), "--security-protocol", "TLS")
+    assert isinstance(_run(*wrong)[2], SimulationInvalid)
+    assert len(asked) == 1
