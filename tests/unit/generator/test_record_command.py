@@ -45,7 +45,7 @@ def _run(*arguments: str) -> tuple[int, str, BaseException | None]:
     app = typer.Typer()
     app.command()(record_command)
     done = CliRunner().invoke(app, arguments)
-    return done.exit_code, done.output, done.exception
+    return done.exit_code, done.stdout + done.stderr, done.exception
 
 
 def test_folder_has_the_truth(asked: _Asked, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_mistakes_are_named(asked: _Asked, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     assert isinstance(_run("kafka:9092", "--truth", str(tmp_path))[2], OutputRefused)
     code, output, _ = _run("kafka:9092", "--truth", str(tmp_path / "new"), "--run-id", "seven")
-    assert (code, "seven" in output) == (2, True)
+    assert (code, "--run-id" in output) == (2, True)
     wrong = ("kafka:9092", "--truth", str(tmp_path / "new"), "--security-protocol", "TLS")
     assert isinstance(_run(*wrong)[2], SimulationInvalid)
     assert len(asked) == 1
