@@ -80,7 +80,8 @@ def test_packed_histories_are_equal(histories: dict[int, ShardHistory]) -> None:
 
 def test_many_revisions_are_small(histories: dict[int, ShardHistory]) -> None:
     """A run that sheds events a thousand times writes its specification once."""
-    shed = tuple(_revision(5 + second) for second in range(1_000))
+    some = _revision(5)
+    shed = tuple(replace(some, from_seconds=START_SECONDS + n) for n in range(1_000))
     content = pack_histories({n: replace(row, revisions=shed) for n, row in histories.items()})
     assert len(content) < 100_000
     assert unpack_histories(content)[3].revisions == shed

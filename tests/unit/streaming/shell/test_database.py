@@ -164,7 +164,7 @@ def _migrating(monkeypatch: pytest.MonkeyPatch, *missing: str | None) -> list[Sc
         return made[-1]
 
     monkeypatch.setattr(module, "connect_with_retries", attempt)
-    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     return made
 
 
