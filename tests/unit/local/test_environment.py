@@ -29,11 +29,21 @@ def test_foreign_variables_are_dropped(name: str) -> None:
 
 def test_own_variables_are_passed() -> None:
     """Services see the user's home, path and our own settings; texts are UTF-8."""
-    ours = {"HOME": "/home/a", "PATH": "/bin", "CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS": "1"}
+    ours = {
+        "HOME": "/home/a",
+        "PATH": "/bin",
+        "CLICKSTREAM_GENERATOR_SNAPSHOT_SECONDS": "1",
+        "OPENBLAS_NUM_THREADS": "2",
+    }
 
     environment = service_environment({**ours, "LC_ALL": "C"})
 
     assert environment == {**ours, "LC_ALL": "C.UTF-8", "PYTHONSAFEPATH": "1"}
+
+
+def test_process_computes_in_one_thread() -> None:
+    """Processes share the cores, so each computes in one thread unless the user says otherwise."""
+    assert service_environment({})["OPENBLAS_NUM_THREADS"] == "1"
 
 
 def test_working_folder_hides_no_module(tmp_path: Path) -> None:

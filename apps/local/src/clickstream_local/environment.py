@@ -23,6 +23,10 @@ _PASSED_PREFIXES = (
     "NIX_",  # library paths of the loader
     "OPENBLAS_", "OMP_",  # number of compute threads
 )  # fmt: skip
+_DEFAULTS = {
+    # A worker's small equations take a hundred times as long if its threads wait for a busy core.
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _SET = {
     # A file in the working folder cannot replace a Python module.
     "PYTHONSAFEPATH": "1",
@@ -38,4 +42,4 @@ def service_environment(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name in _PASSED or name.startswith(_PASSED_PREFIXES)
     }
-    return passed | _SET
+    return _DEFAULTS | passed | _SET

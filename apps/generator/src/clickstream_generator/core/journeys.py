@@ -89,23 +89,19 @@ def _expected_events(probability: np.ndarray) -> float:
     """
     contexts = MAX_CART_LINES + 1
     size = EXIT_CODE * contexts
-    stay = np.zeros((size, size))
-    for lines in range(contexts):
-        context = _FULL if lines == MAX_CART_LINES else min(lines, _FILLED)
-        for source in range(EXIT_CODE):
-            for target in range(EXIT_CODE):
-                after = _lines_after(target, lines)
-                stay[source * contexts + lines, target * contexts + after] += probability[
-                    context, source, target
-                ]
-    steps = np.linalg.solve(np.eye(size) - stay, np.ones(size))
+    lines = np.arange(contexts)
+    context = np.where(lines == MAX_CART_LINES, _FULL, np.minimum(lines, _FILLED))
+    source, before, target = np.ogrid[:EXIT_CODE, :contexts, :EXIT_CODE]
+    stay = np.zeros((EXIT_CODE, contexts, EXIT_CODE, contexts))
+    stay[source, before, target, _lines_after(target, before)] = probability[
+        context[before], source, target
+    ]
+    steps = np.linalg.solve(np.eye(size) - stay.reshape(size, size), np.ones(size))
     return float(steps[CODE["session_start"] * contexts])
 
 
-def _lines_after(code: int, lines: int) -> int:
-    """Return the number of lines in the cart after the step."""
-    if code == CODE["add_to_cart"]:
-        return min(lines + 1, MAX_CART_LINES)
-    if code == CODE["remove_from_cart"]:
-        return max(lines - 1, 0)
-    return 0 if code == CODE["purchase"] else lines
+def _lines_after(code: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """Return the number of lines in the cart after each step."""
+    change = 1 * (code == CODE["add_to_cart"]) - 1 * (code == CODE["remove_from_cart"])
+    after = np.clip(lines + change, 0, MAX_CART_LINES)
+    return np.where(code == CODE["purchase"], 0, after)
