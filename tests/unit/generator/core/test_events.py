@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from clickstream_contract.events import EVENT_NAMES, MAX_ORDER_LINES
 from clickstream_generator.core.events import (
     CODE,
     EVENT_DTYPE,
     MAX_CART_LINES,
     Events,
+    by_name,
     concatenate,
 )
 
@@ -36,6 +38,38 @@ def test_part_shares_its_arrays() -> None:
     assert part.rows["order_row"].tolist() == [0]
     assert np.shares_memory(part.rows, events.rows)
     assert part.line_products is events.line_products
+
+
+def test_lines_are_those_of_rows() -> None:
+    """Each row has the lines of its order, the first order's too; a row without one has none."""
+    events = _events(0, -1, 1, orders=2)
+    events.line_products[0, 2:] = -1
+
+    counts, products, quantities = events.lines(events.rows)
+
+    assert counts.tolist() == [2, 0, MAX_CART_LINES]
+    assert products.tolist() == [0, 1, *range(MAX_CART_LINES, 2 * MAX_CART_LINES)]
+    assert quantities.tolist() == [1, 2, *range(MAX_CART_LINES + 1, 2 * MAX_CART_LINES + 1)]
+
+
+def test_columns_are_made_by_name() -> None:
+    """Each name's events come together, of the last name too, and return to their order."""
+    rows = np.zeros(5, dtype=EVENT_DTYPE)
+    rows["code"] = [CODE["purchase"], 0, len(EVENT_NAMES) - 1, 0, CODE["purchase"]]
+    rows["shard_seq"] = [1, 2, 3, 4, 5]
+    seen: dict[str, list[int]] = {}
+
+    def encode(name: str, some: np.ndarray) -> pa.Array:
+        seen[name] = some["shard_seq"].tolist()
+        return pa.array([f"{name} {number}" for number in seen[name]])
+
+    column = by_name(rows, encode)
+
+    expected: dict[str, list[int]] = {}
+    for row in rows:
+        expected.setdefault(EVENT_NAMES[row["code"]], []).append(int(row["shard_seq"]))
+    assert seen == expected
+    assert column.to_pylist() == [f"{EVENT_NAMES[row['code']]} {row['shard_seq']}" for row in rows]
 
 
 def test_joined_orders_keep_their_lines() -> None:

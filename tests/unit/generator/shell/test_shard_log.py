@@ -78,6 +78,8 @@ def test_histories_come_from_both() -> None:
     assert found[0] == ended[0]
     assert found[1].revisions == (_revision(5),)
     assert (found[1].first, found[1].ends_at) == (simulation(), None)
+    records.take(Record(LEASE_PARTITION, key, None))
+    assert records.histories().keys() == {1}
 
 
 @pytest.mark.parametrize("value", [b"", b"1", b"[]", b"{}", b'{"first_document": ""}'])

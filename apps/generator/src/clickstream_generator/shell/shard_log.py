@@ -203,7 +203,7 @@ class ShardRecords:
         self._positions: dict[int, dict[int, Position]] = defaultdict(dict)
         self._parts: dict[int, dict[_Version, dict[int, _Part]]] = defaultdict(dict)
         self._keys: dict[int, dict[bytes, int]] = defaultdict(dict)
-        self._records: dict[int, bytes] = {}
+        self._records: dict[bytes, bytes] = {}
 
     def take(self, record: Record) -> Claim | Grant | str:
         """Apply a record.
@@ -233,6 +233,7 @@ class ShardRecords:
             return claim
         if record.value is None:
             self._keys[shard].pop(record.key, None)
+            self._records.pop(record.key, None)
             if kind == "position":
                 self._positions[shard].pop(epoch, None)
             return kind
@@ -251,7 +252,7 @@ class ShardRecords:
                 del kept[old]
             return kind
         if kind == "record":
-            self._records[shard] = record.value
+            self._records[record.key] = record.value
             return kind
         if kind == "alive":
             return kind
