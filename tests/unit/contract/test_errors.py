@@ -25,11 +25,11 @@ def test_absent_value_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("length", "shown"),
-    [(78, "'" + 78 * "x" + "'"), (79, "'" + 76 * "x" + "...")],
+    [(198, "'" + 198 * "x" + "'"), (199, "'" + 196 * "x" + "...")],
 )
 def test_long_value_is_shortened(length: int, shown: str) -> None:
-    """A value is shown with at most 80 characters."""
+    """A value is shown with at most 200 characters."""
     error = SimulationInvalid("spec.seed", "x" * length, "a whole number")
 
     assert error.value == shown
-    assert len(error.value) == 80
+    assert len(error.value) == 200

@@ -30,4 +30,4 @@ def test_text_of_errors(error: errors.JudgeError, text: str) -> None:
 
 def test_long_values_are_cut() -> None:
     """A long value is shortened."""
-    assert len(errors.MappingInvalid("late", "x" * 500, "shorten it").value) == 80
+    assert len(errors.MappingInvalid("late", "x" * 500, "shorten it").value) == 200

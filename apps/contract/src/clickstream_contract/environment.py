@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickstream_contract.errors import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,7 +43,7 @@ class SettingsInvalid(Exception):
     def __init__(self, name: str, value: str | None, allowed: str) -> None:
         """Keep the fields and build the text."""
         self.name, self.value, self.allowed = name, value, allowed
-        shown = "is not set" if value is None else f"has the value {value[:80]!r}"
+        shown = "is not set" if value is None else f"has the value {shortened(value)}"
         super().__init__(f"{name} {shown}; it must be {allowed}")
 
 

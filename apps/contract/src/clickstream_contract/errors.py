@@ -6,7 +6,10 @@ value, and the allowed values.
 
 from __future__ import annotations
 
-__all__ = ["ContractError", "SimulationInvalid"]
+__all__ = ["ContractError", "SimulationInvalid", "shortened"]
+
+_SHOWN_CHARACTERS = 200
+"""Enough for a path; a whole document stays one line."""
 
 
 class ContractError(Exception):
@@ -18,15 +21,22 @@ class SimulationInvalid(ContractError):
 
     Attributes:
         path: The field, such as ``spec.rate.eventsPerSecond``.
-        value: Its value, shortened to 80 characters.
+        value: Its value, as in :func:`shortened`.
         allowed: The allowed values.
     """
 
     def __init__(self, path: str, value: object, allowed: str) -> None:
         """Keep the fields and build the text."""
-        shown = repr(value)
         self.path = path
-        self.value = shown if len(shown) <= 80 else shown[:77] + "..."
+        self.value = shortened(value)
         self.allowed = allowed
         found = "" if value is None else f"{self.value} is not allowed; "
         super().__init__(f"{path}: {found}{allowed}")
+
+
+def shortened(value: object) -> str:
+    """Return a value as errors show it, in at most 200 characters."""
+    shown = repr(value)
+    if len(shown) <= _SHOWN_CHARACTERS:
+        return shown
+    return f"{shown[: _SHOWN_CHARACTERS - 3]}..."

@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+from clickstream_contract.errors import shortened
+
 __all__ = [
     "EngineUnusable",
     "JudgeError",
@@ -45,15 +47,14 @@ class MappingInvalid(JudgeError):
 
     Attributes:
         path: The field, such as ``result.columns.user_id``.
-        value: Its value, shortened to 80 characters; empty for none.
+        value: Its value, as :func:`clickstream_contract.errors.shortened` gives it; empty for none.
         remedy: What to do.
     """
 
     def __init__(self, path: str, value: object, remedy: str) -> None:
         """Keep the fields and build the text."""
-        shown = "" if value is None else repr(value)
         self.path, self.remedy = path, remedy
-        self.value = shown if len(shown) <= 80 else shown[:77] + "..."
+        self.value = "" if value is None else shortened(value)
         found = f"{self.value} cannot be used; " if self.value else ""
         super().__init__(f"{path}: {found}{remedy}")
 
