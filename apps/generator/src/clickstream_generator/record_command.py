@@ -55,13 +55,16 @@ def record(
         "sasl_mechanism": sasl_mechanism,
     }
     settings = kafka_settings(connection, {})
-    found = read_record(settings, run_id)
     folder = TruthFolder(truth)
-    folder.keep_record(found)
+    found = read_record(settings, run_id)
     entries = 0
     for rows in read_ledger(settings, found):
         folder.keep_ledger(rows)
         entries += len(rows)
+    if found.ended_at is None:
+        # Read again, so that the record has every revision whose events the ledger counts.
+        found = read_record(settings, found.run_id)
+    folder.keep_record(found)
     state = "still sends" if found.ended_at is None else "is over"
     sys.stdout.write(
         f"run {found.run_id} of {found.first.full_name} {state}: {len(found.revisions)} revisions"

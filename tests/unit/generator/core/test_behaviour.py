@@ -8,13 +8,7 @@ import re
 import pytest
 from clickstream_contract.document import resolve_personas
 from clickstream_contract.errors import SimulationInvalid
-from clickstream_generator.core.behaviour import (
-    Behaviours,
-    Revision,
-    check_change,
-    pack_revisions,
-    unpack_revisions,
-)
+from clickstream_generator.core.behaviour import Behaviours, Revision, check_change
 from simulations import simulation
 
 OWN = "  personas: [{name: Own, basedOn: Bot, thinkMedianMilliseconds: 500}]\n"
@@ -29,19 +23,6 @@ def test_revision_survives_as_json() -> None:
     assert row.keys() == {"until_seconds", "from_seconds", "document"}
     assert Revision.from_json(row) == revision
     assert revision.to_json()["document"] is revision.to_json()["document"]
-
-
-def test_packed_revisions_share_documents() -> None:
-    """Packed revisions are read back as they were, and each document is written once."""
-    one, other = simulation(), simulation("{eventsPerSecond: 9}")
-    written = [Revision(1.5, 2.5, one), Revision(3.0, 3.0, other), Revision(4.0, 9.0, one)]
-
-    packed = json.loads(json.dumps(pack_revisions(written)))
-
-    assert unpack_revisions(packed) == written
-    assert len(packed["documents"]) == 2
-    assert packed["rows"] == [[1.5, 2.5, 0], [3.0, 3.0, 1], [4.0, 9.0, 0]]
-    assert unpack_revisions(pack_revisions([])) == []
 
 
 def test_specification_is_worked_out_once() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
-from clickstream_generator.core.behaviour import Revision, unpack_revisions
+from clickstream_generator.core import behaviour
+from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.making import Maker
+from clickstream_generator.core.revision_rows import unpack_rows
+from clickstream_generator.core.shard import MOST_APPLIED
 from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
@@ -139,10 +143,41 @@ def test_running_simulation_follows_revision() -> None:
 
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == _busier().simulation
-    assert unpack_revisions(snapshot.header["pending"]) == []
-    assert unpack_revisions(snapshot.header["applied"]) == [_busier()]
+    assert snapshot.header["pending"] == []
+    assert unpack_rows(snapshot.header["applied"]) == [_busier().to_json()]
     assert snapshot.header["start_seconds"] == START_SECONDS
     assert [users for _, users in snapshot.header["joined"]] == [8_333]
+
+
+def test_snapshot_writes_no_applied_revision() -> None:
+    """A moved shard has its applied revisions as text: a snapshot parses and writes none of them.
+
+    Each one takes milliseconds, for which the worker would send no event.
+    """
+    source, shards = carried(RATE)
+    source.revise(_busier())
+    for _ in range(2):
+        source.take_due(START_SECONDS + 8, 10**9)
+    with mock.patch.object(behaviour, "parse_simulation", side_effect=AssertionError):
+        _, moved = _moved((source, shards), (0,))
+        with mock.patch.object(behaviour, "dump_simulation", side_effect=AssertionError):
+            again = moved[0].snapshot()
+
+    assert unpack_rows(again.header["applied"]) == [_busier().to_json()]
+
+
+def test_applied_revisions_are_bounded() -> None:
+    """A shard keeps a thousand applied revisions, and one that says that there were others."""
+    source, shards = carried(RATE)
+    shard = shards[0].shard
+    shard.applied = [_busier().to_json()] * MOST_APPLIED
+    for seconds in (1, 2, 3):
+        moment = START_SECONDS + seconds
+        source.revise(Revision(moment, moment, _busier().simulation))
+    while shard.pending:
+        source.take_due(START_SECONDS + 4, 10**9)
+
+    assert len(shard.applied) == MOST_APPLIED + 1
 
 
 def test_snapshot_copies_the_state() -> None:

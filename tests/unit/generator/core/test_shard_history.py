@@ -14,6 +14,7 @@ from clickstream_generator.core.shard_history import (
     unpack_histories,
 )
 from clickstream_generator.errors import RecordUnusable
+from clickstream_generator.shell.shard_log import PART_BYTES
 from simulations import RUN_ID, START_SECONDS, carried, simulation
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def histories() -> dict[int, ShardHistory]:
 
 def test_ended_shard_has_applied_revisions(histories: dict[int, ShardHistory]) -> None:
     """Of a shard that is over, a revision that was still to come has changed nothing."""
-    assert all(row.revisions == (_revision(3),) for row in histories.values())
+    assert all(row.revisions == (_revision(3).to_json(),) for row in histories.values())
     assert histories[2].first == simulation(RATE)
     assert histories[2].start_seconds == START_SECONDS
     assert histories[2].ends_at == 102
@@ -66,7 +67,7 @@ def test_snapshot_and_position_complete_history() -> None:
 
     found = ShardHistory.of_snapshot(snapshot, announced, 7)
 
-    assert found.revisions == announced
+    assert found.revisions == tuple(row.to_json() for row in announced)
     assert (found.first, found.start_seconds) == (simulation(RATE), START_SECONDS)
     assert found.fingerprint == source.fingerprint
     assert found.ends_at == 7
@@ -79,12 +80,25 @@ def test_packed_histories_are_equal(histories: dict[int, ShardHistory]) -> None:
 
 
 def test_many_revisions_are_small(histories: dict[int, ShardHistory]) -> None:
-    """A run that sheds events a thousand times writes its specification once."""
-    some = _revision(5)
-    shed = tuple(replace(some, from_seconds=START_SECONDS + n) for n in range(1_000))
+    """A thousand revisions fit into a small part of a record, shed or edited."""
+    some = _revision(5).to_json()
+    shed = tuple(some | {"from_seconds": START_SECONDS + n} for n in range(1_000))
     content = pack_histories({n: replace(row, revisions=shed) for n, row in histories.items()})
-    assert len(content) < 100_000
+    assert len(content) < 20_000
     assert unpack_histories(content)[3].revisions == shed
+
+    edited = tuple(row | {"document": f"{row['document']}# {n}"} for n, row in enumerate(shed))
+    content = pack_histories({n: replace(row, revisions=edited) for n, row in histories.items()})
+    assert len(content) < PART_BYTES / 4
+
+
+def test_too_many_revisions_are_named(histories: dict[int, ShardHistory]) -> None:
+    """A run with more revisions than a shard keeps has no record."""
+    many = (_revision(5).to_json(),) * 1_001
+    with pytest.raises(RecordUnusable, match="more than 1,000 revisions"):
+        _merged({number: replace(row, revisions=many) for number, row in histories.items()})
+    few = {number: replace(row, revisions=many[:1_000]) for number, row in histories.items()}
+    assert len(_merged(few).revisions) == 1_000
 
 
 def test_record_has_all_shards(histories: dict[int, ShardHistory]) -> None:
@@ -110,7 +124,7 @@ def test_shard_behind_lacks_revisions(histories: dict[int, ShardHistory]) -> Non
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"revisions": (_revision(2),)}, "other revisions in shard 1"),
+        ({"revisions": (_revision(2).to_json(),)}, "other revisions in shard 1"),
         ({"start_seconds": START_SECONDS + 1}, "another simulation, start or library in shard 1"),
         ({"first": simulation("{eventsPerSecond: 401}")}, "another simulation, start or library"),
     ],

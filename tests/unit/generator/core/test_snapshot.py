@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from clickstream_generator.core import snapshot as module
-from clickstream_generator.core.behaviour import Revision, unpack_revisions
+from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import Snapshot, dump_snapshot, load_snapshot
 from clickstream_generator.errors import SnapshotUnusable
@@ -51,7 +51,8 @@ def test_snapshot_has_the_position() -> None:
     assert snapshot.since_seconds == START_SECONDS
     assert snapshot.first == simulation(RATE)
     assert snapshot.running == simulation(RATE)
-    assert unpack_revisions(snapshot.header["pending"]) == [_BUSIER]
+    (row,) = snapshot.header["pending"]
+    assert Revision.from_json(row) == _BUSIER
 
 
 def test_snapshot_keeps_the_namespace() -> None:

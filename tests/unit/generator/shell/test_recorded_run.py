@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
@@ -136,6 +137,13 @@ def test_half_ended_run_still_runs(topics: _Topics) -> None:
     _add_running(topics, (2, 3))
     record = read_record(SETTINGS, None)
     assert (record.ended_at, record.ends_at) == (None, {})
+
+
+def test_times_are_needed(topics: _Topics) -> None:
+    """A cluster that keeps no times cannot say when a run began."""
+    topics.add_claims(RUN_ID, math.inf)
+    with pytest.raises(RecordUnusable, match="records without a time"):
+        read_record(SETTINGS, None)
 
 
 def test_chosen_run_is_read(topics: _Topics) -> None:

@@ -11,6 +11,7 @@ from clickstream_generator.core.faults import fault_rng
 from clickstream_generator.core.making import Maker
 from clickstream_generator.core.shard_history import unpack_histories
 from clickstream_generator.core.snapshot import load_snapshot
+from clickstream_generator.shell import shard_keeper
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.shard_log import Position, StoredShard
 from holds import MemoryLog, hold
@@ -229,6 +230,17 @@ def test_earlier_holders_records_are_removed() -> None:
         kept.hold.read_log()
 
     kept.keeper._packer.shutdown()
+
+
+def test_large_record_ends_no_run(
+    kept: _Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record that the broker could refuse is left out with a warning; the run ends."""
+    monkeypatch.setattr(shard_keeper, "PART_BYTES", 10)
+    kept.keeper.close()
+    rows = {key for key, value in kept.broker.acknowledge() if value is not None}
+    assert rows == {f"{RUN_ID}/{number}/1/position".encode() for number in NUMBERS}
+    assert f"run {RUN_ID} cannot be repeated" in caplog.text
 
 
 def test_end_lets_go_of_state(kept: _Kept) -> None:

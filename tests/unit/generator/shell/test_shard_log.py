@@ -10,7 +10,7 @@ import pytest
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.lease import Claim, Grant
 from clickstream_generator.core.shard_history import ShardHistory
-from clickstream_generator.core.snapshot import Snapshot, dump_snapshot
+from clickstream_generator.core.snapshot import Snapshot, compress, dump_snapshot
 from clickstream_generator.errors import SnapshotUnusable
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
@@ -76,13 +76,16 @@ def test_histories_come_from_both() -> None:
 
     assert found.keys() == {0, 1}
     assert found[0] == ended[0]
-    assert found[1].revisions == (_revision(5),)
+    assert found[1].revisions == (_revision(5).to_json(),)
     assert (found[1].first, found[1].ends_at) == (simulation(), None)
     records.take(Record(LEASE_PARTITION, key, None))
     assert records.histories().keys() == {1}
 
 
-@pytest.mark.parametrize("value", [b"", b"1", b"[]", b"{}", b'{"first_document": ""}'])
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"{}", *map(compress, (b"{", b"1", b"[]", b"{}", b'{"first_document": ""}'))],
+)
 def test_broken_record_is_named(value: bytes) -> None:
     """A record that is no history is an error, not a traceback."""
     records = _records()

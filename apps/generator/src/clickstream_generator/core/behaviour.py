@@ -24,20 +24,11 @@ from clickstream_generator.core.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from clickstream_contract.simulation import Simulation, SimulationSpec
 
     from clickstream_generator.core.catalog import Catalog
 
-__all__ = [
-    "Behaviour",
-    "Behaviours",
-    "Revision",
-    "check_change",
-    "pack_revisions",
-    "unpack_revisions",
-]
+__all__ = ["Behaviour", "Behaviours", "Revision", "check_change"]
 
 
 @dataclass(frozen=True)
@@ -82,27 +73,6 @@ class Revision:
     def from_json(cls, row: dict[str, Any]) -> Revision:
         """Read the values of :meth:`to_json`."""
         return cls(row["until_seconds"], row["from_seconds"], parse_simulation(row["document"]))
-
-
-def pack_revisions(revisions: Iterable[Revision]) -> dict[str, Any]:
-    """Return revisions as JSON values, with each document once: a run may shed events often."""
-    simulations: list[Simulation] = []
-    rows = []
-    for row in revisions:
-        # Compared before it is dumped: a dump takes milliseconds.
-        if row.simulation not in simulations:
-            simulations.append(row.simulation)
-        rows.append([row.until_seconds, row.from_seconds, simulations.index(row.simulation)])
-    return {"documents": [dump_simulation(one) for one in simulations], "rows": rows}
-
-
-def unpack_revisions(packed: Mapping[str, Any]) -> list[Revision]:
-    """Read the values of :func:`pack_revisions`."""
-    simulations = [parse_simulation(document) for document in packed["documents"]]
-    return [
-        Revision(until_seconds, from_seconds, simulations[place])
-        for until_seconds, from_seconds, place in packed["rows"]
-    ]
 
 
 class Behaviours:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from clickstream_contract.document import dump_simulation
 
-from clickstream_generator.core.behaviour import Revision, pack_revisions, unpack_revisions
+from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.events import Events
 from clickstream_generator.core.faults import FaultSource, fault_rng
 from clickstream_generator.core.fingerprint import Fingerprint, check_fingerprint
 from clickstream_generator.core.late_records import LateRecords
+from clickstream_generator.core.revision_rows import pack_rows, unpack_rows
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.sessions import Sessions
 from clickstream_generator.core.shard import Shard
@@ -135,8 +136,8 @@ class CarriedShard:
             "joined": shard.population.joined[:],
             "document": dump_simulation(running),
             "first_document": dump_simulation(self.first),
-            "applied": pack_revisions(shard.applied),
-            "pending": pack_revisions(revision for revision, _ in shard.pending),
+            "applied": pack_rows(shard.applied),
+            "pending": [revision.to_json() for revision, _ in shard.pending],
             "fault_rng": self.fault_rng.bit_generator.state,
         }
         arrays = {
@@ -196,7 +197,7 @@ def _restored(
     # Not apply_mix(): the snapshot already has the users that joined with a revision.
     population.return_share = behaviour.world.return_share[behaviour.world.group_persona]
     columns = {name: arrays[f"sessions_{name}"] for name in _SESSIONS}
-    pending = unpack_revisions(header["pending"])
+    pending = [Revision.from_json(row) for row in header["pending"]]
     return Shard(
         number=snapshot.number,
         shards=shards,
@@ -207,7 +208,7 @@ def _restored(
         sessions=Sessions(**columns, begun=header["begun"]),
         made=snapshot.shard_seq,
         own_seconds=header["own_seconds"],
-        applied=unpack_revisions(header["applied"]),
+        applied=unpack_rows(header["applied"]),
         pending=[(revision, behaviours.of(revision.simulation.spec)) for revision in pending],
         waiting=Events(arrays["ready"], arrays["ready_products"], arrays["ready_quantities"]),
     )

@@ -8,7 +8,7 @@ and the events are the same on every worker.
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.rhythm import Schedule
 
-__all__ = ["Shard", "due_count"]
+__all__ = ["MOST_APPLIED", "Shard", "due_count"]
+
+MOST_APPLIED = 1_000
+"""Most revisions in a run record: a worker that sheds makes about one each second."""
 
 _EVENTS_PER_ROUND = 2048
 """Enough events that NumPy's cost per call is negligible."""
@@ -54,7 +57,8 @@ class Shard:
         own_seconds: Simulated time since the first event.
         last_seq: Number of the shard's last event, or ``None``.
         ends_at: The decided last event, which overrides specifications; ``None`` before.
-        applied: Revisions that apply already, in order.
+        applied: Revisions that apply already, in order, as JSON values. At most
+            :data:`MOST_APPLIED` and one more, which says that there were others.
         pending: Revisions to apply, each with its behaviour, the next one first.
         waiting: Events that were made and not taken.
     """
@@ -70,7 +74,7 @@ class Shard:
     own_seconds: float = 0.0
     last_seq: int | None = None
     ends_at: int | None = None
-    applied: list[Revision] = field(default_factory=list)
+    applied: list[dict[str, Any]] = field(default_factory=list)
     pending: list[tuple[Revision, Behaviour]] = field(default_factory=list)
     waiting: InitVar[Events | None] = None
     _made: Events = field(init=False)
@@ -103,7 +107,8 @@ class Shard:
             if self.due(unix_seconds):
                 return
             revision, self.behaviour = self.pending.pop(0)
-            self.applied.append(revision)
+            if len(self.applied) <= MOST_APPLIED:
+                self.applied.append(revision.to_json())
             self.population.apply_mix(self.behaviour.world)
             self.schedule = self.schedule.followed_by(
                 self.behaviour.spec.rate,

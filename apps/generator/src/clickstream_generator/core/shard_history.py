@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import dump_simulation, parse_simulation
 
-from clickstream_generator.core.behaviour import pack_revisions, unpack_revisions
+from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.fingerprint import Fingerprint
+from clickstream_generator.core.revision_rows import pack_rows, unpack_rows
 from clickstream_generator.core.run_record import RunRecord
+from clickstream_generator.core.shard import MOST_APPLIED
+from clickstream_generator.core.snapshot import compress, decompress
 from clickstream_generator.errors import RecordUnusable
 
 if TYPE_CHECKING:
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
 
-    from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.carried_shard import CarriedShard
     from clickstream_generator.core.snapshot import Snapshot
 
@@ -37,14 +39,14 @@ class ShardHistory:
         first: The simulation at the start of the run.
         start_seconds: When the run's live part started, Unix seconds.
         fingerprint: The fingerprint of the run's world and random streams.
-        revisions: Every change, in order.
+        revisions: Every change, in order, as :meth:`Revision.to_json` gives it.
         ends_at: The number of the last event, once it is decided.
     """
 
     first: Simulation
     start_seconds: float
     fingerprint: Fingerprint
-    revisions: tuple[Revision, ...] = ()
+    revisions: tuple[dict[str, Any], ...] = ()
     ends_at: int | None = None
 
     @classmethod
@@ -72,10 +74,10 @@ class ShardHistory:
             ends_at: The number of its last event, if it is decided.
         """
         header = snapshot.header
-        kept = [*unpack_revisions(header["applied"]), *unpack_revisions(header["pending"])]
-        known = {row.from_seconds for row in kept}
+        kept = [*unpack_rows(header["applied"]), *header["pending"]]
+        known = {row["from_seconds"] for row in kept}
         ahead = [
-            row
+            row.to_json()
             for row in announced
             if row.from_seconds > snapshot.since_seconds and row.from_seconds not in known
         ]
@@ -89,9 +91,9 @@ class ShardHistory:
 
 
 def pack_histories(histories: Mapping[int, ShardHistory]) -> bytes:
-    """Return the histories of shards that one worker carries, by shard, as JSON."""
+    """Return the histories of shards that one worker carries, by shard, as compressed JSON."""
     some = next(iter(histories.values()))
-    groups: list[tuple[tuple[Revision, ...], dict[str, int | None]]] = []
+    groups: list[tuple[tuple[dict[str, Any], ...], dict[str, int | None]]] = []
     for number, row in histories.items():
         ends = next((ends for revisions, ends in groups if revisions == row.revisions), None)
         if ends is None:
@@ -102,21 +104,22 @@ def pack_histories(histories: Mapping[int, ShardHistory]) -> bytes:
         "start_seconds": some.start_seconds,
         "fingerprint": some.fingerprint.to_json(),
         "groups": [
-            {"revisions": pack_revisions(revisions), "ends_at": ends} for revisions, ends in groups
+            {"revisions": pack_rows(revisions), "ends_at": ends} for revisions, ends in groups
         ],
     }
-    return json.dumps(content).encode()
+    # Compressed: documents differ little, and all of them must fit into one record.
+    return compress(json.dumps(content).encode())
 
 
 def unpack_histories(value: bytes) -> dict[int, ShardHistory]:
-    """Read the JSON of :func:`pack_histories`."""
-    content: dict[str, Any] = json.loads(value)
+    """Read the bytes of :func:`pack_histories`."""
+    content: dict[str, Any] = json.loads(decompress(value))
     first = parse_simulation(content["first_document"])
     fingerprint = Fingerprint.from_json(content["fingerprint"])
     return {
         int(number): ShardHistory(first, content["start_seconds"], fingerprint, revisions, ends_at)
         for group in content["groups"]
-        for revisions in [tuple(unpack_revisions(group["revisions"]))]
+        for revisions in [tuple(unpack_rows(group["revisions"]))]
         for number, ends_at in group["ends_at"].items()
     }
 
@@ -144,6 +147,10 @@ def merged_record(
     if not histories:
         raise RecordUnusable(place, "no snapshot", "try again once it sends events")
     some = max(histories.values(), key=lambda row: len(row.revisions))
+    if len(some.revisions) > MOST_APPLIED:
+        raise RecordUnusable(
+            place, f"more than {MOST_APPLIED:,} revisions", "repeat a run with fewer of them"
+        )
     missing = sorted(set(range(some.first.spec.shards)) - set(histories))
     if missing:
         raise RecordUnusable(
@@ -176,7 +183,7 @@ def merged_record(
         some.fingerprint,
         version,
         began_at,
-        some.revisions,
+        tuple(map(Revision.from_json, some.revisions)),
         {number: last for number, last in ends.items() if last is not None} if is_decided else {},
         ended_at,
     )

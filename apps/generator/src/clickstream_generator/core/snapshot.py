@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
 
-__all__ = ["Snapshot", "dump_snapshot", "load_snapshot"]
+__all__ = ["Snapshot", "compress", "decompress", "dump_snapshot", "load_snapshot"]
 
 _FORMAT = 5
 
@@ -71,10 +71,7 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
     content = json.dumps({"format": _FORMAT, **snapshot.header}).encode()
     header = np.frombuffer(content, dtype=np.uint8)
     np.savez(plain, header=header, allow_pickle=False, **snapshot.arrays)
-    packed = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(packed, "zstd") as stream:
-        stream.write(plain.getbuffer())
-    return bytes(packed.getvalue())
+    return compress(plain.getvalue())
 
 
 def load_snapshot(content: bytes) -> Snapshot:
@@ -84,9 +81,7 @@ def load_snapshot(content: bytes) -> Snapshot:
         SnapshotUnusable: The bytes are not a snapshot of this format.
     """
     try:
-        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
-            plain = io.BytesIO(stream.read())
-        with np.load(plain, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(decompress(content)), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
     except (OSError, EOFError, ValueError, KeyError) as error:
@@ -95,3 +90,21 @@ def load_snapshot(content: bytes) -> Snapshot:
     if found != _FORMAT:
         raise SnapshotUnusable(f"its format is {found}, not {_FORMAT}")
     return Snapshot(header, arrays)
+
+
+def compress(content: bytes) -> bytes:
+    """Return bytes compressed with Zstandard."""
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(content)
+    return bytes(packed.getvalue())
+
+
+def decompress(content: bytes) -> bytes:
+    """Read the bytes of :func:`compress`.
+
+    Raises:
+        OSError: They are not compressed.
+    """
+    with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
+        return bytes(stream.read())

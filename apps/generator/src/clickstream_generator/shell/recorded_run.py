@@ -36,26 +36,30 @@ class _Run:
     def __init__(self, run_id: UUID) -> None:
         self.id = run_id
         self.records = ShardRecords(run_id, tuple(range(MAX_SHARDS)))
-        self._began = math.inf
-        self._last = 0.0
+        self._seconds: list[float] = []
 
     def take(self, record: Record) -> None:
         """Apply a record of the run."""
         self.records.take(record)
         if math.isfinite(record.seconds):
-            self._began = min(self._began, record.seconds)
-            self._last = max(self._last, record.seconds)
+            known = [*self._seconds, record.seconds]
+            self._seconds = [min(known), max(known)]
 
     def record(self) -> RunRecord:
         """Return the run record."""
+        if not self._seconds:
+            raise RecordUnusable(
+                f"run {self.id}", "records without a time", "let Kafka store the time of records"
+            )
+        began, last = map(_iso, self._seconds)
         histories = self.records.histories()
         is_over = bool(histories) and not set(histories) & set(self.records.unfinished())
         return merged_record(
             self.id,
             histories,
             version("clickstream-generator"),
-            _iso(self._began),
-            _iso(self._last) if is_over else None,
+            began,
+            last if is_over else None,
         )
 
 
@@ -76,7 +80,9 @@ def read_record(settings: KafkaSettings, run_id: UUID | None) -> RunRecord:
         for record in reader.read_to_end({LEASE_PARTITION}):
             name = _run_of(record)
             if name and (run_id is None or name == str(run_id)):
-                runs.setdefault(name, _Run(UUID(name))).take(record)
+                if name not in runs:
+                    runs[name] = _Run(UUID(name))
+                runs[name].take(record)
         run = _only(runs, run_id)
         # Snapshots last: a position leaves out revisions that an earlier snapshot contains.
         for record in reader.read_to_end(set(reader.partitions) - {LEASE_PARTITION}):

@@ -7,6 +7,7 @@ packs snapshots: packing takes a tenth of a second, which would delay events.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from clickstream_generator.core.shard_history import ShardHistory
 from clickstream_generator.core.snapshot import dump_snapshot
 from clickstream_generator.shell.shard_log import (
     LEASE_PARTITION,
+    PART_BYTES,
     Position,
     StoredShard,
     forgotten_rows,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["ShardKeeper"]
+
+_LOG = logging.getLogger(__name__)
 
 _STATE_BYTES_PER_SECOND = 1_000_000
 """Most bytes of snapshots per second; larger snapshots, with more users, are taken less often."""
@@ -175,8 +179,11 @@ class ShardKeeper:
             for number, kept in self._kept.items()
         }
         # Before the snapshots go: at any time, one of the two has the shards' histories.
-        row = record_row(run_id, self._kept[min(histories)].epoch, histories)
-        self._sink.publish(SHARDS.name, [row], Batch(), LEASE_PARTITION)
+        key, value = record_row(run_id, self._kept[min(histories)].epoch, histories)
+        if len(value) <= PART_BYTES:
+            self._sink.publish(SHARDS.name, [(key, value)], Batch(), LEASE_PARTITION)
+        else:
+            _LOG.warning("run %s cannot be repeated: its record has %d bytes", run_id, len(value))
         for number, kept in self._kept.items():
             ledger = kept.carried.ledger
             position = Position(ledger.shard_seq, is_over=True, records=ledger.records_acknowledged)

@@ -66,6 +66,15 @@ LEASE_PARTITION = 0
 PART_BYTES = 1_000_000
 """Below the largest record that a broker accepts by default."""
 _SLOTS = 2
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    SimulationInvalid,
+)
+"""What reading an invalid record raises."""
 _PART = struct.Struct(">QHH")
 """Header of a part: the snapshot's generation, the part's number, and the number of parts."""
 _HEARTBEAT_SECONDS = 1.0
@@ -161,7 +170,9 @@ def snapshot_rows(
     ]
 
 
-def record_row(run_id: UUID, epoch: int, histories: Mapping[int, ShardHistory]) -> Row:
+def record_row(
+    run_id: UUID, epoch: int, histories: Mapping[int, ShardHistory]
+) -> tuple[bytes, bytes]:
     """Return the histories of a worker's shards as a record.
 
     Args:
@@ -308,7 +319,7 @@ class ShardRecords:
         for value in self._records.values():
             try:
                 found |= unpack_histories(value)
-            except (ValueError, LookupError, TypeError, AttributeError, SimulationInvalid) as error:
+            except _UNREADABLE as error:
                 raise SnapshotUnusable(f"a record of it cannot be read ({error!r})") from None
         return found
 
