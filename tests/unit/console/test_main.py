@@ -17,12 +17,15 @@ import uvicorn
 from clickstream_console.__main__ import _Server, main
 from clickstream_console.settings import Settings
 from clickstream_console.shell.application import application, health_server
+from clickstream_health.server import HealthServer
 from clickstream_local.ports import LOOPBACK, free_port
 from pipeline import wait_until
+from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Self
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,28 @@ def test_stopping_ends_streams(tmp_path: Path) -> None:
 
     assert app.state.live._is_closing
     assert server.should_exit
+
+
+def test_healthy_console_listens(tmp_path: Path) -> None:
+    """The health is served once the application's port takes connections, and not before."""
+    port, metrics_port = free_port(), free_port()
+    settings = Settings(postgres_host="localhost", postgres_password_file=tmp_path / "password")
+    app = application(settings)
+    config = uvicorn.Config(app, host=LOOPBACK, port=port, log_config=None)
+    seen: list[str] = []
+
+    class Health(HealthServer):
+        async def __aenter__(self) -> Self:
+            socket.create_connection((LOOPBACK, port), 5).close()
+            seen.append("listens")
+            server.should_exit = True
+            return await super().__aenter__()
+
+    health = Health(LOOPBACK, metrics_port, CollectorRegistry(), readiness=str)
+    server = _Server(app, config, health)
+    server.run()
+
+    assert seen == ["listens"]
 
 
 def _status(port: int, path: str) -> int:

@@ -35,17 +35,31 @@ class _Server(uvicorn.Server):
     Args:
         app: The application.
         config: How the application is served.
-        health: The server of the health; it starts first and ends last.
+        health: The server of the health; it answers while the application does.
     """
 
     def __init__(self, app: FastAPI, config: uvicorn.Config, health: HealthServer) -> None:
         super().__init__(config)
         self._app, self._health = app, health
+        self._failure: OSError | None = None
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
-        """Serve on both ports."""
-        async with self._health:
-            await super().serve(sockets)
+        """Serve on both ports.
+
+        Raises:
+            OSError: The health's port cannot be listened on.
+        """
+        await super().serve(sockets)
+        if self._failure is not None:
+            raise self._failure
+
+    async def main_loop(self) -> None:
+        """Serve the health once the application listens: a healthy console answers."""
+        try:
+            async with self._health:
+                await super().main_loop()
+        except OSError as error:  # the application shuts down first
+            self._failure = error
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End the streams, then stop."""
