@@ -29,6 +29,7 @@ GROUPS = 4
 def small_catalog() -> Catalog:
     """Two categories of two products, for 1, 2, 3 and 4 euros."""
     return Catalog(
+        currency="EUR",
         category_names=("Lamp", "Kids Hat"),
         product_ids=tuple(f"P{number:06d}" for number in range(1, 5)),
         product_names=("Slim Red Lamp", "Soft Blue Lamp", "Pro Red Hat", "Light Red Hat"),

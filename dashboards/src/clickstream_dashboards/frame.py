@@ -69,19 +69,42 @@ def with_prometheus(built: dashboard.Dashboard) -> dashboard.Dashboard:
     )
 
 
-def with_postgres(built: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Add variables for the database and its simulations."""
-    return built.with_variable(
+def with_postgres(
+    built: dashboard.Dashboard, *, shops_of_one_currency: bool = False
+) -> dashboard.Dashboard:
+    """Add variables for the database and its simulations.
+
+    Args:
+        built: The dashboard.
+        shops_of_one_currency: Only simulations of one chosen currency, so that panels can add
+            their money.
+    """
+    built = built.with_variable(
         dashboard.DatasourceVariable("postgres_datasource")
         .label("Postgres data source")
         .type("postgres")  # the name that every version of Grafana accepts
-    ).with_variable(
+    )
+    if not shops_of_one_currency:
+        return built.with_variable(_simulations("ops.runs"))
+    return built.with_variable(
         _stored(
-            "simulation",
-            "Simulation",
-            "SELECT DISTINCT simulation FROM ops.runs ORDER BY simulation",
+            "currency",
+            "Currency",
+            "SELECT DISTINCT currency FROM mart.dim_product_versions ORDER BY currency",
+        )
+        .multi(multi=False)
+        .include_all(include_all=False)
+        .current(model.VariableOption(text="", value=""))
+    ).with_variable(
+        _simulations(
+            "mart.dim_product_versions\nWHERE currency IN (${currency:sqlstring})",
         )
     )
+
+
+def _simulations(table: str) -> dashboard.QueryVariable:
+    query = f"SELECT DISTINCT simulation FROM {table} ORDER BY simulation"
+    return _stored("simulation", "Simulation", query)
 
 
 def with_shop(built: dashboard.Dashboard) -> dashboard.Dashboard:

@@ -26,10 +26,12 @@ _BOUNCE = "100.0 * sum(bounced_sessions) / nullif(sum(sessions), 0)"
 _ABANDONMENT = "100.0 * sum(abandoned_sessions) / nullif(sum(cart_sessions), 0)"
 _REVENUE = "sum(revenue_minor) / 100.0"
 _ORDER_VALUE = "sum(revenue_minor) / 100.0 / nullif(sum(orders), 0)"
+_MONEY = "short"
+"""Grafana's units name one currency each; the variable of the dashboard names the one of these."""
 _UNITS = {
-    "revenue": "currencyEUR",
-    "order value": "currencyEUR",
-    "value left": "currencyEUR",
+    "revenue": _MONEY,
+    "order value": _MONEY,
+    "value left": _MONEY,
     "conversion": "percent",
     "bounce": "percent",
     "carts left": "percent",
@@ -85,7 +87,7 @@ def shop() -> Dashboard:
         "Sessions, funnel, revenue, products, carts and cohorts of the simulated shop.",
         "now-24h",
     )
-    built = with_shop(with_postgres(built))
+    built = with_shop(with_postgres(built, shops_of_one_currency=True))
     built = row(built, "At a glance", _glance())
     built = row(built, "Traffic and revenue", _traffic())
     built = row(built, "Funnel", _funnel())
@@ -104,14 +106,12 @@ def _glance() -> list[Builder[Panel]]:
             width=3,
         ),
         figure("Orders", "Orders in these sessions.", _sum("sum(orders)"), "short", width=3),
+        figure("Revenue, $currency", "Value of these orders.", _sum(_REVENUE), _MONEY, width=3),
         figure(
-            "Revenue", "Value of these orders, in euros.", _sum(_REVENUE), "currencyEUR", width=3
-        ),
-        figure(
-            "Order value",
-            "Revenue per order, in euros.",
+            "Order value, $currency",
+            "Revenue per order.",
             _sum(_ORDER_VALUE),
-            "currencyEUR",
+            _MONEY,
             decimals=2,
             width=3,
         ),
@@ -168,10 +168,10 @@ def _traffic() -> list[Builder[Panel]]:
     )
     return [
         series(
-            "Revenue",
+            "Revenue over time, $currency",
             "Value of the orders, by the hour in which their session began.",
             _over_time(f"{_REVENUE} AS revenue"),
-            "currencyEUR",
+            _MONEY,
             is_bars=True,
         ),
         series(
@@ -188,10 +188,10 @@ def _traffic() -> list[Builder[Panel]]:
             width=12,
         ),
         bars(
-            "Revenue by country",
+            "Revenue by country, $currency",
             "Value of the orders by the visitors' country.",
             country,
-            "currencyEUR",
+            _MONEY,
             width=12,
         ),
         listing(
@@ -295,10 +295,10 @@ def _products() -> list[Builder[Panel]]:
             width=12,
         ),
         bars(
-            "Revenue by category",
+            "Revenue by category, $currency",
             "The 15 categories with most revenue; all countries and devices.",
             categories,
-            "currencyEUR",
+            _MONEY,
             width=12,
         ),
         listing(
@@ -327,10 +327,10 @@ def _carts() -> list[Builder[Panel]]:
             width=8,
         ),
         series(
-            "Value left in carts",
-            "Value of the abandoned carts, in euros.",
+            "Value left in carts, $currency",
+            "Value of the abandoned carts.",
             _over_time('sum(left_minor) / 100.0 AS "value left"'),
-            "currencyEUR",
+            _MONEY,
             width=8,
             is_bars=True,
         ),

@@ -15,7 +15,7 @@ COMMENT ON COLUMN mart.fact_order_items.order_id IS 'The order.';
 COMMENT ON COLUMN mart.fact_order_items.product_id IS 'The product.';
 COMMENT ON COLUMN mart.fact_order_items.category IS 'Its category.';
 COMMENT ON COLUMN mart.fact_order_items.quantity IS 'How many were bought. Unit: pieces.';
-COMMENT ON COLUMN mart.fact_order_items.price_minor IS 'Price of one. Unit: cents.';
+COMMENT ON COLUMN mart.fact_order_items.price_minor IS 'Price of one. Unit: minor units.';
 -- end
 
 -- DELETE: for the lines of an order that an earlier event replaces.

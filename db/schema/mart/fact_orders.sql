@@ -13,6 +13,7 @@ CREATE TABLE mart.fact_orders (
     event_id uuid NOT NULL,
     pieces integer NOT NULL,
     value_minor bigint NOT NULL,
+    currency text NOT NULL,
     PRIMARY KEY (order_id)
     -- end
 );
@@ -29,7 +30,8 @@ COMMENT ON COLUMN mart.fact_orders.channel IS 'How the user first found the shop
 COMMENT ON COLUMN mart.fact_orders.ordered_at IS 'Time of the order; of several events with one order, the earliest.';
 COMMENT ON COLUMN mart.fact_orders.event_id IS 'The event that the row is from: the earliest of those with this order.';
 COMMENT ON COLUMN mart.fact_orders.pieces IS 'How many pieces.';
-COMMENT ON COLUMN mart.fact_orders.value_minor IS 'Its value. Unit: cents.';
+COMMENT ON COLUMN mart.fact_orders.value_minor IS 'Its value. Unit: minor units.';
+COMMENT ON COLUMN mart.fact_orders.currency IS 'ISO 4217 code.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.fact_orders TO clickstream_writer;

@@ -22,7 +22,7 @@ COMMENT ON COLUMN mart.product_hour.add_to_cart_events IS 'How often it was put 
 COMMENT ON COLUMN mart.product_hour.remove_from_cart_events IS 'How often it was taken out.';
 COMMENT ON COLUMN mart.product_hour.orders IS 'Orders with it.';
 COMMENT ON COLUMN mart.product_hour.pieces IS 'How many were bought. Unit: pieces.';
-COMMENT ON COLUMN mart.product_hour.revenue_minor IS 'Value of these. Unit: cents.';
+COMMENT ON COLUMN mart.product_hour.revenue_minor IS 'Value of these. Unit: minor units.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.product_hour TO clickstream_writer;

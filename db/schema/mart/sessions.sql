@@ -94,15 +94,15 @@ COMMENT ON COLUMN mart.sessions.begin_checkout_events IS 'Events named begin_che
 COMMENT ON COLUMN mart.sessions.add_shipping_info_events IS 'Events named add_shipping_info.';
 COMMENT ON COLUMN mart.sessions.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.sessions.purchase_events IS 'Events named purchase.';
-COMMENT ON COLUMN mart.sessions.added_minor IS 'Value put into the cart. Unit: cents.';
-COMMENT ON COLUMN mart.sessions.removed_minor IS 'Value taken out of it. Unit: cents.';
-COMMENT ON COLUMN mart.sessions.revenue_minor IS 'Value of the orders. Unit: cents.';
+COMMENT ON COLUMN mart.sessions.added_minor IS 'Value put into the cart. Unit: minor units.';
+COMMENT ON COLUMN mart.sessions.removed_minor IS 'Value taken out of it. Unit: minor units.';
+COMMENT ON COLUMN mart.sessions.revenue_minor IS 'Value of the orders. Unit: minor units.';
 COMMENT ON COLUMN mart.sessions.duration_seconds IS 'From the first event to the last.';
 COMMENT ON COLUMN mart.sessions.pages IS 'Pages seen: pages, searches, lists, items and carts.';
 COMMENT ON COLUMN mart.sessions.is_bounce IS 'Whether the user saw one page at most.';
 COMMENT ON COLUMN mart.sessions.is_converted IS 'Whether something was bought.';
 COMMENT ON COLUMN mart.sessions.is_abandoned IS 'Whether something was put into the cart and nothing bought.';
-COMMENT ON COLUMN mart.sessions.left_minor IS 'Value left in a cart from which nothing was bought. Unit: cents.';
+COMMENT ON COLUMN mart.sessions.left_minor IS 'Value left in a cart from which nothing was bought. Unit: minor units.';
 -- end
 
 -- Returns the latest sessions of a simulation, page by page.

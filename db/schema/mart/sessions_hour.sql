@@ -35,12 +35,12 @@ COMMENT ON COLUMN mart.sessions_hour.cart_sessions IS 'Sessions that put somethi
 COMMENT ON COLUMN mart.sessions_hour.checkout_sessions IS 'Sessions that began to check out.';
 COMMENT ON COLUMN mart.sessions_hour.converted_sessions IS 'Sessions with an order.';
 COMMENT ON COLUMN mart.sessions_hour.abandoned_sessions IS 'Sessions that left something in the cart and bought nothing.';
-COMMENT ON COLUMN mart.sessions_hour.left_minor IS 'Value left in these carts. Unit: cents.';
+COMMENT ON COLUMN mart.sessions_hour.left_minor IS 'Value left in these carts. Unit: minor units.';
 COMMENT ON COLUMN mart.sessions_hour.events IS 'Events.';
 COMMENT ON COLUMN mart.sessions_hour.pages IS 'Pages seen.';
 COMMENT ON COLUMN mart.sessions_hour.duration_milliseconds IS 'From first to last event, summed.';
 COMMENT ON COLUMN mart.sessions_hour.orders IS 'Orders.';
-COMMENT ON COLUMN mart.sessions_hour.revenue_minor IS 'Their value. Unit: cents.';
+COMMENT ON COLUMN mart.sessions_hour.revenue_minor IS 'Their value. Unit: minor units.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.sessions_hour TO clickstream_writer;

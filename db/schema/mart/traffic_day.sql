@@ -42,7 +42,7 @@ COMMENT ON COLUMN mart.traffic_day.begin_checkout_events IS 'Events named begin_
 COMMENT ON COLUMN mart.traffic_day.add_shipping_info_events IS 'Events named add_shipping_info.';
 COMMENT ON COLUMN mart.traffic_day.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_day.purchase_events IS 'Events named purchase.';
-COMMENT ON COLUMN mart.traffic_day.revenue_minor IS 'Value of the purchases. Unit: cents.';
+COMMENT ON COLUMN mart.traffic_day.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.traffic_day TO clickstream_writer;

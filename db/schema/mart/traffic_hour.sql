@@ -42,7 +42,7 @@ COMMENT ON COLUMN mart.traffic_hour.begin_checkout_events IS 'Events named begin
 COMMENT ON COLUMN mart.traffic_hour.add_shipping_info_events IS 'Events named add_shipping_info.';
 COMMENT ON COLUMN mart.traffic_hour.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_hour.purchase_events IS 'Events named purchase.';
-COMMENT ON COLUMN mart.traffic_hour.revenue_minor IS 'Value of the purchases. Unit: cents.';
+COMMENT ON COLUMN mart.traffic_hour.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.traffic_hour TO clickstream_writer;

@@ -42,7 +42,7 @@ COMMENT ON COLUMN mart.traffic_minute.begin_checkout_events IS 'Events named beg
 COMMENT ON COLUMN mart.traffic_minute.add_shipping_info_events IS 'Events named add_shipping_info.';
 COMMENT ON COLUMN mart.traffic_minute.add_payment_info_events IS 'Events named add_payment_info.';
 COMMENT ON COLUMN mart.traffic_minute.purchase_events IS 'Events named purchase.';
-COMMENT ON COLUMN mart.traffic_minute.revenue_minor IS 'Value of the purchases. Unit: cents.';
+COMMENT ON COLUMN mart.traffic_minute.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 -- end
 
 GRANT INSERT, UPDATE ON mart.traffic_minute TO clickstream_writer;

@@ -68,7 +68,7 @@ COMMENT ON COLUMN ops.ledger.begin_checkout_events IS 'Of these, begin_checkout.
 COMMENT ON COLUMN ops.ledger.add_shipping_info_events IS 'Of these, add_shipping_info.';
 COMMENT ON COLUMN ops.ledger.add_payment_info_events IS 'Of these, add_payment_info.';
 COMMENT ON COLUMN ops.ledger.purchase_events IS 'Of these, purchase.';
-COMMENT ON COLUMN ops.ledger.revenue_minor IS 'Value of the purchases. Unit: cents.';
+COMMENT ON COLUMN ops.ledger.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 COMMENT ON COLUMN ops.ledger.content_checksum IS 'Sum of these events'' checksums, which cover every field but sent_at.';
 COMMENT ON COLUMN ops.ledger.sessions_begun IS 'Sessions with their first event here.';
 COMMENT ON COLUMN ops.ledger.sessions_ended IS 'Sessions with their last event here.';

@@ -79,15 +79,15 @@ COMMENT ON COLUMN raw.events.category IS 'Category of list or item.';
 COMMENT ON COLUMN raw.events.product_id IS 'The product.';
 COMMENT ON COLUMN raw.events.product_name IS 'Its name.';
 COMMENT ON COLUMN raw.events.brand IS 'Its brand.';
-COMMENT ON COLUMN raw.events.price_minor IS 'Price of one. Unit: cents.';
+COMMENT ON COLUMN raw.events.price_minor IS 'Price of one. Unit: minor units.';
 COMMENT ON COLUMN raw.events.quantity IS 'How many were put in or taken out. Unit: pieces.';
 COMMENT ON COLUMN raw.events.shipping_tier IS 'Kind of delivery.';
 COMMENT ON COLUMN raw.events.payment_type IS 'Means of payment.';
 COMMENT ON COLUMN raw.events.order_id IS 'The order.';
 COMMENT ON COLUMN raw.events.items IS 'The lines of the order; since version 2 also those of the cart, unless it is empty.';
 COMMENT ON COLUMN raw.events.cart_quantity IS 'How many pieces the cart holds after the event; before it for a purchase. Unit: pieces.';
-COMMENT ON COLUMN raw.events.value_minor IS 'Value of what the event is about: the item viewed, the pieces put in or taken out, the cart at checkout, the order. Unit: cents.';
-COMMENT ON COLUMN raw.events.currency IS 'ISO 4217 code.';
+COMMENT ON COLUMN raw.events.value_minor IS 'Value of what the event is about: the item viewed, the pieces put in or taken out, the cart at checkout, the order. Unit: minor units.';
+COMMENT ON COLUMN raw.events.currency IS 'ISO 4217 code of the shop''s currency.';
 COMMENT ON COLUMN raw.events.sent_at IS 'When the generator handed it to Kafka.';
 -- end
 COMMENT ON COLUMN raw.events.kafka_partition IS 'Partition of the topic it came in.';

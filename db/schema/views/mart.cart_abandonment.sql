@@ -13,4 +13,4 @@ COMMENT ON COLUMN mart.cart_abandonment.channel IS 'How they first found the sho
 COMMENT ON COLUMN mart.cart_abandonment.cart_sessions IS 'Sessions that put something into the cart.';
 COMMENT ON COLUMN mart.cart_abandonment.abandoned_sessions IS 'Of these, sessions that bought nothing.';
 COMMENT ON COLUMN mart.cart_abandonment.abandonment_percent IS 'Their share.';
-COMMENT ON COLUMN mart.cart_abandonment.value_left IS 'Value left in these carts. Unit: euros.';
+COMMENT ON COLUMN mart.cart_abandonment.value_left IS 'Value left in these carts. In the currency of the simulation.';

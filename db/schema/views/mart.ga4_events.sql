@@ -92,7 +92,7 @@ COMMENT ON VIEW mart.ga4_events IS 'Events as Google Analytics 4 exports them to
 COMMENT ON COLUMN mart.ga4_events.event_date IS 'Day of the event, YYYYMMDD, UTC.';
 COMMENT ON COLUMN mart.ga4_events.event_timestamp IS 'Time of the event. Unit: microseconds since 1970.';
 COMMENT ON COLUMN mart.ga4_events.event_name IS 'What the user did; first_visit is one more event where session_start is of a user''s first session.';
-COMMENT ON COLUMN mart.ga4_events.event_params IS 'A list of {key, value}; value has string_value, int_value, float_value and double_value. Money in euros. ga_session_id is a number of 48 bits, of the hexadecimal digits of session_id: the first twelve XOR the 14th to 16th and the last nine; ga_session_number counts the user''s sessions.';
+COMMENT ON COLUMN mart.ga4_events.event_params IS 'A list of {key, value}; value has string_value, int_value, float_value and double_value. Money in the currency of the simulation. ga_session_id is a number of 48 bits, of the hexadecimal digits of session_id: the first twelve XOR the 14th to 16th and the last nine; ga_session_number counts the user''s sessions.';
 COMMENT ON COLUMN mart.ga4_events.user_id IS 'The user.';
 COMMENT ON COLUMN mart.ga4_events.user_pseudo_id IS 'The same: there is no other identity.';
 COMMENT ON COLUMN mart.ga4_events.user_first_touch_timestamp IS 'Time of the user''s first session. Unit: microseconds since 1970.';
@@ -101,6 +101,6 @@ COMMENT ON COLUMN mart.ga4_events.geo IS 'Where the user is: country by its Engl
 COMMENT ON COLUMN mart.ga4_events.traffic_source IS 'What led to the shop: source from the referrer, medium from the channel, name from the campaign.';
 COMMENT ON COLUMN mart.ga4_events.stream_id IS 'The simulation''s full name: two simulations may have users with the same id.';
 COMMENT ON COLUMN mart.ga4_events.platform IS 'Always WEB.';
-COMMENT ON COLUMN mart.ga4_events.ecommerce IS 'Order or cart: transaction_id, purchase_revenue in euros, total_item_quantity, unique_items.';
-COMMENT ON COLUMN mart.ga4_events.items IS 'The items that the event is about; of a list only the category, since the event does not name them. Money in euros.';
+COMMENT ON COLUMN mart.ga4_events.ecommerce IS 'Order or cart: transaction_id, purchase_revenue in the currency of the simulation, total_item_quantity, unique_items.';
+COMMENT ON COLUMN mart.ga4_events.items IS 'The items that the event is about; of a list only the category, since the event does not name them. Money in the currency of the simulation.';
 COMMENT ON COLUMN mart.ga4_events.event_time IS 'Time of the event: the column by which the days are partitioned.';

@@ -19,7 +19,7 @@ LEFT JOIN (
     SELECT simulation, count(*) AS visitors FROM mart.dim_user GROUP BY simulation
 ) AS users USING (simulation)
 GROUP BY simulation;
-COMMENT ON VIEW mart.kpis IS 'The shop in one row per simulation. Money in euros.';
+COMMENT ON VIEW mart.kpis IS 'The shop in one row per simulation. Money in the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.kpis.visitors IS 'Different visitors.';
 -- derived: comments
@@ -27,8 +27,8 @@ COMMENT ON COLUMN mart.kpis.sessions IS 'Sessions.';
 COMMENT ON COLUMN mart.kpis.converted_sessions IS 'Sessions with an order.';
 COMMENT ON COLUMN mart.kpis.conversion_percent IS 'Share of sessions with an order.';
 COMMENT ON COLUMN mart.kpis.orders IS 'Orders.';
-COMMENT ON COLUMN mart.kpis.revenue IS 'Value of the orders. Unit: euros.';
-COMMENT ON COLUMN mart.kpis.average_order_value IS 'Revenue per order. Unit: euros.';
+COMMENT ON COLUMN mart.kpis.revenue IS 'Value of the orders. In the currency of the simulation.';
+COMMENT ON COLUMN mart.kpis.average_order_value IS 'Revenue per order. In the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis.bounce_percent IS 'Share of sessions that saw one page at most.';
 COMMENT ON COLUMN mart.kpis.abandonment_percent IS 'Share of the filled carts from which nothing was bought.';
 COMMENT ON COLUMN mart.kpis.events_per_session IS 'Mean number of events of a session.';

@@ -25,7 +25,7 @@ LEFT JOIN (
     FROM mart.cohort_day GROUP BY day, simulation
 ) AS users USING (day, simulation)
 GROUP BY hours.day, simulation;
-COMMENT ON VIEW mart.kpis_day IS 'The shop per day in which sessions began. Money in euros.';
+COMMENT ON VIEW mart.kpis_day IS 'The shop per day in which sessions began. Money in the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis_day.day IS 'The day, UTC.';
 COMMENT ON COLUMN mart.kpis_day.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.kpis_day.visitors IS 'Different visitors, from the last computation of mart.cohort_day.';
@@ -35,8 +35,8 @@ COMMENT ON COLUMN mart.kpis_day.sessions IS 'Sessions.';
 COMMENT ON COLUMN mart.kpis_day.converted_sessions IS 'Sessions with an order.';
 COMMENT ON COLUMN mart.kpis_day.conversion_percent IS 'Share of sessions with an order.';
 COMMENT ON COLUMN mart.kpis_day.orders IS 'Orders.';
-COMMENT ON COLUMN mart.kpis_day.revenue IS 'Value of the orders. Unit: euros.';
-COMMENT ON COLUMN mart.kpis_day.average_order_value IS 'Revenue per order. Unit: euros.';
+COMMENT ON COLUMN mart.kpis_day.revenue IS 'Value of the orders. In the currency of the simulation.';
+COMMENT ON COLUMN mart.kpis_day.average_order_value IS 'Revenue per order. In the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis_day.bounce_percent IS 'Share of sessions that saw one page at most.';
 COMMENT ON COLUMN mart.kpis_day.abandonment_percent IS 'Share of the filled carts from which nothing was bought.';
 COMMENT ON COLUMN mart.kpis_day.events_per_session IS 'Mean number of events of a session.';

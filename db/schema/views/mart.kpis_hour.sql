@@ -18,7 +18,7 @@ SELECT
 FROM mart.sessions_hour
 LEFT JOIN mart.visitors_hour AS users USING (hour, simulation)
 GROUP BY hour, simulation;
-COMMENT ON VIEW mart.kpis_hour IS 'The shop per hour in which sessions began. Money in euros.';
+COMMENT ON VIEW mart.kpis_hour IS 'The shop per hour in which sessions began. Money in the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis_hour.hour IS 'Start of the hour, UTC.';
 COMMENT ON COLUMN mart.kpis_hour.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.kpis_hour.visitors IS 'Different visitors with an event in it.';
@@ -27,8 +27,8 @@ COMMENT ON COLUMN mart.kpis_hour.sessions IS 'Sessions.';
 COMMENT ON COLUMN mart.kpis_hour.converted_sessions IS 'Sessions with an order.';
 COMMENT ON COLUMN mart.kpis_hour.conversion_percent IS 'Share of sessions with an order.';
 COMMENT ON COLUMN mart.kpis_hour.orders IS 'Orders.';
-COMMENT ON COLUMN mart.kpis_hour.revenue IS 'Value of the orders. Unit: euros.';
-COMMENT ON COLUMN mart.kpis_hour.average_order_value IS 'Revenue per order. Unit: euros.';
+COMMENT ON COLUMN mart.kpis_hour.revenue IS 'Value of the orders. In the currency of the simulation.';
+COMMENT ON COLUMN mart.kpis_hour.average_order_value IS 'Revenue per order. In the currency of the simulation.';
 COMMENT ON COLUMN mart.kpis_hour.bounce_percent IS 'Share of sessions that saw one page at most.';
 COMMENT ON COLUMN mart.kpis_hour.abandonment_percent IS 'Share of the filled carts from which nothing was bought.';
 COMMENT ON COLUMN mart.kpis_hour.events_per_session IS 'Mean number of events of a session.';

@@ -20,7 +20,7 @@ COMMENT ON COLUMN mart.product_day.views IS 'How often it was looked at.';
 COMMENT ON COLUMN mart.product_day.carts IS 'How often it was put into a cart.';
 COMMENT ON COLUMN mart.product_day.orders IS 'Orders with it.';
 COMMENT ON COLUMN mart.product_day.pieces IS 'How many were bought.';
-COMMENT ON COLUMN mart.product_day.revenue IS 'Value of what was bought. Unit: euros.';
+COMMENT ON COLUMN mart.product_day.revenue IS 'Value of what was bought. In the currency of the simulation.';
 COMMENT ON COLUMN mart.product_day.view_to_cart_percent IS 'Times put into a cart per 100 looks.';
 COMMENT ON COLUMN mart.product_day.cart_to_purchase_percent IS 'Orders with it per 100 times put into a cart.';
 -- end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.countries import COUNTRIES, DEFAULT_LOCALE, LOCALES
 from faker.config import AVAILABLE_LOCALES
 
 OFFSETS = {
@@ -28,3 +28,9 @@ def test_language_is_of_country(code: str) -> None:
     assert country.faker_locale.endswith(f"_{code}")
     assert country.faker_locale in AVAILABLE_LOCALES
     assert country.name
+
+
+def test_shops_are_in_countries() -> None:
+    """A shop's locale is the language of a country, with that country's locale in Faker."""
+    assert DEFAULT_LOCALE in LOCALES
+    assert LOCALES.items() <= {(row.language, row.faker_locale) for row in COUNTRIES.values()}

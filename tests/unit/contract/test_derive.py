@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from clickstream_contract.currencies import CURRENCIES
 from clickstream_contract.derive import (
     Column,
     event_json_schema,
@@ -108,7 +109,10 @@ def test_event_schema_is_exact_by_name() -> None:
         ("quantity", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
         ("schema_version", {"type": "integer", "maximum": 2_147_483_647, "enum": [1, 2]}),
         ("country", {"type": "string", "minLength": 1, "maxLength": 2}),
-        ("currency", {"type": "string", "minLength": 1, "maxLength": 256, "enum": ["EUR"]}),
+        (
+            "currency",
+            {"type": "string", "minLength": 1, "maxLength": 256, "enum": list(CURRENCIES)},
+        ),
     ],
 )
 def test_values_have_bounds(name: str, shape: dict[str, object]) -> None:

@@ -107,7 +107,10 @@ def test_odd_events_are_flagged() -> None:
         "sent_at.clock_ahead": "Not more than 5 s after Kafka got the record.",
         "quantity.large": "At most 100 pieces at once.",
         "price_minor.zero": "More than nothing.",
-        "value_minor.large": "An order is worth at most 100000 euros.",
+        "value_minor.large": (
+            "An order is worth at most 100000 euros, or as much in another currency, "
+            "by its price level."
+        ),
         "value_minor.zero": "An order is worth more than nothing.",
     }
     assert all(

@@ -79,7 +79,7 @@ def test_protobuf_fields_have_presence() -> None:
     assert "  optional EventName event_name = 7;" in lines
     assert "  repeated Item items = 35;" in lines
     assert "  EVENT_NAME_PURCHASE = 12;" in lines
-    assert "  // Price of one. Unit: cents." in lines
+    assert "  // Price of one. Unit: minor units." in lines
     assert "  // What was searched for. In search." in lines
     assert "  // Version of this table. One of 1, 2." in lines
 

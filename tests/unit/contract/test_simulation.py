@@ -201,6 +201,19 @@ def test_country_must_be_known() -> None:
     assert context["allowed"].startswith("one of AT, AU")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [("currency", "JPY", "one of EUR, AUD"), ("locale", "ja-JP", "one of de-AT, en-AU")],
+)
+def test_shop_has_known_words(field: str, value: str, allowed: str) -> None:
+    """A currency without hundredths, and a language without words, are refused with the others."""
+    kind, context = _refused(catalog={field: value})
+
+    assert kind == "refused"
+    assert context["value"] == value
+    assert context["allowed"].startswith(allowed)
+
+
 @pytest.mark.parametrize("device", ["mobile", "desktop", "tablet"])
 def test_one_device_is_enough(device: str) -> None:
     """Any one device may be the only one, but there must be one."""

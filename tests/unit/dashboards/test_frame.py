@@ -86,6 +86,17 @@ def test_postgres_is_chosen() -> None:
     assert "ops.runs" in simulation["query"]
 
 
+def test_one_currency_is_chosen() -> None:
+    """A dashboard that adds money shows simulations of one currency, and one at a time."""
+    _, currency, simulation = _variables(with_postgres(_begun(), shops_of_one_currency=True))
+
+    assert (currency["name"], currency["multi"], currency["includeAll"]) == (
+        "currency", False, False,
+    )  # fmt: skip
+    assert currency["current"]["value"] == ""
+    assert "currency IN (${currency:sqlstring})" in simulation["query"]
+
+
 def test_visitors_are_chosen() -> None:
     """Country, device and the width of a point can be chosen."""
     country, device, interval = _variables(with_shop(_begun()))

@@ -22,7 +22,14 @@ def test_everything_is_stored() -> None:
     """The shop needs no Prometheus."""
     assert asked("shop", "expr") == []
     names = {row["name"] for row in dashboard_json("shop")["templating"]["list"]}
-    assert names == {"postgres_datasource", "simulation", "country", "device", "interval"}
+    assert names == {
+        "postgres_datasource",
+        "currency",
+        "simulation",
+        "country",
+        "device",
+        "interval",
+    }
 
 
 @pytest.mark.parametrize(("title", "text"), asked("shop", "rawSql"))

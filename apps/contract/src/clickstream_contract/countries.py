@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["COUNTRIES", "Country"]
+__all__ = ["COUNTRIES", "DEFAULT_LOCALE", "LOCALES", "Country"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,14 @@ COUNTRIES: dict[str, Country] = {
     )
 }
 """The countries, by code."""
+
+DEFAULT_LOCALE = "en-US"
+_SHOP_LANGUAGES = {"de", "en", "es", "fr", "it", "nl", "pt"}
+"""The languages in which the generator can name products."""
+
+LOCALES: dict[str, str] = {
+    row.language: row.faker_locale
+    for row in COUNTRIES.values()
+    if row.language.partition("-")[0] in _SHOP_LANGUAGES
+}
+"""The locales of shops: by BCP 47 tag, the locale in Faker."""

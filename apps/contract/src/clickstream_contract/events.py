@@ -9,12 +9,12 @@ columns, the documentation and the generator's encoder derive. Names are those o
 
 from __future__ import annotations
 
+from clickstream_contract.currencies import CURRENCIES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.naming import FULL_NAME, FULL_NAME_LENGTH
 
 __all__ = [
     "CART_EVENTS",
-    "CURRENCY",
     "DEVICES",
     "EVENT_FIELDS",
     "EVENT_NAMES",
@@ -30,8 +30,6 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 """The version that generators write. The stream reads every version: records may stay in Kafka."""
-CURRENCY = "EUR"
-"""The shop's only currency, so that values can be added. ISO 4217."""
 
 _MOST_PIECES = 1_000_000
 _HIGHEST_PRICE_MINOR = 1_000_000_000
@@ -104,7 +102,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         "price_minor",
         FieldType.BIGINT,
         "Price of one.",
-        unit="cents",
+        unit="minor units",
         minimum=0,
         maximum=_HIGHEST_PRICE_MINOR,
     ),
@@ -207,7 +205,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         FieldType.BIGINT,
         "Price of one.",
         events=ITEM_EVENTS,
-        unit="cents",
+        unit="minor units",
         minimum=0,
         maximum=_HIGHEST_PRICE_MINOR,
     ),
@@ -257,11 +255,17 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Value of what the event is about: the item viewed, the pieces put in or taken out,"
         " the cart at checkout, the order.",
         events=_VALUE_EVENTS,
-        unit="cents",
+        unit="minor units",
         minimum=0,
         maximum=_HIGHEST_VALUE_MINOR,
     ),
-    Field("currency", FieldType.TEXT, "ISO 4217 code.", events=_VALUE_EVENTS, values=(CURRENCY,)),
+    Field(
+        "currency",
+        FieldType.TEXT,
+        "ISO 4217 code of the shop's currency.",
+        events=_VALUE_EVENTS,
+        values=tuple(CURRENCIES),
+    ),
     Field("sent_at", FieldType.TIMESTAMP, "When the generator handed it to Kafka."),
 )
 """Every field of an event, in the order of the generator's JSON and of the documentation."""

@@ -97,7 +97,9 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field("minute", FieldType.TIMESTAMP, "Minute of event time, its start."),
     _count("events", "Events acknowledged in this minute."),
     *(_count(f"{name}_events", f"Of these, {name}.") for name in EVENT_NAMES),
-    Field("revenue_minor", FieldType.BIGINT, "Value of the purchases.", unit="cents", minimum=0),
+    Field(
+        "revenue_minor", FieldType.BIGINT, "Value of the purchases.", unit="minor units", minimum=0
+    ),
     Field(
         "content_checksum",
         FieldType.BIGINT,

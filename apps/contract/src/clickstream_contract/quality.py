@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from clickstream_contract.currencies import MINOR_UNITS
 from clickstream_contract.events import EVENT_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
@@ -36,6 +37,7 @@ TOLERATED_SECONDS = 5
 LATE_SECONDS = 600
 LARGE_QUANTITY = 100
 HUGE_ORDER_MINOR = 10_000_000
+"""In euros; times the price level in another currency."""
 
 
 class Severity(Enum):
@@ -163,7 +165,8 @@ QUALITY_RULES: tuple[QualityRule, ...] = (
     _flag(
         "value_minor",
         FlagReason.LARGE,
-        f"An order is worth at most {HUGE_ORDER_MINOR // 100} euros.",
+        f"An order is worth at most {HUGE_ORDER_MINOR // MINOR_UNITS} euros, or as much in another "
+        "currency, by its price level.",
     ),
     _flag("value_minor", FlagReason.ZERO, "An order is worth more than nothing."),
 )

@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.countries import COUNTRIES, LOCALES
+from clickstream_contract.currencies import CURRENCIES
 from clickstream_contract.document import API_VERSION, KIND
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
@@ -300,6 +301,8 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("catalog",): {
         "rules": [("self.categories <= self.products", "no more categories than products")]
     },
+    ("catalog", "currency"): {"enum": list(CURRENCIES)},
+    ("catalog", "locale"): {"enum": list(LOCALES)},
     ("devices",): {
         "rules": [("self.mobile + self.desktop + self.tablet > 0", "at least one weight above 0")]
     },

@@ -15,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from clickstream_contract.countries import COUNTRIES
+from clickstream_contract.countries import COUNTRIES, DEFAULT_LOCALE, LOCALES
+from clickstream_contract.currencies import CURRENCIES, DEFAULT_CURRENCY
 from clickstream_contract.duration import format_duration
 from clickstream_contract.events import EVENT_NAMES, HIGHEST_COUNT, MAX_SHARDS
 from clickstream_contract.journey import EXIT, is_legal
@@ -33,7 +34,7 @@ from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "FIXED_FIELDS",
@@ -114,11 +115,33 @@ class PersonaDefinition(Part):
         return self
 
 
+def _one_of(names: Iterable[str]) -> AfterValidator:
+    """Return a validator of a text that must be one of the names."""
+    allowed = tuple(names)
+
+    def check(name: str) -> str:
+        if name not in allowed:
+            raise refuse("", name, "one of " + ", ".join(allowed))
+        return name
+
+    return AfterValidator(check)
+
+
 class Catalog(Part):
     """The products of the shop."""
 
     products: Annotated[int, Field(ge=1, le=200_000, description="Number of products.")] = 1_000
     categories: Annotated[int, Field(ge=1, le=500, description="Number of categories.")] = 25
+    currency: Annotated[
+        str,
+        Field(max_length=3, description="Currency of the prices, ISO 4217."),
+        _one_of(CURRENCIES),
+    ] = DEFAULT_CURRENCY
+    locale: Annotated[
+        str,
+        Field(max_length=5, description="Language and country of the products' names, BCP 47."),
+        _one_of(LOCALES),
+    ] = DEFAULT_LOCALE
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
@@ -127,19 +150,13 @@ class Catalog(Part):
         return self
 
 
-def _known_country(code: str) -> str:
-    if code not in COUNTRIES:
-        raise refuse("", code, "one of " + ", ".join(COUNTRIES))
-    return code
-
-
 class CountryShare(Part):
     """A country and its share of the users."""
 
     code: Annotated[
         str,
         Field(max_length=2, description="ISO 3166-1 alpha-2."),
-        AfterValidator(_known_country),
+        _one_of(COUNTRIES),
     ]
     weight: Annotated[Weight, Field(description="Share relative to the other weights.")]
 

@@ -62,7 +62,12 @@ def test_totals_have_known_figures() -> None:
 def test_last_page_has_no_next() -> None:
     """A page says where the next one begins, or null."""
     row = SimulationRow(
-        simulation="shop", runs=1, run_id=_RUN, first_seen_at=_MOMENT, closed_at=None
+        simulation="shop",
+        runs=1,
+        run_id=_RUN,
+        first_seen_at=_MOMENT,
+        closed_at=None,
+        currency="EUR",
     )
     page = Page[SimulationRow](items=[row], next_offset=None)
 
@@ -71,6 +76,7 @@ def test_last_page_has_no_next() -> None:
             {
                 "simulation": "shop", "runs": 1, "run_id": str(_RUN),
                 "first_seen_at": "2026-11-27T08:00:00Z", "closed_at": None,
+                "currency": "EUR",
             }
         ],
         "next_offset": None,

@@ -69,7 +69,7 @@ def _asked(
 def _simulation(number: int) -> dict[str, Any]:
     return {
         "simulation": f"s{number}", "runs": 1, "run_id": _RUN, "first_seen_at": _MOMENT,
-        "closed_at": None,
+        "closed_at": None, "currency": None,
     }  # fmt: skip
 
 

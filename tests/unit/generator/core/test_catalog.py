@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from clickstream_contract.countries import LOCALES
+from clickstream_contract.currencies import CURRENCIES
+from clickstream_contract.simulation import Catalog as CatalogSpec
 from clickstream_generator.core.catalog import POPULARITY_EXPONENT, Catalog, build_catalog
 from worlds import small_catalog
 
@@ -11,7 +14,7 @@ from worlds import small_catalog
 @pytest.fixture(scope="module")
 def shop() -> Catalog:
     """A shop of 300 products in 70 categories: more than there are plain goods."""
-    return build_catalog(300, 70, 42)
+    return build_catalog(CatalogSpec(products=300, categories=70), 42)
 
 
 def test_every_category_has_products(shop: Catalog) -> None:
@@ -52,7 +55,7 @@ def test_cumulative_ends_at_one(shop: Catalog) -> None:
 
 def test_prices_end_with_99() -> None:
     """A price is whole euros and 99 cents, from 1.99 to 5000.99 euros, around its category's."""
-    prices = build_catalog(50_000, 500, 42).price_minor
+    prices = build_catalog(CatalogSpec(products=50_000, categories=500), 42).price_minor
 
     assert set((prices % 100).tolist()) == {99}
     assert prices.min() >= 199
@@ -98,7 +101,9 @@ CATEGORY = [0, 1, 1, 1]
 
 def test_seed_decides_the_catalog() -> None:
     """The same arguments make the same catalog, in every release; another seed another one."""
-    first, again, other = (build_catalog(4, 2, seed) for seed in (7, 7, 8))
+    first, again, other = (
+        build_catalog(CatalogSpec(products=4, categories=2), seed) for seed in (7, 7, 8)
+    )
 
     assert first.product_names == again.product_names != other.product_names
     assert first.price_minor.tolist() == again.price_minor.tolist()
@@ -111,7 +116,7 @@ def test_seed_decides_the_catalog() -> None:
 
 def test_smallest_shop_has_one_product() -> None:
     """One product in one category is a shop."""
-    shop = build_catalog(1, 1, 0)
+    shop = build_catalog(CatalogSpec(products=1, categories=1), 0)
 
     assert shop.cumulative.tolist() == [0.0, 1.0]
     assert shop.first_product.tolist() == [0, 1]
@@ -131,3 +136,40 @@ def test_products_are_drawn_within_category() -> None:
     uniform = np.array([0.0, 0.79, 0.81, 1.0, 0.0, 0.49, 0.5, 1.0])
 
     assert small_catalog().draw_products(category, uniform).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_locale_changes_texts_only(shop: Catalog, locale: str) -> None:
+    """The shop in another locale has its own names, and the same products otherwise."""
+    own = build_catalog(CatalogSpec(products=300, categories=70, locale=locale), 42)
+
+    assert len(set(own.category_names)) == 70
+    assert own.product_names != shop.product_names or locale.startswith("en-")
+    assert (own.price_minor == shop.price_minor).all()
+    assert (own.popularity == shop.popularity).all()
+    assert (own.product_category == shop.product_category).all()
+    assert (own.term_category == shop.term_category).all()
+    names = (*own.category_names, *own.product_names, *own.product_brands, *own.search_terms)
+    assert all(name == name.strip() and "  " not in name and "{" not in name for name in names)
+    assert max(map(len, names)) <= 100
+
+
+def test_shop_speaks_its_language() -> None:
+    """A German shop names its goods, and what visitors search for, in German."""
+    shop = build_catalog(CatalogSpec(products=65, categories=65, locale="de-DE"), 42)
+
+    place = shop.category_names.index("Rucksack")
+    assert shop.product_names[place].startswith("Rucksack ")
+    assert "rucksack günstig" in shop.search_terms
+
+
+@pytest.mark.parametrize("currency", CURRENCIES)
+def test_prices_have_their_size(shop: Catalog, currency: str) -> None:
+    """A price is that in euros times the price level, to less than one unit."""
+    own = build_catalog(CatalogSpec(products=300, categories=70, currency=currency), 42)
+
+    level = CURRENCIES[currency]
+    assert own.currency == currency
+    assert set((own.price_minor % 100).tolist()) == {99}
+    assert (abs(own.price_minor - shop.price_minor * level) <= 100 * level + 100).all()
+    assert own.product_names == shop.product_names

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_contract.simulation import Catalog as CatalogSpec
 from clickstream_generator.core import world
 from clickstream_generator.core.catalog import build_catalog
 from clickstream_generator.core.fingerprint import (
@@ -103,7 +104,7 @@ def test_planted_fingerprint_is_refused() -> None:
 
 def test_each_part_of_the_catalog_counts() -> None:
     """Another price, name, brand, order of popularity or search term is another world."""
-    catalog = build_catalog(20, 3, seed=1)
+    catalog = build_catalog(CatalogSpec(products=20, categories=3), seed=1)
     changed = [
         replace(catalog, category_names=("Odd", *catalog.category_names[1:])),
         replace(catalog, product_names=("Odd", *catalog.product_names[1:])),

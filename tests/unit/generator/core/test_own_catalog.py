@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.simulation import Catalog as CatalogSpec
 from clickstream_generator.core.own_catalog import (
     Product,
     catalog_of,
@@ -61,7 +62,7 @@ def test_texts_are_kept_as_they_are() -> None:
 
 def test_catalog_has_the_products() -> None:
     """The catalog is sorted by category, its popularity adds up, and a seed gives the same one."""
-    shop, again = catalog_of(PRODUCTS, 1), catalog_of(PRODUCTS, 1)
+    shop, again = catalog_of(PRODUCTS, CatalogSpec(), 1), catalog_of(PRODUCTS, CatalogSpec(), 1)
     assert shop.product_ids == ("A-1", "C-3", "B-2")
     assert shop.category_names == ("Lamps", "Hats")
     assert shop.price_minor.tolist() == [1999, 50, 700]

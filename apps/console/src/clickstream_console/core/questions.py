@@ -68,7 +68,9 @@ def _question(sql: LiteralString, asked: OfSimulation | Paged, **more: object) -
 def simulations(asked: Paged) -> Question:
     """Simulations with their latest run, the latest first."""
     return _question(
-        "SELECT simulation, runs, run_id, first_seen_at, closed_at FROM ("
+        "SELECT simulation, runs, run_id, first_seen_at, closed_at,"
+        " (SELECT currency FROM mart.dim_product_versions AS product"
+        " WHERE product.simulation = latest.simulation LIMIT 1) AS currency FROM ("
         " SELECT DISTINCT ON (simulation) simulation, run_id, first_seen_at, closed_at,"
         " count(*) OVER (PARTITION BY simulation) AS runs"
         " FROM ops.runs ORDER BY simulation, first_seen_at DESC, run_id) AS latest"

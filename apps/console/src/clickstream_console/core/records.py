@@ -32,7 +32,9 @@ __all__ = [
     "TrafficMinute",
 ]
 
-Euros = Annotated[Decimal, Field(description="Unit: euros.", examples=["33429.79"])]
+Money = Annotated[
+    Decimal, Field(description="In the currency of the simulation.", examples=["33429.79"])
+]
 Percent = Annotated[float | None, Field(description="Unit: percent; null of nothing.")]
 Seconds = Annotated[float | None, Field(description="Unit: seconds; null of nothing.")]
 
@@ -69,6 +71,10 @@ class SimulationRow(Record):
     closed_at: Annotated[
         datetime | None, Field(description="When all of it was stored; null while it runs.")
     ]
+    currency: Annotated[
+        str | None,
+        Field(description="ISO 4217 code of all its money; null before an event with a product."),
+    ]
 
 
 class Kpis(Record):
@@ -80,8 +86,8 @@ class Kpis(Record):
     converted_sessions: int
     conversion_percent: Percent
     orders: int
-    revenue: Euros
-    average_order_value: Euros | None
+    revenue: Money
+    average_order_value: Money | None
     bounce_percent: Percent
     abandonment_percent: Percent
     events_per_session: float | None
@@ -111,7 +117,7 @@ class TrafficMinute(Record):
     events: int
     sessions: Annotated[int, Field(description="Sessions begun.")]
     orders: int
-    revenue: Euros
+    revenue: Money
 
 
 class Product(Record):
@@ -124,7 +130,7 @@ class Product(Record):
     carts: int
     orders: int
     pieces: int
-    revenue: Euros
+    revenue: Money
     view_to_cart_percent: Percent
     cart_to_purchase_percent: Percent
 
@@ -138,7 +144,7 @@ class Segment(Record):
     converted_sessions: int
     conversion_percent: Percent
     orders: int
-    revenue: Euros
+    revenue: Money
 
 
 class Session(Record):
@@ -159,8 +165,10 @@ class Session(Record):
     events: int
     pages: int
     orders: int
-    revenue: Euros
-    value_left: Annotated[Euros, Field(description="Left in the cart. Unit: euros.")]
+    revenue: Money
+    value_left: Annotated[
+        Money, Field(description="Left in the cart, in the currency of the simulation.")
+    ]
     duration_seconds: float
     is_bounce: bool
     is_converted: bool

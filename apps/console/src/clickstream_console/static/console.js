@@ -1,7 +1,7 @@
 // The page: it reads the API and the live stream, and writes the figures into the document.
 // It inserts every text as text, never as HTML.
 import { LiveChart } from "./charts.js";
-import { count, euros, minute, percent, seconds } from "./format.js";
+import { count, minute, money, percent, seconds } from "./format.js";
 import { drawMap, shade } from "./map.js";
 
 const REFRESH_MS = 3000;
@@ -12,10 +12,13 @@ const SHOWN_MINUTES = 60;
 const at = (id) => document.getElementById(id);
 const ui = { simulation: at("simulation"), state: at("state"), banner: at("banner"), map: at("map") };
 let shown = ""; // the shown simulation
+let currencies = {}; // of the simulations, by name
 let stream = null;
 let measure = "sessions";
 let countries = [];
 let latest = null; // the last pulse
+
+const amount = (text) => money(text, currencies[shown]);
 
 const rate = new LiveChart(
   at("rate-chart"),
@@ -95,8 +98,8 @@ function showPulse(pulse) {
     waiting_events: `${count(pulse.waiting_events)} on their way`,
     rejected_records: `${count(pulse.rejected_records)} records rejected`,
     ...(kpis && {
-      revenue: euros(kpis.revenue),
-      average_order_value: `${euros(kpis.average_order_value)} an order`,
+      revenue: amount(kpis.revenue),
+      average_order_value: `${amount(kpis.average_order_value)} an order`,
       orders: count(kpis.orders),
       conversion_percent: `${percent(kpis.conversion_percent)} of sessions`,
       sessions: count(kpis.sessions),
@@ -144,7 +147,7 @@ function listen() {
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function showCountries() {
-  rows(at("countries"), countries, (row) => [row.name, n(count(row.sessions)), n(euros(row.revenue))]);
+  rows(at("countries"), countries, (row) => [row.name, n(count(row.sessions)), n(amount(row.revenue))]);
   shade(ui.map, countries, measure);
 }
 
@@ -161,7 +164,7 @@ const STEPS = {
 
 function showIntegrity(integrity) {
   rows(at("totals"), integrity.totals, (row) => {
-    const text = row.figure === "revenue" ? euros : count;
+    const text = row.figure === "revenue" ? amount : count;
     return [capital(row.figure), ...["ledger", "traffic", "sessions"].map((by) => n(text(row[by])))];
   });
   for (const element of document.querySelectorAll("[data-integrity]")) {
@@ -197,13 +200,13 @@ async function refresh() {
   showCountries();
   rows(at("products"), products.items, (row) => [
     row.product_name ?? row.product_id, row.category ?? "", n(count(row.views)),
-    n(count(row.carts)), n(count(row.pieces)), n(euros(row.revenue)),
+    n(count(row.carts)), n(count(row.pieces)), n(amount(row.revenue)),
   ]);
   showSegments("channels", channels);
   showSegments("devices", devices);
   rows(at("traffic"), traffic.items, (row) => [
     minute(row.minute), n(count(row.events)), n(count(row.sessions)), n(count(row.orders)),
-    n(euros(row.revenue)),
+    n(amount(row.revenue)),
   ]);
   showIntegrity(integrity);
 }
@@ -211,6 +214,7 @@ async function refresh() {
 async function findSimulations() {
   const { items } = await ask("simulations", { limit: 100 });
   const names = items.map((row) => row.simulation);
+  currencies = Object.fromEntries(items.map((row) => [row.simulation, row.currency]));
   const there = [...ui.simulation.options].map((option) => option.value);
   if (names.length && names.join() !== there.join()) {
     ui.simulation.replaceChildren(...names.map((name) => new Option(name, name)));

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 
 from clickstream_generator.core.byte_columns import pool
-from clickstream_generator.core.fragments import CURRENCY_MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +115,7 @@ def build_binary_fragments(source: Encoder, wire: Wire) -> BinaryFragments:
         no_order=encode("order_id", "order_id"),
         lines_before=before,
         lines_after=after,
-        currency=encode(_LAST, _LAST, json.loads(f"{{{CURRENCY_MEMBER[1:]}}}")),
+        currency=encode(_LAST, _LAST, json.loads(f"{{{json_of.currency}}}")),
     )
 
 

@@ -7,9 +7,19 @@ Popularity follows a power law over all products (Zipf's law with exponent
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from clickstream_contract.countries import LOCALES
+from clickstream_contract.currencies import CURRENCIES, MINOR_UNITS
 from faker import Faker
+
+from clickstream_generator.core.catalog_words import QUALITIES, WORDS
+
+if TYPE_CHECKING:
+    from clickstream_contract.simulation import Catalog as CatalogSpec
+
+    from clickstream_generator.core.catalog_words import Words
 
 __all__ = [
     "POPULARITY_EXPONENT",
@@ -18,100 +28,14 @@ __all__ = [
     "draw_popularity",
     "draw_terms",
     "product_stream",
+    "words_of",
 ]
 
 POPULARITY_EXPONENT = 1.05
-_TERMS_PER_CATEGORY = 8
-_BRANDS = 60
+_BRANDS, _COLOURS = 60, 80
+"""How often Faker is asked; some names come twice."""
 _STREAM = 3
 """First number of the random stream's seed; the shards' streams use other numbers."""
-
-_GOODS = (
-    "Backpack",
-    "Belt",
-    "Blanket",
-    "Bottle",
-    "Bowl",
-    "Camera",
-    "Candle",
-    "Chair",
-    "Charger",
-    "Clock",
-    "Coat",
-    "Cushion",
-    "Desk",
-    "Drill",
-    "Dress",
-    "Drone",
-    "Earbuds",
-    "Frame",
-    "Gloves",
-    "Grill",
-    "Guitar",
-    "Hat",
-    "Headphones",
-    "Helmet",
-    "Jacket",
-    "Jeans",
-    "Kettle",
-    "Keyboard",
-    "Knife",
-    "Lamp",
-    "Laptop",
-    "Mat",
-    "Mixer",
-    "Monitor",
-    "Mouse",
-    "Mug",
-    "Notebook",
-    "Pan",
-    "Perfume",
-    "Phone",
-    "Planter",
-    "Printer",
-    "Puzzle",
-    "Router",
-    "Rug",
-    "Sandals",
-    "Scarf",
-    "Shelf",
-    "Shirt",
-    "Skirt",
-    "Sneakers",
-    "Socks",
-    "Sofa",
-    "Speaker",
-    "Sunglasses",
-    "Sweater",
-    "Tablet",
-    "Tent",
-    "Toaster",
-    "Towel",
-    "Tripod",
-    "Umbrella",
-    "Vase",
-    "Wallet",
-    "Watch",
-)
-_LINES = ("", "Kids", "Outdoor", "Travel", "Office", "Sport", "Vintage", "Luxury")
-_QUALITIES = (
-    "Classic",
-    "Compact",
-    "Deluxe",
-    "Essential",
-    "Everyday",
-    "Foldable",
-    "Handmade",
-    "Light",
-    "Modern",
-    "Original",
-    "Premium",
-    "Pro",
-    "Slim",
-    "Soft",
-    "Solid",
-    "Urban",
-)
 
 
 @dataclass(frozen=True)
@@ -119,18 +43,20 @@ class Catalog:
     """The products of the shop.
 
     Attributes:
+        currency: ISO 4217 code.
         category_names: One per category.
         product_ids: One per product.
         product_names: One per product; products are sorted by category.
         product_brands: One per product.
         product_category: Shape (products,); the category's number.
-        price_minor: Shape (products,); cents.
+        price_minor: Shape (products,); minor units of the currency.
         popularity: Shape (products,); share of all product views; the sum is 1.
         cumulative: Shape (products + 1,); running sum of ``popularity``, from 0 to 1.
         first_product: Shape (categories + 1,); number of each category's first product.
         search_terms: Texts; ``term_category`` has each term's category.
     """
 
+    currency: str
     category_names: tuple[str, ...]
     product_ids: tuple[str, ...]
     product_names: tuple[str, ...]
@@ -156,18 +82,22 @@ class Catalog:
         return np.clip(at, self.first_product[category], self.first_product[category + 1] - 1)
 
 
-def build_catalog(products: int, categories: int, seed: int) -> Catalog:
+def build_catalog(spec: CatalogSpec, seed: int) -> Catalog:
     """Return a catalog; the same arguments give the same one.
 
+    Another currency changes only the prices, in proportion to its price level; another locale
+    changes only texts.
+
     Args:
-        products: How many products, at least one per category.
-        categories: How many categories.
+        spec: The numbers of products and categories, the currency and the locale.
         seed: The simulation's seed.
     """
+    products, categories = spec.products, spec.categories
     rng = product_stream(seed)
-    faker = Faker("en_US")
+    faker = Faker(LOCALES[spec.locale])
     faker.seed_instance(seed)
-    names = _category_names(categories, rng)
+    words = words_of(spec)
+    names = _category_names(categories, words, rng)
     # Each category has at least one product; the others get a random category.
     category = np.sort(
         np.concatenate([np.arange(categories), rng.integers(0, categories, products - categories)])
@@ -175,22 +105,28 @@ def build_catalog(products: int, categories: int, seed: int) -> Catalog:
     popularity, cumulative = draw_popularity(products, rng)
     middle = np.exp(rng.normal(np.log(45.0), 0.9, categories))
     euros = np.clip(np.exp(rng.normal(np.log(middle[category]), 0.45)), 1.0, 5_000.0)
+    prices = np.floor(euros * CURRENCIES[spec.currency])
     brands = tuple(dict.fromkeys(faker.last_name() for _ in range(_BRANDS)))
     brand_of = rng.integers(0, len(brands), products)
-    colours = tuple(dict.fromkeys(_spaced(faker.color_name()) for _ in range(80)))
+    colours = words.colours or tuple(
+        dict.fromkeys(_spaced(faker.color_name()) for _ in range(_COLOURS))
+    )
     colour_of = rng.integers(0, len(colours), products)
-    quality_of = rng.integers(0, len(_QUALITIES), products)
-    terms, term_category = draw_terms(names, brands, rng)
+    quality_of = rng.integers(0, len(QUALITIES), products)
+    terms, term_category = draw_terms(names, brands, words, rng)
     return Catalog(
+        currency=spec.currency,
         category_names=names,
         product_ids=tuple(f"P{number:06d}" for number in range(1, products + 1)),
         product_names=tuple(
-            f"{_QUALITIES[quality]} {colours[colour]} {names[own]}"
+            words.product.format(
+                quality=QUALITIES[quality], colour=colours[colour], category=names[own]
+            )
             for quality, colour, own in zip(quality_of, colour_of, category, strict=True)
         ),
         product_brands=tuple(brands[brand] for brand in brand_of),
         product_category=category.astype(np.int32),
-        price_minor=(np.floor(euros) * 100 + 99).astype(np.int64),
+        price_minor=(prices * MINOR_UNITS + 99).astype(np.int64),
         popularity=popularity,
         cumulative=cumulative,
         first_product=np.searchsorted(category, np.arange(categories + 1)),
@@ -214,36 +150,34 @@ def draw_popularity(products: int, rng: np.random.Generator) -> tuple[np.ndarray
     return popularity, cumulative
 
 
+def words_of(spec: CatalogSpec) -> Words:
+    """Return the words of the catalog's language."""
+    return WORDS[spec.locale.partition("-")[0]]
+
+
 def draw_terms(
-    names: tuple[str, ...], brands: tuple[str, ...], rng: np.random.Generator
+    names: tuple[str, ...], brands: tuple[str, ...], words: Words, rng: np.random.Generator
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Return ``search_terms`` and ``term_category`` of a catalog; see :class:`Catalog`."""
-    terms = tuple(term for name in names for term in _terms(name, brands, rng))
-    return terms, np.repeat(np.arange(len(names), dtype=np.int32), _TERMS_PER_CATEGORY)
+    drawn = [brands[int(rng.integers(0, len(brands)))].lower() for _ in names]
+    terms = tuple(
+        form.format(word=name.lower(), brand=brand)
+        for name, brand in zip(names, drawn, strict=True)
+        for form in words.terms
+    )
+    return terms, np.repeat(np.arange(len(names), dtype=np.int32), len(words.terms))
 
 
-def _category_names(categories: int, rng: np.random.Generator) -> tuple[str, ...]:
+def _category_names(categories: int, words: Words, rng: np.random.Generator) -> tuple[str, ...]:
     """Return category names: first plain goods, then product lines of these goods."""
-    plain = [f"{line} {good}".strip() for line in _LINES for good in rng.permutation(_GOODS)]
+    plain = [
+        words.category.format(good=good, line=line).strip()
+        for line in words.lines
+        for good in rng.permutation(words.goods)
+    ]
     return tuple(plain[:categories])
 
 
 def _spaced(name: str) -> str:
     """Return ``DarkSlateGray`` as ``Dark Slate Gray``."""
     return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip()
-
-
-def _terms(category: str, brands: tuple[str, ...], rng: np.random.Generator) -> list[str]:
-    """Return the search terms for a category."""
-    word = category.lower()
-    brand = brands[int(rng.integers(0, len(brands)))].lower()
-    return [
-        word,
-        f"cheap {word}",
-        f"best {word}",
-        f"{brand} {word}",
-        f"{word} sale",
-        f"{word} gift",
-        f"new {word}",
-        f"{word} review",
-    ]

@@ -20,7 +20,7 @@ from clickstream_contract.identifiers import run_prefix
 from clickstream_generator.core.byte_columns import listed
 from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.events import CODE, by_name
-from clickstream_generator.core.fragments import CURRENCY_MEMBER, build_fragments, members
+from clickstream_generator.core.fragments import build_fragments, members
 from clickstream_generator.core.identifiers import TAIL_BYTES, write_tails
 from clickstream_generator.core.world import CHANNELS
 
@@ -113,6 +113,7 @@ class Encoder:
         self._persona_channels = _join('",', pools.persona_channels, ",")
         self._cities = _join(pools.cities, ",")
         self._technologies = _join(pools.technologies, ",")
+        self._currency = f",{pools.currency}"
 
     def encode(self, events: Events, sent_at_ms: int) -> Encoded:
         """Return events as records, in the same order.
@@ -219,7 +220,7 @@ class Encoder:
         if name in {"add_to_cart", "remove_from_cart"}:
             return _join(
                 pools.products.take(subject), ',"quantity":', _text(rows["quantity"]),
-                *_cart(rows), CURRENCY_MEMBER,
+                *_cart(rows), self._currency,
             )  # fmt: skip
         page = pools.cart_pages[CODE[name]].as_py()
         extra: Sequence[pa.Array | str] = ()
@@ -229,7 +230,7 @@ class Encoder:
             extra = (",", pools.payments.take(choice))
         elif name == "purchase":
             extra = (',"order_id":"', self._order_ids(rows), '"')
-        return _join(page, *extra, self._items(rows, events), *_cart(rows), CURRENCY_MEMBER)
+        return _join(page, *extra, self._items(rows, events), *_cart(rows), self._currency)
 
     def _order_ids(self, rows: np.ndarray) -> pa.Array:
         """Return the orders' ids: the event ids of the purchases."""

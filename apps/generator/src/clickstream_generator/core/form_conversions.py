@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from clickstream_contract.currencies import MINOR_UNITS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -18,7 +20,6 @@ __all__ = ["CONVERSIONS", "convert"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1)
 _SHOP = "https://shop.example"
-_CENTS = 100
 _NUMBER_DIGITS = 15
 """Hexadecimal digits of an id that fit into a signed 64-bit number."""
 
@@ -32,8 +33,8 @@ def convert(name: str, value: Any, record: Mapping[str, Any]) -> Any:  # noqa: A
 
 
 def _decimal(value: Any, _record: Mapping[str, Any]) -> float:  # noqa: ANN401  a JSON value
-    """Cents as a number of euros."""
-    return float(value / _CENTS)
+    """An amount in units of its currency."""
+    return float(value / MINOR_UNITS)
 
 
 def _micros(value: Any, _record: Mapping[str, Any]) -> int:  # noqa: ANN401  a JSON value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from clickstream_contract.events import CURRENCY, EVENT_NAMES
+from clickstream_contract.events import EVENT_NAMES
 
 from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.world import World
 
-__all__ = ["CURRENCY_MEMBER", "Fragments", "build_fragments", "members"]
-
-CURRENCY_MEMBER = f',"currency":"{CURRENCY}"'
-"""The member before ``sent_at`` in every event with a value."""
+__all__ = ["Fragments", "build_fragments", "members"]
 
 _CART_PAGES = {
     "view_cart": "/cart",
@@ -48,6 +45,7 @@ class Fragments:
             after its quantity, as ``jsonb`` prints it.
         cart_pages: By event code; empty for events without a cart page.
         shipping, payments: By number of the choice.
+        currency: The member before ``sent_at`` in every event with a value.
     """
 
     persona_channels: pa.Array
@@ -65,6 +63,7 @@ class Fragments:
     cart_pages: pa.Array
     shipping: pa.Array
     payments: pa.Array
+    currency: str
 
 
 def members(**values: Any) -> str:  # noqa: ANN401  any JSON value
@@ -78,6 +77,7 @@ def build_fragments(world: World) -> Fragments:
     slugs = [name.lower().replace(" ", "-") for name in shop.category_names]
     numbers = range(len(shop.product_names))
     prices = shop.price_minor.tolist()
+    currency = members(currency=shop.currency)
     own_category = [shop.category_names[number] for number in shop.product_category.tolist()]
     products = _products(shop, own_category)
     return Fragments(
@@ -110,7 +110,7 @@ def build_fragments(world: World) -> Fragments:
         ),
         products=_pool(products),
         viewed_products=_pool(
-            f"{text},{members(value_minor=price)}{CURRENCY_MEMBER}"
+            f"{text},{members(value_minor=price)},{currency}"
             for text, price in zip(products, prices, strict=True)
         ),
         lines_before=_pool(
@@ -128,6 +128,7 @@ def build_fragments(world: World) -> Fragments:
         ),
         shipping=_pool(members(shipping_tier=name) for name in SHIPPING),
         payments=_pool(members(payment_type=name) for name in PAYMENTS),
+        currency=currency,
     )
 
 

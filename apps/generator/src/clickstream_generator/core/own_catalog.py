@@ -15,13 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
+from clickstream_contract.currencies import MINOR_UNITS
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.events import ITEM_FIELDS
 
-from clickstream_generator.core.catalog import Catalog, draw_popularity, draw_terms, product_stream
+from clickstream_generator.core.catalog import (
+    Catalog,
+    draw_popularity,
+    draw_terms,
+    product_stream,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from clickstream_contract.simulation import Catalog as CatalogSpec
 
 __all__ = ["Product", "catalog_of", "products_from_json", "products_to_json", "read_products"]
 
@@ -35,7 +44,6 @@ _COLUMNS = {
 """The columns of a file, each with the event's field."""
 _FIELDS = {row.name: row for row in ITEM_FIELDS}
 _MOST_PRODUCTS, _MOST_CATEGORIES = 200_000, 500
-_CENTS = 100
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _MORE = "more"
 """Key of the values in a line that has more of them than there are columns."""
@@ -48,7 +56,7 @@ class Product:
     Attributes:
         id: The shop's number of it; unique.
         name, category, brand: Texts.
-        price_minor: Cents.
+        price_minor: Minor units of the currency.
     """
 
     id: str
@@ -96,11 +104,12 @@ def read_products(text: str, place: str) -> tuple[Product, ...]:
     return tuple(products)
 
 
-def catalog_of(products: Sequence[Product], seed: int) -> Catalog:
+def catalog_of(products: Sequence[Product], spec: CatalogSpec, seed: int) -> Catalog:
     """Return the catalog of the products, sorted by category; the same arguments give the same.
 
     Args:
         products: The products.
+        spec: The currency of the prices, and the locale of the search terms.
         seed: The simulation's seed.
     """
     rng = product_stream(seed)
@@ -110,8 +119,9 @@ def catalog_of(products: Sequence[Product], seed: int) -> Catalog:
     category = np.array([number[product.category] for product in listed], dtype=np.int32)
     popularity, cumulative = draw_popularity(len(listed), rng)
     brands = tuple(dict.fromkeys(product.brand for product in listed))
-    terms, term_category = draw_terms(names, brands, rng)
+    terms, term_category = draw_terms(names, brands, words_of(spec), rng)
     return Catalog(
+        currency=spec.currency,
         category_names=names,
         product_ids=tuple(product.id for product in listed),
         product_names=tuple(product.name for product in listed),
@@ -206,11 +216,13 @@ def _product(row: Mapping[str, str | None], where: str) -> Product:
 
 
 def _price_minor(text: str, where: str) -> int:
-    """Return a price in euros as cents."""
+    """Return a price in minor units."""
     most = _FIELDS["price_minor"].maximum or 0
     # Decimal reads more, such as 1e5, 1_000, NaN or digits of other scripts.
-    cents = Decimal(text) * _CENTS if _PRICE.fullmatch(text) else Decimal(-1)
-    if cents != cents.to_integral_value() or not 0 <= cents <= most:
-        allowed = f"a number from 0 to {most // _CENTS} with at most two decimals, such as 19.99"
+    price_minor = Decimal(text) * MINOR_UNITS if _PRICE.fullmatch(text) else Decimal(-1)
+    if price_minor != price_minor.to_integral_value() or not 0 <= price_minor <= most:
+        allowed = (
+            f"a number from 0 to {most // MINOR_UNITS} with at most two decimals, such as 19.99"
+        )
         raise SimulationInvalid(where, text, allowed)
-    return int(cents)
+    return int(price_minor)

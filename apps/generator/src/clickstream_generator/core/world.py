@@ -125,7 +125,7 @@ def build_world(spec: SimulationSpec) -> World:
     countries = [COUNTRIES[share.code] for share in spec.countries]
     technologies = build_technologies(_faker("en_US", spec.seed))
     arrivals, first_arrival = _arrivals(spec.seed)
-    catalog = build_catalog(spec.catalog.products, spec.catalog.categories, spec.seed)
+    catalog = build_catalog(spec.catalog, spec.seed)
     cities = tuple(
         City(country.code, name, country.language)
         for country in countries

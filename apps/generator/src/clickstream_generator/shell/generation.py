@@ -290,7 +290,7 @@ def _products(request: Request, again: RunRecord | None) -> tuple[Product, ...]:
 
 
 def _simulator(first: Simulation, run_id: UUID, products: tuple[Product, ...]) -> Simulator:
-    catalog = catalog_of(products, first.spec.seed) if products else None
+    catalog = catalog_of(products, first.spec.catalog, first.spec.seed) if products else None
     return Simulator(first, tuple(range(first.spec.shards)), run_id, catalog)
 
 

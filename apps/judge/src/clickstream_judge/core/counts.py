@@ -63,7 +63,7 @@ def compare_counts(
                     f"{wanted} {name} sent, {there} found",
                 )  # fmt: skip
         if len(figures) > _NAMES and figures[_NAMES] != known.revenue_minor:
-            text = f"revenue of {known.revenue_minor} cents sent, {figures[_NAMES]} found"
+            text = f"revenue of {known.revenue_minor} minor units sent, {figures[_NAMES]} found"
             note(Kind.ALTERED, "value_minor", minute, 1, text)
     for minute in truth.keys() - seen:
         sent = truth[minute].events

@@ -30,7 +30,7 @@ class MinuteFigures:
 
     Attributes:
         events: Number of events.
-        revenue_minor: Value of the purchases, in cents.
+        revenue_minor: Value of the purchases, in minor units.
         by_name: Number of events by event name.
     """
 

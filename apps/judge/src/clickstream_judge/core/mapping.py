@@ -66,7 +66,7 @@ class Column(_Part):
 
     Attributes:
         column: Its name.
-        unit: Of money, ``minor`` (cents) or ``major`` (with a fraction); of a time that is a
+        unit: Of money, ``minor`` (hundredths) or ``major`` (with a fraction); of a time that is a
             number, ``s``, ``ms`` or ``us`` since 1970.
     """
 

@@ -244,7 +244,7 @@ def test_dropped_day_is_rejected() -> None:
         ("event_name", "teleport", "unknown_value"),
         ("device", "toaster", "unknown_value"),
         ("device", "", "unknown_value"),
-        ("currency", "USD", "unknown_value"),
+        ("currency", "JPY", "unknown_value"),
         ("schema_version", 3, "unknown_version"),
         ("schema_version", 0, "unknown_version"),
     ],
@@ -494,6 +494,14 @@ FLAGS: dict[str, tuple[dict[str, object], list[str]]] = {
     "huge order": ({"event_name": "purchase", "value_minor": 10**7 + 1}, ["value_minor.large"]),
     "large order": ({"event_name": "purchase", "value_minor": 10**7}, []),
     "huge cart": ({"event_name": "view_cart", "value_minor": 10**7 + 1}, []),
+    "huge order elsewhere": (
+        {"event_name": "purchase", "value_minor": 12 * 10**7 + 1, "currency": "SEK"},
+        ["value_minor.large"],
+    ),
+    "large order elsewhere": (
+        {"event_name": "purchase", "value_minor": 12 * 10**7, "currency": "SEK"},
+        [],
+    ),
     "free order": ({"event_name": "purchase", "value_minor": 0}, ["value_minor.zero"]),
     "cheap order": ({"event_name": "purchase", "value_minor": 1}, []),
     "empty cart": ({"event_name": "view_cart", "value_minor": 0}, []),

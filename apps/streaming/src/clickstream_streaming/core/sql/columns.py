@@ -107,7 +107,7 @@ def revenue(comment: str) -> Column:
         comment: What the column holds.
     """
     value = "coalesce(sum(value_minor) FILTER (WHERE event_name = 'purchase'), 0)::bigint"
-    return Column("revenue_minor", "bigint", f"{comment} Unit: cents.", value, merge="sum")
+    return Column("revenue_minor", "bigint", f"{comment} Unit: minor units.", value, merge="sum")
 
 
 COUNTERS = counters("bigint")

@@ -55,7 +55,8 @@ TRAFFIC = (_traffic("minute"), _traffic("hour"), _traffic("day"))
 
 _PRODUCT = Column("product_id", "text", "The product.")
 _CATEGORY = Column("category", "text", "Its category.")
-_PRICE = Column("price_minor", "bigint", "Price of one. Unit: cents.")
+_PRICE = Column("price_minor", "bigint", "Price of one. Unit: minor units.")
+_CURRENCY = Column("currency", "text", "ISO 4217 code.")
 
 PRODUCT_HOUR = Mart(
     "mart.product_hour",
@@ -67,7 +68,7 @@ PRODUCT_HOUR = Mart(
         Column("remove_from_cart_events", "bigint", "How often it was taken out."),
         Column("orders", "bigint", "Orders with it."),
         Column("pieces", "bigint", "How many were bought. Unit: pieces."),
-        Column("revenue_minor", "bigint", "Value of these. Unit: cents."),
+        Column("revenue_minor", "bigint", "Value of these. Unit: minor units."),
     ),
     "events",
     "hour",
@@ -127,6 +128,7 @@ PRODUCT_VERSIONS = Mart(
         Column("brand", "text", "Its brand."),
         _CATEGORY,
         _PRICE,
+        _CURRENCY,
     ),
     (
         Column("first_seen_at", "timestamptz", "When this state was first seen."),
@@ -135,10 +137,10 @@ PRODUCT_VERSIONS = Mart(
     "events",
     "",
     f"""
-SELECT simulation, product_id, product_name, brand, category, price_minor,
+SELECT simulation, product_id, product_name, brand, category, price_minor, currency,
     min(event_time) AS first_seen_at, max(event_time) AS last_seen_at
 FROM {{source}} WHERE event_name IN ({_ITEM_EVENTS})
-GROUP BY simulation, product_id, product_name, brand, category, price_minor
+GROUP BY simulation, product_id, product_name, brand, category, price_minor, currency
 """,
     kept_by="first_seen_at",
 )
@@ -156,13 +158,15 @@ ORDERS = Mart(
         Column("event_id", "uuid",
                "The event that the row is from: the earliest of those with this order."),
         Column("pieces", "integer", "How many pieces."),
-        Column("value_minor", "bigint", "Its value. Unit: cents."),
+        Column("value_minor", "bigint", "Its value. Unit: minor units."),
+        _CURRENCY,
     ),
     "events",
     "ordered_at",
     """
 SELECT DISTINCT ON (order_id) order_id, simulation, run_id, session_id, user_id, country, device,
-    channel, event_time AS ordered_at, event_id, cart_quantity AS pieces, value_minor
+    channel, event_time AS ordered_at, event_id, cart_quantity AS pieces, value_minor,
+    currency
 FROM {source} WHERE event_name = 'purchase' ORDER BY order_id, event_time, event_id
 """,
     kept_by="ordered_at",

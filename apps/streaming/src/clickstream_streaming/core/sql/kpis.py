@@ -14,10 +14,13 @@ def _total(name: str, comment: str, column: str = "") -> Column:
     return Column(name, "", comment, f"sum({column or name})::bigint")
 
 
-def _euros(name: str, comment: str, per: str = "") -> Column:
+def _money(name: str, comment: str, per: str = "") -> Column:
     part = f" / nullif(sum({per}), 0)" if per else ""
     return Column(
-        name, "", f"{comment} Unit: euros.", f"(sum(revenue_minor) / 100.0{part})::numeric(18, 2)"
+        name,
+        "",
+        f"{comment} In the currency of the simulation.",
+        f"(sum(revenue_minor) / 100.0{part})::numeric(18, 2)",
     )
 
 
@@ -31,8 +34,8 @@ KPIS = (
     _percent("conversion_percent", "Share of sessions with an order.", "converted_sessions",
              "sessions"),
     _total("orders", "Orders."),
-    _euros("revenue", "Value of the orders."),
-    _euros("average_order_value", "Revenue per order.", per="orders"),
+    _money("revenue", "Value of the orders."),
+    _money("average_order_value", "Revenue per order.", per="orders"),
     _percent("bounce_percent", "Share of sessions that saw one page at most.", "bounced_sessions",
              "sessions"),
     _percent("abandonment_percent", "Share of the filled carts from which nothing was bought.",
@@ -49,7 +52,7 @@ PRODUCT_KPIS = (
     _total("carts", "How often it was put into a cart.", "add_to_cart_events"),
     _total("orders", "Orders with it."),
     _total("pieces", "How many were bought."),
-    _euros("revenue", "Value of what was bought."),
+    _money("revenue", "Value of what was bought."),
     _percent("view_to_cart_percent", "Times put into a cart per 100 looks.", "add_to_cart_events",
              "view_item_events"),
     _percent("cart_to_purchase_percent", "Orders with it per 100 times put into a cart.", "orders",

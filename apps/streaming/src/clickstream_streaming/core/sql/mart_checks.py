@@ -180,7 +180,7 @@ WHERE NOT EXISTS (SELECT FROM ops.progress WHERE query = 'retention' AND max_eve
 UNION ALL
 SELECT format('product %s was last seen at another time', known.product_id)
 FROM mart.dim_product_versions AS known LEFT JOIN seen
-    USING (simulation, product_id, product_name, brand, category, price_minor)
+    USING (simulation, product_id, product_name, brand, category, price_minor, currency)
 WHERE known.last_seen_at >= (SELECT max_event_time FROM ops.progress WHERE query = 'retention')
     AND known.last_seen_at IS DISTINCT FROM seen.last_seen_at
 """.replace("%", "%%").replace("{tables}", f"ARRAY{list(_SEALED)}")

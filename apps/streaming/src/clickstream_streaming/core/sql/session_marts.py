@@ -53,7 +53,7 @@ _IN_ORDER = f"ORDER BY session_seq, {', '.join(one.value or one.name for one in 
 
 def _sum_of(name: str, event_name: str, comment: str) -> Column:
     value = f"coalesce(sum(value_minor) FILTER (WHERE event_name = '{event_name}'), 0)::bigint"
-    return Column(name, "bigint", f"{comment} Unit: cents.", value, merge="sum")
+    return Column(name, "bigint", f"{comment} Unit: minor units.", value, merge="sum")
 
 
 _IS_ABANDONED = "add_to_cart_events > 0 AND purchase_events = 0"
@@ -102,7 +102,7 @@ SESSIONS = Mart(
                "Whether something was put into the cart and nothing bought.",
                computed=_IS_ABANDONED),
         Column("left_minor", "bigint",
-               "Value left in a cart from which nothing was bought. Unit: cents.",
+               "Value left in a cart from which nothing was bought. Unit: minor units.",
                computed=f"CASE WHEN {_IS_ABANDONED}"
                "\n    THEN greatest(added_minor - removed_minor, 0) ELSE 0 END"),
     ),
@@ -174,14 +174,14 @@ SESSIONS_HOUR = Mart(
         _sessions_if("converted_sessions", "is_converted", "Sessions with an order."),
         _sessions_if("abandoned_sessions", "is_abandoned",
                      "Sessions that left something in the cart and bought nothing."),
-        _sum("left_minor", "left_minor", "Value left in these carts. Unit: cents."),
+        _sum("left_minor", "left_minor", "Value left in these carts. Unit: minor units."),
         _sum("events", "events", "Events."),
         _sum("pages", "pages", "Pages seen."),
         _sum("duration_milliseconds",
              "(date_part('epoch', last_event_at - started_at) * 1000)::bigint",
              "From first to last event, summed."),
         _sum("orders", "purchase_events", "Orders."),
-        _sum("revenue_minor", "revenue_minor", "Their value. Unit: cents."),
+        _sum("revenue_minor", "revenue_minor", "Their value. Unit: minor units."),
     ),
     "sessions",
     "hour",

@@ -30,7 +30,7 @@ __all__ = [
 
 _NOT_STAGED = {
     "sent_at", "schema_version", "shard_seq", "user_agent", "search_term", "quantity",
-    "currency", "shipping_tier", "payment_type",
+    "shipping_tier", "payment_type",
 }  # fmt: skip
 _TYPES = {column.name: column.type for column in postgres_columns(EVENT_FIELDS)}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickstream_contract.currencies import CURRENCIES
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.ledger import LEDGER_FIELDS
@@ -36,6 +37,8 @@ __all__ = ["DAY_DROPPED", "EVENT_RULES", "FLAG_RULES", "LEDGER_RULES", "Columns"
 _EARLIEST = np.datetime64("2000-01-01T00:00:00", "us")
 _SECOND = np.timedelta64(1, "s")
 _PURCHASE = EVENT_NAMES.index("purchase")
+_CURRENCIES = pa.array(CURRENCIES)
+_HIGHEST_ORDER_MINOR = pa.array([int(HUGE_ORDER_MINOR * level) for level in CURRENCIES.values()])
 _PRODUCT = [field.name for field in ITEM_FIELDS].index("product_id")
 _REASONS = (
     RejectReason.BAD_ENCODING,
@@ -282,7 +285,13 @@ def _clock_ahead(columns: Columns) -> np.ndarray:
 
 
 def _huge_order(columns: Columns) -> np.ndarray:
-    return columns.is_purchase & as_mask(pc.greater(columns["value_minor"], HUGE_ORDER_MINOR))
+    found = columns.is_purchase.copy()
+    orders = pa.array(np.flatnonzero(found))
+    level = pc.index_in(columns["currency"].take(orders), _CURRENCIES)
+    found[found] = as_mask(
+        pc.greater(columns["value_minor"].take(orders), _HIGHEST_ORDER_MINOR.take(level))
+    )
+    return found
 
 
 def _zero_order(columns: Columns) -> np.ndarray:
