@@ -101,12 +101,13 @@ def reader(pipeline: Pipeline, shown: Shown) -> Iterator[Connection]:
 
 
 def _choice(reader: Connection) -> dict[str, list[str]]:
-    """Choose all, as a dashboard does when it is opened."""
+    """Choose all, as a dashboard does when it is opened; a variable may use those before it."""
     chosen = {"interval": ["1h"]}
+    now = datetime.now(tz=UTC)
     with reader.cursor() as cursor:
         for row in (row for name in NAMES for row in dashboard(name)["templating"]["list"]):
             if row["type"] == "query" and "postgres" in row["datasource"]["uid"]:
-                cursor.execute(row["query"])
+                cursor.execute(fill_sql(row["query"], chosen, now, now))
                 chosen[row["name"]] = [value[-1] for value in cursor.fetchall()]
     return chosen
 
