@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clickstream_dashboards.filled import fill_sql
+from clickstream_dashboards.filled import every_choice, fill_sql
 from clickstream_local.postgres import READER, VERIFIER
 from clickstream_operator.shell.telemetry import Telemetry
 from clickstream_streaming.shell.verification import DEFECTS, record_verification, verify
@@ -101,15 +101,14 @@ def reader(pipeline: Pipeline, shown: Shown) -> Iterator[Connection]:
 
 
 def _choice(reader: Connection) -> dict[str, list[str]]:
-    """Choose all, as a dashboard does when it is opened; a variable may use those before it."""
-    chosen = {"interval": ["1h"]}
-    now = datetime.now(tz=UTC)
-    with reader.cursor() as cursor:
-        for row in (row for name in NAMES for row in dashboard(name)["templating"]["list"]):
-            if row["type"] == "query" and "postgres" in row["datasource"]["uid"]:
-                cursor.execute(fill_sql(row["query"], chosen, now, now))
-                chosen[row["name"]] = [value[-1] for value in cursor.fetchall()]
-    return chosen
+    """Choose all, as a dashboard does when it is opened."""
+
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        with reader.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    return every_choice(map(dashboard, NAMES), ask)
 
 
 def _asked(cursor: Cursor, query: str) -> tuple[list[tuple[Any, ...]], float]:

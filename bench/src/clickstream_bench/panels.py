@@ -9,10 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from clickstream_dashboards.build import DASHBOARDS, dashboard_json
-from clickstream_dashboards.filled import fill_sql
+from clickstream_dashboards.filled import every_choice, fill_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from psycopg2.extensions import connection as Connection
@@ -32,7 +31,12 @@ def panel_milliseconds(connection: Connection) -> dict[str, float]:
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT min(hour), max(hour) + interval '1 hour' FROM mart.sessions_hour")
         since, until = cursor.fetchone() or (None, None)
-        chosen = {"interval": ["1h"]} | dict(_choices(cursor))
+
+        def ask(query: str) -> list[tuple[Any, ...]]:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+        chosen = every_choice(map(dashboard_json, DASHBOARDS), ask)
         return {
             f"{name} / {panel['title']}": max(
                 _milliseconds(cursor, target["rawSql"], chosen, since, until)
@@ -42,14 +46,6 @@ def panel_milliseconds(connection: Connection) -> dict[str, float]:
             for panel in dashboard_json(name)["panels"]
             if panel["type"] != "row" and "rawSql" in panel["targets"][0]
         }
-
-
-def _choices(cursor: Cursor) -> Iterator[tuple[str, list[str]]]:
-    for name in DASHBOARDS:
-        for row in dashboard_json(name)["templating"]["list"]:
-            if row["type"] == "query" and "postgres" in row["datasource"]["uid"]:
-                cursor.execute(row["query"])
-                yield row["name"], [values[-1] for values in cursor.fetchall()]
 
 
 def _milliseconds(

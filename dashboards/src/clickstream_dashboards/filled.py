@@ -6,13 +6,13 @@ It does what Grafana and its PostgreSQL source do before they send a query.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-__all__ = ["fill_sql"]
+__all__ = ["every_choice", "fill_sql"]
 
 _POINTS = 500
 """The number of points in a panel."""
@@ -33,10 +33,6 @@ def fill_sql(
         KeyError: The query has a variable without a chosen value.
         ValueError: A variable is not quoted, or a macro is unknown.
     """
-
-    def quoted(found: re.Match[str]) -> str:
-        return ",".join("'" + value.replace("'", "''") + "'" for value in chosen[found[1]])
-
     first, last = (f"'{at.isoformat(timespec='milliseconds')}'" for at in (since, until))
     point = max(1, round((until - since).total_seconds() / _POINTS))
     filled = re.sub(r"\$__timeFilter\(([\w.]+)\)", rf"\1 BETWEEN {first} AND {last}", text)
@@ -44,4 +40,29 @@ def fill_sql(
     filled = filled.replace("$__interval", f"{point}s")
     if "$" in re.sub(r"\$\{\w+:sqlstring\}", "", filled):
         raise ValueError(f"a variable is not quoted, or not known: {text}")
-    return re.sub(r"\$\{(\w+):sqlstring\}", quoted, filled)
+    return _with_choices(filled, chosen)
+
+
+def every_choice(
+    dashboards: Iterable[Mapping[str, Any]], ask: Callable[[str], Iterable[Sequence[str]]]
+) -> dict[str, list[str]]:
+    """Return all values of each variable that the database has; a query may use earlier variables.
+
+    Args:
+        dashboards: The dashboards as JSON.
+        ask: Returns the rows of a query.
+    """
+    chosen = {"interval": ["1h"]}
+    for board in dashboards:
+        for row in board["templating"]["list"]:
+            if row["type"] == "query" and "postgres" in row["datasource"]["uid"]:
+                rows = ask(_with_choices(row["query"], chosen))
+                chosen[row["name"]] = [values[-1] for values in rows]
+    return chosen
+
+
+def _with_choices(text: str, chosen: Mapping[str, Sequence[str]]) -> str:
+    def quoted(found: re.Match[str]) -> str:
+        return ",".join("'" + value.replace("'", "''") + "'" for value in chosen[found[1]])
+
+    return re.sub(r"\$\{(\w+):sqlstring\}", quoted, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from clickstream_dashboards.filled import fill_sql
+from clickstream_dashboards.filled import every_choice, fill_sql
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +75,28 @@ def test_missing_choice_is_an_error() -> None:
     """A variable that nothing is picked for is named."""
     with pytest.raises(KeyError, match="simulation"):
         _filled("${simulation:sqlstring}")
+
+
+def test_choices_follow_each_other() -> None:
+    """A variable has every value of its query's last column, given all values of earlier ones."""
+    source = {"uid": "${postgres_datasource}"}
+    queries = {"a": "SELECT a", "b": "SELECT b WHERE a IN (${a:sqlstring})"}
+    board = {
+        "templating": {
+            "list": [
+                {"name": name, "type": "query", "datasource": source, "query": query}
+                for name, query in queries.items()
+            ]
+            + [{"name": "c", "type": "interval"}]
+        }
+    }
+    asked: list[str] = []
+
+    def ask(query: str) -> list[tuple[str, str]]:
+        asked.append(query)
+        return [("shown", "x"), ("shown", "it's")]
+
+    assert every_choice([board], ask) == {
+        "interval": ["1h"], "a": ["x", "it's"], "b": ["x", "it's"],
+    }  # fmt: skip
+    assert asked == ["SELECT a", "SELECT b WHERE a IN ('x','it''s')"]
