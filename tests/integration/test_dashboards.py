@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-# More products than are ever bought, so that some are without a purchase.
+# More products than are ever bought, so that some are without a purchase; and a shop of another
+# currency and language than the others.
 _SIMULATION = SIMULATION.replace("name: tested", "name: shown").replace(
-    "products: 50", "products: 2000"
+    "products: 50", "products: 2000, currency: SEK, locale: de-DE"
 ).replace("events: 3000", "events: 6000") + (
     "  faults: {duplicatePermille: 20, latePermille: 20, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 10, lossPermille: 10}\n"
@@ -141,6 +142,21 @@ def test_every_panel_has_rows(reader: Connection) -> None:
 
     assert (empty, slow) == ([], [])
     assert len(asked) > 40
+
+
+def test_money_has_one_currency(reader: Connection) -> None:
+    """A shop with another currency is offered for it only, and all its money is in it."""
+    variables = {row["name"]: row["query"] for row in dashboard("shop")["templating"]["list"]}
+    query = variables["simulation"].replace("${currency:sqlstring}", "'SEK'")
+    with reader.cursor() as cursor:
+        cursor.execute(query)
+        assert cursor.fetchall() == [("shown",)]
+        for table in ("raw.events", "mart.fact_orders", "mart.dim_product"):
+            cursor.execute(
+                f"SELECT DISTINCT currency FROM {table}"  # noqa: S608  a name of ours
+                " WHERE simulation = 'shown' AND currency IS NOT NULL"
+            )
+            assert cursor.fetchall() == [("SEK",)], table
 
 
 def test_quotes_cannot_end_a_query(reader: Connection) -> None:
