@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_streaming.core.sql.columns import Column, selected
 from clickstream_streaming.core.sql.kpis import KPIS, PRODUCT_KPIS
 from clickstream_streaming.core.sql.marts import MARTS
@@ -88,14 +88,13 @@ def _contract_parts(relation: str, fields: Sequence[Field]) -> dict[str, str]:
     return {"columns": "\n".join(map(_line, columns)), "comments": _comments(relation, columns)}
 
 
-_LEDGER = [field for field in LEDGER_FIELDS if field.name != "kind"]
 _SESSION = (*SESSIONS.keys, *SESSIONS.fields)
 
 PARTS: dict[str, dict[str, str]] = {
     "raw/events.sql": _contract_parts("raw.events", EVENT_FIELDS),
-    "ops/ledger.sql": _contract_parts("ops.ledger", _LEDGER),
+    "ops/ledger.sql": _contract_parts("ops.ledger", LEDGER_COLUMNS),
     "functions/ops.seal_of.sql": {
-        "ledger": textwrap.fill(" ".join(f"one.{field.name}," for field in _LEDGER), _WIDTH)
+        "ledger": textwrap.fill(" ".join(f"one.{field.name}," for field in LEDGER_COLUMNS), _WIDTH)
     },
     "views/mart.fact_sessions.sql": {
         "columns": "\n".join(f"sessions.{column.name}," for column in _SESSION),

@@ -16,7 +16,7 @@ from clickstream_contract.events import (
     MAX_EVENT_BYTES,
     MAX_ORDER_LINES,
 )
-from clickstream_contract.ledger import LEDGER_FIELDS, LedgerKind
+from clickstream_contract.ledger import LEDGER_COLUMNS, LedgerKind
 from clickstream_contract.quality import KEPT_BYTES, QUALITY_RULES, Severity
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_local.errors import RejectUnknown
@@ -148,16 +148,27 @@ def _read_everything(database: Database) -> None:
         run_checks(cursor)
 
 
+_RUN_RECORD = '{"start_seconds": 1764000000, "revisions": []}'
+
+
 def test_ledger_extremes_are_validated(database: Database) -> None:
     """Accepted ledger records fit the table, its sums and views; all others are rejects."""
-    names = {field.name for field in LEDGER_FIELDS} - {"kind"}
+    names = {field.name for field in LEDGER_COLUMNS}
     extremes = _extremes(database, "ops.ledger", names)
-    tables = dict(zip(LedgerKind, ("ops.runs", "ops.ledger", "ops.shards"), strict=True))
+    tables = dict(
+        zip(LedgerKind, ("ops.runs", "ops.runs", "ops.ledger", "ops.shards"), strict=True)
+    )
     with batch_process() as writer:
         for batch_id, (kind, table) in enumerate(tables.items()):
+            database.ask("WITH gone AS (DELETE FROM ops.runs) SELECT 1")
             before = _sizes(database)[table]
             records = [
-                ledger_record(**({"kind": kind.value, "run_id": str(uuid4())} | values))
+                ledger_record(
+                    **(
+                        {"kind": kind.value, "run_id": str(uuid4()), "run_record": _RUN_RECORD}
+                        | values
+                    )
+                )
                 for values in extremes
             ]
             task = writer.submit(write_batch, database.settings, records, batch_id, LEDGER.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_tasks import batch_task
 from batches import write_batch
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
@@ -64,7 +64,7 @@ def _events(moment: str, *numbers: int) -> list[bytes]:
 
 def _ledger(last: int) -> list[bytes]:
     """Return the ledger of a shard that has ended at a number."""
-    row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
+    row = dict.fromkeys((field.name for field in LEDGER_COLUMNS), 0) | {
         "simulation": "shop",
         "run_id": _RUN,
         "shards": 1,

@@ -14,7 +14,7 @@ import pytest
 from batches import write_batch, write_closed_batch
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import FieldType
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
@@ -122,7 +122,7 @@ def test_unconfirmed_events_are_not_missing(database: Database) -> None:
 def _ledger_minute(last_number: int) -> bytes:
     """Return the ledger entry of the minute in which a shard reached a number."""
     event = sample_event("view_item")
-    row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
+    row = dict.fromkeys((field.name for field in LEDGER_COLUMNS), 0) | {
         "kind": "minute",
         **{name: event[name] for name in ("simulation", "run_id", "shard")},
         "shards": 1,
@@ -481,7 +481,7 @@ def test_repeated_ledger_record_is_merged(database: Database) -> None:
 
     A worker that lost its shard may publish last, and may count more records of other minutes.
     """
-    row = dict.fromkeys((field.name for field in LEDGER_FIELDS), 0) | {
+    row = dict.fromkeys((field.name for field in LEDGER_COLUMNS), 0) | {
         "simulation": "shop", "run_id": str(uuid4()), "shards": 1,
         "minute": "2020-01-01T12:00:00.000Z", "records_acknowledged": 5,
     }  # fmt: skip
@@ -517,7 +517,7 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
             " FROM generate_series(1, 5000) AS number",
             (
                 Json(
-                    dict.fromkeys((row.name for row in LEDGER_FIELDS), 0)
+                    dict.fromkeys((row.name for row in LEDGER_COLUMNS), 0)
                     | {"run_id": run, "read_at": "2026-01-01T00:00:00Z"}
                 ),
             ),

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
-from clickstream_contract.ledger import FAULT_REASONS, LEDGER_FIELDS
+from clickstream_contract.ledger import FAULT_REASONS, LEDGER_COLUMNS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_local.postgres import READER, WRITER
 from clickstream_streaming.core.sample import sample_event
@@ -402,7 +402,7 @@ def test_columns_are_the_contracts(connection: Connection) -> None:
     """``raw.events`` and ``ops.ledger`` have the contract's columns, types and comments."""
     for schema, table, fields in (
         ("raw", "events", EVENT_FIELDS),
-        ("ops", "ledger", LEDGER_FIELDS),
+        ("ops", "ledger", LEDGER_COLUMNS),
     ):
         with connection.cursor() as cursor:
             cursor.execute(

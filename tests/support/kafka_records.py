@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 from clickstream_contract.fields import FieldType
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_contract.topics import EVENTS
 from clickstream_streaming.core.sample import sample_event
 from hypothesis import strategies as st
@@ -81,9 +81,10 @@ def ledger_record(**values: object) -> bytes:
     """Return a complete ledger record with some of its fields changed."""
     row: dict[str, object] = {
         field.name: 1 if field.type in {FieldType.INTEGER, FieldType.BIGINT} else "minute"
-        for field in LEDGER_FIELDS
+        for field in LEDGER_COLUMNS
     }
     row |= {
+        "kind": "minute",
         "run_id": "00000000-0000-4000-8000-000000000007",
         "minute": "2026-01-31T12:00:00.000Z",
     }

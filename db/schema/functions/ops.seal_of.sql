@@ -58,7 +58,10 @@ GRANT EXECUTE ON FUNCTION ops.seal_of(ops.rejected_events) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.runs) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(one.run_id, one.simulation, one.first_seen_at, one.closed_at), 0);
+RETURN hash_record_extended(ROW(
+    one.run_id, one.simulation, one.first_seen_at, one.closed_at, one.started_at, one.ended_at,
+    one.record
+), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.runs) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.runs) TO PUBLIC;
 

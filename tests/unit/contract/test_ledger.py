@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.fields import FieldType
-from clickstream_contract.ledger import FAULT_NAMES, FAULT_REASONS, LEDGER_FIELDS, LedgerKind
+from clickstream_contract.ledger import (
+    FAULT_NAMES,
+    FAULT_REASONS,
+    LEDGER_COLUMNS,
+    LEDGER_FIELDS,
+    LedgerKind,
+)
 from clickstream_contract.topics import RejectReason
 
 
@@ -22,7 +28,16 @@ def test_fields_are_in_order() -> None:
         *(f"{name}_faults" for name in FAULT_NAMES),
         *("shard_seq", "records_sent", "records_acknowledged"),
         *("sessions_open", "target_milli_per_second"),
+        "run_record",
     ]
+
+
+def test_only_run_record_is_optional() -> None:
+    """Every kind of entry has the same fields, and a revision the run record too."""
+    assert [row.name for row in LEDGER_FIELDS if not row.required] == ["run_record"]
+    assert ("kind", *(row.name for row in LEDGER_COLUMNS), "run_record") == tuple(
+        row.name for row in LEDGER_FIELDS
+    )
 
 
 def test_counts_are_never_negative() -> None:
@@ -35,7 +50,7 @@ def test_counts_are_never_negative() -> None:
         "revenue_minor", "content_checksum",
     }  # fmt: skip
     assert {row.maximum for row in counts} == {None, 10**12}
-    assert all(row.required and not row.events for row in LEDGER_FIELDS)
+    assert all(row.required and not row.events for row in counts)
 
 
 def test_shards_are_numbered_from_zero() -> None:
@@ -50,9 +65,10 @@ def test_shards_are_numbered_from_zero() -> None:
 
 
 def test_kinds_have_their_names() -> None:
-    """A record is about the start of a run, a minute, or the end of a shard."""
-    assert [kind.value for kind in LedgerKind] == ["run_start", "minute", "shard_end"]
-    assert LEDGER_FIELDS[0].values == ("run_start", "minute", "shard_end")
+    """A record is about the start of a run, a revision, a minute, or the end of a shard."""
+    kinds = ("run_start", "revision", "minute", "shard_end")
+
+    assert tuple(kind.value for kind in LedgerKind) == LEDGER_FIELDS[0].values == kinds
 
 
 def test_faulty_records_have_a_reason() -> None:

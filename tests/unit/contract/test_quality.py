@@ -69,7 +69,7 @@ def test_required_fields_must_be_there() -> None:
         ("user_id.out_of_range", "From 1 to 32 characters."),
         ("shard.out_of_range", "At least 0, at most 1023."),
         ("items.out_of_range", "At most 50 lines."),
-        ("kind.unknown_value", "In the ledger: one of run_start, minute, shard_end."),
+        ("kind.unknown_value", "In the ledger: one of run_start, revision, minute, shard_end."),
         ("minute.out_of_range", "In the ledger: not before the year 2000."),
         ("shards.out_of_range", "In the ledger: at least 1, at most 1024."),
         ("quantity.out_of_range", "At least 1, at most 1000000."),

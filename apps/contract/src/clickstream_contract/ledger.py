@@ -2,29 +2,47 @@
 
 Owns the fields of a ledger entry. One entry per run, shard and minute of event time holds absolute
 figures of acknowledged records, so that a repeated entry changes nothing. A shard's last entry
-(``kind`` = ``shard_end``) marks its end. A run may begin with an entry ``run_start``, with all
-figures 0.
+(``kind`` = ``shard_end``) marks its end. A run may begin with an entry ``run_start``. The entries
+``revision`` have the run record, one revision in each. Both kinds have all figures 0.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-from clickstream_contract.events import EVENT_NAMES, HIGHEST_COUNT, MAX_SHARDS
+from clickstream_contract.events import (
+    EVENT_NAMES,
+    HIGHEST_COUNT,
+    MAX_EVENT_BYTES,
+    MAX_SHARDS,
+)
 from clickstream_contract.fields import Field, FieldType
 from clickstream_contract.naming import FULL_NAME, FULL_NAME_LENGTH
 from clickstream_contract.topics import RejectReason
 
-__all__ = ["FAULT_NAMES", "FAULT_REASONS", "GROWING_FIGURES", "LEDGER_FIELDS", "LedgerKind"]
+__all__ = [
+    "FAULT_NAMES",
+    "FAULT_REASONS",
+    "GROWING_FIGURES",
+    "LEDGER_COLUMNS",
+    "LEDGER_FIELDS",
+    "MOST_REVISIONS",
+    "LedgerKind",
+]
 
 
 class LedgerKind(Enum):
     """The kinds of ledger entries."""
 
     RUN_START = "run_start"
+    REVISION = "revision"
     MINUTE = "minute"
     SHARD_END = "shard_end"
 
+
+MOST_REVISIONS = 1_000
+"""Most revisions in a run record: a worker that sheds makes about one each second. A record of
+workers with one more says that there were others."""
 
 FAULT_NAMES = (
     "duplicate_exact",
@@ -75,7 +93,7 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     Field(
         "kind",
         FieldType.TEXT,
-        "minute; run_start before a run; shard_end at the end of a shard.",
+        "minute; run_start before a run; revision with the run record; shard_end at a shard's end.",
         values=tuple(kind.value for kind in LedgerKind),
     ),
     Field(
@@ -114,4 +132,14 @@ LEDGER_FIELDS: tuple[Field, ...] = (
     _count("records_acknowledged", "Of these, acknowledged by the broker."),
     _count("sessions_open", "Sessions under way after it."),
     _count("target_milli_per_second", "Rate wanted of this shard.", unit="events per 1000 s"),
+    Field(
+        "run_record",
+        FieldType.TEXT,
+        "Only in a revision: the run record as JSON, with this revision or, at the start, none.",
+        required=False,
+        max_length=MAX_EVENT_BYTES,
+    ),
 )
+
+LEDGER_COLUMNS = tuple(row for row in LEDGER_FIELDS if row.name not in {"kind", "run_record"})
+"""The fields of a minute's entry in ``ops.ledger``."""

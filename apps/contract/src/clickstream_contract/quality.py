@@ -140,6 +140,7 @@ QUALITY_RULES: tuple[QualityRule, ...] = (
     _reject(RECORD, RejectReason.MISSING_FIELD, "A ledger record is complete."),
     *(rule for field in EVENT_FIELDS for rule in _of_field(field)),
     *_of_ledger(),
+    _reject("run_record", RejectReason.WRONG_TYPE, "In the ledger: it is a run record."),
     _reject(
         "event_time",
         RejectReason.FUTURE_TIME,

@@ -188,7 +188,7 @@ def announce_run(bootstrap_servers: str, simulation: Simulation, run_id: UUID) -
         "minute": now,
         "shards": simulation.spec.shards,
     }
-    record = {field.name: texts.get(field.name, 0) for field in LEDGER_FIELDS}
+    record = {field.name: texts.get(field.name, 0) for field in LEDGER_FIELDS if field.required}
     producer = Producer({"bootstrap.servers": bootstrap_servers, "acks": "all", "log_level": 0})
     producer.produce(LEDGER.name, key=f"{run_id}", value=json.dumps(record))
     producer.flush(_TOPIC_SECONDS)

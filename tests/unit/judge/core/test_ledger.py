@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_judge.core.ledger import Ledger
 from clickstream_judge.errors import TruthUnusable
 
@@ -15,7 +15,7 @@ RUN = UUID(int=7)
 
 def _entry(shard: int, minute: int, events: int = 0, **more: Any) -> dict[str, Any]:  # noqa: ANN401  any figure
     return {
-        **{field.name: 0 for field in LEDGER_FIELDS},
+        **{field.name: 0 for field in LEDGER_COLUMNS},
         "kind": "minute",
         "run_id": str(RUN),
         "shard": shard,
@@ -43,6 +43,16 @@ def test_later_entry_holds() -> None:
     assert (figures.events, figures.revenue_minor) == (13, 3)
     assert sum(figures.by_name) == 13
     assert ledger.last_seq == {0: 12, 1: 1}
+
+
+@pytest.mark.parametrize("kind", ["run_start", "revision"])
+def test_announced_shard_has_sent_nothing(kind: str) -> None:
+    """An entry without figures is no sign that its shard has sent something."""
+    announced = _entry(1, 0, kind=kind)
+
+    with pytest.raises(TruthUnusable, match="no entry of shard 1"):
+        _ledger(_entry(0, 1, 1), announced)
+    assert _ledger(_entry(0, 1, 1), _entry(1, 2, 1), announced).closed_before() == 1
 
 
 def test_closed_minutes() -> None:

@@ -152,6 +152,8 @@ class Ledger:
         return waiting
 
     def _add(self, row: Mapping[str, Any]) -> None:
+        if row["kind"] in {LedgerKind.RUN_START.value, LedgerKind.REVISION.value}:
+            return
         shard = int(row["shard"])
         self.last_seq[shard] = max(self.last_seq.get(shard, 0), int(row["shard_seq"]))
         if row["kind"] == LedgerKind.SHARD_END.value:

@@ -429,13 +429,20 @@ def test_bad_ledger_record_is_rejected(
 
 def test_ledger_records_come_through() -> None:
     """Ledger records are kept as JSON, without those that are rejected, and are no events."""
-    values = [ledger_record(events=3), b"x", ledger_record(kind="shard_end", more=1)]
+    record = {"start_seconds": 1e9, "revisions": [], "document": None}
+    values = [
+        ledger_record(events=3),
+        b"x",
+        ledger_record(kind="shard_end", more=1),
+        ledger_record(kind="revision", run_record=json.dumps(record)),
+    ]
 
     validated = validate(records_of(values, LEDGER.name))
 
     assert [json.loads(text) for text in validated.ledger["ledger"].to_pylist()] == [
-        json.loads(ledger_record(events=3)),
-        json.loads(ledger_record(kind="shard_end")),
+        json.loads(ledger_record(events=3, run_record=None)),
+        json.loads(ledger_record(kind="shard_end", run_record=None)),
+        json.loads(ledger_record(kind="revision", run_record=record)),
     ]
     assert validated.rejects["topic"].to_pylist() == [LEDGER.name]
     assert validated.events.num_rows == 0

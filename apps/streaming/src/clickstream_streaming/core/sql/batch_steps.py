@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_FIELDS
+from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_COLUMNS, MOST_REVISIONS
 
 from clickstream_streaming.core.sql.columns import listed, start_of
 from clickstream_streaming.core.sql.stages import REJECT_COLUMNS
@@ -26,7 +26,7 @@ __all__ = [
     "STORE_OFFSETS",
 ]
 
-_LEDGER = tuple(field.name for field in LEDGER_FIELDS if field.name != "kind")
+_LEDGER = tuple(field.name for field in LEDGER_COLUMNS)
 
 INSERT_RUNS = """
 INSERT INTO ops.runs (run_id, simulation)
@@ -37,8 +37,51 @@ WHERE ledger ->> 'kind' = 'run_start'
 ORDER BY 1
 ON CONFLICT DO NOTHING
 """
-"""Events and the ledger's ``run_start`` create a run. Other ledger records do not: an invented
-ledger must not create runs."""
+"""Events, the ledger's ``run_start`` and run records create a run. Other ledger records do not: an
+invented ledger must not create runs."""
+
+
+def _merged(parts: str) -> str:
+    """Return the merge of a JSON array of run records as SQL.
+
+    Revisions are a set. Of several starts the least counts, those without a document last. So
+    neither the order of the ledger records nor a repeated one changes the result.
+    """
+    return f"""(
+    WITH parts AS (
+        SELECT jsonb_array_elements({parts}) AS part
+    ), revisions AS (
+        SELECT DISTINCT jsonb_array_elements(part -> 'revisions') AS revision FROM parts
+    ), kept AS (
+        SELECT revision FROM revisions ORDER BY revision -> 'from_seconds', revision
+        LIMIT {MOST_REVISIONS + 1}
+    )
+    SELECT (
+            SELECT part - 'revisions' FROM parts
+            ORDER BY part -> 'document' = 'null', part - 'revisions' LIMIT 1
+        )
+        || jsonb_build_object('revisions', coalesce(
+            jsonb_agg(revision ORDER BY revision -> 'from_seconds', revision), '[]'))
+    FROM kept
+)"""
+
+
+_STORE_RECORDS = f"""
+INSERT INTO ops.runs AS known (run_id, simulation, started_at, record)
+SELECT run_id, simulation, started_at, {_merged("given.parts")}
+FROM (
+    SELECT (ledger ->> 'run_id')::uuid AS run_id, min(ledger ->> 'simulation') AS simulation,
+        min(to_timestamp((ledger -> 'run_record' ->> 'start_seconds')::float8)) AS started_at,
+        jsonb_agg(ledger -> 'run_record') AS parts
+    FROM staged_ledger
+    WHERE ledger ->> 'kind' = 'revision' AND ledger ->> 'run_record' IS NOT NULL
+    GROUP BY run_id
+) AS given
+ORDER BY run_id
+ON CONFLICT (run_id) DO UPDATE SET
+    started_at = least(known.started_at, excluded.started_at),
+    record = {_merged("jsonb_build_array(excluded.record) || coalesce(known.record, '[]')")}
+"""
 
 STORED_AT = "SELECT ingested_at FROM raw.events WHERE event_id = %s AND event_time = %s"
 """Returns when an event was stored; all events of one COPY have the same time."""
@@ -165,7 +208,7 @@ WHERE known.end_shard_seq IS NULL OR (excluded.records_acknowledged, excluded.en
     >= (known.records_acknowledged, known.end_shard_seq)
 """
 
-LEDGER_STEPS = (INSERT_RUNS, _STORE_LEDGER, _END_SHARDS)
+LEDGER_STEPS = (INSERT_RUNS, _STORE_RECORDS, _STORE_LEDGER, _END_SHARDS)
 """Statements that store ledger records."""
 
 STORE_OFFSETS = """
@@ -224,17 +267,18 @@ WITH ended AS (
     GROUP BY run_id
     HAVING count(*) = max(shards.shards) AND bool_and(shards.end_shard_seq IS NOT NULL)
 ), lost AS (
-    SELECT ledger.run_id, ledger.shard, sum(ledger.lost_faults) AS events
+    SELECT ledger.run_id, ledger.shard, sum(ledger.lost_faults) AS events,
+        max(ledger.minute) AS last_minute
     FROM ended INNER JOIN ops.ledger AS ledger USING (run_id)
     GROUP BY ledger.run_id, ledger.shard
 ), drained AS (
-    SELECT run_id
+    SELECT run_id, max(lost.last_minute) + interval '1 min' AS ended_at
     FROM ended INNER JOIN ops.shards AS shards USING (run_id) LEFT JOIN lost USING (run_id, shard)
     GROUP BY run_id
     HAVING bool_and(shards.end_shard_seq
         = shards.stored_events + shards.expired_events + coalesce(lost.events, 0))
 )
-UPDATE ops.runs SET closed_at = clock_timestamp()
+UPDATE ops.runs SET closed_at = clock_timestamp(), ended_at = drained.ended_at
 FROM drained WHERE runs.run_id = drained.run_id
 RETURNING runs.run_id
 """

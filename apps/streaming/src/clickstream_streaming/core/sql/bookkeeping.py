@@ -280,14 +280,16 @@ WHERE found.is_wrong
 
 _RUNS = """
 WITH lost AS (
-    SELECT run_id, shard, sum(lost_faults) AS events FROM ops.ledger GROUP BY run_id, shard
+    SELECT run_id, shard, sum(lost_faults) AS events, max(minute) AS last_minute
+    FROM ops.ledger GROUP BY run_id, shard
 ), states AS (
     SELECT run_id, count(*) = max(shards.shards) AND bool_and(
         shards.end_shard_seq IS NOT NULL
         AND shards.end_shard_seq
             = shards.stored_events + shards.expired_events + coalesce(lost.events, 0)
     ) IS TRUE AS is_over,
-        sum(shards.stored_events + shards.expired_events) > 0 AS has_events
+        sum(shards.stored_events + shards.expired_events) > 0 AS has_events,
+        max(lost.last_minute) + interval '1 min' AS ended_at
     FROM ops.shards AS shards LEFT JOIN lost USING (run_id, shard) GROUP BY run_id
 )
 SELECT format('run %s: ', coalesce(runs.run_id, states.run_id)) || problem
@@ -299,6 +301,8 @@ FROM ops.runs AS runs FULL JOIN states USING (run_id),
         (runs.closed_at IS NULL AND states.is_over
             AND (SELECT max(committed_at) FROM ops.batches) < clock_timestamp() - interval '1 min',
             'it is over and not closed'),
+        (runs.ended_at <> states.ended_at, 'its end is not that of its ledger'),
+        (runs.closed_at IS NULL AND runs.ended_at IS NOT NULL, 'it has ended and is not closed'),
         (runs.closed_at < runs.first_seen_at OR runs.closed_at > clock_timestamp(),
             'its closing time is not within the run')
     ) AS found (is_wrong, problem)

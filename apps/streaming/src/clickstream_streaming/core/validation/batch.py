@@ -26,6 +26,7 @@ from clickstream_streaming.core.validation.rules import (
     LEDGER_RULES,
     Columns,
 )
+from clickstream_streaming.core.validation.run_records import read_run_record
 from clickstream_streaming.core.validation.text_formats import contains
 
 if TYPE_CHECKING:
@@ -314,4 +315,6 @@ def _expired(columns: Columns, rows: np.ndarray) -> pa.Table:
 def _ledger(objects: pa.RecordBatch, fine: np.ndarray) -> pa.Table:
     """Return the valid ledger records as JSON."""
     rows = objects.take(pa.array(fine)).to_pylist()
+    for row in rows:
+        row["run_record"] = read_run_record(row["run_record"] or "")
     return pa.table({"ledger": [json.dumps(row) for row in rows]}, _LEDGER)

@@ -27,6 +27,7 @@ from clickstream_contract.quality import (
 )
 from clickstream_contract.topics import RejectReason
 
+from clickstream_streaming.core.validation.run_records import read_run_record
 from clickstream_streaming.core.validation.text_formats import are_uuids, as_mask, timestamps
 
 if TYPE_CHECKING:
@@ -271,9 +272,17 @@ def _wrong_text(columns: Columns) -> np.ndarray:
 
 
 def _incomplete(columns: Columns) -> np.ndarray | None:
-    masks = [columns.missing(field.name) for field in LEDGER_FIELDS]
+    masks = [columns.missing(field.name) for field in LEDGER_FIELDS if field.required]
     found = [mask for mask in masks if mask is not None]
     return np.logical_or.reduce(found) if found else None
+
+
+def _no_run_record(columns: Columns) -> np.ndarray | None:
+    column = columns["run_record"]
+    found = np.zeros(len(column), dtype=bool)
+    for place in np.flatnonzero(as_mask(pc.is_valid(column))).tolist():
+        found[place] = read_run_record(column[place].as_py()) is None
+    return found if found.any() else None
 
 
 def _late(columns: Columns) -> np.ndarray:
@@ -324,16 +333,19 @@ LEDGER_RULES: tuple[Rule, ...] = (
     Rule("", RejectReason.MISSING_FIELD, _incomplete),
     *sorted(
         (
-            rule
-            for field in LEDGER_FIELDS
-            for rule in _rules_of(field)
-            if rule.reason is not RejectReason.MISSING_FIELD
+            *(
+                rule
+                for field in LEDGER_FIELDS
+                for rule in _rules_of(field)
+                if rule.reason is not RejectReason.MISSING_FIELD
+            ),
+            Rule("run_record", RejectReason.WRONG_TYPE, _no_run_record),
         ),
         key=lambda rule: _REASONS.index(rule.reason),
     ),
     _NO_TEXT,
 )
-"""Rules that reject a ledger record: each field must exist and be valid."""
+"""Rules that reject a ledger record: each required field must exist, and each must be valid."""
 
 FLAG_RULES: tuple[Rule, ...] = (
     Rule("event_time", FlagReason.LATE, _late),

@@ -1,0 +1,52 @@
+"""The run records of ledger entries: JSON that PostgreSQL can store and merge.
+
+Owns what the stream needs of a run record. It does not read the simulations in it: those of a later
+version may have more fields.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+__all__ = ["read_run_record"]
+
+_MOST_LEVELS = 40
+"""A simulation has ten."""
+_YEAR_2000, _YEAR_3000 = 946_684_800, 32_503_680_000
+
+
+def read_run_record(text: str) -> dict[str, Any] | None:
+    """Return a run record with at most one revision; ``None`` if the text is none."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or not _is_moment(record.get("start_seconds")):
+        return None
+    revisions = record.get("revisions")
+    if not isinstance(revisions, list) or len(revisions) > 1:
+        return None
+    for row in revisions:
+        if not isinstance(row, dict) or not _is_moment(row.get("from_seconds")):
+            return None
+    return record if _is_storable(record, _MOST_LEVELS) else None
+
+
+def _is_moment(value: object) -> bool:
+    """Return whether a value is a time as Unix seconds."""
+    return type(value) in {int, float} and _YEAR_2000 <= value < _YEAR_3000  # type: ignore[operator]
+
+
+def _is_storable(value: object, levels: int) -> bool:
+    """Return whether PostgreSQL can store a JSON value with so many levels."""
+    if isinstance(value, dict):
+        return levels > 0 and all(
+            _is_storable(part, levels - 1) for pair in value.items() for part in pair
+        )
+    if isinstance(value, list):
+        return levels > 0 and all(_is_storable(part, levels - 1) for part in value)
+    if isinstance(value, str):
+        return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value)
+    return value is None or math.isfinite(value)  # type: ignore[arg-type]

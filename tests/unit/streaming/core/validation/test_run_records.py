@@ -1,0 +1,73 @@
+"""Run records of ledger entries: only JSON that PostgreSQL can store and the stream can merge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from clickstream_streaming.core.validation.run_records import read_run_record
+
+_ROW = {"until_seconds": 1_764_000_001.5, "from_seconds": 1_764_000_002.5, "document": {"a": [1]}}
+
+
+def _text(*revisions: object, **more: object) -> str:
+    return json.dumps({"start_seconds": 1_764_000_000, "revisions": [*revisions], **more})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _text(),
+        _text(_ROW),
+        _text(_ROW, later=True),
+        _text({**_ROW, "document": None}, name="\u00e9"),
+    ],
+)
+def test_run_record_is_read(text: str) -> None:
+    """A record with at most one revision is read, also with fields of a later version."""
+    assert read_run_record(text) == json.loads(text)
+
+
+def _nested(levels: int) -> Any:  # noqa: ANN401  any JSON
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "[]",
+        "null",
+        "{}",
+        _text(_ROW, _ROW),
+        _text(5),
+        _text({**_ROW, "from_seconds": "1764000000"}),
+        _text({**_ROW, "from_seconds": True}),
+        _text(start_seconds=None),
+        _text(start_seconds=1e300),
+        _text(start_seconds=-1),
+        _text(start_seconds=float("nan")),
+        json.dumps({"start_seconds": 1_764_000_000, "revisions": {}}),
+        _text(name="a\0b"),
+        _text(**{"\0": 1}),
+        _text(name="\ud800"),
+        _text(rate=float("inf")),
+        '{"start_seconds": 1764000000, "revisions": [], "rate": 1e999}',
+        _text(deep=_nested(40)),
+        "[" * 60_000,
+        '{"a":' * 10_000 + "1" + "}" * 10_000,
+    ],
+)
+def test_other_text_is_no_record(text: str) -> None:
+    """A text that PostgreSQL or the merge of records would fail on is no record."""
+    assert read_run_record(text) is None
+
+
+def test_levels_have_a_bound() -> None:
+    """A record may have as many levels as the bound, and no more."""
+    assert read_run_record(_text(deep=_nested(39))) is not None
