@@ -176,6 +176,8 @@ def test_own_topic_gets_the_run(broker: Broker, file: Path) -> None:
     last = {(row["shard"], row["kind"], row["minute"]): row for row in rows}
     minutes = [row for row in last.values() if row["kind"] == "minute"]
     assert sum(row["events"] for row in minutes) == 5_000
+    (start,) = [row["run_record"] for row in rows if row["kind"] == "revision"]
+    assert RunRecord.from_json(start, "its").first == record.first
     lines = _says(file, "--start", START, "--events", 5_000)[0].encode().splitlines()
     assert content_hash(values) == content_hash(lines)
 

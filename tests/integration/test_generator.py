@@ -21,7 +21,7 @@ import pytest
 from clickstream_contract.document import EFFECTIVE_FROM, RESUMED_AT
 from clickstream_contract.rate import OnOverload
 from clickstream_contract.schemas import avro_schema
-from clickstream_contract.topics import EVENTS, SHARDS
+from clickstream_contract.topics import EVENTS, LEDGER, SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.run_record import RunRecord
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from databases import Database
     from generators import Worker
 
 
@@ -219,7 +220,9 @@ def _command(*command: str) -> str:
 
 
 @pytest.mark.slow
-def test_moved_run_is_made_again(begin: Callable[..., GeneratorRun], tmp_path: Path) -> None:
+def test_moved_run_is_made_again(
+    begin: Callable[..., GeneratorRun], database: Database, tmp_path: Path
+) -> None:
     """Three edits, two kills and a move of shards: the record makes the same events (sha256)."""
     start_seconds, start_time = _soon()
     first = four_shards(1_000, _ENDLESS)
@@ -259,6 +262,11 @@ def test_moved_run_is_made_again(begin: Callable[..., GeneratorRun], tmp_path: P
         (row.until_seconds, row.from_seconds, row.simulation.spec) for row in found.revisions
     ] == [(row.until_seconds, row.from_seconds, row.simulation.spec) for row in revisions]
     assert (found.first, found.start_seconds) == (first, start_seconds)
+    entries = [value for _, value in run.broker.read(LEDGER.name) if value and run.owns(value)]
+    assert database.write(entries, LEDGER.name)["rejects"] == {}
+    (stored,) = database.ask("SELECT record::text FROM ops.runs")
+    kept = RunRecord.from_json(stored, "ops.runs")
+    assert (kept.first, kept.revisions) == (found.first, found.revisions)
     ends = {
         shard: row["shard_seq"]
         for (shard, kind, _), row in run.ledger().items()

@@ -517,6 +517,7 @@ def _others(column: _Column, relation: str) -> list[str]:
     """Return other values for a column, as SQL; the likeliest mistake first."""
     name, one = column.name, f"{relation}.{column.name}"
     another = f"(SELECT min(o.{name}) FROM {relation} AS o WHERE o.{name} <> {one})"
+    path = {"record": "seed"}.get(name, "0,quantity")
     unit = {"minute": "1 minute", "hour": "1 hour", "day": "1 day"}.get(name, "1 second")
     return {
         "uuid": [
@@ -535,7 +536,7 @@ def _others(column: _Column, relation: str) -> list[str]:
             f"coalesce(nullif({one}, '-infinity'), clock_timestamp()) + interval '1 day'",
         ],
         "bytea": [rf"coalesce({one}, '') || '\x00'"],
-        "jsonb": [f"jsonb_set({one}, '{{0,quantity}}', '77')"],
+        "jsonb": [f"jsonb_set({one}, '{{{path}}}', '77')"],
         "ARRAY": [f"{one} || '{{x}}'"],
         "numeric": [f"{one} + 1"],
         "int8multirange": [f"{one} + '{{[700000,700001]}}'::int8multirange"],

@@ -55,6 +55,7 @@ class MemoryBroker(KafkaSink):
     def __init__(self, room: int = 10**9, *, is_silent: bool = False) -> None:
         self.minutes: dict[str, dict[str, Any]] = {}
         self.kinds: list[str] = []
+        self.revisions: list[dict[str, Any]] = []
         self.positions: dict[int, Position] = {}
         self.events: list[dict[str, Any]] = []
         self.topics: set[str] = set()
@@ -103,6 +104,8 @@ class MemoryBroker(KafkaSink):
                 self.kinds.append(row["kind"])
                 if row["kind"] == "minute":
                     self.minutes[f"{row['shard']} {row['minute']}"] = row
+                if row["kind"] == "revision":
+                    self.revisions.append(row)
             elif topic == SHARDS.name and key.endswith(b"/position"):
                 self.positions[int(key.split(b"/")[1])] = Position.from_value(value or b"")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
+from clickstream_contract.ledger import MOST_REVISIONS
 from clickstream_generator.core import behaviour
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.making import Maker
 from clickstream_generator.core.revision_rows import unpack_rows
-from clickstream_generator.core.shard import MOST_APPLIED
 from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
@@ -170,14 +170,14 @@ def test_applied_revisions_are_bounded() -> None:
     """A shard keeps a thousand applied revisions, and one that says that there were others."""
     source, shards = carried(RATE)
     shard = shards[0].shard
-    shard.applied = [_busier().to_json()] * MOST_APPLIED
+    shard.applied = [_busier().to_json()] * MOST_REVISIONS
     for seconds in (1, 2, 3):
         moment = START_SECONDS + seconds
         source.revise(Revision(moment, moment, _busier().simulation))
     while shard.pending:
         source.take_due(START_SECONDS + 4, 10**9)
 
-    assert len(shard.applied) == MOST_APPLIED + 1
+    assert len(shard.applied) == MOST_REVISIONS + 1
 
 
 def test_snapshot_copies_the_state() -> None:

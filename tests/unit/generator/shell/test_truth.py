@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 import pytest
+from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.own_catalog import Product
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.errors import OutputFailed, OutputRefused
 from clickstream_generator.shell.truth import LedgerTopic, TruthFolder
 from run_records import run_record
+from simulations import START_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,9 +68,43 @@ def test_topic_has_the_ledger() -> None:
             published.append(arguments)
 
     truth = LedgerTopic(cast("KafkaSink", _Sink()), "ledger")
-    truth.keep_record(run_record()[0])
     truth.keep_ledger([ROW])
+    truth.keep_ledger([])
 
     ((topic, rows, _),) = published
     assert topic == "ledger"
     assert [(key, json.loads(value)) for key, value in rows] == [(b"7/3", ROW)]
+
+
+def test_topic_has_the_record(caplog: pytest.LogCaptureFixture) -> None:
+    """The start of the run and each revision are one entry of shard 0, published once."""
+    published: list[Any] = []
+
+    class _Sink:
+        def publish(self, _topic: str, rows: list[tuple[bytes, bytes]], _: object) -> None:
+            published.extend(rows)
+
+    record = run_record()[0]
+    truth = LedgerTopic(cast("KafkaSink", _Sink()), "ledger")
+    truth.keep_record(record)
+    truth.keep_record(replace(record, ends_at={0: 1}))
+    revision = Revision(START_SECONDS + 1, START_SECONDS + 2, record.first)
+    truth.keep_record(replace(record, revisions=(revision,)))
+
+    assert [key for key, _ in published] == 2 * [f"{record.run_id}/0".encode()]
+    assert [
+        len(json.loads(json.loads(value)["run_record"])["revisions"]) for _, value in published
+    ] == [0, 1]
+    assert not caplog.messages
+
+
+def test_cut_record_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """A simulation that does not fit into an entry is a warning."""
+    product = Product("p", "x" * 70_000, "Brand", "Category", 100)
+    truth = LedgerTopic(cast("KafkaSink", mock.Mock()), "ledger")
+
+    truth.keep_record(replace(run_record()[0], products=(product,)))
+    truth.keep_revisions([])
+
+    (message,) = caplog.messages
+    assert "too long; use clickstream record" in message

@@ -14,6 +14,7 @@ from clickstream_contract.schemas import avro_schema
 from clickstream_contract.topics import SHARDS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.lease import Claim
+from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import DrainTimeout, ShardTaken, SnapshotUnusable
 from clickstream_generator.shell.clock import Clock
@@ -195,6 +196,35 @@ def test_changed_rate_takes_effect(tmp_path: Path, telemetry: Telemetry) -> None
     assert _figure(telemetry, "spec_changes_total", outcome="accepted") == 1
     assert len(run.broker.events) > 3_000
     assert _figure(telemetry, "target_events_per_second") == 200
+
+
+def test_ledger_has_the_record(tmp_path: Path, telemetry: Telemetry) -> None:
+    """The worker of shard 0 publishes the simulation and each edit, with its simulated time."""
+    first = simulation("{eventsPerSecond: 50}", users=400)
+    edited = simulation("{eventsPerSecond: 200}", users=400)
+    run = WorkerRun(tmp_path, telemetry, first, None, 30)
+    run.write(edited)
+
+    run.run()
+
+    records = [RunRecord.from_json(row["run_record"], "ledger") for row in run.broker.revisions]
+    assert [record.first for record in records] == [first, first]
+    ((), (revision,)) = (record.revisions for record in records)
+    assert (revision.simulation, records[0].start_seconds) == (edited, START_SECONDS)
+    assert {0} == {row["shard"] for row in run.broker.revisions}
+    assert run.carried[0].shard.applied == [revision.to_json()]
+
+
+def test_other_workers_publish_no_record(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A worker without shard 0 leaves the record to the one that carries it."""
+    over = {0: StoredShard(Position(51, is_over=True, records=51))}
+    wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 201}\n", users=400)
+    run = WorkerRun(tmp_path, telemetry, wanted, stored=over)
+
+    run.run()
+
+    assert run.broker.kinds.count("shard_end") == 3
+    assert run.broker.revisions == []
 
 
 def test_later_change_waits(tmp_path: Path, telemetry: Telemetry) -> None:

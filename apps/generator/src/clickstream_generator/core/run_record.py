@@ -86,6 +86,10 @@ class RunRecord:
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
+        return json.dumps(self.content(), ensure_ascii=False, indent=1)
+
+    def content(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
         content = {
             "kind": _KIND,
             "format": _FORMAT,
@@ -112,7 +116,7 @@ class RunRecord:
         }
         if self.products:
             content["products"] = products_to_json(self.products)
-        return json.dumps(content, ensure_ascii=False, indent=1)
+        return content
 
     @classmethod
     def from_json(cls, text: str, place: str) -> RunRecord:

@@ -11,6 +11,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from clickstream_contract.ledger import MOST_REVISIONS
 
 from clickstream_generator.core.events import Events, concatenate
 from clickstream_generator.core.sessions import Sessions
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.rhythm import Schedule
 
-__all__ = ["MOST_APPLIED", "Shard", "due_count"]
-
-MOST_APPLIED = 1_000
-"""Most revisions in a run record: a worker that sheds makes about one each second."""
+__all__ = ["Shard", "due_count"]
 
 _EVENTS_PER_ROUND = 2048
 """Enough events that NumPy's cost per call is negligible."""
@@ -58,7 +56,7 @@ class Shard:
         last_seq: Number of the shard's last event, or ``None``.
         ends_at: The decided last event, which overrides specifications; ``None`` before.
         applied: Revisions that apply already, in order, as JSON values. At most
-            :data:`MOST_APPLIED` and one more, which says that there were others.
+            :data:`MOST_REVISIONS` and one more, which says that there were others.
         pending: Revisions to apply, each with its behaviour, the next one first.
         waiting: Events that were made and not taken.
     """
@@ -107,7 +105,7 @@ class Shard:
             if self.due(unix_seconds):
                 return
             revision, self.behaviour = self.pending.pop(0)
-            if len(self.applied) <= MOST_APPLIED:
+            if len(self.applied) <= MOST_REVISIONS:
                 self.applied.append(revision.to_json())
             self.population.apply_mix(self.behaviour.world)
             self.schedule = self.schedule.followed_by(

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import dump_simulation, parse_simulation
+from clickstream_contract.ledger import MOST_REVISIONS
 
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.fingerprint import Fingerprint
 from clickstream_generator.core.revision_rows import pack_rows, unpack_rows
 from clickstream_generator.core.run_record import RunRecord
-from clickstream_generator.core.shard import MOST_APPLIED
 from clickstream_generator.core.snapshot import compress, decompress
 from clickstream_generator.errors import RecordUnusable
 
@@ -147,9 +147,9 @@ def merged_record(
     if not histories:
         raise RecordUnusable(place, "no snapshot", "try again once it sends events")
     some = max(histories.values(), key=lambda row: len(row.revisions))
-    if len(some.revisions) > MOST_APPLIED:
+    if len(some.revisions) > MOST_REVISIONS:
         raise RecordUnusable(
-            place, f"more than {MOST_APPLIED:,} revisions", "repeat a run with fewer of them"
+            place, f"more than {MOST_REVISIONS:,} revisions", "repeat a run with fewer of them"
         )
     missing = sorted(set(range(some.first.spec.shards)) - set(histories))
     if missing:

@@ -6,20 +6,25 @@ Owns the two files of ``--truth``, and the ledger's topic.
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clickstream_generator.core.record_entries import RecordEntries
 from clickstream_generator.core.truth_layout import LEDGER_NAME, RECORD_NAME
 from clickstream_generator.errors import OutputFailed, OutputRefused
 from clickstream_generator.shell.sink import Batch
 from clickstream_generator.shell.whole_files import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clickstream_generator.core.run_record import RunRecord
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 __all__ = ["LedgerTopic", "Truth", "TruthFolder"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Truth(Protocol):
@@ -77,7 +82,7 @@ class TruthFolder:
 
 
 class LedgerTopic:
-    """A topic for the ledger; records are keyed by run and shard.
+    """A topic for the ledger, with the run record in it; records are keyed by run and shard.
 
     Args:
         sink: The sink for the events' cluster.
@@ -86,12 +91,37 @@ class LedgerTopic:
 
     def __init__(self, sink: KafkaSink, topic: str) -> None:
         self._sink, self._topic = sink, topic
+        self._entries: RecordEntries | None = None
 
-    def keep_record(self, _record: RunRecord) -> None:
-        """Do nothing: a reader of the topic would reject the record."""
+    def keep_record(self, record: RunRecord) -> None:
+        """Publish the start of the run, once, and each new revision."""
+        if self._entries is None:
+            self._entries = RecordEntries(record)
+        self.keep_revisions([row.to_json() for row in record.revisions])
+
+    def keep_revisions(
+        self, revisions: Sequence[Mapping[str, Any]], at_most: int | None = None
+    ) -> None:
+        """Publish new revisions of a record that is kept.
+
+        Args:
+            revisions: All revisions so far, as :meth:`Revision.to_json` gives them.
+            at_most: How many of them; all if absent.
+        """
+        if self._entries is None:
+            return
+        cut = self._entries.cut
+        self.keep_ledger(self._entries.following(revisions, at_most))
+        if self._entries.cut > cut:
+            _LOG.warning(
+                "ops.runs cannot have the whole run record: a simulation in it is too long; use"
+                " clickstream record"
+            )
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Publish entries."""
+        if not rows:
+            return
         self._sink.publish(
             self._topic,
             [

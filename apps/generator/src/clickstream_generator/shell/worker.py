@@ -5,20 +5,22 @@ Owns the loop between clock, simulator and broker, and the handling of changed s
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.rate import OnOverload
 
+from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.errors import DrainTimeout, SnapshotUnusable
 from clickstream_generator.shell.edits import Edits
 from clickstream_generator.shell.shard_keeper import ShardKeeper
 from clickstream_generator.shell.sink import Batch
+from clickstream_generator.shell.truth import LedgerTopic
 
 if TYPE_CHECKING:
     from threading import Event
@@ -42,6 +44,8 @@ _TICK_SECONDS = 0.05
 _EVENTS_PER_TICK = 20_000
 """About 15 MB of records: large enough for speed, small enough for a quick stop."""
 _LEDGER_SECONDS = 2.0
+_REVISIONS_AT_ONCE = 20
+"""A worker that resumes has up to a thousand to publish again, which would delay events."""
 _ACHIEVED_SECONDS = 10.0
 _SHED_BEHIND_SECONDS = 1.0
 
@@ -82,7 +86,7 @@ class Worker:
         self._chunk = min(_EVENTS_PER_TICK, settings.queue_records // 2)
         self._settings = settings
         self._simulation = maker.simulator.first
-        self._ledger_topic = maker.simulator.first.spec.event_output.ledger_topic
+        self._ledger = LedgerTopic(sink, maker.simulator.first.spec.event_output.ledger_topic)
         self._keeper = ShardKeeper(hold, maker, sink, settings.snapshot_seconds)
         self._recent: deque[tuple[float, int]] = deque()
         self._began = clock.now()
@@ -148,6 +152,7 @@ class Worker:
             self._keeper.heartbeat(self._clock.now())
             self._settle()
         self._telemetry.is_ready = True
+        self._keep_record()
         self._skip_pause()
         next_ledger = working_since = self._began = self._clock.now()
         while not stop.is_set() and not self._simulator.is_over():
@@ -277,8 +282,27 @@ class Worker:
         self._announce(self._simulator.shedding(until_seconds, self._hold.lease.inherited_until))
         self._telemetry.shed.inc(self._simulator.shed_events - before)
 
+    def _keep_record(self) -> None:
+        """Publish the run record; of all workers, the one with shard 0 does it."""
+        carried = self._maker.carried.get(0)
+        if carried is not None:
+            # No clock: entries of all workers of the run have one start.
+            start_ms = np.datetime64(int(1_000 * carried.start_seconds), "ms")
+            record = RunRecord(
+                self._run_id,
+                carried.first,
+                carried.start_seconds,
+                self._simulator.fingerprint,
+                version("clickstream-generator"),
+                f"{start_ms}Z",
+            )
+            self._ledger.keep_record(record)
+
     def _publish_ledger(self, *, is_end: bool = False) -> None:
-        """Publish the changed minutes of each ledger."""
+        """Publish the changed minutes of each ledger, and the new revisions of shard 0."""
+        if 0 in self._maker.carried:
+            applied = self._maker.carried[0].shard.applied
+            self._ledger.keep_revisions(applied, None if is_end else _REVISIONS_AT_ONCE)
         now = self._clock.now()
         records = self._maker.ledger_records(
             self._maker.carried.values(),
@@ -287,15 +311,7 @@ class Worker:
             target_at=now,
             is_end=is_end,
         )
-        rows: list[tuple[bytes, bytes | None]] = [
-            (
-                f"{self._run_id}/{record['shard']}".encode(),
-                json.dumps(record, separators=(",", ":")).encode(),
-            )
-            for record in records
-        ]
-        if rows:
-            self._sink.publish(self._ledger_topic, rows, Batch())
+        self._ledger.keep_ledger(records)
 
     def _show(self, now: float) -> None:
         """Update the metrics."""
