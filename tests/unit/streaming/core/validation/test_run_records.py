@@ -22,6 +22,7 @@ def _text(*revisions: object, **more: object) -> str:
         _text(_ROW),
         _text(_ROW, later=True),
         _text({**_ROW, "document": None}, name="\u00e9"),
+        _text(large=10**400, small=-(10**400), is_on=True, nothing=None),
     ],
 )
 def test_run_record_is_read(text: str) -> None:

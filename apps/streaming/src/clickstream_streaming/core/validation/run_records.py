@@ -49,4 +49,4 @@ def _is_storable(value: object, levels: int) -> bool:
         return levels > 0 and all(_is_storable(part, levels - 1) for part in value)
     if isinstance(value, str):
         return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value)
-    return value is None or math.isfinite(value)  # type: ignore[arg-type]
+    return not isinstance(value, float) or math.isfinite(value)
