@@ -153,7 +153,7 @@ def test_money_has_one_currency(reader: Connection) -> None:
         assert cursor.fetchall() == [("shown",)]
         for table in ("raw.events", "mart.fact_orders", "mart.dim_product"):
             cursor.execute(
-                f"SELECT DISTINCT currency FROM {table}"  # noqa: S608  a name of ours
+                f"SELECT DISTINCT currency FROM {table}"  # noqa: S608  a constant
                 " WHERE simulation = 'shown' AND currency IS NOT NULL"
             )
             assert cursor.fetchall() == [("SEK",)], table

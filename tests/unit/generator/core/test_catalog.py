@@ -140,7 +140,7 @@ def test_products_are_drawn_within_category() -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_locale_changes_texts_only(shop: Catalog, locale: str) -> None:
-    """The shop in another locale has its own names, and the same products otherwise."""
+    """The shop in another locale has other names, and is the same otherwise."""
     own = build_catalog(CatalogSpec(products=300, categories=70, locale=locale), 42)
 
     assert len(set(own.category_names)) == 70
