@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
-from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
+from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS, field
 from clickstream_contract.fields import FieldType
 from clickstream_contract.identifiers import run_prefix
 from clickstream_generator.core.encoding import Encoder
@@ -53,6 +54,18 @@ def encoder() -> Encoder:
     """Return an encoder of two shards of four."""
     populations = {number: small_population(channel=2) for number in (2, 0)}
     return Encoder(small_world(), populations, "shop", RUN_ID, 4)
+
+
+@pytest.mark.parametrize("name", field("currency").events)
+def test_money_is_in_shops_currency(name: str) -> None:
+    """Every event with a value has the currency of the catalog."""
+    world = small_world()
+    shop = replace(world, catalog=replace(world.catalog, currency="SEK"))
+    encoder = Encoder(shop, {0: small_population()}, "shop", RUN_ID, 1)
+
+    (value,) = encoder.encode(_events({"name": name, "shard_seq": 1}), SENT_MS).values
+
+    assert json.loads(value)["currency"] == "SEK"
 
 
 def _events(*rows: dict[str, Any], orders: int = 0) -> Events:

@@ -75,6 +75,15 @@ def test_catalog_has_the_products() -> None:
     assert set(shop.draw_products(np.zeros(20, dtype=int), np.linspace(0, 0.99, 20))) <= {0, 1}
 
 
+def test_catalog_has_currency_and_language() -> None:
+    """Prices stay as in the file, in the simulation's currency; searches are in its language."""
+    shop = catalog_of(PRODUCTS, CatalogSpec(currency="SEK", locale="de-DE"), 1)
+
+    assert shop.currency == "SEK"
+    assert shop.price_minor.tolist() == [1999, 50, 700]
+    assert "lamps günstig" in shop.search_terms
+
+
 def _line(row: str) -> str:
     return f"id,name,category,brand,price\nP1,Hat,Hats,Sand,5\n{row}\n"
 
