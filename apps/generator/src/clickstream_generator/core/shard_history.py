@@ -151,6 +151,33 @@ def merged_record(
         raise RecordUnusable(
             place, f"more than {MOST_REVISIONS:,} revisions", "repeat a run with fewer of them"
         )
+    _check_agreement(place, some, histories)
+    ends = {number: row.ends_at for number, row in sorted(histories.items())}
+    is_decided = None not in ends.values()
+    return RunRecord(
+        run_id,
+        some.first,
+        some.start_seconds,
+        some.fingerprint,
+        version,
+        began_at,
+        tuple(map(Revision.from_json, some.revisions)),
+        {number: last for number, last in ends.items() if last is not None} if is_decided else {},
+        ended_at,
+    )
+
+
+def _check_agreement(place: str, some: ShardHistory, histories: Mapping[int, ShardHistory]) -> None:
+    """Raise an error unless one record can say what all shards did.
+
+    Args:
+        place: The run, for the error.
+        some: The history with the most revisions.
+        histories: By shard.
+
+    Raises:
+        RecordUnusable: A shard has no history yet, or another one.
+    """
     missing = sorted(set(range(some.first.spec.shards)) - set(histories))
     if missing:
         raise RecordUnusable(
@@ -174,16 +201,3 @@ def merged_record(
                 f"another simulation, start or library in shard {number} than in another shard",
                 "start all workers of a run with the same simulation and start time",
             )
-    ends = {number: row.ends_at for number, row in sorted(histories.items())}
-    is_decided = None not in ends.values()
-    return RunRecord(
-        run_id,
-        some.first,
-        some.start_seconds,
-        some.fingerprint,
-        version,
-        began_at,
-        tuple(map(Revision.from_json, some.revisions)),
-        {number: last for number, last in ends.items() if last is not None} if is_decided else {},
-        ended_at,
-    )
