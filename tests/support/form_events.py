@@ -11,14 +11,14 @@ from simulations import START_SECONDS, simulator
 
 __all__ = ["broken_records", "native_records", "one_of_each"]
 
-_SECONDS = 600
+_SECONDS = 60
 
 
 @cache
 def native_records() -> list[bytes]:
-    """Return some thousand events of a mixed shop, from ten minutes."""
-    source = simulator("{eventsPerSecond: 20}", users=400)
-    events = source.take_due(START_SECONDS + _SECONDS, 20 * _SECONDS)
+    """Return some thousand events of a mixed shop, from one minute."""
+    source = simulator("{eventsPerSecond: 200}", users=400)
+    events = source.take_due(START_SECONDS + _SECONDS, 200 * _SECONDS)
     return source.encoder.encode(events, round(1_000 * (START_SECONDS + _SECONDS))).values
 
 

@@ -6,7 +6,7 @@ one at the mirrored path. A fault that no test notices is a survivor: it shows a
 line without effect. Each fault runs in a forked process with the mutated source in place of the
 module, so nothing on disk changes.
 
-Run by ``make mutants``, or for some modules: ``python tests/support/mutation.py core.rules``.
+Run by ``make mutants``, or for some: ``python tests/support/mutation.py operator core.rules``.
 """
 
 from __future__ import annotations
@@ -219,10 +219,14 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _is_named(module: Module, name: str) -> bool:
+    return module.package == name or module.name.endswith(name)
+
+
 def main() -> int:
     """Print each module's survivors and score; return 1 if a package is below the floor."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("modules", nargs="*", help="modules whose name ends so; all if absent")
+    parser.add_argument("modules", nargs="*", help="packages, or ends of modules' names")
     parser.add_argument("--per-module", type=int, default=15, help="mutants of each module")
     parser.add_argument("--floor", type=float, default=0.0, help="least score, per cent")
     asked = parser.parse_args()
@@ -233,7 +237,7 @@ def main() -> int:
     scores: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     began = time.monotonic()
     for module in core_modules():
-        if asked.modules and not any(module.name.endswith(name) for name in asked.modules):
+        if asked.modules and not any(_is_named(module, name) for name in asked.modules):
             continue
         if not module.tests.is_file():
             raise SystemExit(f"{module.name} has no test file {module.tests.relative_to(ROOT)}")
