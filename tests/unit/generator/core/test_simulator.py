@@ -205,10 +205,10 @@ def test_seed_decides_bytes_anywhere() -> None:
 
 def _lines(namespace: str | None, run_id: UUID = RUN_ID) -> list[dict[str, Any]]:
     """Return the first events of a simulation in a namespace."""
-    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    wanted = simulation("{eventsPerSecond: 200}", users=400)
     source = Simulator(wanted.model_copy(update={"namespace": namespace}), NUMBERS, run_id)
     source.begin(START_SECONDS)
-    due = source.take_due(START_SECONDS + 300, 10**9)
+    due = source.take_due(START_SECONDS + 60, 10**9)
     return [json.loads(line) for line in source.encoder.encode(due, 0).values]
 
 

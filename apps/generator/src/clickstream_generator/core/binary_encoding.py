@@ -14,7 +14,16 @@ import pyarrow.compute as pc
 from clickstream_contract.events import field
 
 from clickstream_generator.core.binary_fragments import build_binary_fragments
-from clickstream_generator.core.byte_columns import digits, fixed, join, lengths, listed, pool
+from clickstream_generator.core.byte_columns import (
+    column,
+    digits,
+    fixed,
+    join,
+    lengths,
+    listed,
+    pool,
+    scalar,
+)
 from clickstream_generator.core.events import by_name
 from clickstream_generator.core.identifiers import TAIL_BYTES, write_tails
 from clickstream_generator.core.world import CHANNELS
@@ -70,14 +79,14 @@ class BinaryEncoder:
         values: list[bytes] = join(
             self._ids(rows),
             wire.times(field("event_time"), rows["event_time_ms"]),
-            known.openings.take(pa.array(opening)),
+            known.openings.take(column(opening)),
             wire.numbers(field("shard_seq"), rows["shard_seq"]),
             wire.numbers(field("session_seq"), rows["session_seq"]),
-            self._users.take(pa.array(lengths(user))),
+            self._users.take(column(lengths(user))),
             user,
-            known.persona_channels.take(pa.array(persona_channel)),
-            known.cities.take(pa.array(city)),
-            known.technologies.take(pa.array(technology)),
+            known.persona_channels.take(column(persona_channel)),
+            known.cities.take(column(city)),
+            known.technologies.take(column(technology)),
             by_name(rows, lambda name, some: self._details(name, some, events)),
             wire.times(field("sent_at"), np.array([sent_at_ms]))[0].as_py(),
         ).to_pylist()
@@ -95,9 +104,9 @@ class BinaryEncoder:
     def _details(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the fields from ``page`` to ``currency`` of events that have the same name."""
         known, wire = self._fragments, self._wire
-        subject, choice = pa.array(rows["subject"]), pa.array(rows["choice"])
+        subject, choice = column(rows["subject"]), column(rows["choice"])
         if name == "session_start":
-            agent = known.user_agents.take(pa.array(self._source.traits(rows)[1]))
+            agent = known.user_agents.take(column(self._source.traits(rows)[1]))
             number = wire.numbers(field("session_number"), rows["session_number"])
             return join(known.arrivals.take(choice), agent, number, known.after_session_number)
         if name in known.whole:
@@ -124,10 +133,10 @@ class BinaryEncoder:
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the lines of orders and carts."""
         counts, products, quantities = events.lines(rows)
-        product = pa.array(products)
+        product = column(products)
         lines = self._wire.lines(
             self._fragments.lines_before.take(product),
             quantities,
             self._fragments.lines_after.take(product),
         )
-        return self._wire.line_list(counts, pc.binary_join(listed(lines, counts), b""))
+        return self._wire.line_list(counts, pc.binary_join(listed(lines, counts), scalar(b"")))

@@ -10,14 +10,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from clickstream_contract.events import EVENT_FIELDS, EVENT_NAMES, ITEM_FIELDS
 
-from clickstream_generator.core.byte_columns import pool
+from clickstream_generator.core.byte_columns import join, pool, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
     from clickstream_generator.core.encoding import Encoder
     from clickstream_generator.core.wire import Wire
@@ -87,16 +87,14 @@ def build_binary_fragments(source: Encoder, wire: Wire) -> BinaryFragments:
         extra = {
             "add_shipping_info": json_of.shipping,
             "add_payment_info": json_of.payments,
-        }.get(name, pa.array([""]))
+        }.get(name, texts([""]))
         joined = [",".join(filter(None, (page, one))) for one in extra.to_pylist()]
-        return encoded(_FIRST, "payment_type", pa.array(joined))
+        return encoded(_FIRST, "payment_type", texts(joined))
 
     pages = dict(zip(EVENT_NAMES, json_of.cart_pages.to_pylist(), strict=True))
     before, after = _lines(source, wire)
     return BinaryFragments(
-        openings=encoded(
-            "schema_version", "shard", pc.binary_join_element_wise(source.openings, "0", "")
-        ),
+        openings=encoded("schema_version", "shard", join(source.openings, "0")),
         persona_channels=encoded("persona", "channel", json_of.persona_channels),
         cities=encoded("country", "language", json_of.cities),
         technologies=encoded("device", "browser", json_of.technologies),
@@ -130,8 +128,8 @@ def _read(members: pa.Array) -> list[dict[str, Any]]:
 def _lines(source: Encoder, wire: Wire) -> tuple[pa.Array, pa.Array]:
     """Return each product's fields of an order line, before and after the quantity."""
     json_of = source.fragments
-    texts = pc.binary_join_element_wise(json_of.lines_before, "0", json_of.lines_after, "")
-    lines = json.loads("[" + ",".join(texts.to_pylist()) + "]")
+    joined = join(json_of.lines_before, "0", json_of.lines_after)
+    lines = json.loads("[" + ",".join(joined.to_pylist()) + "]")
     place = next(at for at, row in enumerate(ITEM_FIELDS) if row.name == "quantity")
     before, after = (
         pool([b"".join(wire.item_piece(row, line[row.name]) for row in rows) for line in lines])

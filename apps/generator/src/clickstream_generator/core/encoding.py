@@ -17,7 +17,7 @@ from clickstream_contract.canonical import sent_at_ending
 from clickstream_contract.events import EVENT_NAMES, SCHEMA_VERSION
 from clickstream_contract.identifiers import run_prefix
 
-from clickstream_generator.core.byte_columns import listed
+from clickstream_generator.core.byte_columns import column, join, listed, scalar, texts
 from clickstream_generator.core.content import content_checksums
 from clickstream_generator.core.events import CODE, by_name
 from clickstream_generator.core.fragments import build_fragments, members
@@ -101,7 +101,7 @@ class Encoder:
         self._event_end, self._session_end, self._time_end = ends.tolist()
         self._key_start = self._session_end - TAIL_BYTES - len(prefix)
         constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
-        self.openings = pa.array(
+        self.openings = texts(
             f'{constant},"event_name":"{name}","shard":{number},"shard_seq":'
             for number in populations
             for name in EVENT_NAMES
@@ -110,9 +110,9 @@ class Encoder:
         self.first_opening[list(populations)] = len(EVENT_NAMES) * np.arange(len(populations))
         self._steps = _steps(np.arange(_USUAL_STEPS))
         pools = self.fragments
-        self._persona_channels = _join('",', pools.persona_channels, ",")
-        self._cities = _join(pools.cities, ",")
-        self._technologies = _join(pools.technologies, ",")
+        self._persona_channels = join('",', pools.persona_channels, ",")
+        self._cities = join(pools.cities, ",")
+        self._technologies = join(pools.technologies, ",")
         self._currency = f",{pools.currency}"
 
     def encode(self, events: Events, sent_at_ms: int) -> Encoded:
@@ -130,9 +130,7 @@ class Encoder:
         keys = np.ascontiguousarray(head[:, self._key_start : self._session_end])
         ending = _ending(sent_at_ms)
         values = (
-            pc.binary_join_element_wise(
-                _fixed(head), *self._identity(rows), self._details(events), ending, ""
-            )
+            join(_fixed(head), *self._identity(rows), self._details(events), ending)
             .cast(pa.binary())
             .to_pylist()
         )
@@ -170,13 +168,13 @@ class Encoder:
         step = rows["session_seq"]
         usual = step.max() < _USUAL_STEPS
         return [
-            self.openings.take(pa.array(self.first_opening[rows["shard"]] + rows["code"])),
+            self.openings.take(column(self.first_opening[rows["shard"]] + rows["code"])),
             _text(rows["shard_seq"]),
-            self._steps.take(pa.array(step)) if usual else _steps(step),
+            self._steps.take(column(step)) if usual else _steps(step),
             _text(number),
-            self._persona_channels.take(pa.array(persona_channel)),
-            self._cities.take(pa.array(city)),
-            self._technologies.take(pa.array(technology)),
+            self._persona_channels.take(column(persona_channel)),
+            self._cities.take(column(city)),
+            self._technologies.take(column(technology)),
         ]
 
     def traits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -200,12 +198,12 @@ class Encoder:
     def _details_of(self, name: str, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the part before ``sent_at`` of events that all have the same name."""
         pools = self.fragments
-        subject = pa.array(rows["subject"])
-        choice = pa.array(rows["choice"])
+        subject = column(rows["subject"])
+        choice = column(rows["choice"])
         if name == "session_start":
             technology = self.traits(rows)[1]
-            agent = pools.user_agents.take(pa.array(technology))
-            return _join(
+            agent = pools.user_agents.take(column(technology))
+            return join(
                 pools.arrivals.take(choice), ",", agent, ',"session_number":',
                 _text(rows["session_number"]),
             )  # fmt: skip
@@ -218,7 +216,7 @@ class Encoder:
             }[name]
             return pool.take(number)
         if name in {"add_to_cart", "remove_from_cart"}:
-            return _join(
+            return join(
                 pools.products.take(subject), ',"quantity":', _text(rows["quantity"]),
                 *_cart(rows), self._currency,
             )  # fmt: skip
@@ -230,7 +228,7 @@ class Encoder:
             extra = (",", pools.payments.take(choice))
         elif name == "purchase":
             extra = (',"order_id":"', self._order_ids(rows), '"')
-        return _join(page, *extra, self._items(rows, events), *_cart(rows), self._currency)
+        return join(page, *extra, self._items(rows, events), *_cart(rows), self._currency)
 
     def _order_ids(self, rows: np.ndarray) -> pa.Array:
         """Return the orders' ids: the event ids of the purchases."""
@@ -240,14 +238,15 @@ class Encoder:
     def _items(self, rows: np.ndarray, events: Events) -> pa.Array:
         """Return the lines of orders and carts as ``jsonb`` prints them; empty without lines."""
         counts, products, quantities = events.lines(rows)
-        product = pa.array(products)
-        lines = _join(
+        product = column(products)
+        lines = join(
             self.fragments.lines_before.take(product),
             _text(quantities),
             self.fragments.lines_after.take(product),
         )
-        joined = pc.binary_join(listed(lines, counts), ", ")
-        return pc.if_else(pa.array(rows["order_row"] >= 0), _join(',"items":[', joined, "]"), "")
+        joined = pc.binary_join(listed(lines, counts), scalar(", "))
+        has_lines = column(rows["order_row"] >= 0)
+        return pc.if_else(has_lines, join(',"items":[', joined, "]"), scalar(""))
 
 
 def _ending(sent_at_ms: int) -> str:
@@ -255,19 +254,14 @@ def _ending(sent_at_ms: int) -> str:
     return sent_at_ending(f"{np.datetime64(sent_at_ms, 'ms')}Z")
 
 
-def _join(*parts: pa.Array | str) -> pa.Array:
-    """Return the texts joined element by element."""
-    return pc.binary_join_element_wise(*parts, "")
-
-
 def _steps(numbers: np.ndarray) -> pa.Array:
     """Return ``session_seq`` as JSON, and the beginning of ``user_id``."""
-    return _join(',"session_seq":', _text(numbers), ',"user_id":"u')
+    return join(',"session_seq":', _text(numbers), ',"user_id":"u')
 
 
 def _text(numbers: np.ndarray) -> pa.Array:
     """Return whole numbers as text."""
-    return pa.array(np.ascontiguousarray(numbers)).cast(pa.string())
+    return column(numbers).cast(pa.string())
 
 
 def _cart(rows: np.ndarray) -> list[pa.Array | str]:

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from clickstream_contract.events import EVENT_NAMES
 
+from clickstream_generator.core.byte_columns import column
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -103,7 +105,7 @@ def by_name(rows: np.ndarray, encode: Callable[[str, np.ndarray], pa.Array]) -> 
             parts.append(encode(name, rows[at]))
     place = np.empty(len(rows), dtype=np.int64)
     place[order] = np.arange(len(rows))
-    return pa.concat_arrays(parts).take(pa.array(place))
+    return pa.concat_arrays(parts).take(column(place))
 
 
 def concatenate(parts: list[Events]) -> Events:

@@ -9,14 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from clickstream_contract.events import EVENT_NAMES
 
+from clickstream_generator.core.byte_columns import texts
 from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import pyarrow as pa
 
     from clickstream_generator.core.catalog import Catalog
     from clickstream_generator.core.world import World
@@ -81,20 +81,20 @@ def build_fragments(world: World) -> Fragments:
     own_category = [shop.category_names[number] for number in shop.product_category.tolist()]
     products = _products(shop, own_category)
     return Fragments(
-        persona_channels=_pool(
+        persona_channels=texts(
             members(persona=persona.name, channel=channel)
             for persona in world.personas
             for channel in CHANNELS
         ),
-        cities=_pool(
+        cities=texts(
             members(country=city.country, city=city.name, language=city.language)
             for city in world.cities
         ),
-        technologies=_pool(
+        technologies=texts(
             members(device=row.device, os=row.os, browser=row.browser) for row in world.technologies
         ),
-        user_agents=_pool(members(user_agent=row.user_agent) for row in world.technologies),
-        arrivals=_pool(
+        user_agents=texts(members(user_agent=row.user_agent) for row in world.technologies),
+        arrivals=texts(
             members(
                 page=way.page,
                 **({"referrer": way.referrer} if way.referrer else {}),
@@ -102,32 +102,32 @@ def build_fragments(world: World) -> Fragments:
             )
             for way in world.arrivals
         ),
-        pages=_pool(members(page=page) for page in PAGES),
-        terms=_pool(members(page="/search", search_term=term) for term in shop.search_terms),
-        categories=_pool(
+        pages=texts(members(page=page) for page in PAGES),
+        terms=texts(members(page="/search", search_term=term) for term in shop.search_terms),
+        categories=texts(
             members(page=f"/c/{slug}", category=name)
             for slug, name in zip(slugs, shop.category_names, strict=True)
         ),
-        products=_pool(products),
-        viewed_products=_pool(
+        products=texts(products),
+        viewed_products=texts(
             f"{text},{members(value_minor=price)},{currency}"
             for text, price in zip(products, prices, strict=True)
         ),
-        lines_before=_pool(
+        lines_before=texts(
             f'{{"brand": {_text(shop.product_brands[number])},'
             f' "category": {_text(own_category[number])}, "quantity": '
             for number in numbers
         ),
-        lines_after=_pool(
+        lines_after=texts(
             f', "product_id": {_text(shop.product_ids[number])}, "price_minor": {prices[number]},'
             f' "product_name": {_text(shop.product_names[number])}}}'
             for number in numbers
         ),
-        cart_pages=_pool(
+        cart_pages=texts(
             members(page=_CART_PAGES[name]) if name in _CART_PAGES else "" for name in EVENT_NAMES
         ),
-        shipping=_pool(members(shipping_tier=name) for name in SHIPPING),
-        payments=_pool(members(payment_type=name) for name in PAYMENTS),
+        shipping=texts(members(shipping_tier=name) for name in SHIPPING),
+        payments=texts(members(payment_type=name) for name in PAYMENTS),
         currency=currency,
     )
 
@@ -157,7 +157,3 @@ def _products(shop: Catalog, own_category: list[str]) -> list[str]:
 def _text(value: str) -> str:
     """Return a text as JSON."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _pool(texts: Iterable[str]) -> pa.Array:
-    return pa.array(list(texts), type=pa.string())

@@ -13,7 +13,6 @@ from clickstream_contract.schemas import RECORD_NAME, SCHEMA_FILES, schema_text
 
 from clickstream_generator.core.encodings import encoding_of, registry_header
 from clickstream_generator.settings import PREFIX
-from clickstream_generator.shell.registry import Registry
 from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.encoding import Encoder
     from clickstream_generator.core.encodings import Encoding as RunEncoding
     from clickstream_generator.settings import Settings
+    from clickstream_generator.shell.registry import Registry
 
 __all__ = ["EncodingChoice", "EncodingOptions", "printed_schema", "worker_encoding"]
 
@@ -139,6 +139,9 @@ def worker_encoding(output: EventOutput, settings: Settings) -> EncodingChoice:
     """
     if output.registry is None:
         return EncodingChoice(output.encoding)
+    # Only runs with a registry load an HTTP client.
+    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
+
     if settings.registry is None:
         allowed = f"the URL of the schema registry {output.registry} of spec.output"
         raise SettingsInvalid(f"{PREFIX}REGISTRY", None, allowed)
