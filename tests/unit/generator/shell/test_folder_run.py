@@ -203,11 +203,11 @@ def test_edits_are_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def edit() -> None:
         nonlocal steps
         steps += 1
-        if steps % 50 == 0:
-            rate = f"{{eventsPerSecond: {20 + steps // 10}}}"
+        if steps % 20 == 0:
+            rate = f"{{eventsPerSecond: {20 + steps // 4}}}"
             mix = f"Browser: 100, Buyer: {steps}"
             file.write_text(dump_simulation(simulation(rate, users=400, mix=mix)), "utf-8")
-        if steps == 200:
+        if steps == 80:
             stop.set()
 
     record = _run(tmp_path / "a", _record(first), stop=stop, edits=edits, is_paced=True, show=edit)
