@@ -14,6 +14,7 @@ GOOD: dict[str, Any] = {
     "result": {"files": "a/*.parquet", "columns": {"event_id": "id", "event_time": "at"}},
 }
 SUMS = {"table": "sums", "keys": {"minute": "m"}, "measures": {"events": "n"}}
+TOPIC_SUMS = SUMS | {"table": None, "topic": "s"}
 
 
 def _with(**changes: Any) -> str:  # noqa: ANN401  any value of YAML
@@ -26,6 +27,21 @@ def _with(**changes: Any) -> str:  # noqa: ANN401  any value of YAML
             place = place[parent]
         place[last] = value
     return yaml.safe_dump(document)
+
+
+def _topic(aggregates: Any = (), **fields: Any) -> str:  # noqa: ANN401  any value of YAML
+    """Return a mapping of a Kafka topic with changed fields of the result."""
+    topic = {"engine": "kafka", "servers": "k:9092", "topic": "t", "columns": {"event_time": "at"}}
+    return _with(result=topic | fields, aggregates=list(aggregates))
+
+
+def test_topics_may_be_mapped() -> None:
+    """A topic needs its servers; sums beside it come from files."""
+    mapping = parse_mapping(
+        _topic([SUMS | {"table": None, "files": "a.csv"}], format="json-schema")
+    )
+
+    assert (mapping.result.engine, mapping.result.name) == (EngineName.KAFKA, "t")
 
 
 def test_defaults_are_complete() -> None:
@@ -85,19 +101,34 @@ def test_all_fields() -> None:
             _with(result__columns={"event_time": {"column": "c", "unit": "major"}}),
             "'major' cannot be used; write s or ms or us",
         ),
-        (_with(result__table="t"), "result: name either table or files"),
-        (_with(result__files=None), "result: name either table or files"),
+        (_with(result__table="t"), "result: name one of table, files and topic"),
+        (_with(result__files=None), "result: name one of table, files and topic"),
         (_with(result__files=None, result__table="t"), "result.connection: name the file"),
-        (_with(result__engine="postgres", result__connection="x"), "only engine: duckdb"),
+        (
+            _with(result__engine="postgres", result__connection="x"),
+            "engine: postgres reads no files",
+        ),
         (
             _with(result__engine="postgres", result__files=None, result__table="t"),
             "result.connection: PostgreSQL needs one",
+        ),
+        (_with(result__files=None, result__topic="t"), "result.topic: 't' cannot be used; only"),
+        (_topic(servers=None), "result.servers: Kafka needs them"),
+        (_topic(topic=None, table="t"), "result.table: 't' cannot be used; engine: kafka has"),
+        (_topic(topic=None, files="*.csv"), "result.files: '*.csv' cannot be used"),
+        (_topic(format="avro"), "result.format: 'avro' cannot be used"),
+        (_topic(connection="x"), "result.connection: 'x' cannot be used; engine: kafka has no"),
+        (_with(result__servers="x:1"), "result.servers: 'x:1' cannot be used; engine: duckdb"),
+        (_with(aggregates=[TOPIC_SUMS]), "aggregates.0.topic: 's' cannot be used; only"),
+        (
+            _topic(aggregates=[TOPIC_SUMS]),
+            "aggregates.0.topic: 's' cannot be used; sums are read from files",
         ),
         (_with(late="never"), "late: 'never' cannot be used; write kept"),
         (_with(late="dropped after soon"), "late: 'dropped after soon'"),
         (_with(time_zone="Mars"), "time_zone: 'Mars' cannot be used; name a zone"),
         (_with(settles_after="soon"), "settles_after: 'soon'"),
-        (_with(aggregates=[SUMS | {"files": "b"}]), "aggregates.0: name either"),
+        (_with(aggregates=[SUMS | {"files": "b"}]), "aggregates.0: name one of"),
         (_with(aggregates=[SUMS | {"time_zone": "X"}]), "aggregates.0.time_zone: 'X'"),
         (
             _with(aggregates=[SUMS | {"keys": {"minute": "m", "day": "d"}}]),

@@ -37,7 +37,7 @@ def test_database_is_read_only(shop: Path) -> None:
     result = _result(connection="shop.duckdb", table="events")
 
     with open_engine(result, shop, "UTC") as engine:
-        source = engine.source("result", "events", None)
+        source = engine.source("result", result, {})
         assert dict(source.types) == {"n": "BIGINT"}
         assert sum(row[0] for row in engine.ask("SELECT n FROM events")) == 25_000 * 24_999 // 2
         with pytest.raises(EngineUnusable, match="read-only"):
@@ -62,7 +62,7 @@ def test_what_is_not_there(shop: Path, fields: dict[str, str], part: str) -> Non
     result = _result(**fields)
 
     with pytest.raises(JudgeError) as caught, open_engine(result, shop, "UTC") as engine:
-        engine.source("result", result.table, result.files)
+        engine.source("result", result, {})
 
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -96,9 +96,11 @@ def test_missing_table_of_an_empty_database(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ResultUnfit, match="there is nothing"),
-        open_engine(_result(connection="empty.duckdb", table="a"), tmp_path, "UTC") as engine,
+        open_engine(
+            result := _result(connection="empty.duckdb", table="a"), tmp_path, "UTC"
+        ) as engine,
     ):
-        engine.source("result", "a", None)
+        engine.source("result", result, {})
 
 
 def test_zone_of_statements(shop: Path) -> None:
@@ -115,16 +117,18 @@ def test_zone_of_statements(shop: Path) -> None:
 def test_variables_are_no_tables(shop: Path) -> None:
     """A table's name does not find a variable of the judge."""
     with (
-        open_engine(_result(connection="shop.duckdb", table="a"), shop, "UTC") as engine,
+        open_engine(
+            result := _result(connection="shop.duckdb", table="sql"), shop, "UTC"
+        ) as engine,
         pytest.raises(ResultUnfit, match="there is no table 'sql'; there is events"),
     ):
-        engine.source("result", "sql", None)
+        engine.source("result", result, {})
 
 
 def test_digits_stay_texts(tmp_path: Path) -> None:
     """Digits in a CSV file are texts, and its times are times."""
     (tmp_path / "a.csv").write_text("id,at\n007,2026-01-01 00:00:00\n", "utf-8")
 
-    with open_engine(_result(files="a.csv"), tmp_path, "UTC") as engine:
-        types = engine.source("result", None, "a.csv").types
+    with open_engine(result := _result(files="a.csv"), tmp_path, "UTC") as engine:
+        types = engine.source("result", result, {}).types
         assert dict(types) == {"id": "VARCHAR", "at": "TIMESTAMP"}

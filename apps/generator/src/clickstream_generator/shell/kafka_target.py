@@ -73,7 +73,7 @@ def read_client_file(path: Path) -> dict[str, str]:
             # Do not show the line: it may hold a password.
             raise SimulationInvalid(
                 f"{path}, line {place}",
-                name,
+                name if is_there else None,
                 f"it must be name=value with one of these names: {known}",
             )
         found[name] = value

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from clickstream_contract.duration import duration_seconds
+from clickstream_contract.output import Encoding
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clickstream_judge.core.fields import FIELDS, Comparison
@@ -19,7 +20,7 @@ from clickstream_judge.errors import MappingInvalid
 
 __all__ = [
     "TIME_KEYS", "AggregateTable", "Column", "EngineName", "JudgeMapping", "KeyName", "Late",
-    "MeasureName", "Place", "Result", "parse_mapping",
+    "MeasureName", "Place", "RecordFormat", "Result", "parse_mapping",
 ]  # fmt: skip
 
 
@@ -28,6 +29,15 @@ class EngineName(StrEnum):
 
     DUCKDB = "duckdb"
     POSTGRES = "postgres"
+    KAFKA = "kafka"
+
+
+class RecordFormat(StrEnum):
+    """The formats of a topic's records that the judge reads."""
+
+    JSON = Encoding.JSON.value
+    JSON_SCHEMA = Encoding.JSON_SCHEMA.value
+    """JSON after the header of a schema registry."""
 
 
 class KeyName(StrEnum):
@@ -80,31 +90,44 @@ class Column(_Part):
 
 
 class Place(_Part):
-    """A table or files.
+    """A table, files or a topic; the mapping names one of them.
 
     Attributes:
-        engine: The engine to ask.
-        connection: For PostgreSQL a URL or ``name=value`` words; for DuckDB its file.
-        password_file: For PostgreSQL: file with the password.
         table: The table or view, with its schema if it has one.
-        files: Instead of a table: a pattern of Parquet, CSV or JSON lines files.
+        files: A pattern of Parquet, CSV or JSON lines files.
+        topic: A Kafka topic.
     """
 
-    engine: EngineName = EngineName.DUCKDB
-    connection: str | None = None
-    password_file: str | None = None
     table: str | None = None
     files: str | None = None
+    topic: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The table, files or topic."""
+        return self.table or self.files or self.topic or ""
 
 
 class Result(Place):
     """The table of events.
 
     Attributes:
+        engine: The engine to ask.
+        connection: For PostgreSQL a URL or ``name=value`` words; for DuckDB its file.
+        password_file: For PostgreSQL: file with the password.
+        servers: For Kafka: its servers, ``host:port`` separated by commas.
+        kafka_config: For Kafka: file of client settings, by librdkafka's names.
+        format: For Kafka: the format of the records; JSON if absent.
         columns: The column of each field.
         only_this_run: Leave out rows whose event id belongs to another run.
     """
 
+    engine: EngineName = EngineName.DUCKDB
+    connection: str | None = None
+    password_file: str | None = None
+    servers: str | None = None
+    kafka_config: str | None = None
+    format: RecordFormat | None = None
     columns: Mapping[str, Column] = Field(min_length=1)
     only_this_run: bool = False
 
@@ -132,26 +155,18 @@ class Result(Place):
         return columns
 
 
-class AggregateTable(_Part):
-    """A table of sums.
+class AggregateTable(Place):
+    """A table of sums; the engine and its connection are the result's.
 
     Attributes:
-        table, files: As in the result; the engine and its connection are the result's.
         keys: The column of each key; at most one of minute, hour and day.
         measures: The column of each measure.
         time_zone: The zone in which a day begins.
     """
 
-    table: str | None = None
-    files: str | None = None
     keys: Mapping[KeyName, Column] = Field(min_length=1)
     measures: Mapping[MeasureName, Column] = Field(min_length=1)
     time_zone: str = "UTC"
-
-    @property
-    def name(self) -> str:
-        """The table or files."""
-        return self.table or self.files or ""
 
 
 class Late(_Part):
@@ -258,16 +273,9 @@ def _first_problem(error: ValidationError) -> MappingInvalid:
 
 def _check_places(mapping: JudgeMapping) -> None:
     """Raise an error for parts that do not fit together."""
-    result = mapping.result
-    for path, place in [("result", result), *_aggregates(mapping)]:
-        if (place.table is None) == (place.files is None):
-            raise MappingInvalid(path, None, "name either table or files")
-        if place.files is not None and result.engine is not EngineName.DUCKDB:
-            raise MappingInvalid(f"{path}.files", place.files, "only engine: duckdb reads files")
-    if result.engine is EngineName.POSTGRES and result.connection is None:
-        raise MappingInvalid("result.connection", None, "PostgreSQL needs one, such as host=db")
-    if result.table is not None and result.connection is None:
-        raise MappingInvalid("result.connection", None, "name the file of the DuckDB database")
+    for path, place in [("result", mapping.result), *_aggregates(mapping)]:
+        _check_place(path, place, mapping.result.engine)
+    _check_engine(mapping.result)
     for path, zone in [
         ("time_zone", mapping.time_zone),
         *((f"{path}.time_zone", row.time_zone) for path, row in _aggregates(mapping)),
@@ -284,6 +292,47 @@ def _check_places(mapping: JudgeMapping) -> None:
         ) from None
     for path, table in _aggregates(mapping):
         _check_aggregate(path, table)
+
+
+def _check_place(path: str, place: Place, engine: EngineName) -> None:
+    """Raise an error unless a place is named once, and the engine has such places."""
+    if sum(name is not None for name in (place.table, place.files, place.topic)) != 1:
+        raise MappingInvalid(path, None, "name one of table, files and topic")
+    is_kafka = engine is EngineName.KAFKA
+    if place.files is not None and engine is EngineName.POSTGRES:
+        raise MappingInvalid(f"{path}.files", place.files, "engine: postgres reads no files")
+    if place.table is not None and is_kafka:
+        raise MappingInvalid(f"{path}.table", place.table, "engine: kafka has topics, no tables")
+    if place.topic is not None and not is_kafka:
+        raise MappingInvalid(f"{path}.topic", place.topic, "only engine: kafka reads topics")
+    if place.topic is not None and isinstance(place, AggregateTable):
+        raise MappingInvalid(
+            f"{path}.topic", place.topic, "sums are read from files; write the topic into some"
+        )
+
+
+def _check_engine(result: Result) -> None:
+    """Raise an error for settings that the engine needs and lacks, or has no use for."""
+    engine = result.engine
+    if engine is EngineName.POSTGRES and result.connection is None:
+        raise MappingInvalid("result.connection", None, "PostgreSQL needs one, such as host=db")
+    if result.table is not None and result.connection is None:
+        raise MappingInvalid("result.connection", None, "name the file of the DuckDB database")
+    if engine is EngineName.KAFKA and result.files is not None:
+        raise MappingInvalid("result.files", result.files, "engine: kafka needs result.topic")
+    if engine is EngineName.KAFKA and not result.servers:
+        raise MappingInvalid("result.servers", None, "Kafka needs them, such as localhost:9092")
+    of_kafka = (EngineName.KAFKA,)
+    users = {
+        "connection": (EngineName.POSTGRES, EngineName.DUCKDB),
+        "password_file": (EngineName.POSTGRES,),
+        **dict.fromkeys(("servers", "kafka_config", "format"), of_kafka),
+    }
+    for name, engines in users.items():
+        value = getattr(result, name)
+        if value is not None and engine not in engines:
+            remedy = f"engine: {engine.value} has no such setting; remove it"
+            raise MappingInvalid(f"result.{name}", value, remedy)
 
 
 def _check_aggregate(path: str, table: AggregateTable) -> None:

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Dialect, quoted_table, text_literal
-from clickstream_judge.core.mapping import EngineName
+from clickstream_judge.core.mapping import EngineName, RecordFormat
 from clickstream_judge.core.statements import Source
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
+from clickstream_judge.shell.topics import client_settings, copy_topic, read_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from clickstream_judge.core.mapping import Result
+    from clickstream_judge.core.mapping import Column, Place, Result
 
 __all__ = ["Engine", "open_engine"]
 
@@ -40,16 +41,17 @@ class Engine(Protocol):
 
     dialect: Dialect
 
-    def source(self, path: str, table: str | None, files: str | None) -> Source:
-        """Return a table or files with their columns.
+    def source(self, path: str, place: Place, columns: Mapping[str, Column]) -> Source:
+        """Return a table, files or a topic with their columns.
 
         Args:
             path: The mapping's field, for errors.
-            table: The table's name.
-            files: Instead of it: a pattern of files.
+            place: The table, files or topic.
+            columns: The column of each field; only they are read from a topic.
 
         Raises:
-            ResultUnfit: There is no such table or file.
+            EngineUnusable: The engine fails.
+            ResultUnfit: There is no such table, file or topic.
         """
 
     def ask(self, statement: str) -> Iterator[Sequence[Any]]:
@@ -77,7 +79,7 @@ def open_engine(result: Result, folder: Path, time_zone: str) -> Iterator[Engine
         if result.engine is EngineName.POSTGRES:
             yield from _postgres(result, folder, time_zone)
         else:
-            yield from _duckdb(result, folder, time_zone, spill)
+            yield from _duckdb(result, folder, time_zone, Path(spill))
 
 
 class _DuckDB:
@@ -85,13 +87,12 @@ class _DuckDB:
         self.dialect = DUCKDB
         self._connection, self._folder = connection, folder
 
-    def source(self, path: str, table: str | None, files: str | None) -> Source:
-        if files is not None:
-            name = files
-            sql = self._files_sql(path, files)
+    def source(self, path: str, place: Place, columns: Mapping[str, Column]) -> Source:
+        del columns
+        if place.files is not None:
+            sql = self._files_sql(path, place.files)
         else:
-            assert table is not None  # noqa: S101  the mapping names one of both
-            name, sql = table, quoted_table(table)
+            sql = quoted_table(place.name)
         try:
             rows = self._connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608  quoted
         except duckdb.CatalogException:
@@ -101,13 +102,13 @@ class _DuckDB:
             ).fetchall()
             names = ", ".join(row[0] for row in there) or "nothing"
             raise ResultUnfit(
-                path, f"there is no table {table!r}", f"there is {names}; name one of them"
+                path, f"there is no table {place.table!r}", f"there is {names}; name one of them"
             ) from None
         except duckdb.Error as error:
             raise EngineUnusable(
-                "duckdb", _line(error), f"check whether {name} can be read"
+                "duckdb", _line(error), f"check whether {place.name} can be read"
             ) from None
-        return Source(sql, name, {row[0]: row[1] for row in rows})
+        return Source(sql, place.name, {row[0]: row[1] for row in rows})
 
     def ask(self, statement: str) -> Iterator[Sequence[Any]]:
         try:
@@ -147,20 +148,47 @@ class _DuckDB:
         return f"{reader}({text_literal(str(pattern))}{options})"
 
 
-def _duckdb(result: Result, folder: Path, time_zone: str, spill: str) -> Iterator[Engine]:
+class _Kafka(_DuckDB):
+    """Topics, which are copied into tables of a DuckDB on disk when they are first asked for."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, result: Result) -> None:
+        super().__init__(connection, folder)
+        config = None if result.kafka_config is None else folder / result.kafka_config
+        self._client = client_settings(str(result.servers), config)
+        self._has_header = result.format is RecordFormat.JSON_SCHEMA
+
+    def source(self, path: str, place: Place, columns: Mapping[str, Column]) -> Source:
+        if place.topic is None:
+            return super().source(path, place, columns)
+        table = f"topic_{path}"
+        try:
+            names = copy_topic(
+                self._connection, table, path, columns,
+                read_topic(self._client, path, place.topic), has_header=self._has_header,
+            )  # fmt: skip
+        except duckdb.Error as error:
+            raise EngineUnusable(
+                "duckdb", _line(error), "make room in the folder that TMPDIR names"
+            ) from None
+        return Source(table, f"topic {place.topic}", dict.fromkeys(names, "VARCHAR"))
+
+
+def _duckdb(result: Result, folder: Path, time_zone: str, spill: Path) -> Iterator[Engine]:
     file = None if result.connection is None else folder / result.connection
     if file is not None and not file.is_file():
         raise ResultUnfit(
             "result.connection", f"there is no file {file}", "name the file of the database"
         )
     try:
-        if file is None:
+        if result.engine is EngineName.KAFKA:
+            connection = duckdb.connect(str(spill / "topics.duckdb"))
+        elif file is None:
             connection = duckdb.connect(":memory:")
         else:
             connection = duckdb.connect(str(file), read_only=True)
         for name, value in (
             ("memory_limit", _DUCKDB_MEMORY),
-            ("temp_directory", spill),
+            ("temp_directory", str(spill)),
             ("TimeZone", time_zone),
             ("preserve_insertion_order", "false"),
             # A table's name must not find a variable of this program, or load an extension.
@@ -172,7 +200,10 @@ def _duckdb(result: Result, folder: Path, time_zone: str, spill: str) -> Iterato
     except duckdb.Error as error:
         raise EngineUnusable("duckdb", _line(error), "check the file and its writers") from None
     try:
-        yield _DuckDB(connection, folder)
+        if result.engine is EngineName.KAFKA:
+            yield _Kafka(connection, folder, result)
+        else:
+            yield _DuckDB(connection, folder)
     finally:
         connection.close()
 
@@ -183,8 +214,9 @@ class _Postgres:
         self._connection, self._error = connection, error
         self._number = 0
 
-    def source(self, path: str, table: str | None, files: str | None) -> Source:
-        assert table is not None and files is None  # noqa: S101, PT018  the mapping names a table
+    def source(self, path: str, place: Place, columns: Mapping[str, Column]) -> Source:
+        del columns
+        table = place.name
         sql = quoted_table(table)
         rows = self._all(
             # An enum is a text, and a domain is the type that it limits.

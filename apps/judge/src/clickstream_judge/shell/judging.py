@@ -138,7 +138,7 @@ class _Judgement:
         self._mapping, self._engine, self._record = mapping, engine, record
         self._ledger, self._before, self._examples, self._show = ledger, before, examples, show
         result = mapping.result
-        source = engine.source("result", result.table, result.files)
+        source = engine.source("result", result, result.columns)
         self._name = source.name
         prefix = run_prefix(record.run_id) if result.only_this_run else ""
         self._has_ids = "event_id" in result.columns
@@ -154,8 +154,7 @@ class _Judgement:
         # Every name and type is checked before the long part begins.
         self._asked = [
             aggregate_statement(
-                engine.dialect, engine.source(row.path, row.table.table, row.table.files),
-                row.path, row.table,
+                engine.dialect, engine.source(row.path, row.table, {}), row.path, row.table
             )
             for row in self._groups
         ]  # fmt: skip

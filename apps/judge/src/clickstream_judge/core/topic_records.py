@@ -1,0 +1,68 @@
+"""The records of a topic as rows of texts.
+
+Owns how a field is found in a record, and what becomes of a record that is no event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["field_names", "record_fields", "record_texts"]
+
+_HEADER_BYTES = 5
+"""A registry's header: a zero and the number of the schema, 32 bits."""
+_MOST_NAMES = 50
+
+
+def record_fields(value: bytes | None, *, has_header: bool) -> Mapping[str, Any] | None:
+    """Return the fields of a record, or ``None`` if it is no JSON object.
+
+    Args:
+        value: The record's value; ``None`` for a tombstone.
+        has_header: Whether a registry's header may come first.
+    """
+    if has_header and value is not None and value[:1] == b"\x00":
+        value = value[_HEADER_BYTES:]
+    try:
+        fields = orjson.loads(value or b"null")
+    except orjson.JSONDecodeError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def record_texts(fields: Mapping[str, Any], paths: Sequence[str]) -> list[str | None]:
+    """Return the values at some paths as texts; ``None`` for an absent one.
+
+    Args:
+        fields: The record's fields.
+        paths: A field's name, or names joined by dots, such as ``payload.id``.
+    """
+    return [_text(_value(fields, path)) for path in paths]
+
+
+def field_names(fields: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a record's fields, the first ones of many."""
+    found: list[str] = []
+    for name, value in fields.items():
+        inner = field_names(value) if isinstance(value, dict) else []
+        found += [f"{name}.{part}" for part in inner] or [name]
+    return found[:_MOST_NAMES]
+
+
+def _value(fields: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  any value of JSON
+    if path in fields:
+        return fields[path]
+    name, dot, rest = path.partition(".")
+    inner = fields.get(name)
+    return _value(inner, rest) if dot and isinstance(inner, dict) else None
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401  any value of JSON
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

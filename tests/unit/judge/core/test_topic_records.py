@@ -1,0 +1,41 @@
+"""Records of a topic: fields by their path, and what is no event."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from clickstream_judge.core.topic_records import field_names, record_fields, record_texts
+from hypothesis import given
+from hypothesis import strategies as st
+
+EVENT = {"type": "view", "payload": {"id": "a", "cents": 1999, "tags": ["x"]}, "a.b": True}
+
+
+@given(st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=5) | st.integers(-9, 9)))
+def test_names_lead_to_values(fields: dict[str, object]) -> None:
+    """Each path of a record leads to its value, with and without a registry's header."""
+    value = json.dumps(fields).encode()
+    there = record_fields(value, has_header=False)
+    assert there == record_fields(b"\x00\x00\x00\x00\x07" + value, has_header=True)
+    assert there == fields == record_fields(value, has_header=True)
+
+    found = record_texts(fields, list(fields))
+    assert found == [None if row is None else str(row) for row in fields.values()]
+
+
+def test_nested_fields_by_path() -> None:
+    """A path goes into objects; a name with a dot is found first; lists stay JSON."""
+    paths = ["type", "payload.id", "payload.cents", "payload.tags", "a.b", "payload.no", "type.no"]
+
+    found = record_texts(EVENT, paths)
+
+    assert found == ["view", "a", "1999", '["x"]', "true", None, None]
+    assert field_names(EVENT) == ["type", "payload.id", "payload.cents", "payload.tags", "a.b"]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"5", b"[1]", b"{", b"\xff", b'"a"', b"\x00\x00"])
+def test_records_that_are_no_objects(value: bytes | None) -> None:
+    """Anything but a JSON object has no fields."""
+    assert record_fields(value, has_header=False) is None
+    assert record_fields(value, has_header=True) is None
