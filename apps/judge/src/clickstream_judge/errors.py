@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clickstream_contract.errors import shortened
 
 __all__ = [
@@ -27,6 +29,17 @@ __all__ = [
 
 class JudgeError(Exception):
     """Root of the judge's errors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process restores the error: without its constructor."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[JudgeError], args: tuple[Any, ...], fields: dict[str, Any]) -> JudgeError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(fields)
+    return error
 
 
 class JudgeFailed(JudgeError):

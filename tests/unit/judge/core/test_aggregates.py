@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,16 @@ def _chunk(shard: int, *rows: tuple[int, str, str | None, int | None], late: flo
     )
     time_ms = np.array(minutes, dtype=np.int64) * MINUTE_MS
     size = len(rows)
+    values = [json.dumps(row).encode() for row in table.to_pylist()]
+    fields = frozenset(table.column_names)
     return Chunk(
-        shard, table, np.arange(size), time_ms, np.full(size, late), np.zeros(size, dtype=bool)
+        shard,
+        values,
+        fields,
+        np.arange(size),
+        time_ms,
+        np.full(size, late),
+        np.zeros(size, dtype=bool),
     )
 
 

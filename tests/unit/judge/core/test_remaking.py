@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 from clickstream_generator.core.run_record import RunRecord
+from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.remaking import Chunk, remake
 from run_records import shared_worlds
 
@@ -24,8 +25,9 @@ def chunks(run: Run) -> list[Chunk]:
 
 def test_remade_events_are_the_same(run: Run, chunks: list[Chunk]) -> None:
     """They are the events of the files, apart from when they were sent."""
-    made = pa.concat_tables([chunk.table for chunk in chunks]).drop_columns("sent_at")
-    stored = run.clean.drop_columns("sent_at").cast(made.schema)
+    made = pa.concat_tables([chunk.table for chunk in chunks])
+    assert set(made.column_names) == set(FIELDS)
+    stored = run.clean.select(made.column_names).cast(made.schema)
 
     assert made.sort_by("event_id").equals(stored.sort_by("event_id"))
 

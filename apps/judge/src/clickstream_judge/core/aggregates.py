@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clickstream_judge.core.mapping import AggregateTable
     from clickstream_judge.core.remaking import Chunk
 
-__all__ = ["Groups", "time_key"]
+__all__ = ["NEEDED_FIELDS", "Groups", "time_key"]
 
 MOST_GROUPS = 2_000_000
 """Most groups of one table: about a gigabyte of memory."""
@@ -40,6 +40,8 @@ _COLUMNS = {
     KeyName.SIMULATION: "simulation",
 }
 _DISTINCT = {MeasureName.USERS: "user_id", MeasureName.SESSIONS: "session_id"}
+NEEDED_FIELDS = (*_COLUMNS.values(), *_DISTINCT.values(), "value_minor")
+"""The fields from which groups are made."""
 _SUMS = {
     MeasureName.EVENTS: "count_all",
     MeasureName.ORDERS: "orders_sum",
@@ -128,6 +130,14 @@ class Groups:
         if self.dropped_after_seconds is not None:
             kept = table.filter(pc.less_equal(table["late"], self.dropped_after_seconds))
             self._add_to(self._least, kept, keys, is_least=True)
+
+    def merge(self, other: Groups) -> None:
+        """Add the groups of other shards; afterwards no more events can be added."""
+        for mine, theirs in ((self._sums, other._sums), (self._least, other._least)):
+            for key, figures in theirs.items():
+                known = self._figures(mine, key)
+                for place, figure in enumerate(figures):
+                    known[place] += figure
 
     def compare(
         self,
@@ -279,6 +289,9 @@ class Groups:
         time, *others = parts
         texts = iter(others)
         key = tuple(time if name in TIME_KEYS else next(texts) for name in self.table.keys)
+        return self._figures(sums, key)
+
+    def _figures(self, sums: dict[Key, list[int]], key: Key) -> list[int]:
         if key not in sums:
             if len(sums) >= self.most:
                 raise TooMuchToJudge(self.path, self.most)

@@ -7,24 +7,24 @@ that differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from clickstream_contract.identifiers import run_prefix
-from clickstream_generator.errors import WorldChanged
 
 from clickstream_judge.core.aggregates import Groups
 from clickstream_judge.core.counts import CANNOT_TELL, compare_counts
-from clickstream_judge.core.fields import checksums, truth_texts
+from clickstream_judge.core.fields import truth_texts
 from clickstream_judge.core.merging import Kind, ResultRow, TrueEvent, compare
 from clickstream_judge.core.remaking import remake
 from clickstream_judge.core.report import Report, minute_text
 from clickstream_judge.core.statements import Statements, aggregate_statement
+from clickstream_judge.core.true_sums import TrueSums
 from clickstream_judge.core.verdict import collect, minute_ranges
 from clickstream_judge.errors import ResultUnfit, TruthUnusable
 from clickstream_judge.shell.engines import open_engine
+from clickstream_judge.shell.making import Part, make_sums
 from clickstream_judge.shell.truth_files import read_truth
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clickstream_judge.core.ledger import Ledger
     from clickstream_judge.core.mapping import JudgeMapping
     from clickstream_judge.core.remaking import Chunk
+    from clickstream_judge.core.true_sums import Sums
     from clickstream_judge.core.verdict import Verdict
     from clickstream_judge.shell.engines import Engine
 
@@ -45,45 +46,6 @@ _MOST_RANGES = 200
 """Most ranges of minutes in one statement."""
 _MOST_MINUTES = 2_000_000
 """Most minutes of a result: nearly four years."""
-
-Sums = dict[int | None, tuple[int, int]]
-"""Rows and sum of checksums, by Unix minute."""
-
-
-@dataclass
-class _Truth:
-    """What the run has sent, per minute.
-
-    Attributes:
-        sums: Events and sum of checksums.
-        late: Number of late events.
-        by_shard: Events by shard and minute, to compare them with the ledger.
-        unsettled: Minutes with late events that the pipeline may not have stored yet.
-    """
-
-    sums: Sums = field(default_factory=dict)
-    late: int = 0
-    by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
-    unsettled: set[int] = field(default_factory=set)
-
-    def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
-        minutes = chunk.time_ms // 60_000
-        if before is not None:
-            kept = minutes < before
-            minutes, numbers = minutes[kept], numbers[kept]
-            late_seconds = chunk.late_seconds[kept]
-            self.late += int(np.count_nonzero(late_seconds))
-            sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
-            self.unsettled.update(minutes[(late_seconds > 0) & (sent_minute >= before)].tolist())
-        else:
-            self.late += int(np.count_nonzero(chunk.late_seconds))
-        for minute in np.unique(minutes).tolist():
-            at = minutes == minute
-            count, total = int(at.sum()), sum(numbers[at].tolist())
-            known = self.sums.get(minute, (0, 0))
-            self.sums[minute] = known[0] + count, known[1] + total
-            key = chunk.shard, minute
-            self.by_shard[key] = self.by_shard.get(key, 0) + count
 
 
 def judge(
@@ -165,7 +127,7 @@ class _Judgement:
         if not self._has_ids:
             self._show("counting")
             rows = list(self._bounded(self._engine.ask(self._statements.counts())))
-            made = self._make() if self._groups or self._before is not None else _Truth()
+            made = self._make() if self._groups or self._before is not None else TrueSums()
             unsettled = made.unsettled
             truth = {minute: row for minute, row in truth.items() if minute not in unsettled}
             rows = [row for row in rows if row[0] not in unsettled]
@@ -203,30 +165,17 @@ class _Judgement:
             differing=len(differing), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
         )  # fmt: skip
 
-    def _make(self) -> _Truth:
+    def _make(self) -> TrueSums:
         """Make the run's events again; return their sums, and fill the groups."""
-        truth = _Truth()
-        for chunk in self._chunks():
-            if self._has_ids:
-                names = ("event_id", "event_time", *self._statements.fields)
-                numbers = checksums(truth_texts(chunk.table, names))
-                truth.add(chunk, numbers, self._before)
-            elif self._before is not None:
-                truth.add(chunk, np.zeros(len(chunk.time_ms), dtype=np.int64), self._before)
-            for groups in self._groups:
-                groups.add(chunk)
-        return truth
+        names = ("event_id", "event_time", *self._statements.fields) if self._has_ids else ()
+        part = Part(
+            self._record, self._ledger.last_seq, names, self._before, tuple(self._groups),
+        )  # fmt: skip
+        made = make_sums(part)
+        self._groups = list(made.groups)
+        return made.sums
 
-    def _chunks(self) -> Iterator[Chunk]:
-        try:
-            yield from remake(self._record, self._ledger.last_seq)
-        except WorldChanged as error:
-            raise TruthUnusable(
-                f"run {self._record.run_id}", f"cannot be made again: {error.reason}",
-                "install the version that began it",
-            ) from None  # fmt: skip
-
-    def _compare(self, differing: set[int | None], made: _Truth) -> tuple[list[Verdict], int]:
+    def _compare(self, differing: set[int | None], made: TrueSums) -> tuple[list[Verdict], int]:
         """Return the verdicts of minutes that differ, and how many events may be missing."""
         minutes = {minute for minute in differing if minute is not None}
         ranges = minute_ranges(minutes, _MOST_RANGES)
@@ -249,7 +198,8 @@ class _Judgement:
     def _true_events(self, ranges: list[tuple[int, int]]) -> Iterator[TrueEvent]:
         starts = np.array([60_000 * first for first, _ in ranges], dtype=np.int64)
         ends = np.array([60_000 * last for _, last in ranges], dtype=np.int64)
-        for chunk in self._chunks():
+        names = ("event_id", *self._statements.fields)
+        for chunk in remake(self._record, self._ledger.last_seq, names):
             place = np.searchsorted(starts, chunk.time_ms, side="right") - 1
             inside = (place >= 0) & (chunk.time_ms < ends[np.maximum(place, 0)])
             if inside.any():

@@ -1,0 +1,71 @@
+"""What the run has sent, per minute: counts and sums of checksums.
+
+Owns the sums over events that are made again. Sums of several shards can be merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from clickstream_judge.core.remaking import Chunk
+
+__all__ = ["Sums", "TrueSums"]
+
+Sums = dict[int | None, tuple[int, int]]
+"""Rows and sum of checksums, by Unix minute."""
+
+
+@dataclass
+class TrueSums:
+    """What the run has sent, per minute.
+
+    Attributes:
+        sums: Events and sum of checksums.
+        late: Number of late events.
+        by_shard: Events by shard and minute, to compare them with the ledger.
+        unsettled: Minutes with late events that the pipeline may not have stored yet.
+    """
+
+    sums: Sums = field(default_factory=dict)
+    late: int = 0
+    by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
+    unsettled: set[int] = field(default_factory=set)
+
+    def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
+        """Add events.
+
+        Args:
+            chunk: The events.
+            numbers: Shape (events,), int64; their checksums.
+            before: Only minutes before this one; ``None`` for all.
+        """
+        minutes = chunk.time_ms // 60_000
+        if before is not None:
+            kept = minutes < before
+            minutes, numbers = minutes[kept], numbers[kept]
+            late_seconds = chunk.late_seconds[kept]
+            self.late += int(np.count_nonzero(late_seconds))
+            sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
+            self.unsettled.update(minutes[(late_seconds > 0) & (sent_minute >= before)].tolist())
+        else:
+            self.late += int(np.count_nonzero(chunk.late_seconds))
+        for minute in np.unique(minutes).tolist():
+            at = minutes == minute
+            count, total = int(at.sum()), sum(numbers[at].tolist())
+            known = self.sums.get(minute, (0, 0))
+            self.sums[minute] = known[0] + count, known[1] + total
+            key = chunk.shard, minute
+            self.by_shard[key] = self.by_shard.get(key, 0) + count
+
+    def merge(self, other: TrueSums) -> None:
+        """Add the sums of other shards."""
+        for minute, (count, total) in other.sums.items():
+            known = self.sums.get(minute, (0, 0))
+            self.sums[minute] = known[0] + count, known[1] + total
+        self.late += other.late
+        self.by_shard |= other.by_shard
+        self.unsettled |= other.unsettled

@@ -1,0 +1,39 @@
+"""Sums of the truth: two shards merged are the same as both added."""
+
+from __future__ import annotations
+
+import numpy as np
+from clickstream_judge.core.remaking import Chunk
+from clickstream_judge.core.true_sums import TrueSums
+from hypothesis import given
+from hypothesis import strategies as st
+
+TIMES = st.lists(st.tuples(st.integers(0, 300_000), st.sampled_from([0.0, 90.0])), max_size=9)
+
+
+def _chunk(shard: int, times: list[tuple[int, float]]) -> Chunk:
+    moments = np.array([moment for moment, _ in times], dtype=np.int64)
+    late = np.array([seconds for _, seconds in times], dtype=float)
+    seq = np.arange(len(times))
+    return Chunk(shard, [], frozenset(), seq, moments, late, late > 0)
+
+
+@given(TIMES, TIMES, st.none() | st.integers(0, 6))
+def test_merged_shards_are_added(
+    first: list[tuple[int, float]], second: list[tuple[int, float]], before: int | None
+) -> None:
+    """Counts, checksums, late events and unsettled minutes do not depend on who makes a shard."""
+    together, parts = TrueSums(), [TrueSums(), TrueSums()]
+    for shard, times in enumerate((first, second)):
+        chunk = _chunk(shard, times)
+        numbers = 7 + 2 * chunk.time_ms
+        together.add(chunk, numbers, before)
+        parts[shard].add(chunk, numbers, before)
+
+    parts[0].merge(parts[1])
+
+    assert parts[0] == together
+    counted = sum(count for count, _ in together.sums.values())
+    assert counted == sum(
+        before is None or moment // 60_000 < before for moment, _ in (*first, *second)
+    )
