@@ -63,8 +63,8 @@ mutants: .venv/ready ## plant one-line faults in every core; print how many its 
 proof: .venv/ready ## falsify every table and column; print how many falsehoods verify finds
 	$(RUN)/pytest tests/integration/test_proof.py --capture=no
 
-verdicts: .venv/ready ## plant twenty defects into a result; print how many the judge finds
-	$(RUN)/pytest tests/unit/judge -k twenty_defects --capture=no
+verdicts: .venv/ready ## plant defects into a result; print how many the judge finds
+	$(RUN)/pytest tests/unit/judge -k planted_defects --capture=no
 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults

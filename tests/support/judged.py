@@ -5,6 +5,7 @@ Owns how both are made for tests of the judge.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -57,12 +58,14 @@ class Run:
         clean: The events that a perfect pipeline stores.
         sent: Every record in the folder's files, with planted duplicates.
         late: How late each late event was sent, in seconds, by its id.
+        repeated: The ids that the run sent twice on purpose.
     """
 
     folder: Path
     clean: pa.Table
     sent: pa.Table
     late: dict[str, float]
+    repeated: tuple[str, ...]
 
 
 def make_run(folder: Path, events: int = _EVENTS) -> Run:
@@ -83,7 +86,9 @@ def make_run(folder: Path, events: int = _EVENTS) -> Run:
     sent = pa.concat_tables([pq.ParquetFile(path).read() for path in parts])
     with shared_worlds():
         late = _late(folder / "run")
-    return Run(folder / "run", clean_events(sent), sent, late)
+    copies = Counter(sent["event_id"].to_pylist())
+    repeated = tuple(event_id for event_id, count in copies.items() if count > 1)
+    return Run(folder / "run", clean_events(sent), sent, late, repeated)
 
 
 def clean_events(sent: pa.Table) -> pa.Table:

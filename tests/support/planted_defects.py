@@ -1,4 +1,4 @@
-"""Twenty results with one planted defect each, and what the judge must say about them.
+"""Results with one planted defect each, and what the judge must say about them.
 
 Owns the table of defects. Each kind of verdict has one at least.
 """
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from clickstream_judge.core.report import Report
     from judged import Run
 
-__all__ = ["Defect", "defects", "problems"]
+__all__ = ["REJECTS", "Defect", "defects", "problems", "rejected"]
+
+REJECTS = {"files": "rejects.parquet", "columns": {"event_id": "id", "reason": "why"}}
 
 _HOUR_MS = 3_600_000
 
@@ -38,6 +40,7 @@ class Defect:
         columns: The mapped columns.
         more: Further fields of the mapping.
         sums: The table of sums, if it is mapped.
+        rejects: The table of rejects, if it is mapped.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Defect:
     columns: Any = COLUMNS
     more: dict[str, Any] = field(default_factory=dict)
     sums: pa.Table | None = None
+    rejects: pa.Table | None = None
 
     def judge(self, folder: Path, run: Run) -> Report:
         """Return the judgement."""
@@ -55,6 +59,10 @@ class Defect:
             folder.mkdir(parents=True, exist_ok=True)
             pq.write_table(self.sums, folder / "sums.parquet")
             more["aggregates"] = [AGGREGATE]
+        if self.rejects is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(self.rejects, folder / "rejects.parquet")
+            more["rejects"] = REJECTS
         return judged(folder, run, self.result, self.columns, **more)
 
 
@@ -69,8 +77,9 @@ def problems(defect: Defect, report: Report) -> Iterator[str]:
 
 
 def defects(run: Run) -> tuple[Defect, ...]:
-    """Return the twenty defects of a run's result."""
-    return (*_lost(run), *_added(run), *_altered(run), *_moved(run), *_sums(run))
+    """Return the defects of a run's result."""
+    parts = (_lost, _rejected, _added, _altered, _moved, _sums)
+    return tuple(defect for part in parts for defect in part(run))
 
 
 def _lost(run: Run) -> Iterator[Defect]:
@@ -102,6 +111,29 @@ def _lost(run: Run) -> Iterator[Defect]:
         "single events of a result without ids",
         run.clean.filter(pc.invert(few)), {("lost", ""): int(pc.sum(few).as_py())},
         columns=without_id,
+    )  # fmt: skip
+
+
+def rejected(ids: pa.ChunkedArray, reason: str = "country is unknown") -> pa.Table:
+    """Return a table of rejects."""
+    return pa.table({"id": pc.utf8_upper(ids), "why": pa.array([reason] * len(ids), pa.string())})
+
+
+def _rejected(run: Run) -> Iterator[Defect]:
+    ids = run.clean["event_id"]
+    chosen = pc.and_(
+        pc.less(run.clean["shard_seq"], 30),
+        pc.invert(pc.is_in(ids, pa.array([*run.late, *run.repeated]))),
+    )
+    kept, away = run.clean.filter(pc.invert(chosen)), rejected(ids.filter(chosen))
+    count = len(away)
+    yield Defect(
+        "valid events put aside",
+        kept, {("rejected", ""): count}, "one reason: 'country is unknown'", rejects=away,
+    )  # fmt: skip
+    yield Defect(
+        "events put aside and stored, too",
+        run.clean, {("stored and rejected", ""): count}, rejects=away,
     )  # fmt: skip
 
 

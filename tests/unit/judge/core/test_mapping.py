@@ -14,6 +14,7 @@ GOOD: dict[str, Any] = {
     "result": {"files": "a/*.parquet", "columns": {"event_id": "id", "event_time": "at"}},
 }
 SUMS = {"table": "sums", "keys": {"minute": "m"}, "measures": {"events": "n"}}
+REJECTS = {"files": "r.csv", "columns": {"event_id": "id"}}
 TOPIC_SUMS = SUMS | {"table": None, "topic": "s"}
 
 
@@ -123,6 +124,13 @@ def test_all_fields() -> None:
         (
             _topic(aggregates=[TOPIC_SUMS]),
             "aggregates.0.topic: 's' cannot be used; sums are read from files",
+        ),
+        (_with(rejects={"files": "r.csv", "columns": {"reason": "r"}}), "rejects.columns.event_id"),
+        (_with(rejects=REJECTS | {"table": "t"}), "rejects: name one of table, files and topic"),
+        (_with(rejects=REJECTS | {"columns": {"event_id": "i", "city": "c"}}), "columns.city: map"),
+        (
+            _with(rejects=REJECTS, result__columns={"event_time": "at"}),
+            "rejects: map result.columns.event_id too",
         ),
         (_with(late="never"), "late: 'never' cannot be used; write kept"),
         (_with(late="dropped after soon"), "late: 'dropped after soon'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from clickstream_judge.core.mapping import parse_mapping
 from clickstream_judge.errors import JudgeError, TruthUnusable
 from clickstream_judge.shell.judging import judge
 from judged import AGGREGATE, COLUMNS, judged, make_run, sums_by_minute
-from planted_defects import defects, problems
+from planted_defects import REJECTS, defects, problems, rejected
 from run_records import shared_worlds
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from clickstream_judge.core.report import Report
     from judged import Run
 
-QUICK = ("a range of one shard", "two countries swapped", "a shift that changes by an hour")
+QUICK = (
+    "a range of one shard", "valid events put aside", "events put aside and stored, too",
+    "two countries swapped", "a shift that changes by an hour",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +88,8 @@ def test_defect_is_found(run: Run, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_twenty_defects(run: Run, tmp_path: Path) -> None:
-    """Each of twenty planted defects is reported exactly; the table says how many."""
+def test_planted_defects(run: Run, tmp_path: Path) -> None:
+    """Each planted defect is reported exactly; the table says how many."""
     planted = defects(run)
     found, wrong = 0, []
     for place, defect in enumerate(planted):
@@ -97,7 +101,7 @@ def test_twenty_defects(run: Run, tmp_path: Path) -> None:
     print(f"{found} of {len(planted)} planted defects found")  # noqa: T201
 
     assert wrong == []
-    assert len(planted) == 20
+    assert len(planted) == 22
 
 
 def test_allowed_lateness(run: Run, tmp_path: Path) -> None:
@@ -114,6 +118,28 @@ def _without_very_late(run: Run) -> pa.Table:
     """Return the events that are not more than 30 seconds late."""
     ids = run.clean["event_id"].to_pylist()
     return run.clean.filter(pa.array([run.late.get(event_id, 0.0) <= 30 for event_id in ids]))
+
+
+def test_rejects_agree(run: Run, tmp_path: Path) -> None:
+    """Second records, ids of other runs and records without an id may be rejected."""
+    ids = [*run.repeated, *run.repeated, str(UUID(int=7)), "none", None]
+    pq.write_table(rejected(pa.chunked_array([ids])), tmp_path / "rejects.parquet")
+
+    report = judged(tmp_path, run, run.clean, rejects=REJECTS)
+
+    assert report.agrees, report.verdicts
+    assert run.repeated
+
+
+def test_allowed_rejects(run: Run, tmp_path: Path) -> None:
+    """A late event that may be missing may be rejected; one that may not is named as rejected."""
+    kept = _without_very_late(run)
+    late = pa.array([event_id for event_id, seconds in run.late.items() if seconds > 30])
+    pq.write_table(rejected(pa.chunked_array([late])), tmp_path / "rejects.parquet")
+
+    for policy, found in (("dropped after 30s", []), ("kept", [("rejected", len(late))])):
+        report = judged(tmp_path, run, kept, rejects=REJECTS, late=policy)
+        assert [(row.kind.value, row.count) for row in report.verdicts] == found
 
 
 def test_sums_agree(run: Run, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ class Evidence:
     _late: int = 0
     _repeated: int = 0
     _events: int = 0
+    _reasons: set[str | None] = field(default_factory=set)
 
     def add(self, finding: Finding) -> None:
         """Take a finding into account."""
@@ -113,6 +114,8 @@ class Evidence:
             self._repeated += event.is_repeated
         if finding.kind is Kind.ALTERED:
             self._compare(finding)
+        if finding.kind is Kind.REJECTED and len(self._reasons) < _ENOUGH:
+            self._reasons.add(finding.found)
         is_placed = finding.kind is Kind.MISPLACED and event is not None and row is not None
         if is_placed and len(self._shifts) <= _MOST_SHIFTS:
             self._shifts.add((row.time_ms or 0) - event.time_ms)  # type: ignore[union-attr]
@@ -133,6 +136,7 @@ class Evidence:
             return ""
         patterns: dict[Kind, Callable[[], str]] = {
             Kind.LOST: lambda: self._of_lost(count, ranges),
+            Kind.REJECTED: self._of_rejected,
             Kind.LATE_DROPPED: lambda: self._of_late(count, totals),
             Kind.DUPLICATED: lambda: self._of_duplicates(ranges),
             Kind.MISPLACED: self._of_shifts,
@@ -148,6 +152,12 @@ class Evidence:
         if count >= _RUN_EVENTS * ranges:
             return "contiguous ranges: whole batches or files were not stored"
         return ""
+
+    def _of_rejected(self) -> str:
+        reasons = [reason for reason in self._reasons if reason]
+        if len(self._reasons) != 1 or not reasons:
+            return ""
+        return f"the pipeline rejects valid events for one reason: {reasons[0]!r:.80}"
 
     @staticmethod
     def _of_late(count: int, totals: Mapping[str, int]) -> str:

@@ -20,7 +20,7 @@ from clickstream_judge.errors import MappingInvalid
 
 __all__ = [
     "TIME_KEYS", "AggregateTable", "Column", "EngineName", "JudgeMapping", "KeyName", "Late",
-    "MeasureName", "Place", "RecordFormat", "Result", "parse_mapping",
+    "MeasureName", "Place", "RecordFormat", "Rejects", "Result", "parse_mapping",
 ]  # fmt: skip
 
 
@@ -155,6 +155,27 @@ class Result(Place):
         return columns
 
 
+class Rejects(Place):
+    """Where the pipeline puts events aside; the engine and its connection are the result's.
+
+    Attributes:
+        columns: The columns of ``event_id`` and, if there is one, of ``reason``.
+    """
+
+    columns: Mapping[str, Column]
+
+    @field_validator("columns")
+    @classmethod
+    def _identified(cls, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        for name in columns.keys() - {"event_id", "reason"}:
+            raise MappingInvalid(f"rejects.columns.{name}", None, "map event_id and reason only")
+        if "event_id" not in columns:
+            raise MappingInvalid("rejects.columns.event_id", None, "map the column of event_id")
+        for name, column in columns.items():
+            _check_unit(f"rejects.columns.{name}", column, Comparison.TEXT)
+        return columns
+
+
 class AggregateTable(Place):
     """A table of sums; the engine and its connection are the result's.
 
@@ -210,6 +231,7 @@ class JudgeMapping(_Part):
     Attributes:
         truth: The run.
         result: The table of events.
+        rejects: The events that the pipeline put aside.
         aggregates: Tables of sums.
         late: The policy for late events.
         time_zone: The zone of times that name none.
@@ -218,6 +240,7 @@ class JudgeMapping(_Part):
 
     truth: Truth
     result: Result
+    rejects: Rejects | None = None
     aggregates: tuple[AggregateTable, ...] = ()
     late: Late = Late.model_construct()
     time_zone: str = "UTC"
@@ -273,9 +296,12 @@ def _first_problem(error: ValidationError) -> MappingInvalid:
 
 def _check_places(mapping: JudgeMapping) -> None:
     """Raise an error for parts that do not fit together."""
-    for path, place in [("result", mapping.result), *_aggregates(mapping)]:
+    rejects = [] if mapping.rejects is None else [("rejects", mapping.rejects)]
+    for path, place in [("result", mapping.result), *rejects, *_aggregates(mapping)]:
         _check_place(path, place, mapping.result.engine)
     _check_engine(mapping.result)
+    if rejects and "event_id" not in mapping.result.columns:
+        raise MappingInvalid("rejects", None, "map result.columns.event_id too, or leave them out")
     for path, zone in [
         ("time_zone", mapping.time_zone),
         *((f"{path}.time_zone", row.time_zone) for path, row in _aggregates(mapping)),

@@ -24,8 +24,10 @@ class Kind(StrEnum):
     """The kinds of difference."""
 
     LOST = "lost"
+    REJECTED = "rejected"
     LATE_DROPPED = "late and dropped"
     DUPLICATED = "duplicated"
+    STORED_AND_REJECTED = "stored and rejected"
     PHANTOM = "phantom"
     ALTERED = "altered"
     MISPLACED = "misplaced"
@@ -83,7 +85,7 @@ class Finding:
         event: The event; ``None`` for a phantom.
         row: The row; ``None`` if there is none.
         field: The altered field; empty for other kinds.
-        expected, found: Its values.
+        expected, found: Its values; of a rejected event, ``found`` is the pipeline's reason.
         copies: Rows too many.
     """
 
@@ -101,6 +103,7 @@ def compare(
     result: Iterable[ResultRow],
     fields: tuple[str, ...],
     dropped_after_seconds: float | None = None,
+    rejected: Iterable[tuple[str, str | None]] = (),
 ) -> Iterator[Finding]:
     """Return every difference.
 
@@ -109,7 +112,9 @@ def compare(
         result: The rows, in the order of their ids.
         fields: The names of the compared fields.
         dropped_after_seconds: Events that are later than this may be missing; ``None`` if none may.
+        rejected: Id and reason of each event that the pipeline put aside, in the order of ids.
     """
+    rejects = _Rejects(rejected)
     groups = _by_id(result)
     group = next(groups, None)
     for event in truth:
@@ -117,13 +122,30 @@ def compare(
             yield from _phantoms(group)
             group = next(groups, None)
         if group is None or group.rows[0].id != event.id:
-            yield from _absent(event, dropped_after_seconds)
+            yield from _absent(event, dropped_after_seconds, rejects.of(event.id))
             continue
         yield from _present(event, group, fields)
+        # Of an event that was sent twice, or also broken, the other record may be rejected.
+        if (row := rejects.of(event.id)) is not None and not event.is_repeated:
+            yield Finding(Kind.STORED_AND_REJECTED, event, group.rows[0], found=row[1])
         group = next(groups, None)
     while group is not None:
         yield from _phantoms(group)
         group = next(groups, None)
+
+
+class _Rejects:
+    """The rejected events, looked up in the order of their ids."""
+
+    def __init__(self, rows: Iterable[tuple[str, str | None]]) -> None:
+        self._rows = iter(rows)
+        self._next = next(self._rows, None)
+
+    def of(self, event_id: str) -> tuple[str, str | None] | None:
+        """Return id and reason of an event, or ``None`` if it was not rejected."""
+        while self._next is not None and self._next[0] < event_id:
+            self._next = next(self._rows, None)
+        return self._next if self._next is not None and self._next[0] == event_id else None
 
 
 @dataclass(slots=True)
@@ -156,13 +178,15 @@ def _phantoms(group: _Group) -> Iterator[Finding]:
     yield Finding(Kind.PHANTOM, None, last, copies=group.count - len(rows))
 
 
-def _absent(event: TrueEvent, dropped_after_seconds: float | None) -> Iterator[Finding]:
-    if not event.late_seconds:
-        yield Finding(Kind.LOST, event, None)
-    elif dropped_after_seconds is None or event.late_seconds <= dropped_after_seconds:
-        yield Finding(Kind.LATE_DROPPED, event, None)
-    else:
+def _absent(
+    event: TrueEvent, dropped_after_seconds: float | None, reject: tuple[str, str | None] | None
+) -> Iterator[Finding]:
+    if dropped_after_seconds is not None and event.late_seconds > dropped_after_seconds:
         yield Finding(Kind.ALLOWED, event, None)
+    elif reject is not None:
+        yield Finding(Kind.REJECTED, event, None, found=reject[1])
+    else:
+        yield Finding(Kind.LATE_DROPPED if event.late_seconds else Kind.LOST, event, None)
 
 
 def _present(event: TrueEvent, group: _Group, fields: tuple[str, ...]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickstream_judge.core.mapping import AggregateTable, Column
 
-__all__ = ["Source", "Statements", "aggregate_statement", "value_sql"]
+__all__ = ["Source", "Statements", "aggregate_statement", "rejected_ids", "value_sql"]
 
 _SEPARATOR, _NULL = "chr(31)", "chr(30)"
 
@@ -155,6 +155,33 @@ def aggregate_statement(
     return f"SELECT {', '.join(parts)} FROM {source.sql}", is_date
 
 
+def rejected_ids(
+    dialect: Dialect, source: Source, columns: Mapping[str, Column], prefix: str
+) -> str:
+    """Return the statement for id and reason of rejected events, one row each, ordered by id.
+
+    Args:
+        dialect: The engine's SQL.
+        source: The table of rejects.
+        columns: The columns of ``event_id`` and ``reason``.
+        prefix: Only ids that begin with it.
+
+    Raises:
+        ResultUnfit: A column is missing, or is no text.
+    """
+    id_, reason = (
+        value_sql(dialect, source, f"rejects.columns.{name}", columns[name], Comparison.TEXT)
+        if name in columns
+        else "CAST(NULL AS varchar)"
+        for name in ("event_id", "reason")
+    )
+    return (
+        f"SELECT id, min(reason) FROM (SELECT lower({id_}) AS id, {reason} AS reason"
+        f" FROM {source.sql}) AS read WHERE id LIKE {text_literal(prefix + '%')}"
+        f" GROUP BY id ORDER BY {dialect.order.format('id')}"
+    )
+
+
 class Statements:
     """The statements about the table of events.
 
@@ -222,6 +249,15 @@ class Statements:
             f"SELECT {names} FROM ({self._rows()}) AS read{where}"
             f" ORDER BY {self._dialect.order.format('coalesce(id, ' + chr(39) * 2 + ')')}"
         )
+
+    def minutes_of(self, rejected: str) -> str:
+        """Return the statement for the minutes of rows whose event was also rejected.
+
+        Args:
+            rejected: The statement of :func:`rejected_ids`.
+        """
+        where = self._where(f"id IN (SELECT id FROM ({rejected}) AS rejected)")
+        return f"SELECT DISTINCT {self._minute()} FROM ({self._rows()}) AS read{where}"
 
     def counts(self) -> str:
         """Return the statement for counts of each minute, for a result without ids.

@@ -161,20 +161,21 @@ def _text(finding: Finding) -> str:
     event, row = finding.event, finding.row
     if event is None:
         return f"id {cut_text(row.id if row is not None else '')}"
-    place = f"{event.id} (shard {event.shard}, shard_seq {event.shard_seq})"
+    detail = ""
     match finding.kind:
         case Kind.ALTERED:
-            return (
-                f"{place}: expected {cut_text(finding.expected)}, found {cut_text(finding.found)}"
-            )
+            detail = f"expected {cut_text(finding.expected)}, found {cut_text(finding.found)}"
         case Kind.MISPLACED:
             found = row.time_ms if row is not None else None
-            return f"{place}: expected at {event.time_ms}, found at {found} (Unix ms)"
+            detail = f"expected at {event.time_ms}, found at {found} (Unix ms)"
         case Kind.DUPLICATED:
-            return f"{place}: {finding.copies + 1} rows"
+            detail = f"{finding.copies + 1} rows"
+        case Kind.REJECTED | Kind.STORED_AND_REJECTED if finding.found is not None:
+            detail = f"reason {cut_text(finding.found)}"
         case Kind.LATE_DROPPED:
-            return f"{place}: {event.late_seconds:.1f} s late"
-    return place
+            detail = f"{event.late_seconds:.1f} s late"
+    place = f"{event.id} (shard {event.shard}, shard_seq {event.shard_seq})"
+    return f"{place}: {detail}" if detail else place
 
 
 def cut_text(text: str | None) -> str:

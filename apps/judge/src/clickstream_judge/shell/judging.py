@@ -19,7 +19,7 @@ from clickstream_judge.core.fields import truth_texts
 from clickstream_judge.core.merging import Kind, ResultRow, TrueEvent, compare
 from clickstream_judge.core.remaking import remake
 from clickstream_judge.core.report import Report, minute_text
-from clickstream_judge.core.statements import Statements, aggregate_statement
+from clickstream_judge.core.statements import Statements, aggregate_statement, rejected_ids
 from clickstream_judge.core.true_sums import TrueSums
 from clickstream_judge.core.verdict import collect, minute_ranges
 from clickstream_judge.errors import ResultUnfit, TruthUnusable
@@ -104,6 +104,7 @@ class _Judgement:
         self._name = source.name
         prefix = run_prefix(record.run_id) if result.only_this_run else ""
         self._has_ids = "event_id" in result.columns
+        self._rejected = _rejected(engine, mapping, record)
         self._statements = Statements(
             engine.dialect, source, result.columns,
             None if before is None else before * 60_000,
@@ -152,9 +153,15 @@ class _Judgement:
         } - open_minutes
         verdicts: list[Verdict] = []
         allowed = 0
-        if differing:
-            self._show(f"comparing {len(differing)} minutes event by event")
-            verdicts, allowed = self._compare(differing, made)
+        rejecting = self._rejecting_minutes() - open_minutes
+        if compared := differing | rejecting:
+            self._show(f"comparing {len(compared)} minutes event by event")
+            verdicts, allowed = self._compare(compared, made)
+            if differing and not verdicts and not allowed:
+                raise ResultUnfit(
+                    "result", f"the rows of {self._name} changed while they were judged",
+                    "judge again when no process writes them",
+                )  # fmt: skip
         stored = sum(count for minute, (count, _) in there.items() if minute not in open_minutes)
         events = sum(
             count for minute, (count, _) in made.sums.items() if minute not in open_minutes
@@ -162,7 +169,7 @@ class _Judgement:
         return self._report(
             [*verdicts, *self._aggregates(open_minutes)], events, stored,
             len(made.sums) - len(open_minutes & set(made.sums)),
-            differing=len(differing), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
+            differing=len(compared), allowed=allowed, cannot_tell=self._blind_spots(open_minutes),
         )  # fmt: skip
 
     def _make(self) -> TrueSums:
@@ -175,6 +182,13 @@ class _Judgement:
         self._groups = list(made.groups)
         return made.sums
 
+    def _rejecting_minutes(self) -> set[int | None]:
+        """Return the minutes of rows whose event was also rejected."""
+        if not self._rejected:
+            return set()
+        rows = self._engine.ask(self._statements.minutes_of(self._rejected))
+        return {None if row[0] is None else int(row[0]) for row in self._bounded(rows)}
+
     def _compare(self, differing: set[int | None], made: TrueSums) -> tuple[list[Verdict], int]:
         """Return the verdicts of minutes that differ, and how many events may be missing."""
         minutes = {minute for minute in differing if minute is not None}
@@ -185,13 +199,11 @@ class _Judgement:
             map(_result_row, self._engine.ask(statement)),
             self._statements.fields,
             self._mapping.late.dropped_after_seconds,
+            ((row[0], row[1]) for row in self._engine.ask(self._rejected))
+            if self._rejected
+            else (),
         )
         found = collect(findings, self._examples, {"late": made.late})
-        if not found:
-            raise ResultUnfit(
-                "result", f"the rows of {self._name} changed while they were judged",
-                "judge again when no process writes them",
-            )  # fmt: skip
         allowed = sum(row.count for row in found if row.kind is Kind.ALLOWED)
         return [row for row in found if row.kind is not Kind.ALLOWED], allowed
 
@@ -262,6 +274,15 @@ class _Judgement:
             verdicts=tuple(verdicts),
             cannot_tell=cannot_tell,
         )
+
+
+def _rejected(engine: Engine, mapping: JudgeMapping, record: RunRecord) -> str:
+    """Return the statement for the run's rejected events; empty if no rejects are mapped."""
+    rejects = mapping.rejects
+    if rejects is None:
+        return ""
+    source = engine.source("rejects", rejects, rejects.columns)
+    return rejected_ids(engine.dialect, source, rejects.columns, run_prefix(record.run_id))
 
 
 def _events_of(chunk: Chunk, inside: np.ndarray, fields: tuple[str, ...]) -> Iterator[TrueEvent]:

@@ -16,6 +16,7 @@ from clickstream_generator.api import read_client_file
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from clickstream_judge.core.dialect import quoted
+from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.topic_records import field_names, record_fields, record_texts
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
 
@@ -227,12 +228,15 @@ def _check_fields(
 ) -> None:
     """Raise an error for a field that every event has, and that no record has."""
     if not there:
+        if path == "rejects":  # only what is no event at all
+            return
         raise ResultUnfit(
             f"{path}.topic", "no record is a JSON object",
             "set result.format, or judge a table into which the records are decoded",
         )  # fmt: skip
     for name, column in columns.items():
-        if not seen[column.column] and not field(name).is_optional:
+        is_optional = name in FIELDS and field(name).is_optional
+        if not seen[column.column] and column.column not in there and not is_optional:
             raise ResultUnfit(
                 f"{path}.columns.{name}", f"no record has the field {column.column!r}",
                 f"name one of {', '.join(there)}",
