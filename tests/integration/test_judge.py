@@ -172,6 +172,43 @@ def test_types_of_other_tables(loaded: Database, run: Run) -> None:
     }
 
 
+def test_rejects_are_found(loaded: Database, run: Run) -> None:
+    """Rejected events are found in a second table; a repeated id may be there."""
+    with loaded.owner, loaded.owner.cursor() as cursor:
+        cursor.execute("CREATE TABLE shop.rejects (id uuid, error text)")
+        cursor.execute(
+            "WITH gone AS (DELETE FROM shop.events WHERE shard = 1 AND shard_seq <= 20"
+            " AND NOT event_id::text = ANY(%s) RETURNING event_id)"
+            " INSERT INTO shop.rejects SELECT event_id, 'bad city' FROM gone", [[*run.late]],
+        )  # fmt: skip
+        gone = cursor.rowcount
+        cursor.execute(
+            "INSERT INTO shop.rejects SELECT id::uuid, NULL FROM unnest(%s) AS id"
+            " UNION ALL SELECT gen_random_uuid(), 'other'", [[*run.repeated]],
+        )  # fmt: skip
+    rejects = {"table": "shop.rejects", "columns": {"event_id": "id", "reason": "error"}}
+
+    (verdict,) = _judged(loaded, run, rejects=rejects).verdicts
+
+    assert (verdict.kind.value, verdict.count) == ("rejected", gone)
+    assert "for one reason: 'bad city'" in verdict.cause
+
+    with pytest.raises(JudgeError, match=r"rejects: there is no table 'shop.nothing'"):
+        _judged(loaded, run, rejects=rejects | {"table": "shop.nothing"})
+    with pytest.raises(JudgeError, match=r"rejects.columns.event_id: .* no column 'key'; name one"):
+        _judged(loaded, run, rejects=rejects | {"columns": {"event_id": "key"}})
+
+
+def test_locked_table(loaded: Database, run: Run) -> None:
+    """A table that another session has locked ends the judgement; the lock's time may be set."""
+    mapping = _mapping(loaded, run)
+    mapping["result"]["connection"] += " options='-c lock_timeout=300ms'"
+    with loaded.owner, loaded.owner.cursor() as cursor:
+        cursor.execute("LOCK TABLE shop.events IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(JudgeError, match="postgres: canceling statement due to lock timeout"):
+            judge(parse_mapping(yaml.safe_dump(mapping)), run.folder)
+
+
 def test_rights_to_read_suffice(loaded: Database, run: Run) -> None:
     """The judge asks nothing that a read-only session refuses, and cannot write itself."""
     before = loaded.ask("SELECT count(*), sum(xmin::text::bigint) FROM shop.events")

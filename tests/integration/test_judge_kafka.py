@@ -64,9 +64,16 @@ def _send(broker: Broker, topic: str, parts: Sequence[Sequence[bytes]]) -> None:
             producer.commit_transaction()
 
 
-def _judged(broker: Broker, run: Run, topic: str, **more: Any) -> Report:  # noqa: ANN401  a mapping's parts
+def _judged(
+    broker: Broker,
+    run: Run,
+    topic: str,
+    rejects: dict[str, Any] | None = None,
+    **more: Any,  # noqa: ANN401  a mapping's parts
+) -> Report:
     result = {"engine": "kafka", "servers": broker.servers, "topic": topic, "columns": COLUMNS}
-    mapping = {"truth": {"run": str(run.folder)}, "result": result | more}
+    truth = {"run": str(run.folder)}
+    mapping = {"truth": truth, "result": result | more, "rejects": rejects}
     with shared_worlds():
         return judge(parse_mapping(yaml.safe_dump(mapping)), run.folder)
 
@@ -107,6 +114,24 @@ def test_damaged_topic_differs(broker: Broker, run: Run) -> None:
     }
     (phantom,) = [row for row in report.verdicts if row.kind.value == "phantom"]
     assert "no id at partition" in phantom.examples[0]
+
+
+def test_rejects_of_a_topic(broker: Broker, run: Run) -> None:
+    """Events of a dead-letter topic are rejected; its broken records are no difference."""
+    ids = run.clean["event_id"].to_pylist()
+    away = [place for place, event_id in enumerate(ids) if event_id not in run.late][:7]
+    values = _values(run.clean)
+    _send(broker, "kept", [[value for place, value in enumerate(values) if place not in away]])
+    _send(
+        broker, "dead",
+        [[json.dumps({"id": ids[at], "why": "schema"}).encode() for at in away] + [b"\xff"]],
+    )  # fmt: skip
+    columns = {"event_id": "id", "reason": "why"}
+
+    report = _judged(broker, run, "kept", {"topic": "dead", "columns": columns})
+
+    assert [(row.kind.value, row.count) for row in report.verdicts] == [("rejected", 7)]
+    assert "'schema'" in report.verdicts[0].cause
 
 
 def test_bad_mappings(broker: Broker, run: Run) -> None:

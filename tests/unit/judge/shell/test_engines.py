@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -78,6 +79,17 @@ def test_missing_driver(tmp_path: Path) -> None:
         open_engine(result, tmp_path, "UTC"),
     ):
         pass
+
+
+def test_silent_postgres(tmp_path: Path) -> None:
+    """A server that takes the connection and says nothing is given up, and named."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"host=127.0.0.1 port={listener.getsockname()[1]} connect_timeout=2"
+        with (
+            pytest.raises(EngineUnusable, match=r"127.0.0.1:\d+ does not let us in: .*timeout"),
+            open_engine(_result(engine="postgres", connection=place, table="a"), tmp_path, "UTC"),
+        ):
+            pass
 
 
 def test_values_that_cannot_be_read(shop: Path) -> None:

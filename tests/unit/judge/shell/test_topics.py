@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -95,3 +96,7 @@ def test_silent_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         list(read_topic(client_settings("127.0.0.1:1", None), "result", "t"))
 
     assert "refused" in str(caught.value)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(EngineUnusable, match=r"kafka: .*check result.servers"):
+            list(read_topic(client_settings(place, None), "result", "t"))

@@ -31,7 +31,14 @@ __all__ = ["Engine", "open_engine"]
 
 _PAGE_ROWS = 10_000
 _DUCKDB_MEMORY = "512MB"
-_CONNECT_SECONDS = 10
+_POSTGRES_WAITS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+"""When a PostgreSQL that does not answer is given up, in libpq's words; a query may take long."""
+_LOCK_SECONDS = 60
 _READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
 _COMPRESSIONS = (".gz", ".zst")
 
@@ -278,9 +285,9 @@ def _postgres(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
         raise MappingInvalid(
             "result.connection", None, "leave the password out, and name its file in password_file"
         )
-    words.setdefault("connect_timeout", str(_CONNECT_SECONDS))
+    words = _POSTGRES_WAITS | words
     read_only = f"-c default_transaction_read_only=on -c TimeZone={time_zone}"
-    options = f"{words.get('options', '')} {read_only}".strip()
+    options = f"-c lock_timeout={_LOCK_SECONDS}s {words.get('options', '')} {read_only}"
     if result.password_file is not None:
         words["password"] = _password(folder / result.password_file)
     place = (
