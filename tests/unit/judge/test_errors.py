@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from clickstream_judge import errors
 
@@ -24,8 +26,10 @@ from clickstream_judge import errors
     ],
 )  # fmt: skip
 def test_text_of_errors(error: errors.JudgeError, text: str) -> None:
-    """An error says where, what and what to do."""
+    """An error says where, what and what to do, also after its way between two processes."""
     assert str(error) == text
+    restored = pickle.loads(pickle.dumps(error))  # noqa: S301  its own bytes
+    assert (type(restored), str(restored), vars(restored)) == (type(error), text, vars(error))
 
 
 def test_long_values_are_cut() -> None:

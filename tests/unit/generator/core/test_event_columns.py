@@ -31,6 +31,16 @@ def test_table_has_every_value(values: list[bytes]) -> None:
         assert {name: row[name] for name in row if row[name] is not None} == wanted
 
 
+def test_chosen_columns_are_the_same(values: list[bytes]) -> None:
+    """Some columns alone have the values and types that they have among all."""
+    names = ("event_id", "event_time", "value_minor")
+
+    table = event_table(values, names)
+
+    assert set(table.column_names) == set(names)
+    assert table.select(names).equals(event_table(values).select(names))
+
+
 def test_flat_table_has_every_value(values: list[bytes]) -> None:
     """Each row has its record's values, with times and order lines as text."""
     bought = 0

@@ -30,11 +30,11 @@ def _chunk(shard: int, *rows: tuple[int, str, str | None, int | None], late: flo
     )
     time_ms = np.array(minutes, dtype=np.int64) * MINUTE_MS
     size = len(rows)
-    values = [json.dumps(row).encode() for row in table.to_pylist()]
+    encoded = [json.dumps(row).encode() for row in table.to_pylist()]
     fields = frozenset(table.column_names)
     return Chunk(
         shard,
-        values,
+        encoded,
         fields,
         np.arange(size),
         time_ms,

@@ -107,3 +107,14 @@ def test_causes_of_shifts(shifts: list[int], part: str) -> None:
 def test_phantoms_have_no_cause() -> None:
     """Nothing is known about rows of nowhere."""
     assert not _cause([Finding(Kind.PHANTOM, None, ResultRow("a", 0, ()))] * 5)
+
+
+def test_reason_of_rejects() -> None:
+    """One reason for all rejected events is the likely cause; several reasons are none."""
+
+    def rejected(*reasons: str | None) -> list[Finding]:
+        return [Finding(Kind.REJECTED, _event(1), None, found=reason) for reason in reasons]
+
+    assert "one reason: 'bad city'" in _cause(rejected(*["bad city"] * 3))
+    assert _cause(rejected("bad city", "bad city", "late")) == ""
+    assert _cause(rejected(None, None, None)) == ""

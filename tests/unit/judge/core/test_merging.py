@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 FIELDS = ("country", "city")
 KEPT = "kept"
+PLANTED = (
+    Kind.LOST, Kind.REJECTED, Kind.DUPLICATED, Kind.STORED_AND_REJECTED, Kind.PHANTOM, Kind.ALTERED,
+    Kind.MISPLACED,
+)  # fmt: skip
 
 
 def _event(number: int, late_seconds: float = 0.0) -> TrueEvent:
@@ -27,6 +31,10 @@ def _planted(event: TrueEvent, action: str) -> tuple[list[ResultRow], Counter[tu
     match action:
         case Kind.LOST:
             return [], Counter({(Kind.LOST, ""): 1})
+        case Kind.REJECTED:
+            return [], Counter({(Kind.REJECTED, ""): 1})
+        case Kind.STORED_AND_REJECTED:
+            return [row], Counter({(Kind.STORED_AND_REJECTED, ""): 1})
         case Kind.DUPLICATED:
             return [row, row, row], Counter({(Kind.DUPLICATED, ""): 2})
         case Kind.PHANTOM:
@@ -43,20 +51,23 @@ def _planted(event: TrueEvent, action: str) -> tuple[list[ResultRow], Counter[tu
 
 
 @settings(max_examples=50)
-@given(st.lists(st.sampled_from([KEPT, *(Kind(k) for k in
-       ("lost", "duplicated", "phantom", "altered", "misplaced"))]), max_size=40))  # fmt: skip
+@given(st.lists(st.sampled_from([KEPT, *PLANTED]), max_size=40))
 def test_planted_is_found(actions: list[str]) -> None:
     """For random planted defects, the findings are exactly those."""
     truth = [_event(number) for number in range(len(actions))]
     rows: list[ResultRow] = []
+    rejects: list[tuple[str, str | None]] = [("", None)]
     expected: Counter[tuple[str, str]] = Counter()
     for event, action in zip(truth, actions, strict=True):
         made, found = _planted(event, action)
         rows += made
         expected += found
+        if "rejected" in action:
+            rejects.append((event.id, "why"))
+        rejects.append((f"{event.id}x", None))
 
     found = Counter()
-    for finding in compare(truth, rows, FIELDS):
+    for finding in compare(truth, rows, FIELDS, rejected=rejects):
         found[finding.kind, finding.field] += finding.copies
 
     assert found == expected

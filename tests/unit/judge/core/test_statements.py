@@ -12,7 +12,13 @@ from clickstream_contract.events import EVENT_NAMES
 from clickstream_judge.core.dialect import DUCKDB, POSTGRES
 from clickstream_judge.core.fields import Comparison, checksums
 from clickstream_judge.core.mapping import AggregateTable, Column
-from clickstream_judge.core.statements import Source, Statements, aggregate_statement, value_sql
+from clickstream_judge.core.statements import (
+    Source,
+    Statements,
+    aggregate_statement,
+    rejected_ids,
+    value_sql,
+)
 from clickstream_judge.errors import ResultUnfit
 
 if TYPE_CHECKING:
@@ -211,3 +217,20 @@ def test_days_are_milliseconds(
 
     assert database.execute(statement).fetchall() == [(2 * 86_400_000, Decimal(1))]
     assert found is is_date
+
+
+def test_rejected_events(database: duckdb.DuckDBPyConnection) -> None:
+    """Rejected ids of the run come once, in order; the minutes of stored ones are found."""
+    columns = {"event_id": COLUMNS["event_id"], "reason": COLUMNS["event_name"]}
+    statement = rejected_ids(DUCKDB, EVENTS, columns, "run-")
+
+    assert database.execute(statement).fetchall() == [
+        ("run-a", "purchase"), ("run-b", "purchase"), ("run-d", "page_view"),
+    ]  # fmt: skip
+    without_reason = rejected_ids(DUCKDB, EVENTS, {"event_id": COLUMNS["event_id"]}, "run-d")
+    assert database.execute(without_reason).fetchall() == [("run-d", None)]
+    columns = COLUMNS | {"event_time": Column(column="event_time", unit="ms")}
+    minutes = Statements(DUCKDB, EVENTS, columns, until_ms=120_000).minutes_of(statement)
+    assert database.execute(minutes).fetchall() == [(1,)]
+    with pytest.raises(ResultUnfit, match=r"rejects.columns.reason: events has no column 'why'"):
+        rejected_ids(DUCKDB, EVENTS, columns | {"reason": Column(column="why")}, "")
