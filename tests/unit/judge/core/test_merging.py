@@ -29,12 +29,8 @@ def _planted(event: TrueEvent, action: str) -> tuple[list[ResultRow], Counter[tu
     """Return the rows of an event with a defect, and what must be found."""
     row = _row(event)
     match action:
-        case Kind.LOST:
-            return [], Counter({(Kind.LOST, ""): 1})
-        case Kind.REJECTED:
-            return [], Counter({(Kind.REJECTED, ""): 1})
-        case Kind.STORED_AND_REJECTED:
-            return [row], Counter({(Kind.STORED_AND_REJECTED, ""): 1})
+        case Kind.LOST | Kind.REJECTED:
+            return [], Counter({(action, ""): 1})
         case Kind.DUPLICATED:
             return [row, row, row], Counter({(Kind.DUPLICATED, ""): 2})
         case Kind.PHANTOM:
@@ -47,7 +43,7 @@ def _planted(event: TrueEvent, action: str) -> tuple[list[ResultRow], Counter[tu
             moved = replace(row, time_ms=event.time_ms + 3_600_000)
             return [moved], Counter({(Kind.MISPLACED, ""): 1})
         case _:
-            return [row], Counter()
+            return [row], Counter({(action, ""): 1} if action != KEPT else ())
 
 
 @settings(max_examples=50)
