@@ -28,7 +28,7 @@ from clickstream_judge import errors
 def test_text_of_errors(error: errors.JudgeError, text: str) -> None:
     """An error says where, what and what to do, also after its way between two processes."""
     assert str(error) == text
-    restored = pickle.loads(pickle.dumps(error))  # noqa: S301  its own bytes
+    restored = pickle.loads(pickle.dumps(error))  # noqa: S301  bytes of this test
     assert (type(restored), str(restored), vars(restored)) == (type(error), text, vars(error))
 
 

@@ -139,7 +139,7 @@ def _records(consumer: Consumer, ends: Mapping[int, int]) -> Iterator[Record]:
         messages = consumer.consume(_AT_ONCE, _POLL_SECONDS)
         silent_seconds = 0.0 if messages else silent_seconds + _POLL_SECONDS
         if silent_seconds >= _SILENCE_SECONDS:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  its own constant
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  the client's constant
         for message in messages:
             error = message.error()
             if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
