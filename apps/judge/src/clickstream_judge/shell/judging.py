@@ -238,7 +238,8 @@ class _Judgement:
             self._statements.fields,
             self._mapping.late.dropped_after_seconds,
         )
-        found = collect(findings, self._examples, {"late": made.late})
+        totals = {"events": sum(self._ledger.last_seq.values()), "late": made.late}
+        found = collect(findings, self._examples, totals)
         if not found:
             raise ResultUnfit(
                 "result", f"the rows of {self._name} changed while they were judged",
