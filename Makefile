@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof verdicts faults lint dist image bench screenshots e2e cluster kind clean
+.PHONY: help demo notebook analysis generate generate-check site test check slow mutants proof verdicts pipelines faults lint dist image bench screenshots e2e cluster kind clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-15s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ proof: .venv/ready ## falsify every table and column; print how many falsehoods 
 
 verdicts: .venv/ready ## plant defects into a result; print how many the judge finds
 	$(RUN)/pytest tests/unit/judge -k planted_defects --capture=no
+
+pipelines: .venv/ready ## kill example pipelines under load, and judge them; PIPELINES="NAME --kills 3" for one
+	$(RUN)/python examples/pipelines/trials.py $(PIPELINES)
 
 faults: .venv/ready ## play every fault scenario
 	$(RUN)/pytest tests/faults

@@ -118,3 +118,24 @@ def test_reason_of_rejects() -> None:
     assert "one reason: 'bad city'" in _cause(rejected(*["bad city"] * 3))
     assert _cause(rejected("bad city", "bad city", "late")) == ""
     assert _cause(rejected(None, None, None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "events", "is_named"),
+    [
+        ([*range(0, 400, 4)], 2_000, True),
+        ([*range(0, 400, 4), *range(1_000, 1_400, 4)], 2_000, True),
+        ([*range(0, 2_000, 20)], 2_000, False),
+        ([*range(0, 9_000, 90)], 20_000, False),
+    ],
+)
+def test_causes_of_partitions(numbers: list[int], events: int, *, is_named: bool) -> None:
+    """Dense places are batches of some partitions; events that are everywhere are not."""
+    for kind in (Kind.LOST, Kind.DUPLICATED):
+        evidence = Evidence()
+        for number in numbers:
+            evidence.add(Finding(kind, _event(number), ResultRow("", 0, ())))
+        totals = {"events": events}
+        cause = evidence.cause(kind, "", len(numbers), len(numbers), totals)
+
+        assert ("some partitions" in cause) == is_named

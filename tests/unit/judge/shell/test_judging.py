@@ -104,6 +104,19 @@ def test_planted_defects(run: Run, tmp_path: Path) -> None:
     assert len(planted) == 22
 
 
+def test_batch_of_one_partition(run: Run, tmp_path: Path) -> None:
+    """A stretch of one of four partitions by session, missing or twice, is named as one."""
+    seq = run.clean["shard_seq"]
+    ids = [int(text[-4:], 16) % 4 for text in run.clean["session_id"].to_pylist()]
+    stretch = pc.and_(pc.greater_equal(seq, 300), pc.less(seq, 600))
+    batch = pc.and_(stretch, pc.equal(pa.array(ids), 0))
+    twice = pa.concat_tables([run.clean, run.clean.filter(batch)])
+
+    for number, result in enumerate((twice, run.clean.filter(pc.invert(batch)))):
+        report = judged(tmp_path / str(number), run, result)
+        assert any("some partitions" in row.cause for row in report.verdicts), report.verdicts
+
+
 def test_allowed_lateness(run: Run, tmp_path: Path) -> None:
     """Late events that the policy allows to be missing are counted, and are no difference."""
     kept = _without_very_late(run)

@@ -27,6 +27,11 @@ _MOST_SHIFTS = 3
 _RUN_EVENTS = 3
 """Mean length of ranges from which whole batches are likely."""
 
+_BURST_GAP = 50
+"""Most events of a shard between two findings of one burst."""
+_BURST_EVENTS = 20
+"""Mean length of bursts from which batches of some partitions are likely."""
+
 
 def _cents_cut(expected: str, found: str) -> bool:
     return _is_number(found) and int(expected) // 100 * 100 == float(found)
@@ -104,12 +109,16 @@ class Evidence:
     _repeated: int = 0
     _events: int = 0
     _reasons: set[str | None] = field(default_factory=set)
+    _bursts: int = 0
+    _burst_span: int = 0
+    _last: tuple[int, int] | None = None
 
     def add(self, finding: Finding) -> None:
         """Take a finding into account."""
         event, row = finding.event, finding.row
         if event is not None:
             self._events += 1
+            self._extend_burst(event.shard, event.shard_seq)
             self._late += event.late_seconds > 0
             self._repeated += event.is_repeated
         if finding.kind is Kind.ALTERED:
@@ -130,27 +139,29 @@ class Evidence:
             column: The altered field.
             count: Number of findings.
             ranges: Number of ranges of consecutive events.
-            totals: ``events`` and ``late`` events that were compared.
+            totals: ``events`` of the run, and ``late`` events that were compared.
         """
         if count < _ENOUGH:
             return ""
         patterns: dict[Kind, Callable[[], str]] = {
-            Kind.LOST: lambda: self._of_lost(count, ranges),
+            Kind.LOST: lambda: self._of_lost(count, ranges, totals),
             Kind.REJECTED: self._of_rejected,
             Kind.LATE_DROPPED: lambda: self._of_late(count, totals),
-            Kind.DUPLICATED: lambda: self._of_duplicates(ranges),
+            Kind.DUPLICATED: lambda: self._of_duplicates(ranges, totals),
             Kind.MISPLACED: self._of_shifts,
             Kind.ALTERED: lambda: self._of_values(column),
         }
         return patterns[kind]() if kind in patterns else ""
 
-    def _of_lost(self, count: int, ranges: int) -> str:
+    def _of_lost(self, count: int, ranges: int, totals: Mapping[str, int]) -> str:
         if ranges == 1:
             return (
                 "one contiguous range of one shard: offsets were skipped, or a file was not loaded"
             )
         if count >= _RUN_EVENTS * ranges:
             return "contiguous ranges: whole batches or files were not stored"
+        if self._is_in_bursts(totals):
+            return "bursts: batches or files of some partitions were not stored"
         return ""
 
     def _of_rejected(self) -> str:
@@ -167,12 +178,35 @@ class Evidence:
             " in the mapping (late: dropped after 1h) if that is meant"
         )
 
-    def _of_duplicates(self, ranges: int) -> str:
+    def _of_duplicates(self, ranges: int, totals: Mapping[str, int]) -> str:
         if self._repeated == self._events:
             return "the run sent these ids twice on purpose: repeated ids are not dropped"
         if self._events >= _RUN_EVENTS * ranges:
             return "whole batches: a batch was stored again after a restart, without idempotence"
+        if self._is_in_bursts(totals):
+            return (
+                "bursts: batches of some partitions were stored again after a restart, without"
+                " idempotence"
+            )
         return ""
+
+    def _extend_burst(self, shard: int, seq: int) -> None:
+        """Add an event to the bursts; events come in the order of shard and number."""
+        distance = seq - self._last[1] if self._last and self._last[0] == shard else None
+        if distance is None or distance > _BURST_GAP:
+            self._bursts += 1
+            self._burst_span += 1
+        else:
+            self._burst_span += distance
+        self._last = shard, seq
+
+    def _is_in_bursts(self, totals: Mapping[str, int]) -> bool:
+        """Return whether the events are in few places, and there much denser than in all events.
+
+        A partition has only some of a shard's sessions: its events are close, but not consecutive.
+        """
+        is_long = self._events >= _BURST_EVENTS * self._bursts
+        return is_long and 2 * self._burst_span <= totals.get("events", 0)
 
     def _of_shifts(self) -> str:
         if not self._shifts or len(self._shifts) > _MOST_SHIFTS - 1:

@@ -85,7 +85,7 @@ class Tally:
         """Return the verdict.
 
         Args:
-            totals: Events compared, and late ones among them, for the cause.
+            totals: ``events`` of the run and ``late`` events, for the cause.
         """
         return Verdict(
             self.kind,

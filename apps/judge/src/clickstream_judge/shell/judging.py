@@ -203,7 +203,8 @@ class _Judgement:
             if self._rejected
             else (),
         )
-        found = collect(findings, self._examples, {"late": made.late})
+        totals = {"events": sum(self._ledger.last_seq.values()), "late": made.late}
+        found = collect(findings, self._examples, totals)
         allowed = sum(row.count for row in found if row.kind is Kind.ALLOWED)
         return [row for row in found if row.kind is not Kind.ALLOWED], allowed
 
