@@ -7,6 +7,7 @@ that differ.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,19 @@ Sums = dict[int | None, tuple[int, int]]
 """Rows and sum of checksums, by Unix minute."""
 
 
+@dataclass(frozen=True)
+class _Span:
+    """The judged minutes.
+
+    Attributes:
+        since: The first one; ``None`` for the run's first.
+        before: The one after the last; ``None`` for the run's end.
+    """
+
+    since: int | None = None
+    before: int | None = None
+
+
 @dataclass
 class _Truth:
     """What the run has sent, per minute.
@@ -66,17 +80,17 @@ class _Truth:
     by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
     unsettled: set[int] = field(default_factory=set)
 
-    def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
+    def add(self, chunk: Chunk, numbers: np.ndarray, span: _Span) -> None:
         minutes = chunk.time_ms // 60_000
-        if before is not None:
-            kept = minutes < before
-            minutes, numbers = minutes[kept], numbers[kept]
-            late_seconds = chunk.late_seconds[kept]
-            self.late += int(np.count_nonzero(late_seconds))
+        kept = minutes >= (span.since or 0)
+        if span.before is not None:
+            kept &= minutes < span.before
+        minutes, numbers, late_seconds = minutes[kept], numbers[kept], chunk.late_seconds[kept]
+        self.late += int(np.count_nonzero(late_seconds))
+        if span.before is not None:
             sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
-            self.unsettled.update(minutes[(late_seconds > 0) & (sent_minute >= before)].tolist())
-        else:
-            self.late += int(np.count_nonzero(chunk.late_seconds))
+            is_unsettled = (late_seconds > 0) & (sent_minute >= span.before)
+            self.unsettled.update(minutes[is_unsettled].tolist())
         for minute in np.unique(minutes).tolist():
             at = minutes == minute
             count, total = int(at.sum()), sum(numbers[at].tolist())
@@ -92,6 +106,7 @@ def judge(
     *,
     examples: int = 5,
     show: Callable[[str], None] = lambda _text: None,
+    clock: Callable[[], float] = time.time,
 ) -> Report:
     """Compare a result with the truth.
 
@@ -100,28 +115,32 @@ def judge(
         folder: Its folder; relative paths begin there.
         examples: Most examples of each kind of difference.
         show: Called with what happens.
+        clock: Returns Unix seconds; asked only for a table that does not keep its rows.
 
     Raises:
         JudgeError: The judge cannot judge.
     """
     record, ledger = read_truth(mapping.truth, folder)
-    before = _closed_before(mapping, ledger)
-    with open_engine(mapping.result, folder, mapping.time_zone) as engine:
-        judgement = _Judgement(mapping, engine, record, ledger, before, examples, show)
-        return judgement.run()
-
-
-def _closed_before(mapping: JudgeMapping, ledger: Ledger) -> int | None:
-    """Return the first minute that is not judged, or ``None`` to judge the whole run."""
-    closed = ledger.closed_before()
-    if closed is None:
-        return None
-    before = closed - -(-mapping.settles_after_seconds // 60)
-    if not ledger.minutes(before):
+    span = _judged_span(mapping, ledger, clock)
+    if span.since is not None:
+        ledger.forget(span.since)
+    if span.before is not None and not ledger.minutes(span.before):
         raise TruthUnusable(
             ledger.place, "has no minute that is complete and settled", "wait a few minutes"
         )
-    return before
+    with open_engine(mapping.result, folder, mapping.time_zone) as engine:
+        judgement = _Judgement(mapping, engine, record, ledger, span, examples, show)
+        return judgement.run()
+
+
+def _judged_span(mapping: JudgeMapping, ledger: Ledger, clock: Callable[[], float]) -> _Span:
+    """Return the minutes that are complete in the ledger, settled in the table and kept there."""
+    kept = mapping.keeps_seconds
+    since = None if kept is None else -(-int(clock() - kept) // 60)
+    closed = ledger.closed_before()
+    if closed is None:
+        return _Span(since)
+    return _Span(since, closed - -(-mapping.settles_after_seconds // 60))
 
 
 class _Judgement:
@@ -131,12 +150,13 @@ class _Judgement:
         engine: Engine,
         record: RunRecord,
         ledger: Ledger,
-        before: int | None,
+        span: _Span,
         examples: int,
         show: Callable[[str], None],
     ) -> None:
         self._mapping, self._engine, self._record = mapping, engine, record
-        self._ledger, self._before, self._examples, self._show = ledger, before, examples, show
+        self._ledger, self._span, self._examples, self._show = ledger, span, examples, show
+        self._before = before = span.before
         result = mapping.result
         source = engine.source("result", result.table, result.files)
         self._name = source.name
@@ -146,6 +166,7 @@ class _Judgement:
             engine.dialect, source, result.columns,
             None if before is None else before * 60_000,
             prefix if self._has_ids else "",
+            None if span.since is None else span.since * 60_000,
         )  # fmt: skip
         self._groups = [
             Groups(f"aggregates.{place}", table, before, mapping.late.dropped_after_seconds)
@@ -211,9 +232,9 @@ class _Judgement:
             if self._has_ids:
                 names = ("event_id", "event_time", *self._statements.fields)
                 numbers = checksums(truth_texts(chunk.table, names))
-                truth.add(chunk, numbers, self._before)
+                truth.add(chunk, numbers, self._span)
             elif self._before is not None:
-                truth.add(chunk, np.zeros(len(chunk.time_ms), dtype=np.int64), self._before)
+                truth.add(chunk, np.zeros(len(chunk.time_ms), dtype=np.int64), self._span)
             for groups in self._groups:
                 groups.add(chunk)
         return truth
