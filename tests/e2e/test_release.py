@@ -251,8 +251,8 @@ def _a_lost_row_is_named(release: Release, figures: Figures) -> None:
     _is_restricted(pod)
     chosen = f"simulation = '{NAMESPACE}/{name}' ORDER BY event_time OFFSET 100 LIMIT 1"
     ((minute,),) = release.sql(
-        "WITH lost AS (DELETE FROM raw.events WHERE event_id ="
-        f" (SELECT event_id FROM raw.events WHERE {chosen}) RETURNING event_time)"  # noqa: S608  our name
+        "WITH lost AS (DELETE FROM raw.events WHERE event_id ="  # noqa: S608  our own names
+        f" (SELECT event_id FROM raw.events WHERE {chosen}) RETURNING event_time)"
         """ SELECT to_char(event_time, 'YYYY-MM-DD"T"HH24:MI:00"Z"') FROM lost"""
     )
     took = release.timed(

@@ -364,6 +364,7 @@ def test_operator_has_no_more_rights(plane: ControlPlane) -> None:
 
 
 _LINES = 'a"b\nc: {d}'
+_DATABASE = {"host": "db", "name": "shop", "credentialsSecretRef": {"name": "user"}}
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("seed", {"seed": -1}),
     ("seed", {"seed": "1"}),
@@ -433,6 +434,16 @@ BAD: list[tuple[str, dict[str, Any]]] = [
         "topic": "a", "ledgerTopic": "b", "encoding": "avro", "form": "ga4"}}),
     ("ledgerTopic", {"output": {"topic": "a"}}),
     ("ledgerTopic", {"output": {"topic": "a", "ledgerTopic": "a"}}),
+    ("every", {"verification": {}}),
+    ("every", {"verification": {"every": "59s"}}),
+    ("every", {"verification": {"every": "0m59s"}}),
+    ("every", {"verification": {"every": _LINES}}),
+    ("mapping", {"verification": {"every": "1m", "mapping": {}, "database": _DATABASE}}),
+    ("database", {"verification": {"every": "1m", "mapping": {"inline": "a"}}}),
+    ("host", {"verification": {"every": "1m", "database": {**_DATABASE, "host": _LINES}}}),
+    ("name", {"verification": {"every": "1m", "database": {**_DATABASE, "name": "a b"}}}),
+    ("mapping", {"verification": {"every": "1m"},
+                 "output": {"topic": "a", "ledgerTopic": "b"}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),

@@ -184,7 +184,9 @@ def _is_due(
 ) -> bool:
     """Return whether the next verification begins now."""
     if "startedAt" in known:
-        return _has_ended(known) and now >= _seconds(known["startedAt"]) + asked.every_seconds
+        # Not in the second of the end: the two times say which verification has ended.
+        is_free = _has_ended(known) and iso(now) > known["finishedAt"]
+        return is_free and now >= _seconds(known["startedAt"]) + asked.every_seconds
     begun = status.get("startTime")
     return begun is not None and now >= _seconds(begun) + min(asked.every_seconds, _FIRST_SECONDS)
 
