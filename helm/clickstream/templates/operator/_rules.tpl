@@ -3,7 +3,8 @@
 {{- default (list .Release.Namespace) .Values.operator.namespaces | toJson -}}
 {{- end -}}
 
-{{- /* The database that verifications read, as JSON; empty without one. They may only read. */ -}}
+{{- /* The database that verifications read, as JSON; empty without one. The reader's login has limits on
+long transactions. */ -}}
 {{- define "clickstream.operator.database" -}}
 {{- if ne .Values.postgres.mode "none" -}}
 {{- $row := dict
@@ -11,7 +12,7 @@
   "port" (include "clickstream.postgres.port" . | int)
   "name" (include "clickstream.postgres.database" .)
   "sslmode" (include "clickstream.postgres.sslmode" .)
-  "secret" (include "clickstream.postgres.secret" (dict "root" . "role" "reader"))
+  "secret" (include "clickstream.postgres.secret" (dict "root" . "role" "verifier"))
   "caSecret" (include "clickstream.postgres.caSecret" .)
   "keepsDays" (.Values.streaming.rawRetentionDays | int)
 -}}

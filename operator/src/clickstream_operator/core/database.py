@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from clickstream_contract.naming import HOST
 from clickstream_contract.parts import Part
+from clickstream_contract.topics import LEDGER
 from pydantic import Field
 
 from clickstream_operator.core.secret_files import SecretFiles
@@ -25,6 +26,8 @@ _NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _NAME_OR_NONE = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$"
 _USER, _AUTHORITY = "database-user", "database-ca"
 _DAY_HOURS, _SPARE_HOURS = 24, 1
+_LEDGER_DAYS = int(LEDGER.settings["retention.ms"]) // 86_400_000
+"""How long Kafka keeps the ledger, as the topic is made."""
 
 
 class Database(Part):
@@ -58,15 +61,19 @@ class Database(Part):
         words = f"host={self.host} port={self.port} dbname={self.name} sslmode={self.sslmode}"
         if self.ca_secret:
             words += f" sslrootcert=/etc/{_AUTHORITY}/ca.crt"
-        options = [
+        return [
             f"--connection={words}",
             f"--username-file=/etc/{_USER}/username",
             f"--password-file=/etc/{_USER}/password",
         ]
-        if self.keeps_days:
-            # The stream may drop a day while the verification runs.
-            options.append(f"--keeps={self.keeps_days * _DAY_HOURS - _SPARE_HOURS}h")
-        return options
+
+    def keeps(self) -> str:
+        """Return the option for how long ledger and events are kept.
+
+        An hour is left out: Kafka or the stream may drop rows while the verification runs.
+        """
+        days = min(self.keeps_days or _LEDGER_DAYS, _LEDGER_DAYS)
+        return f"--keeps={days * _DAY_HOURS - _SPARE_HOURS}h"
 
     def secrets(self) -> tuple[SecretFiles, ...]:
         """Return the secrets that the pod reads."""

@@ -119,6 +119,8 @@ def _pod_spec(
             *([f"/etc/mapping/{MAPPING_KEY}"] if mapping else []),
             f"--truth={_TRUTH}",
             *database.options(),
+            # A mapping says it itself: its tables of sums have no such limit.
+            *([] if mapping else [database.keeps()]),
             "--summary=/dev/termination-log",
         ],
         "volumeMounts": [

@@ -17,8 +17,7 @@ _OWNER = Owner("shop", "load", "6f1b2c3d-0000-4000-8000-000000000001")
 _DATABASE = Database.model_validate(
     {"host": "db.data", "port": 5433, "name": "shop", "secret": "user", "caSecret": "ca"}
 )
-_SECRETS = {"credentials_secret": "kafka-user", "ca_secret": "kafka-ca"}
-_SETTINGS = replace(SETTINGS, **_SECRETS)
+_SETTINGS = replace(SETTINGS, credentials_secret="kafka-user", ca_secret="kafka-ca")  # noqa: S106  names
 _BROKER = Broker(simulation().spec.kafka, _SETTINGS)
 _STARTED = 1_795_766_400
 
@@ -74,12 +73,13 @@ def test_mapping_is_a_file() -> None:
     inline, named = _pod(inline=text), _pod(configMapRef={"name": "mine"})
 
     def volume(pod: dict[str, Any]) -> str:
-        return next(row["configMap"]["name"] for row in pod["volumes"] if "configMap" in row)
+        return str(next(row["configMap"]["name"] for row in pod["volumes"] if "configMap" in row))
 
     assert (volume(inline), volume(named)) == ("shop-verification", "mine")
     for pod in (inline, named):
         assert pod["containers"][0]["args"][0] == "/etc/mapping/mapping.yaml"
         assert text not in str(pod)
+        assert not any("--keeps" in row for row in pod["containers"][0]["args"])
     (made, _policy) = surroundings(_asked(inline=text), _OWNER, _BROKER, _DATABASE)
     assert made["data"] == {"mapping.yaml": text}
     (policy,) = surroundings(_asked(configMapRef={"name": "m"}), _OWNER, _BROKER, _DATABASE)

@@ -651,8 +651,8 @@ def test_kinds_are_asked_again(seconds: float, asked: int) -> None:
     assert operator.api.kinds_asked == asked
 
 
-_OWN = Database.model_validate({"host": "own", "name": "clickstream", "secret": "reader"})
-_VERIFIED = replace(SETTINGS, database=_OWN)
+_DATABASE = Database.model_validate({"host": "own", "name": "clickstream", "secret": "reader"})
+_VERIFIED = replace(SETTINGS, database=_DATABASE)
 _RESULT = (
     '{"events":9,"rows":8,"minutes":2,"until":null,"differences":1,"firstDifference":null,'
     '"text":"1 lost"}'
