@@ -181,7 +181,7 @@ ALERTS: tuple[Alert, ...] = (
         # The state after a verification that could not compare; the next one may be able to.
         f"sum by (namespace) ({_of('operator_simulations')}"
         '{type="Verified", status="Unknown"}) > 0',
-        "1h",
+        "60m",
         "warning",
         "Simulations are not verified",
         "{{ $value | humanize }} simulations have no verification, or one that could not compare.",
