@@ -127,7 +127,7 @@ def test_command_alone_names_mistakes(
     code: int,
     part: str,
 ) -> None:
-    """As a program of its own, the command ends with the same exit codes."""
+    """As a separate program, the command ends with the same exit codes."""
     given = ["record", "kafka:9092", "--truth", str(tmp_path / "truth"), *arguments]
     monkeypatch.setattr(sys, "argv", given)
 
