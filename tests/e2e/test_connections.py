@@ -168,6 +168,6 @@ def _made(kind: str) -> list[dict[str, Any]]:
     row["metadata"]["namespace"] = _NAMESPACE
     planned = Planned(row, settings)
     planned.reconcile()
-    planned.now += 60
+    planned.now += 180
     planned.reconcile()
     return [made for (of, _), made in sorted(planned.children.items()) if of == kind]

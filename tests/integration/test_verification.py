@@ -39,6 +39,7 @@ def lost_row(pipeline: Pipeline) -> Iterator[None]:
     )
     yield
     pipeline.change("INSERT INTO raw.events SELECT * FROM public.lost", "DROP TABLE public.lost")
+    assert pipeline.verify().is_clean(), "the row is back as it was"
 
 
 def test_lost_row_is_named(

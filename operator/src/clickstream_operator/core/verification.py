@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["NO_VERIFICATION", "VerificationPlan", "paused_verification", "plan_verification"]
 
 _FIRST_SECONDS = 180
-"""When the first verification begins after the run's start, unless the period is shorter: before,
-no minute is complete and settled."""
+"""When the first verification begins after the run's start: before, no minute may be complete and
+settled."""
 _NO_MESSAGE = "the verification's pod ended without a message; the next verification follows"
 _ENDED_JOBS = 3
 """How many ended Jobs stay, for their logs."""
@@ -188,7 +188,7 @@ def _is_due(
         is_free = _has_ended(known) and iso(now) > known["finishedAt"]
         return is_free and now >= _seconds(known["startedAt"]) + asked.every_seconds
     begun = status.get("startTime")
-    return begun is not None and now >= _seconds(begun) + min(asked.every_seconds, _FIRST_SECONDS)
+    return begun is not None and now >= _seconds(begun) + _FIRST_SECONDS
 
 
 def _has_ended(known: Mapping[str, Any]) -> bool:

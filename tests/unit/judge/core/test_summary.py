@@ -30,6 +30,7 @@ def test_agreement_has_counts() -> None:
     assert (found.until, found.first_difference) == ("2026-11-27T08:00:00Z", None)
     assert found.text == "1,500 events of 3 minutes agree with raw.events"
     assert summary(replace(_REPORT, until=None)).until is None
+    assert "of 1 minute agree" in summary(replace(_REPORT, minutes=1)).text
 
 
 def test_differences_name_their_minute() -> None:

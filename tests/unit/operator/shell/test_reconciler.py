@@ -664,7 +664,7 @@ def _verified() -> _Operator:
     operator = _Operator(settings=_VERIFIED, verification={"every": "1m"})
     operator.reconcile()
     operator.api.calls.clear()
-    operator.now += 60
+    operator.now += 180
     return operator
 
 
@@ -697,7 +697,7 @@ def test_verification_is_started_and_read() -> None:
     verified = operator.api.statuses[-1]["conditions"][-1]
     assert (verified["type"], verified["status"]) == ("Verified", "False")
     assert operator.metric("verification_differences", simulation="load/s0") == 1
-    assert operator.metric("verification_timestamp_seconds", simulation="load/s0") == NOW + 65
+    assert operator.metric("verification_timestamp_seconds", simulation="load/s0") == NOW + 185
     operator.change(deletionTimestamp="2026-11-27T08:00:00Z")
     operator.reconcile()
     assert operator.metric("verification_differences", simulation="load/s0") is None
@@ -725,7 +725,7 @@ def test_no_verification_without_policy() -> None:
     """A verification whose policy is refused has no Job; the workers are made all the same."""
     operator = _Operator(settings=_VERIFIED, verification={"every": "1m"})
     operator.reconcile()
-    operator.now += 60
+    operator.now += 180
     policies = [
         row for row in operator.cache.of(_KEY)
         if row["kind"] == "NetworkPolicy" and row["metadata"]["name"] == "s0-verification"

@@ -35,7 +35,8 @@ def summary(report: Report) -> VerificationResult:
 def _text(report: Report) -> str:
     """Return a sentence part: what differs, or that nothing does."""
     if report.agrees:
-        return f"{report.events:,} events of {report.minutes:,} minutes agree with {report.result}"
+        minutes = "1 minute" if report.minutes == 1 else f"{report.minutes:,} minutes"
+        return f"{report.events:,} events of {minutes} agree with {report.result}"
     text = f"{report.result} differs: {'; '.join(map(_difference, report.verdicts))}"
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
 
