@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from charts import pods, rendered
+from clickstream_operator.core.database import Database
 from clusters import SETTINGS, resource
 from clusters import Cluster as Planned
 from connections import (
@@ -78,7 +79,7 @@ def test_default_connections_are_listed(
     ports = {port for row in rows for port in row.ports if port > 1_024} | {_UNLISTED}
     labels = _labels(helm)
     policies = [row for row in _released(helm) if row["kind"] == "NetworkPolicy"]
-    released = [*policies, _worker("NetworkPolicy")]
+    released = [*policies, *_made("NetworkPolicy")]
     for row in released:
         row["metadata"] = {"name": row["metadata"]["name"], "namespace": _NAMESPACE}
     members: list[tuple[Member, dict[str, str]]] = []
@@ -118,12 +119,16 @@ def _released(helm: Callable[..., str]) -> list[dict[str, Any]]:
 
 def _pods(helm: Callable[..., str]) -> dict[str, dict[str, Any]]:
     """Return the pod of each kind that the chart or the operator makes."""
-    found = {"workers": _worker("Deployment")["spec"]["template"]}
+    (worker,), (verification,) = _made("Deployment"), _made("Job")
+    found = {
+        "workers": worker["spec"]["template"],
+        "verifications": verification["spec"]["template"],
+    }
     for place, pod in pods(_released(helm)):
         kind = "migrations" if place.startswith("Job/shop-migrations") else _KINDS.get(place)
         if kind:
             found[kind] = pod
-    assert len(found) == len(_KINDS) + 2
+    assert len(found) == len(_KINDS) + 3
     return found
 
 
@@ -152,12 +157,17 @@ def _impostors(labels: dict[str, dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def _worker(kind: str) -> dict[str, Any]:
-    """Return what the operator makes for a simulation that takes the release's Kafka."""
+def _made(kind: str) -> list[dict[str, Any]]:
+    """Return what the operator makes for a simulation of the release's Kafka and database."""
+    database = {"host": "shop-postgres-rw", "name": "clickstream", "secret": "verifier"}
     settings = replace(
-        SETTINGS, namespaces=(_NAMESPACE,), bootstrap_servers="shop-kafka-bootstrap:9093"
-    )
-    row = resource()
+        SETTINGS, namespaces=(_NAMESPACE,), bootstrap_servers="shop-kafka-bootstrap:9093",
+        database=Database.model_validate(database),
+    )  # fmt: skip
+    row = resource(verification={"every": "1m"})
     row["metadata"]["namespace"] = _NAMESPACE
     planned = Planned(row, settings)
-    return next(made for made in planned.reconcile().apply if made["kind"] == kind)
+    planned.reconcile()
+    planned.now += 180
+    planned.reconcile()
+    return [made for (of, _), made in sorted(planned.children.items()) if of == kind]

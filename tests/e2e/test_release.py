@@ -48,6 +48,7 @@ def test_release_survives_every_death(
     _a_simulation_is_steered(release, figures)
     _each_death_changes_nothing(release, figures)
     _the_operator_holds_its_word(release, figures)
+    _a_lost_row_is_named(release, figures)
     _nothing_secret_is_seen(release, figures)
     _what_is_left_are_claims(release, figures)
 
@@ -235,6 +236,38 @@ def _achieved(release: Release, figures: Figures, target: int, before: int) -> N
     counted = (release.offsets_at(began + 10) - release.offsets_at(began)) / 10
     figures.note(f"{target:,} events/s asked, by Kafka's offsets", f"{counted:,.0f}")
     assert abs(counted / target - 1) < 0.02
+
+
+def _a_lost_row_is_named(release: Release, figures: Figures) -> None:
+    """A verified run loses a row: the resource says so within two periods, with the minute."""
+    name, cluster = "steered", release.cluster
+    patch = '{"spec":{"verification":{"every":"1m"}}}'
+    cluster.kubectl("patch", "css", name, "--type=merge", "-p", patch)
+    took = release.timed(
+        lambda: release.condition(name, "Verified") == ("True", "Agrees"), "it is verified", 120
+    )
+    figures.note("Verified True after spec.verification was set, s", f"{took:.0f}")
+    (pod,) = cluster.pods("app.kubernetes.io/component=verification")
+    _is_restricted(pod)
+    chosen = f"simulation = '{NAMESPACE}/{name}' ORDER BY event_time OFFSET 100 LIMIT 1"
+    ((minute,),) = release.sql(
+        "WITH lost AS (DELETE FROM raw.events WHERE event_id ="  # noqa: S608  our own names
+        f" (SELECT event_id FROM raw.events WHERE {chosen}) RETURNING event_time)"
+        """ SELECT to_char(event_time, 'YYYY-MM-DD"T"HH24:MI:00"Z"') FROM lost"""
+    )
+    took = release.timed(
+        lambda: release.condition(name, "Verified") == ("False", "Differs"), "the loss is found",
+        120,
+    )  # fmt: skip
+    figures.note("a row deleted: Verified False after, s", f"{took:.0f}")
+    status = release.status(name)
+    message = next(r["message"] for r in status["conditions"] if r["type"] == "Verified")
+    assert f"1 lost, first at {minute}" in message
+    found = status["verification"]
+    assert (found["differences"], found["firstDifference"]) == (1, minute)
+    assert found["events"] == found["rows"] + 1
+    shown = cluster.kubectl("get", "css", name).splitlines()
+    assert dict(zip(shown[0].split(), shown[1].split(), strict=True))["VERIFIED"] == "False"
 
 
 def _nothing_secret_is_seen(release: Release, figures: Figures) -> None:

@@ -21,7 +21,7 @@ _SETTINGS = settings_from(
         "CLICKSTREAM_OPERATOR_IMAGE": "registry.example/clickstream-generator:1.0.0",
         "CLICKSTREAM_OPERATOR_NAMESPACES": "load",
         "CLICKSTREAM_OPERATOR_BOOTSTRAP_SERVERS": "kafka.data:9092",
-        "CLICKSTREAM_OPERATOR_ALLOWED_SERVERS": "one:9092,two:9093",
+        "CLICKSTREAM_OPERATOR_ALLOWED_SERVERS": "one:9092,two:9093,db.data:5432",
         "CLICKSTREAM_OPERATOR_ALLOWED_TOPICS": "shop-*",
         "CLICKSTREAM_OPERATOR_REGISTRIES": json.dumps(
             [
@@ -32,6 +32,9 @@ _SETTINGS = settings_from(
                     "credentialsSecret": "registry-login",
                 }
             ]
+        ),
+        "CLICKSTREAM_OPERATOR_DATABASE": json.dumps(
+            {"host": "shop-rw", "name": "clickstream", "secret": "reader", "keepsDays": 7}
         ),
         "CLICKSTREAM_OPERATOR_CREDENTIALS_SECRET": "generator",
         "CLICKSTREAM_OPERATOR_CA_SECRET": "kafka-ca",
@@ -55,6 +58,19 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         }
     },
     "suspended": {"suspend": True},
+    "verified": {"verification": {"every": "10m"}},
+    "verified-with-a-mapping": {
+        "verification": {
+            "every": "1h",
+            "mapping": {"inline": "result: {engine: postgres, table: shop.events}\n"},
+            "database": {
+                "host": "db.data",
+                "name": "shop",
+                "credentialsSecretRef": {"name": "load"},
+                "caSecretRef": {"name": "db-ca"},
+            },
+        }
+    },
     "with-pod-monitors": {},
 }
 
@@ -85,6 +101,9 @@ def test_first_plan_matches_golden_files(scenario: str, request: pytest.FixtureR
         secrets={"load": {"clickstream.dev/credentials": "true"}},
     )
     plan = cluster.reconcile()
+    if "verification" in SCENARIOS[scenario]:
+        cluster.now += 600  # the first verification begins
+        plan = cluster.reconcile()
     text = _HEAD + yaml.dump_all(
         [
             {

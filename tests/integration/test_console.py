@@ -32,7 +32,7 @@ NAME: dict[str, str | int] = {"simulation": "tested"}
 _PATIENCE_MS = 30_000
 PATHS = (
     "kpis", "kpis/hourly", "funnel", "traffic", "products", "countries", "devices", "channels",
-    "sessions", "latency", "integrity",
+    "sessions", "latency", "integrity", "verification",
 )  # fmt: skip
 
 

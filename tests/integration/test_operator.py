@@ -72,7 +72,7 @@ def _simulation(name: str = "shop", **spec: object) -> dict[str, Any]:
 
 
 def _children(plane: ControlPlane, namespace: str) -> list[str]:
-    kinds = "configmaps,deployments,services,networkpolicies,poddisruptionbudgets,pods"
+    kinds = "configmaps,deployments,jobs,services,networkpolicies,poddisruptionbudgets,pods"
     selector = "app.kubernetes.io/managed-by=clickstream-operator"
     found = plane.kubectl("get", kinds, "-n", namespace, "-l", selector, "-o", "name")
     return sorted(found.split())
@@ -300,6 +300,65 @@ def test_refused_policy_blocks_workers(
     wait_until(lambda: len(_children(plane, namespace)) == 5, "all is made")
 
 
+def test_verification_is_a_job(
+    plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
+) -> None:
+    """A Job is made once with the operator's rights; what its pod says is condition and column."""
+    own = json.dumps({"host": "own", "name": "clickstream", "secret": "reader"})
+    operator = operate(database=own)
+    _apply(plane, namespace, _simulation(verification={"every": "1h"}))
+    wait_until(lambda: _ready(plane, namespace)[0] != "", "it has a status")
+    early = {"status": {"startTime": "2026-01-01T00:00:00Z"}}
+    _patch(plane, namespace, "css", "shop", early)
+    wait_until(lambda: len(_verifications(plane, namespace)) == 1, "a pod of the Job")
+    (pod,) = _verifications(plane, namespace)
+    job = plane.get("jobs", "-n", namespace)["items"][0]
+    assert job["spec"]["backoffLimit"] == 0
+
+    result = {
+        "events": 9, "rows": 8, "minutes": 2, "until": None, "differences": 1,
+        "firstDifference": "2026-01-01T00:07:00Z", "text": "1 lost, first at 2026-01-01T00:07:00Z",
+    }  # fmt: skip
+    ended = {"exitCode": 1, "message": json.dumps(result)}
+    judge = {
+        "name": "judge", "image": "i", "imageID": "", "ready": False, "restartCount": 0,
+        "state": {"terminated": ended},
+    }  # fmt: skip
+    name = pod["metadata"]["name"]
+    status = {"status": {"phase": "Failed", "containerStatuses": [judge]}}
+    _patch(plane, namespace, "pod", name, status)
+
+    def shown() -> dict[str, str]:
+        head, row = plane.kubectl("get", "css", "shop", "-n", namespace).splitlines()
+        return dict(zip(head.split(), row.split(), strict=True))
+
+    wait_until(lambda: shown()["VERIFIED"] == "False", "the difference is shown")
+    found = plane.get("css", "shop", "-n", namespace)["status"]
+    (verified,) = (row for row in found["conditions"] if row["type"] == "Verified")
+    assert (verified["reason"], verified["message"]) == ("Differs", result["text"])
+    assert found["verification"]["firstDifference"] == "2026-01-01T00:07:00Z"
+    assert "until" not in found["verification"]
+    assert operator.metric("verification_differences") == 1
+    writes, looks = operator.metric("api_writes_total"), operator.metric("reconciles_total")
+    wait_until(lambda: operator.metric("reconciles_total") > looks + 3, "it has looked again")
+    assert operator.metric("api_writes_total") == writes
+    assert len(plane.get("jobs", "-n", namespace)["items"]) == 1
+
+
+def _verifications(plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
+    component = "app.kubernetes.io/component=verification"
+    rows: list[dict[str, Any]] = plane.get("pods", "-n", namespace, "-l", component)["items"]
+    return rows
+
+
+def _patch(plane: ControlPlane, namespace: str, kind: str, name: str, body: dict[str, Any]) -> None:
+    """Change the status of an object, as a kubelet or another operator would."""
+    plane.kubectl(
+        "patch", kind, name, "-n", namespace, "--subresource=status", "--type=merge",
+        "-p", json.dumps(body),
+    )  # fmt: skip
+
+
 def test_foreign_object_is_kept(
     plane: ControlPlane, namespace: str, operate: Callable[..., OperatorProcess]
 ) -> None:
@@ -364,6 +423,7 @@ def test_operator_has_no_more_rights(plane: ControlPlane) -> None:
 
 
 _LINES = 'a"b\nc: {d}'
+_DATABASE = {"host": "db", "name": "shop", "credentialsSecretRef": {"name": "user"}}
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("seed", {"seed": -1}),
     ("seed", {"seed": "1"}),
@@ -433,6 +493,16 @@ BAD: list[tuple[str, dict[str, Any]]] = [
         "topic": "a", "ledgerTopic": "b", "encoding": "avro", "form": "ga4"}}),
     ("ledgerTopic", {"output": {"topic": "a"}}),
     ("ledgerTopic", {"output": {"topic": "a", "ledgerTopic": "a"}}),
+    ("every", {"verification": {}}),
+    ("every", {"verification": {"every": "59s"}}),
+    ("every", {"verification": {"every": "0m59s"}}),
+    ("every", {"verification": {"every": _LINES}}),
+    ("mapping", {"verification": {"every": "1m", "mapping": {}, "database": _DATABASE}}),
+    ("database", {"verification": {"every": "1m", "mapping": {"inline": "a"}}}),
+    ("host", {"verification": {"every": "1m", "database": {**_DATABASE, "host": _LINES}}}),
+    ("name", {"verification": {"every": "1m", "database": {**_DATABASE, "name": "a b"}}}),
+    ("mapping", {"verification": {"every": "1m"},
+                 "output": {"topic": "a", "ledgerTopic": "b"}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),

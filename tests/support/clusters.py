@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.document import simulation_from_resource
-from clickstream_operator.core.observed import Observed, Pod, Scrape
+from clickstream_operator.core.observed import Observed, Pod, Scrape, VerificationPod
 from clickstream_operator.core.plan import Memory, Plan, make_plan
 from clickstream_operator.core.shards import parse_shards
 from clickstream_operator.settings import Settings
@@ -85,6 +85,7 @@ class Cluster:
     draining: Counter[str] = field(default_factory=Counter)
     has_pod_monitors: bool = False
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
+    verifications: dict[str, VerificationPod] = field(default_factory=dict)
     writes: int = 0
     count: int = 1
 
@@ -96,6 +97,7 @@ class Cluster:
             scrapes={name: row for name, row in self.scrapes.items() if name in self.pods},
             has_pod_monitors=self.has_pod_monitors,
             secrets=self.secrets,
+            verifications=tuple(self.verifications.values()),
         )
 
     def reconcile(self) -> Plan:
@@ -182,6 +184,15 @@ class Cluster:
         }
         wanted["status"] = (there or {}).get("status", {})
         self.children[place] = wanted
+
+    def jobs(self) -> list[str]:
+        """Return the names of the Jobs."""
+        return sorted(name for kind, name in self.children if kind == "Job")
+
+    def end_verification(self, message: str) -> None:
+        """Let the newest Job's pod end with a message."""
+        name = self.jobs()[-1]
+        self.verifications[name] = VerificationPod(name, is_over=True, message=message)
 
     def shards(self) -> list[int]:
         """Return every shard that a pod carries."""

@@ -168,6 +168,25 @@ ALERTS: tuple[Alert, ...] = (
         "{{ with $labels.simulation }} in {{ . }}{{ end }}.",
     ),
     Alert(
+        "ClickstreamTablesDiffer",
+        f"sum by (namespace, simulation) ({_of('operator_verification_differences')}) > 0",
+        "1m",
+        "critical",
+        "The tables of {{ $labels.simulation }} differ from its ledger",
+        "The last verification of {{ $labels.simulation }} found {{ $value | humanize }}"
+        " differences.",
+    ),
+    Alert(
+        "ClickstreamNotVerified",
+        # The state after a verification that could not compare; the next one may be able to.
+        f"sum by (namespace) ({_of('operator_simulations')}"
+        '{type="Verified", status="Unknown"}) > 0',
+        "60m",
+        "warning",
+        "Simulations are not verified",
+        "{{ $value | humanize }} simulations have no verification, or one that could not compare.",
+    ),
+    Alert(
         "ClickstreamBackupTooOld",
         # Without a backup the time is 0, so the age is the age of the Unix epoch.
         f"clickstream:backup_age_seconds > {_bound('backup_age_seconds')}",

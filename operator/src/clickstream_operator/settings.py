@@ -22,6 +22,7 @@ from clickstream_contract.environment import (
 from clickstream_contract.naming import HOST, PORT, SERVERS
 from pydantic import TypeAdapter, ValidationError
 
+from clickstream_operator.core.database import Database
 from clickstream_operator.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Settings:
     sasl_mechanism: str = "SCRAM-SHA-512"
     """The SASL mechanism with which workers authenticate."""
     allowed_servers: tuple[str, ...] = ()
-    """Servers that a simulation may name in ``bootstrapServers`` beside the operator's own Kafka:
-    ``host:port``, where the host may be ``*`` or begin with ``*.``."""
+    """Servers that a simulation may name in ``spec.kafka.bootstrapServers`` and
+    ``spec.verification.database``, beside the operator's own Kafka and database: ``host:port``,
+    where the host may be ``*`` or begin with ``*.``."""
     allowed_topics: tuple[str, ...] = ()
     """Topics that a simulation without a secret in ``spec.kafka`` may name in ``spec.output``:
     names, or prefixes that end in ``*``."""
@@ -65,7 +67,11 @@ class Settings:
     objects with ``name``, ``url`` and, if wanted, ``caSecret``, ``credentialsSecret`` and
     ``register``."""
     sasl_without_tls: bool = False
-    """Whether workers may send credentials over a connection without TLS."""
+    """Whether workers and verifications may send credentials over a connection without TLS."""
+    database: Database | None = None
+    """The database of the project's stream, which verifications read: a JSON object with ``host``,
+    ``name``, ``secret`` (of a user who may only read) and, if wanted, ``port``, ``sslmode``,
+    ``caSecret`` and ``keepsDays``."""
     worker_cpu_request: str = "250m"
     """Of each worker."""
     worker_cpu_limit: str = "2"
@@ -74,6 +80,16 @@ class Settings:
     """Of each worker."""
     worker_memory_limit: str = "1Gi"
     """Of each worker; one million users take 600 MB."""
+    verification_cpu_request: str = "100m"
+    """Of each verification."""
+    verification_cpu_limit: str = "1"
+    """Of each verification."""
+    verification_memory_request: str = "256Mi"
+    """Of each verification."""
+    verification_memory_limit: str = "1Gi"
+    """Of each verification."""
+    verification_seconds: int = 3_600
+    """How long a verification may take."""
     worker_events_per_second: int = 50_000
     """The assumed rate of one worker before the first measurement."""
     max_workers: int = 8
@@ -102,6 +118,7 @@ _ALLOWED_SERVER = re.compile(rf"(\*|(\*\.)?{HOST}):{PORT}")
 _ALLOWED_TOPIC = re.compile(r"_?[a-zA-Z0-9.-][a-zA-Z0-9._-]{0,248}\*?")
 """No name and no prefix of Kafka's own topics, which begin with two underscores."""
 _REGISTRIES = TypeAdapter(list[Registry])
+_DATABASE = "a JSON object with host, port, name, sslmode, secret, caSecret, keepsDays"
 _REGISTRY_LIST = "a JSON list of registries: name, url, caSecret, credentialsSecret, register"
 _ALL_NAMESPACES = "*"
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})")
@@ -137,16 +154,27 @@ def _parts(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], tuple
     return read
 
 
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"])) or "the value"
+    return f"{place}: {first['msg']}"
+
+
 def _registries(name: str, value: str) -> tuple[Registry, ...]:
     try:
         found = _REGISTRIES.validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the value"
-        raise SettingsInvalid(name, value, f"{_REGISTRY_LIST}; {place}: {first['msg']}") from None
+        raise SettingsInvalid(name, value, f"{_REGISTRY_LIST}; {_first_problem(error)}") from None
     if len({row.name for row in found}) != len(found):
         raise SettingsInvalid(name, value, f"{_REGISTRY_LIST}; two have the same name")
     return tuple(found)
+
+
+def _database(name: str, value: str) -> Database:
+    try:
+        return Database.model_validate_json(value)
+    except ValidationError as error:
+        raise SettingsInvalid(name, value, f"{_DATABASE}; {_first_problem(error)}") from None
 
 
 _REQUIRED = ("image", "namespaces")
@@ -169,10 +197,16 @@ _READERS: dict[str, Reader] = {
     ),
     "registries": _registries,
     "sasl_without_tls": flag,
+    "database": _database,
     "worker_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_cpu_limit": like(_CPU, "a CPU quantity such as 250m or 2"),
     "worker_memory_request": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
     "worker_memory_limit": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "verification_cpu_request": like(_CPU, "a CPU quantity such as 250m or 2"),
+    "verification_cpu_limit": like(_CPU, "a CPU quantity such as 250m or 2"),
+    "verification_memory_request": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "verification_memory_limit": like(_MEMORY, "a memory quantity such as 512Mi or 1Gi"),
+    "verification_seconds": whole(60, 86_400),
     "worker_events_per_second": whole(1, 1_000_000),
     "max_workers": whole(1, 1_024),
     "queue_records": whole(1_000, 10_000_000),

@@ -12,11 +12,11 @@ EVENTS, LEDGER, SHARDS = (
 
 
 def test_generator_writes_and_reads_shards() -> None:
-    """The generator writes all topics and reads back only its shards' positions."""
+    """The generator writes all topics; it reads shards' positions, and the ledger to verify."""
     assert GENERATOR.name == "clickstream-generator"
     assert GENERATOR.rights == (
         Right("topic", EVENTS, ("Describe", "Write")),
-        Right("topic", LEDGER, ("Describe", "Write")),
+        Right("topic", LEDGER, ("Describe", "Read", "Write")),
         Right("topic", SHARDS, ("Describe", "Read", "Write")),
         Right("group", "clickstream-generator", ("Describe",)),
     )

@@ -272,7 +272,7 @@ def test_columns_show_the_traffic() -> None:
     columns = _version()["additionalPrinterColumns"]
 
     assert [row["name"] for row in columns if "priority" not in row] == [
-        "Ready", "Rate", "Achieved", "Workers", "Age",
+        "Ready", "Rate", "Achieved", "Workers", "Verified", "Age",
     ]  # fmt: skip
     assert [row["name"] for row in columns if row.get("priority") == 1] == [
         "Reason", "Delivered", "Seed",

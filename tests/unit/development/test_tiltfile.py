@@ -35,6 +35,7 @@ _EDITS = {
     "apps/generator/pyproject.toml": {"generator"},
     "apps/generator/Dockerfile": {"generator"},
     "apps/health/src/clickstream_health/server.py": _EVERY_IMAGE - {"migrations"},
+    "apps/judge/src/clickstream_judge/command.py": {"generator"},
     "apps/local/src/clickstream_local/artifacts.json": {"streaming"},
     "apps/local/src/clickstream_local/stack.py": set(),
     "apps/migrations/src/clickstream_migrations/logins.py": {"migrations"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.errors import OutputRefused
+from clickstream_generator.record_command import main
 from clickstream_generator.record_command import record as record_command
 from clickstream_generator.shell import recorded_run
 from run_records import run_record
@@ -111,3 +113,37 @@ def test_mistakes_are_named(asked: _Asked, tmp_path: Path) -> None:
     wrong = ("kafka:9092", "--truth", str(tmp_path / "new"), "--security-protocol", "TLS")
     assert isinstance(_run(*wrong)[2], SimulationInvalid)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [(("--run-id", "x"), 2, "--run-id"), (("--security-protocol", "x"), 2, "--security-protocol")],
+)
+def test_command_alone_names_mistakes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    code: int,
+    part: str,
+) -> None:
+    """As a separate program, the command ends with the same exit codes."""
+    given = ["record", "kafka:9092", "--truth", str(tmp_path / "truth"), *arguments]
+    monkeypatch.setattr(sys, "argv", given)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == code
+    assert part in capsys.readouterr().err
+
+
+def test_user_name_may_be_a_file(asked: _Asked, tmp_path: Path) -> None:
+    """The user's name comes from a file, as the worker's does."""
+    name = tmp_path / "username"
+    name.write_text("me\n", encoding="utf-8")
+
+    code, _, _ = _run("kafka:9092", "--truth", str(tmp_path / "t"), "--username-file", str(name))
+
+    assert code == 0
+    assert asked[0][0].username_file == name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from charts import documents
+from clickstream_operator.core.database import Database
 from clickstream_operator.settings import settings_from
 from versions import VERSION
 
@@ -88,6 +89,23 @@ def test_operator_understands_chart_settings(helm: Callable[..., str], profile: 
     if profile == "kafka":
         assert settings.bootstrap_servers == "one:9092,two:9093"
         assert (settings.credentials_secret, settings.ca_secret) == ("user", "ca")
+
+
+def test_verifications_have_the_verifiers_login(helm: Callable[..., str]) -> None:
+    """The operator names the release's database and a login that changes no table of events."""
+    values = "verification.timeoutSeconds=90,streaming.rawRetentionDays=7"
+    settings = settings_from(_environment(_rendered(helm, "--set", values)))
+
+    assert settings.verification_seconds == 90
+    assert settings.database == Database.model_validate(
+        {
+            "host": "shop-postgres-rw", "port": 5432, "name": "clickstream",
+            "sslmode": "verify-full", "secret": "shop-postgres-verifier",
+            "caSecret": "shop-postgres-ca", "keepsDays": 7,
+        }
+    )  # fmt: skip
+    events_only = _rendered(helm, "--set", "postgres.mode=none,spark.mode=none")
+    assert settings_from(_environment(events_only)).database is None
 
 
 @pytest.mark.parametrize("profile", VALUES)
@@ -197,6 +215,7 @@ def test_both_installs_are_equal(helm: Callable[..., str]) -> None:
         ("networkPolicy.grafanaNamespaces={}", "/networkPolicy/grafanaNamespaces"),
         ("operator.image.tag=a b", "/operator/image/tag"),
         ("generator.maxWorkers=0", "/generator/maxWorkers"),
+        ("verification.timeoutSeconds=59", "/verification/timeoutSeconds"),
         ("generator.resources.limits.memory=1e9", "/generator/resources/limits/memory"),
         ("kafka.external.bootstrapServers=kafka", "/kafka/external/bootstrapServers"),
         ("kafka.external.saslMechanism=NONE", "/kafka/external/saslMechanism"),

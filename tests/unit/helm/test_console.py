@@ -51,6 +51,21 @@ def test_console_understands_chart_settings(
     assert str(read.postgres_password_file) == "/etc/postgres-reader/password"
     assert [read.port, read.metrics_port] == [row["containerPort"] for row in container["ports"]]
     assert (read.max_live_streams_per_peer, read.max_connections_per_peer) == (8, 64)
+    assert read.operator_url == "http://shop-operator.charts.svc:9403/metrics"
+
+
+def test_console_reaches_the_operators_metrics(helm: Callable[..., str]) -> None:
+    """The operator has a Service where the console is on, and the console's policy its port."""
+    rows = documents(helm("template", "shop", "--namespace", "charts", *KAFKA, *ON))
+    (service,) = (
+        row["spec"] for row in rows
+        if (row["kind"], row["metadata"]["name"]) == ("Service", "shop-operator")
+    )  # fmt: skip
+    egress = _console(helm, *ON)["NetworkPolicy"]["spec"]["egress"]
+    (peer,) = (row["to"][0] for row in egress if row["ports"][0]["port"] == 9403)
+
+    assert peer == {"podSelector": {"matchLabels": service["selector"]}}
+    assert [row["port"] for row in service["ports"]] == [9403]
 
 
 def test_only_named_peers_reach_it(helm: Callable[..., str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from clickstream_contract.verification_result import read_result
 from clickstream_judge import command
 from run_records import shared_worlds
 
@@ -66,11 +67,16 @@ def test_difference_in_every_form(call: Call, mapping: str, tmp_path: Path) -> N
     path = tmp_path / mapping
     path.write_text(path.read_text("utf-8").replace("clean.", "short."), "utf-8")
 
-    code, output, _ = call(mapping, "--json", "a.json", "--junit", "a.xml", "--html", "a.html")
+    code, output, _ = call(
+        mapping, "--json", "a.json", "--junit", "a.xml", "--html", "a.html", "--summary", "a.txt"
+    )
     assert code == 1
     assert "the result differs" in output
     report = json.loads((tmp_path / "a.json").read_text("utf-8"))
     assert sum(row["count"] for row in report["verdicts"]) == 3
+    summary = read_result((tmp_path / "a.txt").read_text("utf-8"))
+    assert summary is not None
+    assert (summary.differences, summary.rows) == (3, summary.events - 3)
     assert b"<failure" in (tmp_path / "a.xml").read_bytes()
     assert "The result differs." in (tmp_path / "a.html").read_text("utf-8")
 
@@ -83,6 +89,11 @@ def test_difference_in_every_form(call: Call, mapping: str, tmp_path: Path) -> N
     [
         (("nothing.yaml",), "nothing.yaml: the mapping cannot be read"),
         (("m.yaml", "--junit", "nowhere/a.xml"), "nowhere/a.xml: the report cannot be written"),
+        (("m.yaml", "--summary", "nowhere/a"), "nowhere/a: the report cannot be written"),
+        (("m.yaml", "--connection", "host=db"), "result.engine: write postgres"),
+        (("m.yaml", "--truth", "nowhere"), "nowhere cannot be read"),
+        ((), "truth: the field is missing"),
+        (("--truth", "nowhere"), "result.connection: PostgreSQL needs one"),
     ],
 )
 def test_mistakes_are_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clickstream_contract.environment import SettingsInvalid
+from clickstream_operator.core.database import Database
 from clickstream_operator.core.registry import Registry
 from clickstream_operator.settings import PREFIX, Settings, settings_from
 
@@ -31,6 +32,12 @@ def test_defaults_are_documented() -> None:
         allowed_topics=(),
         registries=(),
         sasl_without_tls=False,
+        database=None,
+        verification_cpu_request="100m",
+        verification_cpu_limit="1",
+        verification_memory_request="256Mi",
+        verification_memory_limit="1Gi",
+        verification_seconds=3_600,
         worker_cpu_request="250m",
         worker_cpu_limit="2",
         worker_memory_request="512Mi",
@@ -64,6 +71,12 @@ def test_empty_variables_are_absent() -> None:
         ("NAMESPACES", "a, b", "namespaces", ("a", "b")),
         ("NAMESPACES", "*", "namespaces", ()),
         ("ALLOWED_TOPICS", "a, B_1.x-*", "allowed_topics", ("a", "B_1.x-*")),
+        (
+            "DATABASE",
+            '{"host":"db","name":"shop","secret":"reader"}',
+            "database",
+            Database.model_validate({"host": "db", "name": "shop", "secret": "reader"}),
+        ),
         ("ALLOWED_SERVERS", "a:1, *.b.c:2,*:3", "allowed_servers", ("a:1", "*.b.c:2", "*:3")),
         (
             "REGISTRIES",
@@ -134,6 +147,11 @@ def test_numbers_are_bounded(name: str, low: int, high: int) -> None:
         ("ALLOWED_SERVERS", "a:0"),
         ("ALLOWED_SERVERS", "a*:1"),
         ("ALLOWED_SERVERS", "*a:1"),
+        ("DATABASE", "db:5432"),
+        ("DATABASE", "[]"),
+        ("DATABASE", '{"host":"db","name":"shop"}'),
+        ("DATABASE", '{"host":"db port=1","name":"shop","secret":"reader"}'),
+        ("VERIFICATION_SECONDS", "59"),
         ("REGISTRIES", "main"),
         ("REGISTRIES", "{}"),
         ("REGISTRIES", '[{"name":"a"}]'),

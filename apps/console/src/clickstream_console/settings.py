@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clickstream_contract.environment import existing_file, like, settings_values, text, whole
+from clickstream_contract.naming import HOST, PORT
 from clickstream_contract.postgres_settings import (
     POSTGRES_READERS,
     POSTGRES_REQUIRED,
@@ -26,6 +27,7 @@ __all__ = ["PREFIX", "Settings", "settings_from"]
 
 PREFIX = "CLICKSTREAM_CONSOLE_"
 _HOST = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_OPERATOR = re.compile(rf"http://{HOST}:{PORT}/metrics")
 _HOSTS = re.compile(rf"{_HOST}(,{_HOST}){{0,15}}")
 
 
@@ -50,6 +52,9 @@ class Settings(PostgresSettings):
     """Highest number of connections to PostgreSQL."""
     statement_timeout_milliseconds: int = 5_000
     """How long a question to PostgreSQL may take."""
+    operator_url: str | None = None
+    """Address of the operator's metrics, which have the results of verifications:
+    ``http://HOST:PORT/metrics``. None are shown if absent."""
     max_live_streams: int = 32
     """Live streams at a time; the answer to one more is 503 with ``Retry-After``."""
     max_live_streams_per_peer: int = 8
@@ -84,6 +89,7 @@ _READERS: dict[str, Reader] = {
     "allowed_hosts": like(_HOSTS, "host names separated by commas, at most 16"),
     "pool_connections": whole(1, 64),
     "statement_timeout_milliseconds": whole(50, 60_000),
+    "operator_url": like(_OPERATOR, "an address http://HOST:PORT/metrics"),
     "max_live_streams": whole(1, 1_000),
     "max_live_streams_per_peer": whole(1, 1_000),
     "max_connections_per_peer": whole(1, 10_000),

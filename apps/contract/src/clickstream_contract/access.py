@@ -49,10 +49,11 @@ class User:
 # Since Kafka 3.0 an idempotent producer needs only Write (KIP-679).
 GENERATOR = User(
     "clickstream-generator",
-    "Sends events and the ledger; writes and reads the state of each shard.",
+    "Sends events and the ledger; writes and reads the state of each shard. Verifications read the"
+    " ledger.",
     (
         Right("topic", EVENTS.name, ("Describe", "Write")),
-        Right("topic", LEDGER.name, ("Describe", "Write")),
+        Right("topic", LEDGER.name, ("Describe", "Read", "Write")),
         Right("topic", SHARDS.name, ("Describe", "Read", "Write")),
         # The consumer joins no group, but librdkafka looks up the group's coordinator.
         Right("group", "clickstream-generator", ("Describe",)),

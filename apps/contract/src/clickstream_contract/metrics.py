@@ -108,6 +108,18 @@ METRICS: tuple[Metric, ...] = (
         ("reconcile_duration_seconds", _HISTOGRAM, "Time of a reconcile.", ()),
         ("api_writes_total", _COUNTER, "Writes to the API server.", ("verb",)),
         ("simulations", _GAUGE, "Simulations by condition.", ("type", "status")),
+        (
+            "verification_differences",
+            _GAUGE,
+            "Differences that the last verification found; absent without a result.",
+            ("simulation",),
+        ),
+        (
+            "verification_timestamp_seconds",
+            _GAUGE,
+            "End of the last verification with a result, Unix time.",
+            ("simulation",),
+        ),
         ("last_reconcile_timestamp_seconds", _GAUGE, "Last reconcile, Unix time.", ()),
     ),
     *_named(

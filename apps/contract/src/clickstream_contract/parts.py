@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from enum import StrEnum
 
-__all__ = ["Duration", "Part", "Permille", "Weight", "as_tuple", "member", "refuse"]
+__all__ = [
+    "Duration",
+    "NameReference",
+    "Part",
+    "Permille",
+    "Weight",
+    "as_tuple",
+    "member",
+    "refuse",
+]
+
+_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
 
 def refuse(path: str, value: object, allowed: str) -> PydanticCustomError:
@@ -66,6 +77,12 @@ class Part(BaseModel):
         populate_by_name=False,
         hide_input_in_errors=True,
     )
+
+
+class NameReference(Part):
+    """A reference to an object in the same namespace."""
+
+    name: Annotated[str, Field(pattern=_DNS_NAME, max_length=253, description="Its name.")]
 
 
 def member(allowed: Iterable[StrEnum]) -> BeforeValidator:

@@ -256,6 +256,13 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",
                 "personas: a run cannot add or remove personas",
             ),
+            (
+                (
+                    "!has(self.verification) || has(self.verification.mapping) || "
+                    f"!has(self.output) || self.output.topic == '{EVENTS.name}'"
+                ),
+                "verification: mapping: with another output, name the tables of your pipeline",
+            ),
         ]
     },
     ("rate",): {
@@ -273,6 +280,24 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("rate", "bursts", "[]", "for"): _DURATION,
     ("rate", "bursts", "[]", "at"): _DURATION,
     ("stopAfter", "duration"): _DURATION,
+    ("verification", "every"): {
+        "minLength": 2,
+        "rules": [
+            (
+                "self.matches('[1-9][0-9]*[mhd]|[1-9][0-9]{2,}s|[6-9][0-9]s')",
+                "a duration of at least one minute, such as 90s, 10m or 1h",
+            )
+        ],
+    },
+    ("verification",): {
+        "rules": [
+            (
+                "!has(self.mapping) || has(self.database)",
+                "database: with a mapping, name the database",
+            )
+        ]
+    },
+    ("verification", "mapping"): {"rules": [_one_of("inline", "configMapRef")]},
     ("stopAfter",): {"rules": [_one_of("duration", "events")]},
     ("workers",): {"rules": [_not_both("count", "max")]},
     ("output",): {"rules": _OUTPUT_RULES},
@@ -323,7 +348,7 @@ _CONDITION: Schema = {
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
     "properties": {
         "type": _described(
-            {"type": "string", "maxLength": 64}, "Ready, Progressing, Degraded or Stored."
+            {"type": "string", "maxLength": 64}, "Ready, Progressing, Degraded, Stored or Verified."
         ),
         "status": _described(
             {"type": "string", "enum": ["True", "False", "Unknown"]}, "Whether the condition holds."
@@ -347,6 +372,21 @@ _REVISION: Schema = {
         },
     },
 }
+_VERIFICATION: Schema = {
+    "type": "object",
+    "description": "The last verification that has ended, and when the current one began.",
+    "required": ["startedAt"],
+    "properties": {
+        "startedAt": _described(_TIME, "When the last verification began."),
+        "finishedAt": _described(_TIME, "When a verification last ended."),
+        "events": _described(_COUNT, "Events that the run had sent, in what was verified."),
+        "rows": _described(_COUNT, "Rows that the table had."),
+        "minutes": _described(_COUNT, "Minutes that were verified."),
+        "until": _described(_TIME, "End of what was verified; absent for the whole run."),
+        "differences": _described(_COUNT, "Differences found."),
+        "firstDifference": _described(_TIME, "The first minute with a difference."),
+    },
+}
 _STATUS: Schema = {
     "type": "object",
     "description": "The state that the operator observed.",
@@ -356,7 +396,8 @@ _STATUS: Schema = {
         ),
         "conditions": {
             "type": "array",
-            "description": "Ready, Progressing and Degraded; with another output also Stored.",
+            "description": "Ready, Progressing and Degraded; with another output Stored; "
+            "with spec.verification Verified.",
             "maxItems": 8,
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["type"],
@@ -372,6 +413,7 @@ _STATUS: Schema = {
         "targetEventsPerSecond": _described(_COUNT, "Current target rate, over all workers."),
         "achievedEventsPerSecond": _described(_COUNT, "Rate acknowledged in the last seconds."),
         "deliveredEvents": _described(_COUNT, "Records acknowledged since the run began."),
+        "verification": _VERIFICATION,
         "revisions": {
             "type": "array",
             "description": "The specifications and when each took effect; the newest is last.",
@@ -396,6 +438,12 @@ _COLUMNS = [
         "Achieved", "integer", ".status.achievedEventsPerSecond", "Events acknowledged per second."
     ),
     _column("Workers", "integer", ".status.workers", "Pods that carry the shards."),
+    _column(
+        "Verified",
+        "string",
+        '.status.conditions[?(@.type=="Verified")].status',
+        "Whether the tables agree with the ledger.",
+    ),
     _column("Reason", "string", f"{_READY}.reason", "Why it is ready or not.", 1),
     _column("Delivered", "integer", ".status.deliveredEvents", "Records acknowledged.", 1),
     _column("Seed", "integer", ".spec.seed", "The same seed, the same events.", 1),

@@ -29,9 +29,18 @@ from clickstream_contract.naming import (
     full_name,
 )
 from clickstream_contract.output import EventOutput
-from clickstream_contract.parts import Duration, Part, Permille, Weight, as_tuple, refuse
+from clickstream_contract.parts import (
+    Duration,
+    NameReference,
+    Part,
+    Permille,
+    Weight,
+    as_tuple,
+    refuse,
+)
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
+from clickstream_contract.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +61,6 @@ __all__ = [
     "Workers",
 ]
 
-_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _WEEK_SECONDS = 604_800
 
 
@@ -234,12 +242,6 @@ class ClusterReference(Part):
     ]
 
 
-class NameReference(Part):
-    """A reference to an object in the same namespace."""
-
-    name: Annotated[str, Field(pattern=_DNS_NAME, max_length=253, description="Its name.")]
-
-
 class KafkaTarget(Part):
     """The Kafka cluster for the events."""
 
@@ -345,6 +347,10 @@ class SimulationSpec(Part):
         Workers, Field(description="Number of pods that carry the shards; the operator limits it.")
     ] = Workers()
     suspend: Annotated[bool, Field(description="Whether the simulation is suspended.")] = False
+    verification: Annotated[
+        Verification | None,
+        Field(description="How the operator verifies the tables; without it, it does not."),
+    ] = None
 
     @property
     def event_output(self) -> EventOutput:
@@ -365,6 +371,11 @@ class SimulationSpec(Part):
             raise refuse("personas", names, "each name once")
         if self.users < self.shards:
             raise refuse("users", self.users, f"at least one user per shard: {self.shards}")
+        if self.verification is not None and not (
+            self.verification.mapping or self.event_output.is_stored
+        ):
+            allowed = "a mapping, because the stream does not store the events of spec.output"
+            raise refuse("verification.mapping", None, allowed)
         return self
 
 

@@ -12,10 +12,12 @@ from typing import Annotated
 from uuid import UUID  # noqa: TC003  as above
 
 import typer
+from clickstream_contract.errors import SimulationInvalid
 
+from clickstream_generator.errors import GeneratorError
 from clickstream_generator.settings import PREFIX
 
-__all__ = ["record"]
+__all__ = ["main", "record"]
 
 
 def record(
@@ -34,6 +36,9 @@ def record(
     username: Annotated[
         str | None, typer.Option(envvar=f"{PREFIX}USERNAME", help="User name for SASL.")
     ] = None,
+    username_file: Annotated[
+        str | None, typer.Option(envvar=f"{PREFIX}USERNAME_FILE", help="File with the user name.")
+    ] = None,
     password_file: Annotated[
         str | None, typer.Option(envvar=f"{PREFIX}PASSWORD_FILE", help="File with the password.")
     ] = None,
@@ -51,6 +56,7 @@ def record(
         "security_protocol": security_protocol,
         "ca_file": ca_file,
         "username": username,
+        "username_file": username_file,
         "password_file": password_file,
         "sasl_mechanism": sasl_mechanism,
     }
@@ -70,3 +76,18 @@ def record(
         f"run {found.run_id} of {found.first.full_name} {state}: {len(found.revisions)} revisions"
         f" and {entries:,} ledger entries are in {truth}\n"
     )
+
+
+def main() -> None:
+    """Run the command; print an error as one line, and exit with 1 or, for an argument, 2."""
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(record)
+    try:
+        app()
+    except (GeneratorError, OSError, SimulationInvalid) as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.exit(2 if isinstance(error, SimulationInvalid) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,43 +25,61 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 @app.command()
 def judge(
-    mapping: Annotated[Path, typer.Argument(help="The mapping: which table holds what, in YAML.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The mapping: which table holds what, in YAML. Default: the project's raw.events."
+        ),
+    ] = None,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write the report as JSON; - prints only it.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the report as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the counts and the first minute as one line of JSON.")
+    ] = None,
     examples: Annotated[
         int, typer.Option(min=0, max=1000, help="Most examples of each difference.")
     ] = 5,
+    truth: Annotated[
+        Path | None, typer.Option(help="The run's folder, instead of the mapping's truth.")
+    ] = None,
+    connection: Annotated[
+        str | None, typer.Option(help="PostgreSQL, instead of the mapping's connection.")
+    ] = None,
+    username_file: Annotated[
+        Path | None, typer.Option(help="With --connection: file with the user's name.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="With --connection: file with the password.")
+    ] = None,
+    keeps: Annotated[
+        str | None, typer.Option(help="How long the table keeps a row, such as 30d.")
+    ] = None,
 ) -> None:
     """Compare a pipeline's tables with the truth of a run; exit 0 only if they agree."""
     from rich.console import Console  # noqa: PLC0415
 
-    from clickstream_judge.core.mapping import parse_mapping  # noqa: PLC0415
+    from clickstream_judge.core.mapping import Given, parse_mapping  # noqa: PLC0415
     from clickstream_judge.core.pages import html_page, junit_xml  # noqa: PLC0415
+    from clickstream_judge.core.summary import summary as summarized  # noqa: PLC0415
     from clickstream_judge.shell import judging  # noqa: PLC0415
     from clickstream_judge.shell.display import show_report  # noqa: PLC0415
 
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE_CELLS
-    for path in (None if json_file in {None, "-"} else Path(str(json_file)), junit, html):
+    for path in (None if json_file in {None, "-"} else Path(str(json_file)), junit, html, summary):
         _check_folder(path)
     progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    try:
-        text = mapping.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise MappingInvalid(
-            str(mapping), None, f"the mapping cannot be read ({reason}); name its file"
-        ) from None
+    text, folder = _read(mapping)
+    given = Given(_whole(truth), connection, _whole(username_file), _whole(password_file), keeps)
     try:
         with progress.status("reading the truth") as status:
             report = judging.judge(
-                parse_mapping(text), mapping.absolute().parent, examples=examples,
-                show=status.update,
-            )  # fmt: skip
+                parse_mapping(text, given), folder, examples=examples, show=status.update
+            )
     except JudgeError:
         raise
     except Exception as error:  # a defect of the judge is no difference: its exit code is not 1
@@ -71,6 +89,8 @@ def judge(
         _write(junit, junit_xml(report))
     if html is not None:
         _write(html, html_page(report).encode())
+    if summary is not None:
+        _write(summary, f"{summarized(report).to_json()}\n".encode())
     content = (json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n").encode()
     if json_file == "-":
         sys.stdout.buffer.write(content)
@@ -79,6 +99,26 @@ def judge(
             _write(Path(json_file), content)
         show_report(console, report)
     raise typer.Exit(report.exit_code)
+
+
+def _read(mapping: Path | None) -> tuple[str, Path]:
+    """Return the mapping's text, and the folder in which its relative paths begin."""
+    if mapping is None:
+        from clickstream_judge.core.own_events import OWN_EVENTS  # noqa: PLC0415
+
+        return OWN_EVENTS, Path.cwd()
+    try:
+        return mapping.read_text(encoding="utf-8"), mapping.absolute().parent
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise MappingInvalid(
+            str(mapping), None, f"the mapping cannot be read ({reason}); name its file"
+        ) from None
+
+
+def _whole(path: Path | None) -> str | None:
+    """Return an option's path, which begins in the working folder and not in the mapping's."""
+    return None if path is None else str(path.absolute())
 
 
 def _check_folder(path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The conditions of a simulation: Ready, Progressing, Degraded, and Stored if it is not stored.
+"""The conditions of a simulation: Ready, Progressing, Degraded, and as needed Stored and Verified.
 
 Owns the status, reason and message of each. A message has no figure that changes all the time:
 otherwise the operator would write the status again and again. Conventions:
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from clickstream_operator.core.observed import Observed, Scrape
     from clickstream_operator.settings import Settings
 
-__all__ = ["Finding", "Verdict", "other_topic", "reason_of", "stamped", "verdict"]
+__all__ = [
+    "Finding",
+    "Verdict",
+    "Verified",
+    "condition_of",
+    "other_topic",
+    "reason_of",
+    "stamped",
+    "verdict",
+]
 
 _REASONS: dict[int, Reason] = {
     WorkerExit.MISCONFIGURED: Reason.WORKER_MISCONFIGURED,
@@ -50,6 +59,21 @@ class Finding:
         message: What is wrong, where, and what to do.
     """
 
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The condition ``Verified``.
+
+    Attributes:
+        status: Whether the tables agree with the ledger; ``None`` if that is unknown.
+        reason: Why.
+        message: Why, in a sentence.
+    """
+
+    status: bool | None
     reason: Reason
     message: str
 
@@ -195,6 +219,7 @@ def stamped(
     generation: int,
     now: str,
     other_topic: str = "",
+    verified: Verified | None = None,
 ) -> list[dict[str, Any]]:
     """Return the conditions, each with the time of its last change of status.
 
@@ -204,10 +229,11 @@ def stamped(
         generation: The generation of the spec.
         now: The present time, RFC 3339.
         other_topic: The topic for the events, if the stream does not read it.
+        verified: The condition ``Verified``, if the simulation asks for verifications.
     """
     bad = judged.degraded
     moving = judged.progressing
-    rows = [
+    rows: list[tuple[str, bool | None, Reason, str]] = [
         ("Ready", judged.ready, judged.reason, judged.message),
         (
             "Progressing",
@@ -228,20 +254,26 @@ def stamped(
             "events"
         )
         rows.append(("Stored", False, Reason.OTHER_OUTPUT, message))
+    if verified is not None:
+        rows.append(("Verified", verified.status, verified.reason, verified.message))
     former = {row["type"]: row for row in before}
     return [
         {
             "type": kind,
-            "status": str(is_true),
+            "status": _status(is_true),
             "observedGeneration": generation,
             "lastTransitionTime": former[kind]["lastTransitionTime"]
-            if kind in former and former[kind]["status"] == str(is_true)
+            if kind in former and former[kind]["status"] == _status(is_true)
             else now,
             "reason": reason.value,
             "message": message[:_MESSAGE_LENGTH],
         }
         for kind, is_true, reason, message in rows
     ]
+
+
+def _status(is_true: bool | None) -> str:  # noqa: FBT001  a condition's status
+    return "Unknown" if is_true is None else str(is_true)
 
 
 def other_topic(resource: Mapping[str, Any]) -> str:
@@ -254,5 +286,9 @@ def other_topic(resource: Mapping[str, Any]) -> str:
 
 def reason_of(status: Mapping[str, Any]) -> str:
     """Return the reason of the condition ``Ready``; empty without one."""
-    rows = status.get("conditions", [])
-    return next((str(row["reason"]) for row in rows if row["type"] == "Ready"), "")
+    return str(condition_of(status, "Ready").get("reason", ""))
+
+
+def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Return the condition of a type; empty without one."""
+    return next((row for row in status.get("conditions", []) if row["type"] == kind), {})

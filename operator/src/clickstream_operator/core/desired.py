@@ -17,7 +17,12 @@ from clickstream_contract.document import API_VERSION, EFFECTIVE_FROM, KIND, RES
 
 from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.handover import Handover
-from clickstream_operator.core.observed import SHARDS_ANNOTATION, SIMULATION_LABEL, WORKER_LABEL
+from clickstream_operator.core.observed import (
+    COMPONENT_LABEL,
+    SHARDS_ANNOTATION,
+    SIMULATION_LABEL,
+    WORKER_LABEL,
+)
 from clickstream_operator.core.pod import METRICS_PORT, pod_spec
 from clickstream_operator.core.registry import named_registry
 from clickstream_operator.core.shards import assign_shards, format_shards
@@ -36,10 +41,13 @@ __all__ = [
     "WANTED_ANNOTATION",
     "Owner",
     "Run",
+    "child_metadata",
+    "child_name",
     "children",
     "document_digest",
     "iso",
     "traffic_spec",
+    "with_digest",
 ]
 
 FIELD_MANAGER = "clickstream-operator"
@@ -49,7 +57,7 @@ WANTED_ANNOTATION = "clickstream.dev/wanted"
 READ_ANNOTATION = "clickstream.dev/simulation-digest"
 """On each pod: the version of the file that it was last forced to read."""
 _NAME_LENGTH = 63
-_NOT_TRAFFIC = ("kafka", "workers", "suspend")
+_NOT_TRAFFIC = ("kafka", "workers", "suspend", "verification")
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,8 @@ class Run:
 def traffic_spec(simulation: Simulation) -> Object:
     """Return the part of a spec that workers need, as JSON.
 
-    The number of workers and the Kafka are left out: a change of those is no change of the
-    traffic.
+    The number of workers, the Kafka and the verification are left out: a change of those is no
+    change of the traffic.
     """
     content: Object = simulation.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {key: value for key, value in content.items() if key not in _NOT_TRAFFIC}
@@ -131,7 +139,7 @@ def children(
         objects.append(_disruption_budget(owner))
     if observed.has_pod_monitors:
         objects.append(_pod_monitor(owner))
-    return [_with_digest(row) for row in objects]
+    return [with_digest(row) for row in objects]
 
 
 def document_digest(simulation: Simulation, run: Run) -> str:
@@ -168,13 +176,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _with_digest(row: Object) -> Object:
+def with_digest(row: Object) -> Object:
+    """Return a child with the digest of its desired state as an annotation."""
     annotations = row["metadata"].setdefault("annotations", {})
     annotations[WANTED_ANNOTATION] = _digest(json.dumps(row, sort_keys=True))
     return row
 
 
-def _child_name(owner: Owner, suffix: str) -> str:
+def child_name(owner: Owner, suffix: str) -> str:
     """Return a child's name; a long name is cut and gets a digest of the whole name."""
     name = owner.name
     room = _NAME_LENGTH - len(suffix) - 1
@@ -183,14 +192,15 @@ def _child_name(owner: Owner, suffix: str) -> str:
     return f"{name}-{suffix}"
 
 
-def _metadata(owner: Owner, name: str, component: str, **labels: str) -> Object:
+def child_metadata(owner: Owner, name: str, component: str, **labels: str) -> Object:
+    """Return a child's metadata; the simulation owns it."""
     return {
         "name": name,
         "namespace": owner.namespace,
         "labels": {
             "app.kubernetes.io/name": "clickstream-generator",
             "app.kubernetes.io/instance": owner.name,
-            "app.kubernetes.io/component": component,
+            COMPONENT_LABEL: component,
             "app.kubernetes.io/part-of": "clickstream",
             **MANAGED_BY,
             SIMULATION_LABEL: owner.name,
@@ -211,14 +221,15 @@ def _metadata(owner: Owner, name: str, component: str, **labels: str) -> Object:
 
 
 def _selector(owner: Owner) -> dict[str, str]:
-    return {**MANAGED_BY, SIMULATION_LABEL: owner.name}
+    """Return the labels of a simulation's workers, without the pods of verifications."""
+    return {**MANAGED_BY, SIMULATION_LABEL: owner.name, COMPONENT_LABEL: "worker"}
 
 
 def _config_map(owner: Owner, content: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(owner, _child_name(owner, "simulation"), "simulation"),
+        "metadata": child_metadata(owner, child_name(owner, "simulation"), "simulation"),
         "data": {"simulation.yaml": content},
     }
 
@@ -232,9 +243,9 @@ def _deployment(
     shards: tuple[int, ...],
     replicas: int,
 ) -> Object:
-    name = _child_name(owner, f"worker-{worker}")
+    name = child_name(owner, f"worker-{worker}")
     number = {WORKER_LABEL: str(worker)}
-    metadata = _metadata(owner, name, "worker", **number)
+    metadata = child_metadata(owner, name, "worker", **number)
     pod_labels = dict(metadata["labels"])
     return {
         "apiVersion": "apps/v1",
@@ -245,7 +256,8 @@ def _deployment(
             "revisionHistoryLimit": 2,
             # Two pods must never carry one shard at the same time.
             "strategy": {"type": "Recreate"},
-            "selector": {"matchLabels": {**_selector(owner), **number}},
+            # A Deployment's selector cannot change: it has the labels of its first version.
+            "selector": {"matchLabels": {**MANAGED_BY, SIMULATION_LABEL: owner.name, **number}},
             "template": {
                 "metadata": {
                     "labels": pod_labels,
@@ -254,7 +266,7 @@ def _deployment(
                 "spec": pod_spec(
                     owner.uid,
                     iso(run.start_seconds),
-                    _child_name(owner, "simulation"),
+                    child_name(owner, "simulation"),
                     shards,
                     Broker(simulation.spec.kafka, settings),
                     named_registry(simulation.spec.event_output, settings.registries),
@@ -269,7 +281,7 @@ def _service(owner: Owner) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(owner, _child_name(owner, "workers"), "metrics"),
+        "metadata": child_metadata(owner, child_name(owner, "workers"), "metrics"),
         "spec": {
             "clusterIP": "None",
             "selector": _selector(owner),
@@ -302,7 +314,7 @@ def _network_policy(simulation: Simulation, owner: Owner, settings: Settings) ->
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": _metadata(owner, _child_name(owner, "workers"), "network"),
+        "metadata": child_metadata(owner, child_name(owner, "workers"), "network"),
         "spec": {
             "podSelector": {"matchLabels": _selector(owner)},
             "policyTypes": ["Ingress", "Egress"],
@@ -320,7 +332,7 @@ def _disruption_budget(owner: Owner) -> Object:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(owner, _child_name(owner, "workers"), "disruption"),
+        "metadata": child_metadata(owner, child_name(owner, "workers"), "disruption"),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _selector(owner)}},
     }
 
@@ -329,7 +341,7 @@ def _pod_monitor(owner: Owner) -> Object:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": _metadata(owner, _child_name(owner, "workers"), "metrics"),
+        "metadata": child_metadata(owner, child_name(owner, "workers"), "metrics"),
         "spec": {
             "selector": {"matchLabels": _selector(owner)},
             "podTargetLabels": [SIMULATION_LABEL, WORKER_LABEL],

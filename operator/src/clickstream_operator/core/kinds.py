@@ -44,6 +44,7 @@ CHILD_KINDS = {
         Kind("", "v1", "configmaps", "ConfigMap"),
         Kind("", "v1", "services", "Service"),
         Kind("apps", "v1", "deployments", "Deployment"),
+        Kind("batch", "v1", "jobs", "Job"),
         Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
         Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
         POD_MONITOR,

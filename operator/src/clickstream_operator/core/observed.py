@@ -16,17 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "COMPONENT_LABEL",
     "SHARDS_ANNOTATION",
     "SIMULATION_LABEL",
+    "VERIFICATION",
     "WORKER_LABEL",
     "Observed",
     "Pod",
     "Scrape",
+    "VerificationPod",
     "pod_from",
     "scrape_from",
+    "verification_pod_from",
 ]
 
 SIMULATION_LABEL = "clickstream.dev/simulation"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+VERIFICATION = "verification"
+"""The component of a verification's objects."""
 WORKER_LABEL = "clickstream.dev/worker"
 SHARDS_ANNOTATION = "clickstream.dev/shards"
 _OVER = ("Succeeded", "Failed")
@@ -34,6 +41,7 @@ _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNe
 _MESSAGE_LENGTH = 300
 _PREFIX = "clickstream_generator_"
 _RUN_ID = "CLICKSTREAM_GENERATOR_RUN_ID"
+_JOB_LABEL = "batch.kubernetes.io/job-name"
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,23 @@ class Pod:
 
 
 @dataclass(frozen=True)
+class VerificationPod:
+    """The pod of a verification.
+
+    Attributes:
+        job: The name of its Job.
+        is_over: Whether its processes have ended for good.
+        problem: Why it cannot start; empty if it can.
+        message: The last line of the process that ended last.
+    """
+
+    job: str
+    is_over: bool
+    problem: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class Scrape:
     """A worker's metrics at one moment.
 
@@ -99,8 +124,9 @@ class Observed:
         pods: The pods of its workers.
         scrapes: Metrics by pod; a pod that gave none is missing.
         has_pod_monitors: Whether the cluster has that kind.
-        secrets: Labels of the secret that the simulation names, by its name; a secret that does
-            not exist is missing.
+        secrets: Labels of the secrets that the simulation names, by their names; a secret that
+            does not exist is missing.
+        verifications: The pods of its verifications.
     """
 
     children: tuple[Mapping[str, Any], ...] = ()
@@ -108,6 +134,7 @@ class Observed:
     scrapes: Mapping[str, Scrape] | None = None
     has_pod_monitors: bool = False
     secrets: Mapping[str, Mapping[str, str]] | None = None
+    verifications: tuple[VerificationPod, ...] = ()
 
     def figures(self) -> dict[int, Scrape]:
         """Return the metrics of the workers whose pod stays, by worker."""
@@ -156,6 +183,32 @@ def pod_from(body: Mapping[str, Any], read_annotation: str) -> Pod:
         exit_message=_last_line(ended.get("message", "")),
         read=annotations.get(read_annotation, ""),
         run_id=next((row.get("value", "") for row in environment if row["name"] == _RUN_ID), ""),
+    )
+
+
+def verification_pod_from(body: Mapping[str, Any]) -> VerificationPod | None:
+    """Return a verification's pod from the API server's object; ``None`` for another pod."""
+    labels = body["metadata"].get("labels", {})
+    if labels.get(COMPONENT_LABEL) != VERIFICATION:
+        return None
+    status = body.get("status", {})
+    messages, problem = [""], ""
+    for row in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+        waiting = row.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in _NO_IMAGE:
+            problem = _short(waiting.get("message", waiting["reason"]))
+        ended = row.get("state", {}).get("terminated", {})
+        # After a failed container, the next one has never begun.
+        if lines := ended.get("message", "").strip().splitlines():
+            messages.append(lines[-1])
+        elif ended.get("exitCode"):
+            code, reason = ended["exitCode"], ended.get("reason", "Error")
+            messages.append(f"the container {row['name']} ended with {code} ({reason})")
+    for row in status.get("conditions", []):
+        if row["type"] == "PodScheduled" and row.get("reason") == "Unschedulable":
+            problem = _short(row.get("message", ""))
+    return VerificationPod(
+        labels.get(_JOB_LABEL, ""), status.get("phase") in _OVER, problem, messages[-1]
     )
 
 

@@ -17,6 +17,7 @@ from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.conditions import (
     Finding,
     Verdict,
+    condition_of,
     other_topic,
     reason_of,
     stamped,
@@ -31,7 +32,7 @@ from clickstream_operator.core.desired import (
 )
 from clickstream_operator.core.destination import destination_problem
 from clickstream_operator.core.drift import satisfies
-from clickstream_operator.core.observed import SIMULATION_LABEL
+from clickstream_operator.core.observed import COMPONENT_LABEL, SIMULATION_LABEL
 from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.registry import named_registry
 from clickstream_operator.core.scaling import (
@@ -44,6 +45,12 @@ from clickstream_operator.core.scaling import (
 )
 from clickstream_operator.core.secret_files import files_text
 from clickstream_operator.core.status import is_worth_writing, run_state, status_figures
+from clickstream_operator.core.verification import (
+    NO_VERIFICATION,
+    VerificationPlan,
+    paused_verification,
+    plan_verification,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,12 +77,14 @@ class Memory:
         silent_since: Since when the broker has acknowledged nothing, Unix seconds.
         unseen_since: Since when a ready worker has given no metrics, Unix seconds.
         written_at: When the status was written last, Unix seconds.
+        unverified: Why the API server refused an object of a verification; empty if it did not.
     """
 
     trend: Trend = field(default_factory=Trend)
     silent_since: float | None = None
     unseen_since: float | None = None
     written_at: float = 0.0
+    unverified: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,77 +141,107 @@ def make_plan(
     """
     metadata = resource["metadata"]
     owner = Owner(metadata["name"], metadata["namespace"], metadata["uid"])
-    status = resource.get("status", {})
-    if reason_of(status) == Reason.COMPLETED:
-        return _completed(resource, owner, observed, memory, now)
+    case = _Case(resource, owner, observed, memory, now)
+    is_completed = reason_of(case.status) == Reason.COMPLETED
     try:
         simulation = simulation_from_resource(
             {key: value for key, value in resource.items() if key != "status"}
         )
     except SimulationInvalid as error:
+        case = replace(case, verification=paused_verification(case.status))
+        if is_completed:
+            return _resting(case, _COMPLETED)
         # Running workers keep running: the operator applies and deletes nothing.
         invalid = Finding(Reason.INVALID_SPEC, str(error))
-        judged = Verdict(invalid.reason, invalid.message, degraded=invalid)
-        return _status_plan(resource, judged, {}, observed, memory, now)
-    if _is_complete(simulation, status, observed):
-        return _completed(resource, owner, observed, memory, now)
-    if simulation.spec.suspend:
-        judged = Verdict(
-            Reason.SUSPENDED,
-            "spec.suspend is true; the workers have saved their positions",
-            progressing=bool(observed.pods),
-        )
-        decided = {"workers": 0, **status_figures(status, observed, 0)}
-        plan = _status_plan(resource, judged, decided, observed, memory, now)
-        return _pruned(plan, owner, observed, set())
-    return _running(resource, simulation, owner, observed, memory, now, settings, failure)
-
-
-def _refused(
-    resource: Mapping[str, Any],
-    owner: Owner,
-    problem: Finding,
-    observed: Observed,
-    memory: Memory,
-    now: float,
-) -> Plan:
-    """Return the plan that removes the workers, so that they send nothing they may not send."""
-    status = resource.get("status", {})
-    judged = Verdict(
-        problem.reason, problem.message, progressing=bool(observed.pods), degraded=problem
-    )
-    decided = {"workers": 0, **status_figures(status, observed, 0)}
-    plan = _pruned(
-        _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
-    )
-    # The operator does not watch the labels of secrets, so it has to ask again.
-    return replace(plan, is_under_way=True)
-
-
-def _running(
-    resource: Mapping[str, Any],
-    simulation: Simulation,
-    owner: Owner,
-    observed: Observed,
-    memory: Memory,
-    now: float,
-    settings: Settings,
-    failure: Finding | None,
-) -> Plan:
+        return _status_plan(case, Verdict(invalid.reason, invalid.message, degraded=invalid), {})
+    is_completed = is_completed or _is_complete(simulation, case.status, observed)
+    is_resting = is_completed or simulation.spec.suspend
     broker = Broker(simulation.spec.kafka, settings)
+    problem = _kafka_problem(simulation, broker, settings, observed)
+    if problem is not None:
+        if simulation.spec.verification is not None:
+            case = replace(case, verification=paused_verification(case.status))
+        if not is_resting:
+            return _refused(case, problem)
+    else:
+        verification = plan_verification(
+            simulation, owner, case.status, observed, now, settings, memory.unverified
+        )
+        case = replace(case, verification=verification)
+    if is_resting:
+        return _resting(case, _COMPLETED if is_completed else _SUSPENDED)
+    return _running(case, simulation, broker, settings, failure)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What each part of a plan needs; see :func:`make_plan`."""
+
+    resource: Mapping[str, Any]
+    owner: Owner
+    observed: Observed
+    memory: Memory
+    now: float
+    verification: VerificationPlan = NO_VERIFICATION
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """The present status."""
+        status: Mapping[str, Any] = self.resource.get("status", {})
+        return status
+
+
+_SUSPENDED = Finding(
+    Reason.SUSPENDED, "spec.suspend is true; the workers have saved their positions"
+)
+_COMPLETED = Finding(Reason.COMPLETED, "spec.stopAfter is reached and every event acknowledged")
+
+
+def _resting(case: _Case, why: Finding) -> Plan:
+    """Return the plan of a simulation that needs no workers."""
+    judged = Verdict(why.reason, why.message, progressing=bool(case.observed.pods))
+    return _without_workers(case, judged)
+
+
+def _kafka_problem(
+    simulation: Simulation, broker: Broker, settings: Settings, observed: Observed
+) -> Finding | None:
+    """Return why a simulation may not use its Kafka, or ``None``."""
     if not broker.servers:
-        missing = Finding(
+        return Finding(
             Reason.NO_BROKER,
             "spec.kafka: name clusterRef or bootstrapServers; this operator has no default",
         )
-        judged = Verdict(missing.reason, missing.message, degraded=missing)
-        return _status_plan(resource, judged, {}, observed, memory, now)
-    refused = destination_problem(simulation.spec, broker, settings, observed.secrets or {})
-    if refused is not None:
-        return _refused(resource, owner, refused, observed, memory, now)
-    status = resource.get("status", {})
+    return destination_problem(simulation.spec, broker, settings, observed.secrets or {})
+
+
+def _refused(case: _Case, problem: Finding) -> Plan:
+    """Return the plan that removes the workers, so that they send nothing they may not send."""
+    if problem.reason == Reason.NO_BROKER:
+        judged = Verdict(problem.reason, problem.message, degraded=problem)
+        return _status_plan(case, judged, {})
+    judged = Verdict(
+        problem.reason, problem.message, progressing=bool(case.observed.pods), degraded=problem
+    )
+    # The operator does not watch the labels of secrets, so it has to ask again.
+    return replace(_without_workers(case, judged), is_under_way=True)
+
+
+def _without_workers(case: _Case, judged: Verdict) -> Plan:
+    decided = {"workers": 0, **status_figures(case.status, case.observed, 0)}
+    return _with_children(case, _status_plan(case, judged, decided), [])
+
+
+def _running(
+    case: _Case,
+    simulation: Simulation,
+    broker: Broker,
+    settings: Settings,
+    failure: Finding | None,
+) -> Plan:
+    resource, observed, status, now = case.resource, case.observed, case.status, case.now
     registry = named_registry(simulation.spec.event_output, settings.registries)
-    workers, remembered = _measured(simulation, status, observed, memory, now, settings)
+    workers, remembered = _measured(simulation, status, observed, case.memory, now, settings)
     judged = verdict(
         workers,
         observed,
@@ -216,14 +255,25 @@ def _running(
     )
     run, course = run_state(resource, simulation, workers, now, settings)
     decided = {**course, **status_figures(status, observed, round(simulation.spec.rate.per_second))}
+    case = replace(case, memory=remembered)
     plan = _with_children(
-        _status_plan(resource, judged, decided, observed, remembered, now),
-        children(simulation, owner, run, settings, observed),
-        document_digest(simulation, run),
-        owner,
-        observed,
+        case,
+        _status_plan(case, judged, decided),
+        children(simulation, case.owner, run, settings, observed),
     )
-    return replace(plan, notices=(*plan.notices, *_notices(status, workers, observed, plan.apply)))
+    digest = document_digest(simulation, run)
+    return replace(
+        plan,
+        notices=(*plan.notices, *_notices(status, workers, observed, plan.apply)),
+        digest=digest,
+        # The kubelet reads a changed ConfigMap within a minute, or at once when the pod changes.
+        force_sync=tuple(
+            pod.name
+            for pod in observed.pods
+            if pod.read != digest and not pod.is_leaving and not pod.is_over
+        ),
+        is_under_way=True,
+    )
 
 
 def _measured(
@@ -250,26 +300,29 @@ def _has_lasted(since: float | None, seconds: float, now: float) -> bool:
     return since is not None and now - since >= seconds
 
 
-def _with_children(
-    plan: Plan,
-    wanted: list[dict[str, Any]],
-    digest: str,
-    owner: Owner,
-    observed: Observed,
-) -> Plan:
-    """Return the plan with the writes that give the simulation the desired children."""
-    there = {_key(row): row for row in observed.children}
+def _with_children(case: _Case, plan: Plan, wanted: list[dict[str, Any]]) -> Plan:
+    """Return the plan with the writes that give the simulation the desired children.
+
+    The simulation's own children that it does not desire are deleted. An object that only carries
+    the operator's label stays.
+    """
+    # Last: a refused object of a verification must not stop the workers.
+    rows = [*wanted, *case.verification.children]
+    there = {_key(row): row for row in case.observed.children}
+    kept = {_key(row) for row in (*rows, *case.verification.kept)}
     return replace(
-        _pruned(plan, owner, observed, {_key(row) for row in wanted}),
-        apply=tuple(row for row in wanted if not satisfies(there.get(_key(row)), row)),
-        digest=digest,
-        # The kubelet reads a changed ConfigMap within a minute, or at once when the pod changes.
-        force_sync=tuple(
-            pod.name
-            for pod in observed.pods
-            if pod.read != digest and not pod.is_leaving and not pod.is_over
+        plan,
+        delete=tuple(
+            row
+            for key, row in there.items()
+            if key not in kept
+            and any(
+                ref["uid"] == case.owner.uid for ref in row["metadata"].get("ownerReferences", ())
+            )
         ),
-        is_under_way=True,
+        apply=tuple(row for row in rows if not satisfies(there.get(_key(row)), row)),
+        # The next verification has a time, and no change announces it.
+        is_under_way=bool(case.observed.pods) or case.verification is not NO_VERIFICATION,
     )
 
 
@@ -282,63 +335,35 @@ def _is_complete(simulation: Simulation, status: Mapping[str, Any], observed: Ob
     return len(figures) == status.get("workers") and over >= simulation.spec.shards
 
 
-def _completed(
-    resource: Mapping[str, Any], owner: Owner, observed: Observed, memory: Memory, now: float
-) -> Plan:
-    judged = Verdict(
-        Reason.COMPLETED,
-        "spec.stopAfter is reached and every event acknowledged",
-        progressing=bool(observed.pods),
-    )
-    status = resource.get("status", {})
-    decided = {"workers": 0, **status_figures(status, observed, 0)}
-    return _pruned(
-        _status_plan(resource, judged, decided, observed, memory, now), owner, observed, set()
-    )
-
-
-def _status_plan(
-    resource: Mapping[str, Any],
-    judged: Verdict,
-    decided: dict[str, Any],
-    observed: Observed,
-    memory: Memory,
-    now: float,
-) -> Plan:
+def _status_plan(case: _Case, judged: Verdict, decided: dict[str, Any]) -> Plan:
     """Return the plan that only updates the status."""
-    metadata, before = resource["metadata"], resource.get("status", {})
+    metadata, before, observed = case.resource["metadata"], case.status, case.observed
     generation = int(metadata.get("generation", 0))
+    verified = case.verification.verified
     after = {
-        **before,
+        **{key: value for key, value in before.items() if key != "verification"},
         **decided,
         "observedGeneration": generation,
         "conditions": stamped(
-            judged, before.get("conditions", []), generation, iso(now), other_topic(resource)
+            judged, before.get("conditions", []), generation, iso(case.now),
+            other_topic(case.resource), verified,
         ),
         "readyWorkers": len({pod.worker for pod in observed.pods if pod.is_ready}),
-        "selector": f"{SIMULATION_LABEL}={metadata['name']}",
-    }
-    if not is_worth_writing(before, after, now - memory.written_at):
-        return Plan(None, memory=memory)
+        "selector": f"{SIMULATION_LABEL}={metadata['name']},{COMPONENT_LABEL}=worker",
+        **({"verification": case.verification.status} if case.verification.status else {}),
+    }  # fmt: skip
+    if not is_worth_writing(before, after, case.now - case.memory.written_at):
+        return Plan(None, memory=case.memory)
     notices = []
     if reason_of(before) != judged.reason:
         kind = "Warning" if judged.degraded else "Normal"
         notices.append(Notice(kind, judged.reason, judged.message))
-    return Plan(after, notices=tuple(notices), memory=replace(memory, written_at=now))
-
-
-def _pruned(plan: Plan, owner: Owner, observed: Observed, wanted: set[tuple[str, str]]) -> Plan:
-    """Return the plan with deletions: the simulation's own children that it does not desire.
-
-    An object that only carries the operator's label stays.
-    """
-    unwanted = [
-        row
-        for row in observed.children
-        if _key(row) not in wanted
-        and any(ref["uid"] == owner.uid for ref in row["metadata"].get("ownerReferences", ()))
-    ]
-    return replace(plan, delete=tuple(unwanted), is_under_way=bool(observed.pods))
+    if verified is not None and condition_of(before, "Verified").get("reason") != verified.reason:
+        is_good = verified.reason in {Reason.AGREES, Reason.VERIFICATION_PENDING}
+        notices.append(
+            Notice("Normal" if is_good else "Warning", verified.reason, verified.message)
+        )
+    return Plan(after, notices=tuple(notices), memory=replace(case.memory, written_at=case.now))
 
 
 def _key(child: Mapping[str, Any]) -> tuple[str, str]:

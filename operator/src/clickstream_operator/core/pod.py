@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clickstream_operator.core.secret_files import SecretFiles
     from clickstream_operator.settings import Settings
 
-__all__ = ["METRICS_PORT", "pod_spec"]
+__all__ = ["METRICS_PORT", "container_security", "pod_base", "pod_spec"]
 
 METRICS_PORT = 9401
 _USER_ID = 65_532
@@ -47,17 +47,8 @@ def pod_spec(
     """
     secrets = (*broker.secrets(), *(registry.secrets() if registry else ()))
     environment = _environment(run_id, start_time, shards, broker, registry, settings)
-    spec: Object = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
+    return pod_base(settings) | {
         "terminationGracePeriodSeconds": settings.drain_seconds + _GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER_ID,
-            "runAsGroup": _USER_ID,
-            "fsGroup": _USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
         "containers": [_container(environment, secrets, settings)],
         "volumes": [
             {"name": "simulation", "configMap": {"name": config_map}},
@@ -65,9 +56,33 @@ def pod_spec(
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
     }
+
+
+def pod_base(settings: Settings) -> Object:
+    """Return the part of a pod's spec that every pod has: no token, no root."""
+    spec: Object = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER_ID,
+            "runAsGroup": _USER_ID,
+            "fsGroup": _USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
     if settings.image_pull_secret:
         spec["imagePullSecrets"] = [{"name": settings.image_pull_secret}]
     return spec
+
+
+def container_security() -> Object:
+    """Return the security context of every container."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
 
 
 def _container(
@@ -89,11 +104,7 @@ def _container(
                 "memory": settings.worker_memory_limit,
             },
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         # A worker is alive at once, but it needs a while to find its shards' positions.
         "startupProbe": _probe("/healthz", 2, 60),
         "livenessProbe": _probe("/healthz", 10, 6),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Api"]
 
 _APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -107,8 +108,16 @@ class Api:
     def write_status(self, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> Object:
         """Replace a simulation's status, unless another writer has changed the simulation."""
         path = SIMULATION.path(metadata["namespace"], metadata["name"], "status")
-        body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
-        return self._call("PATCH", path, body, _MERGE)
+        # A merge patch would keep the fields that the new status does not have.
+        body = [
+            {
+                "op": "replace",
+                "path": "/metadata/resourceVersion",
+                "value": metadata["resourceVersion"],
+            },
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        return self._call("PATCH", path, body, _JSON_PATCH)
 
     def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str]) -> Object:
         """Set annotations of a pod."""
@@ -147,7 +156,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | list[Object] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Object:

@@ -11,8 +11,10 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from clickstream_contract.naming import full_name
 
 from clickstream_operator.core.conditions import Finding
 from clickstream_operator.core.desired import (
@@ -22,10 +24,16 @@ from clickstream_operator.core.desired import (
     Owner,
     iso,
 )
-from clickstream_operator.core.destination import named_secret
+from clickstream_operator.core.destination import named_secrets
 from clickstream_operator.core.drift import satisfies
 from clickstream_operator.core.kinds import POD, POD_MONITOR, SIMULATION
-from clickstream_operator.core.observed import Observed, pod_from
+from clickstream_operator.core.observed import (
+    COMPONENT_LABEL,
+    VERIFICATION,
+    Observed,
+    pod_from,
+    verification_pod_from,
+)
 from clickstream_operator.core.ownership import is_foreign
 from clickstream_operator.core.plan import Memory, Notice, Plan, make_plan
 from clickstream_operator.core.reasons import Reason
@@ -71,14 +79,13 @@ class _Remembered:
     failure: Finding | None = None
     tried: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     conditions: tuple[tuple[str, str], ...] = ()
-    secret: _Secret | None = None
+    secrets: dict[str, _Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Secret:
     """A secret that a simulation names: its labels if it exists, and when they were read."""
 
-    name: str
     labels: Mapping[str, str] | None
     asked_at: float
 
@@ -91,29 +98,40 @@ class _Writes:
         until: When the reconcile has to end, seconds of the event loop.
         refused: What the API server refused.
         policy: Why there is no policy; without a policy the operator makes no worker.
+        unverified: Why an object of a verification was refused; without it there is no Job.
     """
 
     until: float
     count: int = 0
     refused: list[OperatorError] = field(default_factory=list)
     policy: OperatorError | None = None
+    unverified: str = ""
 
     def is_full(self) -> bool:
         """Return whether the rest has to wait for another reconcile."""
         return self.count >= _WRITES_PER_LOOK or _loop_seconds() >= self.until
 
     @contextmanager
-    def collected(self, kind: str) -> Iterator[None]:
+    def collected(self, child: Mapping[str, Any]) -> Iterator[None]:
         """Count a write and keep its refusal; an overloaded API server ends the reconcile."""
         self.count += 1
         try:
             yield
         except OperatorError as error:
-            self.refused.append(error)
-            if kind == _POLICY:
-                self.policy = error
+            if _is_of_verification(child):
+                # The workers do not need it: only the condition Verified reports it.
+                self.unverified = str(error)
+            else:
+                self.refused.append(error)
+                if child["kind"] == _POLICY:
+                    self.policy = error
             if isinstance(error, ApiRefused) and error.is_overload:
                 self.until = float("-inf")
+
+
+def _is_of_verification(child: Mapping[str, Any]) -> bool:
+    labels: Mapping[str, str] = child.get("metadata", {}).get("labels", {})
+    return labels.get(COMPONENT_LABEL) == VERIFICATION
 
 
 def _loop_seconds() -> float:
@@ -223,7 +241,7 @@ class Reconciler:
         plan: Plan = await self._in_thread(
             make_plan, resource, observed, kept.memory, self._clock(), self._settings, kept.failure
         )
-        self._count(kept, plan.status or resource.get("status", {}))
+        self._count(key, kept, plan.status or resource.get("status", {}))
         if plan.status is not None:
             written = await self._call(
                 "status", self._api.write_status, resource["metadata"], plan.status
@@ -244,27 +262,29 @@ class Reconciler:
         found = (pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
         # Pods of a deleted simulation with the same name are not this simulation's.
         pods = tuple(pod for pod in found if pod.run_id == uid)
+        verifications = (verification_pod_from(row) for row in rows if row["kind"] == POD.kind)
         return Observed(
             children=tuple(row for row in rows if row["kind"] not in {POD.kind, SIMULATION.kind}),
             pods=pods,
             scrapes=await self._scraper.ask(pods),
             has_pod_monitors=await self._knows_pod_monitors(),
             secrets=await self._secrets(resource, kept),
+            verifications=tuple(pod for pod in verifications if pod is not None),
         )
 
     async def _secrets(
         self, resource: Mapping[str, Any], kept: _Remembered
     ) -> dict[str, Mapping[str, str]]:
-        """Return the labels of the secret that the simulation names, if it exists."""
-        name, now = named_secret(resource), self._clock()
-        if not name:
-            return {}
-        known = kept.secret
-        if known is None or known.name != name or now - known.asked_at > _SECRET_SECONDS:
-            namespace = resource["metadata"]["namespace"]
-            labels = await self._in_thread(self._api.secret_labels, namespace, name)
-            known = kept.secret = _Secret(name, labels, now)
-        return {} if known.labels is None else {name: known.labels}
+        """Return the labels of the secrets that the simulation names, if they exist."""
+        names, now = named_secrets(resource), self._clock()
+        kept.secrets = {name: row for name, row in kept.secrets.items() if name in names}
+        for name in names:
+            known = kept.secrets.get(name)
+            if known is None or now - known.asked_at > _SECRET_SECONDS:
+                namespace = resource["metadata"]["namespace"]
+                labels = await self._in_thread(self._api.secret_labels, namespace, name)
+                kept.secrets[name] = _Secret(labels, now)
+        return {name: row.labels for name, row in kept.secrets.items() if row.labels is not None}
 
     async def _knows_pod_monitors(self) -> bool:
         # Other reconciles wait for the answer: without it they would delete PodMonitors.
@@ -283,6 +303,7 @@ class Reconciler:
         """
         writes = _Writes(_loop_seconds() + _LOOK_SECONDS)
         is_whole = await self._write(owner, kept, plan, writes)
+        kept.memory = replace(kept.memory, unverified=writes.unverified)
         if not writes.refused:
             if is_whole:
                 kept.failure = None
@@ -298,23 +319,25 @@ class Reconciler:
         for child in plan.delete:
             if writes.is_full():
                 return False
-            with writes.collected(child["kind"]):
+            with writes.collected(child):
                 await self._call("delete", self._api.delete, child["kind"], child["metadata"])
                 self._cache.drop(key, child["kind"], child)
         there = {(row["kind"], row["metadata"]["name"]): row for row in self._cache.of(key)}
         for wanted in plan.apply:
             if writes.policy is not None and wanted["kind"] == _DEPLOYMENT:
                 continue
+            if writes.unverified and _is_of_verification(wanted):
+                continue
             if _is_tried(kept, wanted, there):
                 continue
             if writes.is_full():
                 return False
-            with writes.collected(wanted["kind"]):
+            with writes.collected(wanted):
                 await self._apply(owner, kept, wanted, there)
         for name in plan.force_sync:
             if writes.is_full():
                 return False
-            with writes.collected(POD.kind):
+            with writes.collected({"kind": POD.kind}):
                 annotations = {READ_ANNOTATION: plan.digest}
                 pod = await self._call(
                     "force_sync", self._api.annotate_pod, key[0], name, annotations
@@ -397,8 +420,11 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         if self._remembered.pop(key, None) is not None:
             self._show_conditions()
+            self._telemetry.show_verification(full_name(key[1], key[0]), {})
 
-    def _count(self, kept: _Remembered, status: Mapping[str, Any]) -> None:
+    def _count(self, key: Key, kept: _Remembered, status: Mapping[str, Any]) -> None:
+        verification = status.get("verification", {})
+        self._telemetry.show_verification(full_name(key[1], key[0]), verification)
         conditions = tuple((row["type"], row["status"]) for row in status.get("conditions", []))
         if conditions != kept.conditions:
             kept.conditions = conditions

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
 from clickstream_health.registry import MetricRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Telemetry"]
 
@@ -17,3 +23,23 @@ class Telemetry:
         self.writes = self.registry.counter("api_writes_total")
         self.simulations = self.registry.gauge("simulations")
         self.last_reconcile = self.registry.gauge("last_reconcile_timestamp_seconds")
+        self._differences = self.registry.gauge("verification_differences")
+        self._verified_at = self.registry.gauge("verification_timestamp_seconds")
+        self._verified: set[str] = set()
+
+    def show_verification(self, simulation: str, found: Mapping[str, Any]) -> None:
+        """Show the result of a simulation's last verification.
+
+        Args:
+            simulation: The full name.
+            found: ``status.verification``; without ``differences`` there is no result.
+        """
+        if "differences" in found:
+            finished = datetime.fromisoformat(found["finishedAt"]).timestamp()
+            self._differences.labels(simulation).set(found["differences"])
+            self._verified_at.labels(simulation).set(finished)
+            self._verified.add(simulation)
+        elif simulation in self._verified:
+            self._differences.remove(simulation)
+            self._verified_at.remove(simulation)
+            self._verified.discard(simulation)

@@ -127,7 +127,8 @@ def test_document_lists_every_route(tmp_path: Path) -> None:
 
     assert {path.removeprefix("/api/v1/") for path in document["paths"]} == {
         "simulations", "kpis", "kpis/hourly", "funnel", "traffic", "products", "countries",
-        "devices", "channels", "sessions", "latency", "integrity", "live",
+        "devices", "channels", "sessions", "latency", "integrity", "verification",
+        "live",
     }  # fmt: skip
 
 

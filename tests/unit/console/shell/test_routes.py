@@ -12,11 +12,12 @@ from uuid import UUID
 import httpx
 import pytest
 from clickstream_console.core.parameters import Cursor
-from clickstream_console.core.records import Pulse
+from clickstream_console.core.records import Pulse, Verification
 from clickstream_console.errors import DatabaseAway
 from clickstream_console.settings import Settings
 from clickstream_console.shell.application import application
 from clickstream_console.shell.live import Live
+from clickstream_console.shell.operator import Operator
 from console_database import MemoryDatabase
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def test_pages_name_the_next(tmp_path: Path, rows: int, next_offset: int | None)
         ("countries", "mart.dim_country"), ("devices", "initcap(device)"),
         ("channels", "initcap(replace(channel"), ("sessions", "mart.fact_sessions"),
         ("latency", "ops.latency"), ("integrity", "ops.integrity"), ("live", "ops.runs"),
+        ("verification", "ops.runs"),
     ],
 )  # fmt: skip
 def test_unknown_simulations_are_not_found(tmp_path: Path, path: str, view: str) -> None:
@@ -157,6 +159,21 @@ def test_sessions_name_their_cursor(tmp_path: Path, rows: int) -> None:
 
     assert [row["session_id"] for row in page["items"]] == [str(UUID(int=at)) for at in range(2)]
     assert page["next_cursor"] == (Cursor.write(_MOMENT, UUID(int=1)) if rows == 3 else None)
+
+
+def test_verification_is_the_operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known simulation has the result that the operator knows, or null."""
+    found = Verification(differences=3, verified_at=_MOMENT)
+
+    async def known(_operator: Operator, simulation: str) -> Verification | None:
+        return found if simulation == "load/shop" else None
+
+    monkeypatch.setattr(Operator, "verification", known)
+    database = MemoryDatabase(ops_runs=_KNOWN)
+
+    shown = _asked(tmp_path, database, "verification", simulation="load/shop").json()
+    assert shown == {"differences": 3, "verified_at": "2026-11-27T08:00:00Z"}
+    assert _asked(tmp_path, database, "verification", simulation="other").json() is None
 
 
 def test_integrity_adds_the_shards(tmp_path: Path) -> None:

@@ -107,3 +107,14 @@ def test_entries_without_figures() -> None:
 
     with pytest.raises(TruthUnusable, match="holds run"):
         _ledger({"run_id": None}, {"run_id": "other"})
+
+
+def test_forgotten_minutes() -> None:
+    """Earlier minutes are neither counted nor compared; the shards' positions stay."""
+    ledger = _ledger(_entry(0, 1, 5), _entry(0, 2, 7), _entry(1, 2, 1))
+
+    ledger.forget(2)
+
+    assert [row.events for row in ledger.minutes(None).values()] == [8]
+    assert ledger.open_minutes({(0, 2): 7, (1, 2): 1}) == set()
+    assert ledger.last_seq == {0: 7, 1: 1}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from clickstream_judge.core.mapping import Column, EngineName, KeyName, parse_mapping
+from clickstream_judge.core.mapping import Column, EngineName, Given, KeyName, parse_mapping
 from clickstream_judge.errors import MappingInvalid
 
 GOOD: dict[str, Any] = {
@@ -159,3 +159,48 @@ def test_mistakes_are_named(text: str, part: str) -> None:
         parse_mapping(text)
 
     assert part in str(caught.value)
+
+
+def test_options_replace_places() -> None:
+    """With a connection of the command, the mapping decides neither the server nor the user."""
+    named = {
+        "engine": "postgres",
+        "connection": "host=elsewhere user=mallory",
+        "username_file": "theirs",
+        "password_file": "theirs",
+        "table": "shop.events",
+        "columns": {"event_time": "at"},
+    }
+    given = Given("/truth", "host=db", "/etc/u", "/etc/p", "7d")
+
+    mapping = parse_mapping(_with(result=named), given)
+
+    assert mapping.truth.run == "/truth"
+    assert mapping.result.connection == "host=db"
+    assert (mapping.result.username_file, mapping.result.password_file) == ("/etc/u", "/etc/p")
+    assert mapping.keeps_seconds == 7 * 86_400
+    without_user = parse_mapping(_with(result=named), Given(connection="host=db"))
+    assert (without_user.result.username_file, without_user.result.password_file) == (None, None)
+    assert without_user.truth.run == "shop"
+
+
+@pytest.mark.parametrize("engine", [{}, {"engine": "duckdb"}])
+def test_connection_is_of_postgres(engine: dict[str, str]) -> None:
+    """With a connection of the command, a mapping cannot read files instead."""
+    result = {"files": "/etc/*.csv", "columns": {"event_time": "at"}, **engine}
+
+    with pytest.raises(MappingInvalid, match=r"result\.engine: .*write postgres"):
+        parse_mapping(_with(result=result), Given(connection="host=db"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"keeps": "a while"}, "keeps"),
+        ({"keeps": "7d", "aggregates": [SUMS | {"table": None, "files": "b.csv"}]}, "aggregates"),
+    ],
+)
+def test_kept_rows_are_events(changes: dict[str, Any], part: str) -> None:
+    """How long rows are kept is a duration, and holds for tables of events only."""
+    with pytest.raises(MappingInvalid, match=part):
+        parse_mapping(_with(**changes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from clickstream_judge.core.remaking import Chunk
-from clickstream_judge.core.true_sums import TrueSums
+from clickstream_judge.core.true_sums import Span, TrueSums
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,22 +18,25 @@ def _chunk(shard: int, times: list[tuple[int, float]]) -> Chunk:
     return Chunk(shard, [], frozenset(), seq, moments, late, late > 0)
 
 
-@given(TIMES, TIMES, st.none() | st.integers(0, 6))
+@given(TIMES, TIMES, st.none() | st.integers(0, 2), st.none() | st.integers(2, 6))
 def test_merged_shards_are_added(
-    first: list[tuple[int, float]], second: list[tuple[int, float]], before: int | None
+    first: list[tuple[int, float]],
+    second: list[tuple[int, float]],
+    since: int | None,
+    before: int | None,
 ) -> None:
     """Counts, checksums, late events and unsettled minutes do not depend on who makes a shard."""
     together, parts = TrueSums(), [TrueSums(), TrueSums()]
     for shard, times in enumerate((first, second)):
         chunk = _chunk(shard, times)
         numbers = 7 + 2 * chunk.time_ms
-        together.add(chunk, numbers, before)
-        parts[shard].add(chunk, numbers, before)
+        together.add(chunk, numbers, Span(since, before))
+        parts[shard].add(chunk, numbers, Span(since, before))
 
     parts[0].merge(parts[1])
 
     assert parts[0] == together
     counted = sum(count for count, _ in together.sums.values())
     assert counted == sum(
-        before is None or moment // 60_000 < before for moment, _ in (*first, *second)
+        (since or 0) <= moment // 60_000 < (before or 9) for moment, _ in (*first, *second)
     )

@@ -266,3 +266,25 @@ def test_ids_and_numbers_in_other_types(run: Run, tmp_path: Path) -> None:
     report = judged(tmp_path, run, table)
 
     assert report.agrees, report.verdicts
+
+
+def test_rows_that_are_not_kept(run: Run, tmp_path: Path) -> None:
+    """Minutes older than the table keeps are not judged, and a loss after them is."""
+    times = run.clean["event_time"].cast(pa.int64()).to_pylist()
+    middle = sorted(times)[len(times) // 2] // 1000 // 60 * 60
+    kept = run.clean.filter(pa.array([time >= 1000 * middle for time in times]))
+    pq.write_table(kept, tmp_path / "kept.parquet")
+    pq.write_table(kept.slice(1), tmp_path / "short.parquet")
+
+    def found(files: str) -> Report:
+        mapping = {
+            "truth": {"run": str(run.folder)},
+            "result": {"files": files, "columns": {name: name for name in COLUMNS}},
+            "keeps": "1h",
+        }
+        text = yaml.safe_dump(mapping)
+        return judge(parse_mapping(text), tmp_path, clock=lambda: middle + 3600.0)
+
+    assert found("kept.parquet").agrees, found("kept.parquet").verdicts
+    assert found("kept.parquet").events == found("kept.parquet").rows == len(kept)
+    assert [(row.kind.value, row.count) for row in found("short.parquet").verdicts] == [("lost", 1)]

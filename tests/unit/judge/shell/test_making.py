@@ -10,6 +10,7 @@ import pytest
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_judge.core.aggregates import Groups
 from clickstream_judge.core.mapping import AggregateTable
+from clickstream_judge.core.true_sums import Span
 from clickstream_judge.errors import JudgeFailed, TooMuchToJudge, TruthUnusable
 from clickstream_judge.shell import making
 from clickstream_judge.shell.making import Part, make_sums
@@ -30,7 +31,7 @@ SUMS = AggregateTable.model_validate(
 def _part(run: Run, most_groups: int = 1_000) -> Part:
     record = RunRecord.from_json((run.folder / "run.json").read_text(encoding="utf-8"), "run.json")
     groups = Groups("aggregates.0", SUMS, dropped_after_seconds=30, most=most_groups)
-    return Part(record, record.ends_at, ("event_id", "city"), None, (groups,))
+    return Part(record, record.ends_at, ("event_id", "city"), Span(), (groups,))
 
 
 def test_processes_change_nothing(run: Run) -> None:

@@ -237,6 +237,7 @@ _SELECTOR = {
     "app.kubernetes.io/managed-by": "clickstream-operator",
     "clickstream.dev/simulation": "shop",
 }
+_WORKERS = _SELECTOR | {"app.kubernetes.io/component": "worker"}
 
 
 def _undigested(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -301,7 +302,7 @@ def test_children_are_complete() -> None:
             "kind": "NetworkPolicy",
             "metadata": _metadata("shop-workers", "network"),
             "spec": {
-                "podSelector": {"matchLabels": _SELECTOR},
+                "podSelector": {"matchLabels": _WORKERS},
                 "policyTypes": ["Ingress", "Egress"],
                 "ingress": [{"ports": [{"protocol": "TCP", "port": 9_401}]}],
                 "egress": [
@@ -318,7 +319,7 @@ def test_children_are_complete() -> None:
             "metadata": _metadata("shop-workers", "metrics"),
             "spec": {
                 "clusterIP": "None",
-                "selector": _SELECTOR,
+                "selector": _WORKERS,
                 "ports": [
                     {"name": "metrics", "port": 9_401, "targetPort": "metrics", "protocol": "TCP"}
                 ],
@@ -328,14 +329,14 @@ def test_children_are_complete() -> None:
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
             "metadata": _metadata("shop-workers", "disruption"),
-            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _SELECTOR}},
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _WORKERS}},
         },
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PodMonitor",
             "metadata": _metadata("shop-workers", "metrics"),
             "spec": {
-                "selector": {"matchLabels": _SELECTOR},
+                "selector": {"matchLabels": _WORKERS},
                 "podTargetLabels": ["clickstream.dev/simulation", "clickstream.dev/worker"],
                 "podMetricsEndpoints": [{"port": "metrics", "path": "/metrics"}],
             },

@@ -10,7 +10,7 @@ from clickstream_operator.core.broker import Broker
 from clickstream_operator.core.destination import (
     CREDENTIALS_LABEL,
     destination_problem,
-    named_secret,
+    named_secrets,
 )
 from clickstream_operator.core.reasons import Reason
 from clickstream_operator.core.registry import Registry
@@ -159,8 +159,18 @@ def test_secret_of_the_settings_passes() -> None:
 )
 def test_named_secret_is_read(kafka: object, name: str) -> None:
     """Whatever form a resource has, a secret's name or nothing comes out."""
-    assert named_secret(resource(kafka=kafka)) == name
-    assert named_secret({}) == ""
+    found = (name,) if name else ()
+    assert named_secrets(resource(kafka=kafka)) == found
+    assert named_secrets(resource(verification={"database": kafka})) == found
+    assert named_secrets({}) == ()
+
+
+def test_each_named_secret_is_read_once() -> None:
+    """Kafka and the database may have one secret or two."""
+    one, two = ({"credentialsSecretRef": {"name": name}} for name in ("one", "two"))
+
+    assert named_secrets(resource(kafka=one, verification={"database": two})) == ("one", "two")
+    assert named_secrets(resource(kafka=one, verification={"database": one})) == ("one",)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_path_parts_are_optional() -> None:
 def test_child_kinds_are_keyed_by_name() -> None:
     """A child's kind finds its row, and only children are in the table."""
     assert set(CHILD_KINDS) == {
-        "ConfigMap", "Service", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor",
+        "ConfigMap", "Service", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget",
+        "PodMonitor",
     }  # fmt: skip
     assert all(name == row.kind for name, row in CHILD_KINDS.items())
     assert CHILD_KINDS["PodMonitor"] is POD_MONITOR

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from clickstream_operator.core.observed import Observed, Pod, Scrape, pod_from, scrape_from
+from clickstream_operator.core.observed import (
+    Observed,
+    Pod,
+    Scrape,
+    VerificationPod,
+    pod_from,
+    scrape_from,
+    verification_pod_from,
+)
 from clusters import scrape
 from workers import pod
 
@@ -250,3 +258,56 @@ def test_unseen_workers_are_ready() -> None:
 def test_nothing_is_observed_at_first() -> None:
     """A simulation of which nothing is seen has no children, pods, figures or monitors."""
     assert Observed() == Observed((), (), None, has_pod_monitors=False)
+
+
+def _verification(phase: str, **statuses: object) -> dict[str, Any]:
+    labels = {
+        "app.kubernetes.io/component": "verification",
+        "batch.kubernetes.io/job-name": "shop-verification-1",
+    }
+    return {"metadata": {"name": "p", "labels": labels}, "status": {"phase": phase, **statuses}}
+
+
+def _ended(name: str, **fields: object) -> dict[str, Any]:
+    return {"name": name, "state": {"terminated": fields}}
+
+
+def test_verification_has_its_last_message() -> None:
+    """The message is that of the container that ended last, also if it was the first one."""
+    said = _ended("record", exitCode=0, message="run 1 still sends\n")
+    judge = _ended("judge", exitCode=1, message='progress\n{"events":1}\n')
+    found = verification_pod_from(
+        _verification("Failed", initContainerStatuses=[said], containerStatuses=[judge])
+    )
+    assert found == VerificationPod("shop-verification-1", is_over=True, message='{"events":1}')
+
+    waiting = {"name": "judge", "state": {"waiting": {"reason": "PodInitializing"}}}
+    failed = _ended("record", exitCode=1, message="error: no run")
+    found = verification_pod_from(
+        _verification("Failed", initContainerStatuses=[failed], containerStatuses=[waiting])
+    )
+    assert found is not None
+    assert (found.is_over, found.message, found.problem) == (True, "error: no run", "")
+
+
+def test_verification_without_a_message() -> None:
+    """A container that was killed names its exit code; one without a place or image says so."""
+    killed = _ended("judge", exitCode=137, reason="OOMKilled")
+    found = verification_pod_from(_verification("Failed", containerStatuses=[killed]))
+    assert found is not None
+    assert found.message == "the container judge ended with 137 (OOMKilled)"
+
+    image = {"name": "record", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}
+    found = verification_pod_from(_verification("Pending", initContainerStatuses=[image]))
+    assert found == VerificationPod("shop-verification-1", is_over=False, problem="no")
+    scheduled = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0 of 1 nodes"}
+    found = verification_pod_from(_verification("Pending", conditions=[scheduled]))
+    assert found is not None
+    assert found.problem == "0 of 1 nodes"
+
+
+def test_worker_is_no_verification() -> None:
+    """Pods of other components are not read as verifications."""
+    body = _verification("Running")
+    body["metadata"]["labels"]["app.kubernetes.io/component"] = "worker"
+    assert verification_pod_from(body) is None

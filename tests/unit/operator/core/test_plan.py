@@ -562,7 +562,7 @@ def test_first_reconcile_begins_the_run() -> None:
         "deliveredEvents": 0,
         "observedGeneration": 1,
         "readyWorkers": 0,
-        "selector": "clickstream.dev/simulation=shop",
+        "selector": "clickstream.dev/simulation=shop,app.kubernetes.io/component=worker",
     }
     assert [(row["type"], row["lastTransitionTime"]) for row in conditions] == [
         ("Ready", _TIME), ("Progressing", _TIME), ("Degraded", _TIME),

@@ -179,16 +179,19 @@ def test_delete_accepts_not_found() -> None:
 
 
 def test_status_needs_the_version() -> None:
-    """A status is written for the version of the simulation that was read."""
+    """A status replaces the one before, of the version of the simulation that was read."""
     with _server({"answer": 1}) as server:
         assert server.api.write_status(_METADATA, {"workers": 2}) == {"answer": 1}
 
     (call,) = server.calls
-    assert (call.method, call.content_type) == ("PATCH", "application/merge-patch+json")
+    assert (call.method, call.content_type) == ("PATCH", "application/json-patch+json")
     assert call.path == (
         "/apis/clickstream.dev/v1alpha1/namespaces/load/clickstreamsimulations/shop/status"
     )
-    assert call.body == {"metadata": {"resourceVersion": "7"}, "status": {"workers": 2}}
+    assert call.body == [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "add", "path": "/status", "value": {"workers": 2}},
+    ]
 
 
 def test_pod_is_annotated() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from clickstream_operator.core.database import Database
 from clickstream_operator.core.kinds import POD, SIMULATION
 from clickstream_operator.core.object_cache import ObjectCache
 from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
@@ -648,3 +649,94 @@ def test_kinds_are_asked_again(seconds: float, asked: int) -> None:
     operator.reconcile()
 
     assert operator.api.kinds_asked == asked
+
+
+_DATABASE = Database.model_validate({"host": "own", "name": "clickstream", "secret": "reader"})
+_VERIFIED = replace(SETTINGS, database=_DATABASE)
+_RESULT = (
+    '{"events":9,"rows":8,"minutes":2,"until":null,"differences":1,"firstDifference":null,'
+    '"text":"1 lost"}'
+)
+
+
+def _verified() -> _Operator:
+    """Return an operator whose simulation runs, and is to be verified now."""
+    operator = _Operator(settings=_VERIFIED, verification={"every": "1m"})
+    operator.reconcile()
+    operator.api.calls.clear()
+    operator.now += 180
+    return operator
+
+
+def _verification_pod(operator: _Operator, job: str, message: str) -> dict[str, Any]:
+    labels = {
+        "clickstream.dev/simulation": "s0",
+        "app.kubernetes.io/component": "verification",
+        "batch.kubernetes.io/job-name": job,
+    }
+    ended = {"name": "judge", "state": {"terminated": {"exitCode": 1, "message": message}}}
+    body = _pod(f"{job}-x", labels=labels)
+    body["spec"] = {"containers": [{"name": "judge"}]}
+    body["status"] = {"phase": "Failed", "containerStatuses": [ended]}
+    operator.cache.put(_KEY, POD.kind, body)
+    return body
+
+
+def test_verification_is_started_and_read() -> None:
+    """The Job is applied once; the end of its pod becomes condition and metrics."""
+    operator = _verified()
+    operator.reconcile()
+    operator.reconcile()
+    assert operator.applied() == ["Job"]
+    job = next(row for row in operator.cache.of(_KEY) if row["kind"] == "Job")
+
+    _verification_pod(operator, job["metadata"]["name"], _RESULT)
+    operator.now += 5
+    operator.reconcile()
+
+    verified = operator.api.statuses[-1]["conditions"][-1]
+    assert (verified["type"], verified["status"]) == ("Verified", "False")
+    assert operator.metric("verification_differences", simulation="load/s0") == 1
+    assert operator.metric("verification_timestamp_seconds", simulation="load/s0") == NOW + 185
+    operator.change(deletionTimestamp="2026-11-27T08:00:00Z")
+    operator.reconcile()
+    assert operator.metric("verification_differences", simulation="load/s0") is None
+
+
+@pytest.mark.parametrize("status", [403, 422])
+def test_refused_verification_stops_nothing(status: int) -> None:
+    """A Job that the API server refuses is in the condition ``Verified``, and nowhere else."""
+    operator = _verified()
+    operator.api.refusals["Job"] = ApiRefused("PATCH", "job", status, "no Jobs here")
+    operator.reconcile()
+    operator.reconcile()
+
+    conditions = {row["type"]: row for row in operator.api.statuses[-1]["conditions"]}
+    assert conditions["Verified"]["reason"] == "VerificationFailed"
+    assert "no Jobs here" in conditions["Verified"]["message"]
+    assert conditions["Degraded"]["status"] == "False"
+
+    del operator.api.refusals["Job"]
+    operator.reconcile()
+    assert operator.applied() == ["Job"]
+
+
+def test_no_verification_without_policy() -> None:
+    """A verification whose policy is refused has no Job; the workers are made all the same."""
+    operator = _Operator(settings=_VERIFIED, verification={"every": "1m"})
+    operator.reconcile()
+    operator.now += 180
+    policies = [
+        row for row in operator.cache.of(_KEY)
+        if row["kind"] == "NetworkPolicy" and row["metadata"]["name"] == "s0-verification"
+    ]  # fmt: skip
+    operator.cache.drop(_KEY, "NetworkPolicy", policies[0])
+    operator.api.refusals["NetworkPolicy"] = ApiRefused("PATCH", "policy", 422, "invalid")
+    operator.api.calls.clear()
+    operator.reconcile()
+
+    assert operator.applied() == []
+    operator.reconcile()
+    verified = operator.api.statuses[-1]["conditions"][-1]
+    assert verified["reason"] == "VerificationFailed"
+    assert "invalid" in verified["message"]

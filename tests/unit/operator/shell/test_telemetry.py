@@ -15,3 +15,22 @@ def test_metrics_are_the_contracts() -> None:
         for row in METRICS
         if row.name.startswith("clickstream_operator_")
     }
+
+
+def test_verification_is_shown_while_known() -> None:
+    """A result has differences and a time; without a result the simulation has no sample."""
+    telemetry = Telemetry()
+    labels = {"simulation": "load/shop"}
+
+    def sample(name: str) -> float | None:
+        return telemetry.registry.get_sample_value(
+            f"clickstream_operator_verification_{name}", labels
+        )
+
+    found = {"differences": 3, "finishedAt": "2026-11-27T08:00:00Z"}
+    telemetry.show_verification("load/shop", found)
+    assert (sample("differences"), sample("timestamp_seconds")) == (3.0, 1_795_766_400.0)
+
+    telemetry.show_verification("load/shop", {"startedAt": "2026-11-27T08:00:00Z"})
+    telemetry.show_verification("load/other", {})
+    assert (sample("differences"), sample("timestamp_seconds")) == (None, None)

@@ -229,6 +229,13 @@ class Integrity(Record):
     shards: list[ShardIntegrity]
 
 
+class Verification(Record):
+    """The last verification of `spec.verification`: the operator's metrics."""
+
+    differences: Annotated[int, Field(description="0 if tables and ledger agree.")]
+    verified_at: datetime
+
+
 class Pulse(Record):
     """The present figures of a simulation, which the live stream sends every second."""
 

@@ -22,6 +22,7 @@ from clickstream_console.shell.database import Database
 from clickstream_console.shell.guard import Guard
 from clickstream_console.shell.head import HeadAsGet
 from clickstream_console.shell.live import Live
+from clickstream_console.shell.operator import Operator
 from clickstream_console.shell.routes import RETRY_SECONDS, api
 from clickstream_console.shell.telemetry import Telemetry
 
@@ -65,6 +66,7 @@ def application(settings: Settings) -> FastAPI:
         ],
     )
     app.state.database, app.state.live, app.state.telemetry = database, live, telemetry
+    app.state.operator = Operator(settings.operator_url)
     app.include_router(api)
     for error in (DatabaseAway, TooManyStreams):
         app.add_exception_handler(error, _unavailable)

@@ -38,6 +38,7 @@ from clickstream_console.core.records import (
     Step,
     Total,
     TrafficMinute,
+    Verification,
 )
 from clickstream_console.errors import DatabaseAway, SimulationUnknown
 from clickstream_console.shell.database import Database, Rows
@@ -174,6 +175,17 @@ async def integrity(database: Asks, asked: Annotated[OfSimulation, Query()]) -> 
         totals=[Total(**row) for row in totals],
         shards=shards,
     )
+
+
+@api.get("/verification", response_model=Verification | None)
+async def verification(
+    request: Request, database: Asks, asked: Annotated[OfSimulation, Query()]
+) -> object:
+    """The last verification on a cluster; null without one."""
+    if not await database.answer(questions.known(asked)):
+        raise SimulationUnknown(asked.simulation)
+    found: Verification | None = await request.app.state.operator.verification(asked.simulation)
+    return found
 
 
 async def _listening(

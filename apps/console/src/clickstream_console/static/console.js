@@ -179,9 +179,15 @@ function showIntegrity(integrity) {
   write(at("verdict"), text);
 }
 
+function showVerification(found) {
+  const differences = found && (found.differences === 1 ? "1 difference" : `${count(found.differences)} differences`);
+  const text = found && `${found.differences ? differences : "agrees"}, ${minute(found.verified_at)}`;
+  write(at("verified"), text ?? "–");
+}
+
 async function refresh() {
   const simulation = shown;
-  const [funnel, found, products, channels, devices, traffic, integrity] = await Promise.all([
+  const [funnel, found, products, channels, devices, traffic, integrity, verification] = await Promise.all([
     ask("funnel", { simulation }),
     ask("countries", { simulation }),
     ask("products", { simulation, limit: SHOWN_PRODUCTS }),
@@ -189,6 +195,7 @@ async function refresh() {
     ask("devices", { simulation }),
     ask("traffic", { simulation, limit: SHOWN_MINUTES }),
     ask("integrity", { simulation }),
+    ask("verification", { simulation }),
   ]);
   if (simulation !== shown) return;
   rows(
@@ -209,6 +216,7 @@ async function refresh() {
     n(amount(row.revenue)),
   ]);
   showIntegrity(integrity);
+  showVerification(verification);
 }
 
 async function findSimulations() {

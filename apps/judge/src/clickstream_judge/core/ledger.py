@@ -103,6 +103,10 @@ class Ledger:
         running = [latest.get(shard, 0) for shard in self.last_seq if shard not in self.ended]
         return min(running, default=None)
 
+    def forget(self, since: int) -> None:
+        """Remove the entries of earlier minutes."""
+        self.entries = {key: row for key, row in self.entries.items() if key[1] >= since}
+
     def minutes(self, before: int | None) -> dict[int, MinuteFigures]:
         """Return the figures of each minute, over all shards.
 

@@ -6,6 +6,7 @@ Owns the mapping file's fields, their defaults and their errors. Paths are relat
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  pydantic reads the annotations
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -19,8 +20,8 @@ from clickstream_judge.core.fields import FIELDS, Comparison
 from clickstream_judge.errors import MappingInvalid
 
 __all__ = [
-    "TIME_KEYS", "AggregateTable", "Column", "EngineName", "JudgeMapping", "KeyName", "Late",
-    "MeasureName", "Place", "RecordFormat", "Rejects", "Result", "parse_mapping",
+    "TIME_KEYS", "AggregateTable", "Column", "EngineName", "Given", "JudgeMapping", "KeyName",
+    "Late", "MeasureName", "Place", "RecordFormat", "Rejects", "Result", "parse_mapping",
 ]  # fmt: skip
 
 
@@ -114,6 +115,7 @@ class Result(Place):
     Attributes:
         engine: The engine to ask.
         connection: For PostgreSQL a URL or ``name=value`` words; for DuckDB its file.
+        username_file: For PostgreSQL: file with the user's name.
         password_file: For PostgreSQL: file with the password.
         servers: For Kafka: its servers, ``host:port`` separated by commas.
         kafka_config: For Kafka: file of client settings, by librdkafka's names.
@@ -124,6 +126,7 @@ class Result(Place):
 
     engine: EngineName = EngineName.DUCKDB
     connection: str | None = None
+    username_file: str | None = None
     password_file: str | None = None
     servers: str | None = None
     kafka_config: str | None = None
@@ -236,6 +239,7 @@ class JudgeMapping(_Part):
         late: The policy for late events.
         time_zone: The zone of times that name none.
         settles_after: How long the pipeline may take to store an event, during the run.
+        keeps: How long the table keeps a row; earlier minutes are not judged. ``None`` for ever.
     """
 
     truth: Truth
@@ -245,15 +249,68 @@ class JudgeMapping(_Part):
     late: Late = Late.model_construct()
     time_zone: str = "UTC"
     settles_after: str = "1m"
+    keeps: str | None = None
 
     @property
     def settles_after_seconds(self) -> int:
         """The time that the pipeline may take, in seconds."""
         return duration_seconds(self.settles_after)
 
+    @property
+    def keeps_seconds(self) -> int | None:
+        """How long the table keeps a row, in seconds."""
+        return None if self.keeps is None else duration_seconds(self.keeps)
 
-def parse_mapping(text: str) -> JudgeMapping:
+
+@dataclass(frozen=True)
+class Given:
+    """What the command's options replace in a mapping; ``None`` leaves the mapping's value.
+
+    Attributes:
+        truth: The run's folder.
+        connection: Of PostgreSQL. With it, the mapping's user and password do not count.
+        username_file, password_file: Files with the user's name and the password.
+        keeps: As in the mapping.
+    """
+
+    truth: str | None = None
+    connection: str | None = None
+    username_file: str | None = None
+    password_file: str | None = None
+    keeps: str | None = None
+
+    def applied(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a mapping's document with these values.
+
+        Raises:
+            MappingInvalid: The connection is PostgreSQL's, and the mapping has another engine.
+        """
+        changed = dict(document)
+        if self.truth is not None:
+            changed["truth"] = {"run": self.truth}
+        if self.keeps is not None:
+            changed["keeps"] = self.keeps
+        result = changed.get("result")
+        if self.connection is None or not isinstance(result, dict):
+            return changed
+        if result.get("engine") != EngineName.POSTGRES.value:
+            raise MappingInvalid(
+                "result.engine", result.get("engine"), "write postgres, as --connection is given"
+            )
+        place = {
+            "connection": self.connection,
+            "username_file": self.username_file,
+            "password_file": self.password_file,
+        }
+        return changed | {"result": result | place}
+
+
+def parse_mapping(text: str, given: Given = Given()) -> JudgeMapping:
     """Return the mapping of a file's text.
+
+    Args:
+        text: YAML.
+        given: What the command's options replace.
 
     Raises:
         MappingInvalid: Names the field.
@@ -272,7 +329,7 @@ def parse_mapping(text: str) -> JudgeMapping:
     if not isinstance(document, dict):
         raise MappingInvalid("mapping", None, "it must have the fields truth and result")
     try:
-        mapping = JudgeMapping.model_validate(document)
+        mapping = JudgeMapping.model_validate(given.applied(document))
     except ValidationError as error:
         raise _first_problem(error) from None
     _check_places(mapping)
@@ -310,12 +367,7 @@ def _check_places(mapping: JudgeMapping) -> None:
             ZoneInfo(zone)
         except (ValueError, OSError, KeyError):
             raise MappingInvalid(path, zone, "name a zone such as Europe/Berlin") from None
-    try:
-        duration_seconds(mapping.settles_after)
-    except ValueError:
-        raise MappingInvalid(
-            "settles_after", mapping.settles_after, "write a duration such as 90s"
-        ) from None
+    _check_durations(mapping)
     for path, table in _aggregates(mapping):
         _check_aggregate(path, table)
 
@@ -351,7 +403,7 @@ def _check_engine(result: Result) -> None:
     of_kafka = (EngineName.KAFKA,)
     users = {
         "connection": (EngineName.POSTGRES, EngineName.DUCKDB),
-        "password_file": (EngineName.POSTGRES,),
+        **dict.fromkeys(("username_file", "password_file"), (EngineName.POSTGRES,)),
         **dict.fromkeys(("servers", "kafka_config", "format"), of_kafka),
     }
     for name, engines in users.items():
@@ -359,6 +411,16 @@ def _check_engine(result: Result) -> None:
         if value is not None and engine not in engines:
             remedy = f"engine: {engine.value} has no such setting; remove it"
             raise MappingInvalid(f"result.{name}", value, remedy)
+
+
+def _check_durations(mapping: JudgeMapping) -> None:
+    for path, duration in (("settles_after", mapping.settles_after), ("keeps", mapping.keeps)):
+        try:
+            duration_seconds("1s" if duration is None else duration)
+        except ValueError:
+            raise MappingInvalid(path, duration, "write a duration such as 90s") from None
+    if mapping.keeps is not None and mapping.aggregates:
+        raise MappingInvalid("keeps", mapping.keeps, "leave it out, or leave the aggregates out")
 
 
 def _check_aggregate(path: str, table: AggregateTable) -> None:

@@ -190,6 +190,7 @@ class Statements:
         source: The table.
         columns: The column of each field.
         until_ms: Only rows before this moment, Unix milliseconds; ``None`` for all.
+        since_ms: Only rows from this moment on, in the same way.
         prefix: Only rows whose event id begins with it; empty for all.
 
     Attributes:
@@ -206,6 +207,7 @@ class Statements:
         columns: Mapping[str, Column],
         until_ms: int | None = None,
         prefix: str = "",
+        since_ms: int | None = None,
     ) -> None:
         self.fields = tuple(name for name in columns if name not in IDENTITY)
         self._dialect, self._source = dialect, source
@@ -218,6 +220,8 @@ class Statements:
         conditions = []
         if until_ms is not None:
             conditions.append(f"(ms < {int(until_ms)} OR ms IS NULL)")
+        if since_ms is not None:
+            conditions.append(f"(ms >= {int(since_ms)} OR ms IS NULL)")
         if prefix:
             conditions.append(f"id LIKE {text_literal(prefix + '%')}")
         self._conditions = conditions

@@ -13,10 +13,23 @@ import numpy as np
 if TYPE_CHECKING:
     from clickstream_judge.core.remaking import Chunk
 
-__all__ = ["Sums", "TrueSums"]
+__all__ = ["Span", "Sums", "TrueSums"]
 
 Sums = dict[int | None, tuple[int, int]]
 """Rows and sum of checksums, by Unix minute."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The judged minutes.
+
+    Attributes:
+        since: The first one; ``None`` for the run's first.
+        before: The one after the last; ``None`` for the run's end.
+    """
+
+    since: int | None = None
+    before: int | None = None
 
 
 @dataclass
@@ -35,24 +48,24 @@ class TrueSums:
     by_shard: dict[tuple[int, int], int] = field(default_factory=dict)
     unsettled: set[int] = field(default_factory=set)
 
-    def add(self, chunk: Chunk, numbers: np.ndarray, before: int | None) -> None:
+    def add(self, chunk: Chunk, numbers: np.ndarray, span: Span) -> None:
         """Add events.
 
         Args:
             chunk: The events.
             numbers: Shape (events,), int64; their checksums.
-            before: Only minutes before this one; ``None`` for all.
+            span: Only these minutes count.
         """
         minutes = chunk.time_ms // 60_000
-        if before is not None:
-            kept = minutes < before
-            minutes, numbers = minutes[kept], numbers[kept]
-            late_seconds = chunk.late_seconds[kept]
-            self.late += int(np.count_nonzero(late_seconds))
+        kept = minutes >= (span.since or 0)
+        if span.before is not None:
+            kept &= minutes < span.before
+        minutes, numbers, late_seconds = minutes[kept], numbers[kept], chunk.late_seconds[kept]
+        self.late += int(np.count_nonzero(late_seconds))
+        if span.before is not None:
             sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
-            self.unsettled.update(minutes[(late_seconds > 0) & (sent_minute >= before)].tolist())
-        else:
-            self.late += int(np.count_nonzero(chunk.late_seconds))
+            is_unsettled = (late_seconds > 0) & (sent_minute >= span.before)
+            self.unsettled.update(minutes[is_unsettled].tolist())
         for minute in np.unique(minutes).tolist():
             at = minutes == minute
             count, total = int(at.sum()), sum(numbers[at].tolist())

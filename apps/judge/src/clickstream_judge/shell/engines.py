@@ -288,8 +288,10 @@ def _postgres(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
     words = _POSTGRES_WAITS | words
     read_only = f"-c default_transaction_read_only=on -c TimeZone={time_zone}"
     options = f"-c lock_timeout={_LOCK_SECONDS}s {words.get('options', '')} {read_only}"
+    if result.username_file is not None:
+        words["user"] = _content("result.username_file", folder / result.username_file)
     if result.password_file is not None:
-        words["password"] = _password(folder / result.password_file)
+        words["password"] = _content("result.password_file", folder / result.password_file)
     place = (
         f"{words.get('host', 'localhost')}:{words.get('port', os.environ.get('PGPORT', '5432'))}"
     )
@@ -300,7 +302,7 @@ def _postgres(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
     except psycopg.Error as error:
         raise EngineUnusable(
             "postgres", f"{place} does not let us in: {_line(error)}",
-            "check result.connection, password_file and whether the server runs",
+            "check the connection, user and password, and whether the server runs",
         ) from None  # fmt: skip
     try:
         yield _Postgres(connection, psycopg.Error)
@@ -308,14 +310,13 @@ def _postgres(result: Result, folder: Path, time_zone: str) -> Iterator[Engine]:
         connection.close()
 
 
-def _password(file: Path) -> str:
+def _content(path: str, file: Path) -> str:
+    """Return the content of a file that the mapping's field names."""
     try:
         return file.read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise MappingInvalid(
-            "result.password_file", str(file), f"the file cannot be read ({reason})"
-        ) from None
+        raise MappingInvalid(path, str(file), f"the file cannot be read ({reason})") from None
 
 
 def _line(error: Exception) -> str:

@@ -7,6 +7,7 @@ that differ.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from clickstream_judge.core.merging import Kind, ResultRow, TrueEvent, compare
 from clickstream_judge.core.remaking import remake
 from clickstream_judge.core.report import Report, minute_text
 from clickstream_judge.core.statements import Statements, aggregate_statement, rejected_ids
-from clickstream_judge.core.true_sums import TrueSums
+from clickstream_judge.core.true_sums import Span, TrueSums
 from clickstream_judge.core.verdict import collect, minute_ranges
 from clickstream_judge.errors import ResultUnfit, TruthUnusable
 from clickstream_judge.shell.engines import open_engine
@@ -54,6 +55,7 @@ def judge(
     *,
     examples: int = 5,
     show: Callable[[str], None] = lambda _text: None,
+    clock: Callable[[], float] = time.time,
 ) -> Report:
     """Compare a result with the truth.
 
@@ -62,28 +64,32 @@ def judge(
         folder: Its folder; relative paths begin there.
         examples: Most examples of each kind of difference.
         show: Called with what happens.
+        clock: Returns Unix seconds; asked only for a table that does not keep its rows.
 
     Raises:
         JudgeError: The judge cannot judge.
     """
     record, ledger = read_truth(mapping.truth, folder)
-    before = _closed_before(mapping, ledger)
-    with open_engine(mapping.result, folder, mapping.time_zone) as engine:
-        judgement = _Judgement(mapping, engine, record, ledger, before, examples, show)
-        return judgement.run()
-
-
-def _closed_before(mapping: JudgeMapping, ledger: Ledger) -> int | None:
-    """Return the first minute that is not judged, or ``None`` to judge the whole run."""
-    closed = ledger.closed_before()
-    if closed is None:
-        return None
-    before = closed - -(-mapping.settles_after_seconds // 60)
-    if not ledger.minutes(before):
+    span = _judged_span(mapping, ledger, clock)
+    if span.since is not None:
+        ledger.forget(span.since)
+    if span.before is not None and not ledger.minutes(span.before):
         raise TruthUnusable(
             ledger.place, "has no minute that is complete and settled", "wait a few minutes"
         )
-    return before
+    with open_engine(mapping.result, folder, mapping.time_zone) as engine:
+        judgement = _Judgement(mapping, engine, record, ledger, span, examples, show)
+        return judgement.run()
+
+
+def _judged_span(mapping: JudgeMapping, ledger: Ledger, clock: Callable[[], float]) -> Span:
+    """Return the minutes that are complete in the ledger, settled in the table and kept there."""
+    kept = mapping.keeps_seconds
+    since = None if kept is None else -(-int(clock() - kept) // 60)
+    closed = ledger.closed_before()
+    if closed is None:
+        return Span(since)
+    return Span(since, closed - -(-mapping.settles_after_seconds // 60))
 
 
 class _Judgement:
@@ -93,12 +99,13 @@ class _Judgement:
         engine: Engine,
         record: RunRecord,
         ledger: Ledger,
-        before: int | None,
+        span: Span,
         examples: int,
         show: Callable[[str], None],
     ) -> None:
         self._mapping, self._engine, self._record = mapping, engine, record
-        self._ledger, self._before, self._examples, self._show = ledger, before, examples, show
+        self._ledger, self._span, self._examples, self._show = ledger, span, examples, show
+        self._before = before = span.before
         result = mapping.result
         source = engine.source("result", result, result.columns)
         self._name = source.name
@@ -109,6 +116,7 @@ class _Judgement:
             engine.dialect, source, result.columns,
             None if before is None else before * 60_000,
             prefix if self._has_ids else "",
+            None if span.since is None else span.since * 60_000,
         )  # fmt: skip
         self._groups = [
             Groups(f"aggregates.{place}", table, before, mapping.late.dropped_after_seconds)
@@ -176,7 +184,7 @@ class _Judgement:
         """Make the run's events again; return their sums, and fill the groups."""
         names = ("event_id", "event_time", *self._statements.fields) if self._has_ids else ()
         part = Part(
-            self._record, self._ledger.last_seq, names, self._before, tuple(self._groups),
+            self._record, self._ledger.last_seq, names, self._span, tuple(self._groups),
         )  # fmt: skip
         made = make_sums(part)
         self._groups = list(made.groups)

@@ -17,7 +17,7 @@ from clickstream_generator.errors import WorldChanged
 from clickstream_judge.core.aggregates import NEEDED_FIELDS
 from clickstream_judge.core.fields import checksums, truth_texts
 from clickstream_judge.core.remaking import remake
-from clickstream_judge.core.true_sums import TrueSums
+from clickstream_judge.core.true_sums import Span, TrueSums
 from clickstream_judge.errors import JudgeError, JudgeFailed, TruthUnusable
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class Part:
         record: The run record.
         last_seq: The last event of each shard to make.
         names: The fields of the checksum; empty to count only.
-        before: Only minutes before this one; ``None`` for all.
+        span: The minutes that count.
         groups: Groups of sums to fill.
     """
 
     record: RunRecord
     last_seq: Mapping[int, int]
     names: tuple[str, ...]
-    before: int | None
+    span: Span
     groups: tuple[Groups, ...]
 
 
@@ -103,7 +103,7 @@ def _make(part: Part) -> Made:
                 numbers = checksums(truth_texts(chunk.table, part.names))
             else:
                 numbers = np.zeros(len(chunk.time_ms), dtype=np.int64)
-            sums.add(chunk, numbers, part.before)
+            sums.add(chunk, numbers, part.span)
             for groups in part.groups:
                 groups.add(chunk)
     except WorldChanged as error:
