@@ -10,11 +10,15 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clickstream_judge.errors import JudgeError, JudgeFailed, MappingInvalid
+
+if TYPE_CHECKING:
+    from clickstream_judge.core.mapping import Given
+    from clickstream_judge.core.report import Report
 
 __all__ = ["app", "judge", "main"]
 
@@ -59,25 +63,33 @@ def judge(
     ] = None,
 ) -> None:
     """Compare a pipeline's tables with the truth of a run; exit 0 only if they agree."""
+    from clickstream_judge.core.mapping import Given  # noqa: PLC0415
+
+    report_file = None if json_file in {None, "-"} else Path(str(json_file))
+    for path in (report_file, junit, html, summary):
+        _check_folder(path)
+    given = Given(_whole(truth), connection, _whole(username_file), _whole(password_file), keeps)
+    report = _report(mapping, given, examples)
+    _write_files(report, report_file, junit, html, summary)
+    if json_file == "-":
+        sys.stdout.buffer.write(_json(report))
+    else:
+        _show(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _report(mapping: Path | None, given: Given, examples: int) -> Report:
+    """Return the report; see :func:`judge`."""
     from rich.console import Console  # noqa: PLC0415
 
-    from clickstream_judge.core.mapping import Given, parse_mapping  # noqa: PLC0415
-    from clickstream_judge.core.pages import html_page, junit_xml  # noqa: PLC0415
-    from clickstream_judge.core.summary import summary as summarized  # noqa: PLC0415
+    from clickstream_judge.core.mapping import parse_mapping  # noqa: PLC0415
     from clickstream_judge.shell import judging  # noqa: PLC0415
-    from clickstream_judge.shell.display import show_report  # noqa: PLC0415
 
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE_CELLS
-    for path in (None if json_file in {None, "-"} else Path(str(json_file)), junit, html, summary):
-        _check_folder(path)
     progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
     text, folder = _read(mapping)
-    given = Given(_whole(truth), connection, _whole(username_file), _whole(password_file), keeps)
     try:
         with progress.status("reading the truth") as status:
-            report = judging.judge(
+            return judging.judge(
                 parse_mapping(text, given), folder, examples=examples, show=status.update
             )
     except JudgeError:
@@ -85,20 +97,43 @@ def judge(
     except Exception as error:  # a defect of the judge is no difference: its exit code is not 1
         traceback.print_exc()
         raise JudgeFailed(type(error).__name__) from error
+
+
+def _show(report: Report) -> None:
+    """Print the report for people."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from clickstream_judge.shell.display import show_report  # noqa: PLC0415
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE_CELLS
+    show_report(console, report)
+
+
+def _write_files(
+    report: Report,
+    json_file: Path | None,
+    junit: Path | None,
+    html: Path | None,
+    summary: Path | None,
+) -> None:
+    """Write the report's files that are asked for."""
+    from clickstream_judge.core.pages import html_page, junit_xml  # noqa: PLC0415
+    from clickstream_judge.core.summary import summary as summarized  # noqa: PLC0415
+
+    if json_file is not None:
+        _write(json_file, _json(report))
     if junit is not None:
         _write(junit, junit_xml(report))
     if html is not None:
         _write(html, html_page(report).encode())
     if summary is not None:
         _write(summary, f"{summarized(report).to_json()}\n".encode())
-    content = (json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n").encode()
-    if json_file == "-":
-        sys.stdout.buffer.write(content)
-    else:
-        if json_file is not None:
-            _write(Path(json_file), content)
-        show_report(console, report)
-    raise typer.Exit(report.exit_code)
+
+
+def _json(report: Report) -> bytes:
+    return (json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _read(mapping: Path | None) -> tuple[str, Path]:
