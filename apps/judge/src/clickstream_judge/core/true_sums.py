@@ -31,6 +31,11 @@ class Span:
     since: int | None = None
     before: int | None = None
 
+    def covers(self, minutes: np.ndarray) -> np.ndarray:
+        """Return which Unix minutes are judged, as bool."""
+        inside: np.ndarray = minutes >= (self.since or 0)
+        return inside if self.before is None else inside & (minutes < self.before)
+
 
 @dataclass
 class TrueSums:
@@ -57,9 +62,7 @@ class TrueSums:
             span: Only these minutes count.
         """
         minutes = chunk.time_ms // 60_000
-        kept = minutes >= (span.since or 0)
-        if span.before is not None:
-            kept &= minutes < span.before
+        kept = span.covers(minutes)
         minutes, numbers, late_seconds = minutes[kept], numbers[kept], chunk.late_seconds[kept]
         self.late += int(np.count_nonzero(late_seconds))
         if span.before is not None:

@@ -99,11 +99,12 @@ def _make(part: Part) -> Made:
     fields = (*part.names, *(NEEDED_FIELDS if part.groups else ()))
     try:
         for chunk in remake(part.record, part.last_seq, fields, sorted(part.last_seq)):
-            if part.names:
-                numbers = checksums(truth_texts(chunk.table, part.names))
-            else:
-                numbers = np.zeros(len(chunk.time_ms), dtype=np.int64)
-            sums.add(chunk, numbers, part.span)
+            if part.span.covers(chunk.time_ms // 60_000).any():
+                if part.names:
+                    numbers = checksums(truth_texts(chunk.table, part.names))
+                else:
+                    numbers = np.zeros(len(chunk.time_ms), dtype=np.int64)
+                sums.add(chunk, numbers, part.span)
             for groups in part.groups:
                 groups.add(chunk)
     except WorldChanged as error:
