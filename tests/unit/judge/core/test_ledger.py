@@ -70,7 +70,9 @@ def test_open_minutes() -> None:
     """A minute with late events to come is open while its shard runs."""
     ledger = _ledger(_entry(0, 1, 3), _entry(0, 4, 1), _entry(1, 1, 2))
 
-    assert ledger.open_minutes({(0, 1): 5, (1, 1): 2, (0, 4): 9}, before=4) == {1}
+    made = {(0, 1): 5, (1, 1): 2, (0, 4): 9, (1, 3): 1}
+
+    assert ledger.open_minutes(made, before=4) == {1, 3}
 
 
 @pytest.mark.parametrize("made", [{(0, 1): 2, (1, 1): 2}, {(0, 1): 5, (1, 1): 2}, {(1, 1): 2}])
@@ -80,6 +82,14 @@ def test_other_ledger(made: dict[tuple[int, int], int]) -> None:
 
     with pytest.raises(TruthUnusable, match="counts 3 events of shard 0"):
         ledger.open_minutes(made)
+
+
+def test_event_that_nobody_made() -> None:
+    """A single event in a minute that the record does not have is another run's."""
+    ledger = _ledger(_entry(0, 1, 3), _entry(1, 2, 1))
+
+    with pytest.raises(TruthUnusable, match="counts 1 events of shard 1"):
+        ledger.open_minutes({(0, 1): 3})
 
 
 @pytest.mark.parametrize(

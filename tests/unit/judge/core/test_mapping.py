@@ -134,9 +134,12 @@ def test_all_fields() -> None:
         ),
         (_with(late="never"), "late: 'never' cannot be used; write kept"),
         (_with(late="dropped after soon"), "late: 'dropped after soon'"),
+        (_with(late="dropped by 1h"), "late: 'dropped by 1h'"),
+        (_with(late="dropped after 1h or so"), "late: 'dropped after 1h or so'"),
         (_with(time_zone="Mars"), "time_zone: 'Mars' cannot be used; name a zone"),
         (_with(settles_after="soon"), "settles_after: 'soon'"),
         (_with(aggregates=[SUMS | {"files": "b"}]), "aggregates.0: name one of"),
+        (_with(aggregates=[SUMS | {"measures": {}}]), "aggregates.0.measures"),
         (_with(aggregates=[SUMS | {"time_zone": "X"}]), "aggregates.0.time_zone: 'X'"),
         (
             _with(aggregates=[SUMS | {"keys": {"minute": "m", "day": "d"}}]),

@@ -90,6 +90,18 @@ def test_best_row_is_compared() -> None:
     assert (finding.kind, finding.row) == (Kind.DUPLICATED, _row(event))
 
 
+def test_other_minute_is_misplaced() -> None:
+    """Within its minute a moved event has an altered time; outside it is misplaced."""
+    event = _event(2)
+
+    def kind(time_ms: int) -> Kind:
+        (finding,) = compare([event], [replace(_row(event), time_ms=time_ms)], FIELDS)
+        return finding.kind
+
+    assert kind(179_999) is Kind.ALTERED
+    assert kind(180_000) is kind(119_999) is Kind.MISPLACED
+
+
 def test_rows_without_id_or_time() -> None:
     """A row without an id is a phantom; one without a time has an altered time."""
     event = _event(1)

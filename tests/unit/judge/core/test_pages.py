@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree.ElementTree import Element, fromstring
 
@@ -58,7 +59,9 @@ def test_html_is_inert() -> None:
     Reader().feed(html_page(_report(*VERDICTS, until="2026-11-29T10:00Z")))
 
     assert not tags & {"script", "link", "img", "iframe"}
+    assert "table" in tags
     assert "The result agrees" in html_page(_report())
+    assert "<table" not in html_page(_report())
 
 
 def test_places_are_few() -> None:
@@ -69,3 +72,5 @@ def test_places_are_few() -> None:
     assert ranges.startswith("shard_seq of shard 0: 0 to 1; ")
     assert ranges.endswith("; 4 more")
     assert place_lines(VERDICTS[2]) == []
+    assert place_lines(replace(VERDICTS[0], ranges=6))[1].endswith("; 1 more")
+    assert " more" not in place_lines(replace(VERDICTS[0], ranges=5))[1]
