@@ -170,4 +170,5 @@ def _made(kind: str) -> list[dict[str, Any]]:
     planned.reconcile()
     planned.now += 180
     planned.reconcile()
-    return [made for (of, _), made in sorted(planned.children.items()) if of == kind]
+    made = [row for (of, _), row in sorted(planned.children.items()) if of == kind]
+    return [{key: value for key, value in row.items() if key != "status"} for row in made]

@@ -250,6 +250,10 @@ class Release:
         values = {name: now[name] for name in ("operator", "generator")}
         values["kafka"] = {"external": now["kafka"]["external"]}
         self._helm_install(folder / "helm" / "clickstream", values)
+        # This version's operator also lists Jobs, which that chart's does not.
+        rule = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "watch"]}
+        change = json.dumps([{"op": "add", "path": "/rules/-", "value": rule}])
+        self.cluster.kubectl("patch", f"role/{RELEASE}-operator", "--type=json", "-p", change)
         # That chart cannot say it, and this version's operator would send no credentials.
         operator = f"deployment/{RELEASE}-operator"
         self.cluster.kubectl("set", "env", operator, "CLICKSTREAM_OPERATOR_SASL_WITHOUT_TLS=true")
