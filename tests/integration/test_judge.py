@@ -20,8 +20,7 @@ from clickstream_judge.core.mapping import parse_mapping
 from clickstream_judge.errors import JudgeError
 from clickstream_judge.shell.judging import judge
 from clickstream_local.postgres import binary
-from judged import Run, make_run, sums_by_minute
-from run_records import shared_worlds
+from judged import Run, make_run, shared_runs, sums_by_minute
 
 if TYPE_CHECKING:
     from clickstream_judge.core.report import Report
@@ -89,7 +88,7 @@ def _password(database: Database, folder: Path) -> Path:
 
 
 def _judged(database: Database, run: Run, **more: Any) -> Report:  # noqa: ANN401  a mapping's parts
-    with shared_worlds():
+    with shared_runs():
         text = yaml.safe_dump(_mapping(database, run, **more))
         return judge(parse_mapping(text), run.folder)
 

@@ -13,8 +13,7 @@ from clickstream_judge.errors import JudgeError
 from clickstream_judge.shell.judging import judge
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from judged import Run, make_run
-from run_records import shared_worlds
+from judged import Run, make_run, shared_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +73,7 @@ def _judged(
     result = {"engine": "kafka", "servers": broker.servers, "topic": topic, "columns": COLUMNS}
     truth = {"run": str(run.folder)}
     mapping = {"truth": truth, "result": result | more, "rejects": rejects}
-    with shared_worlds():
+    with shared_runs():
         return judge(parse_mapping(yaml.safe_dump(mapping)), run.folder)
 
 

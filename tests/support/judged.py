@@ -6,9 +6,11 @@ Owns how both are made for tests of the judge.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,21 +21,34 @@ from clickstream_generator.core.run_record import RunRecord
 from clickstream_generator.shell.generation import Request, generate
 from clickstream_generator.shell.output import parse_output
 from clickstream_generator.shell.simulation_source import Overrides
+from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.mapping import parse_mapping
-from clickstream_judge.core.remaking import remake
+from clickstream_judge.core.remaking import Chunk, remake
+from clickstream_judge.shell import judging, making
 from clickstream_judge.shell.judging import judge
 from rich.console import Console
 from run_records import shared_worlds
 from simulations import RUN_ID, START_SECONDS, simulation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from clickstream_judge.core.report import Report
 
-__all__ = ["AGGREGATE", "COLUMNS", "Run", "clean_events", "judged", "make_run", "sums_by_minute"]
+__all__ = [
+    "AGGREGATE",
+    "COLUMNS",
+    "Run",
+    "clean_events",
+    "judged",
+    "make_run",
+    "shared_runs",
+    "sums_by_minute",
+]
 
 _EVENTS = 4_000
+_REMADE: dict[object, list[Chunk]] = {}
 _FAULTS = "  faults: {latePermille: 20, maxLatenessSeconds: 90, duplicatePermille: 10}\n"
 COLUMNS = (
     "event_id", "event_time", "session_id", "simulation", "run_id", "event_name", "session_seq",
@@ -114,6 +129,32 @@ def _late(folder: Path) -> dict[str, float]:
     }
 
 
+@contextmanager
+def shared_runs() -> Iterator[None]:
+    """Make a run's events again only once: they do not change, and each judgement needs them."""
+
+    def shared(
+        record: RunRecord,
+        last_seq: Mapping[int, int],
+        fields: Iterable[str] = FIELDS,
+        shards: Iterable[int] | None = None,
+    ) -> Iterator[Chunk]:
+        numbers = None if shards is None else tuple(shards)
+        key = record.to_json(), tuple(sorted(last_seq.items())), numbers
+        if key not in _REMADE:
+            _REMADE[key] = list(remake(record, last_seq, fields, numbers))
+        names = frozenset(fields)
+        for chunk in _REMADE[key]:
+            yield replace(chunk, fields=names)
+
+    with (
+        shared_worlds(),
+        mock.patch.object(making, "remake", shared),
+        mock.patch.object(judging, "remake", shared),
+    ):
+        yield
+
+
 def judged(
     folder: Path,
     run: Run,
@@ -129,7 +170,7 @@ def judged(
         "truth": {"run": str(run.folder)},
         "result": {"files": "result.parquet", "columns": named},
     } | more
-    with shared_worlds():
+    with shared_runs():
         return judge(parse_mapping(yaml.safe_dump(mapping)), folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from clickstream_contract.verification_result import read_result
 from clickstream_judge import command
-from run_records import shared_worlds
+from judged import shared_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def call(
 
     def run_command(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["clickstream-judge", *arguments])
-        with shared_worlds(), pytest.raises(SystemExit) as ended:
+        with shared_runs(), pytest.raises(SystemExit) as ended:
             command.main()
         output, errors = capsysbinary.readouterr()
         return int(ended.value.code or 0), output.decode(), errors.decode()

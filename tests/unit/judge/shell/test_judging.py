@@ -17,9 +17,8 @@ from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.mapping import parse_mapping
 from clickstream_judge.errors import JudgeError, TruthUnusable
 from clickstream_judge.shell.judging import judge
-from judged import AGGREGATE, COLUMNS, judged, make_run, sums_by_minute
+from judged import AGGREGATE, COLUMNS, judged, make_run, shared_runs, sums_by_minute
 from planted_defects import REJECTS, defects, problems, rejected
-from run_records import shared_worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ QUICK = (
 
 @pytest.fixture(autouse=True)
 def _one_world() -> Iterator[None]:
-    with shared_worlds():
+    with shared_runs():
         yield
 
 
