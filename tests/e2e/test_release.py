@@ -240,7 +240,7 @@ def _achieved(release: Release, figures: Figures, target: int, before: int) -> N
 
 def _a_lost_row_is_named(release: Release, figures: Figures) -> None:
     """A verified run loses a row: the resource says so within two periods, with the minute."""
-    name, cluster = "steered", release.cluster
+    name, cluster = "storefront", release.cluster
     patch = '{"spec":{"verification":{"every":"1m"}}}'
     cluster.kubectl("patch", "css", name, "--type=merge", "-p", patch)
     took = release.timed(

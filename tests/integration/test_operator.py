@@ -228,7 +228,15 @@ def test_kubectl_scales_and_suspends(
         lambda: "deployment.apps/shop-worker-2" in _children(plane, namespace), "it is scaled"
     )
     columns = plane.kubectl("get", "css", "-n", namespace).splitlines()
-    assert columns[0].split() == ["NAME", "READY", "RATE", "ACHIEVED", "WORKERS", "AGE"]
+    assert columns[0].split() == [
+        "NAME",
+        "READY",
+        "RATE",
+        "ACHIEVED",
+        "WORKERS",
+        "VERIFIED",
+        "AGE",
+    ]
     assert columns[1].split()[:5] == ["shop", "False", "10", "0", "3"]
 
     rate = '{"spec":{"rate":{"eventsPerSecond":20}}}'
