@@ -6,13 +6,14 @@ Run this script when a version changes: ``python apps/local/lock_artifacts.py``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pyspark
+from clickstream_local.artifacts import Artifact
 
 _WANTED = {
     "kafka": ("org.apache.kafka", "kafka_2.13", "4.3.1"),
@@ -48,16 +49,7 @@ def main() -> None:
 
 
 def _row(use: str, path: Path) -> dict[str, str | int]:
-    group, artifact, version = path.stem.split("--")
-    content = path.read_bytes()
-    return {
-        "use": use,
-        "group": group,
-        "artifact": artifact,
-        "version": version,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    return asdict(Artifact.of_file(path, use, *path.stem.split("--")))
 
 
 if __name__ == "__main__":

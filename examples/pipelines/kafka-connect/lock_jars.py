@@ -6,11 +6,13 @@ jars.json.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
+
+from clickstream_local.artifacts import Artifact
 
 _HERE = Path(__file__).parent
 
@@ -29,15 +31,7 @@ def main() -> None:
 
 def _row(place: Path, path: Path) -> dict[str, str | int]:
     *group, artifact, version, _ = place.parts
-    content = path.read_bytes()
-    return {
-        "use": "connect",
-        "group": ".".join(group),
-        "artifact": artifact,
-        "version": version,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    return asdict(Artifact.of_file(path, "connect", ".".join(group), artifact, version))
 
 
 if __name__ == "__main__":

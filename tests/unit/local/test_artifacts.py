@@ -67,6 +67,14 @@ def _repository(folder: Path, content: bytes, busy_answers: int = 0) -> Iterator
     thread.join()
 
 
+def test_file_is_pinned(tmp_path: Path) -> None:
+    """The artifact of a file has its size and checksum, so that the same file is accepted."""
+    file = tmp_path / "a.jar"
+    file.write_bytes(CONTENT)
+
+    assert Artifact.of_file(file, "kafka", "org.example", "thing", "1.0") == ARTIFACT
+
+
 def test_pinned_jar_is_downloaded_once(tmp_path: Path) -> None:
     """A complete jar is not downloaded again."""
     with _repository(tmp_path / "repository", CONTENT) as url:

@@ -55,6 +55,13 @@ class Artifact:
     bytes: int
     sha256: str
 
+    @classmethod
+    def of_file(cls, file: Path, use: str, group: str, artifact: str, version: str) -> Artifact:
+        """Return the artifact of a jar that a resolver has downloaded, to pin it."""
+        content = file.read_bytes()
+        checksum = hashlib.sha256(content).hexdigest()
+        return cls(use, group, artifact, version, len(content), checksum)
+
     @property
     def file_name(self) -> str:
         """Its name in the cache."""

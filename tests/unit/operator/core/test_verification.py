@@ -261,7 +261,7 @@ def test_forbidden_database_is_not_asked(
 
 
 def test_suspended_and_completed_runs_are_verified() -> None:
-    """The period goes on while there are no workers: tables can still change."""
+    """Verifications continue while there are no workers: tables can still change."""
     cluster = _cluster()
     cluster.resource["spec"]["suspend"] = True
     cluster.settle()

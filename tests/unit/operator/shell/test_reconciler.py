@@ -660,7 +660,7 @@ _RESULT = (
 
 
 def _verified() -> _Operator:
-    """Return an operator whose simulation runs, and is to be verified now."""
+    """Return an operator whose simulation runs and needs a verification now."""
     operator = _Operator(settings=_VERIFIED, verification={"every": "1m"})
     operator.reconcile()
     operator.api.calls.clear()
