@@ -39,3 +39,13 @@ def test_records_that_are_no_objects(value: bytes | None) -> None:
     """Anything but a JSON object has no fields."""
     assert record_fields(value, has_header=False) is None
     assert record_fields(value, has_header=True) is None
+
+
+@pytest.mark.parametrize("levels", [300, 1_000])
+def test_deep_record_is_read(levels: int) -> None:
+    """A record with many levels is a wrong value, and does not end the judgement."""
+    fields = record_fields(b'{"a":' * levels + b"1" + b"}" * levels, has_header=False)
+    assert fields is not None
+
+    assert record_texts(fields, ["a"]) == ["(nested too deeply)"]
+    assert len(field_names(fields)) == 1

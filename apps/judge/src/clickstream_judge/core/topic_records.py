@@ -17,6 +17,9 @@ __all__ = ["field_names", "record_fields", "record_texts"]
 _HEADER_BYTES = 5
 """A registry's header: a zero and the number of the schema, 32 bits."""
 _MOST_NAMES = 50
+_MOST_LEVELS = 8
+_TOO_DEEP = "(nested too deeply)"
+"""Instead of a value that orjson reads but does not write; no event has such a text."""
 
 
 def record_fields(value: bytes | None, *, has_header: bool) -> Mapping[str, Any] | None:
@@ -45,11 +48,11 @@ def record_texts(fields: Mapping[str, Any], paths: Sequence[str]) -> list[str | 
     return [_text(_value(fields, path)) for path in paths]
 
 
-def field_names(fields: Mapping[str, Any]) -> list[str]:
-    """Return the paths of a record's fields, the first ones of many."""
+def field_names(fields: Mapping[str, Any], levels: int = _MOST_LEVELS) -> list[str]:
+    """Return the paths of a record's fields, the first ones of many and of few levels."""
     found: list[str] = []
     for name, value in fields.items():
-        inner = field_names(value) if isinstance(value, dict) else []
+        inner = field_names(value, levels - 1) if levels and isinstance(value, dict) else []
         found += [f"{name}.{part}" for part in inner] or [name]
     return found[:_MOST_NAMES]
 
@@ -65,4 +68,7 @@ def _value(fields: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  any va
 def _text(value: Any) -> str | None:  # noqa: ANN401  any value of JSON
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return _TOO_DEEP
