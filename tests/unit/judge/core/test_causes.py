@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from clickstream_judge.core.causes import Evidence
 from clickstream_judge.core.merging import Finding, Kind, ResultRow, TrueEvent
@@ -99,7 +101,9 @@ def test_causes_of_duplicates() -> None:
 )
 def test_causes_of_shifts(shifts: list[int], part: str) -> None:
     """Whole hours are a time zone."""
-    moved = [Finding(Kind.MISPLACED, _event(1), ResultRow("", shift, ())) for shift in shifts]
+    time_ms = 90_000
+    event = replace(_event(1), time_ms=time_ms)
+    moved = [Finding(Kind.MISPLACED, event, ResultRow("", time_ms + shift, ())) for shift in shifts]
 
     assert part in _cause(moved)
     assert bool(part) == bool(_cause(moved))

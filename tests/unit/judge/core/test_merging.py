@@ -90,6 +90,19 @@ def test_best_row_is_compared() -> None:
     assert (finding.kind, finding.row) == (Kind.DUPLICATED, _row(event))
 
 
+def test_time_counts_most() -> None:
+    """A row at the event's time is compared, though one at another time has more right values."""
+    event = _event(1)
+    moved = replace(_row(event), time_ms=event.time_ms + 1)
+    changed = replace(_row(event), values=("FR", None))
+
+    found = list(compare([event], [moved, changed], FIELDS))
+
+    assert [(row.kind, row.field) for row in found] == [
+        (Kind.DUPLICATED, ""), (Kind.ALTERED, "country"), (Kind.ALTERED, "city"),
+    ]  # fmt: skip
+
+
 def test_other_minute_is_misplaced() -> None:
     """Within its minute a moved event has an altered time; outside it is misplaced."""
     event = _event(2)

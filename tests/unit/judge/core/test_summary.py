@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import pytest
 from clickstream_contract.verification_result import LONGEST_TEXT, read_result
 from clickstream_judge.core.merging import Kind
 from clickstream_judge.core.report import Report
@@ -15,6 +17,7 @@ _REPORT = Report(
 )  # fmt: skip
 _MINUTE = 29_929_440
 """2026-11-27T08:00Z."""
+_LAST_MINUTE = int(datetime(9999, 12, 31, 23, 59, tzinfo=UTC).timestamp()) // 60
 
 
 def _verdict(kind: Kind, count: int, *minutes: int, column: str = "", cause: str = "") -> Verdict:
@@ -57,6 +60,22 @@ def test_rows_without_a_time() -> None:
 
     assert (found.differences, found.first_difference) == (2, None)
     assert found.text == "raw.events differs: 1 phantom; 1 phantom"
+
+
+@pytest.mark.parametrize(
+    ("minute", "named"),
+    [
+        (-1, None),
+        (0, "1970-01-01T00:00:00Z"),
+        (_LAST_MINUTE, "9999-12-31T23:59:00Z"),
+        (_LAST_MINUTE + 1, None),
+    ],
+)
+def test_calendar_has_ends(minute: int, named: str | None) -> None:
+    """A minute has a name from 1970 to the year 9999."""
+    found = summary(replace(_REPORT, verdicts=(_verdict(Kind.PHANTOM, 1, minute),)))
+
+    assert found.first_difference == named
 
 
 def test_many_differences_are_cut() -> None:

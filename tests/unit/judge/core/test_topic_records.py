@@ -49,3 +49,10 @@ def test_deep_record_is_read(levels: int) -> None:
 
     assert record_texts(fields, ["a"]) == ["(nested too deeply)"]
     assert len(field_names(fields)) == 1
+
+
+def test_names_are_limited() -> None:
+    """A message about a record of many fields names the first 50."""
+    fields = {f"field{place}": place for place in range(51)}
+
+    assert field_names(fields) == list(fields)[:50]

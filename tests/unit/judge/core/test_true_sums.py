@@ -40,3 +40,4 @@ def test_merged_shards_are_added(
     assert counted == sum(
         (since or 0) <= moment // 60_000 < (before or 9) for moment, _ in (*first, *second)
     )
+    assert counted == sum(together.by_shard.values())
