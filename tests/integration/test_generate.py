@@ -75,8 +75,10 @@ def _kill_after(process: subprocess.Popen[str], folder: Path, files: int) -> Non
     process.communicate()
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("form", "kills"),
+    [("parquet", 1), *(pytest.param(form, 10, marks=pytest.mark.slow) for form in FORMS)],
+)
 def test_killed_run_continues(file: Path, tmp_path: Path, form: str, kills: int) -> None:
     """A kill while writing leaves no partial file, and neither duplicates nor loses an event."""
     folder = tmp_path / "data"
