@@ -1,4 +1,4 @@
-"""The pipelines: how each one starts, what it has stored, and how far it has read.
+"""The four pipelines: how each one starts, what it has stored, and how far it has read.
 
 Owns the list. A trial sees only the outside of a pipeline: its process, its result and its offsets.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
+from clickstream_bench.windows import CHECKPOINTS, committed_offsets, windows_command
 from clickstream_local.artifacts import Artifact, ArtifactCache, cache_folder
 from clickstream_local.java import FAST_START, find_java_home
 from rich.console import Console
@@ -76,6 +77,11 @@ def _quix_streams(_: Services) -> list[str]:
     return [found.stdout.strip(), script]
 
 
+def _spark_windows(_: Services) -> list[str]:
+    """Return the command of the script, which ``clickstream bench streaming`` measures too."""
+    return windows_command(_HERE / "spark-windows" / "windows.py", Console(stderr=True))
+
+
 def _kafka_connect(_: Services) -> list[str]:
     """Return the command of the worker, after its pinned jars are downloaded."""
     folder = _HERE / "kafka-connect"
@@ -105,9 +111,15 @@ def _connect_offsets(services: Services) -> dict[int, int]:
     return services.committed("connect-events")
 
 
+def _checkpoint_offsets(services: Services) -> dict[int, int]:
+    """Return the offsets that every query of Spark has committed."""
+    return committed_offsets(services.folder / CHECKPOINTS)
+
+
 PIPELINES = {
     row.name: row
     for row in (
+        Pipeline("spark-windows", _spark_windows, _rows_in_table, _checkpoint_offsets),
         Pipeline("parquet-writer", _parquet_writer, _rows_in_files, _group_offsets),
         Pipeline("quix-streams", _quix_streams, _rows_in_table, _group_offsets),
         Pipeline("kafka-connect", _kafka_connect, _rows_in_table, _connect_offsets),

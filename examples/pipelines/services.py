@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_contract.topics import EVENTS
+from clickstream_local.artifacts import cache_folder
 from clickstream_local.environment import service_environment
+from clickstream_local.java import find_java_home
 from clickstream_local.kafka import create_topics, start_kafka_alone
+from clickstream_local.ports import LOOPBACK
 from clickstream_local.postgres import DATABASE, OWNER, Postgres
 from clickstream_local.processes import ServiceProcess
 from clickstream_local.state import StateFolder
@@ -53,6 +56,9 @@ class Services:
     def environment(self) -> dict[str, str]:
         """Return the environment variables of a pipeline, and of the judge."""
         return service_environment(os.environ) | {
+            "JAVA_HOME": str(find_java_home(os.environ, cache_folder(os.environ))),
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": LOOPBACK,
             "KAFKA_SERVERS": self.servers,
             "KAFKA_TOPIC": EVENTS.name,
             "KAFKA_GROUP": GROUP,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["JudgeFailed", "Outcome", "kill_points", "outcome", "outcome_table", "try_pipeline"]
 
 _PAUSE_SECONDS = 5.0
-_PROGRESS_SECONDS = 180.0
+_PROGRESS_SECONDS = 400.0
 _WIDTH = 160
 _KINDS = ("lost", "duplicated", "altered", "misplaced", "phantom", "aggregate")
 

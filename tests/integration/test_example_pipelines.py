@@ -46,3 +46,11 @@ def test_timed_commits_differ(tmp_path: Path) -> None:
 
     assert row.counts["lost"] + row.counts["duplicated"] > 0
     assert row.counts["altered"] == row.counts["misplaced"] == row.counts["phantom"] == 0
+
+
+def test_windows_stay_exact(tmp_path: Path) -> None:
+    """Spark's windows and products are exact, and no event is lost; events may come twice."""
+    row = _tried("spark-windows", tmp_path, kills=1)
+
+    assert row.counts["lost"] == row.counts["altered"] == row.counts["misplaced"] == 0
+    assert row.counts["aggregate"] == 0
