@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts import pods, rendered
+from charts import documents, pods, rendered
 from control_plane import ROOT, ControlPlane
 from go_programs import go_program
 from schemas import LOCATION, write_schemas
@@ -207,6 +207,32 @@ def test_kubeconform_has_no_finding(
         if row["kind"] in {"Deployment", "Kafka"}:
             row["spec"]["replicsa"] = 1
     assert {row["kind"] for row in conform(rows)} == {"Deployment", "Kafka"}
+
+
+def test_example_application_is_accepted(
+    plane: ControlPlane, conform: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    """The example's SparkApplication, in a namespace that enforces the restricted standard."""
+    file = ROOT / "examples" / "pipelines" / "spark-windows" / "spark-application.yaml"
+    rows = documents(file.read_text(encoding="utf-8"))
+    made = [
+        {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": f"windows-{number}"},
+            "spec": {"restartPolicy": "Never", **copy.deepcopy(pod["spec"])},
+        }
+        for number, (_, pod) in enumerate(pods(rows))
+    ]  # fmt: skip
+    for pod in made:
+        (container,) = pod["spec"]["containers"]
+        container["image"] = "registry.example/spark-windows:1"
+    _apply(plane, rows)
+    _apply(plane, made)
+    assert conform(rows) == []
+
+    application = next(row for row in rows if row["kind"] == "SparkApplication")
+    application["spec"]["driver"]["coreRequests"] = "1"
+    assert [row["name"] for row in conform([application])] == ["spark-windows"]
 
 
 def test_plain_manifests_are_accepted(plane: ControlPlane) -> None:

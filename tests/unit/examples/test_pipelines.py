@@ -8,6 +8,7 @@ import re
 import pytest
 import yaml
 from clickstream_judge.core.mapping import parse_mapping
+from clickstream_local.artifacts import Artifact
 from pipelines import PIPELINES
 from services import ROOT
 
@@ -34,6 +35,17 @@ def test_jars_are_pinned() -> None:
 
     assert {artifact: pinned.get(artifact) for artifact, _ in wanted[1:]} == dict(wanted[1:])
     assert all(re.fullmatch(r"[0-9a-f]{64}", row["sha256"]) for row in rows)
+
+
+def test_driver_is_pinned_once() -> None:
+    """Spark's jars, its image and Kafka Connect have the same driver of PostgreSQL."""
+    (row,) = json.loads((_EXAMPLES / "spark-windows" / "jars.json").read_text(encoding="utf-8"))
+    rows = json.loads((_EXAMPLES / "kafka-connect" / "jars.json").read_text(encoding="utf-8"))
+    dockerfile = (_EXAMPLES / "spark-windows" / "Dockerfile").read_text(encoding="utf-8")
+
+    assert {**row, "use": "connect"} in rows
+    assert f"--checksum=sha256:{row['sha256']}" in dockerfile
+    assert Artifact(**row).path in dockerfile
 
 
 def test_worker_listens_on_loopback() -> None:
