@@ -59,11 +59,21 @@ def pacing(*, as_json: _Json = False) -> None:
 
 
 @app.command()
-def streaming(*, latencies: _Latencies = True, as_json: _Json = False) -> None:
-    """Drain a filled topic, compared with Spark's limit; then hold steady rates."""
+def streaming(
+    *,
+    latencies: _Latencies = True,
+    windows: Annotated[
+        Path,
+        typer.Option(
+            help="The script with Spark's own windows, from a clone.", exists=True, dir_okay=False
+        ),
+    ] = Path("examples/pipelines/spark-windows/windows.py"),
+    as_json: _Json = False,
+) -> None:
+    """Drain a filled topic, compared with Spark's limit and its own windows; hold steady rates."""
     from clickstream_bench.streaming import measure_streaming
 
-    _show(measure_streaming(latencies=latencies), as_json=as_json)
+    _show(measure_streaming(windows, latencies=latencies), as_json=as_json)
 
 
 @app.command()

@@ -1,36 +1,40 @@
 """The speed of the stream.
 
 Compares, in one run on one machine with broker and database: Spark's ceiling (read and parse, write
-nothing); the same with windows; reading and validating like the job; the whole job into PostgreSQL;
-and the latency of events at steady rates.
+nothing); reading and validating like the job; the usual windows (Spark's own windows and
+state), and the whole job, both into PostgreSQL; the latency of events at steady rates.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from clickstream_contract.derive import spark_schema
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.topics import EVENTS
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.environment import service_environment
 from clickstream_local.figures import is_drained
 from clickstream_local.java import find_java_home
 from clickstream_local.kafka import Kafka, create_topics
-from clickstream_local.postgres import OWNER, READER
+from clickstream_local.ports import LOOPBACK
+from clickstream_local.postgres import DATABASE, OWNER, READER
+from clickstream_local.processes import ServiceProcess
 from clickstream_local.session import end_offsets
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.api import verify
 from clickstream_streaming.benchmarking import spark_session, validate
-from clickstream_streaming.core.sql.columns import DIMENSIONS, names
 from clickstream_streaming.settings import Settings
 from psycopg2 import sql
 from pyspark.sql import functions as F
@@ -38,12 +42,17 @@ from rich.console import Console
 
 from clickstream_bench.panels import panel_milliseconds
 from clickstream_bench.shop import shop
+from clickstream_bench.windows import (
+    CHECKPOINTS,
+    committed_offsets,
+    slowest_speed,
+    windows_command,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa
-    from clickstream_local.processes import ServiceProcess
     from pyspark.sql import DataFrame, SparkSession
 
 __all__ = ["LATENCY_RATES", "measure_streaming"]
@@ -58,10 +67,13 @@ _PAGE_ROWS = 10_000
 _OFFSETS_PER_TRIGGER = 400_000
 
 
-def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[str, float]:
+def measure_streaming(
+    windows: Path, events: int = _EVENTS, *, latencies: bool = True
+) -> dict[str, float]:
     """Return events per second of each variant, their ratios, and latencies at steady rates.
 
     Args:
+        windows: The script of the usual windows.
         events: Number of events in the topic.
         latencies: Whether to hold steady rates as well, for a minute each.
     """
@@ -71,12 +83,13 @@ def measure_streaming(events: int = _EVENTS, *, latencies: bool = True) -> dict[
             bench.start_services()
             bench.fill(events)
             figures = bench.ceilings()
+            figures |= bench.usual_windows(windows, events)
             figures |= bench.drain(events)
             for rate in LATENCY_RATES if latencies else ():
                 figures |= bench.steady(rate)
         finally:
             bench.stop()
-    for name in ("whole_job", "windows"):
+    for name in ("whole_job", "usual_windows"):
         figures[f"{name}_to_ceiling"] = (
             figures[f"{name}_events_per_second"] / figures["ceiling_events_per_second"]
         )
@@ -122,6 +135,46 @@ class _Bench(Stack):
             return pool.submit(
                 _ceilings, self.kafka.bootstrap_servers, ",".join(self._jars), folder
             ).result()
+
+    def usual_windows(self, script: Path, events: int) -> dict[str, float]:
+        """Return the speed of Spark with its own windows and state, and check that it stored all.
+
+        Args:
+            script: The script.
+            events: Number of events in the topic.
+        """
+        folder = self.state.folder("windows")
+        environment = service_environment(os.environ) | {
+            "JAVA_HOME": str(self._java_home),
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": LOOPBACK,
+            "KAFKA_SERVERS": self.kafka.bootstrap_servers,
+            "KAFKA_TOPIC": EVENTS.name,
+            "PGHOST": self.postgres.host,
+            "PGPORT": str(self.postgres.port),
+            "PGDATABASE": DATABASE,
+            "PGUSER": OWNER,
+            "PGPASSWORD_FILE": str(self.state.secret(OWNER).absolute()),
+            "PGSSLMODE": "disable",
+        }
+        process = ServiceProcess.start(
+            "windows", windows_command(script.absolute(), self.console),
+            self.state.log_file("windows"), environment, folder=folder,
+        )  # fmt: skip
+        self._running.append(process)
+        checkpoints = folder / CHECKPOINTS
+        self._wait(
+            lambda: sum(committed_offsets(checkpoints).values()) >= events,
+            "the usual windows have read the topic",
+        )
+        process.stop()
+        self._running.remove(process)
+        with closing(self.postgres.connect(OWNER)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM public.events")
+            (stored,) = cursor.fetchone() or (0,)
+        if stored != events:
+            raise RuntimeError(f"the usual windows stored {stored} of {events} events")
+        return {"usual_windows_events_per_second": slowest_speed(checkpoints)}
 
     def drain(self, events: int) -> dict[str, float]:
         """Return the speed of the whole job, and verify the tables."""
@@ -217,19 +270,16 @@ def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
         driver_memory="2g",
     )
     spark = spark_session(settings)
-    spark.conf.set("spark.sql.shuffle.partitions", "2")
     parse: dict[str, Callable[[DataFrame], DataFrame]] = {
         "ceiling": lambda kafka: kafka.select(
             F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
         ),
         "rules": lambda kafka: kafka.mapInArrow(_validate_only, "nothing int"),
-        "windows": _windows,
     }
-    figures: dict[str, float] = {}
-    for name, frame in parse.items():
-        figures[f"{name}_events_per_second"] = _speed(
-            spark, servers, folder / name, frame, "update" if name == "windows" else "append"
-        )
+    figures = {
+        f"{name}_events_per_second": _speed(spark, servers, folder / name, frame)
+        for name, frame in parse.items()
+    }
     spark.stop()
     return figures
 
@@ -240,26 +290,11 @@ def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch
         yield from ()
 
 
-def _windows(kafka: DataFrame) -> DataFrame:
-    """Parse events, and count them per minute in Spark's state."""
-    parsed = F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS))
-    events = kafka.select(parsed.alias("event")).select(
-        F.col("event.event_time").cast("timestamp").alias("event_time"),
-        *(f"event.{name}" for name in names(DIMENSIONS)),
-    )
-    return (
-        events.withWatermark("event_time", "15 minutes")
-        .groupBy(F.window("event_time", "1 minute"), *names(DIMENSIONS))
-        .count()
-    )
-
-
 def _speed(
     spark: SparkSession,
     servers: str,
     checkpoint: Path,
     frame: Callable[[DataFrame], DataFrame],
-    mode: Any,  # noqa: ANN401  a Spark literal
 ) -> float:
     """Return records per second of all batches except the first, which compiles code."""
     kafka = (
@@ -273,7 +308,6 @@ def _speed(
     query = (
         frame(kafka)
         .writeStream.format("noop")
-        .outputMode(mode)
         .option("checkpointLocation", str(checkpoint))
         .trigger(availableNow=True)
         .start()

@@ -11,6 +11,7 @@ from clickstream_bench.command import app
 from typer.testing import CliRunner
 
 _FIGURES = {"events_per_second": 1234.5678, "share": 0.5}
+_WINDOWS = Path("examples/pipelines/spark-windows/windows.py")
 
 
 def _run(
@@ -40,8 +41,8 @@ def _run(
         ("outputs", ["--events", "10000"], [10_000], {}),
         ("console", [], [], {}),
         ("pacing", [], [], {}),
-        ("streaming", [], [], {"latencies": True}),
-        ("streaming", ["--no-latencies"], [], {"latencies": False}),
+        ("streaming", [], [_WINDOWS], {"latencies": True}),
+        ("streaming", ["--no-latencies"], [_WINDOWS], {"latencies": False}),
         ("views", [], [10_000_000, Path("helm/clickstream/dashboards")], {}),
         ("views", ["--events", "100000", "--dashboards", "x"], [100_000, Path("x")], {}),
         ("soak", [], [20.0, 5_000], {}),
@@ -73,7 +74,13 @@ def test_figures_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["views", "--events", "99999"], ["soak", "--minutes", "0.5"], ["soak", "--rate", "0"], ["x"]],
+    [
+        ["views", "--events", "99999"],
+        ["soak", "--minutes", "0.5"],
+        ["soak", "--rate", "0"],
+        ["streaming", "--windows", "absent.py"],
+        ["x"],
+    ],
 )
 def test_wrong_arguments_measure_nothing(arguments: list[str]) -> None:
     """An argument out of bounds, or an unknown bench, is an error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from clickstream_bench.streaming import _Bench, measure_streaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -74,7 +74,12 @@ class _Measured:
 
     def ceilings(self) -> dict[str, float]:
         """Return Spark's speeds."""
-        return {"ceiling_events_per_second": 200.0, "windows_events_per_second": 50.0}
+        return {"ceiling_events_per_second": 200.0}
+
+    def usual_windows(self, script: Path, events: int) -> dict[str, float]:
+        """Return the peer's speed."""
+        self.did.append((script.name, events))
+        return {"usual_windows_events_per_second": 50.0}
 
     def drain(self, events: int) -> dict[str, float]:
         """Return the job's speed."""
@@ -95,11 +100,11 @@ def test_speeds_are_set_in_relation(monkeypatch: pytest.MonkeyPatch, *, latencie
     """The job's speed is relative to Spark's ceiling; rates are held only on request."""
     monkeypatch.setattr(streaming, "_Bench", _Measured)
 
-    figures = measure_streaming(7, latencies=latencies)
+    figures = measure_streaming(Path("windows.py"), 7, latencies=latencies)
 
     assert figures["whole_job_to_ceiling"] == 0.5
-    assert figures["windows_to_ceiling"] == 0.25
+    assert figures["usual_windows_to_ceiling"] == 0.25
     held = [name for name in figures if name.startswith("latency")]
     rates = streaming.LATENCY_RATES if latencies else ()
     assert held == [f"latency_p50_seconds_at_{rate}" for rate in rates]
-    assert _Measured.did == ["start", 7, -7, "stop"]
+    assert _Measured.did == ["start", 7, ("windows.py", 7), -7, "stop"]
