@@ -13,6 +13,8 @@ import pytest
 import yaml
 from clickstream_contract.document import dump_simulation
 from clickstream_contract.schemas import schema_text
+from clickstream_judge.core.mapping import Column, RecordFormat, Result
+from clickstream_judge.shell.decoding import record_decoder
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from clickstream_judge.shell.decoding import Decode
     from generators import Broker, GeneratorRun
 
 COMMAND = [sys.executable, "-m", "clickstream_generator.command"]
@@ -94,6 +97,13 @@ def _deserializer(encoding: str, client: SchemaRegistryClient) -> Callable[[byte
     return lambda value: found(value, context)
 
 
+def _judges_decoder(encoding: str, registry: str, folder: Path) -> Decode:
+    """Return the judge's decoder of records with the numbers of a registry."""
+    columns = {"event_time": Column(column="event_time")}
+    result = Result(format=RecordFormat(encoding), registry=registry, columns=columns)
+    return record_decoder(result, folder)
+
+
 def _corrupt_records(truth: Path) -> int:
     """Return how many corrupt records the ledger counts; the last entry of a minute holds."""
     rows = {}
@@ -158,6 +168,10 @@ def test_confluent_reads_the_events(
     assert _without_time(read) == sound_json
     assert len(values) - len(read) == _corrupt_records(truth) > 50
     assert f"{encoding}-value" in subjects
+    if encoding != "json-schema":
+        decode = _judges_decoder(encoding, registry, tmp_path)
+        decoded = {fields["event_id"] for fields in map(decode, values) if fields}
+        assert {row["event_id"] for row in read} <= decoded
     again = ("--append", "--registry-no-register", "--events", "10")
     _send(broker, file, encoding, "--encoding", encoding, "--registry", registry, *again)
 

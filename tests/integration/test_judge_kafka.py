@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from clickstream_contract.schemas import RECORD_NAME, schema_text
 from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.mapping import parse_mapping
 from clickstream_judge.errors import JudgeError
@@ -17,7 +21,6 @@ from judged import Run, make_run, shared_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pyarrow as pa
     from clickstream_judge.core.report import Report
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
+SIMULATION = Path(__file__).parents[2] / "k8s" / "simulations" / "storefront.yaml"
 COLUMNS = {name: f"payload.{name}" for name in FIELDS}
 
 
@@ -131,6 +135,30 @@ def test_rejects_of_a_topic(broker: Broker, run: Run) -> None:
 
     assert [(row.kind.value, row.count) for row in report.verdicts] == [("rejected", 7)]
     assert "'schema'" in report.verdicts[0].cause
+
+
+@pytest.mark.parametrize("encoding", ["avro", "protobuf"])
+def test_encoded_topic_agrees(broker: Broker, tmp_path: Path, encoding: str) -> None:
+    """The generator's own records in Avro and Protobuf agree in every field with its run."""
+    topic, truth = f"encoded-{encoding}", tmp_path / "truth"
+    command = [
+        str(Path(sys.executable).parent / "clickstream"), "generate", str(SIMULATION),
+        "--events", "3000", "--output", f"kafka:{broker.servers}", "--topic", topic,
+        "--create-topics", "--encoding", encoding, "--truth", str(truth),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    (tmp_path / "schema").write_text(schema_text(encoding), encoding="utf-8")
+    result: dict[str, Any] = {
+        "engine": "kafka", "servers": broker.servers, "topic": topic, "format": encoding,
+        "schema_file": "schema", "columns": {name: name for name in FIELDS},
+    }  # fmt: skip
+    if encoding == "protobuf":
+        result["message"] = RECORD_NAME
+    mapping = yaml.safe_dump({"truth": {"run": "truth"}, "result": result})
+
+    report = judge(parse_mapping(mapping), tmp_path)
+    assert report.agrees, report.verdicts
+    assert report.rows == 3000
 
 
 def test_bad_mappings(broker: Broker, run: Run) -> None:

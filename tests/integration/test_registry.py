@@ -32,6 +32,11 @@ def test_schema_is_found_again(url: str, encoding: str) -> None:
     number = registry.schema_id(subject, encoding, is_registering=True)
     assert number == registry.schema_id(subject, encoding, is_registering=True)
     assert number == registry.schema_id(subject, encoding, is_registering=False)
+    found = registry.schema(number)
+    assert found is not None
+    assert "event_id" in found.text
+    assert found.kind == {"avro": "AVRO", "protobuf": "PROTOBUF", "json-schema": "JSON"}[encoding]
+    assert registry.schema(number + 1_000) is None
 
 
 @pytest.mark.slow

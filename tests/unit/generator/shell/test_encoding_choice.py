@@ -19,7 +19,7 @@ from clickstream_generator.shell.encoding_choice import (
     printed_schema,
     worker_encoding,
 )
-from clickstream_generator.shell.registry import Registry
+from clickstream_generator.shell.registry import Registry, variable_name
 from simulations import simulator
 
 if TYPE_CHECKING:
@@ -128,14 +128,14 @@ def test_worker_uses_registry_of_settings(tmp_path: Path) -> None:
 
     chosen = worker_encoding(_output(registry="main"), settings)
     registry = Registry(
-        "https://h:1", "me", tmp_path / "password", tmp_path / "ca.crt", has_variables=True
+        "https://h:1", "me", tmp_path / "password", tmp_path / "ca.crt", setting=variable_name
     )
     assert chosen == EncodingChoice("avro", registry, "{topic}-value", is_registering=False)
     assert worker_encoding(_output(), settings) == EncodingChoice("avro")
     named = _settings(tmp_path, registry="http://h", registry_username="you")
     chosen = worker_encoding(_output(registry="main"), named)
     assert (chosen.registry, chosen.is_registering) == (
-        Registry("http://h", "you", has_variables=True), True
+        Registry("http://h", "you", setting=variable_name), True
     )  # fmt: skip
 
 

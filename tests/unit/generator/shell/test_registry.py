@@ -11,8 +11,9 @@ import httpx
 import pytest
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.schemas import schema_text
+from clickstream_generator.core.registered_schema import RegisteredSchema
 from clickstream_generator.errors import RegistryRefused
-from clickstream_generator.shell.registry import Registry
+from clickstream_generator.shell.registry import Registry, variable_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,9 +138,54 @@ def test_certificates_must_be_certificates(tmp_path: Path, text: str) -> None:
 )
 def test_worker_names_its_variables(status: int, content: object) -> None:
     """A worker has no options, so its errors name the variables."""
-    registry = replace(_registry(status, content), has_variables=True)
+    registry = replace(_registry(status, content), setting=variable_name)
 
     with pytest.raises(RegistryRefused) as refused:
         registry.schema_id("topic-value", "avro", is_registering=True)
     assert "CLICKSTREAM_GENERATOR_REGISTRY" in refused.value.remedy
     assert "--registry" not in refused.value.remedy
+
+
+def _known(rows: dict[str, object]) -> Registry:
+    """Return a registry that has an answer for some paths."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        content = rows.get(request.url.path)
+        missing = {"error_code": 40403, "message": "not there"}
+        return httpx.Response(404 if content is None else 200, json=content or missing)
+
+    return Registry("http://h", transport=httpx.MockTransport(answer))
+
+
+def test_schema_is_read_with_others() -> None:
+    """A schema comes with all that it needs, each once and inner ones first."""
+    place = {"name": "place.proto", "subject": "place", "version": 2}
+    user = {"name": "user.proto", "subject": "a/user", "version": 1}
+    registry = _known({
+        "/schemas/ids/7": {"schema": "E", "schemaType": "PROTOBUF", "references": [user, place]},
+        "/subjects/a/user/versions/1": {"schema": "U", "references": [place]},
+        "/subjects/place/versions/2": {"schema": "P"},
+        "/schemas/ids/8": {"schema": "A"},
+    })  # fmt: skip
+
+    found = registry.schema(7)
+    assert found == RegisteredSchema("PROTOBUF", "E", {"place.proto": "P", "user.proto": "U"})
+    assert list(found.references) == ["place.proto", "user.proto"]
+    assert registry.schema(8) == RegisteredSchema("AVRO", "A")
+    assert registry.schema(9) is None
+
+
+def test_lost_reference_is_named() -> None:
+    """A schema whose other schema is gone cannot be read."""
+    lost = {"name": "place.proto", "subject": "place", "version": 2}
+    registry = _known({"/schemas/ids/7": {"schema": "E", "references": [lost]}})
+
+    with pytest.raises(RegistryRefused, match=r"has lost the schema 'place\.proto'"):
+        registry.schema(7)
+
+
+@pytest.mark.parametrize(("status", "content"), [(401, {}), (200, b"<html>"), (500, {})])
+def test_refused_schema_is_named(status: int, content: object) -> None:
+    """An answer without a schema is an error."""
+    with pytest.raises(RegistryRefused):
+        _registry(status, content).schema(7)

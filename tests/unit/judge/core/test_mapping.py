@@ -45,6 +45,21 @@ def test_topics_may_be_mapped() -> None:
     assert (mapping.result.engine, mapping.result.name) == (EngineName.KAFKA, "t")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"format": "avro", "registry": "http://r", "registry_username": "me"},
+        {"format": "avro", "schema_file": "event.avsc"},
+        {"format": "protobuf", "schema_file": "event.proto", "message": "shop.Event"},
+    ],
+)
+def test_schemas_have_one_place(fields: dict[str, str]) -> None:
+    """Avro and Protobuf have their schemas in a registry or in a file."""
+    result = parse_mapping(_topic(**fields)).result
+
+    assert {name: getattr(result, name) for name in fields} == fields
+
+
 def test_defaults_are_complete() -> None:
     """A short mapping has DuckDB, UTC and no late events missing."""
     mapping = parse_mapping(_with())
@@ -117,7 +132,29 @@ def test_all_fields() -> None:
         (_topic(servers=None), "result.servers: Kafka needs them"),
         (_topic(topic=None, table="t"), "result.table: 't' cannot be used; engine: kafka has"),
         (_topic(topic=None, files="*.csv"), "result.files: '*.csv' cannot be used"),
-        (_topic(format="avro"), "result.format: 'avro' cannot be used"),
+        (_topic(format="xml"), "result.format: 'xml' cannot be used"),
+        (
+            _topic(format="avro"),
+            "result.format: 'avro' cannot be used; name one of result.registry",
+        ),
+        (
+            _topic(format="protobuf", registry="http://r", schema_file="s"),
+            "result.format: 'protobuf' cannot be used; name one of result.registry",
+        ),
+        (_topic(registry="http://r"), "result.registry: 'http://r' cannot be used; only format"),
+        (
+            _topic(format="avro", schema_file="s", registry_ca_file="ca"),
+            "result.registry_ca_file: 'ca' cannot be used; name result.registry too",
+        ),
+        (
+            _topic(format="avro", schema_file="s", message="M"),
+            "result.message: 'M' cannot be used; only format: protobuf with result.schema_file",
+        ),
+        (
+            _topic(format="protobuf", registry="http://r", message="M"),
+            "result.message: 'M' cannot be used; only format: protobuf with result.schema_file",
+        ),
+        (_with(result__schema_file="s"), "result.schema_file: 's' cannot be used; engine: duckdb"),
         (_topic(connection="x"), "result.connection: 'x' cannot be used; engine: kafka has no"),
         (_with(result__servers="x:1"), "result.servers: 'x:1' cannot be used; engine: duckdb"),
         (_with(aggregates=[TOPIC_SUMS]), "aggregates.0.topic: 's' cannot be used; only"),

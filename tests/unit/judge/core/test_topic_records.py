@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from clickstream_judge.core.topic_records import field_names, record_fields, record_texts
+from clickstream_judge.core.topic_records import (
+    field_names,
+    record_fields,
+    record_texts,
+    split_header,
+    split_indexes,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,3 +62,30 @@ def test_names_are_limited() -> None:
     fields = {f"field{place}": place for place in range(51)}
 
     assert field_names(fields) == list(fields)[:50]
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=9))
+def test_header_has_a_number(number: int, rest: bytes) -> None:
+    """A header is a zero and the schema's number; anything else is none."""
+    assert split_header(b"\x00" + number.to_bytes(4) + rest) == (number, rest)
+    assert split_header(b"\x01" + number.to_bytes(4) + rest) is None
+    assert split_header(b"\x00" + rest[:3]) is None
+
+
+def _zigzag(number: int) -> bytes:
+    rest, found = number * 2, bytearray()
+    while rest > 127:
+        found.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes([*found, rest])
+
+
+@given(st.lists(st.integers(0, 9_999), min_size=1, max_size=20), st.binary(max_size=9))
+def test_indexes_find_a_message(indexes: list[int], rest: bytes) -> None:
+    """The place of a message is read whole; a single zero is the first message."""
+    written = b"".join(map(_zigzag, [len(indexes), *indexes]))
+
+    assert split_indexes(written + rest) == (tuple(indexes), rest)
+    assert split_indexes(b"\x00" + rest) == ((0,), rest)
+    assert split_indexes(written[:-1]) is None
+    assert split_indexes(b"\x01" + rest) is None  # a negative length

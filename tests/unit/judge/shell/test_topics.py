@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 from clickstream_judge.core.mapping import Column
+from clickstream_judge.core.topic_records import record_fields
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
 from clickstream_judge.shell import topics
 from clickstream_judge.shell.topics import client_settings, copy_topic, read_topic
@@ -26,7 +28,8 @@ COLUMNS = {
 def _copied(values: Sequence[bytes | None]) -> list[tuple[str | None, ...]]:
     with duckdb.connect() as connection:
         records = ((3, place, value) for place, value in enumerate(values))
-        names = copy_topic(connection, "t", "result", COLUMNS, records, has_header=False)
+        decode = partial(record_fields, has_header=False)
+        names = copy_topic(connection, "t", "result", COLUMNS, records, decode)
         assert names == ("payload.id", "at", "order")
         return connection.execute("SELECT * FROM t ORDER BY 1").fetchall()
 
@@ -54,7 +57,7 @@ def test_fields_become_texts(monkeypatch: pytest.MonkeyPatch) -> None:
             "no record has the field 'payload.id'; name one of payload.no, at",
         ),
         ([b'{"payload": {"id": 1}}'], "result.columns.event_time: no record has the field 'at'"),
-        ([b"\x00\x01avro", None], "result.topic: no record is a JSON object; set result.format"),
+        ([b"\x00\x01avro", None], "result.topic: no record can be decoded; set result.format"),
     ],
 )
 def test_topics_that_do_not_fit(values: list[bytes | None], part: str) -> None:

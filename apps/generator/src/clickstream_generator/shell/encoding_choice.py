@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from clickstream_contract.environment import SettingsInvalid
 from clickstream_contract.errors import SimulationInvalid
@@ -114,7 +113,7 @@ class EncodingOptions:
         _check_known("--encoding", name, [*Encoding])
         _check_known("--subject-strategy", self.strategy, _SUBJECTS)
         if self.registry is not None:
-            _check_url(self.registry)
+            self.registry.check_url()
             if name == Encoding.JSON:
                 raise SimulationInvalid(
                     "--registry",
@@ -140,7 +139,7 @@ def worker_encoding(output: EventOutput, settings: Settings) -> EncodingChoice:
     if output.registry is None:
         return EncodingChoice(output.encoding)
     # Only runs with a registry load an HTTP client.
-    from clickstream_generator.shell.registry import Registry  # noqa: PLC0415
+    from clickstream_generator.shell.registry import Registry, variable_name  # noqa: PLC0415
 
     if settings.registry is None:
         allowed = f"the URL of the schema registry {output.registry} of spec.output"
@@ -154,7 +153,7 @@ def worker_encoding(output: EventOutput, settings: Settings) -> EncodingChoice:
         username,
         settings.registry_password_file,
         settings.registry_ca_file,
-        has_variables=True,
+        setting=variable_name,
     )
     return EncodingOptions(
         registry=registry, is_registering=not settings.registry_no_register
@@ -174,17 +173,3 @@ def printed_schema(name: str) -> str:
 def _check_known(option: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise SimulationInvalid(option, value, f"it must be one of {', '.join(known)}")
-
-
-def _check_url(registry: Registry) -> None:
-    option, parts = registry.setting("--registry"), urlsplit(registry.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        allowed = "it must be a URL, such as http://HOST:8081"
-        raise SimulationInvalid(option, registry.url, allowed)
-    if parts.username is not None:
-        # Do not show the URL: it holds a password.
-        user, password = (
-            registry.setting(f"--registry-{name}") for name in ("username", "password-file")
-        )
-        allowed = f"it must be a URL without a user; use {user} and {password}"
-        raise SimulationInvalid(option, None, allowed)

@@ -1,7 +1,7 @@
-"""The schema registry: registers or looks up the schema of a subject.
+"""The schema registry: registers or looks up the schema of a subject, and reads a schema.
 
-Owns the two calls of Confluent's API that a producer needs, which other registries also have:
-https://docs.confluent.io/platform/current/schema-registry/develop/api.html.
+Owns the calls of Confluent's API that a producer or a consumer needs, which other registries also
+have: https://docs.confluent.io/platform/current/schema-registry/develop/api.html.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.output import Encoding
 from clickstream_contract.schemas import schema_text
 
+from clickstream_generator.core.registered_schema import RegisteredSchema
 from clickstream_generator.errors import RegistryRefused
 from clickstream_generator.settings import PREFIX
 from clickstream_generator.shell.text_file import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "variable_name"]
 
 _SECONDS: Final = 15.0
 _TYPES: Final[Mapping[str, str]] = {
@@ -41,6 +42,11 @@ _MOST_WORDS: Final = 300
 """Characters of a registry's message that are shown."""
 
 
+def variable_name(option: str) -> str:
+    """Return the environment variable that a worker has instead of an option."""
+    return PREFIX + option.lstrip("-").upper().replace("-", "_")
+
+
 @dataclass(frozen=True)
 class Registry:
     """A schema registry.
@@ -50,7 +56,7 @@ class Registry:
         username: The user's name; ``None`` without one.
         password_file: File with the user's password.
         ca_file: CA certificates that verify the registry's certificate; the system's if absent.
-        has_variables: Whether the settings come from variables and not from options, for errors.
+        setting: Returns the name of the setting for an option, for errors.
         transport: Replaces the network, for tests.
     """
 
@@ -58,8 +64,22 @@ class Registry:
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
-    has_variables: bool = False
+    setting: Callable[[str], str] = str
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
+
+    def check_url(self) -> None:
+        """Raise ``SimulationInvalid`` unless the address is a URL without a user."""
+        option, parts = self.setting("--registry"), urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            allowed = "it must be a URL, such as http://HOST:8081"
+            raise SimulationInvalid(option, self.url, allowed)
+        if parts.username is not None:
+            # Do not show the URL: it holds a password.
+            user, password = (
+                self.setting(f"--registry-{name}") for name in ("username", "password-file")
+            )
+            allowed = f"it must be a URL without a user; use {user} and {password}"
+            raise SimulationInvalid(option, None, allowed)
 
     def schema_id(self, subject: str, encoding: str, *, is_registering: bool) -> int:
         """Return the registry's number of the event's schema.
@@ -75,13 +95,50 @@ class Registry:
         """
         path = f"/subjects/{quote(subject, safe='')}" + ("/versions" if is_registering else "")
         body = {"schema": schema_text(encoding), "schemaType": _TYPES[encoding]}
-        answer = self._post(path, body)
+        answer = self._ask("POST", path, body)
         content = _content(answer)
         if answer.is_success and isinstance(content.get("id"), int):
             return int(content["id"])
         raise self._refusal(answer.status_code, content, subject)
 
-    def _post(self, path: str, body: Mapping[str, str]) -> httpx.Response:
+    def schema(self, number: int) -> RegisteredSchema | None:
+        """Return the schema with a number; ``None`` if the registry has no such number.
+
+        Raises:
+            RegistryRefused: The registry does not answer, or refuses.
+            SimulationInvalid: An option is invalid.
+        """
+        content = self._read(f"/schemas/ids/{number}", f"the schema {number}")
+        if content is None:
+            return None
+        references: dict[str, str] = {}
+        self._add_references(content, references)
+        return RegisteredSchema(content.get("schemaType", "AVRO"), content["schema"], references)
+
+    def _add_references(self, content: Mapping[str, Any], known: dict[str, str]) -> None:
+        """Add the schemas that a schema needs, inner ones first."""
+        for row in content.get("references") or ():
+            if row["name"] in known:
+                continue
+            path = f"/subjects/{quote(row['subject'], safe='')}/versions/{row['version']}"
+            inner = self._read(path, row["subject"])
+            if inner is None:
+                remedy = "register it again, or name a file with the schema"
+                raise RegistryRefused(self.url, f"has lost the schema {row['name']!r}", remedy)
+            self._add_references(inner, known)
+            known[row["name"]] = inner["schema"]
+
+    def _read(self, path: str, what: str) -> dict[str, Any] | None:
+        """Return the schema at a path with its references; ``None`` if it is not there."""
+        answer = self._ask("GET", path)
+        content = _content(answer)
+        if answer.is_success and isinstance(content.get("schema"), str):
+            return content
+        if content.get("error_code") in {_NO_SUBJECT, _NO_VERSION, _NO_SCHEMA}:
+            return None
+        raise self._refusal(answer.status_code, content, what)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> httpx.Response:
         try:
             with httpx.Client(
                 verify=self._trust(),
@@ -90,7 +147,7 @@ class Registry:
                 transport=self.transport,
                 headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE},
             ) as client:
-                return client.post(self.url.rstrip("/") + path, json=body)
+                return client.request(method, self.url.rstrip("/") + path, json=body)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             remedy = (
@@ -118,12 +175,6 @@ class Registry:
         except (ssl.SSLError, TypeError, ValueError) as error:
             allowed = f"it must be a file with certificates in PEM ({error})"
             raise SimulationInvalid(option, str(self.ca_file), allowed) from None
-
-    def setting(self, option: str) -> str:
-        """Return the name of an option, or that of its variable."""
-        if not self.has_variables:
-            return option
-        return PREFIX + option.lstrip("-").upper().replace("-", "_")
 
     def _refusal(self, status: int, content: Mapping[str, Any], subject: str) -> RegistryRefused:
         """Return the error for an answer without a schema's number."""

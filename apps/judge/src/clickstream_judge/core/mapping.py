@@ -39,6 +39,8 @@ class RecordFormat(StrEnum):
     JSON = Encoding.JSON.value
     JSON_SCHEMA = Encoding.JSON_SCHEMA.value
     """JSON after the header of a schema registry."""
+    AVRO = Encoding.AVRO.value
+    PROTOBUF = Encoding.PROTOBUF.value
 
 
 class KeyName(StrEnum):
@@ -65,6 +67,10 @@ class MeasureName(StrEnum):
     ORDERS = "orders"
 
 
+_SCHEMA_SETTINGS = (
+    "registry", "registry_username", "registry_password_file", "registry_ca_file", "schema_file",
+    "message",
+)  # fmt: skip
 TIME_KEYS = (KeyName.MINUTE, KeyName.HOUR, KeyName.DAY)
 
 
@@ -120,6 +126,14 @@ class Result(Place):
         servers: For Kafka: its servers, ``host:port`` separated by commas.
         kafka_config: For Kafka: file of client settings, by librdkafka's names.
         format: For Kafka: the format of the records; JSON if absent.
+        registry: For Avro and Protobuf: the URL of the schema registry whose numbers the records
+            begin with.
+        registry_username: The registry's user.
+        registry_password_file: File with the password of the registry's user.
+        registry_ca_file: CA certificates that verify the registry's certificate.
+        schema_file: For Avro and Protobuf without a registry: the schema, a file ``.avsc`` or
+            ``.proto``.
+        message: For Protobuf with ``schema_file``: the full name of the message.
         columns: The column of each field.
         only_this_run: Leave out rows whose event id belongs to another run.
     """
@@ -131,6 +145,12 @@ class Result(Place):
     servers: str | None = None
     kafka_config: str | None = None
     format: RecordFormat | None = None
+    registry: str | None = None
+    registry_username: str | None = None
+    registry_password_file: str | None = None
+    registry_ca_file: str | None = None
+    schema_file: str | None = None
+    message: str | None = None
     columns: Mapping[str, Column] = Field(min_length=1)
     only_this_run: bool = False
 
@@ -404,13 +424,36 @@ def _check_engine(result: Result) -> None:
     users = {
         "connection": (EngineName.POSTGRES, EngineName.DUCKDB),
         **dict.fromkeys(("username_file", "password_file"), (EngineName.POSTGRES,)),
-        **dict.fromkeys(("servers", "kafka_config", "format"), of_kafka),
+        **dict.fromkeys(("servers", "kafka_config", "format", *_SCHEMA_SETTINGS), of_kafka),
     }
     for name, engines in users.items():
         value = getattr(result, name)
         if value is not None and engine not in engines:
             remedy = f"engine: {engine.value} has no such setting; remove it"
             raise MappingInvalid(f"result.{name}", value, remedy)
+    _check_schema(result)
+
+
+def _check_schema(result: Result) -> None:
+    """Raise an error unless Avro and Protobuf have one schema, and JSON has none."""
+    has_schema = result.format in {RecordFormat.AVRO, RecordFormat.PROTOBUF}
+    if has_schema and (result.registry is None) == (result.schema_file is None):
+        found, remedy = result.format, "name one of result.registry and result.schema_file"
+        raise MappingInvalid("result.format", found.value if found else None, remedy)
+    for name in _SCHEMA_SETTINGS:
+        value = getattr(result, name)
+        if value is None:
+            continue
+        path = f"result.{name}"
+        if not has_schema:
+            raise MappingInvalid(path, value, "only format: avro and format: protobuf use it")
+        if name.startswith("registry_") and result.registry is None:
+            raise MappingInvalid(path, value, "name result.registry too, or remove it")
+    if result.message is not None and (
+        result.format is not RecordFormat.PROTOBUF or result.schema_file is None
+    ):
+        remedy = "only format: protobuf with result.schema_file uses it; remove it"
+        raise MappingInvalid("result.message", result.message, remedy)
 
 
 def _check_durations(mapping: JudgeMapping) -> None:

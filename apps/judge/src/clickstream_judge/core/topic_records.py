@@ -5,6 +5,8 @@ Owns how a field is found in a record, and what becomes of a record that is no e
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,10 +14,11 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["field_names", "record_fields", "record_texts"]
+__all__ = ["field_names", "plain", "record_fields", "record_texts", "split_header", "split_indexes"]
 
 _HEADER_BYTES = 5
 """A registry's header: a zero and the number of the schema, 32 bits."""
+_MOST_INDEXES = 20
 _MOST_NAMES = 50
 _MOST_LEVELS = 8
 _TOO_DEEP = "(nested too deeply)"
@@ -36,6 +39,53 @@ def record_fields(value: bytes | None, *, has_header: bool) -> Mapping[str, Any]
     except orjson.JSONDecodeError:
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def split_header(value: bytes) -> tuple[int, bytes] | None:
+    """Return the schema's number of a registry's header and the rest; ``None`` without a header."""
+    if value[:1] != b"\x00" or len(value) < _HEADER_BYTES:
+        return None
+    return int.from_bytes(value[1:_HEADER_BYTES]), value[_HEADER_BYTES:]
+
+
+def split_indexes(value: bytes) -> tuple[tuple[int, ...], bytes] | None:
+    """Return the place of a Protobuf message in its file, outer ones first, and the rest.
+
+    The place is a list of zigzag varints after its length; a single zero is the first message.
+    """
+    count, place = _varint(value, 0)
+    indexes = []
+    for _ in range(count if 0 < count <= _MOST_INDEXES else 0):
+        index, place = _varint(value, place)
+        indexes.append(index)
+    if count == 0 and place:
+        indexes = [0]
+    return (tuple(indexes), value[place:]) if indexes and min(indexes) >= 0 else None
+
+
+def _varint(value: bytes, place: int) -> tuple[int, int]:
+    """Return a zigzag varint and the place after it; -1 without one."""
+    number = 0
+    for shift, byte in enumerate(value[place : place + 5]):
+        number |= (byte & 0x7F) << (7 * shift)
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), place + shift + 1
+    return -1, place
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  any value of Avro
+    """Return a decoded value as one of JSON: times in ISO 8601, bytes in hexadecimal digits."""
+    if isinstance(value, dict):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, datetime | date | time_of_day):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def record_texts(fields: Mapping[str, Any], paths: Sequence[str]) -> list[str | None]:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from clickstream_judge.core.dialect import DUCKDB, POSTGRES, Dialect, quoted_table, text_literal
-from clickstream_judge.core.mapping import EngineName, RecordFormat
+from clickstream_judge.core.mapping import EngineName
 from clickstream_judge.core.statements import Source
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
+from clickstream_judge.shell.decoding import record_decoder
 from clickstream_judge.shell.topics import client_settings, copy_topic, read_topic
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class _Kafka(_DuckDB):
         super().__init__(connection, folder)
         config = None if result.kafka_config is None else folder / result.kafka_config
         self._client = client_settings(str(result.servers), config)
-        self._has_header = result.format is RecordFormat.JSON_SCHEMA
+        self._decode = record_decoder(result, folder)
 
     def source(self, path: str, place: Place, columns: Mapping[str, Column]) -> Source:
         if place.topic is None:
@@ -171,7 +172,7 @@ class _Kafka(_DuckDB):
         try:
             names = copy_topic(
                 self._connection, table, path, columns,
-                read_topic(self._client, path, place.topic), has_header=self._has_header,
+                read_topic(self._client, path, place.topic), self._decode,
             )  # fmt: skip
         except duckdb.Error as error:
             raise EngineUnusable(

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from clickstream_judge.core.dialect import quoted
 from clickstream_judge.core.fields import FIELDS
-from clickstream_judge.core.topic_records import field_names, record_fields, record_texts
+from clickstream_judge.core.topic_records import field_names, record_texts
 from clickstream_judge.errors import EngineUnusable, MappingInvalid, ResultUnfit
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from clickstream_judge.core.mapping import Column
+    from clickstream_judge.shell.decoding import Decode
 
 __all__ = ["client_settings", "copy_topic", "read_topic"]
 
@@ -162,8 +163,7 @@ def copy_topic(
     path: str,
     columns: Mapping[str, Column],
     records: Iterable[Record],
-    *,
-    has_header: bool,
+    decode: Decode,
 ) -> tuple[str, ...]:
     """Copy the mapped fields of records into a new table of texts; return its columns.
 
@@ -176,10 +176,10 @@ def copy_topic(
         path: The mapping's field, for errors.
         columns: The column of each field.
         records: The records.
-        has_header: Whether a registry's header may come before the JSON.
+        decode: Returns the fields of a record.
 
     Raises:
-        ResultUnfit: No record is JSON, or none has a field that every event has.
+        ResultUnfit: No record can be decoded, or none has a field that every event has.
     """
     names = tuple(dict.fromkeys(column.column for column in columns.values()))
     id_place = names.index(columns["event_id"].column) if "event_id" in columns else None
@@ -192,7 +192,7 @@ def copy_topic(
     for number, offset, value in records:
         count += 1
         size += len(value or b"")
-        fields = record_fields(value, has_header=has_header)
+        fields = decode(value)
         texts = record_texts(fields or {}, names)
         if fields and not there:
             there = field_names(fields)
@@ -231,7 +231,7 @@ def _check_fields(
         if path == "rejects":  # only what is no event at all
             return
         raise ResultUnfit(
-            f"{path}.topic", "no record is a JSON object",
+            f"{path}.topic", "no record can be decoded",
             "set result.format, or judge a table into which the records are decoded",
         )  # fmt: skip
     for name, column in columns.items():
