@@ -105,11 +105,18 @@ class Services:
 
     def rows(self, table: str) -> int:
         """Return the number of rows of a table; 0 without the table."""
+        return self._number(table, "count(*)")
+
+    def sum_of(self, table: str, column: str) -> int:
+        """Return the sum of a column; 0 without the table."""
+        return self._number(table, f"coalesce(sum({column}), 0)")
+
+    def _number(self, table: str, expression: str) -> int:
         with closing(self.postgres.connect(OWNER)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
             if not (cursor.fetchone() or (False,))[0]:
                 return 0
-            cursor.execute(f"SELECT count(*) FROM {table}")
+            cursor.execute(f"SELECT {expression} FROM {table}")
             return int((cursor.fetchone() or (0,))[0])
 
     def _passfile(self) -> Path:

@@ -215,7 +215,7 @@ def test_example_application_is_accepted(
     """The example's SparkApplication, in a namespace that enforces the restricted standard."""
     file = ROOT / "examples" / "pipelines" / "spark-windows" / "spark-application.yaml"
     rows = documents(file.read_text(encoding="utf-8"))
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": f"windows-{number}"},

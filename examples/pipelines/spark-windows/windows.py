@@ -55,7 +55,7 @@ LOGIN = {
 }
 LOG = logging.getLogger("windows")
 CHECKPOINTS = os.environ.get("CHECKPOINTS", "checkpoints")
-OFFSETS_PER_BATCH = 200_000
+OFFSETS_PER_BATCH = 100_000
 
 
 def append(table: str) -> Callable[[DataFrame, int], None]:

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_bench import windows
 from clickstream_bench.windows import (
     committed_offsets,
     query_offsets,
     slowest_speed,
     windows_command,
 )
+from clickstream_local.artifacts import ArtifactCache
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_command_has_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         def provide(self, artifacts: list[Artifact], _console: Console) -> list[Path]:
             return [Path("/jars") / row.artifact for row in artifacts]
 
-    monkeypatch.setattr(windows.ArtifactCache, "of", lambda _environment: _Cache())
+    monkeypatch.setattr(ArtifactCache, "of", lambda _environment: _Cache())
     pin = {
         "use": "jdbc", "group": "g", "artifact": "driver", "version": "1", "bytes": 1,
         "sha256": "0",

@@ -135,8 +135,7 @@ def test_messages_are_found_by_place(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         b"\x28\x01\x32\x05\x0a\x01x\x10\x05\x3a\x02\x01\x02\x42\x04\x0a\x02DE"
     )
 
-    found = decode(b"\x00\x00\x00\x00\x01\x02\x02" + body)
-    assert found is not None
+    found = dict(decode(b"\x00\x00\x00\x00\x01\x02\x02" + body) or {})
     assert str(found.pop("at")).startswith("2026-")
     assert found == {
         "id": "a", "shard": 0, "kind": "page_view", "tags": {"x": 5},
