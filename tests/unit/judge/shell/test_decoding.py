@@ -142,6 +142,7 @@ def test_messages_are_found_by_place(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         "kinds": ["page_view", "OTHER"], "to": {"country": "DE"},
     }  # fmt: skip
     assert decode(b"\x00\x00\x00\x00\x01\x04\x00\x00\x0a\x01n") == {"name": "n"}
+    assert decode(b"\x00\x00\x00\x00\x01\x02\x02") == {"shard": 0, "tags": {}, "kinds": []}
     for wrong in (b"\x02\x08", b"\xff\xff", b"", b"\x04\x00"):
         assert decode(b"\x00\x00\x00\x00\x01" + wrong) is None
 

@@ -261,7 +261,7 @@ class _Protobuf(_Schemas):
                 found[field.name] = {str(key): self._value(kind, value[key]) for key in value}
             elif field.is_repeated:
                 found[field.name] = [self._value(field, one) for one in value]
-            elif field.has_presence or value not in ("", b""):
+            elif field.has_presence or not _is_unset(field, value):
                 found[field.name] = self._value(field, value)
         return found
 
@@ -272,6 +272,17 @@ class _Protobuf(_Schemas):
         if field.enum_type is not None:
             return _enum_name(field.enum_type, value)
         return plain(value)
+
+
+def _is_unset(field: Any, value: Any) -> bool:  # noqa: ANN401  a descriptor, a value of any type
+    """Return whether a field without presence has the value that proto3 gives an absent one.
+
+    A zero is also a number, so only texts, bytes and ``..._UNSPECIFIED`` count as absent.
+    """
+    if field.enum_type is None:
+        return value in ("", b"")
+    first = field.enum_type.values_by_number.get(0)
+    return value == 0 and first is not None and first.name.endswith("UNSPECIFIED")
 
 
 def _enum_name(kind: Any, value: int) -> str:  # noqa: ANN401  a descriptor
