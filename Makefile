@@ -52,7 +52,7 @@ check: .venv/ready ## run everything that must pass: lint, all tests, benches, a
 	$(RUN)/python tests/check.py --e2e "$(E2E)" $(if $(filter test,$(MAKECMDGOALS)),--is-tested)
 
 slow: .venv/ready ## run the tests that make test leaves out, except long faults and the cluster's
-	PYTHONPATH=tests/support $(RUN)/python tests/support/go_programs.py
+	$(RUN)/python -m clickstream_bench.go_programs
 	$(RUN)/pytest -n 3 -m slow tests/integration tests/rules tests/unit
 	$(RUN)/pytest -m slow tests/faults/test_faults.py -k "is_killed or future_event or replayed"
 
@@ -94,6 +94,7 @@ bench: .venv/ready ## measure speed and pacing on this machine
 	$(RUN)/clickstream bench pacing
 	$(RUN)/clickstream bench streaming
 	$(RUN)/clickstream bench console
+	$(RUN)/clickstream bench scale
 
 screenshots: .venv/ready ## take the documentation's pictures of the console
 	PYTHONPATH=tests/support $(RUN)/python apps/console/screenshots.py

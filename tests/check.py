@@ -52,8 +52,7 @@ def steps(*, is_tested: bool, e2e: str) -> list[Step]:
     return [
         Step("lint", ["make", "lint"]),
         *test,
-        Step("programs built from Go", [sys.executable, "tests/support/go_programs.py"],
-             {"PYTHONPATH": "tests/support"}),
+        Step("programs built from Go", [sys.executable, "-m", "clickstream_bench.go_programs"]),
         Step("slow tests", [*_SLOW, "-n", "3"]),
         Step("coverage", [sys.executable, "tests/floors.py"]),
         Step("distribution", ["make", "dist"]),
@@ -61,6 +60,7 @@ def steps(*, is_tested: bool, e2e: str) -> list[Step]:
         Step("bench generator", [*_BENCH, "generator"]),
         Step("bench streaming", [*_BENCH, "streaming", "--no-latencies"]),
         Step("bench console", [*_BENCH, "console"]),
+        Step("bench scale", [*_BENCH, "scale", "--simulations", "50"]),
         Step("end to end", shlex.split(e2e)),
     ]  # fmt: skip
 

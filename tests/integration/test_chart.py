@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from charts import documents, pods, rendered
-from control_plane import ROOT, ControlPlane
-from go_programs import go_program
+from clickstream_bench.control_plane import ROOT, ControlPlane
+from clickstream_bench.go_programs import go_program
 from schemas import LOCATION, write_schemas
 
 if TYPE_CHECKING:

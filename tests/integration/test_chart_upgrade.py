@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from charts import CLICKSTREAM
-from control_plane import ROOT, ControlPlane
+from clickstream_bench.control_plane import ROOT, ControlPlane
 from helm_engine import Releases, merged_values
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from charts import printing_copy
-from control_plane import ROOT, ControlPlane, find_programs
-from go_programs import go_program
+from clickstream_bench.control_plane import ROOT, ControlPlane, find_programs
+from clickstream_bench.go_programs import go_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

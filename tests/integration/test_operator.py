@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import kubernetes
 import pytest
 import yaml
+from clickstream_bench.control_plane import ControlPlane, OperatorProcess
 from clickstream_operator.core.kinds import SIMULATION
 from clickstream_operator.shell.api import Api
-from control_plane import ControlPlane, OperatorProcess
 from pipeline import wait_until
 
 if TYPE_CHECKING:

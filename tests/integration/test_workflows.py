@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from go_programs import go_program
+from clickstream_bench.go_programs import go_program
 
 pytestmark = pytest.mark.slow
 _FOLDER = Path(__file__).parents[2] / ".github" / "workflows"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from clickstream_contract.metrics import METRICS, MetricKind
 from clickstream_dashboards.rules import ALERTS, BACKUP_METRICS, RECORDS, RUNBOOKS
-from go_programs import go_program
+from clickstream_bench.go_programs import go_program
 from promql import selectors
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from control_plane import ControlPlane
+    from clickstream_bench.control_plane import ControlPlane
 
 __all__ = ["LOCATION", "write_schemas"]
 

@@ -59,6 +59,21 @@ def pacing(*, as_json: _Json = False) -> None:
 
 
 @app.command()
+def scale(
+    *,
+    simulations: Annotated[
+        int, typer.Option(help="Number of simulations, of 16 shards each.", min=10)
+    ] = 1_000,
+    workers: Annotated[int, typer.Option(help="Workers of each.", min=1, max=8)] = 1,
+    as_json: _Json = False,
+) -> None:
+    """Let the operator run many simulations on a real API server, without nodes."""
+    from clickstream_bench.scale import measure_scale
+
+    _show(measure_scale(simulations, workers), as_json=as_json)
+
+
+@app.command()
 def streaming(
     *,
     latencies: _Latencies = True,

@@ -13,13 +13,13 @@ from clickstream_contract.document import parse_simulation
 if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
 
-__all__ = ["shop"]
+__all__ = ["SHOP", "shop"]
 
 _USER_MIX = {
     "Browser": 400, "Shopper": 270, "Researcher": 100, "Buyer": 110, "BargainHunter": 70,
     "Loyal": 40, "Bot": 10,
 }  # fmt: skip
-_SPEC: dict[str, Any] = {
+SHOP: dict[str, Any] = {
     "seed": 42,
     "userMix": [{"persona": name, "weight": weight} for name, weight in _USER_MIX.items()],
     "users": 200_000,
@@ -38,6 +38,6 @@ def shop(**spec: Any) -> Simulation:  # noqa: ANN401  fields of the resource
         "apiVersion": "clickstream.dev/v1alpha1",
         "kind": "ClickstreamSimulation",
         "metadata": {"name": "bench"},
-        "spec": _SPEC | spec,
+        "spec": SHOP | spec,
     }
     return parse_simulation(json.dumps(document))  # JSON is YAML

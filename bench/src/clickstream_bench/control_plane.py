@@ -1,4 +1,4 @@
-"""A real API server with its controllers, on loopback, for as long as the tests need it.
+"""A real API server with its controllers, on loopback, for tests and benches.
 
 Owns starting and ending them. The programs are those of ``KUBEBUILDER_ASSETS``, if the controllers
 are among them, else :mod:`go_programs` has them. There is no node: pods stay pending.
@@ -19,12 +19,13 @@ import trustme
 import yaml
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
-from go_programs import go_program
-from pipeline import wait_until
+
+from clickstream_bench.go_programs import go_program
 
 __all__ = ["ROOT", "ControlPlane", "OperatorProcess", "find_programs"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+_START_SECONDS = 120.0
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 _OPERATOR = "system:serviceaccount:clickstream-system:clickstream-operator"
 _NAMESPACED = "system:serviceaccount:charts:shop-operator"
@@ -99,7 +100,7 @@ class ControlPlane:
             "--advertise-client-urls", f"http://127.0.0.1:{client}",
             "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--log-level", "warn",
         )  # fmt: skip
-        self._run(
+        self._server = self._run(
             "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}",
             "--bind-address=127.0.0.1", f"--secure-port={self._port}",
             f"--cert-dir={self._folder / 'certificates'}", f"--token-auth-file={tokens}",
@@ -109,7 +110,7 @@ class ControlPlane:
             "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
             "--shutdown-delay-duration=0s",
         )  # fmt: skip
-        wait_until(lambda: self._get("/readyz") == "ok", "the API server is ready")
+        self._server.wait_until(lambda: self._get("/readyz") == "ok", _START_SECONDS)
         self._run(
             "kube-controller-manager", f"--kubeconfig={self.kubeconfig('admin')}",
             "--leader-elect=false", f"--secure-port={free_port()}", "--bind-address=127.0.0.1",
@@ -120,15 +121,12 @@ class ControlPlane:
         self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(_wide_rights()))
         self.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
 
-    def _run(self, program: str, *arguments: str) -> None:
-        self._processes.append(
-            ServiceProcess.start(
-                program,
-                [str(self._programs / program), *arguments],
-                self._folder / f"{program}.log",
-                dict(os.environ),
-            )
-        )
+    def _run(self, program: str, *arguments: str) -> ServiceProcess:
+        command = [str(self._programs / program), *arguments]
+        log = self._folder / f"{program}.log"
+        started = ServiceProcess.start(program, command, log, dict(os.environ))
+        self._processes.append(started)
+        return started
 
     def stop(self) -> None:
         """Leave no process behind."""
@@ -138,7 +136,11 @@ class ControlPlane:
     def kubeconfig(self, user: str) -> Path:
         """Return a configuration file for ``admin``, the ``operator`` or a ``namespaced`` one."""
         path = self._folder / f"{user}.kubeconfig"
-        cluster = {"server": f"https://127.0.0.1:{self._port}", "insecure-skip-tls-verify": True}
+        cluster = {
+            "server": f"https://127.0.0.1:{self._port}",
+            # The API server makes it, and it is its own authority.
+            "certificate-authority": str(self._folder / "certificates" / "apiserver.crt"),
+        }
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -174,7 +176,7 @@ class ControlPlane:
     def serve(self, definitions: Path) -> None:
         """Apply a folder of resource definitions, and wait until their kinds are served."""
         self.kubectl("apply", "--server-side", "-R", "-f", str(definitions))
-        wait_until(self._are_established, "the kinds are served")
+        self._server.wait_until(self._are_established, _START_SECONDS)
 
     def _are_established(self) -> bool:
         """Return whether every definition is; ``kubectl wait`` gives up on one without a status."""
@@ -251,8 +253,8 @@ class OperatorProcess:
             },
         )
 
-    def metric(self, name: str) -> float:
-        """Return a metric, summed over its labels; 0 while there is none."""
+    def metric(self, name: str, **labels: str) -> float:
+        """Return a metric, summed over its other labels; 0 while there is none."""
         try:
             url = f"http://127.0.0.1:{self._port}/metrics"
             with urllib.request.urlopen(url, timeout=5) as answer:
@@ -263,6 +265,7 @@ class OperatorProcess:
             float(line.rpartition(" ")[2])
             for line in lines
             if line.startswith((f"clickstream_operator_{name}{{", f"clickstream_operator_{name} "))
+            and all(f'{label}="{value}"' in line for label, value in labels.items())
         )
 
     def kill(self) -> None:

