@@ -102,9 +102,12 @@ class Cluster:
 
     def reconcile(self) -> Plan:
         """Let the operator reconcile once, and apply its plan."""
-        plan = make_plan(
-            copy.deepcopy(self.resource), self.observed(), self.memory, self.now, self.settings
-        )
+        seen, observed = copy.deepcopy(self.resource), self.observed()
+        plan = make_plan(seen, observed, self.memory, self.now, self.settings)
+        # What the former plan has found saves work, and changes no plan.
+        forgetful = replace(self.memory, reading=None, settled=None)
+        anew = make_plan(seen, observed, forgetful, self.now, self.settings)
+        assert replace(plan, memory=forgetful) == replace(anew, memory=forgetful)
         self.memory = plan.memory
         if plan.status is not None:
             self.resource["status"] = plan.status

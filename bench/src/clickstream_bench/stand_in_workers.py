@@ -12,7 +12,6 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-import kubernetes
 from clickstream_health.registry import MetricRegistry
 from clickstream_health.server import HealthServer
 from clickstream_operator.core.pod import METRICS_PORT
@@ -20,6 +19,8 @@ from clickstream_operator.core.pod import METRICS_PORT
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    import kubernetes
 
 __all__ = ["RATE", "StandInWorkers", "address_of"]
 

@@ -40,6 +40,15 @@ _OVER = ("Succeeded", "Failed")
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _MESSAGE_LENGTH = 300
 _PREFIX = "clickstream_generator_"
+_METRICS = {
+    "target": "target_events_per_second",
+    "achieved": "achieved_events_per_second",
+    "queue_records": "queue_messages",
+    "lag_seconds": "event_lag_seconds",
+    "busy_seconds": "busy_seconds_total",
+    "delivered": "delivered_records",
+}
+_READ = tuple(_PREFIX + name for name in (*_METRICS.values(), "shards_over", "spec_changes_total"))
 _RUN_ID = "CLICKSTREAM_GENERATOR_RUN_ID"
 _JOB_LABEL = "batch.kubernetes.io/job-name"
 
@@ -216,10 +225,12 @@ def scrape_from(text: str) -> Scrape:
     """Return a worker's metrics from the text of a scrape.
 
     Raises:
-        ValueError: The text is not in Prometheus' format, or a metric is missing.
+        ValueError: A line is not in Prometheus' format, or a metric is missing.
     """
+    # Parse only the lines that count: the parser takes a millisecond for all of them.
+    lines = (line for line in text.split("\n") if line.startswith(_READ))
     found: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families("\n".join(lines)):
         for sample in family.samples:
             name = sample.name.removeprefix(_PREFIX)
             if name == "spec_changes_total":
@@ -227,12 +238,7 @@ def scrape_from(text: str) -> Scrape:
             found[name] = found.get(name, 0.0) + sample.value
     try:
         return Scrape(
-            target=found["target_events_per_second"],
-            achieved=found["achieved_events_per_second"],
-            queue_records=found["queue_messages"],
-            lag_seconds=found["event_lag_seconds"],
-            busy_seconds=found["busy_seconds_total"],
-            delivered=found["delivered_records"],
+            **{field: found[name] for field, name in _METRICS.items()},
             shards_over=int(found["shards_over"]),
             refused_changes=found.get("refused_changes", 0.0),
         )

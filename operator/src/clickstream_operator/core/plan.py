@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from clickstream_contract.document import simulation_from_resource
 from clickstream_contract.errors import SimulationInvalid
 
 from clickstream_operator.core.broker import Broker
@@ -44,7 +43,13 @@ from clickstream_operator.core.scaling import (
     next_workers,
 )
 from clickstream_operator.core.secret_files import files_text
-from clickstream_operator.core.status import is_worth_writing, run_state, status_figures
+from clickstream_operator.core.settled import Reading, Settled, read_simulation
+from clickstream_operator.core.status import (
+    is_worth_writing,
+    recorded_run,
+    run_state,
+    status_figures,
+)
 from clickstream_operator.core.verification import (
     NO_VERIFICATION,
     VerificationPlan,
@@ -78,6 +83,8 @@ class Memory:
         unseen_since: Since when a ready worker has given no metrics, Unix seconds.
         written_at: When the status was written last, Unix seconds.
         unverified: Why the API server refused an object of a verification; empty if it did not.
+        reading: The simulation, and what it was read from.
+        settled: That nothing was to be written, and what that followed from.
     """
 
     trend: Trend = field(default_factory=Trend)
@@ -85,6 +92,8 @@ class Memory:
     unseen_since: float | None = None
     written_at: float = 0.0
     unverified: str = ""
+    reading: Reading | None = None
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True)
@@ -144,9 +153,7 @@ def make_plan(
     case = _Case(resource, owner, observed, memory, now)
     is_completed = reason_of(case.status) == Reason.COMPLETED
     try:
-        simulation = simulation_from_resource(
-            {key: value for key, value in resource.items() if key != "status"}
-        )
+        reading = read_simulation(resource, memory.reading)
     except SimulationInvalid as error:
         case = replace(case, verification=paused_verification(case.status))
         if is_completed:
@@ -154,6 +161,8 @@ def make_plan(
         # Running workers keep running: the operator applies and deletes nothing.
         invalid = Finding(Reason.INVALID_SPEC, str(error))
         return _status_plan(case, Verdict(invalid.reason, invalid.message, degraded=invalid), {})
+    simulation = reading.simulation
+    case = replace(case, memory=replace(memory, reading=reading))
     is_completed = is_completed or _is_complete(simulation, case.status, observed)
     is_resting = is_completed or simulation.spec.suspend
     broker = Broker(simulation.spec.kafka, settings)
@@ -239,7 +248,7 @@ def _running(
     settings: Settings,
     failure: Finding | None,
 ) -> Plan:
-    resource, observed, status, now = case.resource, case.observed, case.status, case.now
+    observed, status, now = case.observed, case.status, case.now
     registry = named_registry(simulation.spec.event_output, settings.registries)
     workers, remembered = _measured(simulation, status, observed, case.memory, now, settings)
     judged = verdict(
@@ -253,27 +262,46 @@ def _running(
         files=files_text((*broker.secrets(), *(registry.secrets() if registry else ()))),
         failure=failure,
     )
-    run, course = run_state(resource, simulation, workers, now, settings)
-    decided = {**course, **status_figures(status, observed, round(simulation.spec.rate.per_second))}
-    case = replace(case, memory=remembered)
-    plan = _with_children(
-        case,
-        _status_plan(case, judged, decided),
-        children(simulation, case.owner, run, settings, observed),
-    )
-    digest = document_digest(simulation, run)
+    plan = _with_run(replace(case, memory=remembered), simulation, workers, settings, judged)
     return replace(
         plan,
         notices=(*plan.notices, *_notices(status, workers, observed, plan.apply)),
-        digest=digest,
         # The kubelet reads a changed ConfigMap within a minute, or at once when the pod changes.
         force_sync=tuple(
             pod.name
             for pod in observed.pods
-            if pod.read != digest and not pod.is_leaving and not pod.is_over
+            if pod.read != plan.digest and not pod.is_leaving and not pod.is_over
         ),
         is_under_way=True,
     )
+
+
+def _with_run(
+    case: _Case, simulation: Simulation, workers: int, settings: Settings, judged: Verdict
+) -> Plan:
+    """Return the plan with status and children; settled children are not derived again."""
+    observed, verification, status = case.observed, case.verification, case.status
+    recorded = recorded_run(status)
+    inputs = (
+        simulation, case.owner, workers, case.resource["metadata"].get("generation"), recorded,
+        observed.children, observed.pods, observed.has_pod_monitors,
+        verification.children, verification.kept,
+    )  # fmt: skip
+    figures = status_figures(status, observed, round(simulation.spec.rate.per_second))
+    settled = case.memory.settled
+    if settled is not None and settled.inputs == inputs:
+        plan = _status_plan(case, judged, recorded | figures)
+        return replace(plan, digest=settled.digest)
+    run, course = run_state(case.resource, simulation, workers, case.now, settings)
+    plan = _with_children(
+        case,
+        _status_plan(case, judged, course | figures),
+        children(simulation, case.owner, run, settings, observed),
+    )
+    digest = document_digest(simulation, run)
+    is_settled = course == recorded and not plan.delete and not plan.apply
+    settled = Settled(inputs, digest) if is_settled else None
+    return replace(plan, digest=digest, memory=replace(plan.memory, settled=settled))
 
 
 def _measured(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from clickstream_operator.core.observed import Observed
     from clickstream_operator.settings import Settings
 
-__all__ = ["is_worth_writing", "run_state", "status_figures"]
+__all__ = ["is_worth_writing", "recorded_run", "run_state", "status_figures"]
 
+_RUN = ("startTime", "workers", "revisions", "resumeTime")
 _REVISIONS = 20
 _REVISIONS_BYTES = 200_000
 _RATE_STEP = 0.02
@@ -56,6 +57,11 @@ def run_state(
     )
     kept = {"startTime": started, "workers": workers, "revisions": revisions}
     return run, kept | ({"resumeTime": resumed} if resumed else {})
+
+
+def recorded_run(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a status that records the run."""
+    return {key: status[key] for key in _RUN if key in status}
 
 
 def status_figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -57,6 +56,8 @@ _REST_SECONDS = 300.0
 _KINDS_SECONDS = 60.0
 _SECRET_SECONDS = 10.0
 """How old the known labels of a secret may get."""
+_SCRAPES_PER_SECOND = 100
+"""How many workers the operator asks; with more of them, it asks each less often."""
 _WRITES_PER_LOOK = 32
 _LOOK_SECONDS = 10.0
 """How many children one reconcile writes, and for how long; then other simulations are next."""
@@ -70,6 +71,7 @@ class _Remembered:
 
     Attributes:
         failure: What the API server refused in the last reconcile.
+        workers: The number of workers that were asked for metrics.
         tried: By kind and name of a child: its desired state, and the resource version after the
             write. Where another writer changes the object each time, writing it again would never
             end.
@@ -79,6 +81,7 @@ class _Remembered:
     failure: Finding | None = None
     tried: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     conditions: tuple[tuple[str, str], ...] = ()
+    workers: int = 0
     secrets: dict[str, _Secret] = field(default_factory=dict)
 
 
@@ -196,6 +199,7 @@ class Reconciler:
         self._clock = clock
         self._executor = executor
         self._remembered: dict[Key, _Remembered] = {}
+        self._workers = 0
         self._has_pod_monitors = False
         self._kinds_asked = float("-inf")
         self._asking_kinds = asyncio.Lock()
@@ -237,10 +241,7 @@ class Reconciler:
             return None
         kept = self._remembered.setdefault(key, _Remembered())
         observed = await self._observe(rows, resource, kept)
-        # A plan for many workers takes a while; health and watches must be served meanwhile.
-        plan: Plan = await self._in_thread(
-            make_plan, resource, observed, kept.memory, self._clock(), self._settings, kept.failure
-        )
+        plan = await self._plan(resource, observed, kept)
         self._count(key, kept, plan.status or resource.get("status", {}))
         if plan.status is not None:
             written = await self._call(
@@ -253,7 +254,20 @@ class Reconciler:
         owner = Owner(key[1], key[0], resource["metadata"]["uid"])
         if not await self._change(owner, kept, plan):
             return 0.0
-        return self._settings.resync_seconds if plan.is_under_way else _REST_SECONDS
+        return self._resync_seconds() if plan.is_under_way else _REST_SECONDS
+
+    async def _plan(
+        self, resource: Mapping[str, Any], observed: Observed, kept: _Remembered
+    ) -> Plan:
+        inputs = resource, observed, kept.memory, self._clock(), self._settings, kept.failure
+        if kept.memory.settled is not None:
+            return make_plan(*inputs)
+        # A first plan for many workers takes a while; health and watches must be served meanwhile.
+        plan: Plan = await self._in_thread(make_plan, *inputs)
+        return plan
+
+    def _resync_seconds(self) -> float:
+        return max(self._settings.resync_seconds, self._workers / _SCRAPES_PER_SECOND)
 
     async def _observe(
         self, rows: list[Mapping[str, Any]], resource: Mapping[str, Any], kept: _Remembered
@@ -262,6 +276,8 @@ class Reconciler:
         found = (pod_from(row, READ_ANNOTATION) for row in rows if row["kind"] == POD.kind)
         # Pods of a deleted simulation with the same name are not this simulation's.
         pods = tuple(pod for pod in found if pod.run_id == uid)
+        self._workers += len(pods) - kept.workers
+        kept.workers = len(pods)
         verifications = (verification_pod_from(row) for row in rows if row["kind"] == POD.kind)
         return Observed(
             children=tuple(row for row in rows if row["kind"] not in {POD.kind, SIMULATION.kind}),
@@ -418,20 +434,21 @@ class Reconciler:
         return await loop.run_in_executor(self._executor, call, *args)
 
     def _forget(self, key: Key) -> None:
-        if self._remembered.pop(key, None) is not None:
-            self._show_conditions()
+        kept = self._remembered.pop(key, None)
+        if kept is not None:
+            self._workers -= kept.workers
+            self._show_conditions(kept, ())
             self._telemetry.show_verification(full_name(key[1], key[0]), {})
 
     def _count(self, key: Key, kept: _Remembered, status: Mapping[str, Any]) -> None:
         verification = status.get("verification", {})
         self._telemetry.show_verification(full_name(key[1], key[0]), verification)
-        conditions = tuple((row["type"], row["status"]) for row in status.get("conditions", []))
-        if conditions != kept.conditions:
-            kept.conditions = conditions
-            self._show_conditions()
+        self._show_conditions(
+            kept, tuple((row["type"], row["status"]) for row in status.get("conditions", []))
+        )
 
-    def _show_conditions(self) -> None:
-        counts = Counter(row for kept in self._remembered.values() for row in kept.conditions)
-        self._telemetry.simulations.clear()
-        for labels, count in counts.items():
-            self._telemetry.simulations.labels(*labels).set(count)
+    def _show_conditions(self, kept: _Remembered, conditions: tuple[tuple[str, str], ...]) -> None:
+        """Show a simulation's conditions in place of its former ones."""
+        if conditions != kept.conditions:
+            self._telemetry.show_conditions(kept.conditions, conditions)
+            kept.conditions = conditions

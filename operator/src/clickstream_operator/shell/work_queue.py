@@ -7,6 +7,8 @@ https://pkg.go.dev/k8s.io/client-go/util/workqueue.
 from __future__ import annotations
 
 import asyncio
+import heapq
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from clickstream_operator.core.backoff import pause_seconds
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkQueue"]
 
+_SPREAD = 0.1
+"""The part of a pause by which it may be shorter, so that keys do not stay due together."""
 _LEAST_PAUSE_SECONDS = 5.0
 """How long a change of a key waits after a failure, unless the pause is shorter."""
 K = TypeVar("K", bound="Hashable")
@@ -27,7 +31,8 @@ class WorkQueue(Generic[K]):
 
     Args:
         reconcile: Reconciles a key and returns after how many seconds to do it again; ``None``
-            means only after a change. An exception means again, after a pause that grows.
+            means only after a change. The queue takes up to a tenth less. An exception means
+            again, after a pause that grows.
         at_a_time: How many keys are reconciled at the same time.
         chance: Returns a random number from 0 to 1, which spreads the pauses.
     """
@@ -42,6 +47,8 @@ class WorkQueue(Generic[K]):
         self._at_a_time = at_a_time
         self._chance = chance
         self._due: dict[K, float] = {}
+        # Each key that is due and not running; an entry with another moment is outdated.
+        self._waiting: list[tuple[float, K]] = []
         self._failures: dict[K, int] = {}
         self._not_before: dict[K, float] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
@@ -55,8 +62,15 @@ class WorkQueue(Generic[K]):
         A key whose reconcile has just failed waits: the failing reconciles may cause its changes.
         """
         moment = max(_now() + after_seconds, self._not_before.get(key, 0.0))
-        self._due[key] = min(moment, self._due.get(key, moment))
-        self._changed.set()
+        if moment < self._due.get(key, float("inf")):
+            self._due[key] = moment
+            self._wait(key)
+
+    def _wait(self, key: K) -> None:
+        """Put a key that is due among the waiting ones; a running key waits for its end."""
+        if key not in self._running:
+            heapq.heappush(self._waiting, (self._due[key], key))
+            self._changed.set()
 
     def stuck_seconds(self) -> float:
         """Return for how long no reconcile has ended or begun, although one was due.
@@ -70,24 +84,34 @@ class WorkQueue(Generic[K]):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reconcile keys until the stop event is set; finish what has begun."""
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._changed.set())
         while not stop.is_set():
             self._changed.clear()
-            now = _now()
-            ready = sorted(
-                (moment, key)
-                for key, moment in self._due.items()
-                if moment <= now and key not in self._running
-            )
-            for _, key in ready[: self._at_a_time - len(self._running)]:
-                del self._due[key]
-                self._began[key] = now
-                self._running[key] = asyncio.create_task(self._turn(key))
-            coming = [row for key, row in self._due.items() if key not in self._running]
-            pause = max(0.0, min(coming) - now) if coming else None
-            if len(self._running) >= self._at_a_time:
-                pause = None
-            await _first_of(self._changed, stop, pause)
+            is_full = len(self._running) >= self._at_a_time
+            moment = float("inf") if is_full else self._next_moment()
+            if moment <= _now():
+                self._begin(heapq.heappop(self._waiting)[1])
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(moment if moment < float("inf") else None):
+                    await self._changed.wait()
+        stopping.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _next_moment(self) -> float:
+        """Return when the next key is due, which is then the first of the waiting ones."""
+        while self._waiting:
+            moment, key = self._waiting[0]
+            if key not in self._running and self._due.get(key) == moment:
+                return moment
+            heapq.heappop(self._waiting)
+        return float("inf")
+
+    def _begin(self, key: K) -> None:
+        del self._due[key]
+        self._began[key] = _now()
+        self._running[key] = asyncio.create_task(self._turn(key))
 
     async def _turn(self, key: K) -> None:
         try:
@@ -104,22 +128,15 @@ class WorkQueue(Generic[K]):
         else:
             self._failures.pop(key, None)
             self._not_before.pop(key, None)
+            again = again and again * (1 - _SPREAD * (1 - self._chance()))
         finally:
             del self._running[key], self._began[key]
             self._last_end = _now()
             self._changed.set()
+            if key in self._due:
+                self._wait(key)
         if again is not None:
             self.add(key, again)
-
-
-async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float | None) -> None:
-    """Wait until one of two events is set, or the time is over."""
-    waits = [asyncio.create_task(one.wait()), asyncio.create_task(other.wait())]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def _now() -> float:

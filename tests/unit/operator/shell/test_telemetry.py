@@ -34,3 +34,27 @@ def test_verification_is_shown_while_known() -> None:
     telemetry.show_verification("load/shop", {"startedAt": "2026-11-27T08:00:00Z"})
     telemetry.show_verification("load/other", {})
     assert (sample("differences"), sample("timestamp_seconds")) == (None, None)
+
+
+def test_conditions_are_counted_while_present() -> None:
+    """A simulation counts once for each condition; a status without simulations has no sample."""
+    telemetry = Telemetry()
+    ready, failed = ("Ready", "True"), ("Ready", "False")
+
+    def samples() -> list[float | None]:
+        return [
+            telemetry.registry.get_sample_value(
+                "clickstream_operator_simulations", {"type": kind, "status": status}
+            )
+            for kind, status in (ready, failed)
+        ]
+
+    telemetry.show_conditions((), (ready,))
+    telemetry.show_conditions((), (failed,))
+    assert samples() == [1.0, 1.0]
+
+    telemetry.show_conditions((failed,), (ready,))
+    assert samples() == [2.0, None]
+
+    telemetry.show_conditions((ready,), ())
+    assert samples() == [1.0, None]

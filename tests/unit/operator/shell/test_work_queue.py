@@ -284,3 +284,38 @@ def test_busy_queue_is_not_stuck() -> None:
 
     assert run_instantly(scenario(10.0)) <= 10.0
     assert run_instantly(scenario(300.0)) >= 299.0
+
+
+def test_pauses_drift_apart() -> None:
+    """Keys that were due together are not due together for ever: a pause is up to a tenth less."""
+
+    async def scenario() -> list[float]:
+        moments: list[float] = []
+
+        async def reconcile(_key: str) -> float | None:
+            moments.append(_now())
+            return 10.0
+
+        chances = iter([0.0, 0.5, 1.0, 1.0])
+        queue, stop = WorkQueue(reconcile, 1, lambda: next(chances)), asyncio.Event()
+        queue.add("a")
+        work = asyncio.create_task(queue.run(stop))
+        await asyncio.sleep(30.0)
+        stop.set()
+        await work
+        return moments
+
+    assert run_instantly(scenario()) == [0.0, 9.0, 18.5, 28.5]
+
+
+def test_earlier_request_replaces_later() -> None:
+    """A key with many outdated requests is reconciled once at its earliest moment."""
+
+    async def reconcile(_key: str, count: int) -> float | None:
+        return 50.0 if count == 1 else None
+
+    def add(queue: WorkQueue[str]) -> None:
+        for seconds in (9.0, 8.0, 7.0, 6.0):
+            queue.add("a", seconds)
+
+    assert _turns(add, reconcile, 100) == [("a", 6.0), ("a", 56.0)]
