@@ -55,16 +55,22 @@ def measure_scale(simulations: int, workers: int) -> dict[str, float]:
         try:
             plane.kubectl("create", "namespace", _NAMESPACE)
             operator = OperatorProcess(plane, folder, namespaces=_NAMESPACE, resync_seconds=5)
-            try:
-                return _Scale(plane, operator, simulations, workers).measure()
-            finally:
-                operator.process.stop()
+            scale = _Scale(plane, operator, simulations, workers)
+            with StandInWorkers(scale.core, _NAMESPACE) as stand_ins:
+                try:
+                    return scale.measure(stand_ins)
+                finally:
+                    operator.process.stop()
         finally:
             plane.stop()
 
 
 class _Scale:
-    """One measurement."""
+    """One measurement.
+
+    Attributes:
+        core: The API server, as its administrator.
+    """
 
     def __init__(
         self, plane: ControlPlane, operator: OperatorProcess, simulations: int, workers: int
@@ -72,29 +78,28 @@ class _Scale:
         self._plane, self._operator = plane, operator
         self._simulations, self._workers = simulations, workers
         client = kubernetes.config.new_client_from_config(str(plane.kubeconfig("admin")))
-        self._core = kubernetes.client.CoreV1Api(client)
+        self.core = kubernetes.client.CoreV1Api(client)
         self._custom = kubernetes.client.CustomObjectsApi(client)
         self._process = psutil.Process(operator.process.process.pid)
 
-    def measure(self) -> dict[str, float]:
+    def measure(self, stand_ins: StandInWorkers) -> dict[str, float]:
         """Return all figures."""
-        with StandInWorkers(self._core, _NAMESPACE) as workers:
-            began, cpu = time.monotonic(), self._cpu_seconds()
-            with ThreadPoolExecutor(_AT_A_TIME) as pool:
-                list(pool.map(self._create, range(self._simulations)))
-            self._wait(self._are_ready, _RECONCILE_SECONDS, "every simulation is ready")
-            figures = {
-                "simulations": float(self._simulations),
-                "workers": float(self._simulations * self._workers),
-                "reconciled_seconds": time.monotonic() - began,
-                "reconciled_cpu_seconds": self._cpu_seconds() - cpu,
-            }
-            self._wait(self._is_quiet, _REST_SECONDS, "the operator rests")
-            figures |= self._measured("rest")
-            workers.send()
-            figures |= self._measured("sending")
-            figures["slowest_change_seconds"] = max(map(self._change, range(_CHANGES)))
+        began, cpu = time.monotonic(), self._cpu_seconds()
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            list(pool.map(self._create, range(self._simulations)))
+        self._wait(self._are_ready, _RECONCILE_SECONDS, "every simulation is ready")
+        figures = {
+            "simulations": float(self._simulations),
+            "workers": float(self._simulations * self._workers),
+            "reconciled_seconds": time.monotonic() - began,
+            "reconciled_cpu_seconds": self._cpu_seconds() - cpu,
+        }
+        self._wait(self._is_quiet, _REST_SECONDS, "the operator rests")
+        figures |= self._measured("rest")
+        stand_ins.send()
+        figures |= self._measured("sending")
         return figures | {
+            "slowest_change_seconds": max(map(self._change, range(_CHANGES))),
             "memory_mebibytes": self._process.memory_info().rss / 2**20,
             "memory_peak_mebibytes": self._peak_mebibytes(),
         }
@@ -133,7 +138,7 @@ class _Scale:
         self._custom.patch_namespaced_custom_object(*_CUSTOM, name, body)
 
         def is_written() -> bool:
-            found = self._core.read_namespaced_config_map(f"{name}-simulation", _NAMESPACE)
+            found = self.core.read_namespaced_config_map(f"{name}-simulation", _NAMESPACE)
             return f'"eventsPerSecond": {rate}' in found.data["simulation.yaml"]
 
         self._wait(is_written, _CHANGE_SECONDS, f"the change of {name}")

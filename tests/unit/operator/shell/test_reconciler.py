@@ -12,6 +12,7 @@ from clickstream_operator.core.database import Database
 from clickstream_operator.core.kinds import POD, SIMULATION
 from clickstream_operator.core.object_cache import ObjectCache
 from clickstream_operator.errors import ApiRefused, NameTaken, OperatorError
+from clickstream_operator.shell import reconciler
 from clickstream_operator.shell.reconciler import Reconciler
 from clickstream_operator.shell.telemetry import Telemetry
 from clickstream_operator.shell.work_queue import WorkQueue
@@ -250,6 +251,21 @@ def test_second_look_writes_nothing() -> None:
     operator.reconcile()
 
     assert operator.api.calls == []
+
+
+def test_scrapes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more workers, each is asked less often; workers of a deleted simulation do not count."""
+    monkeypatch.setattr(reconciler, "_SCRAPES_PER_SECOND", 2)
+    operator = _Operator(2)
+    for number in range(20):
+        operator.cache.put(_KEY, POD.kind, _pod(f"w-{number}"))
+
+    assert operator.reconcile() == 10.0
+    assert operator.reconcile(("load", "s1")) == 10.0
+
+    operator.change(deletionTimestamp="2026-11-27T08:00:00Z")
+    operator.reconcile()
+    assert operator.reconcile(("load", "s1")) == SETTINGS.resync_seconds
 
 
 def test_missing_simulation_is_forgotten() -> None:
