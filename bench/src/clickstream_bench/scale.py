@@ -35,7 +35,7 @@ _QUIET_SECONDS = 15.0
 _MEASURE_SECONDS = 60.0
 _CHANGES = 10
 _CHANGE_SECONDS = 60.0
-_POLL_SECONDS = 0.02
+_READY_POLL_SECONDS, _CHANGE_POLL_SECONDS = 1.0, 0.02
 _CUSTOM = ("clickstream.dev", "v1alpha1", _NAMESPACE, "clickstreamsimulations")
 
 
@@ -139,9 +139,10 @@ class _Scale:
 
         def is_written() -> bool:
             found = self.core.read_namespaced_config_map(f"{name}-simulation", _NAMESPACE)
-            return f'"eventsPerSecond": {rate}' in found.data["simulation.yaml"]
+            return f'"eventsPerSecond": {rate}' in (found.data or {})["simulation.yaml"]
 
-        self._wait(is_written, _CHANGE_SECONDS, f"the change of {name}")
+        what = f"the change of {name}"
+        self._wait(is_written, _CHANGE_SECONDS, what, _CHANGE_POLL_SECONDS)
         return time.monotonic() - began
 
     def _are_ready(self) -> bool:
@@ -153,13 +154,19 @@ class _Scale:
         time.sleep(_QUIET_SECONDS)
         return self._writes() == before
 
-    def _wait(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
+    def _wait(
+        self,
+        holds: Callable[[], bool],
+        seconds: float,
+        what: str,
+        poll_seconds: float = _READY_POLL_SECONDS,
+    ) -> None:
         end = time.monotonic() + seconds
         while not holds():
             self._operator.process.check()
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(poll_seconds)
 
     def _writes(self) -> float:
         """Return the writes of the operator's kinds; the cluster's controllers post events too."""

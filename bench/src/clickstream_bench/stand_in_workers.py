@@ -92,7 +92,8 @@ class StandInWorkers:
                     self._delivered.inc(RATE * _POLL_SECONDS)
 
     def _pending(self) -> list[str]:
-        found = self._core.list_namespaced_pod(
+        # Only the names are of interest; the client would make an object of every field.
+        found: Any = self._core.list_namespaced_pod(
             self._namespace, field_selector="status.phase=Pending", _preload_content=False
         )
         return [row["metadata"]["name"] for row in json.loads(found.data)["items"]]

@@ -73,11 +73,28 @@ def _watch(
     )(happened)
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Keep no state of an object: no handler asks what has changed.
+
+    kopf's usual storage copies every object at each event.
+    """
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:  # noqa: ARG002
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        pass
+
+
 def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     """Return kopf's settings: no own events, no peering, and short time-outs for a dead watch."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDifferences()
     # An operator of some namespaces may read nothing outside of them.
     settings.scanning.disabled = bool(namespaces)
     settings.watching.server_timeout = _WATCH_SECONDS

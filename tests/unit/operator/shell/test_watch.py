@@ -181,3 +181,14 @@ def test_refused_list_is_raised() -> None:
     with pytest.raises(ApiRefused, match="answers 403"):
         _compared(cache, Pod=403)
     assert len(cache.of(("load", "pod"))) == 1
+
+
+def test_no_object_is_copied() -> None:
+    """Kopf keeps no state of an object to compare it with; it would copy each at every event."""
+    storage = kopf_settings(()).persistence.diffbase_storage
+    body = kopf.Body(cast("Any", _body()))
+    patch = kopf.Patch(body=body)
+
+    storage.store(body=body, patch=patch, essence=storage.build(body=body))
+
+    assert (storage.build(body=body), storage.fetch(body=body), patch) == ({}, None, {})
