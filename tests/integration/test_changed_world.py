@@ -59,7 +59,8 @@ def _pretend_other_faker(run: GeneratorRun) -> None:
     producer = Producer({"bootstrap.servers": run.broker.servers})
     content = dump_snapshot(changed)
     for key, value in snapshot_rows(run.run_id, 0, 1, stored.generation, content):
-        producer.produce(SHARDS.name, value, key, partition=SHARDS.partitions - 1)
+        partition = stored.position.snapshot_partition
+        producer.produce(SHARDS.name, value, key, partition=partition)
     assert producer.flush(20) == 0
 
 

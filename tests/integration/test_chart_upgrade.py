@@ -85,6 +85,8 @@ def test_combined_controllers_are_refused(releases: Releases) -> None:
          'kafka.strimzi.brokers.storage.storageClass is "fast"'),
         ({"streaming": {"eventsPartitions": 2}},
          "topic clickstream.events.v1 would have 2 partitions, but it has 4"),
+        ({"generator": {"statePartitions": 2}},
+         "topic clickstream.shards.v1 would have 2 partitions, but it has 17"),
         ({"postgres": {"cnpg": {"storage": {"size": "1Gi"}}}},
          "postgres.cnpg.storage.size is 1Gi, but this release's volumes have 5Gi"),
         ({"streaming": {"checkpoint": {"size": "500Mi"}}},

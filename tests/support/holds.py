@@ -24,16 +24,21 @@ __all__ = ["MemoryLog", "hold"]
 class MemoryLog:
     """The shards' topic in memory, as a reader sees it.
 
+    Args:
+        partitions: Number of its partitions.
+
     Attributes:
         records: All there are.
         polls: How often the reader has looked.
         on_poll: What happens before each look.
+        partitions: The partitions.
+        read: The partitions that were read.
     """
 
-    partitions = (0, 1)
-
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = 2) -> None:
         """Begin without a record."""
+        self.partitions = tuple(range(partitions))
+        self.read: set[int] = set()
         self.records: list[Record] = []
         self.polls = 0
         self.on_poll: Callable[[], None] = lambda: None
@@ -61,6 +66,7 @@ class MemoryLog:
 
     def _take(self) -> list[Record]:
         found = []
+        self.read |= self._followed
         for partition in self._followed:
             own = [row for row in self.records if row.partition == partition]
             found += own[self._at[partition] :]

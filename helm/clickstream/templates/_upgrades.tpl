@@ -55,7 +55,7 @@ https://strimzi.io/docs/operators/latest/deploying#limitations_with_static_contr
 {{- if and $is (eq (dig "labels" "strimzi.io/cluster" "" $is.metadata) $.Release.Name) -}}
 {{- $partitions := include "clickstream.kafka.partitions" (dict "root" $ "topic" $topic) | int64 -}}
 {{- if and (hasKey $is.spec "partitions") (lt $partitions (int64 $is.spec.partitions)) }}
-- topic {{ $topic.metadata.name }} would have {{ $partitions }} partitions, but it has {{ int64 $is.spec.partitions }}, and partitions are never taken away: raise streaming.eventsPartitions
+- topic {{ $topic.metadata.name }} would have {{ $partitions }} partitions, but it has {{ int64 $is.spec.partitions }}, and partitions are never taken away: raise {{ if hasPrefix "clickstream.shards." $topic.metadata.name }}generator.statePartitions{{ else }}streaming.eventsPartitions{{ end }}
 {{- end -}}
 {{- if and (hasKey $is.spec "replicas") (ne $replicas (int64 $is.spec.replicas)) }}
 - kafka.strimzi.replicationFactor is {{ $replicas }}, but topic {{ $topic.metadata.name }} has {{ int64 $is.spec.replicas }} copies, and Strimzi changes that only with Cruise Control

@@ -44,10 +44,10 @@ LEDGER = Topic(
 SHARDS = Topic(
     "clickstream.shards.v1",
     "Leases and state of each shard; the key is run, shard, holder and part.",
-    # Partition 0 has the claims and heartbeats, which every worker follows; partition 1 has the
-    # large snapshots.
-    partitions=2,
-    # Small segments, compacted early: a starting worker reads the whole topic.
+    # Partition 0 has the claims and heartbeats, which every worker follows. Each other one has the
+    # large snapshots of some runs.
+    partitions=17,
+    # Small segments, compacted early: a starting worker reads two of the partitions.
     settings={
         "cleanup.policy": "compact",
         "segment.bytes": "33554432",

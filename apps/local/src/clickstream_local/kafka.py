@@ -52,6 +52,8 @@ _TOPIC_BYTES = {
     SHARDS.name: 640 * _MEBIBYTE,
 }
 """The size limit of each topic; Kafka drops the oldest records, stored or not."""
+_PARTITIONS = {SHARDS.name: 2}
+"""Fewer than on a cluster: a laptop has one run at a time, whose snapshots are in one partition."""
 _METADATA_BYTES = 128 * _MEBIBYTE
 MAX_BYTES = sum(_TOPIC_BYTES.values()) + _METADATA_BYTES
 """The most disk space that Kafka uses."""
@@ -144,7 +146,7 @@ def create_topics(bootstrap_servers: str) -> None:
     admin = _admin(bootstrap_servers)
     there = admin.list_topics(timeout=_TOPIC_SECONDS).topics
     wanted = [
-        NewTopic(topic.name, topic.partitions, 1, config=_settings_of(topic))
+        NewTopic(topic.name, _partitions_of(topic), 1, config=_settings_of(topic))
         for topic in TOPICS
         if topic.name not in there
     ]
@@ -169,9 +171,13 @@ def create_topics(bootstrap_servers: str) -> None:
             future.result(_TOPIC_SECONDS)
 
 
+def _partitions_of(topic: Topic) -> int:
+    return _PARTITIONS.get(topic.name, topic.partitions)
+
+
 def _settings_of(topic: Topic) -> dict[str, str]:
     """Return a topic's local settings; a local run is never resumed after its worker."""
-    kept = _TOPIC_BYTES[topic.name] // topic.partitions - 2 * _SEGMENT_BYTES
+    kept = _TOPIC_BYTES[topic.name] // _partitions_of(topic) - 2 * _SEGMENT_BYTES
     bounded = {"retention.bytes": str(kept)}
     if topic == SHARDS:
         bounded |= {"cleanup.policy": "compact,delete", "retention.ms": "-1"}

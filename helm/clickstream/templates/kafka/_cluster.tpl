@@ -41,6 +41,8 @@ pod:
 {{- $events := int64 .root.Values.streaming.eventsPartitions -}}
 {{- if and (hasPrefix "clickstream.events." .topic.metadata.name) $events -}}
 {{- $events -}}
+{{- else if hasPrefix "clickstream.shards." .topic.metadata.name -}}
+{{- int64 .root.Values.generator.statePartitions -}}
 {{- else -}}
 {{- int64 .topic.spec.partitions -}}
 {{- end -}}

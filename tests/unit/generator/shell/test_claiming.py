@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_generator.core.lease import Claim
+from clickstream_generator.core.snapshot import dump_snapshot
 from clickstream_generator.errors import ShardTaken
 from clickstream_generator.shell.claiming import Hold, claim_shards
 from clickstream_generator.shell.shard_log import (
@@ -13,9 +14,11 @@ from clickstream_generator.shell.shard_log import (
     Record,
     alive_row,
     claim_row,
+    snapshot_partition,
+    snapshot_rows,
 )
 from holds import MemoryLog
-from simulations import RUN_ID, START_SECONDS
+from simulations import RUN_ID, START_SECONDS, carried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,3 +204,38 @@ def test_abandoned_snapshots_are_removed() -> None:
     again.records = log.records
     claim_shards(again, _Sink(again, lambda: None), RUN_ID, (2,), 4, 11.0)  # type: ignore[arg-type]
     assert again.records.count(Record(1, key, None)) == 1
+
+
+def _with_snapshots(log: MemoryLog, epoch: int, partition: int) -> None:
+    """Let a holder of shard 0 release it, with a snapshot in a partition."""
+    _, shards = carried()
+    for row in snapshot_rows(RUN_ID, 0, epoch, epoch, dump_snapshot(shards[0].snapshot())):
+        log.add(row, partition)
+    _held(log, epoch, Position(3, is_released=True, snapshot_partition=partition))
+
+
+def test_only_its_snapshots_are_read() -> None:
+    """A worker reads the leases and the partition with its run's snapshots, and writes there."""
+    log = MemoryLog(9)
+    own = snapshot_partition(RUN_ID, 9)
+    _with_snapshots(log, 1, own)
+
+    hold = _claimed(log)
+
+    assert log.read == {0, own}
+    assert hold.snapshot_partition == own
+    assert hold.stored[0].snapshot is not None
+
+
+def test_snapshots_are_found_after_growth() -> None:
+    """If the topic gets more partitions, a successor still finds its predecessors' snapshots."""
+    own = snapshot_partition(RUN_ID, 9)
+    former = own % 8 + 1
+    log = MemoryLog(9)
+    _with_snapshots(log, 1, former)
+
+    hold = _claimed(log)
+
+    assert log.read == {0, own, former}
+    assert (hold.snapshot_partition, hold.stored[0].generation) == (own, 1)
+    assert set(hold.stored[0].keys.values()) == {0, former}

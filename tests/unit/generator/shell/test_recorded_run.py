@@ -22,6 +22,7 @@ from clickstream_generator.shell.shard_log import (
     Record,
     claim_row,
     record_row,
+    snapshot_partition,
     snapshot_rows,
 )
 from run_records import run_record
@@ -36,9 +37,16 @@ _LAST = 1
 
 
 class _Topics:
-    """Records of topics, which take the place of the reader."""
+    """Records of topics, which take the place of the reader.
+
+    Attributes:
+        partitions: Number of the partitions of the shards' topic.
+        read: The partitions that were read.
+    """
 
     def __init__(self) -> None:
+        self.partitions = _LAST + 1
+        self.read: set[int] = set()
         self.records: dict[str, list[Record]] = {SHARDS.name: [], LEDGER.name: []}
 
     def add(
@@ -55,16 +63,16 @@ class _Topics:
     def reader(self, settings: KafkaSettings, topic: str = SHARDS.name) -> _Reader:
         """Return a reader of a topic."""
         assert settings is SETTINGS
-        return _Reader(self.records[topic])
+        return _Reader(self.records[topic], self.partitions, self.read)
 
 
 class _Reader:
     """A reader of records in a list."""
 
-    partitions = (LEASE_PARTITION, _LAST)
-
-    def __init__(self, records: list[Record]) -> None:
+    def __init__(self, records: list[Record], partitions: int, read: set[int]) -> None:
         self._records = records
+        self.partitions = tuple(range(partitions))
+        self._read = read
 
     def __enter__(self) -> Self:
         """Do nothing."""
@@ -76,6 +84,7 @@ class _Reader:
     def read_to_end(self, partitions: Iterable[int]) -> Iterator[Record]:
         """Return the records of some partitions."""
         wanted = set(partitions)
+        self._read |= wanted
         return (row for row in self._records if row.partition in wanted)
 
 
@@ -87,13 +96,14 @@ def topics(monkeypatch: pytest.MonkeyPatch) -> _Topics:
     return made
 
 
-def _add_running(topics: _Topics, numbers: tuple[int, ...]) -> None:
+def _add_running(topics: _Topics, numbers: tuple[int, ...], partition: int = _LAST) -> None:
     """Add snapshots and positions of shards that send events."""
     _, shards = carried()
     for number in numbers:
         for row in snapshot_rows(RUN_ID, number, 1, 1, dump_snapshot(shards[number].snapshot())):
-            topics.add(row, _LAST)
-        topics.add(Position(3).to_row(RUN_ID, number, 1), second=50.0)
+            topics.add(row, partition)
+        position = Position(3, snapshot_partition=partition)
+        topics.add(position.to_row(RUN_ID, number, 1), second=50.0)
 
 
 def _add_ended(topics: _Topics, numbers: tuple[int, ...]) -> None:
@@ -103,6 +113,19 @@ def _add_ended(topics: _Topics, numbers: tuple[int, ...]) -> None:
     topics.add(record_row(RUN_ID, 1, histories), second=59.0)
     for number in numbers:
         topics.add(Position(7, is_over=True).to_row(RUN_ID, number, 1), second=60.5)
+
+
+def test_only_the_runs_snapshots_are_read(topics: _Topics) -> None:
+    """Snapshots of other runs in other partitions are not read; those before a growth are."""
+    topics.partitions = 9
+    own = snapshot_partition(RUN_ID, 9)
+    former = own % 8 + 1
+    topics.add_claims(RUN_ID, 12.0)
+    _add_running(topics, (0, 1), own)
+    _add_running(topics, (2, 3), former)
+
+    assert read_record(SETTINGS, RUN_ID).first == simulation()
+    assert topics.read == {0, own, former}
 
 
 def test_running_run_has_a_record(topics: _Topics) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from clickstream_generator.core.behaviour import Revision
@@ -24,6 +25,7 @@ from clickstream_generator.shell.shard_log import (
     forgotten_rows,
     heartbeat_seconds,
     record_row,
+    snapshot_partition,
     snapshot_rows,
 )
 from simulations import RUN_ID, START_SECONDS, carried, simulation
@@ -315,6 +317,32 @@ def test_silent_runs_snapshots_are_forgotten() -> None:
         others.take(Record(0, f"{run_id}/{shard}/1/claim/holder".encode(), b"{}", 1.0))
     others.take(Record(1, removed, None, 20.0))
 
-    assert others.rows_before(20.0) == []
-    assert others.rows_before(20.1) == [(f"{silent}/0/1/snapshot/0/0".encode(), None)]
-    assert len(others.rows_before(30.1)) == 3
+    assert others.keys_before(20.0) == {}
+    assert others.keys_before(20.1) == {f"{silent}/0/1/snapshot/0/0".encode(): 1}
+    assert len(others.keys_before(30.1)) == 3
+
+
+def test_runs_share_the_partitions() -> None:
+    """A run's snapshots are in one partition, never in that of the leases, if there is another."""
+    runs = [uuid4() for _ in range(2_000)]
+
+    found = Counter(snapshot_partition(run, 5) for run in runs)
+
+    assert set(found) == {1, 2, 3, 4}
+    assert min(found.values()) > 350
+    assert {snapshot_partition(run, 2) for run in runs} == {1}
+    assert {snapshot_partition(run, 1) for run in runs} == {LEASE_PARTITION}
+    assert snapshot_partition(RUN_ID, 17) == snapshot_partition(UUID(str(RUN_ID)), 17)
+
+
+def test_positions_name_their_snapshots() -> None:
+    """The partitions of all holders of the shards, until their positions are removed."""
+    records = _records()
+    for epoch, partition in ((1, 3), (2, 5)):
+        position = Position(1, snapshot_partition=partition)
+        records.take(Record(LEASE_PARTITION, *position.to_row(RUN_ID, 0, epoch)))
+    assert records.snapshot_partitions() == {3, 5}
+
+    records.take(Record(LEASE_PARTITION, f"{RUN_ID}/0/1/position".encode(), None))
+
+    assert records.snapshot_partitions() == {5}

@@ -26,6 +26,7 @@ from clickstream_generator.shell.shard_log import (
     alive_row,
     claim_row,
     heartbeat_seconds,
+    snapshot_partition,
 )
 from clickstream_generator.shell.sink import Batch
 
@@ -57,7 +58,7 @@ class Hold:
         epochs: The epoch of this worker's hold, by shard; shards that are over have none.
         stored: The shards' stored state, by shard.
         lease: The worker's lease.
-        snapshot_partition: The partition with the snapshots.
+        snapshot_partition: The partition for this worker's snapshots.
     """
 
     run_id: UUID
@@ -113,26 +114,30 @@ def claim_shards(
         SnapshotUnusable: A record cannot be read.
     """
     records, others = ShardRecords(run_id, numbers), OtherSnapshots(run_id)
-    partitions = reader.partitions
-    for record in reader.read_to_end(partitions):
-        records.take(record)
-        others.take(record)
+
+    def read(partitions: set[int]) -> None:
+        for record in reader.read_to_end(partitions):
+            records.take(record)
+            others.take(record)
+
+    read({LEASE_PARTITION})
     claims = _claim_unfinished(
         reader, sink, records, run_id, _QUIET_HEARTBEATS * heartbeat_seconds(shards)
     )
     epochs = {claim.shard: claim.epoch for claim in claims}
+    own = snapshot_partition(run_id, len(reader.partitions))
     # Reading many snapshots takes longer than the time after which a silent holder counts as dead.
     with _heartbeats(sink, run_id, epochs):
         # Snapshots last: a position leaves out revisions that an earlier snapshot contains.
-        for record in reader.read_to_end(set(partitions) - {LEASE_PARTITION}):
-            records.take(record)
-            others.take(record)
+        written = (records.snapshot_partitions() | {own}) & set(reader.partitions)
+        read(written - {LEASE_PARTITION})
         reader.follow({LEASE_PARTITION})
         stored = records.found()
-    if abandoned := others.rows_before(forget_before):
+    if abandoned := others.keys_before(forget_before):
         _LOG.info("removing %d parts of abandoned snapshots", len(abandoned))
-        sink.publish(SHARDS.name, abandoned, Batch(), max(partitions))
-    return Hold(run_id, epochs, stored, _lease(epochs, stored), max(partitions), reader)
+        for key, partition in abandoned.items():
+            sink.publish(SHARDS.name, [(key, None)], Batch(), partition)
+    return Hold(run_id, epochs, stored, _lease(epochs, stored), own, reader)
 
 
 def _claim_unfinished(
@@ -144,7 +149,7 @@ def _claim_unfinished(
     """
     holder = uuid4().hex
     while records.unfinished():
-        reader.follow(reader.partitions)
+        reader.follow({LEASE_PARTITION})
         _wait_for_release(reader, records, quiet_seconds)
         claims = [
             Claim(shard, records.claims.epoch_of(shard) + 1, holder)

@@ -14,7 +14,7 @@ from clickstream_contract.topics import SHARDS
 
 from clickstream_generator.core.shard_history import merged_record
 from clickstream_generator.errors import RecordUnusable
-from clickstream_generator.shell.shard_log import LEASE_PARTITION, ShardRecords
+from clickstream_generator.shell.shard_log import LEASE_PARTITION, ShardRecords, snapshot_partition
 from clickstream_generator.shell.topic_reader import TopicReader
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def read_record(settings: KafkaSettings, run_id: UUID | None) -> RunRecord:
                 runs[name].take(record)
         run = _only(runs, run_id)
         # Snapshots last: a position leaves out revisions that an earlier snapshot contains.
-        for record in reader.read_to_end(set(reader.partitions) - {LEASE_PARTITION}):
+        own = snapshot_partition(run.id, len(reader.partitions))
+        written = (run.records.snapshot_partitions() | {own}) & set(reader.partitions)
+        for record in reader.read_to_end(written - {LEASE_PARTITION}):
             if _run_of(record) == str(run.id):
                 run.records.take(record)
         return run.record()

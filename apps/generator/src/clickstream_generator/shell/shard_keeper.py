@@ -165,6 +165,7 @@ class ShardKeeper:
                 revisions=tuple(carried.announced),
                 is_released=is_released,
                 ends_at=carried.shard.ends_at,
+                snapshot_partition=self._hold.snapshot_partition,
             )
             rows.append(position.to_row(self._hold.run_id, grant.shard, grant.epoch))
         self._sink.publish(SHARDS.name, rows, Batch(), LEASE_PARTITION)

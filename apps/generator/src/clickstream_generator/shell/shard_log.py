@@ -51,6 +51,7 @@ __all__ = [
     "forgotten_rows",
     "heartbeat_seconds",
     "record_row",
+    "snapshot_partition",
     "snapshot_rows",
 ]
 
@@ -62,7 +63,7 @@ _Part = tuple[int, bytes]
 """Number of a snapshot's parts, and the content of this part."""
 
 LEASE_PARTITION = 0
-"""The partition of claims and positions, which need one order; snapshots use the last one."""
+"""The partition of claims and positions, which need one order."""
 PART_BYTES = 1_000_000
 """Below the largest record that a broker accepts by default."""
 _SLOTS = 2
@@ -104,6 +105,8 @@ class Position:
         records: Number of acknowledged records, once the shard is over.
         is_released: Whether the holder has released the shard.
         ends_at: The shard's last event, once its end is decided.
+        snapshot_partition: The partition with the holder's snapshots. It stays the same if the
+            topic gets more partitions.
     """
 
     shard_seq: int
@@ -114,6 +117,7 @@ class Position:
     records: int = 0
     is_released: bool = False
     ends_at: int | None = None
+    snapshot_partition: int = 1
 
     def to_row(self, run_id: UUID, shard: int, epoch: int) -> Row:
         """Return the position as a record."""
@@ -153,6 +157,17 @@ def claim_row(run_id: UUID, claim: Claim) -> Row:
 def alive_row(run_id: UUID, shard: int, epoch: int) -> Row:
     """Return the heartbeat of a holder that is still starting."""
     return f"{run_id}/{shard}/{epoch}/alive".encode(), b"{}"
+
+
+def snapshot_partition(run_id: UUID, partitions: int) -> int:
+    """Return the partition for a run's new snapshots: each has those of some runs.
+
+    Args:
+        run_id: The run.
+        partitions: The number of the topic's partitions.
+    """
+    others = partitions - 1
+    return 1 + run_id.int % others if others else LEASE_PARTITION
 
 
 def snapshot_rows(
@@ -286,6 +301,14 @@ class ShardRecords:
             if not any(row.is_over for row in self._positions[shard].values())
         )
 
+    def snapshot_partitions(self) -> set[int]:
+        """Return the partitions in which holders of the shards have written snapshots."""
+        return {
+            row.snapshot_partition
+            for positions in self._positions.values()
+            for row in positions.values()
+        }
+
     def found(self) -> dict[int, StoredShard]:
         """Return the stored state by shard, without shards that never ran.
 
@@ -334,7 +357,7 @@ class ShardRecords:
 
 
 class OtherSnapshots:
-    """The snapshots of other runs in the topic.
+    """The snapshots of other runs in the partitions that were read.
 
     A run removes its snapshots when it ends; a run whose simulation was deleted leaves them behind.
 
@@ -344,7 +367,7 @@ class OtherSnapshots:
 
     def __init__(self, run_id: UUID) -> None:
         self._own = str(run_id)
-        self._keys: dict[str, set[bytes]] = defaultdict(set)
+        self._keys: dict[str, dict[bytes, int]] = defaultdict(dict)
         self._latest: dict[str, float] = defaultdict(float)
 
     def take(self, record: Record) -> None:
@@ -354,19 +377,19 @@ class OtherSnapshots:
         if not is_snapshot or run == self._own:
             return
         if record.value is None:
-            self._keys[run].discard(record.key)
+            self._keys[run].pop(record.key, None)
         else:
-            self._keys[run].add(record.key)
+            self._keys[run][record.key] = record.partition
             self._latest[run] = max(self._latest[run], record.seconds)
 
-    def rows_before(self, seconds: float) -> list[Row]:
-        """Return tombstones for the snapshots of runs that have written none since a time."""
-        return [
-            (key, None)
+    def keys_before(self, seconds: float) -> dict[bytes, int]:
+        """Return the keys of runs that have written no snapshot since a time, with the partition."""
+        return {
+            key: partition
             for run, keys in self._keys.items()
             if self._latest[run] < seconds
-            for key in sorted(keys)
-        ]
+            for key, partition in sorted(keys.items())
+        }
 
 
 def _merged(positions: dict[int, Position]) -> Position:
