@@ -16,5 +16,5 @@ topic clickstream.events.v1 4 max.message.bytes=2097152 retention.ms=604800000 \
 # The ledger keeps its records for this time, also if the broker's limit is shorter.
 topic clickstream.ledger.v1 1 retention.ms=2592000000 message.timestamp.type=LogAppendTime \
   retention.bytes=-1
-topic clickstream.shards.v1 2 cleanup.policy=compact segment.bytes=33554432 \
+topic clickstream.shards.v1 17 cleanup.policy=compact segment.bytes=33554432 \
   min.cleanable.dirty.ratio=0.1

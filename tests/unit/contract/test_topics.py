@@ -7,12 +7,12 @@ from clickstream_contract.topics import EVENTS, LEDGER, SHARDS, TOPICS, RejectRe
 
 
 def test_topics_have_their_partitions() -> None:
-    """Events are spread over four; the ledger has one order, and so has who holds which shard."""
+    """Events are spread over four, snapshots over sixteen; ledger and leases have one order."""
     assert TOPICS == (EVENTS, LEDGER, SHARDS)
     assert [(topic.name, topic.partitions) for topic in TOPICS] == [
         ("clickstream.events.v1", 4),
         ("clickstream.ledger.v1", 1),
-        ("clickstream.shards.v1", 2),
+        ("clickstream.shards.v1", 17),
     ]
 
 

@@ -383,7 +383,7 @@ class OtherSnapshots:
             self._latest[run] = max(self._latest[run], record.seconds)
 
     def keys_before(self, seconds: float) -> dict[bytes, int]:
-        """Return the keys of runs that have written no snapshot since a time, with the partition."""
+        """Return the keys, with their partition, of runs that wrote no snapshot since a time."""
         return {
             key: partition
             for run, keys in self._keys.items()
