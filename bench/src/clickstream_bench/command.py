@@ -85,7 +85,7 @@ def streaming(
     ] = Path("examples/pipelines/spark-windows/windows.py"),
     as_json: _Json = False,
 ) -> None:
-    """Drain a filled topic, compared with Spark's limit and its own windows; hold steady rates."""
+    """Drain a filled topic, compared with Spark's limit and Spark's windows; hold steady rates."""
     from clickstream_bench.streaming import measure_streaming
 
     _show(measure_streaming(windows, latencies=latencies), as_json=as_json)

@@ -1,7 +1,7 @@
 """The speed of the stream.
 
 Compares, in one run on one machine with broker and database: Spark's ceiling (read and parse, write
-nothing); reading and validating like the job; the usual windows (Spark's own windows and
+nothing); reading and validating like the job; the usual windows (Spark's windows and
 state), and the whole job, both into PostgreSQL; the latency of events at steady rates.
 """
 
@@ -137,7 +137,7 @@ class _Bench(Stack):
             ).result()
 
     def usual_windows(self, script: Path, events: int) -> dict[str, float]:
-        """Return the speed of Spark with its own windows and state, and check that it stored all.
+        """Return the speed of Spark's own windows and state, and check that it stored all.
 
         Args:
             script: The script.

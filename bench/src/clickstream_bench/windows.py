@@ -1,4 +1,4 @@
-"""The stream's peer: Spark with its own windows and state, as most people write it.
+"""The stream's peer: Spark's windows and state, as most people write it.
 
 Owns how the example script runs on this machine, and what its checkpoints say. The script is
 ``examples/pipelines/spark-windows/windows.py``; the list of its jars is beside it.

@@ -65,7 +65,7 @@ def test_first_batch_is_no_speed(tmp_path: Path) -> None:
 
 
 def test_command_has_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Spark gets its own pinned jars and those beside the script, and listens on loopback."""
+    """Spark gets the pinned jars and those beside the script, and listens on loopback."""
 
     class _Cache:
         def provide(self, artifacts: list[Artifact], _console: Console) -> list[Path]:
