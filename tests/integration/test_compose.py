@@ -7,9 +7,9 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_bench.go_programs import go_program
 from clickstream_contract.topics import TOPICS
 from confluent_kafka.admin import AdminClient
-from clickstream_bench.go_programs import go_program
 from pipeline import SIMULATION, wait_until
 
 from compose import FILE, Composed

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from clickstream_bench.go_programs import go_program
 from clickstream_contract.metrics import METRICS, MetricKind
 from clickstream_dashboards.rules import ALERTS, BACKUP_METRICS, RECORDS, RUNBOOKS
-from clickstream_bench.go_programs import go_program
 from promql import selectors
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import psutil
 from clickstream_bench.scale import _Scale
@@ -25,7 +25,7 @@ class _Custom:
 def _scale(**parts: object) -> _Scale:
     measured = object.__new__(_Scale)
     measured.__dict__ |= {"_simulations": 2, "_workers": 3, **parts}
-    return cast("_Scale", measured)
+    return measured
 
 
 def test_simulations_are_valid() -> None:

@@ -39,8 +39,8 @@ def test_invalid_spec_is_refused_again() -> None:
         read_simulation(resource(shards=0), first)
 
 
-def _settled(**spec: object) -> Cluster:
-    cluster = Cluster(resource(workers={"count": 2}, **spec))
+def _settled() -> Cluster:
+    cluster = Cluster(resource(workers={"count": 2}))
     cluster.settle()
     assert cluster.memory.settled is not None
     return cluster
