@@ -15,7 +15,7 @@ from clickstream_operator.core.backoff import pause_seconds
 from clickstream_operator.errors import ApiRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable, Container, Hashable
 
 __all__ = ["WorkQueue"]
 
@@ -23,7 +23,50 @@ _SPREAD = 0.1
 """The part of a pause by which it may be shorter, so that keys do not stay due together."""
 _LEAST_PAUSE_SECONDS = 5.0
 """How long a change of a key waits after a failure, unless the pause is shorter."""
+_NEVER = float("inf")
 K = TypeVar("K", bound="Hashable")
+
+
+class _Line(Generic[K]):
+    """Keys, and when each is due; the earliest one is first."""
+
+    def __init__(self) -> None:
+        self._due: dict[K, float] = {}
+        # An entry whose moment is not the key's any more is outdated.
+        self._heap: list[tuple[float, K]] = []
+
+    def add(self, key: K, moment: float) -> None:
+        """Add a key; of two moments the earlier one counts."""
+        if moment < self._due.get(key, _NEVER):
+            self._due[key] = moment
+            heapq.heappush(self._heap, (moment, key))
+
+    def delay(self, key: K, moment: float) -> None:
+        """Let a key be due no earlier than a moment, if it is in the line."""
+        if key in self._due:
+            self.add(key, max(self._due.pop(key), moment))
+
+    def discard(self, key: K) -> None:
+        """Remove a key, if it is in the line."""
+        self._due.pop(key, None)
+
+    def first(self, running: Container[K]) -> tuple[float, K] | None:
+        """Return when a key is due, and the key: the first one that is not running."""
+        held = []
+        while self._heap and (
+            self._due.get(self._heap[0][1]) != self._heap[0][0] or self._heap[0][1] in running
+        ):
+            entry = heapq.heappop(self._heap)
+            if self._due.get(entry[1]) == entry[0]:
+                held.append(entry)
+        found = self._heap[0] if self._heap else None
+        for entry in held:
+            heapq.heappush(self._heap, entry)
+        return found
+
+    def earliest(self) -> float:
+        """Return when the first key is due, also if it is running."""
+        return min(self._due.values(), default=_NEVER)
 
 
 class WorkQueue(Generic[K]):
@@ -46,9 +89,9 @@ class WorkQueue(Generic[K]):
         self._reconcile = reconcile
         self._at_a_time = at_a_time
         self._chance = chance
-        self._due: dict[K, float] = {}
-        # Each key that is due and not running; an entry with another moment is outdated.
-        self._waiting: list[tuple[float, K]] = []
+        # A change does not wait for keys that are only due again.
+        self._changes: _Line[K] = _Line()
+        self._again: _Line[K] = _Line()
         self._failures: dict[K, int] = {}
         self._not_before: dict[K, float] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
@@ -62,15 +105,8 @@ class WorkQueue(Generic[K]):
         A key whose reconcile has just failed waits: the failing reconciles may cause its changes.
         """
         moment = max(_now() + after_seconds, self._not_before.get(key, 0.0))
-        if moment < self._due.get(key, float("inf")):
-            self._due[key] = moment
-            self._wait(key)
-
-    def _wait(self, key: K) -> None:
-        """Put a key that is due among the waiting ones; a running key waits for its end."""
-        if key not in self._running:
-            heapq.heappush(self._waiting, (self._due[key], key))
-            self._changed.set()
+        self._changes.add(key, moment)
+        self._changed.set()
 
     def stuck_seconds(self) -> float:
         """Return for how long no reconcile has ended or begun, although one was due.
@@ -79,7 +115,7 @@ class WorkQueue(Generic[K]):
         """
         if self._began:
             return _now() - min(self._began.values())
-        due = min(self._due.values(), default=_now())
+        due = min(self._changes.earliest(), self._again.earliest(), _now())
         return max(0.0, _now() - max(due, self._last_end))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,27 +125,26 @@ class WorkQueue(Generic[K]):
         while not stop.is_set():
             self._changed.clear()
             is_full = len(self._running) >= self._at_a_time
-            moment = float("inf") if is_full else self._next_moment()
-            if moment <= _now():
-                self._begin(heapq.heappop(self._waiting)[1])
+            found = None if is_full else self._next()
+            if found is not None and found[0] <= _now():
+                self._begin(found[1])
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(moment if moment < float("inf") else None):
+                async with asyncio.timeout_at(found[0] if found else None):
                     await self._changed.wait()
         stopping.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    def _next_moment(self) -> float:
-        """Return when the next key is due, which is then the first of the waiting ones."""
-        while self._waiting:
-            moment, key = self._waiting[0]
-            if key not in self._running and self._due.get(key) == moment:
-                return moment
-            heapq.heappop(self._waiting)
-        return float("inf")
+    def _next(self) -> tuple[float, K] | None:
+        """Return when the next key is due, and the key: a change that is due comes first."""
+        change, again = self._changes.first(self._running), self._again.first(self._running)
+        if change is not None and (change[0] <= _now() or again is None or change[0] <= again[0]):
+            return change
+        return again
 
     def _begin(self, key: K) -> None:
-        del self._due[key]
+        self._changes.discard(key)
+        self._again.discard(key)
         self._began[key] = _now()
         self._running[key] = asyncio.create_task(self._turn(key))
 
@@ -123,8 +158,7 @@ class WorkQueue(Generic[K]):
             again = pause_seconds(failures, self._chance(), asked)
             least = again if asked else min(again, _LEAST_PAUSE_SECONDS)
             self._not_before[key] = _now() + least
-            if key in self._due:
-                self._due[key] = max(self._due[key], self._not_before[key])
+            self._changes.delay(key, self._not_before[key])
         else:
             self._failures.pop(key, None)
             self._not_before.pop(key, None)
@@ -133,10 +167,8 @@ class WorkQueue(Generic[K]):
             del self._running[key], self._began[key]
             self._last_end = _now()
             self._changed.set()
-            if key in self._due:
-                self._wait(key)
         if again is not None:
-            self.add(key, again)
+            self._again.add(key, _now() + again)
 
 
 def _now() -> float:

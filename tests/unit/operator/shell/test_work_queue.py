@@ -319,3 +319,32 @@ def test_earlier_request_replaces_later() -> None:
             queue.add("a", seconds)
 
     assert _turns(add, reconcile, 100) == [("a", 6.0), ("a", 56.0)]
+
+
+def test_change_overtakes_what_is_due_again() -> None:
+    """A change is reconciled next, also if many keys that did not change are overdue."""
+
+    async def reconcile(key: str, count: int) -> float | None:
+        await asyncio.sleep(1.0)
+        return 0.5 if key != "z" and count < 3 else None
+
+    async def scenario() -> list[Turn]:
+        turns: list[Turn] = []
+
+        async def recorded(key: str) -> float | None:
+            turns.append((key, _now()))
+            return await reconcile(key, [name for name, _ in turns].count(key))
+
+        queue, stop = WorkQueue(recorded, 1, lambda: 1.0), asyncio.Event()
+        for number in range(20):
+            queue.add(f"k{number:02}")
+        work = asyncio.create_task(queue.run(stop))
+        await asyncio.sleep(25.5)
+        queue.add("z", 0.1)
+        await asyncio.sleep(60.0)
+        stop.set()
+        await work
+        return turns
+
+    turns = dict(reversed(run_instantly(scenario())))
+    assert turns["z"] == 26.0
