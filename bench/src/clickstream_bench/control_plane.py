@@ -138,7 +138,7 @@ class ControlPlane:
         path = self._folder / f"{user}.kubeconfig"
         cluster = {
             "server": f"https://127.0.0.1:{self._port}",
-            # The API server makes it, and it is its own authority.
+            # The API server makes it and signs it itself.
             "certificate-authority": str(self._folder / "certificates" / "apiserver.crt"),
         }
         content = {

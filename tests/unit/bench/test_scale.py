@@ -40,7 +40,7 @@ def test_simulations_are_valid() -> None:
 
 
 def test_controllers_events_are_left_out() -> None:
-    """The API server counts the events of every writer, the operator its own."""
+    """The API server counts the events of every writer, the operator only those it posts."""
     plane = SimpleNamespace(writes=lambda: {"events": 100.0, "pods": 2.0, "deployments": 1.0})
     operator = SimpleNamespace(metric=lambda _name, **_labels: 5.0)
 

@@ -287,7 +287,14 @@ def _with_run(
         observed.children, observed.pods, observed.has_pod_monitors,
         verification.children, verification.kept,
     )  # fmt: skip
-    figures = status_figures(status, observed, round(simulation.spec.rate.per_second))
+    figures = status_figures(
+        status,
+        observed,
+        round(simulation.spec.rate.per_second),
+        # A single answer may be lost, which is no change of the rate.
+        keeps_rate=bool(observed.unseen())
+        and not _has_lasted(case.memory.unseen_since, _UNSEEN_SECONDS, case.now),
+    )
     settled = case.memory.settled
     if settled is not None and settled.inputs == inputs:
         plan = _status_plan(case, judged, recorded | figures)

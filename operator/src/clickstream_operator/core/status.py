@@ -64,15 +64,27 @@ def recorded_run(status: Mapping[str, Any]) -> dict[str, Any]:
     return {key: status[key] for key in _RUN if key in status}
 
 
-def status_figures(status: Mapping[str, Any], observed: Observed, target: int) -> dict[str, Any]:
-    """Return the rates and the number of delivered events, which never decreases."""
+def status_figures(
+    status: Mapping[str, Any], observed: Observed, target: int, *, keeps_rate: bool = False
+) -> dict[str, Any]:
+    """Return the rates and the number of delivered events, which never decreases.
+
+    Args:
+        status: The present status.
+        observed: The simulation's objects in the cluster.
+        target: The rate of the spec, events per second; 0 without workers.
+        keeps_rate: Whether the achieved rate is unknown now, so that the former one stays.
+    """
     figures = list(observed.figures().values())
+    achieved = round(sum(row.achieved for row in figures))
+    if keeps_rate:
+        achieved = int(status.get("achievedEventsPerSecond", 0))
     delivered = int(sum(row.delivered for row in figures))
     return {
         "targetEventsPerSecond": round(sum(row.target for row in figures))
         if figures and target and len(figures) == status.get("workers")
         else target,
-        "achievedEventsPerSecond": round(sum(row.achieved for row in figures)) if target else 0,
+        "achievedEventsPerSecond": achieved if target else 0,
         "deliveredEvents": max(int(status.get("deliveredEvents", 0)), delivered),
     }
 

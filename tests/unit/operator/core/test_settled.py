@@ -106,3 +106,22 @@ def test_changes_are_planned_again(change: Callable[[Cluster], None]) -> None:
     plan = cluster.reconcile()  # it compares the plan with that of an operator without memory
 
     assert plan.status or plan.apply or plan.delete
+
+
+def test_lost_answer_writes_nothing() -> None:
+    """A worker that gives no metrics once is no change; after half a minute its rate is unknown."""
+    cluster = _settled()
+    cluster.now += 5
+    lost, cluster.scrapes = cluster.scrapes, {}
+    cluster.reconcile()
+    assert cluster.reconcile().status is None
+
+    cluster.now += 31
+    status = cluster.reconcile().status
+    assert status is not None
+    assert status["achievedEventsPerSecond"] == 0
+
+    cluster.scrapes = lost
+    status = cluster.reconcile().status
+    assert status is not None
+    assert status["achievedEventsPerSecond"] == 1_000
