@@ -207,7 +207,7 @@ def test_topic_gets_cloudevents(broker: Broker, file: Path) -> None:
         native = json.loads(row.value() or b"")
         assert event.get_data() == native
         assert (event.get_id(), event.get_subject()) == (native["event_id"], native["user_id"])
-        assert event.get_extension("partitionkey") == native["session_id"]
+        assert event.get_extension("partitionkey") == native["user_id"]
 
 
 @pytest.mark.slow

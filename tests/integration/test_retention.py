@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from clickstream_contract.identifiers import run_prefix
 from clickstream_local.postgres import WRITER
 from clickstream_streaming.shell.verification import record_verification, run_checks
 from kafka_records import changed
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.services
 
 _BEFORE = "2020-06-01"
 _FUNCTIONS = {
-    "forget_rejects": "%s, 100, '{}'",
+    "forget_rejects": "%s, 100",
     "forget_verifications": "%s",
     "forget_minutes": "%s",
     "forget_latencies": "%s",
@@ -90,20 +89,17 @@ def _days(database: Database, run_id: UUID, *days: int) -> None:
 
 
 def test_old_rejects_are_deleted(database: Database) -> None:
-    """Old rejects are deleted in portions, and are counted by run and shard of their keys."""
+    """Old rejects are deleted in portions, and are counted by partition and reason."""
     database.write([b"one", b"two", b"three", b"kept"])
     assert _sealed(database, _AGE_REJECTS) == (3,)
     before = _found(database)
 
-    counts = [_forget(database, "forget_rejects", 2, ["01234567-89ab-8"]) for _ in range(3)]
+    counts = [_forget(database, "forget_rejects", 2) for _ in range(3)]
 
     assert counts == [2, 1, 0]
     assert database.ask("SELECT payload FROM ops.rejected_events")[0].tobytes() == b"kept"
     assert database.ask("SELECT sum(records) FROM ops.quality_minute") == (1,)
-    assert database.ask(
-        "SELECT source, reason, records, until_offset FROM ops.forgotten_rejects"
-    ) == (
-        "01234567-89ab-8002",
+    assert database.ask("SELECT reason, records, until_offset FROM ops.forgotten_rejects") == (
         "not_json",
         3,
         database.ask("SELECT kafka_offset FROM ops.rejected_events")[0],
@@ -111,21 +107,11 @@ def test_old_rejects_are_deleted(database: Database) -> None:
     assert _found(database) == before
 
 
-def test_invented_keys_make_no_rows(database: Database) -> None:
-    """Rejects whose keys name no run of the ledger are counted together."""
-    database.write([b"one", b"two"])
-    _sealed(database, _AGE_REJECTS)
-
-    _forget(database, "forget_rejects", 10, [run_prefix(uuid4())])
-
-    assert database.ask("SELECT source, records FROM ops.forgotten_rejects") == ("", 2)
-
-
 def test_deleted_reject_is_still_missed(database: Database) -> None:
     """A reject that was deleted by hand is missing, also after old ones are counted."""
     database.write([b"one", b"two", b"kept", b"kept"])
     _sealed(database, _AGE_REJECTS)
-    _forget(database, "forget_rejects", 10, [])
+    _forget(database, "forget_rejects", 10)
     assert _found(database).lost == 0
 
     database.ask(
@@ -147,7 +133,7 @@ def test_changed_rows_are_not_deleted(database: Database) -> None:
         "UPDATE ops.verifications SET altered = 7 WHERE verified_at = '2020-01-01' RETURNING 1"
     )
 
-    assert _forget(database, "forget_rejects", 10, []) == 1
+    assert _forget(database, "forget_rejects", 10) == 1
     assert _forget(database, "forget_verifications") == 0
 
     broken = [text for text in _found(database).examples if "not as it was written" in text]

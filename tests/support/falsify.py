@@ -35,7 +35,7 @@ from clickstream_streaming.shell.batch import BatchTask, Outcome
 from clickstream_streaming.shell.batch_finalizer import BatchFinalizer
 from clickstream_streaming.shell.database import store_rules
 from clickstream_streaming.shell.partition import write_partition
-from clickstream_streaming.shell.verification import check_values, record_verification, run_checks
+from clickstream_streaming.shell.verification import record_verification, run_checks
 from holds import hold
 from psycopg2 import errors
 from worker_runs import MemoryBroker
@@ -129,7 +129,7 @@ WHERE ctid = ANY (ARRAY(
 ))
 """
 """As if so many rejects were old; of a partition they are the first."""
-_FORGET_REJECTS = "SELECT ops.forget_rejects(current_date - 90, 50000, %s)"
+_FORGET_REJECTS = "SELECT ops.forget_rejects(current_date - 90, 50000)"
 _LOOK_SECONDS = 0.5
 """How far the runs' clock advances with each look."""
 _WATERMARK_SECONDS = 120
@@ -246,7 +246,7 @@ def fill(settings: Settings, owner: Connection, folder: Path) -> None:
         cursor.execute(COUNT_ARRIVALS)
         cursor.execute(_FORGET)
         cursor.execute(_AGE_REJECTS, (_OLD_REJECTS,))
-        cursor.execute(_FORGET_REJECTS, (check_values(cursor)["prefixes"],))
+        cursor.execute(_FORGET_REJECTS)
         cursor.execute("SELECT mart.refresh_summaries()")
         report = run_checks(cursor)
     record_verification(owner, report)

@@ -157,7 +157,7 @@ def _faker(settings: Settings) -> float:
     began = time.perf_counter()
     for _ in range(_FAKER_EVENTS):
         event = {row.name: _invented(faker, row) for row in fields}
-        producer.produce(EVENTS.name, json.dumps(event).encode(), str(event["session_id"]))
+        producer.produce(EVENTS.name, json.dumps(event).encode(), str(event["user_id"]))
         producer.poll(0)
     producer.flush(_DRAIN_SECONDS)
     return _FAKER_EVENTS / (time.perf_counter() - began)

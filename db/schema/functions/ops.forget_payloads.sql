@@ -9,7 +9,7 @@ BEGIN
     IF before_day > (clock_timestamp() AT TIME ZONE 'UTC')::date THEN
         RAISE EXCEPTION 'days from % on are not over yet', before_day;
     END IF;
-    -- Verifications read the first 18 bytes of a key: the run and the shard.
+    -- A user's id has at most 32 bytes; a foreign key may be as long as a value.
     UPDATE ops.rejected_events SET payload = NULL, key = substring(key FROM 1 FOR 36)
     WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM ops.rejected_events

@@ -1,7 +1,5 @@
 -- Deletes only rows whose seal matches: a verification still has to report the others.
-CREATE OR REPLACE FUNCTION ops.forget_rejects(
-    before_day date, at_most integer, prefixes text[]
-) RETURNS bigint
+CREATE OR REPLACE FUNCTION ops.forget_rejects(before_day date, at_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     forgotten bigint;
@@ -17,16 +15,13 @@ BEGIN
             ORDER BY rejected_at LIMIT at_most FOR UPDATE
         ))
         RETURNING topic, kafka_partition, kafka_offset, reason, rule,
-            date_trunc('minute', kafka_timestamp, 'UTC') AS minute,
-            encode(substring(key FROM 1 FOR 18), 'escape') AS source
+            date_trunc('minute', kafka_timestamp, 'UTC') AS minute
     ), counted AS (
         INSERT INTO ops.forgotten_rejects AS known
-            (topic, kafka_partition, source, reason, until_offset, records)
-        SELECT topic, kafka_partition,
-            CASE WHEN left(source, 15) = ANY (prefixes) THEN source ELSE '' END AS source,
-            reason, max(kafka_offset) + 1, count(*)
-        FROM gone GROUP BY 1, 2, 3, 4
-        ON CONFLICT (topic, kafka_partition, source, reason) DO UPDATE SET
+            (topic, kafka_partition, reason, until_offset, records)
+        SELECT topic, kafka_partition, reason, max(kafka_offset) + 1, count(*)
+        FROM gone GROUP BY topic, kafka_partition, reason
+        ON CONFLICT (topic, kafka_partition, reason) DO UPDATE SET
             until_offset = greatest(known.until_offset, excluded.until_offset),
             records = known.records + excluded.records
         RETURNING 1

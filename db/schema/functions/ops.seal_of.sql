@@ -13,7 +13,7 @@ GRANT EXECUTE ON FUNCTION ops.seal_of(ops.batches) TO PUBLIC;
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.forgotten_rejects) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
-    one.topic, one.kafka_partition, one.source, one.reason, one.until_offset, one.records
+    one.topic, one.kafka_partition, one.reason, one.until_offset, one.records
 ), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.forgotten_rejects) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.forgotten_rejects) TO PUBLIC;

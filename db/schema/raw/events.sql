@@ -51,7 +51,7 @@ CREATE TABLE raw.events (
 COMMENT ON TABLE raw.events IS 'One row per event, even if it was sent twice.';
 -- derived: comments
 COMMENT ON COLUMN raw.events.event_id IS 'Identity of the event: RFC 9562 version 8, made of run, shard and shard_seq, so a record sent twice has it twice.';
-COMMENT ON COLUMN raw.events.session_id IS 'The session; also the key of the Kafka record.';
+COMMENT ON COLUMN raw.events.session_id IS 'The session.';
 COMMENT ON COLUMN raw.events.event_time IS 'When the user did it.';
 COMMENT ON COLUMN raw.events.schema_version IS 'Version of this table.';
 COMMENT ON COLUMN raw.events.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -60,7 +60,7 @@ COMMENT ON COLUMN raw.events.event_name IS 'What the user did.';
 COMMENT ON COLUMN raw.events.shard IS 'Logical shard that made it.';
 COMMENT ON COLUMN raw.events.shard_seq IS 'Its number within run and shard: 1, 2, 3 and so on without a gap.';
 COMMENT ON COLUMN raw.events.session_seq IS 'Its number within the session: 1, 2, 3 and so on without a gap.';
-COMMENT ON COLUMN raw.events.user_id IS 'The user, the same in every session.';
+COMMENT ON COLUMN raw.events.user_id IS 'The user, the same in every session; also the key of the Kafka record.';
 COMMENT ON COLUMN raw.events.persona IS 'The kind of user: the truth, which a real stream does not contain.';
 COMMENT ON COLUMN raw.events.channel IS 'How the user first found the shop.';
 COMMENT ON COLUMN raw.events.country IS 'ISO 3166-1 alpha-2 code.';

@@ -29,7 +29,7 @@ def test_samples_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 100 < len(samples) <= 200
     for value, key in samples[:5]:
         assert value is not None
-        assert json.loads(value)["session_id"] == key.decode()
+        assert json.loads(value)["user_id"] == key.decode()
 
 
 def test_null_sink_counts_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

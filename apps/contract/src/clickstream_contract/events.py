@@ -116,7 +116,7 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Identity of the event: RFC 9562 version 8, made of run, shard and shard_seq, so a"
         " record sent twice has it twice.",
     ),
-    Field("session_id", FieldType.UUID, "The session; also the key of the Kafka record."),
+    Field("session_id", FieldType.UUID, "The session."),
     Field("event_time", FieldType.TIMESTAMP, "When the user did it."),
     Field("schema_version", FieldType.INTEGER, "Version of this table.", values=("1", "2")),
     Field(
@@ -144,7 +144,12 @@ EVENT_FIELDS: tuple[Field, ...] = (
         "Its number within the session: 1, 2, 3 and so on without a gap.",
         minimum=1,
     ),
-    Field("user_id", FieldType.TEXT, "The user, the same in every session.", max_length=32),
+    Field(
+        "user_id",
+        FieldType.TEXT,
+        "The user, the same in every session; also the key of the Kafka record.",
+        max_length=32,
+    ),
     Field(
         "persona",
         FieldType.TEXT,

@@ -24,7 +24,7 @@ class Topic:
 
 EVENTS = Topic(
     "clickstream.events.v1",
-    "Events; the key is the session id, the value one event as JSON.",
+    "Events; the key is the user id, the value one event as JSON.",
     partitions=4,
     # Above Kafka's default of 1 MiB, so that an oversized record arrives and is counted.
     # The broker's clock, not the sender's, decides whether an event is in the future.

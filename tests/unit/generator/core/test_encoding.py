@@ -192,17 +192,16 @@ def test_cart_has_its_lines(encoder: Encoder) -> None:
     assert "items" not in empty
 
 
-def test_key_is_the_session(encoder: Encoder) -> None:
-    """The key of a record is its session's id."""
+def test_key_is_the_user(encoder: Encoder) -> None:
+    """The key of a record is its user's id."""
     rows = [{**USUAL, "name": name} for name in ("page_view", "search")]
-    rows[1] |= {"shard": 0, "session_no": 77}
+    rows[1] |= {"shard": 0, "user": 7}
 
-    keys = encoder.encode(_events(*rows), SENT_MS).keys
+    encoded = encoder.encode(_events(*rows), SENT_MS)
 
-    assert keys == [
-        f"{run_prefix(RUN_ID)}002-8000-000000000005".encode(),
-        f"{run_prefix(RUN_ID)}000-8000-00000000004d".encode(),
-    ]
+    users = [json.loads(value)["user_id"] for value in encoded.values]
+    assert len(set(users)) == 2
+    assert encoded.keys == [user.encode() for user in users]
 
 
 def test_user_number_is_unique(encoder: Encoder) -> None:
@@ -273,7 +272,7 @@ def test_encoded_events_keep_the_contract() -> None:
             if row.required and (not row.events or name in row.events)
         }  # fmt: skip
         assert needed <= event.keys() <= allowed
-        assert key.decode() == event["session_id"]
+        assert key.decode() == event["user_id"]
         assert event["sent_at"] == "2025-11-24T16:00:00.123Z"
         for row in EVENT_FIELDS:
             if row.name in event:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
-from clickstream_contract.identifiers import run_prefix
 from clickstream_streaming.shell.upkeep import run_upkeep
 from psycopg2 import errors
 from scripted_database import Answer, ScriptedDatabase
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_RUN = UUID(int=7)
 _DETAILS = ("forget_verifications", "forget_minutes", "forget_latencies", "merge_seals")
 _DAYS = {
     "RAW_RETENTION_DAYS": "30",
@@ -41,8 +38,7 @@ def _run_upkeep(
 
 def test_each_retention_has_its_days(tmp_path: Path) -> None:
     """Days are made ahead; events, details, payloads and rejects go after their own days."""
-    runs: dict[str, Answer] = {"FROM ops.ledger": [(str(_RUN),)]}
-    database, has_more, today = _run_upkeep(tmp_path, runs, _DAYS)
+    database, has_more, today = _run_upkeep(tmp_path, {}, _DAYS)
 
     def before(days: int) -> date:
         return today - timedelta(days=days)
@@ -52,7 +48,7 @@ def test_each_retention_has_its_days(tmp_path: Path) -> None:
     assert database.executed("ops.drop_event_partitions") == [(before(30),)]
     assert database.executed("ops.forget_batches") == [(10_000,)]
     assert database.executed("ops.forget_payloads") == [(before(7), 50_000)]
-    assert database.executed("ops.forget_rejects") == [(before(60), 50_000, [run_prefix(_RUN)])]
+    assert database.executed("ops.forget_rejects") == [(before(60), 50_000)]
     for name in _DETAILS:
         assert database.executed(f"ops.{name}") == [(before(40),)], name
 

@@ -53,7 +53,7 @@ class Encoded:
 
     Attributes:
         values: JSON, UTF-8.
-        keys: The session ids.
+        keys: The user ids.
         checksums: Each event's part of its minute's ``content_checksum``.
     """
 
@@ -99,7 +99,6 @@ class Encoder:
         self._form = np.frombuffer(b"".join(parts.values()) + b'",', dtype=np.uint8)
         ends = np.cumsum([len(part) for part in parts.values()])
         self._event_end, self._session_end, self._time_end = ends.tolist()
-        self._key_start = self._session_end - TAIL_BYTES - len(prefix)
         constant = members(schema_version=SCHEMA_VERSION, simulation=simulation, run_id=str(run_id))
         self.openings = texts(
             f'{constant},"event_name":"{name}","shard":{number},"shard_seq":'
@@ -126,19 +125,15 @@ class Encoder:
         if not len(rows):
             return Encoded([], [], np.empty(0, dtype=np.int64))
         head = self._head(rows)
-        width = self._session_end - self._key_start
-        keys = np.ascontiguousarray(head[:, self._key_start : self._session_end])
         ending = _ending(sent_at_ms)
+        users = self._users(rows)
         values = (
-            join(_fixed(head), *self._identity(rows), self._details(events), ending)
+            join(_fixed(head), *self._identity(rows, users), self._details(events), ending)
             .cast(pa.binary())
             .to_pylist()
         )
-        return Encoded(
-            values,
-            keys.view(f"S{width}").ravel().tolist(),
-            content_checksums(values, ending.encode()),
-        )
+        keys = join("u", users).cast(pa.binary()).to_pylist()
+        return Encoded(values, keys, content_checksums(values, ending.encode()))
 
     def stamped(self, value: bytes, sent_at_ms: int) -> bytes:
         """Return an encoded event with another ``sent_at``."""
@@ -160,18 +155,21 @@ class Encoder:
         )
         return head
 
-    def _identity(self, rows: np.ndarray) -> list[pa.Array | str]:
+    def _users(self, rows: np.ndarray) -> pa.Array:
+        """Return the number in each event's ``user_id`` as text."""
+        return _text(rows["user"].astype(np.int64) * self.shards + rows["shard"])
+
+    def _identity(self, rows: np.ndarray, users: pa.Array) -> list[pa.Array | str]:
         """Return the parts with the event's name, its numbers and its user."""
         city, technology, channel = self.traits(rows)
         persona_channel = rows["persona"].astype(np.int32) * len(CHANNELS) + channel
-        number = rows["user"].astype(np.int64) * self.shards + rows["shard"]
         step = rows["session_seq"]
         usual = step.max() < _USUAL_STEPS
         return [
             self.openings.take(column(self.first_opening[rows["shard"]] + rows["code"])),
             _text(rows["shard_seq"]),
             self._steps.take(column(step)) if usual else _steps(step),
-            _text(number),
+            users,
             self._persona_channels.take(column(persona_channel)),
             self._cities.take(column(city)),
             self._technologies.take(column(technology)),

@@ -74,7 +74,7 @@ _CLOUDEVENTS = Form(
         Row("subject", "user_id"),
         Row("time", "event_time"),
         Row("datacontenttype", constant="application/json"),
-        Row("partitionkey", "session_id"),
+        Row("partitionkey", "user_id"),
         Row("data", WHOLE),
     ),
     Post(

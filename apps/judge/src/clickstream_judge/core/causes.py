@@ -203,7 +203,7 @@ class Evidence:
     def _is_in_bursts(self, totals: Mapping[str, int]) -> bool:
         """Return whether the events are in few places, and there much denser than in all events.
 
-        A partition has only some of a shard's sessions: its events are close, but not consecutive.
+        A partition has only some of a shard's users: its events are close, but not consecutive.
         """
         is_long = self._events >= _BURST_EVENTS * self._bursts
         return is_long and 2 * self._burst_span <= totals.get("events", 0)

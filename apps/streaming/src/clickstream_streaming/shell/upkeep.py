@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from clickstream_contract.identifiers import run_prefix
 from psycopg2 import errors
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
 _MAX_REJECTS = 50_000
 """One upkeep deletes at most so many rejects, because a batch waits for it."""
-_RUNS = "SELECT DISTINCT run_id::text FROM ops.ledger"
 
 
 def run_upkeep(connection: Connection, settings: Settings) -> bool:
@@ -54,8 +51,7 @@ def run_upkeep(connection: Connection, settings: Settings) -> bool:
             has_more |= _count_of(cursor) >= _MAX_REJECTS
         if days := settings.rejected_retention_days:
             oldest = today - timedelta(days=days)
-            values = (oldest, _MAX_REJECTS, _prefixes(cursor))
-            cursor.execute("SELECT ops.forget_rejects(%s, %s, %s)", values)
+            cursor.execute("SELECT ops.forget_rejects(%s, %s)", (oldest, _MAX_REJECTS))
             has_more |= _count_of(cursor) >= _MAX_REJECTS
     return has_more
 
@@ -64,12 +60,6 @@ def _delete_details(cursor: Cursor, before: date) -> None:
     """Delete verifications, and rows of minutes and latencies whose events are dropped."""
     for function in ("forget_verifications", "forget_minutes", "forget_latencies", "merge_seals"):
         cursor.execute(f"SELECT ops.{function}(%s)", (before,))
-
-
-def _prefixes(cursor: Cursor) -> list[str]:
-    """Return the prefixes of the keys of the ledger's runs; their rejects are counted by shard."""
-    cursor.execute(_RUNS)
-    return [run_prefix(UUID(run_id)) for (run_id,) in cursor.fetchall()]
 
 
 def _count_of(cursor: Cursor) -> int:

@@ -245,7 +245,7 @@ def run_checks(cursor: Cursor) -> VerificationReport:
         defects, shown = cursor.fetchone() or (0, ())
         figures[check.defect] += int(defects)
         examples |= dict.fromkeys(shown)
-    cursor.execute(REJECTS, values)
+    cursor.execute(REJECTS)
     rejects = tuple(RejectScore(*row) for row in cursor.fetchall())
     cursor.execute(LEDGER_TOTALS)
     acknowledged, _, _, planted = map(int, cursor.fetchone() or (0, 0, 0, 0))

@@ -20,7 +20,7 @@ from clickstream_streaming.core.sql.columns import COUNTERS, names
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BOOKKEEPING", "PLANTED_FAULTS", "REJECTS_BY_SOURCE"]
+__all__ = ["BOOKKEEPING", "PLANTED_FAULTS", "REJECTS_BY_REASON"]
 
 _COUNTS = ("stored_events", "known_events", "rejected_records", "ledger_records")
 
@@ -184,8 +184,8 @@ FROM (
 WHERE stored > stored_rows + dropped.events
 """
 
-# Planted faults that must be rejected, compared with the rejects of the same run and shard. A
-# generator that was killed may have sent a faulty record twice.
+# A record's key is a user, which names no run: planted faults are compared with all rejects of
+# their reason. A generator that was killed may have sent a faulty record twice.
 PLANTED_FAULTS = ", ".join(
     "('{}', {})".format(
         reason.value,
@@ -193,40 +193,28 @@ PLANTED_FAULTS = ", ".join(
     )
     for reason in dict.fromkeys(FAULT_REASONS.values())
 )
-REJECTS_BY_SOURCE = """
-    SELECT encode(substring(key FROM 1 FOR 18), 'escape') AS source, reason, count(*) AS records
-    FROM ops.rejected_events GROUP BY 1, 2
+REJECTS_BY_REASON = """
+    SELECT reason, count(*) AS records FROM ops.rejected_events GROUP BY reason
     UNION ALL
-    SELECT source, reason, records FROM ops.forgotten_rejects
+    SELECT reason, records FROM ops.forgotten_rejects
 """
-"""Rejects by the run and shard in their keys and by reason, including deleted ones."""
+"""Rejects by reason, including deleted ones; a reason may have several rows."""
 _FAULTS_REJECTED = f"""
-WITH runs AS (
-    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
-        AS known (run_id, prefix)
-), planted AS (
-    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS faults
-    FROM ops.ledger INNER JOIN runs USING (run_id) INNER JOIN ops.runs AS known USING (run_id),
+WITH wanted AS (
+    SELECT reason, sum(faults) AS records
+    FROM ops.ledger INNER JOIN ops.runs AS known USING (run_id),
         LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
     WHERE known.closed_at IS NOT NULL
-    GROUP BY 1, 2
+    GROUP BY reason
+    UNION ALL
+    SELECT '{RejectReason.DAY_DROPPED.value}', sum(expired_events) FROM ops.shards
 ), found AS (
-    SELECT source, reason, sum(records) AS records FROM ({REJECTS_BY_SOURCE}) AS one
-    GROUP BY source, reason
+    SELECT reason, sum(records) AS records FROM ({REJECTS_BY_REASON}) AS one GROUP BY reason
 )
-SELECT format('%%s faults of %%s call for %%s, and %%s records were rejected for it', faults,
-    source, reason, coalesce(records, 0))
-FROM planted LEFT JOIN found USING (source, reason)
-WHERE faults > coalesce(records, 0)
-UNION ALL
-SELECT format('%%s events of %%s were too old to be stored, and %%s records were rejected for it',
-    expired_events, expired.source, coalesce(records, 0))
-FROM (
-    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, expired_events
-    FROM ops.shards INNER JOIN runs USING (run_id) WHERE expired_events > 0
-) AS expired
-LEFT JOIN found ON found.source = expired.source AND reason = '{RejectReason.DAY_DROPPED.value}'
-WHERE expired_events > coalesce(records, 0)
+SELECT format('%%s records had to be rejected for %%s, and %%s were', wanted.records, reason,
+    coalesce(found.records, 0))
+FROM wanted LEFT JOIN found USING (reason)
+WHERE wanted.records > coalesce(found.records, 0)
 """
 
 _SHARD_COUNTS = """
@@ -390,7 +378,7 @@ SELECT 'ops.summary_refreshes lacks one' FROM ops.summary_refreshes HAVING count
 
 _SEALED = {
     "ops.batches": "query, batch_id, topic, kafka_partition",
-    "ops.forgotten_rejects": "topic, kafka_partition, source, reason",
+    "ops.forgotten_rejects": "topic, kafka_partition, reason",
     "ops.latency_buckets": "run_id, bucket",
     "ops.ledger": "run_id, shard, minute",
     "ops.rejected_events": "topic, kafka_partition, kafka_offset",

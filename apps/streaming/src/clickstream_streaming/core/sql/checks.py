@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clickstream_streaming.core.sql.bookkeeping import (
     BOOKKEEPING,
     PLANTED_FAULTS,
-    REJECTS_BY_SOURCE,
+    REJECTS_BY_REASON,
 )
 from clickstream_streaming.core.sql.event_checks import (
     CONTENT_CHECKS,
@@ -46,27 +46,21 @@ LEFT JOIN ops.shards USING (run_id, shard)
 """
 """Returns how many acknowledged events the stream has not stored yet."""
 
-# A faulty record keeps the key of its event, and the key names run and shard.
 REJECTS = f"""
-WITH runs AS (
-    SELECT run_id, prefix FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
-        AS known (run_id, prefix)
-), planted AS (
-    SELECT prefix || lpad(to_hex(shard), 3, '0') AS source, reason, sum(faults) AS planted
-    FROM ops.ledger INNER JOIN runs USING (run_id),
-        LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
-    GROUP BY 1, 2
+WITH planted AS (
+    SELECT reason, sum(faults) AS planted
+    FROM ops.ledger, LATERAL (VALUES {PLANTED_FAULTS}) AS fault (reason, faults)
+    GROUP BY reason
 ), found AS (
-    SELECT source, reason, sum(records) AS rejected FROM ({REJECTS_BY_SOURCE}) AS one
-    GROUP BY source, reason
+    SELECT reason, sum(records) AS rejected FROM ({REJECTS_BY_REASON}) AS one GROUP BY reason
 )
-SELECT reason, coalesce(sum(planted), 0)::bigint, coalesce(sum(rejected), 0)::bigint,
-    coalesce(sum(least(planted, rejected)) FILTER (WHERE planted > 0 AND rejected > 0), 0)::bigint
-FROM planted FULL JOIN found USING (source, reason)
-GROUP BY reason HAVING coalesce(sum(planted), 0) + coalesce(sum(rejected), 0) > 0
+SELECT reason, coalesce(planted, 0)::bigint, coalesce(rejected, 0)::bigint,
+    least(coalesce(planted, 0), coalesce(rejected, 0))::bigint
+FROM planted FULL JOIN found USING (reason)
+WHERE coalesce(planted, 0) + coalesce(rejected, 0) > 0
 ORDER BY reason
 """
-"""Returns by reason: planted faults, rejected records, and matches by run and shard."""
+"""Returns by reason: planted faults, rejected records, and how many of both match."""
 
 CHECKS: tuple[Check, ...] = (
     *NUMBER_CHECKS,
