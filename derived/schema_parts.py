@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_COLUMNS
-from clickstream_streaming.core.sql.columns import Column, selected
+from clickstream_streaming.core.sql.columns import WRITER, Column, selected
 from clickstream_streaming.core.sql.kpis import KPIS, PRODUCT_KPIS
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.core.sql.session_marts import SESSIONS
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clickstream_contract.fields import Field
     from clickstream_streaming.core.sql.mart import Mart
 
-__all__ = ["PARTS", "SCHEMA", "renewed_schema", "schema_files", "table_parts"]
+__all__ = ["PARTS", "SCHEMA", "renewed_schema", "schema_files", "table_parts", "view_parts"]
 
 SCHEMA = ROOT / "db" / "schema"
 _MARK = re.compile(r"^( *)-- derived: ([a-z]+)\n.*?^ *-- end$", re.MULTILINE | re.DOTALL)
@@ -65,12 +65,22 @@ def _literal(text: str) -> str:
 
 def table_parts(mart: Mart) -> dict[str, str]:
     """Return columns and comments of a mart's file."""
-    columns = (*mart.keys, *mart.fields)
-    key = f"PRIMARY KEY ({', '.join(mart.key)})"
-    comment = f"COMMENT ON TABLE {mart.table} IS {_literal(mart.comment)};"
+    columns = (*mart.keys, *mart.fields, *[WRITER] * mart.is_shared)
+    key = f"PRIMARY KEY ({', '.join(mart.written_key)})"
+    table = mart.written_table
+    text = f"{mart.table} by writer." if mart.is_shared else mart.comment
     return {
         "columns": "\n".join((*map(_line, columns), key)),
-        "comments": f"{comment}\n{_comments(mart.table, columns)}",
+        "comments": f"COMMENT ON TABLE {table} IS {_literal(text)};\n{_comments(table, columns)}",
+    }
+
+
+def view_parts(mart: Mart) -> dict[str, str]:
+    """Return query and comments of a shared mart's view."""
+    comment = f"COMMENT ON VIEW {mart.table} IS {_literal(mart.comment)};"
+    return {
+        "view": f"CREATE OR REPLACE VIEW {mart.table} AS\n{mart.view};",
+        "comments": f"{comment}\n{_comments(mart.table, (*mart.keys, *mart.fields))}",
     }
 
 
@@ -100,7 +110,8 @@ PARTS: dict[str, dict[str, str]] = {
         "columns": "\n".join(f"sessions.{column.name}," for column in _SESSION),
         "comments": _comments("mart.fact_sessions", _SESSION),
     },
-    **{f"{mart.table.replace('.', '/')}.sql": table_parts(mart) for mart in MARTS},
+    **{f"{mart.written_table.replace('.', '/')}.sql": table_parts(mart) for mart in MARTS},
+    **{f"views/{mart.table}.sql": view_parts(mart) for mart in MARTS if mart.is_shared},
     **{
         f"views/{view}.sql": {
             "figures": selected(figures).replace("\n    ", "\n"),

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.services
 _NAMES = ("session_start", "page_view", "view_item", "add_to_cart", "remove_from_cart", "purchase")
 _TABLES = ", ".join(
     [
-        "raw.events", *(mart.table for mart in MARTS), "ops.batches", "ops.shards", "ops.runs",
-        "ops.latency_buckets", "ops.quality_minute",
+        "raw.events", *(mart.written_table for mart in MARTS), "ops.batches", "ops.runs",
+        "ops.shards", "ops.latency_buckets_by_writer", "ops.quality_minute_by_writer",
     ]
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -207,26 +208,23 @@ def test_integrity_metrics_show_defects(pipeline: Pipeline, shown: Shown) -> Non
     assert [value("verified_defects", defect=defect) for defect in DEFECTS] == [0] * len(DEFECTS)
     ours = {"simulation": "shown"}
     wait_until(lambda: value("integrity_defects", **ours) == 0, "all agrees")
-    owner = pipeline.connect()
-    try:
-        with owner, owner.cursor() as cursor:
-            cursor.execute("SELECT min(ctid) FROM mart.traffic_day WHERE simulation = 'shown'")
-            (row,) = cursor.fetchone() or (None,)
-            cursor.execute(
-                "UPDATE mart.traffic_day SET events = events + 7 WHERE ctid = %s", (row,)
-            )
-        wait_until(
-            lambda: value("integrity_defects", defect="aggregates", **ours) == 7, "it is noticed"
-        )
-    finally:
+    with closing(pipeline.connect()) as owner:
         with owner, owner.cursor() as cursor:
             cursor.execute(
-                "UPDATE mart.traffic_day AS day SET events = hours.events FROM ("
-                " SELECT date_trunc('day', hour, 'UTC') AS day, simulation, country, device,"
-                " channel, sum(events) AS events FROM mart.traffic_hour GROUP BY 1, 2, 3, 4, 5"
-                ") AS hours WHERE (hours.day, hours.simulation, hours.country, hours.device,"
-                " hours.channel) = (day.day, day.simulation, day.country, day.device, day.channel)"
-                " AND day.events <> hours.events"
+                "UPDATE mart.traffic_day_by_writer SET events = events + 7 WHERE ctid = (SELECT"
+                " min(ctid) FROM mart.traffic_day_by_writer WHERE simulation = 'shown')"
+                " RETURNING ctid"
             )
-        owner.close()
+            changed = cursor.fetchone()
+        try:
+            wait_until(
+                lambda: value("integrity_defects", defect="aggregates", **ours) == 7,
+                "it is noticed",
+            )
+        finally:
+            with owner, owner.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE mart.traffic_day_by_writer SET events = events - 7 WHERE ctid = %s",
+                    changed,
+                )
     wait_until(lambda: value("integrity_defects", defect="aggregates", **ours) == 0, "it is mended")

@@ -94,7 +94,7 @@ PLANTED = {
         WHERE event_id = (
             SELECT event_id FROM raw.events WHERE event_name = 'view_item' LIMIT 1)""",
     "aggregate_mismatches": """
-        UPDATE mart.traffic_minute SET purchase_events = purchase_events + 1
+        UPDATE mart.traffic_minute_by_writer SET purchase_events = purchase_events + 1
         WHERE (minute, simulation, country, device, channel) = (
             SELECT minute, simulation, country, device, channel
             FROM mart.traffic_minute LIMIT 1)""",
@@ -243,7 +243,7 @@ def test_rebuild_restores_emptied_tables(pipeline: Pipeline, stored_run: UUID) -
     with closing(pipeline.connect()) as connection:
         before = _marts(connection)
         with connection, connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {', '.join(mart.table for mart in MARTS)}")
+            cursor.execute(f"TRUNCATE {', '.join(mart.written_table for mart in MARTS)}")
 
         rebuild(connection)
 
@@ -258,8 +258,8 @@ def test_rebuild_runs_beside_the_stream(pipeline: Pipeline) -> None:
     with closing(pipeline.connect()) as connection:
         with connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")  # the stream waits
-            cursor.execute("UPDATE mart.traffic_hour SET events = events + 1")
-            cursor.execute("DELETE FROM mart.product_hour")
+            cursor.execute("UPDATE mart.traffic_hour_by_writer SET events = events + 1")
+            cursor.execute("DELETE FROM mart.product_hour_by_writer")
         today = datetime.now(tz=UTC).date()
 
         rebuild(connection, today - timedelta(days=2), today + timedelta(days=2))

@@ -123,6 +123,22 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
     assert [name for name in headings if f"### {name}\n" not in text] == [], "run `make generate`"
 
 
+def test_writers_are_no_facts(owner: Connection) -> None:
+    """Which writer added a part changes no figure, so a verification has nothing to report."""
+    with _attempt(owner) as cursor:
+        cursor.execute(
+            "SELECT attrelid::regclass::text FROM pg_attribute INNER JOIN pg_class"
+            " ON pg_class.oid = attrelid WHERE attname = 'writer' AND relkind = 'r'"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        for name in tables:
+            cursor.execute(f"UPDATE {name} SET writer = writer + 100")  # noqa: S608
+        report = run_checks(cursor)
+
+    assert {mart.written_table for mart in MARTS if mart.is_shared} <= set(tables)
+    assert report.is_clean(), report.examples
+
+
 def test_new_column_needs_a_proof(owner: Connection) -> None:
     """A column without a check is falsified too, and not found."""
     with _attempt(owner) as cursor:
@@ -331,12 +347,12 @@ def test_deleted_rejects_are_lost(owner: Connection) -> None:
             " kafka_partition, kafka_offset FROM ops.rejected_events LIMIT 1)"
         )
         cursor.execute(
-            "DELETE FROM ops.quality_minute WHERE rule IN (SELECT rule FROM ops.quality_rules"
-            " WHERE severity = 'reject')"
+            "DELETE FROM ops.quality_minute_by_writer WHERE rule IN"
+            " (SELECT rule FROM ops.quality_rules WHERE severity = 'reject')"
         )
         cursor.execute(
-            "INSERT INTO ops.quality_minute SELECT date_trunc('minute', kafka_timestamp), rule, 1"
-            " FROM ops.rejected_events"
+            "INSERT INTO ops.quality_minute_by_writer"
+            " SELECT date_trunc('minute', kafka_timestamp), rule, 1, 0 FROM ops.rejected_events"
         )
 
         report = run_checks(cursor)

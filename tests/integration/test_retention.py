@@ -181,8 +181,8 @@ def test_kept_days_keep_details(database: Database) -> None:
 
 
 @pytest.mark.parametrize("statement", [
-    "UPDATE mart.traffic_minute SET events = 7",
-    "DELETE FROM mart.traffic_minute",
+    "UPDATE mart.traffic_minute_by_writer SET events = 7",
+    "DELETE FROM mart.traffic_minute_by_writer",
 ])  # fmt: skip
 def test_changed_minutes_are_not_deleted(database: Database, statement: str) -> None:
     """Changed minutes are not deleted, also when seals are merged."""
@@ -204,7 +204,9 @@ def test_merged_seals_still_prove(database: Database) -> None:
     _days(database, uuid4(), 1, 2)
     _forget(database, "merge_seals")
 
-    database.ask("UPDATE mart.traffic_hour SET events = 7 WHERE hour < '2020-01-02' RETURNING 1")
+    database.ask(
+        "UPDATE mart.traffic_hour_by_writer SET events = 7 WHERE hour < '2020-01-02' RETURNING 1"
+    )
 
     named = "mart.traffic_hour is not as it was when days before"
     assert [text for text in _found(database).examples if named in text]

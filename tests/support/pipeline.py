@@ -423,14 +423,14 @@ class Pipeline(Stack):
         connection = self.connect()
         with connection, connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM ops.quality_minute AS known USING raw.events AS gone"
+                "DELETE FROM ops.quality_minute_by_writer AS known USING raw.events AS gone"
                 " WHERE run_id = %s AND minute = date_trunc('minute', event_time, 'UTC')"
                 " AND rule IN (SELECT rule FROM ops.quality_rules WHERE severity = 'flag')",
                 (run_id,),
             )
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(_UNCOUNT, (run_id, EVENTS.name))
-            for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets"):
+            for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets_by_writer"):
                 cursor.execute(f"DELETE FROM {table} WHERE run_id = %s", (run_id,))  # noqa: S608
         rebuild(connection)
         connection.close()

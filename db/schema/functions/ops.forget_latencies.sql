@@ -4,7 +4,7 @@ DECLARE
     forgotten bigint;
 BEGIN
     PERFORM ops.refuse_open_days(before_day);
-    DELETE FROM ops.latency_buckets AS one
+    DELETE FROM ops.latency_buckets_by_writer AS one
     USING (
         SELECT run_id FROM ops.runs INNER JOIN ops.shards USING (run_id)
         WHERE closed_at < before_day::timestamp AT TIME ZONE 'UTC'

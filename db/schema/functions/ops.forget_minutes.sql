@@ -20,10 +20,10 @@ BEGIN
             WHERE (found.rows, found.checksum) = (sealed.rows, sealed.checksum)
         );
         IF sealed.relation = 'mart.traffic_minute' THEN
-            DELETE FROM mart.traffic_minute
+            DELETE FROM mart.traffic_minute_by_writer
             WHERE minute >= sealed.since AND minute < sealed.until;
         ELSE
-            DELETE FROM ops.quality_minute
+            DELETE FROM ops.quality_minute_by_writer
             WHERE minute >= sealed.since AND minute < sealed.until AND rule IN (
                 SELECT known.rule FROM ops.quality_rules AS known WHERE known.severity = 'flag'
             );

@@ -27,16 +27,15 @@ BEGIN
         RETURNING 1
     ), minutes AS (
         SELECT minute, rule, count(*) AS records FROM gone GROUP BY minute, rule
+    ), former AS (
+        DELETE FROM ops.quality_minute_by_writer AS known USING minutes
+        WHERE known.minute = minutes.minute AND known.rule = minutes.rule
+        RETURNING known.minute, known.rule, known.records
     ), lowered AS (
-        UPDATE ops.quality_minute AS known SET records = known.records - minutes.records
-        FROM minutes
-        WHERE known.minute = minutes.minute AND known.rule = minutes.rule
-            AND known.records <> minutes.records
-        RETURNING 1
-    ), emptied AS (
-        DELETE FROM ops.quality_minute AS known USING minutes
-        WHERE known.minute = minutes.minute AND known.rule = minutes.rule
-            AND known.records = minutes.records
+        INSERT INTO ops.quality_minute_by_writer (minute, rule, records, writer)
+        SELECT minute, rule, sum(former.records) - min(minutes.records), 0
+        FROM former INNER JOIN minutes USING (minute, rule) GROUP BY minute, rule
+        HAVING sum(former.records) <> min(minutes.records)
         RETURNING 1
     )
     SELECT count(*) INTO forgotten FROM gone;

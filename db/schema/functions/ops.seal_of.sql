@@ -18,11 +18,12 @@ RETURN hash_record_extended(ROW(
 COMMENT ON FUNCTION ops.seal_of(ops.forgotten_rejects) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.forgotten_rejects) TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION ops.seal_of(one ops.latency_buckets) RETURNS bigint
+-- Without writer: only the sums of all writers mean something.
+CREATE OR REPLACE FUNCTION ops.seal_of(one ops.latency_buckets_by_writer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(one.simulation, one.run_id, one.bucket, one.events), 0);
-COMMENT ON FUNCTION ops.seal_of(ops.latency_buckets) IS 'Returns the seal of a row.';
-GRANT EXECUTE ON FUNCTION ops.seal_of(ops.latency_buckets) TO PUBLIC;
+COMMENT ON FUNCTION ops.seal_of(ops.latency_buckets_by_writer) IS 'Returns the seal of a row.';
+GRANT EXECUTE ON FUNCTION ops.seal_of(ops.latency_buckets_by_writer) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.ledger) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

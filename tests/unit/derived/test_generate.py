@@ -27,7 +27,7 @@ def test_every_kind_is_derived(files: dict[str, str | None]) -> None:
     """Definition, topics, users, dashboards, rules, pages, charts' READMEs and the version."""
     assert {
         "k8s/definition.yaml", "k8s/kafka/topics.yaml", "k8s/kafka/users.yaml",
-        "db/schema/mart/traffic_day.sql", "helm/clickstream/dashboards/shop.json",
+        "db/schema/mart/traffic_day_by_writer.sql", "helm/clickstream/dashboards/shop.json",
         "docs/metrics.md", "helm/clickstream/README.md", "helm/clickstream/Chart.yaml",
     } <= set(files)  # fmt: skip
 

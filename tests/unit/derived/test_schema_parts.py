@@ -13,7 +13,7 @@ from clickstream_streaming.core.sql.mart_checks import mart_query
 from clickstream_streaming.core.sql.mart_steps import added
 from clickstream_streaming.core.sql.marts import MARTS
 from generate import differences
-from schema_parts import PARTS, SCHEMA, renewed_schema, schema_files, table_parts
+from schema_parts import PARTS, SCHEMA, renewed_schema, schema_files, table_parts, view_parts
 
 _GROWN = replace(
     TRAFFIC[2],
@@ -30,9 +30,10 @@ def test_counter_is_written_once() -> None:
     parts = table_parts(_GROWN)
 
     assert "\nwish_events bigint NOT NULL,\n" in parts["columns"]
-    assert parts["comments"].endswith(
-        "COMMENT ON COLUMN mart.traffic_day.wish_events IS 'Events named wish.';"
-    )
+    for found, relation in ((parts, _GROWN.written_table), (view_parts(_GROWN), _GROWN.table)):
+        comment = f"COMMENT ON COLUMN {relation}.wish_events IS 'Events named wish.';"
+        assert comment in found["comments"]
+    assert "\n    sum(wish_events)::bigint AS wish_events\n" in view_parts(_GROWN)["view"]
     assert "count(wish) AS wish_events" in _GROWN.select
     assert "wish_events = known.wish_events + excluded.wish_events" in added(_GROWN, "new_events")
     assert mart_query(_GROWN).count("wish_events") >= 4
@@ -63,7 +64,8 @@ def test_no_other_file_is_derived() -> None:
     }
 
     assert marking == set(PARTS)
-    assert {mart.table.replace(".", "/") + ".sql" for mart in MARTS} <= marking
+    assert {mart.written_table.replace(".", "/") + ".sql" for mart in MARTS} <= marking
+    assert {f"views/{mart.table}.sql" for mart in MARTS if mart.is_shared} <= marking
 
 
 @pytest.mark.parametrize("path", _FILES)

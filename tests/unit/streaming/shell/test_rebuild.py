@@ -21,9 +21,13 @@ def _one(_: object) -> Rows:
 
 
 def test_rebuild_counts_changes() -> None:
-    """Each mart has the number of its deleted and of its written rows."""
+    """Each mart has the number of its deleted and written rows, or of its keys that differed."""
     database = ScriptedDatabase(
-        {"DELETE FROM mart.sessions AS": [(1,)] * 2, "INSERT INTO mart.": _one}
+        {
+            "DELETE FROM mart.sessions AS": [(1,)] * 2,
+            "CREATE TEMPORARY TABLE wrong": _one,
+            "INSERT INTO mart.": _one,
+        }
     )
 
     changed = rebuild(database.connection())
@@ -68,7 +72,7 @@ def test_every_mart_is_compared() -> None:
         for text, _ in database.statements
         if text.startswith(("DELETE FROM", "INSERT INTO"))
     ]
-    assert steps == [mart.table for mart in MARTS for _ in range(2)]
+    assert steps == [mart.written_table for mart in MARTS for _ in range(2)]
     assert len(database.executed("DROP TABLE wanted")) == len(MARTS)
 
 

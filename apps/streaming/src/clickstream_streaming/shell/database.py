@@ -65,7 +65,7 @@ ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.do
 """
 _TABLES = (
     "raw.events", "ops.batches", "ops.summary_refreshes", "mart.sessions", "mart.product_pairs",
-    "ops.reconciliation", "ops.verifications", "ops.latency_buckets",
+    "ops.reconciliation", "ops.verifications", "ops.latency_buckets_by_writer",
 )  # fmt: skip
 
 

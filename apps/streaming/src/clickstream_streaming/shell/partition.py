@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from psycopg2 import errors
 
 from clickstream_streaming.core.sql.batch_steps import (
+    CLAIM_WRITER,
     COUNT_BATCH,
     KEPT_SINCE,
     LOCK_ROWS,
@@ -166,6 +167,7 @@ class PartitionWriter:
             cursor.execute(CREATE_STAGES)
             outcome.is_repeated = not _claim_offsets(cursor, task, outcome.topic, outcome.partition)
             cursor.execute(LOCK_ROWS_SHARED if portion.is_last else LOCK_ROWS)
+            cursor.execute(CLAIM_WRITER)
             while portion is not None:
                 if outcome.rows:
                     self._prepare_next(cursor, task, portion)

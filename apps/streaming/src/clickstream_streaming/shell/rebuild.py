@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream_streaming.core.sql.columns import listed
 from clickstream_streaming.core.sql.mart import is_whole, source_of
 from clickstream_streaming.core.sql.mart_steps import upsert
 from clickstream_streaming.core.sql.marts import MARTS
@@ -66,20 +67,49 @@ def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
         f" WHERE {_in_range(mart)} AND {is_whole(mart)} AND ({counts})",
         values,
     )
+    replace = _replace_shared if mart.is_shared else _replace
+    changed = replace(cursor, mart, f"{_in_range(mart)} AND ({counts})", values)
+    cursor.execute("DROP TABLE wanted")
+    return changed
+
+
+def _replace(cursor: Cursor, mart: Mart, condition: str, values: dict[str, object]) -> int:
+    """Replace the rows of a mart that differ from the wanted ones; return their number."""
     same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)
     cursor.execute(
-        f"DELETE FROM {mart.table} AS one WHERE {_in_range(mart)} AND ({counts})"
+        f"DELETE FROM {mart.table} AS one WHERE {condition}"
         f" AND NOT EXISTS (SELECT FROM wanted WHERE {same})",
         values,
     )
     changed = cursor.rowcount
-    known, given = (
-        ", ".join(f"{side}.{name}" for name in mart.values) for side in ("known", "excluded")
+    new = {name: f"excluded.{name}" for name in mart.values}
+    cursor.execute(upsert(mart, "TABLE wanted", new, _differ(mart, "known", "excluded")))
+    return changed + cursor.rowcount
+
+
+def _replace_shared(cursor: Cursor, mart: Mart, condition: str, values: dict[str, object]) -> int:
+    """Put one row of writer 0 in the place of all rows of a key that differ; return the keys."""
+    keys, columns = listed(mart.key), listed(mart.columns)
+    cursor.execute(
+        "CREATE TEMPORARY TABLE wrong ON COMMIT DROP AS SELECT"
+        f" {keys} FROM (SELECT {columns} FROM {mart.table} AS one WHERE {condition}) AS known"
+        f" FULL JOIN wanted USING ({keys}) WHERE {_differ(mart, 'known', 'wanted')}",
+        values,
     )
-    cursor.execute(upsert(mart, "TABLE wanted", condition=f"({known}) IS DISTINCT FROM ({given})"))
-    changed += cursor.rowcount
-    cursor.execute("DROP TABLE wanted")
+    changed = cursor.rowcount
+    cursor.execute(f"DELETE FROM {mart.written_table} WHERE ({keys}) IN (SELECT {keys} FROM wrong)")
+    cursor.execute(
+        f"INSERT INTO {mart.written_table} ({columns}, writer)"
+        f" SELECT {columns}, 0 FROM wanted INNER JOIN wrong USING ({keys})"
+    )
+    cursor.execute("DROP TABLE wrong")
     return changed
+
+
+def _differ(mart: Mart, one: str, other: str) -> str:
+    """Return whether the values of two rows differ, as SQL."""
+    first, second = (listed(mart.values, f"{row}.") for row in (one, other))
+    return f"({first}) IS DISTINCT FROM ({second})"
 
 
 def _source(mart: Mart) -> str:

@@ -52,6 +52,29 @@ def test_columns_merge_by_their_rules() -> None:
     assert _DAYS.merged("first") == ()
 
 
+def test_view_puts_writers_together() -> None:
+    """A shared mart has a table by writer; the view groups its rows by the mart's key."""
+    shared = replace(_DAYS, fields=_DAYS.fields[:2], is_shared=True)
+
+    assert (shared.written_table, shared.written_key) == (
+        "mart.days_by_writer", ("day", "shop", "writer"),
+    )  # fmt: skip
+    assert re.sub(r"\s+", " ", shared.view) == (
+        "SELECT day, shop, sum(n)::bigint AS n, max(last) AS last"
+        " FROM mart.days_by_writer GROUP BY day, shop"
+    )
+    assert (_DAYS.written_table, _DAYS.written_key) == (_DAYS.table, _DAYS.key)
+
+
+def test_only_sums_are_sums() -> None:
+    """A shared mart with another value than sums, such as the latest time, is no sum."""
+    sums = replace(_DAYS, fields=_DAYS.fields[:1], is_shared=True)
+
+    assert sums.is_sum
+    assert not replace(sums, fields=_DAYS.fields[:2]).is_sum
+    assert not replace(sums, is_shared=False).is_sum
+
+
 def test_kept_moment_is_after_retention() -> None:
     """Without retention everything is kept; else what is not before its day."""
     assert is_kept("minute") == f"coalesce(minute >= {RETENTION}, true)"

@@ -8,6 +8,7 @@ import pytest
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_streaming.core.sql.batch_steps import (
     COUNT_SHARDS,
+    CURRENT_WRITER,
     LEDGER_STEPS,
     REJECT_STEPS,
 )
@@ -52,9 +53,9 @@ def test_upsert_may_merge_values() -> None:
 @pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.table)
 def test_every_mart_is_written_once(mart: Mart) -> None:
     """A batch writes each mart in one step, with the columns of its definition."""
-    (step,) = _writing(mart.table)
+    (step,) = _writing(mart.written_table)
 
-    assert f"({', '.join(mart.columns)})" in step
+    assert f"({', '.join(mart.columns)}{', writer' * mart.is_shared})" in step
 
 
 @pytest.mark.parametrize(
@@ -62,12 +63,26 @@ def test_every_mart_is_written_once(mart: Mart) -> None:
 )
 def test_sums_are_added(mart: Mart) -> None:
     """A step adds each value of a sum to the stored row, in the order of the keys."""
-    (step,) = _writing(mart.table)
+    (step,) = _writing(mart.written_table)
 
     changes = ", ".join(f"{name} = known.{name} + excluded.{name}" for name in mart.values)
     assert step.endswith(f"DO UPDATE SET {changes}")
     assert f"ORDER BY {', '.join(mart.key)}\n" in step
     assert " OR ".join(f"{name} <> 0" for name in mart.values) in step
+
+
+@pytest.mark.parametrize(
+    "mart", [mart for mart in MARTS if mart.is_shared], ids=lambda mart: mart.table
+)
+def test_writers_share_no_row(mart: Mart) -> None:
+    """Each writer adds to rows with its number; every column has a rule for two rows."""
+    (step,) = _writing(mart.written_table)
+
+    assert f"SELECT {', '.join(mart.columns)}, {CURRENT_WRITER} FROM" in step
+    assert f"ON CONFLICT ({', '.join(mart.key)}, writer) DO UPDATE" in step
+    assert _writing(mart.table) == []
+    for column in mart.fields:
+        assert re.search(rf"{column.name} = (least\(|greatest\()?known\.{column.name}\b", step)
 
 
 def test_shared_rows_have_an_order() -> None:
@@ -85,7 +100,7 @@ def test_hours_follow_from_minutes() -> None:
         f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}"
     ]
     for mart in TRAFFIC:
-        (step,) = _writing(mart.table)
+        (step,) = _writing(mart.written_table)
         assert "FROM traffic_minutes GROUP BY" in step
         assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
 

@@ -9,10 +9,12 @@ from clickstream_streaming.core.sql.stages import REJECT_COLUMNS
 
 __all__ = [
     "ADVANCE_WATERMARKS",
+    "CLAIM_WRITER",
     "CLOSE_RUNS",
     "COUNT_BATCH",
     "COUNT_EXPIRED",
     "COUNT_SHARDS",
+    "CURRENT_WRITER",
     "INSERT_RUNS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
@@ -25,6 +27,15 @@ __all__ = [
     "STORED_ENDS",
     "STORE_OFFSETS",
 ]
+
+CLAIM_WRITER = """
+SELECT set_config('clickstream.writer', number::text, true) FROM generate_series(0, 9999) AS number
+WHERE pg_try_advisory_xact_lock(hashtext('clickstream.writer'), number) LIMIT 1
+"""
+"""Gives the transaction the lowest number that no other transaction has. So there are as many
+numbers as transactions at the same time, however many partitions the topic has."""
+CURRENT_WRITER = "(SELECT current_setting('clickstream.writer')::integer)"
+"""The number of the transaction, as SQL."""
 
 _LEDGER = tuple(field.name for field in LEDGER_COLUMNS)
 
@@ -119,9 +130,10 @@ WITH stored AS (
     ON CONFLICT DO NOTHING
     RETURNING {start_of("minute", "kafka_timestamp")} AS minute, rule
 )
-INSERT INTO ops.quality_minute AS known (minute, rule, records)
-SELECT minute, rule, count(*) FROM stored GROUP BY minute, rule ORDER BY minute, rule
-ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
+INSERT INTO ops.quality_minute_by_writer AS known (minute, rule, records, writer)
+SELECT minute, rule, count(*), {CURRENT_WRITER} FROM stored
+GROUP BY minute, rule ORDER BY minute, rule
+ON CONFLICT (minute, rule, writer) DO UPDATE SET records = known.records + excluded.records
 """,
 )
 """Statements that store rejects."""

@@ -379,7 +379,7 @@ SELECT 'ops.summary_refreshes lacks one' FROM ops.summary_refreshes HAVING count
 _SEALED = {
     "ops.batches": "query, batch_id, topic, kafka_partition",
     "ops.forgotten_rejects": "topic, kafka_partition, reason",
-    "ops.latency_buckets": "run_id, bucket",
+    "ops.latency_buckets_by_writer": "run_id, bucket, writer",
     "ops.ledger": "run_id, shard, minute",
     "ops.rejected_events": "topic, kafka_partition, kafka_offset",
     "ops.runs": "run_id",

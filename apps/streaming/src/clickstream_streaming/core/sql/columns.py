@@ -21,7 +21,9 @@ __all__ = [
     "SESSION",
     "SIMULATION",
     "USER",
+    "WRITER",
     "Column",
+    "combined",
     "counters",
     "listed",
     "names",
@@ -65,6 +67,17 @@ def names(columns: tuple[Column, ...]) -> tuple[str, ...]:
 def listed(names: tuple[str, ...], prefix: str = "") -> str:
     """Return names as a list of SQL, each with a prefix such as ``known.``."""
     return ", ".join(prefix + name for name in names)
+
+
+def combined(column: Column) -> str:
+    """Return the value of a column for all rows of a key, as SQL.
+
+    Args:
+        column: A column that merges as a sum, the least or the greatest.
+    """
+    function = {"sum": "sum", "least": "min", "greatest": "max"}[column.merge]
+    cast = f"::{column.type}" if column.merge == "sum" else ""
+    return f"{function}({column.name}){cast}"
 
 
 def selected(columns: tuple[Column, ...]) -> str:
@@ -112,6 +125,12 @@ def revenue(comment: str) -> Column:
 
 COUNTERS = counters("bigint")
 REVENUE = revenue("Value of the purchases.")
+WRITER = Column(
+    "writer",
+    "integer",
+    "Number of the writer: no two transactions that ran at the same time had the same. Only all"
+    " writers' rows of a key together mean something.",
+)
 SIMULATION = Column(
     "simulation",
     "text",

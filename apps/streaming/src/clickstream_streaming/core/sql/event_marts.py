@@ -45,7 +45,7 @@ def _traffic(unit: str) -> Mart:
         ),
         "events",
         unit,
-        is_sum=True,
+        is_shared=True,
         kept_by=unit,
     )
 
@@ -63,12 +63,12 @@ PRODUCT_HOUR = Mart(
     "What was looked at, put into carts and bought, per product and hour.",
     (Column("hour", "timestamptz", "Start of the hour, UTC."), SIMULATION, _PRODUCT),
     (
-        Column("view_item_events", "bigint", "How often it was looked at."),
-        Column("add_to_cart_events", "bigint", "How often it was put into a cart."),
-        Column("remove_from_cart_events", "bigint", "How often it was taken out."),
-        Column("orders", "bigint", "Orders with it."),
-        Column("pieces", "bigint", "How many were bought. Unit: pieces."),
-        Column("revenue_minor", "bigint", "Value of these. Unit: minor units."),
+        Column("view_item_events", "bigint", "How often it was looked at.", merge="sum"),
+        Column("add_to_cart_events", "bigint", "How often it was put into a cart.", merge="sum"),
+        Column("remove_from_cart_events", "bigint", "How often it was taken out.", merge="sum"),
+        Column("orders", "bigint", "Orders with it.", merge="sum"),
+        Column("pieces", "bigint", "How many were bought. Unit: pieces.", merge="sum"),
+        Column("revenue_minor", "bigint", "Value of these. Unit: minor units.", merge="sum"),
     ),
     "events",
     "hour",
@@ -91,7 +91,7 @@ FROM (
 ) AS steps
 GROUP BY hour, simulation, product_id
 """,
-    is_sum=True,
+    is_shared=True,
     kept_by="hour",
 )
 
@@ -103,7 +103,7 @@ PRODUCT_PAIRS = Mart(
         Column("product_a", "text", "One product; the lesser by name."),
         Column("product_b", "text", "The other."),
     ),
-    (Column("orders", "bigint", "Orders with both."),),
+    (Column("orders", "bigint", "Orders with both.", merge="sum"),),
     "orders",
     "",
     f"""
@@ -114,7 +114,7 @@ FROM {{source}}, jsonb_to_recordset(items) AS one {LINE},
 WHERE one.product_id < other.product_id
 GROUP BY simulation, one.product_id, other.product_id
 """,
-    is_sum=True,
+    is_shared=True,
 )
 
 _ITEM_EVENTS = ", ".join(f"'{name}'" for name in ITEM_EVENTS)
@@ -131,8 +131,8 @@ PRODUCT_VERSIONS = Mart(
         _CURRENCY,
     ),
     (
-        Column("first_seen_at", "timestamptz", "When this state was first seen."),
-        Column("last_seen_at", "timestamptz", "When this state was last seen."),
+        Column("first_seen_at", "timestamptz", "When this state was first seen.", merge="least"),
+        Column("last_seen_at", "timestamptz", "When this state was last seen.", merge="greatest"),
     ),
     "events",
     "",
@@ -143,6 +143,7 @@ FROM {{source}} WHERE event_name IN ({_ITEM_EVENTS})
 GROUP BY simulation, product_id, product_name, brand, category, price_minor, currency
 """,
     kept_by="first_seen_at",
+    is_shared=True,
 )
 
 _ORDER = Column("order_id", "uuid", "The order.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from clickstream_streaming.core.sql.columns import names, selected
+from clickstream_streaming.core.sql.columns import WRITER, combined, listed, names, selected
 
 if TYPE_CHECKING:
     from clickstream_streaming.core.sql.columns import Column
@@ -23,10 +23,13 @@ LINE = "(product_id text, category text, quantity integer, price_minor bigint)"
 
 @dataclass(frozen=True)
 class Mart:
-    """One table of ``mart``.
+    """One relation of ``mart``.
+
+    Several writers add to the same keys of a shared mart. Each writer has separate rows, which have
+    its number, so no writer waits for another. A view of the mart's name puts the rows together.
 
     Attributes:
-        table: The name of the table.
+        table: The name of the table; of a shared mart the view.
         comment: What a row is.
         keys: The columns of the primary key.
         fields: The other columns.
@@ -35,7 +38,7 @@ class Mart:
             if a row follows from events of all times.
         query: The query for the rows; ``{source}`` is replaced by the source relation. If empty,
             the columns' values, grouped by the key.
-        is_sum: Whether the values are sums, to which batches add.
+        is_shared: Whether several writers add to one key; the columns' rules put rows together.
         kept_by: The time that decides whether a row can still be computed after retention has
             dropped days; empty if the row follows from tables that are kept for ever.
     """
@@ -47,13 +50,37 @@ class Mart:
     source: Literal["events", "orders", "sessions", "user_day"]
     time: str
     query: str = ""
-    is_sum: bool = False
+    is_shared: bool = False
     kept_by: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
         """Return the names of the key's columns."""
         return names(self.keys)
+
+    @property
+    def written_table(self) -> str:
+        """Return the table that batches and rebuilds write."""
+        return f"{self.table}_by_writer" if self.is_shared else self.table
+
+    @property
+    def written_key(self) -> tuple[str, ...]:
+        """Return the columns of that table's primary key."""
+        return (*self.key, WRITER.name) if self.is_shared else self.key
+
+    @property
+    def is_sum(self) -> bool:
+        """Return whether the values are sums, to which batches add."""
+        return self.is_shared and self.values == self.merged("sum")
+
+    @property
+    def view(self) -> str:
+        """Return the query of a shared mart's view."""
+        values = ",\n    ".join(f"{combined(one)} AS {one.name}" for one in self.fields)
+        return (
+            f"SELECT {listed(self.key)},\n    {values}\n"
+            f"FROM {self.written_table}\nGROUP BY {listed(self.key)}"
+        )
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """The statements that add new events to the marts.
 
-Rows that several writers update come last and in the order of their keys: writers wait only briefly
-for each other, and never in a circle.
+A writer adds to shared marts in separate rows. The other rows belong to a user, whose events are
+in one partition; where they are not, writers lock rows in the order of their keys, never in a
+circle.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.sql.batch_steps import INSERT_RUNS
+from clickstream_streaming.core.sql.batch_steps import CURRENT_WRITER, INSERT_RUNS
 from clickstream_streaming.core.sql.columns import listed, start_of
 from clickstream_streaming.core.sql.event_marts import (
     ORDER_ITEMS,
@@ -27,6 +28,7 @@ from clickstream_streaming.core.sql.session_marts import (
 from clickstream_streaming.core.sql.stages import SESSION_DELTA_COLUMNS, SHOWN
 
 if TYPE_CHECKING:
+    from clickstream_streaming.core.sql.columns import Column
     from clickstream_streaming.core.sql.mart import Mart
 
 __all__ = ["EVENT_STEPS", "SHARED_STEPS", "added", "upsert"]
@@ -38,28 +40,38 @@ def upsert(mart: Mart, rows: str, values: dict[str, str] | None = None, conditio
     Args:
         mart: The mart.
         rows: A query for the columns of the mart.
-        values: The new values of an existing row, as SQL; those of the query if absent.
+        values: The new values of an existing row, as SQL; by the columns' rules if absent.
         condition: When to update an existing row; always if empty.
     """
-    values = values or {name: f"excluded.{name}" for name in mart.values}
+    values = values or {
+        column.name: _merged(column) for column in mart.fields if not column.computed
+    }
     changes = ", ".join(f"{name} = {value}" for name, value in values.items())
+    writer = f", {CURRENT_WRITER}" if mart.is_shared else ""
     return (
-        f"INSERT INTO {mart.table} AS known ({listed(mart.columns)})\n"
-        f"SELECT {listed(mart.columns)} FROM ({rows}) AS given ORDER BY {listed(mart.key)}\n"
-        f"ON CONFLICT ({listed(mart.key)}) DO UPDATE SET {changes}"
+        f"INSERT INTO {mart.written_table} AS known"
+        f" ({listed(mart.columns)}{', writer' * mart.is_shared})\n"
+        f"SELECT {listed(mart.columns)}{writer} FROM ({rows}) AS given"
+        f" ORDER BY {listed(mart.key)}\n"
+        f"ON CONFLICT ({listed(mart.written_key)}) DO UPDATE SET {changes}"
         + (f"\nWHERE {condition}" if condition else "")
     )
+
+
+def _merged(column: Column) -> str:
+    """Return the value of an existing row of a shared mart after a new one; else the new one."""
+    return {
+        "sum": "known.{0} + excluded.{0}",
+        "least": "least(known.{0}, excluded.{0})",
+        "greatest": "greatest(known.{0}, excluded.{0})",
+    }.get(column.merge, "excluded.{0}").format(column.name)
 
 
 def added(mart: Mart, source: str, select: str = "") -> str:
     """Return a statement that adds sums to a mart, without rows that change nothing."""
     rows = select or mart.select.format(source=source)
     changed = " OR ".join(f"{name} <> 0" for name in mart.values)
-    return upsert(
-        mart,
-        f"SELECT * FROM ({rows}) AS sums WHERE {changed}",
-        {name: f"known.{name} + excluded.{name}" for name in mart.values},
-    )
+    return upsert(mart, f"SELECT * FROM ({rows}) AS sums WHERE {changed}")
 
 
 def _merge_sessions() -> str:
@@ -190,11 +202,8 @@ EVENT_STEPS = (_merge_sessions(), _UPSERT_ORDERS, _DELETE_OLD_ITEMS, _INSERT_ITE
 _UPSERT_PRODUCTS = upsert(
     PRODUCT_VERSIONS,
     PRODUCT_VERSIONS.select.format(source="new_events"),
-    {
-        "first_seen_at": "least(known.first_seen_at, excluded.first_seen_at)",
-        "last_seen_at": "greatest(known.last_seen_at, excluded.last_seen_at)",
-    },
-    "excluded.first_seen_at < known.first_seen_at OR excluded.last_seen_at > known.last_seen_at",
+    condition="excluded.first_seen_at < known.first_seen_at"
+    " OR excluded.last_seen_at > known.last_seen_at",
 )
 
 _SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
@@ -213,23 +222,23 @@ _ADD_TRAFFIC = (
 )
 """Counts the minutes of a batch once; hours and days are sums of these minutes."""
 
-_COUNT_LATENCIES = """
-INSERT INTO ops.latency_buckets AS known (simulation, run_id, bucket, events)
+_COUNT_LATENCIES = f"""
+INSERT INTO ops.latency_buckets_by_writer AS known (simulation, run_id, bucket, events, writer)
 SELECT min(simulation), run_id,
     round(50 * ln(greatest(date_part('epoch', statement_timestamp() - event_time), 0.001)))
         ::integer AS bucket,
-    count(*)
+    count(*), {CURRENT_WRITER}
 FROM new_events GROUP BY run_id, bucket ORDER BY run_id, bucket
-ON CONFLICT (run_id, bucket) DO UPDATE SET events = known.events + excluded.events
+ON CONFLICT (run_id, bucket, writer) DO UPDATE SET events = known.events + excluded.events
 """
 """Runs last, so that the measured time is close to the commit."""
 
 _COUNT_QUALITY = f"""
-INSERT INTO ops.quality_minute AS known (minute, rule, records)
-SELECT {start_of("minute", "event_time")}, rule, count(*)
+INSERT INTO ops.quality_minute_by_writer AS known (minute, rule, records, writer)
+SELECT {start_of("minute", "event_time")}, rule, count(*), {CURRENT_WRITER}
 FROM new_events, string_to_table(flags, ',') AS rule WHERE flags IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2
-ON CONFLICT (minute, rule) DO UPDATE SET records = known.records + excluded.records
+ON CONFLICT (minute, rule, writer) DO UPDATE SET records = known.records + excluded.records
 """
 
 SHARED_STEPS = (
@@ -246,4 +255,4 @@ SHARED_STEPS = (
     _COUNT_QUALITY,
     _COUNT_LATENCIES,
 )
-"""Statements that update rows shared by all writers: last, and in the order of the keys."""
+"""Statements for rows of users and of the writer: last, and in the order of the keys."""

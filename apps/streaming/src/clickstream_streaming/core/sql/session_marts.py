@@ -185,7 +185,7 @@ SESSIONS_HOUR = Mart(
     ),
     "sessions",
     "hour",
-    is_sum=True,
+    is_shared=True,
 )  # fmt: skip
 
 PAGES_DAY = Mart(
@@ -197,11 +197,16 @@ PAGES_DAY = Mart(
         Column("page", "text", "Path of the page."),
     ),
     (
-        Column("entries", "bigint", "Sessions that began there."),
+        Column("entries", "bigint", "Sessions that began there.", merge="sum"),
         Column(
-            "exits", "bigint", "Sessions that ended there, or whose last event so far is there."
+            "exits",
+            "bigint",
+            "Sessions that ended there, or whose last event so far is there.",
+            merge="sum",
         ),
-        Column("bounces", "bigint", "Sessions that began there and saw one page at most."),
+        Column(
+            "bounces", "bigint", "Sessions that began there and saw one page at most.", merge="sum"
+        ),
     ),
     "sessions",
     "day",
@@ -217,14 +222,14 @@ FROM (
 ) AS ends
 GROUP BY day, simulation, page
 """,
-    is_sum=True,
+    is_shared=True,
 )
 
 VISITORS_HOUR = Mart(
     "mart.visitors_hour",
     "Different visitors per hour.",
     (Column("hour", "timestamptz", "Start of the hour, UTC."), SIMULATION),
-    (Column("visitors", "bigint", "Different visitors with an event."),),
+    (Column("visitors", "bigint", "Different visitors with an event.", merge="sum"),),
     "user_day",
     "hour",
     """
@@ -234,5 +239,5 @@ FROM {source}, generate_series(0, 23) AS number
 WHERE hours & (1 << number) <> 0
 GROUP BY 1, simulation
 """,
-    is_sum=True,
+    is_shared=True,
 )

@@ -1,16 +1,14 @@
-CREATE TABLE mart.pages_day (
-    -- derived: columns
-    day date NOT NULL,
-    simulation text NOT NULL,
-    page text NOT NULL,
-    entries bigint NOT NULL,
-    exits bigint NOT NULL,
-    bounces bigint NOT NULL,
-    PRIMARY KEY (day, simulation, page)
-    -- end
-) WITH (fillfactor = 70);
+-- derived: view
+CREATE OR REPLACE VIEW mart.pages_day AS
+SELECT day, simulation, page,
+    sum(entries)::bigint AS entries,
+    sum(exits)::bigint AS exits,
+    sum(bounces)::bigint AS bounces
+FROM mart.pages_day_by_writer
+GROUP BY day, simulation, page;
+-- end
 -- derived: comments
-COMMENT ON TABLE mart.pages_day IS 'Where sessions began and ended, by the day in which they began.';
+COMMENT ON VIEW mart.pages_day IS 'Where sessions began and ended, by the day in which they began.';
 COMMENT ON COLUMN mart.pages_day.day IS 'The day, UTC.';
 COMMENT ON COLUMN mart.pages_day.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.pages_day.page IS 'Path of the page.';
@@ -18,5 +16,3 @@ COMMENT ON COLUMN mart.pages_day.entries IS 'Sessions that began there.';
 COMMENT ON COLUMN mart.pages_day.exits IS 'Sessions that ended there, or whose last event so far is there.';
 COMMENT ON COLUMN mart.pages_day.bounces IS 'Sessions that began there and saw one page at most.';
 -- end
-
-GRANT INSERT, UPDATE ON mart.pages_day TO clickstream_writer;

@@ -1,29 +1,25 @@
-CREATE TABLE mart.traffic_minute (
-    -- derived: columns
-    minute timestamptz NOT NULL,
-    simulation text NOT NULL,
-    country text NOT NULL,
-    device text NOT NULL,
-    channel text NOT NULL,
-    events bigint NOT NULL,
-    session_start_events bigint NOT NULL,
-    page_view_events bigint NOT NULL,
-    search_events bigint NOT NULL,
-    view_item_list_events bigint NOT NULL,
-    view_item_events bigint NOT NULL,
-    add_to_cart_events bigint NOT NULL,
-    remove_from_cart_events bigint NOT NULL,
-    view_cart_events bigint NOT NULL,
-    begin_checkout_events bigint NOT NULL,
-    add_shipping_info_events bigint NOT NULL,
-    add_payment_info_events bigint NOT NULL,
-    purchase_events bigint NOT NULL,
-    revenue_minor bigint NOT NULL,
-    PRIMARY KEY (minute, simulation, country, device, channel)
-    -- end
-) WITH (fillfactor = 70);
+-- derived: view
+CREATE OR REPLACE VIEW mart.traffic_minute AS
+SELECT minute, simulation, country, device, channel,
+    sum(events)::bigint AS events,
+    sum(session_start_events)::bigint AS session_start_events,
+    sum(page_view_events)::bigint AS page_view_events,
+    sum(search_events)::bigint AS search_events,
+    sum(view_item_list_events)::bigint AS view_item_list_events,
+    sum(view_item_events)::bigint AS view_item_events,
+    sum(add_to_cart_events)::bigint AS add_to_cart_events,
+    sum(remove_from_cart_events)::bigint AS remove_from_cart_events,
+    sum(view_cart_events)::bigint AS view_cart_events,
+    sum(begin_checkout_events)::bigint AS begin_checkout_events,
+    sum(add_shipping_info_events)::bigint AS add_shipping_info_events,
+    sum(add_payment_info_events)::bigint AS add_payment_info_events,
+    sum(purchase_events)::bigint AS purchase_events,
+    sum(revenue_minor)::bigint AS revenue_minor
+FROM mart.traffic_minute_by_writer
+GROUP BY minute, simulation, country, device, channel;
+-- end
 -- derived: comments
-COMMENT ON TABLE mart.traffic_minute IS 'Events and revenue per minute of event time.';
+COMMENT ON VIEW mart.traffic_minute IS 'Events and revenue per minute of event time.';
 COMMENT ON COLUMN mart.traffic_minute.minute IS 'Start of the minute, UTC.';
 COMMENT ON COLUMN mart.traffic_minute.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.traffic_minute.country IS 'The users'' country.';
@@ -44,5 +40,3 @@ COMMENT ON COLUMN mart.traffic_minute.add_payment_info_events IS 'Events named a
 COMMENT ON COLUMN mart.traffic_minute.purchase_events IS 'Events named purchase.';
 COMMENT ON COLUMN mart.traffic_minute.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 -- end
-
-GRANT INSERT, UPDATE ON mart.traffic_minute TO clickstream_writer;

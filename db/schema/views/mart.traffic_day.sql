@@ -1,29 +1,25 @@
-CREATE TABLE mart.traffic_day (
-    -- derived: columns
-    day timestamptz NOT NULL,
-    simulation text NOT NULL,
-    country text NOT NULL,
-    device text NOT NULL,
-    channel text NOT NULL,
-    events bigint NOT NULL,
-    session_start_events bigint NOT NULL,
-    page_view_events bigint NOT NULL,
-    search_events bigint NOT NULL,
-    view_item_list_events bigint NOT NULL,
-    view_item_events bigint NOT NULL,
-    add_to_cart_events bigint NOT NULL,
-    remove_from_cart_events bigint NOT NULL,
-    view_cart_events bigint NOT NULL,
-    begin_checkout_events bigint NOT NULL,
-    add_shipping_info_events bigint NOT NULL,
-    add_payment_info_events bigint NOT NULL,
-    purchase_events bigint NOT NULL,
-    revenue_minor bigint NOT NULL,
-    PRIMARY KEY (day, simulation, country, device, channel)
-    -- end
-) WITH (fillfactor = 70);
+-- derived: view
+CREATE OR REPLACE VIEW mart.traffic_day AS
+SELECT day, simulation, country, device, channel,
+    sum(events)::bigint AS events,
+    sum(session_start_events)::bigint AS session_start_events,
+    sum(page_view_events)::bigint AS page_view_events,
+    sum(search_events)::bigint AS search_events,
+    sum(view_item_list_events)::bigint AS view_item_list_events,
+    sum(view_item_events)::bigint AS view_item_events,
+    sum(add_to_cart_events)::bigint AS add_to_cart_events,
+    sum(remove_from_cart_events)::bigint AS remove_from_cart_events,
+    sum(view_cart_events)::bigint AS view_cart_events,
+    sum(begin_checkout_events)::bigint AS begin_checkout_events,
+    sum(add_shipping_info_events)::bigint AS add_shipping_info_events,
+    sum(add_payment_info_events)::bigint AS add_payment_info_events,
+    sum(purchase_events)::bigint AS purchase_events,
+    sum(revenue_minor)::bigint AS revenue_minor
+FROM mart.traffic_day_by_writer
+GROUP BY day, simulation, country, device, channel;
+-- end
 -- derived: comments
-COMMENT ON TABLE mart.traffic_day IS 'Events and revenue per day of event time.';
+COMMENT ON VIEW mart.traffic_day IS 'Events and revenue per day of event time.';
 COMMENT ON COLUMN mart.traffic_day.day IS 'Start of the day, UTC.';
 COMMENT ON COLUMN mart.traffic_day.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.traffic_day.country IS 'The users'' country.';
@@ -44,5 +40,3 @@ COMMENT ON COLUMN mart.traffic_day.add_payment_info_events IS 'Events named add_
 COMMENT ON COLUMN mart.traffic_day.purchase_events IS 'Events named purchase.';
 COMMENT ON COLUMN mart.traffic_day.revenue_minor IS 'Value of the purchases. Unit: minor units.';
 -- end
-
-GRANT INSERT, UPDATE ON mart.traffic_day TO clickstream_writer;

@@ -1,28 +1,24 @@
-CREATE TABLE mart.sessions_hour (
-    -- derived: columns
-    hour timestamptz NOT NULL,
-    simulation text NOT NULL,
-    country text NOT NULL,
-    device text NOT NULL,
-    channel text NOT NULL,
-    sessions bigint NOT NULL,
-    bounced_sessions bigint NOT NULL,
-    view_sessions bigint NOT NULL,
-    cart_sessions bigint NOT NULL,
-    checkout_sessions bigint NOT NULL,
-    converted_sessions bigint NOT NULL,
-    abandoned_sessions bigint NOT NULL,
-    left_minor bigint NOT NULL,
-    events bigint NOT NULL,
-    pages bigint NOT NULL,
-    duration_milliseconds bigint NOT NULL,
-    orders bigint NOT NULL,
-    revenue_minor bigint NOT NULL,
-    PRIMARY KEY (hour, simulation, country, device, channel)
-    -- end
-) WITH (fillfactor = 70);
+-- derived: view
+CREATE OR REPLACE VIEW mart.sessions_hour AS
+SELECT hour, simulation, country, device, channel,
+    sum(sessions)::bigint AS sessions,
+    sum(bounced_sessions)::bigint AS bounced_sessions,
+    sum(view_sessions)::bigint AS view_sessions,
+    sum(cart_sessions)::bigint AS cart_sessions,
+    sum(checkout_sessions)::bigint AS checkout_sessions,
+    sum(converted_sessions)::bigint AS converted_sessions,
+    sum(abandoned_sessions)::bigint AS abandoned_sessions,
+    sum(left_minor)::bigint AS left_minor,
+    sum(events)::bigint AS events,
+    sum(pages)::bigint AS pages,
+    sum(duration_milliseconds)::bigint AS duration_milliseconds,
+    sum(orders)::bigint AS orders,
+    sum(revenue_minor)::bigint AS revenue_minor
+FROM mart.sessions_hour_by_writer
+GROUP BY hour, simulation, country, device, channel;
+-- end
 -- derived: comments
-COMMENT ON TABLE mart.sessions_hour IS 'Sessions by the hour in which they began, and their results.';
+COMMENT ON VIEW mart.sessions_hour IS 'Sessions by the hour in which they began, and their results.';
 COMMENT ON COLUMN mart.sessions_hour.hour IS 'Start of the hour, UTC.';
 COMMENT ON COLUMN mart.sessions_hour.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN mart.sessions_hour.country IS 'The users'' country.';
@@ -42,5 +38,3 @@ COMMENT ON COLUMN mart.sessions_hour.duration_milliseconds IS 'From first to las
 COMMENT ON COLUMN mart.sessions_hour.orders IS 'Orders.';
 COMMENT ON COLUMN mart.sessions_hour.revenue_minor IS 'Their value. Unit: minor units.';
 -- end
-
-GRANT INSERT, UPDATE ON mart.sessions_hour TO clickstream_writer;
