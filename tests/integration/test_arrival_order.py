@@ -31,7 +31,8 @@ _NAMES = ("session_start", "page_view", "view_item", "add_to_cart", "remove_from
 _TABLES = ", ".join(
     [
         "raw.events", *(mart.written_table for mart in MARTS), "ops.batches", "ops.runs",
-        "ops.shards", "ops.latency_buckets_by_writer", "ops.quality_minute_by_writer",
+        "ops.shard_states", "ops.shard_events_by_writer", "ops.latency_buckets_by_writer",
+        "ops.quality_minute_by_writer",
     ]
 )  # fmt: skip
 

@@ -156,7 +156,7 @@ def test_ledger_extremes_are_validated(database: Database) -> None:
     names = {field.name for field in LEDGER_COLUMNS}
     extremes = _extremes(database, "ops.ledger", names)
     tables = dict(
-        zip(LedgerKind, ("ops.runs", "ops.runs", "ops.ledger", "ops.shards"), strict=True)
+        zip(LedgerKind, ("ops.runs", "ops.runs", "ops.ledger", "ops.shard_states"), strict=True)
     )
     with batch_process() as writer:
         for batch_id, (kind, table) in enumerate(tables.items()):
@@ -272,7 +272,7 @@ def test_metrics_show_the_worst(database: Database) -> None:
             SELECT gen_random_uuid(), 's' || number FROM generate_series(1, 205) AS number
             RETURNING run_id, simulation
         ), stored AS (
-            INSERT INTO ops.shards (run_id, shard, simulation, stored_events)
+            INSERT INTO ops.shard_states (run_id, shard, simulation, stored_events)
             SELECT run_id, 0, simulation, substr(simulation, 2)::bigint FROM made
         )
         SELECT count(*) FROM made

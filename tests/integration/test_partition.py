@@ -245,7 +245,7 @@ def test_false_late_counts_are_named(database: Database) -> None:
     found = []
     for late in (0, 1, 2):
         with database.owner.cursor() as cursor:
-            cursor.execute("UPDATE ops.shards SET late_events = %s", (late,))
+            cursor.execute("UPDATE ops.shard_events_by_writer SET late_events = %s", (late,))
             found.append([text for text in run_checks(cursor).examples if "late" in text])
         database.owner.rollback()
 
@@ -501,7 +501,7 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'shop')", (run,))
         cursor.execute(
-            "INSERT INTO ops.shards (run_id, shard, simulation, shards, stored_events)"
+            "INSERT INTO ops.shard_states (run_id, shard, simulation, shards, stored_events)"
             " VALUES (%s, 0, 'shop', 1, 9)",
             (run,),
         )
@@ -521,7 +521,7 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
         cursor.execute(CLOSE_RUNS)
         assert cursor.rowcount == 0
 
-        cursor.execute("UPDATE ops.shards SET end_shard_seq = 9 WHERE run_id = %s", (run,))
+        cursor.execute("UPDATE ops.shard_states SET end_shard_seq = 9 WHERE run_id = %s", (run,))
         assert _ledger_rows_read(cursor) == 5000
 
 

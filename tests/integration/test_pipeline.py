@@ -275,7 +275,7 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute(
-            "INSERT INTO ops.shards (run_id, shard, simulation, stored_events)"
+            "INSERT INTO ops.shard_states (run_id, shard, simulation, stored_events)"
             " VALUES (gen_random_uuid(), 0, 'old', 1) RETURNING run_id"
         )
         (run_id,) = cursor.fetchone() or (None,)
@@ -290,7 +290,7 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
             (run_id,),
         )
         cursor.execute(
-            "UPDATE ops.shards AS known SET arrivals_checksum ="
+            "UPDATE ops.shard_states AS known SET arrivals_checksum ="
             " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)"
             " FROM raw.events AS old WHERE known.run_id = old.run_id AND old.run_id = %s",
             (run_id,),

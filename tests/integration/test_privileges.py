@@ -81,7 +81,7 @@ _BOOKS = {
     f"ops.{name}"
     for name in (
         "batches", "latency_buckets_by_writer", "ledger", "quality_minute_by_writer",
-        "quality_rules", "runs", "shards",
+        "quality_rules", "runs", "shard_events_by_writer", "shard_states",
     )
 }  # fmt: skip
 """Tables of ``ops`` whose rows the stream adds and changes."""

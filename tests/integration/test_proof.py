@@ -213,7 +213,7 @@ def _follow(cursor: Cursor) -> None:
 
 
 _RECOUNT = """
-INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events)
+INSERT INTO ops.shard_states AS known (run_id, shard, simulation, stored_events)
 SELECT run_id, shard, min(simulation), count(*) FROM raw.events GROUP BY run_id, shard
 ON CONFLICT (run_id, shard) DO UPDATE
     SET stored_events = excluded.stored_events + known.dropped_events
@@ -406,7 +406,9 @@ def test_announced_run_is_clean(owner: Connection) -> None:
     assert report.examples == ()
 
 
-_ARRIVE = "UPDATE ops.shards SET stored_events = stored_events + %s WHERE simulation = 'ended'"
+_ARRIVE = (
+    "UPDATE ops.shard_states SET stored_events = stored_events + %s WHERE simulation = 'ended'"
+)
 
 
 def test_waiting_ends_when_events_arrive(stack: Stack, owner: Connection) -> None:

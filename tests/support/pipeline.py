@@ -430,7 +430,13 @@ class Pipeline(Stack):
             )
             cursor.execute("SET LOCAL clickstream.seals = 'on'")
             cursor.execute(_UNCOUNT, (run_id, EVENTS.name))
-            for table in ("raw.events", "ops.runs", "ops.shards", "ops.latency_buckets_by_writer"):
+            for table in (
+                "raw.events",
+                "ops.runs",
+                "ops.shard_states",
+                "ops.shard_events_by_writer",
+                "ops.latency_buckets_by_writer",
+            ):
                 cursor.execute(f"DELETE FROM {table} WHERE run_id = %s", (run_id,))  # noqa: S608
         rebuild(connection)
         connection.close()

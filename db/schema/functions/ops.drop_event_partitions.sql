@@ -38,7 +38,7 @@ BEGIN
             '), gone AS ('
             '    SELECT run_id, shard, range_agg(numbers) AS numbers, sum(arrivals)::bigint AS arrivals'
             '    FROM islands GROUP BY run_id, shard'
-            ') UPDATE ops.shards AS known SET'
+            ') UPDATE ops.shard_states AS known SET'
             ' dropped_numbers = known.dropped_numbers + gone.numbers,'
             ' dropped_events = known.dropped_events'
             '     + ops.count_numbers(gone.numbers - known.dropped_numbers),'

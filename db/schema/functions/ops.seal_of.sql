@@ -66,16 +66,25 @@ RETURN hash_record_extended(ROW(
 COMMENT ON FUNCTION ops.seal_of(ops.runs) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.runs) TO PUBLIC;
 
+-- Without writer.
+CREATE OR REPLACE FUNCTION ops.seal_of(one ops.shard_events_by_writer) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hash_record_extended(ROW(
+    one.run_id, one.shard, one.stored_events, one.late_events, one.arrivals_checksum
+), 0);
+COMMENT ON FUNCTION ops.seal_of(ops.shard_events_by_writer) IS 'Returns the seal of a row.';
+GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shard_events_by_writer) TO PUBLIC;
+
 -- Without dropped_numbers, which may be large; other checks of the verification cover it.
-CREATE OR REPLACE FUNCTION ops.seal_of(one ops.shards) RETURNS bigint
+CREATE OR REPLACE FUNCTION ops.seal_of(one ops.shard_states) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
     one.run_id, one.shard, one.simulation, one.shards, one.stored_events, one.end_shard_seq,
     one.records_sent, one.records_acknowledged, one.dropped_events, one.expired_events,
     one.late_events, one.watermark, one.arrivals_checksum
 ), 0);
-COMMENT ON FUNCTION ops.seal_of(ops.shards) IS 'Returns the seal of a row.';
-GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shards) TO PUBLIC;
+COMMENT ON FUNCTION ops.seal_of(ops.shard_states) IS 'Returns the seal of a row.';
+GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shard_states) TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.summary_refreshes) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

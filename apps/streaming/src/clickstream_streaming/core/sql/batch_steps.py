@@ -16,6 +16,7 @@ __all__ = [
     "COUNT_SHARDS",
     "CURRENT_WRITER",
     "INSERT_RUNS",
+    "INSERT_SHARDS",
     "KEPT_SINCE",
     "LEDGER_STEPS",
     "LOCK_DAYS",
@@ -97,27 +98,33 @@ ON CONFLICT (run_id) DO UPDATE SET
 STORED_AT = "SELECT ingested_at FROM raw.events WHERE event_id = %s AND event_time = %s"
 """Returns when an event was stored; all events of one COPY have the same time."""
 
-COUNT_SHARDS = """
-WITH counted AS (
-    INSERT INTO ops.shards AS known (run_id, shard, simulation, stored_events, late_events,
-        arrivals_checksum)
-    SELECT run_id, shard, simulation, events, late_events, checksum
-    FROM (
-        SELECT run_id, shard, min(new_events.simulation) AS simulation, count(*) AS events,
-            count(*) FILTER (WHERE event_time < former.watermark) AS late_events
-        FROM new_events LEFT JOIN ops.shards AS former USING (run_id, shard)
-        GROUP BY run_id, shard
-    ) AS stored
-    INNER JOIN unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(checksums)s::bigint[])
-        AS arrived (run_id, shard, checksum) USING (run_id, shard)
+INSERT_SHARDS = """
+INSERT INTO ops.shard_states (run_id, shard, simulation)
+SELECT run_id, shard, min(simulation) FROM new_events GROUP BY run_id, shard ORDER BY run_id, shard
+ON CONFLICT DO NOTHING
+"""
+
+COUNT_SHARDS = f"""
+WITH arrived AS (
+    SELECT * FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(checksums)s::bigint[])
+        AS arrived (run_id, shard, checksum)
+), stored AS (
+    SELECT run_id, shard, count(*) AS events,
+        count(*) FILTER (WHERE event_time < former.watermark) AS late_events
+    FROM new_events LEFT JOIN ops.shard_states AS former USING (run_id, shard)
+    GROUP BY run_id, shard
+), counted AS (
+    INSERT INTO ops.shard_events_by_writer AS known (run_id, shard, stored_events, late_events,
+        arrivals_checksum, writer)
+    SELECT run_id, shard, events, late_events, checksum, {CURRENT_WRITER}
+    FROM stored INNER JOIN arrived USING (run_id, shard)
     ORDER BY run_id, shard
-    ON CONFLICT (run_id, shard) DO UPDATE SET
+    ON CONFLICT (run_id, shard, writer) DO UPDATE SET
         stored_events = known.stored_events + excluded.stored_events,
         late_events = known.late_events + excluded.late_events,
         arrivals_checksum = known.arrivals_checksum + excluded.arrivals_checksum
-    RETURNING new.late_events - coalesce(old.late_events, 0) AS late_events
 )
-SELECT sum(late_events)::bigint FROM counted
+SELECT sum(late_events)::bigint FROM stored
 """
 """Returns the number of late events: those before the watermark that their shard had after the
 batch before. A shard without a watermark has no late event."""
@@ -166,7 +173,7 @@ WITH expired AS (
     SELECT run_id, min(simulation) FROM expired GROUP BY run_id ORDER BY run_id
     ON CONFLICT DO NOTHING
 )
-INSERT INTO ops.shards AS known (run_id, shard, simulation, dropped_numbers, expired_events)
+INSERT INTO ops.shard_states AS known (run_id, shard, simulation, dropped_numbers, expired_events)
 SELECT run_id, shard, min(simulation), range_agg(int8range(number, number + 1)),
     count(DISTINCT number)
 FROM expired
@@ -203,7 +210,7 @@ WHERE {_progress("excluded")} >= {_progress("known")}
 """
 
 _END_SHARDS = """
-INSERT INTO ops.shards AS known
+INSERT INTO ops.shard_states AS known
     (run_id, shard, simulation, shards, end_shard_seq, records_sent, records_acknowledged)
 SELECT DISTINCT ON (row.run_id, row.shard) row.run_id, row.shard, row.simulation, row.shards,
     row.shard_seq, row.records_sent, row.records_acknowledged
@@ -260,7 +267,7 @@ WHERE query = %(query)s AND checkpoint_id = %(checkpoint_id)s AND batch_id = %(b
 """Returns the stored ends of all partitions of a batch."""
 
 ADVANCE_WATERMARKS = """
-UPDATE ops.shards AS known SET watermark = given.watermark
+UPDATE ops.shard_states AS known SET watermark = given.watermark
 FROM (
     SELECT run_id, shard, event_time - %(delay_seconds)s * interval '1 second' AS watermark
     FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[], %(event_times)s::timestamptz[])
@@ -274,7 +281,7 @@ WHERE known.run_id = given.run_id AND known.shard = given.shard
 CLOSE_RUNS = """
 WITH ended AS (
     SELECT run_id
-    FROM ops.shards AS shards INNER JOIN ops.runs AS runs USING (run_id)
+    FROM ops.shard_states AS shards INNER JOIN ops.runs AS runs USING (run_id)
     WHERE runs.closed_at IS NULL
     GROUP BY run_id
     HAVING count(*) = max(shards.shards) AND bool_and(shards.end_shard_seq IS NOT NULL)

@@ -383,7 +383,8 @@ _SEALED = {
     "ops.ledger": "run_id, shard, minute",
     "ops.rejected_events": "topic, kafka_partition, kafka_offset",
     "ops.runs": "run_id",
-    "ops.shards": "run_id, shard",
+    "ops.shard_events_by_writer": "run_id, shard, writer",
+    "ops.shard_states": "run_id, shard",
     "ops.summary_refreshes": "summary_table",
     "ops.verifications": "verified_at",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.sql.batch_steps import CURRENT_WRITER, INSERT_RUNS
+from clickstream_streaming.core.sql.batch_steps import CURRENT_WRITER, INSERT_RUNS, INSERT_SHARDS
 from clickstream_streaming.core.sql.columns import listed, start_of
 from clickstream_streaming.core.sql.event_marts import (
     ORDER_ITEMS,
@@ -242,7 +242,6 @@ ON CONFLICT (minute, rule, writer) DO UPDATE SET records = known.records + exclu
 """
 
 SHARED_STEPS = (
-    INSERT_RUNS,
     _DELETE_USERS,
     _UPSERT_USERS,
     _MERGE_USER_HOURS,
@@ -253,6 +252,9 @@ SHARED_STEPS = (
     *(added(mart, "session_deltas") for mart in SESSION_MARTS),
     added(VISITORS_HOUR, "user_hours"),
     _COUNT_QUALITY,
+    INSERT_RUNS,
+    INSERT_SHARDS,
     _COUNT_LATENCIES,
 )
-"""Statements for rows of users and of the writer: last, and in the order of the keys."""
+"""Statements for rows of users and of the writer: last, and in the order of the keys. A new run or
+shard comes at the end: another writer that meets it too waits until this transaction ends."""

@@ -1,24 +1,28 @@
--- Each shard of each run has a watermark: beside a live run, the events of a backfill are not
--- late and its sessions are not over.
-CREATE TABLE ops.shards (
-    run_id uuid NOT NULL,
-    shard integer NOT NULL,
-    simulation text NOT NULL,
-    shards integer,
-    stored_events bigint NOT NULL DEFAULT 0,
-    end_shard_seq bigint,
-    records_sent bigint,
-    records_acknowledged bigint,
-    dropped_events bigint NOT NULL DEFAULT 0,
-    dropped_numbers int8multirange NOT NULL DEFAULT '{}',
-    expired_events bigint NOT NULL DEFAULT 0,
-    late_events bigint NOT NULL DEFAULT 0,
-    watermark timestamptz,
-    arrivals_checksum bigint NOT NULL DEFAULT 0,
-    seal bigint NOT NULL,
-    PRIMARY KEY (run_id, shard)
-) WITH (fillfactor = 50);
-COMMENT ON TABLE ops.shards IS 'Progress of each shard of each run.';
+-- A row of ops.shard_states is there as soon as one of its events is.
+CREATE OR REPLACE VIEW ops.shards AS
+SELECT
+    states.run_id,
+    states.shard,
+    states.simulation,
+    states.shards,
+    (states.stored_events + coalesce(counted.stored_events, 0))::bigint AS stored_events,
+    states.end_shard_seq,
+    states.records_sent,
+    states.records_acknowledged,
+    states.dropped_events,
+    states.dropped_numbers,
+    states.expired_events,
+    (states.late_events + coalesce(counted.late_events, 0))::bigint AS late_events,
+    states.watermark,
+    (states.arrivals_checksum + coalesce(counted.arrivals_checksum, 0))::bigint AS arrivals_checksum
+FROM ops.shard_states AS states
+LEFT JOIN (
+    SELECT run_id, shard, sum(stored_events) AS stored_events, sum(late_events) AS late_events,
+        sum(arrivals_checksum) AS arrivals_checksum
+    FROM ops.shard_events_by_writer
+    GROUP BY run_id, shard
+) AS counted USING (run_id, shard);
+COMMENT ON VIEW ops.shards IS 'Progress of each shard of each run.';
 COMMENT ON COLUMN ops.shards.run_id IS 'The run.';
 COMMENT ON COLUMN ops.shards.shard IS 'The shard.';
 COMMENT ON COLUMN ops.shards.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
@@ -33,9 +37,3 @@ COMMENT ON COLUMN ops.shards.expired_events IS 'Events that came for the first t
 COMMENT ON COLUMN ops.shards.late_events IS 'Late events: older than the watermark of their shard. They are stored and counted like all others.';
 COMMENT ON COLUMN ops.shards.watermark IS 'The event time that a batch has reached in every partition with events of the shard, less the delay that the stream allows; null until the first batch with an event of the shard has ended. Sessions whose last event is more than 30 minutes before the lowest watermark of their run are over.';
 COMMENT ON COLUMN ops.shards.arrivals_checksum IS 'Sum of ops.arrival_of over the events in raw.events: it covers sent_at, ingested_at and kafka_offset.';
-COMMENT ON COLUMN ops.shards.seal IS 'Hash of the row as the stream wrote it, see ops.seal_of.';
-
-CREATE TRIGGER seal BEFORE INSERT OR UPDATE ON ops.shards
-    FOR EACH ROW EXECUTE FUNCTION ops.seal_row();
-
-GRANT INSERT, UPDATE ON ops.shards TO clickstream_writer;
