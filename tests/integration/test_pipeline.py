@@ -291,7 +291,7 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
         )
         cursor.execute(
             "UPDATE ops.shard_states AS known SET arrivals_checksum ="
-            " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)"
+            " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset)"
             " FROM raw.events AS old WHERE known.run_id = old.run_id AND old.run_id = %s",
             (run_id,),
         )

@@ -278,13 +278,14 @@ def test_python_and_postgres_add_one_number(
             "shard": pa.array([0] * len(rows), pa.int32()),
             "shard_seq": pa.array(numbers, pa.int64()),
             "sent_at": pa.array(sent, pa.timestamp("us", "UTC")),
+            "kafka_partition": pa.array([3] * len(rows), pa.int32()),
             "kafka_offset": pa.array(offsets, pa.int64()),
         }
     )
 
     with _attempt(owner) as cursor:
         cursor.execute(
-            "SELECT sum(ops.arrival_of(shard_seq, sent_at, %s, kafka_offset))::bigint"
+            "SELECT sum(ops.arrival_of(shard_seq, sent_at, %s, 3, kafka_offset))::bigint"
             " FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[])"
             " AS row (shard_seq, sent_at, kafka_offset)",
             (at, numbers, sent, offsets),

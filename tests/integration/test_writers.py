@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from threading import Barrier, BrokenBarrierError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
@@ -45,15 +45,15 @@ _LINES = [
 ]  # fmt: skip
 
 
-def _visit(user: int, number: int, **fields: object) -> list[bytes]:
+def _visit(user: int, number: int) -> list[bytes]:
     """Return the records of a user who looks at a product and buys two, and one that is none."""
     common = {
         "event_time": "2020-01-01T12:00:00.000Z",
         "sent_at": "2020-01-01T12:00:00.000Z",
         "session_id": str(UUID(int=user)),
         "user_id": f"u{user}",
-    } | fields
-    steps = (
+    }
+    steps: tuple[dict[str, Any], ...] = (
         {"price_minor": 0},  # odd: it is flagged, and counted
         {"order_id": str(uuid4()), "items": _LINES, "value_minor": 1_000, "cart_quantity": 2},
     )

@@ -111,7 +111,8 @@ UPDATE ops.shard_states AS known SET arrivals_checksum = known.arrivals_checksum
     + arrived.checksum - shards.arrivals_checksum
 FROM (
     SELECT run_id, shard,
-        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset))::bigint AS checksum
+        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset))::bigint
+            AS checksum
     FROM raw.events GROUP BY run_id, shard
 ) AS arrived INNER JOIN ops.shards AS shards USING (run_id, shard)
 WHERE known.run_id = arrived.run_id AND known.shard = arrived.shard

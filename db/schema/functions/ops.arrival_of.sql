@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION ops.arrival_of(
-    shard_seq bigint, sent_at timestamptz, ingested_at timestamptz, kafka_offset bigint
+    shard_seq bigint, sent_at timestamptz, ingested_at timestamptz, kafka_partition integer,
+    kafka_offset bigint
 ) RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
@@ -7,6 +8,7 @@ RETURN (
         (timestamptz_send(sent_at)::bigint & 2147483647)
         + 3 * (timestamptz_send(ingested_at)::bigint & 2147483647)
         + 65537 * (kafka_offset & 2147483647)
+        + 16777259 * kafka_partition::bigint
     ) & 2147483647
 ) * (2 * (shard_seq & 1073741823) + 1) & 4294967295;
 COMMENT ON FUNCTION ops.arrival_of IS

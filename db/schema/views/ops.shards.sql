@@ -36,4 +36,4 @@ COMMENT ON COLUMN ops.shards.dropped_numbers IS 'Numbers (shard_seq) of events w
 COMMENT ON COLUMN ops.shards.expired_events IS 'Events that came for the first time after their day was dropped; they are rejected.';
 COMMENT ON COLUMN ops.shards.late_events IS 'Late events: older than the watermark of their shard. They are stored and counted like all others.';
 COMMENT ON COLUMN ops.shards.watermark IS 'The event time that a batch has reached in every partition with events of the shard, less the delay that the stream allows; null until the first batch with an event of the shard has ended. Sessions whose last event is more than 30 minutes before the lowest watermark of their run are over.';
-COMMENT ON COLUMN ops.shards.arrivals_checksum IS 'Sum of ops.arrival_of over the events in raw.events: it covers sent_at, ingested_at and kafka_offset.';
+COMMENT ON COLUMN ops.shards.arrivals_checksum IS 'Sum of ops.arrival_of over the events in raw.events: it covers sent_at, ingested_at, kafka_partition and kafka_offset.';

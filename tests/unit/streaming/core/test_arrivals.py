@@ -1,4 +1,4 @@
-"""A shard's arrival checksum shows each change of an event's time or offset."""
+"""A shard's arrival checksum shows each change of an event's time or place."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2099, 1, 1), timezones=st.
 NUMBERS = st.integers(0, 2**63 - 1)
 
 
-def _events(*rows: tuple[int, int, datetime, int]) -> pa.Table:
-    """Return events of one run, each by shard, number, ``sent_at`` and offset."""
+def _events(*rows: tuple[int, int, datetime, int], partition: int = 0) -> pa.Table:
+    """Return events of one run and partition, each by shard, number, ``sent_at`` and offset."""
     shards, numbers, sent, offsets = zip(*rows, strict=True)
     return pa.table(
         {
@@ -34,14 +34,17 @@ def _events(*rows: tuple[int, int, datetime, int]) -> pa.Table:
             "shard": pa.array(shards, pa.int32()),
             "shard_seq": pa.array(numbers, pa.int64()),
             "sent_at": pa.array(sent, pa.timestamp("us", "UTC")),
+            "kafka_partition": pa.array([partition] * len(rows), pa.int32()),
             "kafka_offset": pa.array(offsets, pa.int64()),
         }
     )
 
 
-def _checksum(*rows: tuple[int, int, datetime, int], at: datetime = NOON) -> int:
+def _checksum(
+    *rows: tuple[int, int, datetime, int], at: datetime = NOON, partition: int = 0
+) -> int:
     """Return the checksum of one shard's events."""
-    (checksum,) = arrivals_of(_events(*rows), at)["checksums"]
+    (checksum,) = arrivals_of(_events(*rows, partition=partition), at)["checksums"]
     assert isinstance(checksum, int)
     return checksum
 
@@ -81,6 +84,13 @@ def test_checksums_add_up() -> None:
 def test_change_shows(false: tuple[tuple[int, int, datetime, int], ...]) -> None:
     """A changed time or offset changes the sum, and so do two that change places."""
     assert _checksum(*false) != _checksum(*TRUE)
+
+
+@pytest.mark.parametrize("partition", [1, 2, 63, 2**31 - 1])
+def test_partition_shows(partition: int) -> None:
+    """An event of another partition changes the sum, whatever the event's number."""
+    for row in TRUE:
+        assert _checksum(row, partition=partition) != _checksum(row)
 
 
 @pytest.mark.parametrize("delta", [timedelta(microseconds=1), SECOND, timedelta(days=-1)])
@@ -123,20 +133,20 @@ def test_known_checksums(
 
 
 @pytest.fixture(scope="module")
-def arrival_in_sql() -> Iterator[Callable[[int, int, int, int], int]]:
+def arrival_in_sql() -> Iterator[Callable[[int, int, int, int, int], int]]:
     """Return ``ops.arrival_of`` of the schema, computed by DuckDB; times are PostgreSQL's."""
     schema = Path(__file__).parents[4] / "db" / "schema" / "functions" / "ops.arrival_of.sql"
     _, _, body = schema.read_text(encoding="utf-8").partition("RETURN ")
     with duckdb.connect(":memory:") as database:
         database.execute("CREATE MACRO timestamptz_send(moment) AS moment")
         database.execute(
-            "CREATE MACRO arrival_of(shard_seq, sent_at, ingested_at, kafka_offset) AS "
-            + body.partition(";")[0]
+            "CREATE MACRO arrival_of(shard_seq, sent_at, ingested_at, kafka_partition,"
+            " kafka_offset) AS " + body.partition(";")[0]
         )
 
         def ask(*values: int) -> int:
             found = database.execute(
-                "SELECT arrival_of(?::bigint, ?::bigint, ?::bigint, ?::bigint)", values
+                "SELECT arrival_of(?::bigint, ?::bigint, ?::bigint, ?::integer, ?::bigint)", values
             ).fetchone()
             assert found is not None
             return int(found[0])
@@ -145,17 +155,23 @@ def arrival_in_sql() -> Iterator[Callable[[int, int, int, int], int]]:
 
 
 @settings(max_examples=25)
-@given(number=NUMBERS, sent=MOMENTS, stored_at=MOMENTS, offset=NUMBERS)
+@given(
+    number=NUMBERS,
+    sent=MOMENTS,
+    stored_at=MOMENTS,
+    partition=st.integers(0, 2**31 - 1),
+    offset=NUMBERS,
+)
 def test_equals_the_sql(
-    arrival_in_sql: Callable[[int, int, int, int], int],
+    arrival_in_sql: Callable[[int, int, int, int, int], int],
     number: int,
     sent: datetime,
     stored_at: datetime,
+    partition: int,
     offset: int,
 ) -> None:
     """The stream computes the number that the SQL function of the schema returns."""
     sent_us, stored_us = ((moment - EPOCH) // MICROSECOND for moment in (sent, stored_at))
 
-    assert _checksum((0, number, sent, offset), at=stored_at) == arrival_in_sql(
-        number, sent_us, stored_us, offset
-    )
+    found = _checksum((0, number, sent, offset), at=stored_at, partition=partition)
+    assert found == arrival_in_sql(number, sent_us, stored_us, partition, offset)

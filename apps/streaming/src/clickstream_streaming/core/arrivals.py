@@ -35,6 +35,7 @@ def arrivals_of(events: pa.Table, ingested_at: datetime) -> dict[str, list[Any]]
     (ingested,) = _microseconds(pa.array([ingested_at], pa.timestamp("us", "UTC")))
     place = (sent & _BITS) + 3 * (int(ingested) & _BITS)
     place += 65_537 * (events["kafka_offset"].to_numpy() & _BITS)
+    place += 16_777_259 * events["kafka_partition"].to_numpy().astype("int64")
     # An odd factor keeps every change of a place visible, also if two events exchange places.
     factor = 2 * (events["shard_seq"].to_numpy() & (_BITS >> 1)) + 1
     numbers = (place & _BITS) * factor & (2**32 - 1)

@@ -225,7 +225,8 @@ WITH ledger AS (
 ), stored AS (
     SELECT run_id, shard, count(*) AS events, min(simulation) AS simulation,
         max(simulation) AS other, max(event_time) AS latest,
-        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_offset)) AS arrivals
+        sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset))
+            AS arrivals
     FROM raw.events GROUP BY run_id, shard
 )
 SELECT format('shard %%s of run %%s: ', shard, run_id) || problem
@@ -242,7 +243,7 @@ LEFT JOIN ops.runs AS runs USING (run_id),
                 coalesce(stored.events, 0), known.dropped_events)),
         (known.stored_events = coalesce(stored.events, 0) + known.dropped_events
                 AND known.arrivals_checksum <> coalesce(stored.arrivals, 0),
-            'sent_at, ingested_at or kafka_offset of an event is not as it was stored'),
+            'time or place of arrival of an event is not as it was stored'),
         (NOT (known.simulation = runs.simulation
                 AND coalesce(ledger.simulation, runs.simulation) = runs.simulation
                 AND coalesce(stored.simulation, runs.simulation) = runs.simulation
