@@ -16,6 +16,7 @@ import form_parts
 import process_parts
 import resource_parts
 from clickstream_contract.derive import markdown_table
+from clickstream_contract.effects import OVERLAYS, EffectPreset
 from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
 from clickstream_contract.journey import mermaid
@@ -115,6 +116,24 @@ def _personas() -> str:
     return table(head, rows)
 
 
+def _effects() -> str:
+    """Return the overlays of the preset Retail, by the steps that they change."""
+    rows: Rows = []
+    for overlay in OVERLAYS[EffectPreset.RETAIL]:
+        who = overlay.who.model_dump(exclude_defaults=True)
+        when = overlay.when.model_dump(exclude_defaults=True)
+        conditions = [
+            f"{name} {', '.join(map(str, values))}" for name, values in (who | when).items()
+        ]
+        steps = [
+            f"`{target}` after `{source}`: {multiplier}"
+            for source, targets in overlay.transitions.items()
+            for target, multiplier in targets.items()
+        ]
+        rows.append((f"`{overlay.name}`", "; ".join(conditions), "; ".join(steps)))
+    return table(("Overlay", "Whose sessions", "Multipliers, permille"), rows)
+
+
 def _sample() -> str:
     """Return the first purchase of a small shop, always the same."""
     event = json.loads(form_parts.sample_purchase())
@@ -147,6 +166,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "limits": _limits,
     "ledger": lambda: markdown_table(LEDGER_FIELDS),
     "sample": _sample,
+    "effects": _effects,
     **{f"form-{name}": partial(form_parts.part_of, name) for name in FORMS if name != "native"},
     "form-conversions": form_parts.conversions,
     "rejects": _rejects,

@@ -17,7 +17,11 @@ __all__ = ["columns", "fields_of", "rules"]
 _FOLDED = {
     "spec.personas[].transitions": (
         "Weight of each next step, by the step before: [which there are](journey.md)."
-    )
+    ),
+    "spec.effects.overlays[].transitions": (
+        "Multiplier of each next step, in permille, by the step before: "
+        "[which there are](journey.md)."
+    ),
 }
 """Fields that have a table elsewhere."""
 

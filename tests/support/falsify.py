@@ -91,6 +91,7 @@ spec:
   catalog: {{products: 12, categories: 3}}
   shards: 2
   stopAfter: {{events: 1400}}
+  effects: {{preset: None}}
   faults: {faults}
 """
 _RUNNING_RECORDS = 900

@@ -34,6 +34,7 @@ spec:
   shards: 4
 {more}
 """
+_NO_EFFECTS = "  effects: {preset: None}\n"
 
 
 def simulator(
@@ -63,7 +64,8 @@ def simulation(
     users: int = 50_000,
     mix: str = "Browser: 300, Shopper: 300, Buyer: 300, Bot: 100",
 ) -> Simulation:
-    """Build a simulation."""
+    """Build a simulation, without effects unless ``more`` has some."""
+    more = more if "effects:" in more else _NO_EFFECTS + more
     shares = ", ".join(
         f"{{persona: {name}, weight: {weight}}}"
         for name, _, weight in (part.partition(": ") for part in mix.split(", "))

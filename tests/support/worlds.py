@@ -73,8 +73,6 @@ def small_world() -> World:
         utc_offset_minutes=np.array([60, -300]),
         return_share=np.array([0.35, 0.8]),
         price_sense=np.array([0.2, 0.0]),
-        think_log_median=np.log([9.0, 0.8]),
-        think_sigma=np.array([0.9, 0.25]),
         fingerprint=Fingerprint("small world", "any streams", {}),
         _technology_bounds=np.array([[1.0, 1.0], [0.0, 1.0]]),
         _channel_bounds=np.cumsum([row[0] for row in CHANNELS.values()]) / 1_000,

@@ -1,7 +1,7 @@
 """Building blocks of the simulation's models.
 
-Owns the base class of the models, durations, shares and weights, and the error of a rule that
-concerns several fields.
+Owns the base class of the models, durations, shares, and weights, and the errors of rules
+that concern several fields.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from clickstream_contract.duration import DURATION_PATTERN, duration_seconds, format_duration
+from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.journey import EXIT, is_legal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from enum import StrEnum
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "as_tuple",
     "member",
     "refuse",
+    "refuse_illegal_steps",
 ]
 
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
@@ -96,6 +99,16 @@ def member(allowed: Iterable[StrEnum]) -> BeforeValidator:
             raise refuse("", value, f"one of {', '.join(members)}") from None
 
     return BeforeValidator(read)
+
+
+def refuse_illegal_steps(transitions: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise an error if a step of the transitions is not in the journey."""
+    for source, targets in transitions.items():
+        for target in targets:
+            if not is_legal(source, target):
+                steps = [name for name in (*EVENT_NAMES, EXIT) if is_legal(source, name)]
+                allowed = ", ".join(steps) if steps else "a step that an event names"
+                raise refuse(f"transitions.{source}", target, f"one of {allowed}")
 
 
 def as_tuple(value: object) -> object:

@@ -18,7 +18,14 @@ from typing import Any
 from clickstream_contract.countries import COUNTRIES, LOCALES
 from clickstream_contract.currencies import CURRENCIES
 from clickstream_contract.document import API_VERSION, KIND
-from clickstream_contract.events import EVENT_NAMES
+from clickstream_contract.effects import (
+    BROWSERS,
+    CHANNEL_NAMES,
+    MOST_PERMILLE,
+    SYSTEMS,
+    WEEKDAYS,
+)
+from clickstream_contract.events import DEVICES, EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS
 from clickstream_contract.output import INTERNAL, Encoding, Form
 from clickstream_contract.personas import PERSONAS
@@ -168,9 +175,9 @@ def _described(schema: Schema, text: str) -> Schema:
     return {**schema, "description": text}
 
 
-def _transitions() -> Schema:
-    """Return the schema of transitions; an illegal step is an unknown field."""
-    weight = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000}
+def _transitions(most: int) -> Schema:
+    """Return the schema of transitions up to a number; an illegal step is an unknown field."""
+    weight = {"type": "integer", "format": "int32", "minimum": 0, "maximum": most}
     steps: dict[str, Schema] = {}
     for row in TRANSITIONS:
         if row.source in EVENT_NAMES and row.target in (*EVENT_NAMES, EXIT):
@@ -253,6 +260,13 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
                 + ", ".join(PERSONAS),
             ),
             (
+                (
+                    "self.effects.overlays.all(row, row.who.personas.all(name, name in "
+                    f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
+                ),
+                "effects: who: personas: presets or some of spec.personas",
+            ),
+            (
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",
                 "personas: a run cannot add or remove personas",
             ),
@@ -318,11 +332,29 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
         "x-kubernetes-list-map-keys": ["name"],
     },
     ("personas", "[]", "basedOn"): {"enum": list(PERSONAS)},
-    ("personas", "[]", "transitions"): _transitions(),
+    ("personas", "[]", "transitions"): _transitions(1_000_000),
     ("personas", "[]", "hourly"): {
         "x-kubernetes-list-type": "atomic",
         "rules": [("self.exists(weight, weight > 0)", "at least one hour above 0")],
     },
+    ("effects", "overlays"): {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+    },
+    **{
+        ("effects", "overlays", "[]", "who", name, "[]"): {"enum": list(allowed)}
+        for name, allowed in (
+            ("devices", DEVICES),
+            ("os", SYSTEMS),
+            ("browsers", BROWSERS),
+            ("countries", COUNTRIES),
+            ("channels", CHANNEL_NAMES),
+        )
+    },
+    ("effects", "overlays", "[]", "when", "weekdays", "[]"): {"enum": list(WEEKDAYS)},
+    ("effects", "overlays", "[]", "when", "at"): _DURATION,
+    ("effects", "overlays", "[]", "when", "for"): _DURATION,
+    ("effects", "overlays", "[]", "transitions"): _transitions(MOST_PERMILLE),
     ("catalog",): {
         "rules": [("self.categories <= self.products", "no more categories than products")]
     },

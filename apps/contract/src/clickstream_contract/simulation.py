@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from clickstream_contract.countries import COUNTRIES, DEFAULT_LOCALE, LOCALES
 from clickstream_contract.currencies import CURRENCIES, DEFAULT_CURRENCY
 from clickstream_contract.duration import format_duration
-from clickstream_contract.events import EVENT_NAMES, HIGHEST_COUNT, MAX_SHARDS
-from clickstream_contract.journey import EXIT, is_legal
+from clickstream_contract.effects import Effects
+from clickstream_contract.events import HIGHEST_COUNT, MAX_SHARDS
 from clickstream_contract.naming import (
     DNS_LABEL,
     MAX_LABEL_LENGTH,
@@ -37,6 +32,7 @@ from clickstream_contract.parts import (
     Weight,
     as_tuple,
     refuse,
+    refuse_illegal_steps,
 )
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
@@ -112,12 +108,7 @@ class PersonaDefinition(Part):
     def _check_consistency(self) -> Self:
         if self.based_on not in PERSONAS:
             raise refuse("basedOn", self.based_on, "one of " + ", ".join(PERSONAS))
-        for source, targets in self.transitions.items():
-            for target in targets:
-                if not is_legal(source, target):
-                    steps = [name for name in (*EVENT_NAMES, EXIT) if is_legal(source, name)]
-                    allowed = ", ".join(steps) if steps else "a step that an event names"
-                    raise refuse(f"transitions.{source}", target, f"one of {allowed}")
+        refuse_illegal_steps(self.transitions)
         if self.hourly is not None and not any(self.hourly):
             raise refuse("hourly", 0, "at least one hour above 0")
         return self
@@ -321,6 +312,9 @@ class SimulationSpec(Part):
         BeforeValidator(as_tuple),
         Field(max_length=50, description="Custom personas."),
     ] = ()
+    effects: Annotated[Effects, Field(description="How sessions differ by user and time.")] = (
+        Effects()
+    )
     users: Annotated[int, Field(ge=1, le=10_000_000, description="Number of users.")] = 100_000
     catalog: Annotated[Catalog, Field(description="The products of the shop.")] = Catalog()
     countries: Annotated[
@@ -366,6 +360,11 @@ class SimulationSpec(Part):
             if share.persona not in known:
                 allowed = "one of " + ", ".join(dict.fromkeys(known))
                 raise refuse(f"userMix[{place}].persona", share.persona, allowed)
+        for place, overlay in enumerate(self.effects.overlays):
+            for name in overlay.who.personas:
+                if name not in known:
+                    allowed = "one of " + ", ".join(dict.fromkeys(known))
+                    raise refuse(f"effects.overlays[{place}].who.personas", name, allowed)
         names = [own.name for own in self.personas]
         if len(set(names)) != len(names):
             raise refuse("personas", names, "each name once")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NUMBERS = (0, 1, 2, 3)
 RATE = "{eventsPerSecond: 400}"
+RETAIL = "  effects: {preset: Retail}\n"
 
 
 def _lines(source: Simulator, until: float, chunk: int) -> list[bytes]:
@@ -57,12 +58,12 @@ def _busier() -> Revision:
     chunk=st.integers(200, 4_000),
 )
 def test_moved_run_makes_same_bytes(cuts: list[float], chunk: int) -> None:
-    """A takeover at any moment, also during a change, gives the same bytes."""
-    whole = simulator(RATE)
+    """A takeover at any moment, also during a change of mix and effects, gives the same bytes."""
+    whole = simulator(RATE, RETAIL)
     whole.revise(_busier())
     expected = sorted(_lines(whole, 10, 10**9))
 
-    first = carried(RATE)
+    first = carried(RATE, RETAIL)
     first[0].revise(_busier())
     workers, found = [first], []
     for place, cut in enumerate(sorted(cuts)):

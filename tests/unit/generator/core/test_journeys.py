@@ -174,6 +174,8 @@ def test_personas_keep_their_order() -> None:
     journeys = compile_journeys([long, short, long])
 
     assert journeys.expected_events.tolist() == pytest.approx([2.0, 1.0, 2.0])
+    assert journeys.think_log_median == pytest.approx(np.log([8.0] * 3))
+    assert journeys.think_sigma.tolist() == [0.9] * 3
     assert journeys.cumulative.shape == (3, 3, 12, 13)
     assert (journeys.cumulative[..., -1] == 1.0).all()
 

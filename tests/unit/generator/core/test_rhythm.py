@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Curve, Rate
-from clickstream_generator.core.journeys import Journeys
 from clickstream_generator.core.rhythm import Rhythm, Schedule, build_rhythm
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,8 +23,10 @@ START = MONDAY + 1_000
 BINS = 2_016
 
 
-def _journeys(*events: float) -> Journeys:
-    return Journeys(np.empty(0), np.empty(0), np.array(events))
+def _build(world: World, curve: Curve, *events: float) -> Rhythm:
+    """Return the rhythm for a mean number of events of each persona's sessions."""
+    by_group = np.array(events)[world.group_persona][None, None]
+    return build_rhythm(world, np.zeros(168, dtype=np.int64), by_group, curve)
 
 
 def _world(*, hourly: tuple[int, ...], weekend_permille: int = 1_000) -> World:
@@ -39,7 +40,7 @@ def _world(*, hourly: tuple[int, ...], weekend_permille: int = 1_000) -> World:
 
 
 def _flat(level: float = 1.0) -> Rhythm:
-    return Rhythm(np.ones((BINS, 1)), np.full(BINS, level), np.ones(BINS))
+    return Rhythm(np.ones((BINS, 1)), np.full(BINS, level), np.ones((1, BINS)))
 
 
 def _schedule(rhythm: Rhythm | None = None, origin: float = 0.0, **rate: object) -> Schedule:
@@ -61,17 +62,17 @@ def test_constant_week_is_flat() -> None:
     """Without a daily curve all hours are alike, and groups come by their weight."""
     world = replace(small_world(), group_weight=np.array([1.0, 2.0, 0.0, 1.0]))
 
-    rhythm = build_rhythm(world, _journeys(10.0, 2.0), Curve.CONSTANT)
+    rhythm = _build(world, Curve.CONSTANT, 10.0, 2.0)
 
     assert rhythm.level == pytest.approx(np.ones(BINS))
     assert rhythm.group_bounds.shape == (BINS, 4)
     assert rhythm.group_bounds[0].tolist() == [0.25, 0.75, 0.75, 1.0]
-    assert rhythm.expected_events[[0, -1]].tolist() == [8.0, 8.0]
+    assert rhythm.expected_events[0, [0, -1]].tolist() == [8.0, 8.0]
 
 
 def test_steps_leave_the_week_flat() -> None:
     """Steps change the rate, not the mix of users by hour."""
-    rhythm = build_rhythm(small_world(), _journeys(1.0, 1.0), Curve.STEPS)
+    rhythm = _build(small_world(), Curve.STEPS, 1.0, 1.0)
 
     assert rhythm.level == pytest.approx(np.ones(BINS))
 
@@ -79,7 +80,7 @@ def test_steps_leave_the_week_flat() -> None:
 def test_hours_hold_at_their_middle() -> None:
     """Between the middles of two hours the traffic is a straight line, in local time."""
     hourly = (*(12 * [10]), *(12 * [30]))
-    rhythm = build_rhythm(_world(hourly=hourly), _journeys(1.0, 1.0), Curve.DIURNAL)
+    rhythm = _build(_world(hourly=hourly), Curve.DIURNAL, 1.0, 1.0)
 
     # German time is an hour ahead: 12:00 there is 11:00 UTC.
     minutes = np.array([8 * 60, 10 * 60 + 30, 11 * 60, 11 * 60 + 30, 18 * 60, 22 * 60 + 30])
@@ -93,7 +94,7 @@ def test_hours_hold_at_their_middle() -> None:
 def test_midnight_has_no_seam() -> None:
     """The last hour of the day leads over to the first."""
     hourly = (30, *(22 * [10]), 10)
-    rhythm = build_rhythm(_world(hourly=hourly), _journeys(1.0, 1.0), Curve.DIURNAL)
+    rhythm = _build(_world(hourly=hourly), Curve.DIURNAL, 1.0, 1.0)
 
     midnight = 23 * 12  # UTC
     mean = sum(hourly) / 24
@@ -106,7 +107,7 @@ def test_daily_curve_has_no_weekend() -> None:
     """Only the weekly curve knows weekends."""
     world = _world(hourly=24 * (1,), weekend_permille=3_000)
 
-    daily = build_rhythm(world, _journeys(1.0, 1.0), Curve.DIURNAL)
+    daily = _build(world, Curve.DIURNAL, 1.0, 1.0)
 
     assert daily.level == pytest.approx(np.ones(BINS))
 
@@ -115,7 +116,7 @@ def test_weekend_is_local() -> None:
     """The weekend goes from Saturday to Sunday midnight, in the country's own time."""
     world = _world(hourly=24 * (1,), weekend_permille=3_000)
 
-    level = build_rhythm(world, _journeys(1.0, 1.0), Curve.WEEKLY).level
+    level = _build(world, Curve.WEEKLY, 1.0, 1.0).level
 
     friday = 5 * 288 - 12  # 23:00 UTC is midnight there
     assert level[friday] == pytest.approx(3 * level[friday - 1])
@@ -128,10 +129,10 @@ def test_events_follow_the_mix() -> None:
     hourly = (*(12 * [0]), *(12 * [2]))
     world = replace(_world(hourly=hourly), group_weight=np.array([1.0, 0.0, 1.0, 0.0]))
 
-    rhythm = build_rhythm(world, _journeys(9.0, 1.0), Curve.DIURNAL)
+    rhythm = _build(world, Curve.DIURNAL, 9.0, 1.0)
 
-    assert rhythm.expected_events[5 * 12] == pytest.approx(1.0)
-    assert rhythm.expected_events[18 * 12] == pytest.approx((2 * 9 + 1) / 3)
+    assert rhythm.expected_events[0, 5 * 12] == pytest.approx(1.0)
+    assert rhythm.expected_events[0, 18 * 12] == pytest.approx((2 * 9 + 1) / 3)
     assert rhythm.level[18 * 12] / rhythm.level[5 * 12] == pytest.approx(19.0)
     assert rhythm.group_bounds[5 * 12].tolist() == pytest.approx([0.0, 0.0, 1.0, 1.0])
 

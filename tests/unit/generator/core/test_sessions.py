@@ -31,7 +31,9 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def journeys() -> Journeys:
     """From each step, a page and the exit are equally likely."""
-    return compile_journeys(2 * [replace(PERSONAS["Browser"], transitions=ONWARD)])
+    return compile_journeys(
+        [replace(PERSONAS[name], transitions=ONWARD) for name in ("Browser", "Bot")]
+    )
 
 
 class _Shop:
@@ -48,7 +50,12 @@ class _Shop:
         """Begin sessions."""
         self.population.is_here[list(users)] = True
         self._now += 1.0
-        self.sessions.begin(np.array(users), np.full(len(users), self._now), self.population)
+        self.sessions.begin(
+            np.array(users),
+            self.population.persona[list(users)],
+            np.full(len(users), self._now),
+            self.population,
+        )
 
     def take(self, name: str, *uniform: float, leaves: bool = False, normal: float = 0.0) -> Events:
         """Take a step of every due session, with the given random numbers."""
@@ -91,7 +98,7 @@ def _step(
 def test_session_begins_at_its_moment(world: World, journeys: Journeys) -> None:
     """The first event is due at the moment given, and made by a step until after it."""
     sessions, population = Sessions(), small_population()
-    sessions.begin(np.array([3, 1]), np.array([5.0, 7.0]), population)
+    sessions.begin(np.array([3, 1]), np.zeros(2), np.array([5.0, 7.0]), population)
 
     assert sessions.under_way() == 2
     assert _step(sessions, 5.0, world, journeys, population) is None
@@ -389,8 +396,9 @@ def test_slots_grow_with_sessions(world: World, journeys: Journeys) -> None:
     sessions = Sessions()
     population = small_population(sizes=(3_000, 0, 0, 0))
     population.sessions[:] = 1
-    sessions.begin(np.arange(1_000), np.arange(1_000.0), population)
-    sessions.begin(np.arange(1_000, 3_000), np.arange(1_000.0, 3_000.0), population)
+    sessions.begin(np.arange(1_000), np.zeros(1_000), np.arange(1_000.0), population)
+    later = np.arange(1_000, 3_000)
+    sessions.begin(later, np.zeros(2_000), later.astype(float), population)
 
     assert sessions.under_way() == 3_000
     assert len(sessions.next_seconds) == len(sessions.line_products) == 4_096

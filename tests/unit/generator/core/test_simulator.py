@@ -203,6 +203,44 @@ def test_seed_decides_bytes_anywhere() -> None:
     assert found.strip() == digest()
 
 
+def test_no_effects_make_former_bytes() -> None:
+    """Without effects, the events are those of the versions that had no effects."""
+    assert digest() == "f4598fae95b9fd9138419b7fae586ce7a062da4e5b5fa6425a55970344ccaf85"
+
+
+def test_effects_change_open_sessions() -> None:
+    """An edit of the effects concerns sessions under way too, but no step that is chosen."""
+    source = simulator()
+    step = "{add_payment_info: {purchase: 0}}"
+    effects = f"  effects: {{preset: None, overlays: [{{name: down, transitions: {step}}}]}}\n"
+    moment = START_SECONDS + 30
+    source.revise(Revision(moment, moment, simulation(more=effects)))
+
+    rows = events(source, 60)
+
+    bought = rows["event_time_ms"][rows["code"] == EVENT_NAMES.index("purchase")] / 1_000
+    assert np.count_nonzero(bought < moment) > 40
+    assert np.count_nonzero(bought > moment + 10) < 10
+
+
+def test_effects_apply_in_their_range() -> None:
+    """A session keeps the overlays with which it began: in the range, none looks at an item."""
+    step = "{session_start: {page_view: 0, search: 0, view_item_list: 0, view_item: 0}}"
+    row = f"{{name: gone, when: {{at: 20s, for: 20s}}, transitions: {step}}}"
+    effects = f"  effects: {{preset: None, overlays: [{row}]}}\n"
+
+    rows = events(simulator(more=effects), 60)
+
+    second = (rows["event_time_ms"] - 1_000 * START_SECONDS) / 1_000
+    starts = rows[rows["code"] == 0]
+    began = second[rows["code"] == 0]
+    within, without = (began > 23) & (began < 39), (began < 19) | (began > 43)
+    empty = starts["session_number"] == 1
+    assert starts["is_last"][within & empty].all()
+    assert starts["is_last"][without & empty].mean() < 0.1
+    assert len(rows) == 60 * 2_000
+
+
 def _lines(namespace: str | None, run_id: UUID = RUN_ID) -> list[dict[str, Any]]:
     """Return the first events of a simulation in a namespace."""
     wanted = simulation("{eventsPerSecond: 200}", users=400)

@@ -44,8 +44,6 @@ def test_personas_become_numbers(world: World) -> None:
 
     assert world.return_share[buyer] == 0.65
     assert world.price_sense[buyer] == 0.1
-    assert world.think_log_median[buyer] == np.log(6.0)
-    assert world.think_sigma[buyer] == 0.8
 
 
 def test_country_has_forty_cities(world: World) -> None:

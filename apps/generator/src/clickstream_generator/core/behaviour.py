@@ -15,6 +15,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.simulation import FIXED_FIELDS
 
 from clickstream_generator.core.journeys import Journeys, compile_journeys
+from clickstream_generator.core.profiles import Profiles, compile_profiles
 from clickstream_generator.core.rhythm import Rhythm, build_rhythm
 from clickstream_generator.core.world import (
     World,
@@ -33,10 +34,11 @@ __all__ = ["Behaviour", "Behaviours", "Revision", "check_change"]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """A specification with its world, journeys and rhythm."""
+    """A specification with its world, profiles, journeys and rhythm."""
 
     spec: SimulationSpec
     world: World
+    profiles: Profiles
     journeys: Journeys
     rhythm: Rhythm
 
@@ -90,27 +92,45 @@ class Behaviours:
         world = build_world(first)
         self.world = world if catalog is None else world_with_catalog(world, catalog)
         self._known: dict[str, Behaviour] = {}
+        self._journeys: dict[str, tuple[Profiles, Journeys]] = {}
 
     def of(self, spec: SimulationSpec) -> Behaviour:
         """Return how users behave under the specification.
 
         Raises:
-            SimulationInvalid: A session could never end.
+            SimulationInvalid: A session could never end, or the overlays make too many profiles.
         """
         text = spec.model_dump_json()
         if text not in self._known:
             world = remix_world(self.world, spec)
-            try:
-                journeys = compile_journeys(world.personas)
-            except np.linalg.LinAlgError:
-                raise SimulationInvalid(
-                    "spec.personas",
-                    [persona.name for persona in spec.personas],
-                    "every step needs a path to the exit with an empty, a filled and a full cart",
-                ) from None
-            rhythm = build_rhythm(world, journeys, spec.rate.curve)
-            self._known[text] = Behaviour(spec, world, journeys, rhythm)
+            profiles, journeys = self._journeys_of(spec, world)
+            lengths = profiles.mean_by_group(journeys.expected_events, world)
+            rhythm = build_rhythm(world, profiles.hour_class, lengths, spec.rate.curve)
+            self._known[text] = Behaviour(spec, world, profiles, journeys, rhythm)
         return self._known[text]
+
+    def _journeys_of(self, spec: SimulationSpec, world: World) -> tuple[Profiles, Journeys]:
+        """Return the profiles and their journeys; most edits, such as of the rate, keep them."""
+        text = spec.model_dump_json(include={"personas", "effects"})
+        if text not in self._journeys:
+            profiles = compile_profiles(spec.effects.every, world)
+            try:
+                self._journeys[text] = profiles, compile_journeys(profiles.personas)
+            except np.linalg.LinAlgError:
+                raise _endless(spec, world) from None
+        return self._journeys[text]
+
+
+def _endless(spec: SimulationSpec, world: World) -> SimulationInvalid:
+    """Return the error for sessions that could never end."""
+    allowed = "every step needs a path to the exit with an empty, a filled and a full cart"
+    try:
+        compile_journeys(world.personas)
+    except np.linalg.LinAlgError:
+        names = [persona.name for persona in spec.personas]
+        return SimulationInvalid("spec.personas", names, allowed)
+    names = [overlay.name for overlay in spec.effects.overlays]
+    return SimulationInvalid("spec.effects.overlays", names, allowed)
 
 
 def check_change(running: Simulation, wanted: Simulation) -> None:

@@ -1,6 +1,7 @@
 """The journey table as arrays, for many sessions at once.
 
-Owns the compiled weights of the personas, and the exact mean number of events per session.
+Owns the compiled weights and think times of the profiles, and the exact mean number of events per
+session.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.journey import EXIT, TRANSITIONS, CartNeed
 
 from clickstream_generator.core.events import CODE, MAX_CART_LINES
+from clickstream_generator.core.session_chain import EXIT_CODE, expected_events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,43 +22,46 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_CODE", "Journeys", "compile_journeys"]
 
-EXIT_CODE = len(EVENT_NAMES)
 _NEEDS_CART = {(step.source, step.target) for step in TRANSITIONS if step.cart is CartNeed.FILLED}
 _EMPTY, _FILLED, _FULL = range(3)
 
 
 @dataclass(frozen=True)
 class Journeys:
-    """The personas' transition probabilities.
+    """The profiles' transition probabilities and think times.
 
     Attributes:
-        probability: Shape (personas, 3, events, events + 1): probability of the next step, by the
+        probability: Shape (profiles, 3, events, events + 1): probability of the next step, by the
             state of the cart (empty, filled, full) and the step before. The last column is the
             exit.
         cumulative: Cumulative sums of ``probability`` along the last axis.
-        expected_events: Shape (personas,): mean number of events of a session that begins with
+        expected_events: Shape (profiles,): mean number of events of a session that begins with
             an empty cart.
+        think_log_median, think_sigma: Shape (profiles,): of the log-normal time between two steps,
+            in seconds.
     """
 
     probability: np.ndarray
     cumulative: np.ndarray
     expected_events: np.ndarray
+    think_log_median: np.ndarray
+    think_sigma: np.ndarray
 
     def next_codes(
         self,
-        persona: np.ndarray,
+        profile: np.ndarray,
         cart_lines: np.ndarray,
         code: np.ndarray,
         uniform: np.ndarray,
     ) -> np.ndarray:
         """Return the step after ``code``, or :data:`EXIT_CODE`, for numbers in [0, 1)."""
         context = np.where(cart_lines >= MAX_CART_LINES, _FULL, np.minimum(cart_lines, _FILLED))
-        bounds = self.cumulative[persona, context, code]
+        bounds = self.cumulative[profile, context, code]
         return (uniform[:, None] >= bounds[:, :-1]).sum(axis=1).astype(np.uint8)
 
 
 def compile_journeys(personas: Sequence[Persona]) -> Journeys:
-    """Return the personas' weights as arrays, in the order of ``personas``."""
+    """Return the weights and think times as arrays, in the order of ``personas``."""
     probability = np.zeros((len(personas), 3, EXIT_CODE, EXIT_CODE + 1))
     for number, persona in enumerate(personas):
         for source, targets in persona.transitions.items():
@@ -77,31 +81,7 @@ def compile_journeys(personas: Sequence[Persona]) -> Journeys:
     return Journeys(
         probability,
         cumulative,
-        np.array([_expected_events(probability[number]) for number in range(len(personas))]),
+        np.array([expected_events(table)[0] for table in probability]),
+        np.log([persona.think_median_seconds for persona in personas]),
+        np.array([persona.think_sigma for persona in personas]),
     )
-
-
-def _expected_events(probability: np.ndarray) -> float:
-    """Return the mean number of events of a session.
-
-    The step and the number of lines in the cart form an absorbing Markov chain. The expected
-    number of steps t solves (I - Q) t = 1 (Kemeny and Snell, Finite Markov Chains, 3.3).
-    """
-    contexts = MAX_CART_LINES + 1
-    size = EXIT_CODE * contexts
-    lines = np.arange(contexts)
-    context = np.where(lines == MAX_CART_LINES, _FULL, np.minimum(lines, _FILLED))
-    source, before, target = np.ogrid[:EXIT_CODE, :contexts, :EXIT_CODE]
-    stay = np.zeros((EXIT_CODE, contexts, EXIT_CODE, contexts))
-    stay[source, before, target, _lines_after(target, before)] = probability[
-        context[before], source, target
-    ]
-    steps = np.linalg.solve(np.eye(size) - stay.reshape(size, size), np.ones(size))
-    return float(steps[CODE["session_start"] * contexts])
-
-
-def _lines_after(code: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """Return the number of lines in the cart after each step."""
-    change = 1 * (code == CODE["add_to_cart"]) - 1 * (code == CODE["remove_from_cart"])
-    after = np.clip(lines + change, 0, MAX_CART_LINES)
-    return np.where(code == CODE["purchase"], 0, after)

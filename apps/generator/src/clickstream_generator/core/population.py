@@ -14,10 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from clickstream_generator.core.world import World
 
-__all__ = ["Population", "build_population"]
+__all__ = ["LOYALTY_EXPONENT", "Population", "build_population"]
 
 _STREAM = 1
-_LOYALTY_EXPONENT = 2.0
+LOYALTY_EXPONENT = 2.0
 """Above 1, early users return more often: sessions per user have a heavy tail."""
 _REDRAWS = 4
 
@@ -89,7 +89,7 @@ class Population:
         chosen = np.full(len(group), -1, dtype=np.int64)
         for _ in range(_REDRAWS):
             open_sessions = np.flatnonzero((chosen < 0) & ~wants_new & (self.seen[group] > 0))
-            uniform = rng.random(len(open_sessions)) ** _LOYALTY_EXPONENT
+            uniform = rng.random(len(open_sessions)) ** LOYALTY_EXPONENT
             own = group[open_sessions]
             user = self.first_user[own] + (self.seen[own] * uniform).astype(np.int64)
             free = ~self.is_here[user]

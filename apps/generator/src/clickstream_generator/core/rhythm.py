@@ -15,7 +15,6 @@ from clickstream_contract.rate import Curve
 if TYPE_CHECKING:
     from clickstream_contract.rate import Rate
 
-    from clickstream_generator.core.journeys import Journeys
     from clickstream_generator.core.world import World
 
 __all__ = ["Rhythm", "Schedule", "build_rhythm"]
@@ -37,7 +36,8 @@ class Rhythm:
         group_bounds: Shape (bins, groups); cumulative shares of the groups among the sessions that
             begin in the bin.
         level: Shape (bins,); rate of events relative to its mean over the week.
-        expected_events: Shape (bins,); mean number of events of a session begun in the bin.
+        expected_events: Shape (ranges, bins); mean number of events of a session begun in the bin,
+            by the range of the run (:class:`~clickstream_generator.core.profiles.Profiles`).
     """
 
     group_bounds: np.ndarray
@@ -50,8 +50,18 @@ class Rhythm:
         return (shifted // _BIN_SECONDS).astype(np.int64) % _BINS_PER_WEEK
 
 
-def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
-    """Return the week's rhythm from the countries' local times and the personas' hours."""
+def build_rhythm(
+    world: World, hour_class: np.ndarray, expected_events: np.ndarray, curve: Curve
+) -> Rhythm:
+    """Return the week's rhythm from the countries' local times and the personas' hours.
+
+    Args:
+        world: The world with its groups.
+        hour_class: Shape (168,); the class of each local hour of the week.
+        expected_events: Shape (ranges, classes of hours, groups); mean number of events of a
+            session.
+        curve: The curve of the rate.
+    """
     minute = np.arange(_BINS_PER_WEEK) * (_BIN_SECONDS // 60) + _BIN_SECONDS / 120
     local = minute[:, None] + world.utc_offset_minutes[world.group_country][None, :]
     traffic = np.broadcast_to(world.group_weight, local.shape).copy()
@@ -69,12 +79,19 @@ def build_rhythm(world: World, journeys: Journeys, curve: Curve) -> Rhythm:
         is_weekend = (local // 1440) % 7 >= 5
         traffic *= np.where(is_weekend, weekend[world.group_persona][None, :], 1.0)
     sessions = traffic.sum(axis=1)
-    events = traffic @ journeys.expected_events[world.group_persona]
+    own_class = hour_class[(local // 60).astype(np.int64) % len(hour_class)]
+    events = np.array(
+        [
+            sum((traffic * (own_class == place)) @ row for place, row in enumerate(of_range))
+            for of_range in expected_events
+        ]
+    )
     bounds = np.cumsum(traffic, axis=1)
     return Rhythm(
         # Exactly 1 from the last group with a weight on, so that no later group is drawn.
         group_bounds=bounds / bounds[:, -1:],
-        level=events / events.mean(),
+        # Outside all ranges: an overlay for some time changes no rate.
+        level=events[0] / events[0].mean(),
         expected_events=events / sessions,
     )
 

@@ -61,6 +61,7 @@ class Sessions:
     code: np.ndarray = field(default_factory=partial(_column, "u1"))
     previous: np.ndarray = field(default_factory=partial(_column, "u1"))
     persona: np.ndarray = field(default_factory=partial(_column, "u1"))
+    profile: np.ndarray = field(default_factory=partial(_column, "u2"))
     user: np.ndarray = field(default_factory=partial(_column, "i4"))
     session_no: np.ndarray = field(default_factory=partial(_column, "i8"))
     session_seq: np.ndarray = field(default_factory=partial(_column, "i4"))
@@ -73,8 +74,14 @@ class Sessions:
     free: np.ndarray = field(default_factory=partial(np.arange, _FIRST_SLOTS - 1, -1, -1))
     begun: int = 0
 
-    def begin(self, user: np.ndarray, at_seconds: np.ndarray, population: Population) -> None:
-        """Begin sessions; their first event is due at ``at_seconds``."""
+    def begin(
+        self,
+        user: np.ndarray,
+        profile: np.ndarray,
+        at_seconds: np.ndarray,
+        population: Population,
+    ) -> None:
+        """Begin sessions of the given profiles; their first event is due at ``at_seconds``."""
         slot = population.saved_cart[user].astype(np.int64)
         # A second session of the same user starts with an empty cart.
         first = np.zeros(len(user), dtype=bool)
@@ -91,15 +98,20 @@ class Sessions:
         self.next_seconds[slot] = at_seconds
         self.code[slot] = CODE["session_start"]
         self.persona[slot] = population.persona[user]
+        self.profile[slot] = profile
         self.user[slot] = user
         self.session_no[slot] = self.begun + 1 + np.arange(len(user))
         self.session_seq[slot] = 0
         self.category[slot] = -1
         self.begun += len(user)
 
+    def open_slots(self) -> np.ndarray:
+        """Return the slots of the open sessions."""
+        return np.flatnonzero(self.next_seconds < _NEVER)
+
     def under_way(self) -> int:
         """Return the number of open sessions."""
-        return int(np.count_nonzero(self.next_seconds < _NEVER))
+        return len(self.open_slots())
 
     def step(
         self,
@@ -125,7 +137,7 @@ class Sessions:
             rows["choice"][starts] = world.first_arrival[channel] + (
                 ways * uniform[0, starts]
             ).astype(np.int64)
-        self._plan_next(slot, rows, uniform[3], rng, world, journeys)
+        self._plan_next(slot, rows, uniform[3], rng, journeys)
         self._end(slot[rows["is_last"]], population)
         return Events(rows, products, quantities)
 
@@ -261,15 +273,14 @@ class Sessions:
         rows: np.ndarray,
         uniform: np.ndarray,
         rng: np.random.Generator,
-        world: World,
         journeys: Journeys,
     ) -> None:
         """Choose each session's next step and its time."""
-        persona = rows["persona"]
-        following = journeys.next_codes(persona, self.lines[slot], rows["code"], uniform)
+        profile = self.profile[slot]
+        following = journeys.next_codes(profile, self.lines[slot], rows["code"], uniform)
         think_seconds = np.exp(
-            world.think_log_median[persona]
-            + world.think_sigma[persona] * rng.standard_normal(len(slot))
+            journeys.think_log_median[profile]
+            + journeys.think_sigma[profile] * rng.standard_normal(len(slot))
         )
         rows["is_last"] = following == EXIT_CODE
         self.previous[slot] = rows["code"]

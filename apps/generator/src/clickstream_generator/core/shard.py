@@ -104,6 +104,7 @@ class Shard:
         while self.pending and self.pending[0][0].until_seconds <= unix_seconds:
             if self.due(unix_seconds):
                 return
+            before = self.behaviour
             revision, self.behaviour = self.pending.pop(0)
             if len(self.applied) <= MOST_REVISIONS:
                 self.applied.append(revision.to_json())
@@ -114,6 +115,8 @@ class Shard:
                 revision.until_seconds,
                 revision.from_seconds,
             )
+            if self.behaviour.spec.effects != before.spec.effects:
+                self._renew_profiles()
             self._find_end()
 
     def is_over(self) -> bool:
@@ -189,9 +192,12 @@ class Shard:
         """Begin as many sessions as keep the rate, from the groups of this hour."""
         rhythm = self.behaviour.rhythm
         place = int(rhythm.bin_of(self.schedule.start_seconds + elapsed_seconds))
+        part = self.behaviour.profiles.range_of(
+            elapsed_seconds - self.schedule.origin_after_seconds
+        )
         ahead = self.own_seconds - (self.schedule.ran_seconds + elapsed_seconds)
         restoring = 1.0 + float(np.clip(ahead / _RESTORING_SECONDS, -0.5, 0.5))
-        mean = rate * span / rhythm.expected_events[place] * restoring
+        mean = rate * span / rhythm.expected_events[part, place] * restoring
         count = int(self.rng.poisson(mean))
         if not count:
             return
@@ -199,7 +205,23 @@ class Shard:
         group = np.searchsorted(rhythm.group_bounds[place], self.rng.random(count), side="right")
         group = self._with_users(group)
         user = self.population.draw(group, self.rng)
-        self.sessions.begin(user, at_seconds, self.population)
+        profile = self._profiles_of(user, elapsed_seconds)
+        self.sessions.begin(user, profile, at_seconds, self.population)
+
+    def _profiles_of(self, user: np.ndarray, elapsed_seconds: float) -> np.ndarray:
+        """Return the profiles of the users' sessions, by the time after the schedule's start."""
+        return self.behaviour.profiles.of(
+            self.behaviour.world,
+            self.population,
+            user,
+            elapsed_seconds - self.schedule.origin_after_seconds,
+            self.schedule.start_seconds + elapsed_seconds,
+        )
+
+    def _renew_profiles(self) -> None:
+        """Give the open sessions the profiles of changed effects, as if they began now."""
+        slot = self.sessions.open_slots()
+        self.sessions.profile[slot] = self._profiles_of(self.sessions.user[slot], 0.0)
 
     def _with_users(self, group: np.ndarray) -> np.ndarray:
         """Replace groups that have no users in this shard by groups that have some."""

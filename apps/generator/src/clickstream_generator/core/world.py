@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import resolve_personas
+from clickstream_contract.effects import OVERLAYS
 from clickstream_contract.events import DEVICES
 from faker import Faker
 
@@ -97,8 +98,6 @@ class World:
     utc_offset_minutes: np.ndarray
     return_share: np.ndarray
     price_sense: np.ndarray
-    think_log_median: np.ndarray
-    think_sigma: np.ndarray
     fingerprint: Fingerprint
     _technology_bounds: np.ndarray
     _channel_bounds: np.ndarray
@@ -107,6 +106,25 @@ class World:
         """Return cities of the given countries, early ones more often, for numbers in [0, 1)."""
         rank = (_CITIES_PER_COUNTRY * uniform**2).astype(np.int64)
         return (country * _CITIES_PER_COUNTRY + rank).astype(np.int32)
+
+    def countries_of(self, city: np.ndarray) -> np.ndarray:
+        """Return the countries of the given cities."""
+        return city // _CITIES_PER_COUNTRY
+
+    @property
+    def country_codes(self) -> list[str]:
+        """The code of each country."""
+        return [city.country for city in self.cities[::_CITIES_PER_COUNTRY]]
+
+    @property
+    def technology_share(self) -> np.ndarray:
+        """Share of each technology among a persona's users, shape (personas, technologies)."""
+        return np.diff(self._technology_bounds, axis=1, prepend=0.0)
+
+    @property
+    def channel_share(self) -> np.ndarray:
+        """Share of each channel among the users, shape (channels,)."""
+        return np.diff(self._channel_bounds, prepend=0.0)
 
     def draw_technologies(self, persona: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Return technologies that fit the given personas, for numbers in [0, 1)."""
@@ -132,7 +150,8 @@ def build_world(spec: SimulationSpec) -> World:
         for name in _city_names(country.faker_locale, spec.seed)
     )
     described = [replace(persona, doc="") for persona in personas]
-    pools = (described, countries, cities, technologies, arrivals, CHANNELS)
+    effects = [row.model_dump_json() for rows in OVERLAYS.values() for row in rows]
+    pools = (described, countries, cities, technologies, arrivals, CHANNELS, effects)
     return World(
         **mix,
         catalog=catalog,
@@ -178,8 +197,6 @@ def _mix(spec: SimulationSpec) -> dict[str, Any]:
         ).ravel(),
         "return_share": np.array([persona.return_permille / 1000 for persona in personas]),
         "price_sense": np.array([persona.price_sense_permille / 1000 for persona in personas]),
-        "think_log_median": np.log([persona.think_median_seconds for persona in personas]),
-        "think_sigma": np.array([persona.think_sigma for persona in personas]),
     }
 
 

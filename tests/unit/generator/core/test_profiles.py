@@ -1,0 +1,163 @@
+"""Profiles: which overlays apply to whose sessions and when, and what they change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from clickstream_contract.effects import Effects
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.core.profiles import (
+    Profiles,
+    belongs_to,
+    compile_profiles,
+    local_hour,
+)
+from worlds import small_population, small_world
+
+if TYPE_CHECKING:
+    from clickstream_contract.effects import Overlay
+
+MONDAY = 1_763_942_400.0
+"""2025-11-24T00:00:00Z"""
+USERS = np.arange(8)
+"""Two Browsers in DE, two in US, two Bots in DE, two in US; Germany is an hour before UTC."""
+
+
+def _overlays(*rows: dict[str, Any]) -> tuple[Overlay, ...]:
+    named = [{"name": f"own-{place}", **row} for place, row in enumerate(rows)]
+    return Effects.model_validate({"preset": "None", "overlays": named}).overlays
+
+
+def _profiles(*rows: dict[str, Any]) -> Profiles:
+    return compile_profiles(_overlays(*rows), small_world())
+
+
+def _applied(row: dict[str, Any], since: float = 0.0, moment: float = MONDAY) -> list[int]:
+    """Return to which of the users an overlay applies."""
+    profiles, population = _profiles(row), small_population()
+    population.sessions[:] = [1, 2] * 4
+    population.channel[:] = [0, 4] * 4
+    found = profiles.of(small_world(), population, USERS, since, moment)
+    assert (profiles.bases[found] == population.persona).all()
+    return np.flatnonzero(profiles.applied[found, 0]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("who", "users"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5, 6, 7]),
+        ({"devices": ["mobile"]}, [0, 1, 2, 3]),
+        ({"devices": ["mobile", "desktop"]}, [0, 1, 2, 3, 4, 5, 6, 7]),
+        ({"devices": ["tablet"]}, []),
+        ({"os": ["Linux"]}, [4, 5, 6, 7]),
+        ({"browsers": ["Chrome"]}, [0, 1, 2, 3]),
+        ({"countries": ["US"]}, [2, 3, 6, 7]),
+        ({"channels": ["email", "social"]}, [1, 3, 5, 7]),
+        ({"personas": ["Bot"]}, [4, 5, 6, 7]),
+        ({"returning": False}, [0, 2, 4, 6]),
+        ({"returning": True}, [1, 3, 5, 7]),
+        ({"devices": ["mobile"], "countries": ["DE"], "returning": True}, [1]),
+    ],
+)
+def test_overlay_applies_to_its_users(who: dict[str, Any], users: list[int]) -> None:
+    """An overlay applies to sessions of the users for whom all of its conditions hold."""
+    assert _applied({"who": who}) == users
+
+
+@pytest.mark.parametrize(
+    ("when", "hours", "users"),
+    [
+        ({"hours": [1]}, 0.0, [0, 1, 4, 5]),
+        ({"hours": [19]}, 0.0, [2, 3, 6, 7]),
+        ({"hours": [1]}, 1.0, []),
+        ({"weekdays": ["Mon"]}, 0.0, [0, 1, 4, 5]),
+        ({"weekdays": ["Sun"]}, 0.0, [2, 3, 6, 7]),
+        ({"weekdays": ["Mon"], "hours": [2]}, 1.5, [0, 1, 4, 5]),
+        ({"weekdays": ["Mon"], "hours": [2]}, 25.5, []),
+    ],
+)
+def test_hours_are_local(when: dict[str, Any], hours: float, users: list[int]) -> None:
+    """Hours and days are those of the user's country."""
+    assert _applied({"when": when}, moment=MONDAY + 3_600 * hours) == users
+
+
+@pytest.mark.parametrize(
+    ("when", "since", "applies"),
+    [
+        ({}, -9.0, True),
+        ({"at": "10s"}, 9.9, False),
+        ({"at": "10s"}, 10.0, True),
+        ({"at": "10s", "for": "5s"}, 14.9, True),
+        ({"at": "10s", "for": "5s"}, 15.0, False),
+        ({"for": "5s"}, -0.1, False),
+        ({"for": "5s"}, 0.0, True),
+    ],
+)
+def test_range_has_its_bounds(when: dict[str, Any], since: float, applies: bool) -> None:  # noqa: FBT001  a parameter
+    """A range begins with its first moment and ends before the last; history is before it."""
+    assert bool(_applied({"when": when}, since)) == applies
+
+
+def test_no_overlay_changes_nothing() -> None:
+    """Without overlays, each persona is its profile."""
+    profiles = _profiles()
+
+    assert profiles.personas == small_world().personas
+    assert profiles.bases.tolist() == [0, 1]
+    assert profiles.lookup.ravel().tolist() == [0, 1]
+
+
+def test_multipliers_are_multiplied() -> None:
+    """Of two overlays that apply, a step has the product of their multipliers."""
+    step = {"view_item": {"add_to_cart": 500}}
+    profiles = _profiles({"transitions": step}, {"transitions": step, "thinkPermille": 1_500})
+
+    persona, base = profiles.personas[0], small_world().personas[0]
+
+    weights, plain = persona.transitions["view_item"], base.transitions["view_item"]
+    assert weights["add_to_cart"] / weights["exit"] == pytest.approx(
+        0.25 * plain["add_to_cart"] / plain["exit"]
+    )
+    assert persona.transitions["search"] == base.transitions["search"]
+    assert persona.think_median_seconds == pytest.approx(1.5 * base.think_median_seconds)
+
+
+def test_shares_are_independent() -> None:
+    """An overlay has its share of the users, whatever the shares of another one are."""
+    one, two = _overlays({"who": {"usersPermille": 300}}, {"who": {"usersPermille": 500}})
+    users = np.arange(100_000)
+
+    first, second = (belongs_to(row, 42, 0, users) for row in (one, two))
+
+    assert first.mean() == pytest.approx(0.3, abs=0.006)
+    assert second.mean() == pytest.approx(0.5, abs=0.006)
+    assert (first & second).mean() == pytest.approx(0.15, abs=0.006)
+    for other in (belongs_to(one, 43, 0, users), belongs_to(one, 42, 1, users)):
+        assert (first & other).mean() == pytest.approx(0.09, abs=0.006)
+
+
+def test_mean_is_over_sessions() -> None:
+    """A group's mean counts devices, channels, later sessions and shares as often as they are."""
+    profiles = _profiles({"who": {"channels": ["email"], "returning": True, "usersPermille": 250}})
+
+    found = profiles.mean_by_group(profiles.applied[:, 0].astype(float), small_world())
+
+    assert found.shape == (1, 1, 4)
+    assert found[0, 0].tolist() == pytest.approx(
+        [0.08 * later * 0.25 for later in (0.35, 0.35, 0.8, 0.8)]
+    )
+
+
+def test_too_many_profiles_are_refused() -> None:
+    """Overlays that divide the users into too many kinds are refused, not compiled."""
+    rows = [{"who": {"usersPermille": 500}} for _ in range(13)]
+
+    with pytest.raises(SimulationInvalid, match="at most 4096 kinds"):
+        _profiles(*rows)
+
+
+def test_week_begins_on_monday() -> None:
+    """An hour of the week is counted from Monday 00:00, local time."""
+    assert local_hour(MONDAY, np.array([0, 60, -300])).tolist() == [0, 1, 163]

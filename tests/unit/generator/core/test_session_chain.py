@@ -1,0 +1,68 @@
+"""The session's Markov chain: buying, length and the cart that is left, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from clickstream_contract.personas import PERSONAS, Weights
+from clickstream_generator.core.events import MAX_CART_LINES
+from clickstream_generator.core.journeys import compile_journeys
+from clickstream_generator.core.session_chain import carts_after, conversion, expected_events
+
+LINES = MAX_CART_LINES + 1
+BUYING: Weights = {
+    "session_start": {"view_item": 1, "view_cart": 1},
+    "view_item": {"add_to_cart": 1, "exit": 1},
+    "add_to_cart": {"view_cart": 3, "exit": 1},
+    "view_cart": {"begin_checkout": 1, "remove_from_cart": 1, "exit": 2},
+    "begin_checkout": {"add_shipping_info": 1},
+    "add_shipping_info": {"add_payment_info": 1},
+    "add_payment_info": {"purchase": 1},
+    "purchase": {"exit": 1},
+    "remove_from_cart": {"exit": 1},
+}
+
+
+def _table(weights: Weights) -> np.ndarray:
+    persona = replace(PERSONAS["Shopper"], transitions=weights)
+    return compile_journeys([persona]).probability[0]
+
+
+def test_conversion_by_hand() -> None:
+    """An empty cart is filled first; a filled one may be looked at at once."""
+    found = conversion(_table(BUYING))
+
+    bought_from_cart = 1 / 4
+    assert found[0] == pytest.approx(1 / 2 * 3 / 4 * bought_from_cart)
+    assert found[1] == pytest.approx(1 / 2 * bought_from_cart + 1 / 2 * found[0])
+    # A full cart takes nothing: the user leaves.
+    assert found[MAX_CART_LINES] == pytest.approx(1 / 2 * bought_from_cart)
+
+
+def test_second_purchase_counts_once() -> None:
+    """A session with two orders converts once."""
+    again = BUYING | {"purchase": {"view_item_list": 1}, "view_item_list": {"view_item": 1}}
+
+    found = conversion(_table(again))
+
+    assert found[0] == pytest.approx(1 / 2 * 3 / 4 * 1 / 4)
+
+
+def test_length_by_start() -> None:
+    """A session that finds a cart has other steps, and so another length."""
+    found = expected_events(_table({"session_start": {"view_cart": 1}, "view_cart": {"exit": 1}}))
+
+    assert found.tolist() == pytest.approx([1.0] + [2.0] * MAX_CART_LINES)
+
+
+def test_cart_is_left() -> None:
+    """What is bought or removed is not left; the rest is."""
+    found = carts_after(_table(BUYING))
+
+    assert found.shape == (LINES, LINES)
+    assert found.sum(axis=1) == pytest.approx(np.ones(LINES))
+    # From an empty cart: not added, or bought, or removed again.
+    assert found[0, 0] == pytest.approx(1 / 2 + 1 / 2 * 3 / 4 * (1 / 4 + 1 / 4))
+    assert found[0, 1] == pytest.approx(1 / 2 * (1 / 4 + 3 / 4 * 1 / 2))
