@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.effects import OVERLAYS, EffectPreset, Effects, When
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.resource import resource_definition
 from pydantic import ValidationError
 
 INFINITY = float("inf")
@@ -75,6 +78,56 @@ def test_wrong_overlay_is_refused(overlay: dict[str, Any]) -> None:
 
 
 def test_name_occurs_once() -> None:
-    """A name stands for one overlay, because it chooses the overlay's users."""
+    """A name belongs to one overlay, because it chooses the overlay's users."""
     with pytest.raises(ValidationError, match="each name once"):
         _effects({"name": "own"}, {"name": "own"})
+
+
+SHOP = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: shop}
+spec:
+  seed: 42
+  rate: {eventsPerSecond: 10}
+  userMix: [{persona: Shopper, weight: 1}]
+  personas: [{name: Own, basedOn: Buyer}]
+  effects:
+    overlays:
+      - name: loved
+        who: {personas: [NAMED], countries: [DE]}
+        when: {at: 90s, hours: [1, 2]}
+        transitions: {view_item: {add_to_cart: 1500}}
+"""
+
+
+def test_document_keeps_overlays() -> None:
+    """What is written is what was read, with every default."""
+    simulation = parse_simulation(SHOP.replace("NAMED", "Own"))
+
+    assert parse_simulation(dump_simulation(simulation)) == simulation
+
+
+def test_unknown_persona_is_refused() -> None:
+    """An overlay names presets or the simulation's personas, and the error says where."""
+    with pytest.raises(SimulationInvalid) as caught:
+        parse_simulation(SHOP.replace("NAMED", "Nobody"))
+
+    assert caught.value.path == "spec.effects.overlays[0].who.personas"
+
+
+def test_server_refuses_the_same() -> None:
+    """The API server's schema has the names, the steps and the rule about personas."""
+    (version,) = resource_definition()["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    overlay = spec["properties"]["effects"]["properties"]["overlays"]["items"]["properties"]
+
+    who, when = (overlay[name]["properties"] for name in ("who", "when"))
+    assert who["devices"]["items"]["enum"] == ["mobile", "desktop", "tablet"]
+    assert "enum" in who["channels"]["items"]
+    assert when["weekdays"]["items"]["enum"][0] == "Mon"
+    assert when["at"]["x-kubernetes-validations"]
+    steps = overlay["transitions"]["properties"]
+    assert "purchase" not in steps["search"]["properties"]
+    assert steps["view_item"]["properties"]["add_to_cart"]["maximum"] == 10_000
+    assert any("who.personas" in row["rule"] for row in spec["x-kubernetes-validations"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from clickstream_contract.effects import Effects
+from clickstream_contract.effects import BROWSERS, CHANNEL_NAMES, SYSTEMS, Effects
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.profiles import (
     Profiles,
@@ -14,6 +14,9 @@ from clickstream_generator.core.profiles import (
     compile_profiles,
     local_hour,
 )
+from clickstream_generator.core.technology import build_technologies
+from clickstream_generator.core.world import CHANNELS
+from faker import Faker
 from worlds import small_population, small_world
 
 if TYPE_CHECKING:
@@ -98,6 +101,15 @@ def test_hours_are_local(when: dict[str, Any], hours: float, users: list[int]) -
 def test_range_has_its_bounds(when: dict[str, Any], since: float, applies: bool) -> None:  # noqa: FBT001  a parameter
     """A range begins with its first moment and ends before the last; history is before it."""
     assert bool(_applied({"when": when}, since)) == applies
+
+
+def test_overlays_know_every_name() -> None:
+    """Overlays may name each system, browser and channel of the generator's users, and no other."""
+    technologies = build_technologies(Faker())
+
+    assert {row.os for row in technologies} == set(SYSTEMS)
+    assert {row.browser for row in technologies} == set(BROWSERS)
+    assert tuple(CHANNELS) == CHANNEL_NAMES
 
 
 def test_no_overlay_changes_nothing() -> None:

@@ -185,7 +185,8 @@ def weighted(
     for share in reversed(members):
         found = found @ share
     found = np.einsum("rhptkcv,pv->rhptkc", found, visit) @ channel
-    return np.einsum("rhptk,pt->rhpk", found, technology)
+    total: np.ndarray = np.einsum("rhptk,pt->rhpk", found, technology)
+    return total
 
 
 def belongs_to(overlay: Overlay, seed: int, shard: int, user: np.ndarray) -> np.ndarray:
@@ -272,16 +273,16 @@ def _conditions(
             & _in([row.os for row in world.technologies], who.os)
             & _in([row.browser for row in world.technologies], who.browsers)
         )
-    whos = [overlay.who for overlay in overlays]
+    conditions = [overlay.who for overlay in overlays]
     names = [persona.name for persona in world.personas]
     codes, channels = world.country_codes, list(CHANNELS)
     return (
         _table(ranges, len(moments)),
         _table(weekly, HOURS_PER_WEEK),
-        _table([_in(names, who.personas) for who in whos], len(names)),
+        _table([_in(names, who.personas) for who in conditions], len(names)),
         _table(technologies, len(world.technologies)),
-        _table([_in(codes, who.countries) for who in whos], len(codes)),
-        _table([_in(channels, who.channels) for who in whos], len(channels)),
+        _table([_in(codes, who.countries) for who in conditions], len(codes)),
+        _table([_in(channels, who.channels) for who in conditions], len(channels)),
         _table(visits, 2),
     )
 

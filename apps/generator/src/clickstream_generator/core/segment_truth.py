@@ -1,0 +1,255 @@
+"""The truth about segments: how many of their sessions buy, computed and not sampled.
+
+Owns the expectation over everything that is random in a session. The steps are an absorbing Markov
+chain (:mod:`clickstream_generator.core.session_chain`). A later session of a user may begin with a
+cart that the session before left; how many sessions a user had before follows from how users are
+chosen (:mod:`clickstream_generator.core.population`). Assumed is a run in which some users have not
+come yet, at a rate without bursts and steps, over whole weeks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import lgamma
+from typing import TYPE_CHECKING
+
+import numpy as np
+from clickstream_contract.events import DEVICES
+
+from clickstream_generator.core.population import LOYALTY_EXPONENT
+from clickstream_generator.core.profiles import HOURS_PER_WEEK, class_sums, weighted
+from clickstream_generator.core.session_chain import carts_after, conversion, expected_events
+from clickstream_generator.core.world import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clickstream_generator.core.behaviour import Behaviour
+
+__all__ = ["ATTRIBUTES", "SegmentTruth", "earlier_sessions", "segment_truths"]
+
+ATTRIBUTES = (
+    "device", "os", "browser", "country", "channel", "persona", "session", "hour"
+)  # fmt: skip
+"""What divides sessions into segments; ``session`` is ``first`` or ``later``."""
+_MOST_EARLIER = 120
+"""After so many sessions the cart that a session begins with has its long-run distribution."""
+_DRAWS = 4_000
+_SESSIONS = ("first", "later")
+_FIRST, _LATER = range(2)
+
+
+@dataclass(frozen=True)
+class SegmentTruth:
+    """The expectation of a segment's sessions.
+
+    Attributes:
+        range_number: The range of the run, in which the same overlays apply.
+        segment: The value of each attribute; empty for all sessions.
+        share: Share of all sessions.
+        conversion: Share of its sessions with at least one purchase.
+        events: Mean number of events of its sessions.
+    """
+
+    range_number: int
+    segment: dict[str, str]
+    share: float
+    conversion: float
+    events: float
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The weights of the values of each attribute; a segment sets some to zero."""
+
+    week: np.ndarray  # (hours of the week, personas, countries), by local time
+    technology: np.ndarray  # (personas, technologies)
+    channel: np.ndarray  # (channels,)
+    visit: np.ndarray  # (personas, 2)
+
+
+def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) -> list[SegmentTruth]:
+    """Return the truth of each segment, for each range of the run.
+
+    Args:
+        behaviour: The behaviour of a specification.
+        attributes: Of each kind of segment, some of :data:`ATTRIBUTES`; a segment has one value of
+            each. Without one, all sessions are the segment.
+    """
+    found = []
+    for number in range(len(behaviour.profiles.lookup)):
+        weights = _weights(behaviour, number)
+        chances, lengths = _figures(behaviour, number, weights)
+        ones = np.ones_like(chances)
+        total = _sum(behaviour, ones, weights)
+        for names in attributes:
+            for values in product(*(_values(behaviour, name) for name in names)):
+                segment = dict(zip(names, values, strict=True))
+                own = _narrowed(behaviour, weights, segment)
+                if share := _sum(behaviour, ones, own):
+                    conversion_rate = _sum(behaviour, chances, own) / share
+                    mean = _sum(behaviour, lengths, own) / share
+                    found.append(
+                        SegmentTruth(number, segment, share / total, conversion_rate, mean)
+                    )
+    return found
+
+
+def _values(behaviour: Behaviour, attribute: str) -> list[str]:
+    """Return the values of an attribute."""
+    world = behaviour.world
+    technologies = world.technologies
+    return {
+        "device": list(DEVICES),
+        "os": list(dict.fromkeys(row.os for row in technologies)),
+        "browser": list(dict.fromkeys(row.browser for row in technologies)),
+        "country": world.country_codes,
+        "channel": list(CHANNELS),
+        "persona": [persona.name for persona in world.personas],
+        "session": list(_SESSIONS),
+        "hour": [str(hour) for hour in range(24)],
+    }[attribute]
+
+
+def _narrowed(behaviour: Behaviour, weights: _Weights, segment: Mapping[str, str]) -> _Weights:
+    """Return the weights with those of other segments set to zero."""
+    world = behaviour.world
+    week, technology, channel, visit = (
+        weights.week.copy(),
+        weights.technology.copy(),
+        weights.channel.copy(),
+        weights.visit.copy(),
+    )
+    for attribute, value in segment.items():
+        if attribute == "country":
+            week *= [code == value for code in world.country_codes]
+        elif attribute == "channel":
+            channel *= [name == value for name in CHANNELS]
+        elif attribute == "persona":
+            week *= np.array([row.name == value for row in world.personas])[:, None]
+        elif attribute == "session":
+            visit *= [value == name for name in _SESSIONS]
+        elif attribute == "hour":
+            week *= (np.arange(HOURS_PER_WEEK) % 24 == int(value))[:, None, None]
+        else:
+            technology *= [getattr(row, attribute) == value for row in world.technologies]
+    return _Weights(week, technology, channel, visit)
+
+
+def _weights(behaviour: Behaviour, number: int) -> _Weights:
+    """Return the weights of all sessions in a range of the run."""
+    world, rhythm = behaviour.world, behaviour.rhythm
+    shares = np.diff(rhythm.group_bounds, axis=1, prepend=0.0)
+    sessions = shares * (rhythm.level / rhythm.expected_events[number])[:, None]
+    minutes = (np.arange(len(sessions)) + 0.5) * 7 * 1_440 / len(sessions)
+    local = minutes[:, None] + world.utc_offset_minutes[world.group_country]
+    hour = (local // 60).astype(np.int64) % HOURS_PER_WEEK
+    week = np.zeros((HOURS_PER_WEEK, len(world.personas), len(world.country_codes)))
+    np.add.at(week, (hour, world.group_persona[None], world.group_country[None]), sessions)
+    later = world.return_share
+    return _Weights(
+        week / week.sum(),
+        world.technology_share,
+        world.channel_share,
+        np.stack([1.0 - later, later], axis=1),
+    )
+
+
+def _sum(behaviour: Behaviour, values: np.ndarray, weights: _Weights) -> float:
+    """Return a figure, in the shape of a range's look-up, summed with the weights."""
+    profiles = behaviour.profiles
+    found = weighted(
+        values[None],
+        class_sums(weights.technology, profiles.technology_class),
+        class_sums(weights.channel[None], profiles.channel_class)[0],
+        weights.visit,
+        [np.array([1.0 - share, share]) for share in profiles.member_shares],
+    )
+    return float((found[0] * _by_class(behaviour, weights.week)).sum())
+
+
+def _by_class(behaviour: Behaviour, week: np.ndarray) -> np.ndarray:
+    """Return the weights of hours and countries, summed by their classes."""
+    profiles = behaviour.profiles
+    hours, countries = profiles.lookup.shape[1], profiles.lookup.shape[4]
+    found = np.zeros((hours, week.shape[1], countries))
+    place = (
+        profiles.hour_class[:, None, None],
+        np.arange(week.shape[1])[None, :, None],
+        profiles.country_class[None, None, :],
+    )
+    np.add.at(found, place, week)
+    return found
+
+
+def _figures(behaviour: Behaviour, number: int, weights: _Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return conversion and mean number of events of a range's sessions, first and later ones.
+
+    Returns:
+        Both in the shape of a range's look-up, with first and later sessions always apart.
+    """
+    profiles, tables = behaviour.profiles, behaviour.journeys.probability
+    lookup = np.take(profiles.lookup[number], profiles.return_class, axis=5)
+    buys = np.array([conversion(table) for table in tables])
+    lengths = np.array([expected_events(table) for table in tables])
+    carts = np.array([carts_after(table) for table in tables])
+    first, later = np.take(lookup, _FIRST, axis=5), np.take(lookup, _LATER, axis=5)
+    hours = _by_class(behaviour, weights.week)
+    hours = hours / np.maximum(hours.sum(axis=0), 1e-300)
+    # An hour of a user's earlier sessions is as likely as traffic makes it.
+    spread = hours[:, :, None, :, None].reshape(
+        *hours.shape[:2], 1, hours.shape[2], 1, *(1 for _ in profiles.shared), 1, 1
+    )
+    left = (carts[first] * spread).sum(axis=0)[..., 0, :]
+    again = (carts[later] * spread).sum(axis=0)
+    begins = _carts_of_later(left, again, behaviour)
+    return (
+        _joined(buys[first][..., 0], (buys[later] * begins).sum(axis=-1)),
+        _joined(lengths[first][..., 0], (lengths[later] * begins).sum(axis=-1)),
+    )
+
+
+def _joined(first: np.ndarray, later: np.ndarray) -> np.ndarray:
+    return np.stack([first, later], axis=5)
+
+
+def _carts_of_later(left: np.ndarray, again: np.ndarray, behaviour: Behaviour) -> np.ndarray:
+    """Return the distribution of the lines in the cart at the start of later sessions.
+
+    Args:
+        left: Shape (personas, ..., lines); the cart after a user's first session.
+        again: Shape (personas, ..., lines, lines); how a later session changes it.
+        behaviour: The behaviour.
+    """
+    share = earlier_sessions(behaviour.world.return_share)
+    found, now = np.zeros_like(left), left
+    for count in range(share.shape[1]):
+        found += share[:, count].reshape(-1, *(1 for _ in left.shape[1:])) * now
+        now = np.einsum("...i,...ij->...j", now, again)
+    return found
+
+
+def earlier_sessions(return_share: np.ndarray) -> np.ndarray:
+    """Return how many sessions a returning user had after the first one.
+
+    With k = LOYALTY_EXPONENT, a returning user is the one at the place u ** k of all who came so
+    far, in the order of their first sessions, for u in [0, 1). Each later session of the group drew
+    this user with a chance that fell as others came. Over all of them, the user was drawn
+    r / (1 - r) / (k - 1) * (u ** (1 - k) - 1) times on average, with the share r of sessions by
+    returning users. The draws are independent, so it is a Poisson number.
+
+    Args:
+        return_share: Shape (personas,).
+
+    Returns:
+        Shape (personas, numbers); the last number means that many or more.
+    """
+    u = (np.arange(_DRAWS) + 0.5) / _DRAWS
+    odds = return_share / np.maximum(1.0 - return_share, 1e-6) / (LOYALTY_EXPONENT - 1.0)
+    mean = np.clip(odds[:, None] * (u ** (1.0 - LOYALTY_EXPONENT) - 1.0), 1e-12, 1e6)
+    counts = np.arange(_MOST_EARLIER)
+    factorial = np.array([lgamma(count + 1.0) for count in counts])
+    log = counts[:, None, None] * np.log(mean) - mean - factorial[:, None, None]
+    share = np.exp(log).mean(axis=2).T
+    return np.concatenate([share, 1.0 - share.sum(axis=1, keepdims=True)], axis=1)

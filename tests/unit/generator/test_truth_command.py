@@ -1,0 +1,83 @@
+"""The command that prints the truth about segments."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from clickstream_contract.errors import SimulationInvalid
+from clickstream_generator.core.behaviour import Behaviours
+from clickstream_generator.core.segment_truth import ATTRIBUTES, segment_truths
+from clickstream_generator.shell.simulation_source import Overrides, read_simulation
+from clickstream_generator.truth_command import truth
+from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TEXT = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: shop}
+spec:
+  seed: 42
+  rate: {eventsPerSecond: 10}
+  userMix: [{persona: Shopper, weight: 1}]
+  effects:
+    preset: None
+    overlays:
+      - {name: phones, who: {devices: [mobile]}, when: {at: 90m}, thinkPermille: 500,
+         transitions: {view_item: {add_to_cart: 500}}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A simulation with one overlay from 90 minutes on."""
+    path = tmp_path / "shop.yaml"
+    path.write_text(_TEXT, encoding="utf-8")
+    return path
+
+
+def _run(*arguments: str) -> tuple[list[dict[str, str]], BaseException | None]:
+    app = typer.Typer()
+    app.command()(truth)
+    done = CliRunner().invoke(app, arguments)
+    return list(csv.DictReader(done.stdout.splitlines())), done.exception
+
+
+def test_rows_are_the_truth(file: Path) -> None:
+    """Each row is a segment in a range of the run, as computed."""
+    rows, _ = _run(str(file), "--by", "device,channel", "--by", "country")
+
+    spec = read_simulation(file, Overrides()).spec
+    kinds = [("device", "channel"), ("country",)]
+    wanted = segment_truths(Behaviours(spec).of(spec), kinds)
+    assert [float(row["conversion"]) for row in rows] == [
+        pytest.approx(row.conversion, abs=1e-6) for row in wanted
+    ]
+    assert [(row["from"], row["until"]) for row in (rows[0], rows[-1])] == [
+        ("", "1h30m"),
+        ("1h30m", ""),
+    ]
+    assert rows[0]["segment"] == "device=mobile channel=organic_search"
+    assert rows[-1]["segment"] == "country=US"
+
+
+def test_default_is_each_attribute(file: Path) -> None:
+    """Without --by there is a row for all sessions, and rows for each attribute alone."""
+    rows, _ = _run(str(file))
+
+    assert rows[0]["segment"] == "all"
+    assert rows[0]["share"] == "1.000000"
+    assert {row["segment"].partition("=")[0] for row in rows} == {"all", *ATTRIBUTES}
+
+
+def test_unknown_attribute_is_refused(file: Path) -> None:
+    """The error names the attributes that there are."""
+    _, error = _run(str(file), "--by", "device,planet")
+
+    assert isinstance(error, SimulationInvalid)
+    assert (error.path, error.value) == ("--by", "'planet'")
