@@ -27,7 +27,8 @@ BUYING: Weights = {
 
 def _table(weights: Weights) -> np.ndarray:
     persona = replace(PERSONAS["Shopper"], transitions=weights)
-    return compile_journeys([persona]).probability[0]
+    table: np.ndarray = compile_journeys([persona]).probability[0]
+    return table
 
 
 def test_conversion_by_hand() -> None:
