@@ -18,7 +18,7 @@ CREATE TABLE ops.shard_states (
     seal bigint NOT NULL,
     PRIMARY KEY (run_id, shard)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE ops.shard_states IS 'ops.shards without the events that writers have counted since version 0.4.';
+COMMENT ON TABLE ops.shard_states IS 'ops.shards without what the writers count of its events.';
 COMMENT ON COLUMN ops.shard_states.run_id IS 'The run.';
 COMMENT ON COLUMN ops.shard_states.shard IS 'The shard.';
 COMMENT ON COLUMN ops.shard_states.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
