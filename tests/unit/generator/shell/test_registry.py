@@ -184,6 +184,33 @@ def test_lost_reference_is_named() -> None:
         registry.schema(7)
 
 
+def test_endless_references_are_refused() -> None:
+    """A schema that needs itself, or always another one, does not keep the judge busy."""
+    inner = {"schema": "U", "references": [{"name": "a", "subject": "a", "version": 1}]}
+    circle = _known({"/schemas/ids/7": inner, "/subjects/a/versions/1": inner})
+    asked: list[str] = []
+
+    def more(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        row = {"name": str(len(asked)), "subject": str(len(asked)), "version": 1}
+        return httpx.Response(200, json={"schema": "U", "references": [row]})
+
+    with pytest.raises(RegistryRefused, match=r"'a' that needs itself"):
+        circle.schema(7)
+    with pytest.raises(RegistryRefused, match=r"more than 100"):
+        Registry("http://h", transport=httpx.MockTransport(more)).schema(7)
+    assert len(asked) == 101
+
+
+@pytest.mark.parametrize("rows", [7, ["place"], [{}], [{"name": "p", "subject": "p"}]])
+def test_broken_reference_is_named(rows: object) -> None:
+    """A reference that names no schema is an error, and no traceback."""
+    registry = _known({"/schemas/ids/7": {"schema": "E", "references": rows}})
+
+    with pytest.raises(RegistryRefused, match="a reference without name, subject, version"):
+        registry.schema(7)
+
+
 @pytest.mark.parametrize(("status", "content"), [(401, {}), (200, b"<html>"), (500, {})])
 def test_refused_schema_is_named(status: int, content: object) -> None:
     """An answer without a schema is an error."""

@@ -38,6 +38,9 @@ _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA = 40401, 40402, 40403
 _MOST_BYTES: Final = 1 << 20
 """Of a file with a password or certificates."""
+_REFERENCE: Final = {"name", "subject", "version"}
+_MOST_REFERENCES: Final = 100
+"""Other schemas that one schema may need."""
 _MOST_WORDS: Final = 300
 """Characters of a registry's message that are shown."""
 
@@ -112,21 +115,37 @@ class Registry:
         if content is None:
             return None
         references: dict[str, str] = {}
-        self._add_references(content, references)
+        self._add_references(content, references, ())
         return RegisteredSchema(content.get("schemaType", "AVRO"), content["schema"], references)
 
-    def _add_references(self, content: Mapping[str, Any], known: dict[str, str]) -> None:
-        """Add the schemas that a schema needs, inner ones first."""
-        for row in content.get("references") or ():
-            if row["name"] in known:
+    def _add_references(
+        self, content: Mapping[str, Any], known: dict[str, str], outer: tuple[str, ...]
+    ) -> None:
+        """Add the schemas that a schema needs, inner ones first.
+
+        Args:
+            content: The registry's answer with the schema.
+            known: The schemas that were read, by their names.
+            outer: The names of the schemas that led to this one.
+        """
+        remedy = "register it again, or name a file with the schema"
+        rows = content.get("references") or []
+        for row in rows if isinstance(rows, list) else [rows]:
+            if not (isinstance(row, dict) and row.keys() >= _REFERENCE):
+                found = f"has a reference without {', '.join(sorted(_REFERENCE))}"
+                raise RegistryRefused(self.url, found, remedy)
+            name = str(row["name"])
+            if name in known:
                 continue
-            path = f"/subjects/{quote(row['subject'], safe='')}/versions/{row['version']}"
-            inner = self._read(path, row["subject"])
+            if name in outer or len(known) + len(outer) >= _MOST_REFERENCES:
+                found = f"has a schema {name!r} that needs itself, or more than {_MOST_REFERENCES}"
+                raise RegistryRefused(self.url, found, remedy)
+            place, version = (quote(str(row[key]), safe="") for key in ("subject", "version"))
+            inner = self._read(f"/subjects/{place}/versions/{version}", str(row["subject"]))
             if inner is None:
-                remedy = "register it again, or name a file with the schema"
-                raise RegistryRefused(self.url, f"has lost the schema {row['name']!r}", remedy)
-            self._add_references(inner, known)
-            known[row["name"]] = inner["schema"]
+                raise RegistryRefused(self.url, f"has lost the schema {name!r}", remedy)
+            self._add_references(inner, known, (*outer, name))
+            known[name] = inner["schema"]
 
     def _read(self, path: str, what: str) -> dict[str, Any] | None:
         """Return the schema at a path with its references; ``None`` if it is not there."""
