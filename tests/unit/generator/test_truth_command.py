@@ -81,3 +81,12 @@ def test_unknown_attribute_is_refused(file: Path) -> None:
 
     assert isinstance(error, SimulationInvalid)
     assert (error.path, error.value) == ("--by", "'planet'")
+
+
+def test_too_many_segments_are_refused(file: Path) -> None:
+    """Attributes that would take hours are refused at once, with the number of segments."""
+    _, error = _run(str(file), "--by", ",".join(ATTRIBUTES))
+
+    assert isinstance(error, SimulationInvalid)
+    assert error.path == "--by"
+    assert "at most 20000 segments" in str(error)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["truth"]
 
+_MOST_SEGMENTS = 20_000
+"""They take a minute or two."""
 _COLUMNS = ("from", "until", "segment", "share", "conversion", "events")
 
 
@@ -37,6 +39,7 @@ def truth(
     from clickstream_generator.core.behaviour import Behaviours  # noqa: PLC0415
     from clickstream_generator.core.segment_truth import (  # noqa: PLC0415
         ATTRIBUTES,
+        count_segments,
         segment_truths,
     )
     from clickstream_generator.shell.simulation_source import (  # noqa: PLC0415
@@ -50,6 +53,9 @@ def truth(
             raise SimulationInvalid("--by", name, f"some of {', '.join(ATTRIBUTES)}")
     spec = read_simulation(file, Overrides()).spec
     behaviour = Behaviours(spec).of(spec)
+    if (count := count_segments(behaviour, kinds)) > _MOST_SEGMENTS:
+        allowed = f"attributes that divide sessions into at most {_MOST_SEGMENTS} segments"
+        raise SimulationInvalid("--by", f"{count} segments", allowed)
     edges = ["", *(format_duration(int(start)) for start in behaviour.profiles.range_starts), ""]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import lgamma
+from math import lgamma, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.behaviour import Behaviour
 
-__all__ = ["ATTRIBUTES", "SegmentTruth", "earlier_sessions", "segment_truths"]
+__all__ = ["ATTRIBUTES", "SegmentTruth", "count_segments", "earlier_sessions", "segment_truths"]
 
 ATTRIBUTES = (
     "device", "os", "browser", "country", "channel", "persona", "session", "hour"
@@ -94,6 +94,12 @@ def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) ->
                         SegmentTruth(number, segment, share / total, conversion_rate, mean)
                     )
     return found
+
+
+def count_segments(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) -> int:
+    """Return how many segments there are at most, over all ranges of the run."""
+    counts = (prod(len(_values(behaviour, name)) for name in names) for names in attributes)
+    return len(behaviour.profiles.lookup) * sum(counts)
 
 
 def _values(behaviour: Behaviour, attribute: str) -> list[str]:
