@@ -38,6 +38,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     },
     "README.md": (rf"(REGISTRY/\$\(basename \$part\):){_NUMBER}()",),
     "compose.yaml": (rf"(\$\{{CLICKSTREAM_VERSION:-){_NUMBER}(\}})",),
+    "examples/pipelines/spark-windows/Dockerfile": (_IMAGE,),
     "helm/clickstream-operators/Chart.yaml": _CHART[:1],
     "helm/clickstream/Chart.yaml": _CHART,
     "k8s/operator/deployment.yaml": (_IMAGE,),

@@ -15,7 +15,7 @@ _REPOSITORY = "https://repo1.maven.org/maven2"
 
 
 def main(pins: Path, use: str, folder: Path) -> None:
-    """Download the jars that are pinned for a use: ``spark`` or ``kafka``."""
+    """Download the jars that are pinned for a use, such as ``spark``."""
     for row in json.loads(pins.read_text(encoding="utf-8")):
         if row["use"] != use:
             continue
