@@ -106,8 +106,8 @@ class Cluster:
         plan = make_plan(seen, observed, self.memory, self.now, self.settings)
         # What the former plan has found saves work, and changes no plan.
         forgetful = replace(self.memory, reading=None, settled=None)
-        anew = make_plan(seen, observed, forgetful, self.now, self.settings)
-        assert replace(plan, memory=forgetful) == replace(anew, memory=forgetful)
+        fresh = make_plan(seen, observed, forgetful, self.now, self.settings)
+        assert replace(plan, memory=forgetful) == replace(fresh, memory=forgetful)
         self.memory = plan.memory
         if plan.status is not None:
             self.resource["status"] = plan.status
