@@ -272,8 +272,12 @@ def test_metrics_show_the_worst(database: Database) -> None:
             SELECT gen_random_uuid(), 's' || number FROM generate_series(1, 205) AS number
             RETURNING run_id, simulation
         ), stored AS (
-            INSERT INTO ops.shard_states (run_id, shard, simulation, stored_events)
-            SELECT run_id, 0, simulation, substr(simulation, 2)::bigint FROM made
+            INSERT INTO ops.shard_events_by_writer
+                (run_id, shard, stored_events, late_events, arrivals_checksum, writer)
+            SELECT run_id, 0, substr(simulation, 2)::bigint, 0, 0, 0 FROM made
+        ), known AS (
+            INSERT INTO ops.shard_states (run_id, shard, simulation)
+            SELECT run_id, 0, simulation FROM made
         )
         SELECT count(*) FROM made
     """)

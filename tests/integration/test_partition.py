@@ -501,8 +501,8 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'shop')", (run,))
         cursor.execute(
-            "INSERT INTO ops.shard_states (run_id, shard, simulation, shards, stored_events)"
-            " VALUES (%s, 0, 'shop', 1, 9)",
+            "INSERT INTO ops.shard_states (run_id, shard, simulation, shards)"
+            " VALUES (%s, 0, 'shop', 1)",
             (run,),
         )
         cursor.execute(
@@ -516,7 +516,7 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
                 ),
             ),
         )
-        cursor.execute("ANALYZE ops.ledger, ops.shards, ops.runs")
+        cursor.execute("ANALYZE ops.ledger, ops.shard_states, ops.runs")
         assert _ledger_rows_read(cursor) == 0
         cursor.execute(CLOSE_RUNS)
         assert cursor.rowcount == 0

@@ -95,9 +95,7 @@ PLANTED = {
             SELECT event_id FROM raw.events WHERE event_name = 'view_item' LIMIT 1)""",
     "aggregate_mismatches": """
         UPDATE mart.traffic_minute_by_writer SET purchase_events = purchase_events + 1
-        WHERE (minute, simulation, country, device, channel) = (
-            SELECT minute, simulation, country, device, channel
-            FROM mart.traffic_minute LIMIT 1)""",
+        WHERE ctid = (SELECT min(ctid) FROM mart.traffic_minute_by_writer)""",
     "session_mismatches": """
         UPDATE mart.sessions SET revenue_minor = revenue_minor + 1
         WHERE session_id = (SELECT session_id FROM mart.sessions LIMIT 1)""",
@@ -275,8 +273,8 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute(
-            "INSERT INTO ops.shard_states (run_id, shard, simulation, stored_events)"
-            " VALUES (gen_random_uuid(), 0, 'old', 1) RETURNING run_id"
+            "INSERT INTO ops.shard_states (run_id, shard, simulation)"
+            " VALUES (gen_random_uuid(), 0, 'old') RETURNING run_id"
         )
         (run_id,) = cursor.fetchone() or (None,)
         cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'old')", (run_id,))
@@ -290,9 +288,11 @@ def test_dropped_days_leave_no_defect(connection: Connection) -> None:
             (run_id,),
         )
         cursor.execute(
-            "UPDATE ops.shard_states AS known SET arrivals_checksum ="
-            " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset)"
-            " FROM raw.events AS old WHERE known.run_id = old.run_id AND old.run_id = %s",
+            "INSERT INTO ops.shard_events_by_writer"
+            " (run_id, shard, stored_events, late_events, arrivals_checksum, writer)"
+            " SELECT run_id, shard, 1, 0,"
+            " ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset), 0"
+            " FROM raw.events WHERE run_id = %s",
             (run_id,),
         )
         cursor.execute("SELECT ops.drop_event_partitions('2020-01-03')")

@@ -213,10 +213,17 @@ def _follow(cursor: Cursor) -> None:
 
 
 _RECOUNT = """
-INSERT INTO ops.shard_states AS known (run_id, shard, simulation, stored_events)
-SELECT run_id, shard, min(simulation), count(*) FROM raw.events GROUP BY run_id, shard
-ON CONFLICT (run_id, shard) DO UPDATE
-    SET stored_events = excluded.stored_events + known.dropped_events
+INSERT INTO ops.shard_states (run_id, shard, simulation)
+SELECT run_id, shard, min(simulation) FROM raw.events GROUP BY run_id, shard
+ON CONFLICT DO NOTHING;
+INSERT INTO ops.shard_events_by_writer AS known
+    (run_id, shard, stored_events, late_events, arrivals_checksum, writer)
+SELECT run_id, shard, found.events + shards.dropped_events - shards.stored_events, 0, 0, 0
+FROM ops.shards AS shards INNER JOIN (
+    SELECT run_id, shard, count(*) AS events FROM raw.events GROUP BY run_id, shard
+) AS found USING (run_id, shard)
+ON CONFLICT (run_id, shard, writer) DO UPDATE
+    SET stored_events = known.stored_events + excluded.stored_events
 """
 _COPY = r"""
 INSERT INTO raw.events SELECT (jsonb_populate_record(one, jsonb_build_object(
@@ -408,7 +415,10 @@ def test_announced_run_is_clean(owner: Connection) -> None:
 
 
 _ARRIVE = (
-    "UPDATE ops.shard_states SET stored_events = stored_events + %s WHERE simulation = 'ended'"
+    "UPDATE ops.shard_events_by_writer SET stored_events = stored_events + %s"
+    " WHERE (run_id, shard, writer) IN (SELECT run_id, shard, min(writer)"
+    " FROM ops.shard_events_by_writer INNER JOIN ops.runs USING (run_id)"
+    " WHERE simulation = 'ended' GROUP BY run_id, shard)"
 )
 
 

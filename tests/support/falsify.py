@@ -108,8 +108,8 @@ WHERE shard_seq <= (
 """
 """As if all had come a while ago, but for the events that the ledger is still to count."""
 COUNT_ARRIVALS = """
-UPDATE ops.shard_states AS known SET arrivals_checksum = known.arrivals_checksum
-    + arrived.checksum - shards.arrivals_checksum
+UPDATE ops.shard_states AS known SET dropped_checksum = known.dropped_checksum
+    + shards.arrivals_checksum - arrived.checksum
 FROM (
     SELECT run_id, shard,
         sum(ops.arrival_of(shard_seq, sent_at, ingested_at, kafka_partition, kafka_offset))::bigint

@@ -43,7 +43,7 @@ BEGIN
             ' dropped_numbers = known.dropped_numbers + gone.numbers,'
             ' dropped_events = known.dropped_events'
             '     + ops.count_numbers(gone.numbers - known.dropped_numbers),'
-            ' arrivals_checksum = known.arrivals_checksum - gone.arrivals'
+            ' dropped_checksum = known.dropped_checksum + gone.arrivals'
             ' FROM gone WHERE known.run_id = gone.run_id AND known.shard = gone.shard', part.name
         );
         EXECUTE format('DROP TABLE %s', part.name);

@@ -79,9 +79,9 @@ GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shard_events_by_writer) TO PUBLIC;
 CREATE OR REPLACE FUNCTION ops.seal_of(one ops.shard_states) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hash_record_extended(ROW(
-    one.run_id, one.shard, one.simulation, one.shards, one.stored_events, one.end_shard_seq,
-    one.records_sent, one.records_acknowledged, one.dropped_events, one.expired_events,
-    one.late_events, one.watermark, one.arrivals_checksum
+    one.run_id, one.shard, one.simulation, one.shards, one.end_shard_seq, one.records_sent,
+    one.records_acknowledged, one.dropped_events, one.expired_events, one.watermark,
+    one.dropped_checksum
 ), 0);
 COMMENT ON FUNCTION ops.seal_of(ops.shard_states) IS 'Returns the seal of a row.';
 GRANT EXECUTE ON FUNCTION ops.seal_of(ops.shard_states) TO PUBLIC;

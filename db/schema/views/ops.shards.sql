@@ -5,16 +5,16 @@ SELECT
     states.shard,
     states.simulation,
     states.shards,
-    (states.stored_events + coalesce(counted.stored_events, 0))::bigint AS stored_events,
+    coalesce(counted.stored_events, 0)::bigint AS stored_events,
     states.end_shard_seq,
     states.records_sent,
     states.records_acknowledged,
     states.dropped_events,
     states.dropped_numbers,
     states.expired_events,
-    (states.late_events + coalesce(counted.late_events, 0))::bigint AS late_events,
+    coalesce(counted.late_events, 0)::bigint AS late_events,
     states.watermark,
-    (states.arrivals_checksum + coalesce(counted.arrivals_checksum, 0))::bigint AS arrivals_checksum
+    (coalesce(counted.arrivals_checksum, 0) - states.dropped_checksum)::bigint AS arrivals_checksum
 FROM ops.shard_states AS states
 LEFT JOIN (
     SELECT run_id, shard, sum(stored_events) AS stored_events, sum(late_events) AS late_events,
