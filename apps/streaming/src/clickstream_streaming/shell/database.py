@@ -57,6 +57,7 @@ _SESSION = (
     f"-c timezone=UTC -c tcp_keepalives_idle={_IDLE_SECONDS}"
     f" -c tcp_keepalives_interval={_PROBE_SECONDS} -c tcp_keepalives_count={_PROBES}"
     f" -c tcp_user_timeout={_SILENT_SECONDS}s"
+    " -c temp_buffers=64MB"  # most batches are staged without a detour through files
     " -c clickstream.seals=on"  # PostgreSQL seals the rows of this connection, see docs/adr/0014
 )
 _STORE_RULES = """
