@@ -46,10 +46,10 @@ def _line(column: Column) -> str:
     if not column.computed:
         return " ".join(filter(None, (column.name, column.type, column.constraint))) + ","
     head = f"{column.name} {column.type} GENERATED ALWAYS AS ("
-    line = f"{head}{column.computed}) STORED,"
+    line = f"{head}{column.computed}) VIRTUAL,"
     if len(line) <= _WIDTH and "\n" not in line:
         return line
-    return f"{head}\n{textwrap.indent(column.computed, '    ')}\n) STORED,"
+    return f"{head}\n{textwrap.indent(column.computed, '    ')}\n) VIRTUAL,"
 
 
 def _comments(relation: str, columns: Sequence[Column]) -> str:

@@ -41,20 +41,20 @@ CREATE TABLE mart.sessions (
     revenue_minor bigint NOT NULL,
     duration_seconds numeric GENERATED ALWAYS AS (
         extract(epoch FROM last_event_at - started_at)
-    ) STORED,
+    ) VIRTUAL,
     pages integer GENERATED ALWAYS AS (
         page_view_events + search_events + view_item_list_events + view_item_events
         + view_cart_events
-    ) STORED,
-    is_bounce boolean GENERATED ALWAYS AS (events <= 2) STORED,
-    is_converted boolean GENERATED ALWAYS AS (purchase_events > 0) STORED,
+    ) VIRTUAL,
+    is_bounce boolean GENERATED ALWAYS AS (events <= 2) VIRTUAL,
+    is_converted boolean GENERATED ALWAYS AS (purchase_events > 0) VIRTUAL,
     is_abandoned boolean GENERATED ALWAYS AS (
         add_to_cart_events > 0 AND purchase_events = 0
-    ) STORED,
+    ) VIRTUAL,
     left_minor bigint GENERATED ALWAYS AS (
         CASE WHEN add_to_cart_events > 0 AND purchase_events = 0
             THEN greatest(added_minor - removed_minor, 0) ELSE 0 END
-    ) STORED,
+    ) VIRTUAL,
     PRIMARY KEY (session_id)
     -- end
 ) WITH (fillfactor = 70);

@@ -45,8 +45,8 @@ class Column:
             empty.
         merge: How the values of two rows with one key become one: the sum, the least, the greatest,
             or the value of the row that is first or last; empty if the mart has another rule.
-        computed: How PostgreSQL computes the value from the other columns of the row, as SQL; empty
-            if it is written.
+        computed: How PostgreSQL computes the value from the other columns when it reads the row, as
+            SQL; empty if it is written.
         constraint: The constraint behind the type; empty if the value may be null.
     """
 
