@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -15,7 +16,7 @@ from clickstream_streaming.core.sql.batch_steps import (
 from clickstream_streaming.core.sql.columns import Column
 from clickstream_streaming.core.sql.event_marts import TRAFFIC
 from clickstream_streaming.core.sql.mart import Mart
-from clickstream_streaming.core.sql.mart_steps import EVENT_STEPS, SHARED_STEPS, upsert
+from clickstream_streaming.core.sql.mart_steps import EVENT_STEPS, SHARED_STEPS, merge, upsert
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.core.sql.session_marts import SESSIONS, USER_DAY
 
@@ -50,6 +51,33 @@ def test_upsert_may_merge_values() -> None:
     )
 
 
+def test_merge_updates_or_inserts() -> None:
+    """A merge updates a row by the first condition that holds, and inserts new rows."""
+    merged = merge(
+        PAIRS,
+        "TABLE given",
+        ("known.n > 0", {"n": "known.n + 1"}),
+        ("", {"m": "excluded.m"}),
+        returning="new.n",
+    )
+
+    assert merged.split("\n") == [
+        "MERGE INTO mart.pairs AS known",
+        "USING (TABLE given) AS excluded",
+        "ON known.a = excluded.a AND known.b = excluded.b",
+        "WHEN MATCHED AND known.n > 0 THEN UPDATE SET n = known.n + 1",
+        "WHEN MATCHED THEN UPDATE SET m = excluded.m",
+        "WHEN NOT MATCHED THEN INSERT (a, b, n, m)",
+        "    VALUES (excluded.a, excluded.b, excluded.n, excluded.m)",
+        "RETURNING new.n",
+    ]
+
+
+def test_merge_may_return_nothing() -> None:
+    """Without columns to return, a merge returns no row."""
+    assert "RETURNING" not in merge(PAIRS, "TABLE given", ("", {"n": "excluded.n"}))
+
+
 @pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.table)
 def test_every_mart_is_written_once(mart: Mart) -> None:
     """A batch writes each mart in one step, with the columns of its definition."""
@@ -66,7 +94,7 @@ def test_sums_are_added(mart: Mart) -> None:
     (step,) = _writing(mart.written_table)
 
     changes = ", ".join(f"{name} = known.{name} + excluded.{name}" for name in mart.values)
-    assert step.endswith(f"DO UPDATE SET {changes}")
+    assert re.search(rf"DO UPDATE SET {re.escape(changes)}(\)|$)", step)
     assert f"ORDER BY {', '.join(mart.key)}\n" in step
     assert " OR ".join(f"{name} <> 0" for name in mart.values) in step
 
@@ -87,9 +115,10 @@ def test_writers_share_no_row(mart: Mart) -> None:
 
 def test_shared_rows_have_an_order() -> None:
     """Writers lock the same rows in one order, so they never wait in a circle."""
-    for step in (*SHARED_STEPS, COUNT_SHARDS, *LEDGER_STEPS, *REJECT_STEPS):
-        if "ON CONFLICT" in step and " DO UPDATE" in step:
-            assert "ORDER BY" in step[: step.rindex("ON CONFLICT")], step
+    for step in STEPS:
+        for before, after in itertools.pairwise(step.split("ON CONFLICT")):
+            if " DO UPDATE" in after:
+                assert "ORDER BY" in before.rpartition("INSERT INTO")[2], step
 
 
 def test_hours_follow_from_minutes() -> None:
@@ -109,10 +138,12 @@ def test_sessions_are_merged() -> None:
     """A session's counts are added, its bounds widened, and its first event says whose it is."""
     (step,) = _writing(SESSIONS.table)
 
-    merged = step[: step.index("WHEN NOT MATCHED")]
+    _, if_first, always = step[: step.index("WHEN NOT MATCHED")].split("WHEN MATCHED ")
+    assert if_first.startswith("AND (excluded.first_seq, ")
+    assert always.startswith("THEN UPDATE SET ")
     for name in SESSIONS.values:
         if name.endswith(("events", "_minor")):
-            assert f"{name} = known.{name} + excluded.{name}" in merged
+            assert f"{name} = known.{name} + excluded.{name}" in always
     for change in (
         "started_at = least(known.started_at, excluded.started_at)",
         "last_event_at = greatest(known.last_event_at, excluded.last_event_at)",
@@ -122,9 +153,11 @@ def test_sessions_are_merged() -> None:
         "referrer = least(known.referrer, excluded.referrer)",
         "session_number = least(known.session_number, excluded.session_number)",
     ):
-        assert change in merged
+        assert change in always
+    assert if_first.endswith(always.removeprefix("THEN UPDATE SET "))
     for name in SESSIONS.merged("first"):
-        assert f"THEN excluded.{name} ELSE known.{name} END" in merged
+        assert f" {name} = excluded.{name}," in if_first
+        assert f"{name} = " not in always
 
 
 def test_events_come_before_shared_rows() -> None:

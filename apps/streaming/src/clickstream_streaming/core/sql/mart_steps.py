@@ -1,8 +1,7 @@
 """The statements that add new events to the marts.
 
 A writer adds to shared marts in separate rows. The other rows belong to a user, whose events are
-in one partition; where they are not, writers lock rows in the order of their keys, never in a
-circle.
+in one partition; where they are not, one of two writers of a row is tried again.
 """
 
 from __future__ import annotations
@@ -67,6 +66,39 @@ def _merged(column: Column) -> str:
     }.get(column.merge, "excluded.{0}").format(column.name)
 
 
+def merge(mart: Mart, rows: str, *updates: tuple[str, dict[str, str]], returning: str = "") -> str:
+    """Return a statement that inserts rows into a mart of users, or updates existing rows.
+
+    An upsert locks each row that it meets, and confirms each that it inserts. This does neither,
+    because a user has one partition, so one writer. Another one would break the key, and be tried
+    again.
+
+    Args:
+        mart: The mart.
+        rows: A query for the columns of the mart.
+        updates: When to update an existing row, and its new values, both as SQL; the first whose
+            condition holds. An empty condition always holds.
+        returning: What to return of each row that is inserted or updated, as SQL.
+    """
+    same = " AND ".join(f"known.{name} = excluded.{name}" for name in mart.key)
+    updated = (
+        f"WHEN MATCHED {condition and f'AND {condition} '}THEN UPDATE SET "
+        + ", ".join(f"{name} = {value}" for name, value in values.items())
+        for condition, values in updates
+    )
+    return "\n".join(
+        (
+            f"MERGE INTO {mart.table} AS known",
+            f"USING ({rows}) AS excluded",
+            f"ON {same}",
+            *updated,
+            f"WHEN NOT MATCHED THEN INSERT ({listed(mart.columns)})",
+            f"    VALUES ({listed(mart.columns, 'excluded.')})",
+            *((f"RETURNING {returning}",) if returning else ()),
+        )
+    )
+
+
 def added(mart: Mart, source: str, select: str = "") -> str:
     """Return a statement that adds sums to a mart, without rows that change nothing."""
     rows = select or mart.select.format(source=source)
@@ -75,15 +107,17 @@ def added(mart: Mart, source: str, select: str = "") -> str:
 
 
 def _merge_sessions() -> str:
-    """Merge sessions; their former and their present state go to ``session_deltas``."""
-    of_first, of_last = SESSIONS.merged("first"), SESSIONS.merged("last")
-    first, last = ("first_seq", *ORDER_OF_FIRST), ("last_seq", *of_last)
+    """Merge sessions, and add the change of each to the sums over sessions.
+
+    What a session newly shows of a user, and what it no longer shows, goes to ``user_deltas``.
+    """
+    first, last = ("first_seq", *ORDER_OF_FIRST), ("last_seq", *SESSIONS.merged("last"))
     is_first = f"({listed(first, 'excluded.')}) < ({listed(first, 'known.')})"
     is_last = f"({listed(last, 'excluded.')}) > ({listed(last, 'known.')})"
+    of_first = {name: f"excluded.{name}" for name in SESSIONS.merged("first")}
     kept = {
-        name: f"CASE WHEN {condition} THEN excluded.{name} ELSE known.{name} END"
-        for names_of, condition in ((of_first, is_first), (of_last, is_last))
-        for name in names_of
+        name: f"CASE WHEN {is_last} THEN excluded.{name} ELSE known.{name} END"
+        for name in SESSIONS.merged("last")
     }
     kept |= {
         name: f"{rule}(known.{name}, excluded.{name})"
@@ -91,32 +125,33 @@ def _merge_sessions() -> str:
         for name in SESSIONS.merged(rule)
     }
     kept |= {name: f"known.{name} + excluded.{name}" for name in SESSIONS.merged("sum")}
-    changes = ", ".join(f"{name} = {value}" for name, value in kept.items())
     old = ", ".join(f"old.{name} AS old_{name}" for name in SESSION_DELTA_COLUMNS)
-    user, shown = ("simulation", "user_id"), ("started_at", *SHOWN)
-    before, after = listed((*user, *shown), "old_"), listed((*user, *shown))
-    begins = f"old_session_id IS NULL OR ({before}) <> ({after})"
-    leaves = (
-        f"({listed(user, 'old_')}) <> ({listed(user)})"
-        f" OR ({listed(shown, 'old_')}) < ({listed(shown)})"
+    user, shown = listed(DIM_USER.key), listed(("started_at", *SHOWN))
+    old_user, old_shown = listed(DIM_USER.key, "old_"), listed(("started_at", *SHOWN), "old_")
+    merged = merge(
+        SESSIONS,
+        SESSIONS.select.format(source="new_events"),
+        (is_first, of_first | kept),
+        ("", kept),
+        returning=f"{listed(SESSION_DELTA_COLUMNS, 'new.')}, {old}",
     )
-    # No upsert, which locks each row that it meets and confirms each that it inserts: a session has
-    # one partition, so one writer. Another one would break the key, and be tried again.
+    # In one statement with the sums, so that the changes need no table.
+    sums = "".join(
+        f", {mart.table.partition('.')[2]} AS ({added(mart, 'session_deltas')})"
+        for mart in SESSION_MARTS
+    )
     return f"""
-WITH merged AS (
-    MERGE INTO {SESSIONS.table} AS known
-    USING ({SESSIONS.select.format(source="new_events")}) AS excluded
-    ON known.session_id = excluded.session_id
-    WHEN MATCHED THEN UPDATE SET {changes}
-    WHEN NOT MATCHED THEN INSERT ({listed(SESSIONS.columns)})
-        VALUES ({listed(SESSIONS.columns, "excluded.")})
-    RETURNING {listed(SESSION_DELTA_COLUMNS, "new.")}, {old}
-)
-INSERT INTO session_deltas
-SELECT {listed(SESSION_DELTA_COLUMNS)}, 1, {begins}, false FROM merged
+WITH merged AS ({merged}), session_deltas AS NOT MATERIALIZED (
+    SELECT {listed(SESSION_DELTA_COLUMNS)}, 1 AS weight FROM merged
+    UNION ALL
+    SELECT {listed(SESSION_DELTA_COLUMNS, "old_")}, -1 FROM merged WHERE old_session_id IS NOT NULL
+){sums}
+INSERT INTO user_deltas ({user}, {shown}, leaves)
+SELECT {user}, {shown}, false FROM merged
+WHERE old_session_id IS NULL OR ({old_user}, {old_shown}) <> ({user}, {shown})
 UNION ALL
-SELECT {listed(SESSION_DELTA_COLUMNS, "old_")}, -1, false, {leaves}
-FROM merged WHERE old_session_id IS NOT NULL
+SELECT {old_user}, {old_shown}, true FROM merged
+WHERE old_session_id IS NOT NULL AND (({old_user}) <> ({user}) OR ({old_shown}) < ({shown}))
 """
 
 
@@ -124,32 +159,32 @@ FROM merged WHERE old_session_id IS NOT NULL
 # made again from the sessions that are left. Events that come in order never do that: then EXISTS,
 # which PostgreSQL evaluates first and once, spares the look through all users and sessions.
 _IS_LEFT = (
-    "EXISTS (SELECT FROM session_deltas WHERE leaves)"
-    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM session_deltas WHERE leaves)"
+    "EXISTS (SELECT FROM user_deltas WHERE leaves)"
+    " AND (simulation, user_id) IN (SELECT simulation, user_id FROM user_deltas WHERE leaves)"
 )
 _DELETE_USERS = f"DELETE FROM {DIM_USER.table} WHERE {_IS_LEFT}"
 _SESSION_SHOWS = listed((*DIM_USER.key, *SHOWN, "started_at"))
 _SHOWS = ("first_seen_at", *SHOWN)
-_UPSERT_USERS = upsert(
+_MERGE_USERS = merge(
     DIM_USER,
     DIM_USER.select.format(
-        source=f"(SELECT {_SESSION_SHOWS}, 1 AS weight FROM session_deltas WHERE begins"
+        source=f"(SELECT {_SESSION_SHOWS}, 1 AS weight FROM user_deltas WHERE NOT leaves"
         f" UNION ALL SELECT {_SESSION_SHOWS}, 1 FROM {SESSIONS.table} WHERE {_IS_LEFT})"
     ),
-    condition=f"({listed(_SHOWS, 'excluded.')}) < ({listed(_SHOWS, 'known.')})",
+    (
+        f"({listed(_SHOWS, 'excluded.')}) < ({listed(_SHOWS, 'known.')})",
+        {name: f"excluded.{name}" for name in DIM_USER.values},
+    ),
 )
 
-_MERGE_USER_HOURS = f"""
-WITH merged AS (
-    INSERT INTO {USER_DAY.table} AS known ({listed(USER_DAY.columns)})
-    SELECT {listed(USER_DAY.columns)} FROM ({USER_DAY.select.format(source="new_events")}) AS given
-    ORDER BY {listed(USER_DAY.key)}
-    ON CONFLICT ({listed(USER_DAY.key)}) DO UPDATE SET hours = known.hours | excluded.hours
-    WHERE known.hours | excluded.hours <> known.hours
-    RETURNING new.day, new.simulation, new.user_id, new.hours & ~coalesce(old.hours, 0) AS hours
+_HOURS = "known.hours | excluded.hours"
+_NEW_HOURS = merge(
+    USER_DAY,
+    USER_DAY.select.format(source="new_events"),
+    (f"{_HOURS} <> known.hours", {"hours": _HOURS}),
+    returning="new.day, new.simulation, new.user_id, new.hours & ~coalesce(old.hours, 0) AS hours",
 )
-INSERT INTO user_hours SELECT day, simulation, user_id, hours FROM merged
-"""
+_MERGE_USER_HOURS = f"WITH user_hours AS ({_NEW_HOURS})\n{added(VISITORS_HOUR, 'user_hours')}"
 
 
 # Of several events with one order id, the earliest counts, whatever the order of arrival. Its items
@@ -243,18 +278,16 @@ ON CONFLICT (minute, rule, writer) DO UPDATE SET records = known.records + exclu
 
 SHARED_STEPS = (
     _DELETE_USERS,
-    _UPSERT_USERS,
+    _MERGE_USERS,
     _MERGE_USER_HOURS,
     _UPSERT_PRODUCTS,
     *(added(mart, "new_events") for mart in EVENT_MARTS),
     *(added(mart, "order_deltas") for mart in ORDER_MARTS),
     *_ADD_TRAFFIC,
-    *(added(mart, "session_deltas") for mart in SESSION_MARTS),
-    added(VISITORS_HOUR, "user_hours"),
     _COUNT_QUALITY,
     INSERT_RUNS,
     INSERT_SHARDS,
     _COUNT_LATENCIES,
 )
-"""Statements for rows of users and of the writer: last, and in the order of the keys. A new run or
-shard comes at the end: another writer that meets it too waits until this transaction ends."""
+"""Statements for rows of users and of the writer. A new run or shard comes at the end: another
+writer that meets it too waits until this transaction ends."""

@@ -77,14 +77,11 @@ def _columns(names: tuple[str, ...]) -> str:
 CREATE_STAGES = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS new_events
     ({_columns(NEW_EVENT_COLUMNS)}) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS session_deltas ON COMMIT DELETE ROWS AS
-    SELECT {listed(SESSION_DELTA_COLUMNS)}, 1 AS weight, true AS begins, true AS leaves
+CREATE TEMPORARY TABLE IF NOT EXISTS user_deltas ON COMMIT DELETE ROWS AS
+    SELECT {listed((*DIM_USER.key, *SHOWN))}, started_at, true AS leaves
     FROM mart.sessions WITH NO DATA;
 CREATE TEMPORARY TABLE IF NOT EXISTS order_deltas (
     order_id uuid, simulation text, items jsonb, weight integer
-) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS user_hours (
-    day date, simulation text, user_id text, hours integer
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS traffic_minutes
     (LIKE mart.traffic_minute) ON COMMIT DELETE ROWS;
@@ -94,8 +91,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_ledger (ledger jsonb) ON COMMIT DELE
 """
 
 CLEAR_STAGES = (
-    "TRUNCATE new_events, session_deltas, order_deltas, user_hours, traffic_minutes,"
-    " staged_rejects, staged_ledger"
+    "TRUNCATE new_events, user_deltas, order_deltas, traffic_minutes, staged_rejects, staged_ledger"
 )
 """Runs between two portions of a transaction."""
 
