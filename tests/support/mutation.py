@@ -70,6 +70,8 @@ _OPERATORS = (
     "core/ZeroIterationForLoop",
 )
 """One replacement for each operator that Python code has; more would only repeat the same fault."""
+_PROMISES = {"frozen", "strict"}
+"""Keywords that only fail where code of this project breaks a promise: no input decides that."""
 _TIMEOUT_SECONDS = 60
 _PRELOADED = (
     "numpy",
@@ -78,8 +80,15 @@ _PRELOADED = (
     "pyarrow.json",
     "pydantic",
     "faker",
+    "faker.proxy",
     "kubernetes",
     "duckdb",
+    "pandas",
+    "psycopg2",
+    "confluent_kafka",
+    "prometheus_client",
+    "rich.console",
+    "helm_python",
 )
 
 
@@ -136,7 +145,7 @@ def mutants(text: str, order: random.Random) -> Iterator[Mutant]:
 
 
 def _code_of(text: str) -> str:
-    """Return a source's syntax tree without what only a type checker reads, and ``frozen``."""
+    """Return a source's syntax tree without what only a type checker reads, and promises."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign):
@@ -147,7 +156,7 @@ def _code_of(text: str) -> str:
             node.returns = None
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             node.test = ast.Constant("")
-        elif isinstance(node, ast.keyword) and node.arg == "frozen":
+        elif isinstance(node, ast.keyword) and node.arg in _PROMISES:
             node.value = ast.Constant("")
     return ast.dump(tree)
 

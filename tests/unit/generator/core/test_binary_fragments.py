@@ -24,4 +24,6 @@ def test_fragments_follow_json() -> None:
     assert {len(pages) for pages in avro.cart_pages.values()} == {
         1, len(source.fragments.shipping), len(source.fragments.payments),
     }  # fmt: skip
-    assert avro.lines_before[1].as_py().startswith(b"\x0eP000002")
+    assert avro.lines_before[1].as_py() == b"\x0eP000002\x1cSoft Blue Lamp\nStone\x08Lamp"
+    assert avro.lines_after[1].as_py() == b"\x90\x03"
+    assert protobuf.lines_after[1].as_py() == b"\x30\xc8\x01"

@@ -38,6 +38,36 @@ def test_faults_change_every_record(fault: str, value: bytes) -> None:
     assert break_json_schema(fault, value, HEADER) != HEADER + value
 
 
+@pytest.mark.parametrize(
+    ("fault", "change"),
+    [
+        ("corrupt_wrong_type", {"session_seq": "many"}),
+        ("corrupt_unknown_value", {"event_name": "teleport"}),
+        ("corrupt_unknown_version", {"schema_version": 99}),
+        ("corrupt_oversized", {"padding": "x" * MAX_EVENT_BYTES}),
+    ],
+)
+def test_fault_changes_one_field(fault: str, change: dict[str, object], value: bytes) -> None:
+    """A fault of one field leaves every other field of the JSON as it was."""
+    assert json.loads(break_json(fault, value) or b"") == {**json.loads(value), **change}
+
+
+def test_fault_takes_one_field(value: bytes) -> None:
+    """A record without a required field has all the others."""
+    rest = json.loads(break_json("corrupt_missing_field", value) or b"")
+
+    assert {**rest, "user_id": json.loads(value)["user_id"]} == json.loads(value)
+
+
+def test_page_has_the_record(value: bytes) -> None:
+    """A record that is no JSON is an HTML page with the record's fields."""
+    page = (break_json("corrupt_not_json", value) or b"").decode()
+
+    assert json.loads("{" + page.removeprefix("<html>").removesuffix("</html>") + "}") == (
+        json.loads(value)
+    )
+
+
 def test_header_has_an_unknown_version(value: bytes) -> None:
     """A record of an unknown version has another first byte, and is otherwise whole."""
     found = break_binary("corrupt_unknown_version", value, AVRO, HEADER) or b""

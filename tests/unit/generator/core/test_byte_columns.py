@@ -22,7 +22,7 @@ from clickstream_generator.core.byte_columns import (
     varint,
     varints,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 20_000)
@@ -38,6 +38,7 @@ def test_number_is_a_varint(number: int, octets: str) -> None:
 
 
 @settings(max_examples=30)
+@example([300, 2**21], b"")
 @given(st.lists(NUMBERS, max_size=20), st.binary(max_size=3))
 def test_columns_are_varints(numbers: list[int], before: bytes) -> None:
     """A column has the bytes of each of its numbers, with the same bytes in front of each."""
@@ -63,6 +64,7 @@ def test_values_become_lists() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bool", "int8", "int32", "int64"])
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 100), max_size=20), st.integers(1, 3))
 def test_column_has_the_numbers(kind: str, numbers: list[int], step: int) -> None:
     """Numbers and truth values come back, also those of a field between others."""
@@ -72,6 +74,7 @@ def test_column_has_the_numbers(kind: str, numbers: list[int], step: int) -> Non
     column(values).validate(full=True)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=5), max_size=10), st.text(max_size=3))
 def test_texts_are_joined(values: list[str], between: str) -> None:
     """Texts come back, and a constant is a text or bytes as its neighbours are."""

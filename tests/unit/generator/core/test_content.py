@@ -24,16 +24,25 @@ from simulations import RUN_ID, START_SECONDS, carried, simulator
 if TYPE_CHECKING:
     from clickstream_generator.core.encoding import Encoded
     from clickstream_generator.core.events import Events
+    from clickstream_generator.core.simulator import Simulator
 
 _ENDING = sent_at_ending("2025-11-24T16:00:00.123Z").encode()
 _SENT_MS = 1_764_000_000_123
 RATE = "{eventsPerSecond: 200}"
 
 
-def _encoded(sent_at_ms: int = _SENT_MS, faults: str = "") -> tuple[Events, Encoded]:
-    source = simulator(RATE, f"  faults: {{{faults}}}\n" if faults else "")
-    part = source.take_due(START_SECONDS + 60, 10**9)
-    return part, source.encoder.encode(part, sent_at_ms)
+@pytest.fixture(scope="module")
+def made() -> tuple[Simulator, Events]:
+    """Return a simulator and a minute of its events."""
+    source = simulator(RATE)
+    return source, source.take_due(START_SECONDS + 60, 10**9)
+
+
+@pytest.fixture(scope="module")
+def encoded(made: tuple[Simulator, Events]) -> Encoded:
+    """Return the events as JSON."""
+    source, part = made
+    return source.encoder.encode(part, _SENT_MS)
 
 
 def _crc(text: str) -> int:
@@ -56,10 +65,8 @@ def test_crc_is_castagnolis() -> None:
     assert google_crc32c.value(b"123456789") == 0xE306_9283
 
 
-def test_record_is_its_canonical_text() -> None:
+def test_record_is_its_canonical_text(encoded: Encoded) -> None:
     """Each record, whatever its name, is the canonical text but for its ``sent_at``."""
-    _, encoded = _encoded()
-
     names = set()
     for value, checksum in zip(encoded.values, encoded.checksums.tolist(), strict=True):
         event = json.loads(value)
@@ -71,24 +78,25 @@ def test_record_is_its_canonical_text() -> None:
     assert names == set(EVENT_NAMES)
 
 
-def test_sent_at_does_not_count() -> None:
+def test_sent_at_does_not_count(made: tuple[Simulator, Events], encoded: Encoded) -> None:
     """An event that is sent again later has the same checksum."""
-    _, first = _encoded()
-    _, second = _encoded(_SENT_MS + 98_765_432)
+    source, part = made
+    later = source.encoder.encode(part, _SENT_MS + 98_765_432)
 
-    assert first.values != second.values
-    assert np.array_equal(first.checksums, second.checksums)
+    assert encoded.values != later.values
+    assert np.array_equal(encoded.checksums, later.checksums)
 
 
-def test_stamped_event_keeps_its_checksum() -> None:
+def test_stamped_event_keeps_its_checksum(made: tuple[Simulator, Events], encoded: Encoded) -> None:
     """An event that was held back is sent with another ``sent_at`` and the same content."""
-    source = simulator(RATE)
-    encoded = source.encoder.encode(source.take_due(START_SECONDS + 1, 10**9), 0)
+    source, part = made
+    first = source.encoder.encode(part.part(0, 200), 0)
 
-    stamped = [source.encoder.stamped(value, _SENT_MS) for value in encoded.values]
+    stamped = [source.encoder.stamped(value, _SENT_MS) for value in first.values]
 
     assert all(value.endswith(_ENDING) for value in stamped)
-    assert np.array_equal(content_checksums(stamped, _ENDING), encoded.checksums)
+    assert np.array_equal(content_checksums(stamped, _ENDING), first.checksums)
+    assert np.array_equal(first.checksums, encoded.checksums[:200])
 
 
 def test_swapped_values_do_not_cancel() -> None:
@@ -114,9 +122,11 @@ def test_swapped_values_do_not_cancel() -> None:
     "faults",
     ["duplicatePermille: 300", "corruptPermille: 300", "futurePermille: 300"],
 )
-def test_planted_records_do_not_count(faults: str) -> None:
+def test_planted_records_do_not_count(
+    faults: str, made: tuple[Simulator, Events], encoded: Encoded
+) -> None:
     """Copies and broken records are no events: the sum is that of the events."""
-    part, encoded = _encoded(faults=faults)
+    _, part = made
     _, shards = carried(RATE, f"  faults: {{{faults}}}\n")
     sources = {number: row.fault_source() for number, row in shards.items()}
 
@@ -126,10 +136,10 @@ def test_planted_records_do_not_count(faults: str) -> None:
     assert _checksum(planted.tally) == encoded.checksums.sum()
 
 
-def test_lost_late_events_count_when_sent() -> None:
+def test_lost_late_events_count_when_sent(made: tuple[Simulator, Events], encoded: Encoded) -> None:
     """A lost event never counts, a late one with its figures."""
     faults = "lossPermille: 200, latePermille: 200, maxLatenessSeconds: 60"
-    part, encoded = _encoded(faults=faults)
+    _, part = made
     _, shards = carried(RATE, f"  faults: {{{faults}}}\n")
     sources = {number: row.fault_source() for number, row in shards.items()}
 

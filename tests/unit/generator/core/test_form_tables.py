@@ -146,3 +146,33 @@ def test_ga4_bodies_keep_the_limits(event: str) -> None:
         for name, value in params.items()
         if name not in {"items", "page_location", "page_referrer"}
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "records", "bytes_", "record_bytes"),
+    [
+        ("segment", 500, 480_000, 32_000),
+        ("ga4", 25, 120_000, 120_000),
+    ],
+)
+def test_requests_keep_published_limits(
+    form: str, records: int, bytes_: int, record_bytes: int
+) -> None:
+    """The most records and bytes of a request, and the most bytes of a record."""
+    post = FORMS[form].post
+    assert (post.most_records, post.most_bytes, post.most_record_bytes) == (
+        records, bytes_, record_bytes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["native", "cloudevents", "snowplow"])
+def test_request_has_most_500_records(form: str) -> None:
+    """A receiver without a published limit gets 500 records at once."""
+    assert FORMS[form].post.most_records == 500
+
+
+def test_checkout_steps_are_numbered() -> None:
+    """Segment numbers the steps of a checkout from 1, and GA4 wants a time of engagement."""
+    steps = ("add_shipping_info", "add_payment_info")
+    assert [_made("segment", name)["properties"]["step"] for name in steps] == [1, 2]
+    assert _made("ga4", "search")["events"][0]["params"]["engagement_time_msec"] == 1

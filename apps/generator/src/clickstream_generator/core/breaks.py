@@ -35,17 +35,17 @@ _PADDING = b"<" * MAX_EVENT_BYTES
 _JSON: Final[dict[str, Callable[[bytes], bytes | None]]] = {
     "corrupt_not_json": lambda value: b"<html>" + value[1:-1] + b"</html>",
     "corrupt_truncated": lambda value: value[: len(value) // 2],
-    "corrupt_bad_encoding": lambda value: value.replace(b'"city":"', b'"city":"\xff\xfe', 1),
-    "corrupt_nul": lambda value: value.replace(b'"city":"', b'"city":"\\u0000', 1),
+    "corrupt_bad_encoding": lambda value: value.replace(b'"city":"', b'"city":"\xff\xfe'),
+    "corrupt_nul": lambda value: value.replace(b'"city":"', b'"city":"\\u0000'),
     "corrupt_wrong_type": lambda value: re.sub(
-        rb'"session_seq":\d+', b'"session_seq":"many"', value, count=1
+        rb'"session_seq":\d+', b'"session_seq":"many"', value
     ),
-    "corrupt_missing_field": lambda value: re.sub(rb'"user_id":"[^"]*",', b"", value, count=1),
+    "corrupt_missing_field": lambda value: re.sub(rb'"user_id":"[^"]*",', b"", value),
     "corrupt_unknown_value": lambda value: re.sub(
-        rb'"event_name":"[^"]*"', b'"event_name":"teleport"', value, count=1
+        rb'"event_name":"[^"]*"', b'"event_name":"teleport"', value
     ),
     "corrupt_unknown_version": lambda value: re.sub(
-        rb'"schema_version":\d+', b'"schema_version":99', value, count=1
+        rb'"schema_version":\d+', b'"schema_version":99', value
     ),
     "corrupt_oversized": lambda value: (
         value[:-1] + b',"padding":"' + b"x" * MAX_EVENT_BYTES + b'"}'
@@ -88,7 +88,7 @@ def break_json_schema(fault: str, value: bytes, header: bytes) -> bytes | None:
     """
     if fault == "corrupt_nul":
         # The schema allows an escaped NUL, JSON does not allow a bare one.
-        return header + value.replace(b'"city":"', b'"city":"\x00', 1)
+        return header + value.replace(b'"city":"', b'"city":"\x00')
     broken = break_json(fault, value)
     if broken is None or fault == "corrupt_not_json":
         return broken
