@@ -16,7 +16,8 @@ from simulations import START_SECONDS, simulator
 def values() -> list[bytes]:
     """Events of every name."""
     source = simulator(users=400)
-    return source.encoder.encode(source.take_due(START_SECONDS + 300, 20_000), 0).values
+    events = source.take_due(START_SECONDS + 300, 20_000)
+    return source.encoder.encode(events.part(17_000, 20_000), 0).values
 
 
 def test_table_has_every_value(values: list[bytes]) -> None:
@@ -51,6 +52,15 @@ def test_flat_table_has_every_value(values: list[bytes]) -> None:
             bought += 1
         assert {name: row[name] for name in row if row[name] is not None} == wanted
     assert bought
+
+
+def test_flat_lines_keep_their_letters(values: list[bytes]) -> None:
+    """Order lines as text have letters of every language as they are."""
+    event = next(event for event in map(json.loads, values) if "items" in event)
+    event["items"][0]["product_name"] = "Grüne Lampe"
+
+    (row,) = flat_table([json.dumps(event).encode()]).to_pylist()
+    assert '"Grüne Lampe"' in row["items"]
 
 
 def test_columns_are_the_contract_s() -> None:

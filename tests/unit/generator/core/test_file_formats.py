@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,9 @@ from clickstream_generator.core.file_formats import (
     ParquetFile,
 )
 from simulations import START_SECONDS, simulator
+
+if TYPE_CHECKING:
+    from clickstream_generator.core.file_formats import EventFile
 
 SUFFIXES = {"jsonl": ".jsonl.gz", "csv": ".csv.gz", "parquet": ".parquet"}
 
@@ -55,16 +59,26 @@ def test_csv_has_one_header(values: list[bytes]) -> None:
     ]
 
 
-def test_parquet_has_every_event(values: list[bytes]) -> None:
-    """A Parquet file has every event, in groups of rows or in one."""
-    file = ParquetFile()
-    wanted = values[:10] + 12 * values
-    file.add(wanted[:10])
-    file.add(wanted[10:])
+@pytest.mark.parametrize("kind", [JsonLinesFile, CsvFile])
+def test_text_files_are_compressed(kind: type[EventFile], values: list[bytes]) -> None:
+    """A file of text is far smaller than its events."""
+    file = kind()
     file.add(values)
 
-    table = pq.read_table(pa.BufferReader(file.content()))
-    assert table["event_id"].to_pylist() == _ids([*wanted, *values])
+    assert 5 * len(file.content()) < len(b"".join(values))
+
+
+def test_parquet_has_every_event(values: list[bytes]) -> None:
+    """A Parquet file has every event, in groups of at least 20,000 rows and the rest."""
+    wanted = (7 * values)[:20_002]
+    file = ParquetFile()
+    for start, stop in ((0, 10), (10, 19_999), (19_999, 20_000), (20_000, 20_002)):
+        file.add(wanted[start:stop])
+
+    made = pq.ParquetFile(pa.BufferReader(file.content()))
+    groups = [made.metadata.row_group(at).num_rows for at in range(made.num_row_groups)]
+    assert groups == [20_000, 2]
+    assert made.read()["event_id"].to_pylist() == _ids(wanted)
 
 
 @pytest.mark.parametrize("name", FILE_FORMATS)

@@ -17,6 +17,7 @@ from clickstream_generator.core.fingerprint import (
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.errors import WorldChanged
 from simulations import RUN_ID, START_SECONDS, carried, simulation
+from worlds import small_catalog
 
 if TYPE_CHECKING:
     from clickstream_generator.core.snapshot import Snapshot
@@ -119,3 +120,11 @@ def test_each_part_of_the_catalog_counts() -> None:
 
     assert len(worlds) == len(changed) + 1
     assert take_fingerprint(catalog, ("pool",)).world not in worlds
+
+
+def test_fingerprint_stays_between_releases() -> None:
+    """The same world has the hash of older releases; with another one no run could be resumed."""
+    found = take_fingerprint(small_catalog(), ("pool",))
+
+    assert found.world == "c104e8da6d6d9dc8603f0934495297686d1a2f39a227da5302cb70a99771a3d3"
+    assert found.streams == "414b905ebbba54089e23b7d1684bea13bf6320c1c462b704e3868f2ff3cc8fdd"

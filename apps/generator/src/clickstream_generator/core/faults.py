@@ -202,14 +202,12 @@ def _count_by_shard(rows: np.ndarray, away: np.ndarray, extra: list[int]) -> dic
 
 def _conflict(value: bytes) -> bytes:
     """Return an event with the same id and another body."""
-    return value.replace(b'"city":"', b'"city":"Old ', 1)
+    return value.replace(b'"city":"', b'"city":"Old ')
 
 
 def _postdate(value: bytes) -> bytes:
     """Return an event dated years in the future."""
-    return _TIME.sub(
-        lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value, count=1
-    )
+    return _TIME.sub(lambda found: found[1] + b"%d" % (int(found[2]) + _YEARS_AHEAD), value)
 
 
 _FAULTS: tuple[Callable[[float], str], ...] = (
