@@ -17,6 +17,7 @@ VALUES = [
     ("text", 3, "3"),
     ("url", "/p/ä b", "https://shop.example/p/%C3%A4%20b"),
     ("number", "0a0b0c0d-0000-8000-8000-000000000011", "17"),
+    ("number", "0a0b0c0d-0000-8000-7fff-ffffffffffff", str(2**60 - 1)),
     ("source", "r1", "/simulations/shop/runs/r1"),
     ("type", "purchase", "dev.clickstream.purchase"),
 ]

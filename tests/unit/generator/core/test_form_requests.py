@@ -10,6 +10,7 @@ import pytest
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_generator.core.form_conversion import Converter
 from clickstream_generator.core.form_requests import AttributeHeaders, Request, Requests
+from clickstream_generator.core.form_rows import WHOLE, Form, Post, Row
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_generator.errors import RecordTooLarge
 from cloudevents.core.bindings import http, kafka
@@ -61,6 +62,16 @@ def test_large_records_are_split_by_bytes() -> None:
     sizes = [len(request.body) for request in Requests(form).of(EACH)]
     assert len(sizes) > 1
     assert max(sizes) < 8_100
+
+
+@pytest.mark.parametrize(("most_bytes", "sizes"), [(34, [3, 3]), (33, [2, 2, 2])])
+def test_request_may_reach_the_limit(most_bytes: int, sizes: list[int]) -> None:
+    """Records and the bytes between them fill a request up to its limit, and not beyond."""
+    post = Post("text/plain", between=b"--", most_bytes=most_bytes)
+    form = Form("own", "", (), (Row("", WHOLE),), post)
+
+    made = list(Requests(form).of([(b'{"a":"bc"}', b"")] * 6))
+    assert [request.records for request in made] == sizes
 
 
 def _sized(size_bytes: int) -> bytes:

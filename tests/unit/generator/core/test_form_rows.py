@@ -69,3 +69,12 @@ def test_own_form_has_row_key() -> None:
     assert forms[0].key != forms[1].key
     assert forms[0].key.startswith("mapping sha256:")
     assert Form("x", "", (), (), POST).key == "x"
+
+
+def test_own_form_has_usual_limits() -> None:
+    """A request of a form without limits has at most 10,000 records, 1 MB, and no special mode."""
+    assert (POST.most_records, POST.most_bytes, POST.most_record_bytes) == (
+        10_000, 1_000_000, 1_000_000,
+    )  # fmt: skip
+    assert not POST.is_merged
+    assert not POST.is_headers

@@ -163,6 +163,7 @@ def test_requests_keep_published_limits(
     assert (post.most_records, post.most_bytes, post.most_record_bytes) == (
         records, bytes_, record_bytes,
     )  # fmt: skip
+    assert post.is_merged == (form == "ga4")
 
 
 @pytest.mark.parametrize("form", ["native", "cloudevents", "snowplow"])

@@ -10,10 +10,12 @@ from clickstream_generator.core.technology import Technology, build_technologies
 from faker import Faker
 
 
+FAKER = Faker("en_US")
+
+
 def _pool(seed: int = 42) -> tuple[Technology, ...]:
-    faker = Faker("en_US")
-    faker.seed_instance(seed)
-    return build_technologies(faker)
+    FAKER.seed_instance(seed)
+    return build_technologies(FAKER)
 
 
 MAKES = {
