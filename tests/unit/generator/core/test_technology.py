@@ -9,7 +9,6 @@ import pytest
 from clickstream_generator.core.technology import Technology, build_technologies
 from faker import Faker
 
-
 FAKER = Faker("en_US")
 
 
