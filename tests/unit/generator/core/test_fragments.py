@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING
 from clickstream_generator.core.world import CHANNELS
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import small_world
+from worlds import small_catalog, small_world
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,6 +116,14 @@ def test_order_line_lacks_quantity(fragments: Fragments) -> None:
         '{"brand": "Sand", "category": "Kids Hat", "quantity": 7, "product_id": "P000004",'
         ' "price_minor": 400, "product_name": "Light Red Hat"}'
     )
+
+
+def test_order_line_keeps_its_letters() -> None:
+    """Texts of an order line have characters beyond ASCII as they are."""
+    shop = replace(small_catalog(), product_brands=("Grün", "Grün", "Grün", "Grün"))
+
+    (line, *_) = build_fragments(replace(small_world(), catalog=shop)).lines_before.to_pylist()
+    assert line == '{"brand": "Grün", "category": "Lamp", "quantity": '
 
 
 def test_checkout_has_pages(fragments: Fragments) -> None:

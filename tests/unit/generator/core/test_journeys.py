@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clickstream_contract.personas import PERSONAS, Persona, Weights
-from clickstream_generator.core.events import CODE
+from clickstream_generator.core.events import CODE, MAX_CART_LINES
 from clickstream_generator.core.journeys import EXIT_CODE, compile_journeys
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +64,20 @@ def test_stuck_user_leaves() -> None:
     assert probability[EMPTY, CODE["page_view"], EXIT_CODE] == 1.0
     assert probability[FILLED, CODE["page_view"], EXIT_CODE] == 0.0
     assert probability[FULL, CODE["search"], EXIT_CODE] == 1.0
+
+
+def test_highest_number_chooses_a_possible_step() -> None:
+    """Sums of chances that rounding leaves below 1 let no number choose an impossible step."""
+    journeys = compile_journeys([*PERSONAS.values()])
+    profile, cart, code = (
+        axis.ravel() for axis in np.indices(journeys.probability.shape[:3], dtype=np.int64)
+    )
+    lines = np.array([0, 1, MAX_CART_LINES])[cart]
+
+    found = journeys.next_codes(profile, lines, code, np.full(len(code), np.nextafter(1.0, 0.0)))
+    assert (journeys.probability[profile, cart, code, found] > 0).all()
+    rare = compile_journeys([_persona({"search": {"view_item": 10**11, "exit": 1}})])
+    assert rare.cumulative[0, EMPTY, CODE["search"], EXIT_CODE - 1] < 1.0
 
 
 def test_next_step_follows_number() -> None:

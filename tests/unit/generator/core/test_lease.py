@@ -88,6 +88,23 @@ def test_decision_waits_for_its_heartbeat() -> None:
     assert (done, lease.is_waiting) == (["decided"], False)
 
 
+def test_decisions_are_confirmed_in_order() -> None:
+    """A decision waits for its heartbeat of every shard, and not for a later decision's."""
+    lease = _lease()
+    done: list[str] = []
+    heartbeats = []
+    for name in ("first", "second"):
+        heartbeats.append(lease.next_grants(_NOW))
+        lease.when_confirmed(lambda name=name: done.append(name))
+
+    one, other = heartbeats[0]
+    lease.take_grant(one)
+    assert done == []
+    lease.take_grant(other)
+    assert done == ["first"]
+    assert lease.is_waiting
+
+
 def test_grants_of_other_epochs_are_ignored() -> None:
     """What an earlier holder still sends allows this one nothing."""
     lease = _lease()

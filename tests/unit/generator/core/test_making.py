@@ -116,6 +116,32 @@ def test_old_minutes_are_forgotten() -> None:
     assert minute_ms not in minutes
 
 
+@pytest.mark.parametrize(
+    ("lateness_seconds", "minutes"), [(60, 120), (7_081, 120), (14_400, 242), (14_459, 242)]
+)
+def test_minutes_stay_open_for_late_events(lateness_seconds: int, minutes: int) -> None:
+    """A minute stays for two hours, or for the longest delay and two minutes."""
+    more = f"  faults: {{maxLatenessSeconds: {lateness_seconds}}}\n"
+    _, maker = begun(simulation(more=more, users=400))
+    _made(maker, 0, 10)
+    carried = maker.carried[0]
+    (minute_ms,) = carried.ledger.minutes
+
+    for reached_ms, is_open in ((minutes * 60_000, True), (minutes * 60_000 + 1_000, False)):
+        maker.ledger_records([carried], (minute_ms + reached_ms) / 1_000)
+        assert (minute_ms in carried.ledger.minutes) == is_open
+
+
+def test_entry_has_the_target_of_its_shard() -> None:
+    """The target rate is an equal part of the run's; a shard's end is told only when asked for."""
+    _, maker = begun(simulation("{eventsPerSecond: 30}", users=400))
+    _made(maker, 0, 10)
+
+    rows = maker.ledger_records([maker.carried[0]], START_SECONDS)
+    assert {row["kind"] for row in rows} == {"minute"}
+    assert {row["target_milli_per_second"] for row in rows} == {30_000 // 4}
+
+
 def test_revisions_of_a_record_hold() -> None:
     """A run that begins with its revisions makes the same events as one that gets them later."""
     first = simulation("{eventsPerSecond: 400}", users=400)
