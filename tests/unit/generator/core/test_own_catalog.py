@@ -129,7 +129,7 @@ def test_wrong_csv_is_named(text: str, says: str) -> None:
         ("- {id: [1], name: a, category: b, brand: c, price: 1}", "a.yaml, line 1, id: it is"),
         ("\n- a", "a.yaml, line 2: 'no object' is not allowed"),
         ("id: 1", "a.yaml: 'no list' is not allowed"),
-        ("- [", "a.yaml, line "),
+        ("- {id: 1}\n- ]", "a.yaml, line 2: "),
         ("[]", "a.yaml: 'no product' is not allowed"),
     ],
 )

@@ -54,7 +54,10 @@ def test_own_names_are_used() -> None:
             "a: user_id\n\na: city",
             "own.yaml, line 3: 'a' is not allowed; the target is filled twice",
         ),
-        ("a: user_id\na.b: city", "own.yaml, line 2: 'a.b' is not allowed; the target is filled"),
+        (
+            "a: user_id\na.b: city",
+            "own.yaml, line 2: 'a.b' is not allowed; the target is filled twice, also by a: remove",
+        ),
         ("a b: user_id", "own.yaml, line 1: 'a b' is not allowed; a target has names separated"),
         ("a: 5", "own.yaml, line 1, a: 5 is not allowed; it must be a field"),
         (
@@ -80,7 +83,8 @@ def test_own_names_are_used() -> None:
         ("a: {constant: 36893488147419103232}", "it must be JSON of at most 10,000 bytes"),
         (f"a: {{constant: {'x' * 10_000}}}", "it must be JSON of at most 10,000 bytes"),
         ("a: {constant: &b [1]}\nc: {constant: *b}", "own.yaml: 'an alias' is not allowed"),
-        ("a: {constant: " + 2_000 * "[", "own.yaml"),
+        ("a: {constant: " + 500 * "[", "own.yaml, line 1: "),
+        ("a: {constant: " + 500 * "[" + 500 * "]" + "}", "own.yaml: 'too many levels' is not"),
         ("a: {constant: 2026-13-45}", "own.yaml: 'no YAML' is not allowed"),
         ("a: {field: city, names: {b: 1}}", "it must be VALUE: VALUE, all texts"),
     ],
@@ -90,3 +94,17 @@ def test_wrong_line_is_named(text: str, says: str) -> None:
     with pytest.raises(SimulationInvalid) as refused:
         mapping_form(text, "own.yaml")
     assert says in str(refused.value)
+
+
+def test_constant_may_have_10_000_bytes() -> None:
+    """A constant of exactly the largest size is in every record."""
+    form = mapping_form(f"a: {{constant: {'x' * 9_998}}}", "own.yaml")
+
+    assert Converter(form).members({}) == {"a": "x" * 9_998}
+
+
+def test_rows_are_in_the_key() -> None:
+    """Two files with other rows are two forms."""
+    keys = {mapping_form(f"id: {name}", "own.yaml").key for name in ("city", "country")}
+
+    assert len(keys) == 2
