@@ -150,6 +150,14 @@ def test_shares_are_independent() -> None:
         assert (first & other).mean() == pytest.approx(0.09, abs=0.006)
 
 
+def test_users_stay_in_their_share() -> None:
+    """The same users belong to an overlay in every release: resumed runs go on with them."""
+    (one,) = _overlays({"who": {"usersPermille": 300}})
+
+    found = np.flatnonzero(belongs_to(one, 42, 3, np.arange(40)))
+    assert found.tolist() == [4, 5, 21, 22, 27, 31, 34, 35]
+
+
 def test_mean_is_over_sessions() -> None:
     """A group's mean counts devices, channels, later sessions and shares as often as they are."""
     profiles = _profiles({"who": {"channels": ["email"], "returning": True, "usersPermille": 250}})
@@ -168,6 +176,7 @@ def test_too_many_profiles_are_refused() -> None:
 
     with pytest.raises(SimulationInvalid, match="at most 4096 kinds"):
         _profiles(*rows)
+    assert len(_profiles(*rows[:11]).personas) == 4096
 
 
 def test_week_begins_on_monday() -> None:
