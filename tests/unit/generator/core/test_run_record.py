@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from clickstream_generator.core.behaviour import Revision
+from clickstream_generator.core.own_catalog import Product
 from clickstream_generator.core.run_record import Layout, RunRecord
 from clickstream_generator.errors import RecordUnusable
 from run_records import run_record
@@ -30,12 +31,22 @@ def record() -> RunRecord:
         ends_at={0: 1000, 1: 1000, 2: 999, 3: 0},
         ended_at="2026-11-29T00:00:01.000Z",
         layout=Layout("csv", 250),
+        products=(Product("P1", "Grüne Lampe", "Lamps", "Sand", 1_999),),
     )
 
 
 def test_record_survives_json(record: RunRecord) -> None:
     """Every field is the same after JSON, to the last bit."""
     assert RunRecord.from_json(record.to_json(), "run.json") == record
+
+
+def test_record_is_readable_text(record: RunRecord) -> None:
+    """The document has a member a line, and letters of every language as they are."""
+    text = record.to_json()
+
+    assert '\n "simulation": "tested",\n' in text
+    assert '"Grüne Lampe"' in text
+    assert "products" not in json.loads(replace(record, products=()).to_json())
 
 
 def test_record_names_its_kind(record: RunRecord) -> None:
