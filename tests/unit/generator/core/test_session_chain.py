@@ -67,3 +67,16 @@ def test_cart_is_left() -> None:
     # From an empty cart: not added, or bought, or removed again.
     assert found[0, 0] == pytest.approx(1 / 2 + 1 / 2 * 3 / 4 * (1 / 4 + 1 / 4))
     assert found[0, 1] == pytest.approx(1 / 2 * (1 / 4 + 3 / 4 * 1 / 2))
+
+
+def test_removal_takes_one_line() -> None:
+    """A removal leaves one line less in a cart of any size."""
+    weights: Weights = {
+        "session_start": {"view_cart": 1},
+        "view_cart": {"remove_from_cart": 1},
+        "remove_from_cart": {"exit": 1},
+    }
+
+    found = carts_after(_table(weights))
+
+    assert found[1:, :-1] == pytest.approx(np.eye(MAX_CART_LINES))
