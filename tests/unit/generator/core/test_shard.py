@@ -223,3 +223,37 @@ def test_decided_end_outlasts_revisions() -> None:
 
     assert {shard.made for shard in source.shards.values()} == {300}
     assert source.is_over()
+
+
+def test_sessions_begin_within_their_round() -> None:
+    """The events of a round are in its simulated time, in order."""
+    shard = _shard("{eventsPerSecond: 400}")
+    shard.take(1)
+
+    seconds = shard.ready().rows["time_seconds"]
+    assert (np.diff(seconds) >= 0).all()
+    assert seconds[0] >= 0
+    assert seconds[-1] <= shard.own_seconds
+
+
+def test_history_has_long_rounds() -> None:
+    """A round of history lasts a minute, one of live time at most two seconds."""
+    history, live = (
+        _shard("{eventsPerMinute: 60}", more) for more in ("  backfill: {days: 1}\n", "")
+    )
+    history.take(1)
+    live.take(1)
+
+    assert history.own_seconds % 60 == 0
+    assert live.own_seconds % 60 > 0
+    assert live.own_seconds % 2 == 0
+
+
+def test_few_users_share_the_sessions() -> None:
+    """Sessions of groups without a user go to all users of the shard alike."""
+    (shard,) = simulator("{eventsPerSecond: 40}", users=16, numbers=(0,)).shards.values()
+
+    rows = shard.take(2_000).rows
+    sessions = np.bincount(rows["user"][rows["session_seq"] == 1])
+    assert len(sessions) == 4
+    assert sessions.min() > sessions.sum() / 10
