@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
+import pytest
 from clickstream_contract.ledger import MOST_REVISIONS
 from clickstream_generator.core import behaviour
 from clickstream_generator.core.behaviour import Revision
@@ -17,14 +18,23 @@ from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_records import shared_worlds
 from simulations import RUN_ID, START_SECONDS, carried, simulation, simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from clickstream_generator.core.carried_shard import CarriedShard
 
 NUMBERS = (0, 1, 2, 3)
 RATE = "{eventsPerSecond: 400}"
 RETAIL = "  effects: {preset: Retail}\n"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _worlds() -> Iterator[None]:
+    with shared_worlds():
+        yield
 
 
 def _lines(source: Simulator, until: float, chunk: int) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,7 +11,17 @@ from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.shard import Shard, due_count
 from hypothesis import given
 from hypothesis import strategies as st
+from run_records import shared_worlds
 from simulations import START_SECONDS, simulation, simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _worlds() -> Iterator[None]:
+    with shared_worlds():
+        yield
 
 
 def _shard(rate: str = "{eventsPerSecond: 40}", more: str = "", number: int = 1) -> Shard:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -20,9 +20,19 @@ from clickstream_contract.journey import is_legal
 from clickstream_contract.personas import PERSONAS as PRESETS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.simulator import Simulator
+from run_records import shared_worlds
 from simulations import RUN_ID, START_SECONDS, events, simulation, simulator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NUMBERS = (0, 1, 2, 3)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _worlds() -> Iterator[None]:
+    with shared_worlds():
+        yield
 
 
 def _busier() -> Revision:
@@ -480,3 +490,12 @@ def test_granted_events_are_never_shed() -> None:
     assert np.count_nonzero(times < 9) == pytest.approx(4 * 400, abs=4)
     assert np.count_nonzero((times > 9) & (times < 15)) <= len(source.shards)
     assert source.shed_events == pytest.approx(6 * 400, abs=2)
+
+
+def test_next_event_is_known() -> None:
+    """The next event is that of the shard whose turn it is, in the middle of its time."""
+    source = simulator("{eventsPerSecond: 40}", users=400)
+
+    assert source.following_seconds() == pytest.approx(START_SECONDS + 0.5 / 40, abs=1e-6)
+    source.take_due(START_SECONDS + 1, 10**9)
+    assert source.following_seconds() == pytest.approx(START_SECONDS + 40.5 / 40, abs=1e-6)

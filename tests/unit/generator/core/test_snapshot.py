@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -9,7 +10,12 @@ import pytest
 from clickstream_generator.core import snapshot as module
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.simulator import Simulator
-from clickstream_generator.core.snapshot import Snapshot, dump_snapshot, load_snapshot
+from clickstream_generator.core.snapshot import (
+    Snapshot,
+    compress,
+    dump_snapshot,
+    load_snapshot,
+)
 from clickstream_generator.errors import SnapshotUnusable
 from simulations import RUN_ID, START_SECONDS, carried, simulation
 
@@ -91,3 +97,15 @@ def test_missing_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SnapshotUnusable, match="its format is None"):
         load_snapshot(content)
+
+
+def test_snapshot_has_no_objects() -> None:
+    """Arrays of Python objects, which run code when they are read, are neither written nor read."""
+    objects = np.array([{}], dtype=object)
+    plain = io.BytesIO()
+    np.savez(plain, header=np.frombuffer(b"{}", dtype=np.uint8), objects=objects)
+
+    with pytest.raises(SnapshotUnusable, match="allow_pickle"):
+        load_snapshot(compress(plain.getvalue()))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        dump_snapshot(Snapshot({}, {"objects": objects}))

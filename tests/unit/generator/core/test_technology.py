@@ -117,7 +117,7 @@ def test_versions_stay_in_range() -> None:
     assert found(r"iPhone OS \d+_(\d+)") == set(range(7))
     assert found(r"iPad; CPU OS \d+_(\d+)") == set(range(7))
     assert found(r"Version/(\d+)\.\d+ Safari/605") == {16, 17, 18}
-    assert found(r"Version/\d+\.(\d+) Safari/605") == set(range(7))
+    assert found(r"Version/\d+\.(-?\d+) Safari/605") == set(range(7))
 
 
 def test_same_seed_makes_same_pool() -> None:

@@ -77,3 +77,13 @@ def test_lines_are_single_values(wire: Wire) -> None:
     joined = pool([line * 2, b""])
     found = wire.line_list(np.array([2, 0]), joined).to_pylist()
     assert found == [wire.piece(row, [LINE, LINE]), wire.piece(row, None)]
+
+
+@WIRES
+@pytest.mark.parametrize("name", ["city", "referrer"])
+def test_text_starts_with_its_length(wire: Wire, name: str) -> None:
+    """The start of a text and its bytes are the text, however long it is."""
+    for size in (1, 63, 64, 127, 128, 300):
+        assert wire.text_start(field(name), size) + b"x" * size == wire.piece(
+            field(name), "x" * size
+        )
