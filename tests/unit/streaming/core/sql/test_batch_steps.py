@@ -69,3 +69,12 @@ def test_ledger_keeps_every_field() -> None:
 def test_values_are_bound(statement: str, values: str) -> None:
     """Values are placeholders, never text of a statement."""
     assert set(re.findall(r"%\((\w+)\)s", statement)) == set(values.split())
+
+
+def test_record_shows_too_many_revisions() -> None:
+    """A run's record keeps one revision more than a record may have, so that readers see it."""
+    steps = [step for step in STEPS if "jsonb_array_elements(part -> 'revisions')" in step]
+
+    assert steps
+    for step in steps:
+        assert "LIMIT 1001\n" in step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_streaming.core.sql.columns import (
@@ -9,6 +11,7 @@ from clickstream_streaming.core.sql.columns import (
     DIMENSIONS,
     REVENUE,
     Column,
+    combined,
     counters,
     names,
     selected,
@@ -46,3 +49,11 @@ def test_dimensions_are_no_measures() -> None:
     """What sums are divided by is text."""
     assert names(DIMENSIONS) == ("simulation", "country", "device", "channel")
     assert {column.type for column in DIMENSIONS} == {"text"}
+
+
+@pytest.mark.parametrize(
+    ("merge", "value"), [("sum", "sum(n)::integer"), ("least", "min(n)"), ("greatest", "max(n)")]
+)
+def test_rows_of_a_key_become_one(merge: Literal["sum", "least", "greatest"], value: str) -> None:
+    """A sum keeps the type of its column; the least and the greatest have it."""
+    assert combined(Column("n", "integer", "Number.", merge=merge)) == value

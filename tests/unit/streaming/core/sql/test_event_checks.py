@@ -55,3 +55,10 @@ def test_early_sending_is_alteration() -> None:
     _, early = (check.query for check in CHECKS if check.defect == "altered")
 
     assert "FROM raw.events WHERE sent_at < event_time - interval '1 second'" in early
+
+
+def test_lost_and_duplicated_events_are_counted() -> None:
+    """A row of these checks may stand for many events, and has their number."""
+    counted = {check.name: check.query for check in CHECKS if check.has_counts}
+
+    assert {"numbers that are there", "numbers that are there once"} <= counted.keys()

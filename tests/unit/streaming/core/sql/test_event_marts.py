@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from clickstream_streaming.core.sql.columns import COUNTERS, DIMENSIONS, names, start_of
-from clickstream_streaming.core.sql.event_marts import ORDER_ITEMS, TRAFFIC
+from clickstream_streaming.core.sql.event_marts import (
+    ORDER_ITEMS,
+    ORDERS,
+    PRODUCT_HOUR,
+    PRODUCT_PAIRS,
+    PRODUCT_VERSIONS,
+    TRAFFIC,
+)
 
 
 def test_traffic_differs_in_unit() -> None:
@@ -28,3 +35,11 @@ def test_order_items_have_their_orders_time() -> None:
     assert (ORDER_ITEMS.time, ORDER_ITEMS.kept_by, ORDER_ITEMS.is_sum) == (
         expected, expected, False,
     )  # fmt: skip
+
+
+def test_writers_add_to_shared_sums() -> None:
+    """Several writers have events of one minute or product; an order is of one writer."""
+    shared = (*TRAFFIC, PRODUCT_HOUR, PRODUCT_PAIRS, PRODUCT_VERSIONS)
+
+    assert all(mart.is_shared for mart in shared)
+    assert not any(mart.is_shared for mart in (ORDERS, ORDER_ITEMS))

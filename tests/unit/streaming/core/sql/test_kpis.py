@@ -31,3 +31,13 @@ def test_figures_are_read_from_mart(figures: tuple[Column, ...], mart: Mart) -> 
 def test_division_by_nothing_is_null(figure: Column) -> None:
     """A share of nothing is null, and no error."""
     assert figure.value.count("nullif(") == len(re.findall(r"/ (?!100|1000)", figure.value))
+
+
+def test_money_is_in_units() -> None:
+    """Revenue is in units of the currency, with cents; its mean is over the orders."""
+    values = {figure.name: figure.value for figure in KPIS}
+
+    assert values["revenue"] == "(sum(revenue_minor) / 100.0)::numeric(18, 2)"
+    assert values["average_order_value"] == (
+        "(sum(revenue_minor) / 100.0 / nullif(sum(orders), 0))::numeric(18, 2)"
+    )

@@ -13,7 +13,7 @@ from clickstream_streaming.core.sql.batch_steps import (
     LEDGER_STEPS,
     REJECT_STEPS,
 )
-from clickstream_streaming.core.sql.columns import Column
+from clickstream_streaming.core.sql.columns import Column, start_of
 from clickstream_streaming.core.sql.event_marts import TRAFFIC
 from clickstream_streaming.core.sql.mart import Mart
 from clickstream_streaming.core.sql.mart_steps import EVENT_STEPS, SHARED_STEPS, merge, upsert
@@ -130,7 +130,12 @@ def test_hours_follow_from_minutes() -> None:
     ]
     for mart in TRAFFIC:
         (step,) = _writing(mart.written_table)
-        assert "FROM traffic_minutes GROUP BY" in step
+        unit, *others = mart.key
+        sums = ", ".join(f"sum({name}) AS {name}" for name in mart.values)
+        assert (
+            f"SELECT {start_of(unit, 'minute')} AS {unit}, {', '.join(others)}, {sums}"  # noqa: S608
+            f" FROM traffic_minutes GROUP BY 1, {', '.join(others)})"
+        ) in step
         assert SHARED_STEPS.index(step) > SHARED_STEPS.index(counted[0])
 
 

@@ -16,6 +16,7 @@ from clickstream_streaming.core.sql.columns import Column
 from clickstream_streaming.core.sql.mart import Mart
 from clickstream_streaming.core.sql.mart_steps import EVENT_STEPS, SHARED_STEPS
 from clickstream_streaming.core.sql.marts import MARTS
+from clickstream_streaming.core.sql.session_marts import DIM_USER
 from clickstream_streaming.core.sql.stages import (
     CLEAR_STAGES,
     COLUMN_TYPES,
@@ -25,6 +26,7 @@ from clickstream_streaming.core.sql.stages import (
     NEW_EVENT_COLUMNS,
     RAW_COLUMNS,
     REJECT_COLUMNS,
+    SHOWN,
 )
 
 EVENT_COLUMNS = [field.name for field in EVENT_FIELDS]
@@ -126,3 +128,9 @@ def test_stage_has_typed_columns(columns: tuple[str, ...]) -> None:
 def test_single_value_is_bound() -> None:
     """A statement of one value has one placeholder."""
     assert DELETE_KNOWN.count("%s") == 1
+
+
+def test_first_session_shows_the_user() -> None:
+    """A user's first session has every value of the user, but for when the user was first seen."""
+    assert {*SHOWN, "first_seen_at"} == {*DIM_USER.values}
+    assert "first_seen_at" not in SHOWN
