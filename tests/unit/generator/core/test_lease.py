@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,7 +96,7 @@ def test_decisions_are_confirmed_in_order() -> None:
     heartbeats = []
     for name in ("first", "second"):
         heartbeats.append(lease.next_grants(_NOW))
-        lease.when_confirmed(lambda name=name: done.append(name))
+        lease.when_confirmed(partial(done.append, name))
 
     one, other = heartbeats[0]
     lease.take_grant(one)
