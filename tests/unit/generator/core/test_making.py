@@ -133,7 +133,7 @@ def test_minutes_stay_open_for_late_events(lateness_seconds: int, minutes: int) 
 
 
 def test_entry_has_the_target_of_its_shard() -> None:
-    """The target rate is an equal part of the run's; a shard's end is told only when asked for."""
+    """The target rate is an equal part of the run's; the end of a shard has an entry if wanted."""
     _, maker = begun(simulation("{eventsPerSecond: 30}", users=400))
     _made(maker, 0, 10)
 

@@ -151,7 +151,7 @@ def test_shares_are_independent() -> None:
 
 
 def test_users_stay_in_their_share() -> None:
-    """The same users belong to an overlay in every release: resumed runs go on with them."""
+    """The same users belong to an overlay in every release, also after a run is resumed."""
     (one,) = _overlays({"who": {"usersPermille": 300}})
 
     found = np.flatnonzero(belongs_to(one, 42, 3, np.arange(40)))
