@@ -72,3 +72,20 @@ def test_other_text_is_no_record(text: str) -> None:
 def test_levels_have_a_bound() -> None:
     """A record may have as many levels as the bound, and no more."""
     assert read_run_record(_text(deep=_nested(39))) is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_read"),
+    [
+        (946_684_799, False),
+        (946_684_800, True),
+        (32_503_679_999, True),
+        (32_503_680_000, False),
+    ],
+)
+def test_moments_have_bounds(seconds: int, *, is_read: bool) -> None:
+    """A moment is from 2000 to 2999."""
+    moved = {**_ROW, "from_seconds": seconds}
+
+    assert (read_run_record(_text(start_seconds=seconds)) is not None) == is_read
+    assert (read_run_record(_text(moved)) is not None) == is_read
