@@ -117,6 +117,42 @@ def test_days_of_a_zone() -> None:
     assert time_key(np.array([0]), KeyName.DAY, "UTC").tolist() == [0]
 
 
+def test_only_days_have_a_zone() -> None:
+    """An hour begins with the hour in UTC, also in a zone with half an hour."""
+    moment = np.array([31 * MINUTE_MS])
+
+    assert time_key(moment, KeyName.HOUR, "Asia/Kolkata").tolist() == [0]
+    assert time_key(moment, KeyName.DAY, "Asia/Kolkata").tolist() == [0]
+    assert time_key(moment, KeyName.DAY, "America/New_York").tolist() == [-1440]
+
+
+@pytest.mark.parametrize(
+    ("zone", "until", "is_compared"),
+    [
+        ("UTC", 1_439, False),
+        ("UTC", 1_440, True),
+        ("Europe/Berlin", 2_279, False),
+        ("Europe/Berlin", 2_280, True),
+    ],
+)
+def test_day_of_a_zone_ends_late(zone: str, until: int, *, is_compared: bool) -> None:
+    """A day is compared once it is over: in UTC, or 14 hours later in a zone."""
+    table = _table({"day": "d"}, "events").model_copy(update={"time_zone": zone})
+    groups = Groups("aggregates.0", table, until=until)
+    groups.add(_chunk(0, (600, "a", None, None)))
+
+    assert bool(_texts(groups, (0, 99), is_date=True)) == is_compared
+
+
+def test_differences_are_counted() -> None:
+    """A measure has the number of its differences, also of those without an example."""
+    groups = Groups("aggregates.0", _table({"minute": "m"}, "events"))
+    groups.add(_chunk(0, *((minute, "a", None, None) for minute in range(3))))
+
+    (found,) = groups.compare([(at * MINUTE_MS, 7) for at in range(3)], 1)
+    assert (found.count, len(found.examples)) == (3, 1)
+
+
 def test_groups_are_bounded() -> None:
     """Too many groups are an error, not a lack of memory."""
     groups = Groups("aggregates.0", _table({"minute": "m"}, "events"), most=2)
@@ -134,6 +170,16 @@ def test_groups_with_events_to_come() -> None:
     assert not _texts(groups, (60 * MINUTE_MS, 0), right, open_minutes={75})
     assert _texts(groups, (60 * MINUTE_MS, 0), right)
     assert groups.has_time
+
+
+def test_open_groups_of_today_are_left_out() -> None:
+    """The group of an open minute is found many years after 1970."""
+    hour = 29_400_000
+    groups = Groups("aggregates.0", _table({"hour": "h"}, "events"), until=hour + 999)
+    groups.add(_chunk(0, (hour + 1, "a", None, None)))
+
+    assert not _texts(groups, (hour * MINUTE_MS, 0), open_minutes={hour + 15})
+    assert _texts(groups, (hour * MINUTE_MS, 0), open_minutes={hour + 60})
 
 
 def test_keys_are_printable() -> None:
