@@ -39,3 +39,16 @@ def test_values_that_differ() -> None:
         (Kind.ALTERED, "event_name"): 2,
         (Kind.ALTERED, "value_minor"): 1,
     }
+
+
+def test_values_need_equal_counts() -> None:
+    """Where rows are missing or too many, their names and revenue say nothing."""
+    assert _found((1, 10), (2, 12, *NAMES[::-1], 499)) == {(Kind.DUPLICATED, ""): 2}
+
+
+def test_differences_have_an_order() -> None:
+    """The columns of a kind come by their names, whichever minute differs first."""
+    other = (5, 5, *NAMES[2:])
+
+    found = compare_counts(TRUTH, [(1, 10, *NAMES, 499), (2, 10, *other, 500)], 3)
+    assert [row.column for row in found] == ["event_name", "value_minor"]
