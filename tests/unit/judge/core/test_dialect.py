@@ -48,4 +48,5 @@ def test_names_are_quoted() -> None:
     assert quoted_table('raw.my "events"') == '"raw.my ""events"""'
     assert quoted_table("My Shop.events") == '"My Shop"."events"'
     assert quoted_table('"a.""b".c d') == '"a.""b"."c d"'
+    assert quoted_table('"') == '""""'
     assert text_literal("O'Brien") == "'O''Brien'"

@@ -6,9 +6,12 @@ import hashlib
 
 import pyarrow as pa
 from clickstream_judge.core.fields import (
+    CHECKSUM_BITS,
+    CHECKSUM_DIGITS,
     FIELDS,
     NULL,
     SEPARATOR,
+    UUIDS,
     Comparison,
     checksums,
     truth_texts,
@@ -43,3 +46,9 @@ def test_compared_fields() -> None:
     assert not {"items", "sent_at"} & set(FIELDS)
     assert FIELDS["price_minor"] is Comparison.MONEY
     assert FIELDS["event_id"] is Comparison.TEXT
+    assert set(FIELDS) >= UUIDS == {"event_id", "session_id", "run_id", "order_id"}
+
+
+def test_digits_are_the_bits() -> None:
+    """Engines that make a checksum from hexadecimal digits use as many bits as the others."""
+    assert 4 * CHECKSUM_DIGITS == CHECKSUM_BITS

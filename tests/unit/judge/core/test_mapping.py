@@ -15,6 +15,7 @@ GOOD: dict[str, Any] = {
 }
 SUMS = {"table": "sums", "keys": {"minute": "m"}, "measures": {"events": "n"}}
 REJECTS = {"files": "r.csv", "columns": {"event_id": "id"}}
+FILE_SUMS = SUMS | {"table": None, "files": "b.csv"}
 TOPIC_SUMS = SUMS | {"table": None, "topic": "s"}
 
 
@@ -76,7 +77,10 @@ def test_all_fields() -> None:
         _with(
             late="dropped after 1h",
             result__columns={"event_time": {"column": "ts", "unit": "ms"}},
-            aggregates=[SUMS | {"files": "b.csv", "table": None, "time_zone": "Europe/Berlin"}],
+            aggregates=[
+                FILE_SUMS | {"keys": {"minute": "m"}, "time_zone": "Europe/Berlin"},
+                FILE_SUMS | {"keys": {"hour": {"column": "h", "unit": "ms"}}},
+            ],
         )
     )
 
@@ -177,6 +181,15 @@ def test_all_fields() -> None:
         (_with(settles_after="soon"), "settles_after: 'soon'"),
         (_with(aggregates=[SUMS | {"files": "b"}]), "aggregates.0: name one of"),
         (_with(aggregates=[SUMS | {"measures": {}}]), "aggregates.0.measures"),
+        (_with(aggregates=[SUMS | {"keys": {}}]), "aggregates.0.keys"),
+        (
+            _with(aggregates=[FILE_SUMS | {"keys": {"country": {"column": "c", "unit": "ms"}}}]),
+            "aggregates.0.keys.country.unit: 'ms' cannot be used; leave the unit out",
+        ),
+        (
+            _with(aggregates=[FILE_SUMS | {"keys": {"day": {"column": "d", "unit": "minor"}}}]),
+            "aggregates.0.keys.day.unit: 'minor' cannot be used; write s or ms or us",
+        ),
         (_with(aggregates=[SUMS | {"time_zone": "X"}]), "aggregates.0.time_zone: 'X'"),
         (
             _with(aggregates=[SUMS | {"keys": {"minute": "m", "day": "d"}}]),
