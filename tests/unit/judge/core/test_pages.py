@@ -60,8 +60,13 @@ def test_html_is_inert() -> None:
 
     assert not tags & {"script", "link", "img", "iframe"}
     assert "table" in tags
-    assert "The result agrees" in html_page(_report())
     assert "<table" not in html_page(_report())
+
+
+def test_html_shows_the_outcome() -> None:
+    """The first sentence and its colour say whether the result agrees."""
+    assert '<p class="good"><strong>The result agrees' in html_page(_report())
+    assert '<p class="bad"><strong>The result differs' in html_page(_report(*VERDICTS))
 
 
 def test_places_are_few() -> None:
