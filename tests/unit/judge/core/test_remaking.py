@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from clickstream_generator.core.run_record import RunRecord
 from clickstream_judge.core.fields import FIELDS
 from clickstream_judge.core.remaking import Chunk, remake
-from run_records import shared_worlds
+from run_records import run_record, shared_worlds
+from simulations import simulation
 
 if TYPE_CHECKING:
     from judged import Run
@@ -58,3 +60,41 @@ def test_late_events_are_known(run: Run) -> None:
 
     assert behind
     assert behind <= set(run.late)
+
+
+def _remade(faults: str) -> list[Chunk]:
+    """Return 400 events of a run with faults."""
+    first = simulation(more=f"  faults: {{{faults}}}\n", users=400)
+    return list(remake(run_record(first)[0], dict.fromkeys(range(4), 100)))
+
+
+def test_lost_events_are_left_out() -> None:
+    """Events that the run has lost on purpose were not sent."""
+    (whole, some) = (_remade(faults) for faults in ("lossPermille: 0", "lossPermille: 300"))
+
+    assert [len(chunk.values) for chunk in whole] == [100] * 4
+    sent = [value for chunk in some for value in chunk.values]
+    assert 200 < len(sent) < 360
+    assert set(sent) < {value for chunk in whole for value in chunk.values}
+    assert not any(chunk.late_seconds.any() for chunk in (*whole, *some))
+
+
+def test_lateness_is_the_delay() -> None:
+    """A late event was sent by at most the longest delay later; all others at once."""
+    late = np.concatenate(
+        [chunk.late_seconds for chunk in _remade("latePermille: 300, maxLatenessSeconds: 60")]
+    )
+
+    assert len(late) == 400
+    assert 40 < np.count_nonzero(late) < 200
+    assert late.min() >= 0
+    assert 30 < late.max() <= 60
+
+
+def test_shard_without_an_end_has_no_event() -> None:
+    """Only shards whose last event is given are made again."""
+    record, _ = run_record()
+
+    assert [(chunk.shard, chunk.shard_seq.tolist()) for chunk in remake(record, {1: 3})] == [
+        (1, [1, 2, 3])
+    ]

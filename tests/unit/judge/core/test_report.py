@@ -31,6 +31,11 @@ def test_report_as_json() -> None:
     assert content["verdicts"][0]["minutes"] == [["1970-01-01T00:00Z", "1970-01-01T00:02Z"]]
 
 
+def test_minutes_are_utc() -> None:
+    """A minute is written as ISO 8601."""
+    assert minute_text(29_400_000) == "2025-11-24T16:00Z"
+
+
 def test_minutes_outside_the_calendar() -> None:
     """A minute that no calendar has is a number."""
     assert minute_text(10**15) == "minute 1000000000000000"
