@@ -52,6 +52,16 @@ def test_differences_name_their_minute() -> None:
     )
 
 
+def test_first_range_is_named() -> None:
+    """Of several ranges of minutes the first one counts."""
+    verdict = replace(
+        _verdict(Kind.LOST, 2), minutes=((_MINUTE + 1, _MINUTE + 2), (_MINUTE + 9, _MINUTE + 10))
+    )
+
+    found = summary(replace(_REPORT, verdicts=(verdict,)))
+    assert found.first_difference == "2026-11-27T08:01:00Z"
+
+
 def test_rows_without_a_time() -> None:
     """A difference without a minute, or with one outside the calendar, names none."""
     verdicts = (_verdict(Kind.PHANTOM, 1), _verdict(Kind.PHANTOM, 1, -(10**9)))
