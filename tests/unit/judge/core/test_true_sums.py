@@ -41,3 +41,20 @@ def test_merged_shards_are_added(
         (since or 0) <= moment // 60_000 < (before or 9) for moment, _ in (*first, *second)
     )
     assert counted == sum(together.by_shard.values())
+
+
+def test_late_minutes_are_unsettled() -> None:
+    """The minute of a late event is unsettled if it was sent after the judged minutes."""
+    sent_before, sent_after = (
+        _chunk(0, [(60_000, 119.999), (120_001, 0.0)]),
+        _chunk(1, [(60_000, 120.0)]),
+    )
+
+    def unsettled(chunk: Chunk, before: int | None) -> set[int]:
+        sums = TrueSums()
+        sums.add(chunk, chunk.time_ms, Span(None, before))
+        return sums.unsettled
+
+    assert unsettled(sent_before, 3) == set()
+    assert unsettled(sent_after, 3) == {1}
+    assert unsettled(sent_after, None) == set()

@@ -71,3 +71,11 @@ def test_few_ranges_cover_all_minutes() -> None:
     assert minute_ranges(minutes) == [(1, 3), (4, 5), (100, 101), (102, 103), (900, 901)]
     assert minute_ranges(minutes, 3) == [(1, 5), (100, 103), (900, 901)]
     assert minute_ranges(minutes, 1) == [(1, 901)]
+
+
+def test_phantoms_differ_by_their_id() -> None:
+    """Rows of nowhere with one id are one example."""
+    phantoms = [Finding(Kind.PHANTOM, None, ResultRow(name, 0, ())) for name in "aab"]
+
+    (found,) = collect(phantoms, 5, {})
+    assert (found.count, found.examples) == (3, ("id 'a'", "id 'b'"))

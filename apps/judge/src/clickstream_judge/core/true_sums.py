@@ -66,9 +66,9 @@ class TrueSums:
         minutes, numbers, late_seconds = minutes[kept], numbers[kept], chunk.late_seconds[kept]
         self.late += int(np.count_nonzero(late_seconds))
         if span.before is not None:
+            # Of the events that happened before, only late ones were sent after.
             sent_minute = (chunk.time_ms[kept] + late_seconds * 1000) // 60_000
-            is_unsettled = (late_seconds > 0) & (sent_minute >= span.before)
-            self.unsettled.update(minutes[is_unsettled].tolist())
+            self.unsettled.update(minutes[sent_minute >= span.before].tolist())
         for minute in np.unique(minutes).tolist():
             at = minutes == minute
             count, total = int(at.sum()), sum(numbers[at].tolist())
