@@ -68,6 +68,24 @@ def test_page_has_the_record(value: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize("fault", CORRUPT_FAULTS)
+def test_page_has_no_header(fault: str, value: bytes) -> None:
+    """A broken record of a registry's format has its header, but for a page and no value."""
+    has_header = (break_json_schema(fault, value, HEADER) or b"").startswith(HEADER)
+
+    assert has_header == (fault not in {"corrupt_not_json", "corrupt_no_value"})
+
+
+def test_oversized_record_is_padded(value: bytes) -> None:
+    """An oversized record is longer than the longest event, and no other one is."""
+    for wire in (AVRO, PROTOBUF):
+        sizes = {
+            name: len(break_binary(name, value, wire, HEADER) or b"") for name in CORRUPT_FAULTS
+        }
+        oversized = {name for name, size in sizes.items() if size > MAX_EVENT_BYTES}
+        assert oversized == {"corrupt_oversized"}
+
+
 def test_header_has_an_unknown_version(value: bytes) -> None:
     """A record of an unknown version has another first byte, and is otherwise whole."""
     found = break_binary("corrupt_unknown_version", value, AVRO, HEADER) or b""
