@@ -16,7 +16,7 @@ from clickstream_generator.core.revision_rows import unpack_rows
 from clickstream_generator.core.shard_ledger import Tally, tally_events
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.snapshot import dump_snapshot, load_snapshot
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from run_records import shared_worlds
 from simulations import RUN_ID, START_SECONDS, carried, simulation, simulator
@@ -62,7 +62,8 @@ def _busier() -> Revision:
     return Revision(moment, moment, wanted)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
+@example(cuts=[8.5], chunk=1_000)
 @given(
     cuts=st.lists(st.floats(0.1, 9.9), min_size=1, max_size=3),
     chunk=st.integers(200, 4_000),
