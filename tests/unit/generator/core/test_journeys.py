@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clickstream_contract.events import EVENT_NAMES
 from clickstream_contract.personas import PERSONAS, Persona, Weights
 from clickstream_generator.core.events import CODE, MAX_CART_LINES
 from clickstream_generator.core.journeys import EXIT_CODE, compile_journeys
@@ -68,7 +69,8 @@ def test_stuck_user_leaves() -> None:
 
 def test_highest_number_chooses_a_possible_step() -> None:
     """Sums of chances that rounding leaves below 1 let no number choose an impossible step."""
-    journeys = compile_journeys([*PERSONAS.values()])
+    equal = _persona({"page_view": dict.fromkeys(EVENT_NAMES[:10], 1)})
+    journeys = compile_journeys([*PERSONAS.values(), equal])
     profile, cart, code = (
         axis.ravel() for axis in np.indices(journeys.probability.shape[:3], dtype=np.int64)
     )
