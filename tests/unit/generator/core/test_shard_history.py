@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from clickstream_contract.ledger import MOST_REVISIONS
+from clickstream_generator.core import shard_history
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.shard_history import (
     ShardHistory,
@@ -92,13 +94,16 @@ def test_many_revisions_are_small(histories: dict[int, ShardHistory]) -> None:
     assert len(content) < PART_BYTES / 4
 
 
-def test_too_many_revisions_are_named(histories: dict[int, ShardHistory]) -> None:
+def test_too_many_revisions_are_named(
+    histories: dict[int, ShardHistory], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run with more revisions than a shard keeps has no record."""
-    many = (_revision(5).to_json(),) * 1_001
+    many = (_revision(5).to_json(),) * (MOST_REVISIONS + 1)
     with pytest.raises(RecordUnusable, match="more than 1,000 revisions"):
         _merged({number: replace(row, revisions=many) for number, row in histories.items()})
-    few = {number: replace(row, revisions=many[:1_000]) for number, row in histories.items()}
-    assert len(_merged(few).revisions) == 1_000
+    monkeypatch.setattr(shard_history, "MOST_REVISIONS", 9)  # each takes milliseconds to read
+    few = {number: replace(row, revisions=many[:9]) for number, row in histories.items()}
+    assert len(_merged(few).revisions) == 9
 
 
 def test_record_has_all_shards(histories: dict[int, ShardHistory]) -> None:
