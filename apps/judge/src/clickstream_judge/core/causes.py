@@ -105,7 +105,6 @@ class Evidence:
     _patterns: list[bool] = field(default_factory=list)
     _is_empty: bool = True
     _shifts: set[int] = field(default_factory=set)
-    _late: int = 0
     _repeated: int = 0
     _events: int = 0
     _reasons: set[str | None] = field(default_factory=set)
@@ -119,7 +118,6 @@ class Evidence:
         if event is not None:
             self._events += 1
             self._extend_burst(event.shard, event.shard_seq)
-            self._late += event.late_seconds > 0
             self._repeated += event.is_repeated
         if finding.kind is Kind.ALTERED:
             self._compare(finding)
