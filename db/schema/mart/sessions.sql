@@ -19,6 +19,7 @@ CREATE TABLE mart.sessions (
     campaign text,
     referrer text,
     session_number integer,
+    experiments text,
     started_at timestamptz NOT NULL,
     last_event_at timestamptz NOT NULL,
     first_seq integer NOT NULL,
@@ -77,6 +78,7 @@ COMMENT ON COLUMN mart.sessions.exit_page IS 'Page of the last event so far.';
 COMMENT ON COLUMN mart.sessions.campaign IS 'The campaign that led to this session.';
 COMMENT ON COLUMN mart.sessions.referrer IS 'The page that led to the shop; null for direct sessions.';
 COMMENT ON COLUMN mart.sessions.session_number IS 'Number of the session among the user''s sessions in this run; 1 is the first.';
+COMMENT ON COLUMN mart.sessions.experiments IS 'The arms in which the session is, as experiment=arm, separated by commas; null without one.';
 COMMENT ON COLUMN mart.sessions.started_at IS 'Time of the first event.';
 COMMENT ON COLUMN mart.sessions.last_event_at IS 'Time of the last event so far.';
 COMMENT ON COLUMN mart.sessions.first_seq IS 'Lowest session_seq; 1 if nothing is missing.';

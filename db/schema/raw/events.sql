@@ -26,6 +26,7 @@ CREATE TABLE raw.events (
     campaign text,
     user_agent text,
     session_number integer,
+    experiments text,
     search_term text,
     category text,
     product_id text,
@@ -74,6 +75,7 @@ COMMENT ON COLUMN raw.events.referrer IS 'The page that led to the shop; absent 
 COMMENT ON COLUMN raw.events.campaign IS 'The campaign that led to the shop; absent without one.';
 COMMENT ON COLUMN raw.events.user_agent IS 'The browser''s own name.';
 COMMENT ON COLUMN raw.events.session_number IS 'Number of the session among the user''s sessions in this run; 1 is the first.';
+COMMENT ON COLUMN raw.events.experiments IS 'The arms in which the session is, as experiment=arm, separated by commas; absent without one.';
 COMMENT ON COLUMN raw.events.search_term IS 'What was searched for.';
 COMMENT ON COLUMN raw.events.category IS 'Category of list or item.';
 COMMENT ON COLUMN raw.events.product_id IS 'The product.';

@@ -18,6 +18,7 @@ SELECT
     sessions.campaign,
     sessions.referrer,
     sessions.session_number,
+    sessions.experiments,
     sessions.started_at,
     sessions.last_event_at,
     sessions.first_seq,
@@ -75,6 +76,7 @@ COMMENT ON COLUMN mart.fact_sessions.exit_page IS 'Page of the last event so far
 COMMENT ON COLUMN mart.fact_sessions.campaign IS 'The campaign that led to this session.';
 COMMENT ON COLUMN mart.fact_sessions.referrer IS 'The page that led to the shop; null for direct sessions.';
 COMMENT ON COLUMN mart.fact_sessions.session_number IS 'Number of the session among the user''s sessions in this run; 1 is the first.';
+COMMENT ON COLUMN mart.fact_sessions.experiments IS 'The arms in which the session is, as experiment=arm, separated by commas; null without one.';
 COMMENT ON COLUMN mart.fact_sessions.started_at IS 'Time of the first event.';
 COMMENT ON COLUMN mart.fact_sessions.last_event_at IS 'Time of the last event so far.';
 COMMENT ON COLUMN mart.fact_sessions.first_seq IS 'Lowest session_seq; 1 if nothing is missing.';

@@ -40,6 +40,7 @@ CARRIED = {
     "campaign": ("session_start",),
     "user_agent": ("session_start",),
     "session_number": ("session_start",),
+    "experiments": ("session_start",),
     "search_term": ("search",),
     "category": ("view_item_list", *ITEM_EVENTS),
     "product_id": ITEM_EVENTS,
@@ -96,8 +97,10 @@ def test_items_have_the_same_bounds() -> None:
 
 
 def test_only_arrival_is_optional() -> None:
-    """All fields are required except referrer and campaign, which direct sessions lack."""
-    assert [row.name for row in EVENT_FIELDS if not row.required] == ["referrer", "campaign"]
+    """All fields are required except referrer, campaign and arms, which some sessions lack."""
+    found = [row.name for row in EVENT_FIELDS if not row.required]
+
+    assert found == ["referrer", "campaign", "experiments"]
 
 
 def test_texts_have_lengths() -> None:

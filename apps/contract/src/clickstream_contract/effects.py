@@ -32,7 +32,9 @@ __all__ = [
     "WEEKDAYS",
     "EffectPreset",
     "Effects",
+    "Multiplier",
     "Overlay",
+    "ThinkPermille",
     "When",
     "Who",
 ]
@@ -54,6 +56,9 @@ MOST_PERMILLE = 10_000
 """The highest multiplier of an overlay."""
 
 Multiplier = Annotated[int, Field(ge=0, le=MOST_PERMILLE)]
+ThinkPermille = Annotated[
+    int, Field(ge=10, le=MOST_PERMILLE, description="Multiplier of the time between two steps.")
+]
 
 
 def _some_of(allowed: tuple[str, ...]) -> BeforeValidator:
@@ -156,10 +161,7 @@ class Overlay(Part):
         dict[str, dict[str, Multiplier]],
         Field(max_length=12, description="Multipliers of single steps, by the previous step."),
     ] = Field(default_factory=dict)
-    think_permille: Annotated[
-        int,
-        Field(ge=10, le=MOST_PERMILLE, description="Multiplier of the time between two steps."),
-    ] = 1_000
+    think_permille: ThinkPermille = 1_000
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

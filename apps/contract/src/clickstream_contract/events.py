@@ -194,6 +194,14 @@ EVENT_FIELDS: tuple[Field, ...] = (
         events=("session_start",),
         minimum=1,
     ),
+    Field(
+        "experiments",
+        FieldType.TEXT,
+        "The arms in which the session is, as experiment=arm, separated by commas; absent without"
+        " one.",
+        required=False,
+        events=("session_start",),
+    ),
     Field("search_term", FieldType.TEXT, "What was searched for.", events=("search",)),
     Field(
         "category",

@@ -26,6 +26,7 @@ from clickstream_contract.effects import (
     WEEKDAYS,
 )
 from clickstream_contract.events import DEVICES, EVENT_NAMES
+from clickstream_contract.experiments import CONTROL
 from clickstream_contract.journey import EXIT, TRANSITIONS
 from clickstream_contract.output import INTERNAL, Encoding, Form
 from clickstream_contract.personas import PERSONAS
@@ -204,6 +205,7 @@ _DURATION: Schema = {
     "minLength": 2,
     "rules": [("self.matches('[1-9]')", "a duration of at least one second, such as 90s or 10m")],
 }
+_UNIQUE = ("self.all(row, self.exists_one(one, one.name == row.name))", "each name once")
 _ENUM_OF_PERSONAS = json.dumps(list(PERSONAS)).replace('"', "'")
 _SUM_OF_FAULTS = " + ".join(
     f"self.{name}Permille" for name in ("duplicate", "late", "corrupt", "future", "loss")
@@ -265,6 +267,13 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
                     f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
                 ),
                 "effects: who: personas: presets or some of spec.personas",
+            ),
+            (
+                (
+                    "self.experiments.all(row, row.who.personas.all(name, name in "
+                    f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
+                ),
+                "experiments: who: personas: presets or some of spec.personas",
             ),
             (
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",
@@ -341,8 +350,17 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
     },
+    ("experiments",): {"x-kubernetes-list-type": "atomic", "rules": [_UNIQUE]},
+    ("experiments", "[]", "arms"): {
+        "x-kubernetes-list-type": "atomic",
+        "rules": [(f"self[0].name == '{CONTROL}'", f"the first arm is {CONTROL}"), _UNIQUE],
+    },
+    ("experiments", "[]", "at"): _DURATION,
+    ("experiments", "[]", "for"): _DURATION,
+    ("experiments", "[]", "arms", "[]", "transitions"): _transitions(MOST_PERMILLE),
     **{
-        ("effects", "overlays", "[]", "who", name, "[]"): {"enum": list(allowed)}
+        (*place, "[]", "who", name, "[]"): {"enum": list(allowed)}
+        for place in (("effects", "overlays"), ("experiments",))
         for name, allowed in (
             ("devices", DEVICES),
             ("os", SYSTEMS),

@@ -79,6 +79,7 @@ EVENT_NUMBERS: Final[Mapping[str, int]] = {
     "value_minor": 37,
     "currency": 38,
     "sent_at": 39,
+    "experiments": 40,
 }
 """Protobuf's number of each field. A number never changes: records with it stay in Kafka. A new
 field gets the next free number, wherever it is in the table of fields."""

@@ -15,6 +15,7 @@ from clickstream_contract.currencies import CURRENCIES, DEFAULT_CURRENCY
 from clickstream_contract.duration import format_duration
 from clickstream_contract.effects import Effects
 from clickstream_contract.events import HIGHEST_COUNT, MAX_SHARDS
+from clickstream_contract.experiments import MOST_EXPERIMENTS, Experiment
 from clickstream_contract.naming import (
     DNS_LABEL,
     MAX_LABEL_LENGTH,
@@ -292,9 +293,12 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
         seen.add(name)
 
 
-FIXED_FIELDS = ("seed", "users", "catalog", "countries", "devices", "backfill", "output", "shards")
-"""The fields that cannot change in a run: its users and its world are built from them, and its
-events stay in one place."""
+FIXED_FIELDS = (
+    "seed", "users", "catalog", "countries", "devices", "experiments", "backfill", "output",
+    "shards",
+)  # fmt: skip
+"""The fields that cannot change in a run: its users and its world are built from them, a user
+stays in one arm, and its events stay in one place."""
 
 
 class SimulationSpec(Part):
@@ -315,6 +319,11 @@ class SimulationSpec(Part):
     effects: Annotated[Effects, Field(description="How sessions differ by user and time.")] = (
         Effects()
     )
+    experiments: Annotated[
+        tuple[Experiment, ...],
+        BeforeValidator(as_tuple),
+        Field(max_length=MOST_EXPERIMENTS, description="Experiments with arms by user."),
+    ] = ()
     users: Annotated[int, Field(ge=1, le=10_000_000, description="Number of users.")] = 100_000
     catalog: Annotated[Catalog, Field(description="The products of the shop.")] = Catalog()
     countries: Annotated[
@@ -360,14 +369,19 @@ class SimulationSpec(Part):
             if share.persona not in known:
                 allowed = "one of " + ", ".join(dict.fromkeys(known))
                 raise refuse(f"userMix[{place}].persona", share.persona, allowed)
-        for place, overlay in enumerate(self.effects.overlays):
-            for name in overlay.who.personas:
-                if name not in known:
-                    allowed = "one of " + ", ".join(dict.fromkeys(known))
-                    raise refuse(f"effects.overlays[{place}].who.personas", name, allowed)
-        names = [own.name for own in self.personas]
-        if len(set(names)) != len(names):
-            raise refuse("personas", names, "each name once")
+        for path, rows in (
+            ("effects.overlays", self.effects.overlays),
+            ("experiments", self.experiments),
+        ):
+            for place, row in enumerate(rows):
+                for name in row.who.personas:
+                    if name not in known:
+                        allowed = "one of " + ", ".join(dict.fromkeys(known))
+                        raise refuse(f"{path}[{place}].who.personas", name, allowed)
+        for path, named in (("personas", self.personas), ("experiments", self.experiments)):
+            names = [row.name for row in named]
+            if len(set(names)) != len(names):
+                raise refuse(path, names, "each name once")
         if self.users < self.shards:
             raise refuse("users", self.users, f"at least one user per shard: {self.shards}")
         if self.verification is not None and not (

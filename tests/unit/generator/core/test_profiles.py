@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from clickstream_contract.effects import BROWSERS, CHANNEL_NAMES, SYSTEMS, Effects
 from clickstream_contract.errors import SimulationInvalid
+from clickstream_contract.experiments import Experiment, exposure_texts
 from clickstream_generator.core.profiles import (
     Profiles,
-    belongs_to,
     compile_profiles,
     local_hour,
+    split_by_arm,
+    split_by_share,
 )
 from clickstream_generator.core.technology import build_technologies
 from clickstream_generator.core.world import CHANNELS
@@ -141,12 +143,13 @@ def test_shares_are_independent() -> None:
     one, two = _overlays({"who": {"usersPermille": 300}}, {"who": {"usersPermille": 500}})
     users = np.arange(100_000)
 
-    first, second = (belongs_to(row, 42, 0, users) for row in (one, two))
+    first, second = (split_by_share(row, 0).sides(42, 0, users) == 1 for row in (one, two))
 
     assert first.mean() == pytest.approx(0.3, abs=0.006)
     assert second.mean() == pytest.approx(0.5, abs=0.006)
     assert (first & second).mean() == pytest.approx(0.15, abs=0.006)
-    for other in (belongs_to(one, 43, 0, users), belongs_to(one, 42, 1, users)):
+    for seed, shard in ((43, 0), (42, 1)):
+        other = split_by_share(one, 0).sides(seed, shard, users) == 1
         assert (first & other).mean() == pytest.approx(0.09, abs=0.006)
 
 
@@ -154,8 +157,72 @@ def test_users_stay_in_their_share() -> None:
     """The same users belong to an overlay in every release, also after a run is resumed."""
     (one,) = _overlays({"who": {"usersPermille": 300}})
 
-    found = np.flatnonzero(belongs_to(one, 42, 3, np.arange(40)))
+    found = np.flatnonzero(split_by_share(one, 0).sides(42, 3, np.arange(40)))
     assert found.tolist() == [4, 5, 21, 22, 27, 31, 34, 35]
+
+
+def test_arms_have_their_shares() -> None:
+    """Each arm has its share of those who take part, whatever the arms of another experiment."""
+    arms = [{"name": "control"}, {"name": "a"}, {"name": "b", "weight": 2}]
+    one, two = (
+        Experiment.model_validate({"name": name, "arms": arms, "who": {"usersPermille": permille}})
+        for name, permille in (("one", 800), ("two", 1_000))
+    )
+    users = np.arange(100_000)
+
+    first, second = (split_by_arm(row, 0) for row in (one, two))
+
+    assert first.places == (-1, 0, 1, 2)
+    assert second.places == (0, 1, 2)
+    sides = [split.sides(42, 0, users) for split in (first, second)]
+    for split, side in zip((first, second), sides, strict=True):
+        found = np.bincount(side) / len(users)
+        assert found == pytest.approx(split.shares, abs=0.006)
+    assert first.shares == pytest.approx([0.2, 0.2, 0.2, 0.4])
+    joint = np.histogram2d(*sides, bins=(4, 3))[0] / len(users)
+    assert joint == pytest.approx(np.outer(first.shares, second.shares), abs=0.006)
+
+
+def test_user_stays_in_an_arm() -> None:
+    """A user's arm follows from seed, experiment and user, whoever else takes part."""
+    rows = {"name": "one", "arms": [{"name": "control"}, {"name": "a"}]}
+    split = split_by_arm(Experiment.model_validate(rows), 0)
+
+    assert split.sides(42, 0, USERS).tolist() == [0, 0, 1, 1, 1, 0, 1, 0]
+    assert split.sides(42, 0, USERS[3:5]).tolist() == split.sides(42, 0, USERS)[3:5].tolist()
+
+
+def test_exposure_is_the_arm() -> None:
+    """The text of a profile has the arms whose overlays apply to it, and no other."""
+    rows: list[dict[str, Any]] = [
+        {"name": "one", "arms": [{"name": "control"}, {"name": "a"}], "at": "10s", "for": "5s"},
+        {
+            "name": "two",
+            "arms": [{"name": "control"}, {"name": "b", "thinkPermille": 2_000}],
+            "who": {"devices": ["mobile"], "usersPermille": 800},
+        },
+    ]
+    experiments = [Experiment.model_validate(row) for row in rows]
+    profiles = compile_profiles((), small_world(), experiments)
+    texts = exposure_texts(experiments)
+
+    def found(since: float) -> list[str]:
+        number = profiles.of(small_world(), small_population(), USERS, since, MONDAY)
+        return [texts[place] for place in profiles.exposures[number]]
+
+    one, two = (
+        split.sides(small_population().seed, small_population().shard, USERS)
+        for split in profiles.splits
+    )
+    names = [["one=control", "one=a"][side] for side in one]
+    others = [["", "two=control", "two=b"][side] * (at < 4) for at, side in enumerate(two)]
+    assert len(set(others)) == 3
+    assert found(0.0) == others
+    assert found(12.0) == [",".join(filter(None, pair)) for pair in zip(names, others, strict=True)]
+    base = small_world().personas[0].think_median_seconds
+    slow = [profiles.personas[at].think_median_seconds > base for at in range(len(texts))]
+    chosen = profiles.of(small_world(), small_population(), USERS[:4], 0.0, MONDAY)
+    assert [slow[at] for at in chosen] == [text == "two=b" for text in others[:4]]
 
 
 def test_mean_is_over_sessions() -> None:

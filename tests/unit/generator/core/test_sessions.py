@@ -65,7 +65,9 @@ class _Shop:
         numbers = [*uniform, 0.0, 0.0, 0.0][:3]
         each = np.repeat([*numbers, 0.9 if leaves else 0.1], len(due))
         rng = Chosen(*each.tolist(), normal=normal)
-        found = self.sessions.step(self._now, self._world, self._journeys, self.population, rng)
+        found = self.sessions.step(
+            self._now, self._world, self._journeys, self.population, rng, np.zeros(2, dtype=int)
+        )
         assert found is not None
         return found
 
@@ -92,7 +94,9 @@ def shop(world: World, journeys: Journeys) -> _Shop:
 def _step(
     sessions: Sessions, until: float, world: World, journeys: Journeys, population: Population
 ) -> Events | None:
-    return sessions.step(until, world, journeys, population, Chosen(0.1))
+    return sessions.step(
+        until, world, journeys, population, Chosen(0.1), np.zeros(2, dtype=int)
+    )
 
 
 def test_session_begins_at_its_moment(world: World, journeys: Journeys) -> None:

@@ -111,9 +111,9 @@ class Behaviours:
 
     def _journeys_of(self, spec: SimulationSpec, world: World) -> tuple[Profiles, Journeys]:
         """Return the profiles and their journeys; most edits, such as of the rate, keep them."""
-        text = spec.model_dump_json(include={"personas", "effects"})
+        text = spec.model_dump_json(include={"personas", "effects", "experiments"})
         if text not in self._journeys:
-            profiles = compile_profiles(spec.effects.every, world)
+            profiles = compile_profiles(spec.effects.every, world, spec.experiments)
             try:
                 self._journeys[text] = profiles, compile_journeys(profiles.personas)
             except np.linalg.LinAlgError:
@@ -129,7 +129,7 @@ def _endless(spec: SimulationSpec, world: World) -> SimulationInvalid:
     except np.linalg.LinAlgError:
         names = [persona.name for persona in spec.personas]
         return SimulationInvalid("spec.personas", names, allowed)
-    names = [overlay.name for overlay in spec.effects.overlays]
+    names = [row.name for row in (*spec.effects.overlays, *spec.experiments)]
     return SimulationInvalid("spec.effects.overlays", names, allowed)
 
 

@@ -108,7 +108,8 @@ class BinaryEncoder:
         if name == "session_start":
             agent = known.user_agents.take(column(self._source.traits(rows)[1]))
             number = wire.numbers(field("session_number"), rows["session_number"])
-            return join(known.arrivals.take(choice), agent, number, known.after_session_number)
+            after = known.after_session_number.take(subject)
+            return join(known.arrivals.take(choice), agent, number, after)
         if name in known.whole:
             return known.whole[name].take(choice if name == "page_view" else subject)
         if name in known.cart_pages:

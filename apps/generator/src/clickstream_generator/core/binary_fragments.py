@@ -38,7 +38,7 @@ class BinaryFragments:
         persona_channels, cities, technologies: As in the JSON fragments.
         arrivals: From ``page`` to ``campaign``.
         user_agents: ``user_agent``.
-        after_session_number: From ``search_term`` to ``currency``.
+        after_session_number: From ``experiments`` to ``currency``; by the session's arms.
         whole: By event name, from ``page`` to ``currency``; by the event's subject or choice.
         products: From ``page`` to ``price_minor``.
         after_quantity: From ``shipping_tier`` to ``items``.
@@ -55,7 +55,7 @@ class BinaryFragments:
     technologies: pa.Array
     arrivals: pa.Array
     user_agents: pa.Array
-    after_session_number: bytes
+    after_session_number: pa.Array
     whole: Mapping[str, pa.Array]
     products: pa.Array
     after_quantity: bytes
@@ -100,7 +100,7 @@ def build_binary_fragments(source: Encoder, wire: Wire) -> BinaryFragments:
         technologies=encoded("device", "browser", json_of.technologies),
         arrivals=encoded(_FIRST, "campaign", json_of.arrivals),
         user_agents=encoded("user_agent", "user_agent", json_of.user_agents),
-        after_session_number=encode("search_term", _LAST),
+        after_session_number=encoded("experiments", _LAST, json_of.exposures),
         whole={
             "page_view": encoded(_FIRST, _LAST, json_of.pages),
             "search": encoded(_FIRST, _LAST, json_of.terms),

@@ -203,7 +203,7 @@ class Encoder:
             agent = pools.user_agents.take(column(technology))
             return join(
                 pools.arrivals.take(choice), ",", agent, ',"session_number":',
-                _text(rows["session_number"]),
+                _text(rows["session_number"]), pools.exposures.take(subject),
             )  # fmt: skip
         if name in {"page_view", "search", "view_item_list", "view_item"}:
             pool, number = {

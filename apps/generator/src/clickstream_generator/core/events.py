@@ -35,7 +35,7 @@ EVENT_DTYPE = np.dtype(
         ("value_minor", "i8"),
         ("user", "i4"),  # number within the shard
         ("session_seq", "i4"),
-        ("subject", "i4"),  # product, category or search term, by event name
+        ("subject", "i4"),  # arms, product, category or search term, by event name
         ("cart_quantity", "i4"),
         ("session_number", "i4"),
         ("order_row", "i4"),  # row of the order's or cart's lines; -1 for none

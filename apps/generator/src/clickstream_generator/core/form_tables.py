@@ -40,6 +40,7 @@ _TRUTH = (
     "session_id",
     "session_seq",
     "session_number",
+    "experiments",
     "run_id",
     "simulation",
     "shard",

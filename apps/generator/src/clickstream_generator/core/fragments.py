@@ -39,6 +39,7 @@ class Fragments:
     Attributes:
         persona_channels: Persona and channel, at ``persona * channels + channel``.
         cities, technologies, user_agents, arrivals: By number in the world.
+        exposures: By place; with a comma in front, or empty without an arm.
         pages, terms, categories, viewed_products: By number; only ``sent_at`` follows.
         products: By number.
         lines_before, lines_after: By product number; a line of an order or a cart before and
@@ -53,6 +54,7 @@ class Fragments:
     technologies: pa.Array
     user_agents: pa.Array
     arrivals: pa.Array
+    exposures: pa.Array
     pages: pa.Array
     terms: pa.Array
     categories: pa.Array
@@ -101,6 +103,9 @@ def build_fragments(world: World) -> Fragments:
                 **({"campaign": way.campaign} if way.campaign else {}),
             )
             for way in world.arrivals
+        ),
+        exposures=texts(
+            f",{members(experiments=text)}" if text else "" for text in world.exposures
         ),
         pages=texts(members(page=page) for page in PAGES),
         terms=texts(members(page="/search", search_term=term) for term in shop.search_terms),

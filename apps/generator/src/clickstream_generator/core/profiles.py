@@ -1,6 +1,7 @@
 """Profiles: the weights and think times of sessions with the same persona and the same overlays.
 
-Owns the compilation of a simulation's overlays. Each session gets the number of its profile when
+Owns the compilation of a simulation's overlays, and the division of the users by hashes: for an
+overlay with a share of the users, and for the arms of an experiment. Each session gets the number of its profile when
 it begins, and keeps it. So the weights of a step are one look-up, as without overlays, and the
 expected conversion of a session follows from its profile.
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clickstream_contract.effects import Overlay
+    from clickstream_contract.experiments import Experiment
     from clickstream_contract.personas import Persona
 
     from clickstream_generator.core.population import Population
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
 __all__ = [
     "HOURS_PER_WEEK",
     "Profiles",
-    "belongs_to",
+    "Split",
     "class_sums",
     "compile_profiles",
     "local_hour",
+    "split_by_arm",
+    "split_by_share",
     "weighted",
 ]
 
@@ -58,11 +62,71 @@ def local_hour(unix_seconds: float, utc_offset_minutes: np.ndarray) -> np.ndarra
 
 
 @dataclass(frozen=True)
+class Split:
+    """A division of the users by a hash, which draws no random number.
+
+    Attributes:
+        key: What is hashed with the user. Two splits with different keys are independent of each
+            other, and of every random stream.
+        bounds: Shape (sides - 1,), falling; a user's side is how many of them are above the
+            user's number in [0, 1).
+        places: Shape (sides,); the overlay that applies only on this side, or -1.
+    """
+
+    key: str
+    bounds: tuple[float, ...]
+    places: tuple[int, ...]
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The share of the users on each side."""
+        return -np.diff([1.0, *self.bounds, 0.0])
+
+    def sides(self, seed: int, shard: int, user: np.ndarray) -> np.ndarray:
+        """Return the side of each user of a shard."""
+        name = hashlib.blake2b(f"{seed}:{self.key}".encode(), digest_size=8).digest()
+        number = user.astype(np.uint64) | np.uint64(shard << 32)
+        # SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
+        mixed = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(name, "<u8")
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+        uniform = (mixed >> np.uint64(11)) * 2.0**-53
+        found: np.ndarray = (uniform[:, None] < np.array(self.bounds)).sum(axis=1)
+        return found
+
+
+def split_by_share(overlay: Overlay, place: int) -> Split:
+    """Return the division into users that an overlay leaves out, and its share of them."""
+    return Split(overlay.name, (overlay.who.users_permille / _EVERY_USER,), (-1, place))
+
+
+def split_by_arm(experiment: Experiment, first_place: int) -> Split:
+    """Return the division into users that do not take part, if there are any, and the arms.
+
+    Args:
+        experiment: The experiment.
+        first_place: The place of its first arm's overlay; those of the others follow.
+    """
+    weights = [arm.weight for arm in experiment.arms]
+    permille = experiment.who.users_permille
+    bounds = tuple(
+        permille * sum(weights[at:]) / (_EVERY_USER * sum(weights)) for at in range(len(weights))
+    )
+    places = tuple(range(first_place, first_place + len(weights)))
+    key = f"experiment:{experiment.name}"
+    if permille == _EVERY_USER:
+        return Split(key, bounds[1:], places)
+    return Split(key, bounds, (-1, *places))
+
+
+@dataclass(frozen=True)
 class Profiles:
     """The profiles of one specification.
 
     Attributes:
-        overlays: The overlays.
+        overlays: The overlays, and then those of the experiments' arms.
+        splits: The divisions of the users.
         personas: Shape (profiles,); the persona with the overlays' weights and think times.
         bases: Shape (profiles,); number of the persona in the world.
         applied: Shape (profiles, overlays); which overlays apply.
@@ -71,12 +135,14 @@ class Profiles:
         hour_class, technology_class, country_class, channel_class, return_class: The class of
             each local hour of the week, technology, country, channel, and of first (0) and later
             (1) sessions. Two of a class have the same overlays.
+        exposures: Shape (profiles,); the place of the profile's arms in
+            :func:`clickstream_contract.experiments.exposure_texts`.
         lookup: The profile, by range, class of hour, persona, class of technology, country and
-            channel, class of first or later session, and then, for each overlay with a share of
-            the users, whether the user belongs to it.
+            channel, class of first or later session, and then the user's side in each split.
     """
 
     overlays: tuple[Overlay, ...]
+    splits: tuple[Split, ...]
     personas: tuple[Persona, ...]
     bases: np.ndarray
     applied: np.ndarray
@@ -86,17 +152,8 @@ class Profiles:
     country_class: np.ndarray
     channel_class: np.ndarray
     return_class: np.ndarray
+    exposures: np.ndarray
     lookup: np.ndarray
-
-    @property
-    def shared(self) -> tuple[Overlay, ...]:
-        """The overlays with a share of the users."""
-        return _shared(self.overlays)
-
-    @property
-    def member_shares(self) -> list[float]:
-        """The shares of the users of the overlays that have one."""
-        return [row.who.users_permille / _EVERY_USER for row in self.shared]
 
     def range_of(self, since_seconds: float) -> int:
         """Return the range of the run at a time after its start, in seconds."""
@@ -129,10 +186,7 @@ class Profiles:
             self.country_class[country],
             self.channel_class[population.channel[user]],
             self.return_class[(population.sessions[user] > 1).astype(np.int64)],
-            *(
-                belongs_to(overlay, population.seed, population.shard, user).astype(np.int64)
-                for overlay in self.shared
-            ),
+            *(split.sides(population.seed, population.shard, user) for split in self.splits),
         ]
         return found
 
@@ -152,7 +206,7 @@ class Profiles:
             _exact(class_sums(world.technology_share, self.technology_class)),
             _exact(class_sums(world.channel_share[None], self.channel_class))[0],
             _exact(class_sums(np.stack([1.0 - later, later], axis=1), self.return_class)),
-            [np.array([1.0 - share, share]) for share in self.member_shares],
+            [split.shares for split in self.splits],
         )
         by_group: np.ndarray = found[
             :, :, world.group_persona, self.country_class[world.group_country]
@@ -179,7 +233,7 @@ def weighted(
         technology: Shape (personas, classes); the weights of the classes.
         channel: Shape (classes,).
         visit: Shape (personas, classes); of first and later sessions.
-        members: Shape (2,) each; of users that do not belong to an overlay, and of those that do.
+        members: Shape (sides,) each; of the users on each side of a split.
     """
     found = values
     for share in reversed(members):
@@ -189,43 +243,34 @@ def weighted(
     return total
 
 
-def belongs_to(overlay: Overlay, seed: int, shard: int, user: np.ndarray) -> np.ndarray:
-    """Return which users belong to the overlay's share of the users.
-
-    It follows from the overlay's name, so the shares of two overlays are independent of each other
-    and of every random stream.
-    """
-    name = hashlib.blake2b(f"{seed}:{overlay.name}".encode(), digest_size=8).digest()
-    number = user.astype(np.uint64) | np.uint64(shard << 32)
-    # SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
-    mixed = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(name, "<u8")
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(11)) * 2.0**-53 < overlay.who.users_permille / 1_000
-
-
-def compile_profiles(overlays: tuple[Overlay, ...], world: World) -> Profiles:
-    """Return the profiles of the overlays.
+def compile_profiles(
+    effects: tuple[Overlay, ...], world: World, experiments: Sequence[Experiment] = ()
+) -> Profiles:
+    """Return the profiles of the overlays and of the experiments' arms.
 
     Raises:
-        SimulationInvalid: The overlays divide the sessions into too many profiles.
+        SimulationInvalid: They divide the sessions into too many profiles.
     """
+    overlays = (*effects, *(arm for experiment in experiments for arm in experiment.overlays))
+    splits = _splits(effects, experiments)
     edges = [edge for overlay in overlays for edge in overlay.when.span_seconds]
     starts = np.unique([edge for edge in edges if np.isfinite(edge)])
     ranges, weekly, personas, *others = _conditions(overlays, world, starts)
     hours, hour_class = _classes(weekly)
+    places = range(len(overlays))
     kept, classes = zip(*map(_classes, others), strict=True)
     members = [
-        np.array([[other is not overlay, True] for other in overlays])
-        for overlay in _shared(overlays)
+        np.array(
+            [[at not in split.places or at == own for own in split.places] for at in places]
+        )
+        for split in splits
     ]
     sides = [ranges, hours, personas, *kept, *members]
     size = math.prod(side.shape[1] for side in sides)
     if size > _MOST_COMBINATIONS:
         raise _too_many(overlays)
     mask = np.zeros([side.shape[1] for side in sides], dtype=np.int64)
-    for place in range(len(overlays)):
+    for place in places:
         applies = reduce(np.multiply.outer, [side[place] for side in sides])
         mask |= applies.astype(np.int64) << place
     count = len(world.personas)
@@ -236,6 +281,7 @@ def compile_profiles(overlays: tuple[Overlay, ...], world: World) -> Profiles:
     applied = (keys[:, None] // count >> np.arange(len(overlays))) & 1 == 1
     return Profiles(
         overlays=overlays,
+        splits=splits,
         personas=tuple(
             _with_overlays(
                 world.personas[key % count], [overlays[at] for at in np.flatnonzero(row)]
@@ -250,6 +296,7 @@ def compile_profiles(overlays: tuple[Overlay, ...], world: World) -> Profiles:
         country_class=classes[1],
         channel_class=classes[2],
         return_class=classes[3],
+        exposures=_exposures(applied[:, len(effects) :], experiments),
         lookup=inverse.reshape(mask.shape).astype(np.uint16),
     )
 
@@ -309,8 +356,33 @@ def _exact(shares: np.ndarray) -> np.ndarray:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _shared(overlays: tuple[Overlay, ...]) -> tuple[Overlay, ...]:
-    return tuple(row for row in overlays if row.who.users_permille < _EVERY_USER)
+def _splits(effects: Sequence[Overlay], experiments: Sequence[Experiment]) -> tuple[Split, ...]:
+    """Return the divisions of the users: first those of overlays, then those of experiments."""
+    found = [
+        split_by_share(overlay, place)
+        for place, overlay in enumerate(effects)
+        if overlay.who.users_permille < _EVERY_USER
+    ]
+    place = len(effects)
+    for experiment in experiments:
+        found.append(split_by_arm(experiment, place))
+        place += len(experiment.arms)
+    return tuple(found)
+
+
+def _exposures(arms: np.ndarray, experiments: Sequence[Experiment]) -> np.ndarray:
+    """Return the place of each profile's arms among the combinations of all experiments.
+
+    Args:
+        arms: Shape (profiles, arms of all experiments); which arms apply.
+        experiments: The experiments.
+    """
+    found, first = np.zeros(len(arms), dtype=np.int64), 0
+    for experiment in experiments:
+        size = len(experiment.arms)
+        digit = arms[:, first : first + size] @ np.arange(1, size + 1)
+        found, first = found * (size + 1) + digit, first + size
+    return found
 
 
 def _with_overlays(persona: Persona, overlays: Sequence[Overlay]) -> Persona:
@@ -332,6 +404,6 @@ def _too_many(overlays: tuple[Overlay, ...]) -> SimulationInvalid:
     return SimulationInvalid(
         "spec.effects.overlays",
         len(overlays),
-        f"overlays that divide the sessions into at most {_MOST_PROFILES} kinds; use fewer, or "
-        "more of the same conditions",
+        f"overlays and arms of experiments that divide the sessions into at most {_MOST_PROFILES} "
+        "kinds; use fewer, or more of the same conditions",
     )

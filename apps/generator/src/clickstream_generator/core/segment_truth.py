@@ -1,4 +1,4 @@
-"""The truth about segments: how many of their sessions buy, computed and not sampled.
+"""The truth about segments and arms: how many of their sessions buy, computed and not sampled.
 
 Owns the expectation over everything that is random in a session. The steps are an absorbing Markov
 chain (:mod:`clickstream_generator.core.session_chain`). A later session of a user may begin with a
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.behaviour import Behaviour
 
-__all__ = ["ATTRIBUTES", "SegmentTruth", "count_segments", "earlier_sessions", "segment_truths"]
+__all__ = [
+    "ATTRIBUTES",
+    "ArmTruth",
+    "SegmentTruth",
+    "arm_truths",
+    "count_segments",
+    "earlier_sessions",
+    "segment_truths",
+]
 
 ATTRIBUTES = (
     "device", "os", "browser", "country", "channel", "persona", "session", "hour"
@@ -57,6 +65,26 @@ class SegmentTruth:
     share: float
     conversion: float
     events: float
+
+
+@dataclass(frozen=True)
+class ArmTruth:
+    """The expectation of the sessions in an arm of an experiment.
+
+    Attributes:
+        range_number: The range of the run, in which the same overlays apply.
+        experiment, arm: Their names.
+        share: Share of all sessions.
+        conversion: Share of its sessions with at least one purchase.
+        lift: Its conversion relative to that of the control, minus 1.
+    """
+
+    range_number: int
+    experiment: str
+    arm: str
+    share: float
+    conversion: float
+    lift: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +120,30 @@ def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) ->
                     mean = _sum(behaviour, lengths, own) / share
                     found.append(
                         SegmentTruth(number, segment, share / total, conversion_rate, mean)
+                    )
+    return found
+
+
+def arm_truths(behaviour: Behaviour) -> list[ArmTruth]:
+    """Return the truth of each arm, for each range of the run in which its experiment runs."""
+    profiles, found = behaviour.profiles, []
+    for number in range(len(profiles.lookup)):
+        weights = _weights(behaviour, number)
+        chances, _ = _figures(behaviour, number, weights)
+        total = _sum(behaviour, np.ones_like(chances), weights)
+        applied = profiles.applied[np.take(profiles.lookup[number], profiles.return_class, axis=5)]
+        place = len(behaviour.spec.effects.every)
+        for experiment in behaviour.spec.experiments:
+            control = 0.0
+            for arm in experiment.arms:
+                inside = applied[..., place]
+                place += 1
+                if share := _sum(behaviour, inside.astype(float), weights):
+                    rate = _sum(behaviour, inside * chances, weights) / share
+                    control = control or rate
+                    lift = rate / control - 1.0 if control else float("nan")
+                    found.append(
+                        ArmTruth(number, experiment.name, arm.name, share / total, rate, lift)
                     )
     return found
 
@@ -170,7 +222,7 @@ def _sum(behaviour: Behaviour, values: np.ndarray, weights: _Weights) -> float:
         class_sums(weights.technology, profiles.technology_class),
         class_sums(weights.channel[None], profiles.channel_class)[0],
         weights.visit,
-        [np.array([1.0 - share, share]) for share in profiles.member_shares],
+        [split.shares for split in profiles.splits],
     )
     return float((found[0] * _by_class(behaviour, weights.week)).sum())
 
@@ -205,7 +257,7 @@ def _figures(behaviour: Behaviour, number: int, weights: _Weights) -> tuple[np.n
     hours = hours / np.maximum(hours.sum(axis=0), 1e-300)
     # An hour of a user's earlier sessions is as likely as traffic makes it.
     spread = hours[:, :, None, :, None].reshape(
-        *hours.shape[:2], 1, hours.shape[2], 1, *(1 for _ in profiles.shared), 1, 1
+        *hours.shape[:2], 1, hours.shape[2], 1, *(1 for _ in profiles.splits), 1, 1
     )
     left = (carts[first] * spread).sum(axis=0)[..., 0, :]
     again = (carts[later] * spread).sum(axis=0)

@@ -120,8 +120,18 @@ class Sessions:
         journeys: Journeys,
         population: Population,
         rng: np.random.Generator,
+        exposures: np.ndarray,
     ) -> Events | None:
-        """Return the next event of each session that is due, or ``None`` if none is due."""
+        """Return the next event of each session that is due, or ``None`` if none is due.
+
+        Args:
+            until_seconds: Events before it are due, in simulated time.
+            world: The run's world.
+            journeys: The weights and think times of each profile.
+            population: The users of the shard.
+            rng: The shard's random stream.
+            exposures: Shape (profiles,); the text of each profile's arms, by its place.
+        """
         slot = np.flatnonzero(self.next_seconds < until_seconds)
         if not len(slot):
             return None
@@ -131,6 +141,7 @@ class Sessions:
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:
             user = rows["user"][starts]
+            rows["subject"][starts] = exposures[self.profile[slot[starts]]]
             rows["session_number"][starts] = population.sessions[user]
             channel = population.channel[user]
             ways = world.first_arrival[channel + 1] - world.first_arrival[channel]

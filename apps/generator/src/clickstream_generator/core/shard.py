@@ -178,9 +178,12 @@ class Shard:
         until = self.own_seconds + span
         self._begin_sessions(elapsed, rate, span)
         world, journeys = self.behaviour.world, self.behaviour.journeys
+        exposures = self.behaviour.profiles.exposures
         parts = []
         while (
-            step := self.sessions.step(until, world, journeys, self.population, self.rng)
+            step := self.sessions.step(
+                until, world, journeys, self.population, self.rng, exposures
+            )
         ) is not None:
             parts.append(step)
         self.own_seconds = until

@@ -14,6 +14,7 @@ from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.document import resolve_personas
 from clickstream_contract.effects import OVERLAYS
 from clickstream_contract.events import DEVICES
+from clickstream_contract.experiments import exposure_texts
 from faker import Faker
 
 from clickstream_generator.core.catalog import Catalog, build_catalog
@@ -82,6 +83,7 @@ class World:
         return_share: Shape (personas,); share of sessions by returning users.
         arrivals: Ways into the shop; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
+        exposures: The arms in which a session may be, as text; the first one is of none.
         fingerprint: The fingerprint of the world at the start of the run.
     """
 
@@ -98,6 +100,7 @@ class World:
     utc_offset_minutes: np.ndarray
     return_share: np.ndarray
     price_sense: np.ndarray
+    exposures: tuple[str, ...]
     fingerprint: Fingerprint
     _technology_bounds: np.ndarray
     _channel_bounds: np.ndarray
@@ -163,6 +166,7 @@ def build_world(spec: SimulationSpec) -> World:
         group_persona=np.repeat(np.arange(len(personas)), len(countries)),
         group_country=np.tile(np.arange(len(countries)), len(personas)),
         country_weight=np.array([share.weight for share in spec.countries], dtype=float),
+        exposures=tuple(exposure_texts(spec.experiments)),
         utc_offset_minutes=np.array([country.utc_offset_minutes for country in countries]),
         _technology_bounds=np.array(
             [

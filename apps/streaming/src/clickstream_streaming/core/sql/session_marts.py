@@ -77,6 +77,10 @@ SESSIONS = Mart(
         Column("session_number", "integer",
                "Number of the session among the user's sessions in this run; 1 is the first.",
                "min(session_number)", "least", constraint=""),
+        Column("experiments", "text",
+               "The arms in which the session is, as experiment=arm, separated by commas; null"
+               " without one.",
+               "min(experiments)", "least", constraint=""),
         Column("started_at", "timestamptz", "Time of the first event.", "min(event_time)",
                "least"),
         Column("last_event_at", "timestamptz", "Time of the last event so far.",
