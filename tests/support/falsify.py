@@ -92,6 +92,7 @@ spec:
   shards: 2
   stopAfter: {{events: 1400}}
   effects: {{preset: None}}
+  experiments: [{{name: button, arms: [{{name: control}}, {{name: green}}]}}]
   faults: {faults}
 """
 _RUNNING_RECORDS = 900

@@ -9,7 +9,7 @@ import pytest
 import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.behaviour import Behaviours
-from clickstream_generator.core.segment_truth import ATTRIBUTES, segment_truths
+from clickstream_generator.core.segment_truth import ATTRIBUTES, arm_truths, segment_truths
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_generator.truth_command import truth
 from typer.testing import CliRunner
@@ -73,6 +73,35 @@ def test_default_is_each_attribute(file: Path) -> None:
     assert rows[0]["segment"] == "all"
     assert rows[0]["share"] == "1.000000"
     assert {row["segment"].partition("=")[0] for row in rows} == {"all", *ATTRIBUTES}
+
+
+def test_experiments_have_their_lift(tmp_path: Path) -> None:
+    """Each arm is a row in each range of its experiment; the control has no lift."""
+    arms = "[{name: control}, {name: green, transitions: {view_item: {add_to_cart: 2000}}}]"
+    path = tmp_path / "shop.yaml"
+    path.write_text(f"{_TEXT}  experiments: [{{name: button, arms: {arms}, for: 90m}}]\n", "utf-8")
+
+    rows, _ = _run(str(path), "--experiments")
+
+    spec = read_simulation(path, Overrides()).spec
+    control, green = arm_truths(Behaviours(spec).of(spec))
+    assert [(row["from"], row["until"], row["arm"], row["lift"]) for row in rows] == [
+        ("0s", "1h30m", "control", ""),
+        ("0s", "1h30m", "green", f"{green.lift:.6f}"),
+    ]
+    assert float(rows[1]["conversion"]) == pytest.approx(green.conversion, abs=1e-6)
+    assert green.conversion == pytest.approx((1 + green.lift) * control.conversion)
+
+
+def test_experiments_are_not_segments(file: Path) -> None:
+    """Without an experiment, or with attributes, there is nothing to print."""
+    for arguments, place in (
+        (("--experiments",), "spec.experiments"),
+        (("--experiments", "--by", "device"), "--by"),
+    ):
+        _, error = _run(str(file), *arguments)
+        assert isinstance(error, SimulationInvalid)
+        assert error.path == place
 
 
 def test_unknown_attribute_is_refused(file: Path) -> None:

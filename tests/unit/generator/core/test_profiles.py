@@ -220,7 +220,7 @@ def test_exposure_is_the_arm() -> None:
     assert found(0.0) == others
     assert found(12.0) == [",".join(filter(None, pair)) for pair in zip(names, others, strict=True)]
     base = small_world().personas[0].think_median_seconds
-    slow = [profiles.personas[at].think_median_seconds > base for at in range(len(texts))]
+    slow = [persona.think_median_seconds > base for persona in profiles.personas]
     chosen = profiles.of(small_world(), small_population(), USERS[:4], 0.0, MONDAY)
     assert [slow[at] for at in chosen] == [text == "two=b" for text in others[:4]]
 

@@ -1,4 +1,4 @@
-"""The truth about segments: by hand, and against the sessions of a day.
+"""The truth about segments and arms: by hand, and against the sessions of a day and of 200 seeds.
 
 The intervals are some standard errors wide, because many segments are compared.
 """
@@ -12,14 +12,20 @@ import numpy as np
 import pytest
 from clickstream_generator.core.behaviour import Behaviours
 from clickstream_generator.core.events import CODE
+from clickstream_generator.core.population import build_population
+from clickstream_generator.core.profiles import split_by_arm
+from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.segment_truth import (
     ATTRIBUTES,
     SegmentTruth,
+    arm_truths,
     earlier_sessions,
     segment_truths,
 )
+from clickstream_generator.core.shard import Shard
 from clickstream_generator.core.simulator import Simulator
 from clickstream_generator.core.world import CHANNELS
+from lifts import Estimate, estimate
 from simulations import RUN_ID, START_SECONDS, simulation
 
 if TYPE_CHECKING:
@@ -35,8 +41,13 @@ TOLERANCE = 4.0
 """Standard errors."""
 
 
-def _behaviour(effects: str, mix: str = MIX) -> Behaviour:
-    spec = simulation(more=f"  effects: {effects}\n", mix=mix).spec
+SEEDS = range(200)
+FALSE_POSITIVES = (3, 18)
+"""Of 200 intervals of 95 %, so many may miss the truth; chance leaves this range once in 100."""
+
+
+def _behaviour(effects: str, mix: str = MIX, more: str = "") -> Behaviour:
+    spec = simulation(more=f"  effects: {effects}\n{more}", mix=mix).spec
     return Behaviours(spec).of(spec)
 
 
@@ -219,3 +230,116 @@ def test_million_lies_within_truth() -> None:
             found = day.bought[own].mean()
             assert found == pytest.approx(row.conversion, abs=TOLERANCE * error), row
     assert judged > 50
+
+
+def _experiment(multiplier: int, who: str = "{}", at: str = "") -> str:
+    step = f"{{view_item: {{add_to_cart: {multiplier}}}}}"
+    arms = f"[{{name: control}}, {{name: green, transitions: {step}}}]"
+    return f"  experiments: [{{name: button, who: {who}, arms: {arms}{at}}}]\n"
+
+
+def test_arm_is_a_segment() -> None:
+    """An arm's sessions convert like those of a run in which its overlay concerns all users."""
+    step = "{view_item: {add_to_cart: 1500}}"
+    every = f"{{preset: Retail, overlays: [{{name: green, transitions: {step}}}]}}"
+    plain, changed = (
+        segment_truths(_behaviour(effects), [("device",)])[0]
+        for effects in ("{preset: Retail}", every)
+    )
+    who = "{devices: [mobile], usersPermille: 400}"
+
+    control, green = arm_truths(_behaviour("{preset: Retail}", more=_experiment(1_500, who)))
+
+    assert plain.segment == {"device": "mobile"}
+    assert control.conversion == pytest.approx(plain.conversion)
+    assert green.conversion == pytest.approx(changed.conversion)
+    assert green.lift == pytest.approx(changed.conversion / plain.conversion - 1)
+    assert control.share == green.share == pytest.approx(0.2 * plain.share)
+
+
+def test_arm_has_its_ranges() -> None:
+    """An arm has rows for the ranges in which its experiment runs, and no other."""
+    rows = arm_truths(_behaviour("{preset: None}", more=_experiment(500, at=", at: 1h, for: 1h")))
+
+    assert [(row.range_number, row.arm) for row in rows] == [(1, "control"), (1, "green")]
+    assert (rows[0].experiment, rows[0].lift) == ("button", 0.0)
+    assert rows[1].lift < -0.2
+
+
+@dataclass
+class Sample:
+    """The sessions of a seed: user, arm from 1 on, and whether they bought."""
+
+    user: np.ndarray
+    arm: np.ndarray
+    bought: np.ndarray
+
+    def estimate(self) -> Estimate:
+        """Return the lift as the tables of a pipeline would give it."""
+        control, green = (self.arm == number for number in (1, 2))
+        return estimate(
+            (self.user[control], self.user[green]), (self.bought[control], self.bought[green])
+        )
+
+
+QUICK = "{preset: Retail, overlays: [{name: quick, thinkPermille: 10}]}"
+"""Sessions of a few seconds: thinking does not change the conversion."""
+
+
+def _sample(behaviour: Behaviour, seed: int, rate: int = 4_000) -> Sample:
+    """Return the sessions of users and draws of a seed, except those that the end may cut off."""
+    source = Shard(
+        number=0,
+        shards=1,
+        behaviour=behaviour,
+        population=build_population(behaviour.world, 20_000, 0, seed),
+        schedule=Schedule(
+            simulation(f"{{eventsPerSecond: {rate}}}").spec.rate,
+            behaviour.rhythm,
+            start_seconds=START_SECONDS,
+            origin_after_seconds=0.0,
+        ),
+        rng=np.random.default_rng([0, seed]),
+    )
+    rows = source.take(14 * rate).rows
+    rows = rows[np.lexsort((rows["session_seq"], rows["session_no"]))]
+    first = np.flatnonzero(np.diff(rows["session_no"], prepend=-1))
+    bought = np.maximum.reduceat(rows["code"] == CODE["purchase"], first)
+    starts = rows[first]
+    whole = starts["event_time_ms"] < 1_000 * (START_SECONDS + 8)
+    return Sample(starts["user"][whole], starts["subject"][whole], bought[whole])
+
+
+def test_equal_arms_seldom_differ() -> None:
+    """Of 200 divisions of the same sessions into equal arms, about 5 % show a difference."""
+    behaviour = _behaviour(QUICK, more=_experiment(1_000))
+    (experiment,) = behaviour.spec.experiments
+    split, sample = split_by_arm(experiment, 0), _sample(behaviour, 42)
+    assert (sample.arm == 1 + split.sides(42, 0, sample.user)).all()
+
+    found = [
+        Sample(sample.user, 1 + split.sides(seed, 0, sample.user), sample.bought).estimate()
+        for seed in SEEDS
+    ]
+
+    wrong = sum(not row.low <= 0.0 <= row.high for row in found)
+    assert FALSE_POSITIVES[0] <= wrong <= FALSE_POSITIVES[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("multiplier", "lift"), [(1_000, 0.0), (1_110, 0.05), (1_235, 0.1), (1_510, 0.2)]
+)
+def test_intervals_cover_the_truth(multiplier: int, lift: float) -> None:
+    """Of the intervals of 200 seeds, about 95 % cover the computed lift."""
+    behaviour = _behaviour(QUICK, more=_experiment(multiplier))
+    truth = arm_truths(behaviour)[1].lift
+    assert truth == pytest.approx(lift, abs=0.005)
+
+    found = [_sample(behaviour, seed).estimate() for seed in SEEDS]
+
+    missed = sum(not row.low <= truth <= row.high for row in found)
+    assert FALSE_POSITIVES[0] <= missed <= FALSE_POSITIVES[1]
+    log = np.log1p([row.lift for row in found]) - np.log1p(truth)
+    error = log.std() / np.sqrt(len(found))
+    assert log.mean() == pytest.approx(0.0, abs=3 * error)

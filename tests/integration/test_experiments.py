@@ -1,0 +1,101 @@
+"""The results of experiments: a view over sessions equals the formula over users."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from clickstream_streaming.core.sample import sample_event
+from clickstream_streaming.shell.rebuild import rebuild
+from lifts import estimate
+
+if TYPE_CHECKING:
+    from databases import Database
+
+pytestmark = pytest.mark.services
+
+_SESSIONS = (
+    ("control", "a", 0), ("control", "a", 1), ("control", "b", 0), ("control", "c", 2),
+    ("control", "d", 0), ("green", "e", 1), ("green", "e", 1), ("green", "f", 0), ("green", "g", 1),
+    ("red", "h", 0), ("red", "i", 0),
+)  # fmt: skip
+"""Arm, user and orders of each session."""
+_RESULTS = """
+SELECT json_agg(json_build_array(arm, users, sessions, converted_users, converted_sessions, orders,
+    revenue_minor, conversion, lift, lift_low, lift_high) ORDER BY arm)::text
+FROM mart.experiment_results WHERE experiment = 'button' AND run_id = '{run}'
+"""
+_RUN = str(UUID(int=7))
+
+
+def _event(number: int, name: str, session: int, values: dict[str, Any]) -> bytes:
+    event = sample_event(name) | {
+        "event_id": str(UUID(int=1_000 + number)),
+        "session_id": str(UUID(int=100 + session)),
+        "run_id": _RUN,
+        "shard_seq": number,
+        "user_id": _SESSIONS[session][1],
+    }
+    return json.dumps({**event, **values}).encode()
+
+
+def _records() -> list[bytes]:
+    """Return the events of the sessions: a start, and a purchase of 10 for each order."""
+    found: list[bytes] = []
+    for session, (arm, _, orders) in enumerate(_SESSIONS):
+        other = f"shipping={'free' if session % 2 else 'control'}"
+        arms = {"experiments": f"button={arm},{other}", "session_seq": 1}
+        found.append(_event(len(found) + 1, "session_start", session, arms))
+        for order in range(orders):
+            bought = {
+                "order_id": str(UUID(int=5_000 + len(found))),
+                "value_minor": 10,
+                "session_seq": 2 + order,
+            }
+            found.append(_event(len(found) + 1, "purchase", session, bought))
+    outside = {"session_id": str(UUID(int=99)), "experiments": None, "user_id": "z"}
+    return [*found, _event(len(found) + 1, "session_start", 0, outside)]
+
+
+def _results(database: Database) -> dict[str, list[Any]]:
+    rows = json.loads(database.ask(_RESULTS.format(run=_RUN))[0])
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_results_are_those_by_hand(database: Database) -> None:
+    """Each arm has its users, sessions, orders, revenue and lift; a rebuild changes nothing."""
+    assert database.write(_records())["rejects"] == {}
+
+    found = _results(database)
+
+    assert found["control"] == [4, 5, 2, 2, 3, 30, 0.4, None, None, None]
+    assert found["green"][:7] == [3, 4, 2, 3, 3, 30, 0.75]
+    users, converted = (
+        tuple(
+            np.array([kind(row) for row in _SESSIONS if row[0] == arm])
+            for arm in ("control", "green")
+        )
+        for kind in (lambda row: row[1], lambda row: row[2] > 0)
+    )
+    wanted = estimate(users, converted)
+    assert found["green"][7:] == pytest.approx(
+        [wanted.lift, wanted.low, wanted.high], abs=1e-6
+    )
+    assert wanted.lift == pytest.approx(0.75 / 0.4 - 1)
+    # Users of the control: 2 sessions with 1 order, 1 with 0, 1 with 1, 1 with 0.
+    control = 4 / 3 * ((1 - 0.8) ** 2 + 0.4**2 + 0.6**2 + 0.4**2) / 2**2
+    green = 3 / 2 * ((2 - 1.5) ** 2 + 0.75**2 + 0.25**2) / 3**2
+    factor = np.exp(1.959964 * np.sqrt(control + green))
+    assert wanted.high == pytest.approx(0.75 / 0.4 * factor - 1)
+    assert not any(rebuild(database.owner).values())
+    assert _results(database) == found
+
+
+def test_arm_without_orders_has_no_interval(database: Database) -> None:
+    """An arm in which nobody bought has a lift of -1, and no interval."""
+    database.write(_records())
+
+    assert _results(database)["red"] == [2, 2, 0, 0, 0, 0, 0, -1, None, None]
