@@ -18,9 +18,10 @@ _FOLDED = {
     "spec.personas[].transitions": (
         "Weight of each next step, by the step before: [which there are](journey.md)."
     ),
-    "spec.effects.overlays[].transitions": (
+    **dict.fromkeys(
+        ("spec.effects.overlays[].transitions", "spec.experiments[].arms[].transitions"),
         "Multiplier of each next step, in permille, by the step before: "
-        "[which there are](journey.md)."
+        "[which there are](journey.md).",
     ),
 }
 """Fields that have a table elsewhere."""

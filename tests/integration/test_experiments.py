@@ -81,9 +81,7 @@ def test_results_are_those_by_hand(database: Database) -> None:
         for kind in (lambda row: row[1], lambda row: row[2] > 0)
     )
     wanted = estimate(users, converted)
-    assert found["green"][7:] == pytest.approx(
-        [wanted.lift, wanted.low, wanted.high], abs=1e-6
-    )
+    assert found["green"][7:] == pytest.approx([wanted.lift, wanted.low, wanted.high], abs=1e-6)
     assert wanted.lift == pytest.approx(0.75 / 0.4 - 1)
     # Users of the control: 2 sessions with 1 order, 1 with 0, 1 with 1, 1 with 0.
     control = 4 / 3 * ((1 - 0.8) ** 2 + 0.4**2 + 0.6**2 + 0.4**2) / 2**2

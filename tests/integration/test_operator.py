@@ -515,6 +515,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("personas", {"effects": {"overlays": [{"name": "a", "who": {"personas": ["Nobody"]}}]}}),
     ("purchase", {"effects": {"overlays": [{"name": "a",
                   "transitions": {"search": {"purchase": 1}}}]}}),
+    ("control", {"experiments": [{"name": "a", "arms": [{"name": "b"}, {"name": "control"}]}]}),
+    ("once", {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "control"}]}]}),
+    ("personas", {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "b"}],
+                                   "who": {"personas": ["Nobody"]}}]}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),
@@ -546,6 +550,7 @@ def test_seed_and_users_are_immutable(plane: ControlPlane, namespace: str) -> No
         {"users": 7_000},
         {"shards": 2},
         {"backfill": {"days": 1}},
+        {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "b"}]}]},
         {"output": output},
     ):
         with pytest.raises(subprocess.CalledProcessError) as refused:

@@ -42,6 +42,8 @@ from clickstream_contract.verification import Verification
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from clickstream_contract.effects import Overlay
+
 __all__ = [
     "FIXED_FIELDS",
     "Backfill",
@@ -293,6 +295,15 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
         seen.add(name)
 
 
+def _known_personas(rows: Sequence[Overlay | Experiment], known: Sequence[str], path: str) -> None:
+    """Raise an error if a row is about a persona that does not exist."""
+    for place, row in enumerate(rows):
+        for name in row.who.personas:
+            if name not in known:
+                allowed = "one of " + ", ".join(dict.fromkeys(known))
+                raise refuse(f"{path}[{place}].who.personas", name, allowed)
+
+
 FIXED_FIELDS = (
     "seed", "users", "catalog", "countries", "devices", "experiments", "backfill", "output",
     "shards",
@@ -369,15 +380,8 @@ class SimulationSpec(Part):
             if share.persona not in known:
                 allowed = "one of " + ", ".join(dict.fromkeys(known))
                 raise refuse(f"userMix[{place}].persona", share.persona, allowed)
-        for path, rows in (
-            ("effects.overlays", self.effects.overlays),
-            ("experiments", self.experiments),
-        ):
-            for place, row in enumerate(rows):
-                for name in row.who.personas:
-                    if name not in known:
-                        allowed = "one of " + ", ".join(dict.fromkeys(known))
-                        raise refuse(f"{path}[{place}].who.personas", name, allowed)
+        _known_personas(self.effects.overlays, known, "effects.overlays")
+        _known_personas(self.experiments, known, "experiments")
         for path, named in (("personas", self.personas), ("experiments", self.experiments)):
             names = [row.name for row in named]
             if len(set(names)) != len(names):

@@ -1,7 +1,7 @@
 """``clickstream truth``: what share of each segment's sessions buy, computed from the simulation.
 
-Owns the command's arguments and its two tables, of segments and of arms. Heavy modules are imported inside the command, so that
-other commands start fast.
+Owns the command's arguments and its two tables, of segments and of arms. Heavy modules are imported
+inside the command, so that other commands start fast.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def truth(
             "repeated. Default: each attribute alone."
         ),
     ] = None,
+    *,
     experiments: Annotated[
         bool,
         typer.Option("--experiments", help="Print the arms of the experiments, with their lift."),

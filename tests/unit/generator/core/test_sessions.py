@@ -94,9 +94,7 @@ def shop(world: World, journeys: Journeys) -> _Shop:
 def _step(
     sessions: Sessions, until: float, world: World, journeys: Journeys, population: Population
 ) -> Events | None:
-    return sessions.step(
-        until, world, journeys, population, Chosen(0.1), np.zeros(2, dtype=int)
-    )
+    return sessions.step(until, world, journeys, population, Chosen(0.1), np.zeros(2, dtype=int))
 
 
 def test_session_begins_at_its_moment(world: World, journeys: Journeys) -> None:

@@ -1,9 +1,9 @@
 """Profiles: the weights and think times of sessions with the same persona and the same overlays.
 
 Owns the compilation of a simulation's overlays, and the division of the users by hashes: for an
-overlay with a share of the users, and for the arms of an experiment. Each session gets the number of its profile when
-it begins, and keeps it. So the weights of a step are one look-up, as without overlays, and the
-expected conversion of a session follows from its profile.
+overlay with a share of the users, and for the arms of an experiment. Each session gets the number
+of its profile when it begins, and keeps it. So the weights of a step are one look-up, as without
+overlays, and the expected conversion of a session follows from its profile.
 
 The numbers follow from the specification, so every process that carries a shard has the same ones.
 """
@@ -260,9 +260,7 @@ def compile_profiles(
     places = range(len(overlays))
     kept, classes = zip(*map(_classes, others), strict=True)
     members = [
-        np.array(
-            [[at not in split.places or at == own for own in split.places] for at in places]
-        )
+        np.array([[at not in split.places or at == own for own in split.places] for at in places])
         for split in splits
     ]
     sides = [ranges, hours, personas, *kept, *members]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from clickstream_contract.events import DEVICES
+from clickstream_contract.experiments import CONTROL
 
 from clickstream_generator.core.population import LOYALTY_EXPONENT
 from clickstream_generator.core.profiles import HOURS_PER_WEEK, class_sums, weighted
@@ -76,7 +77,8 @@ class ArmTruth:
         experiment, arm: Their names.
         share: Share of all sessions.
         conversion: Share of its sessions with at least one purchase.
-        lift: Its conversion relative to that of the control, minus 1.
+        lift: Its conversion relative to that of the control, minus 1; not a number if the control
+            never converts.
     """
 
     range_number: int
@@ -140,7 +142,7 @@ def arm_truths(behaviour: Behaviour) -> list[ArmTruth]:
                 place += 1
                 if share := _sum(behaviour, inside.astype(float), weights):
                     rate = _sum(behaviour, inside * chances, weights) / share
-                    control = control or rate
+                    control = rate if arm.name == CONTROL else control
                     lift = rate / control - 1.0 if control else float("nan")
                     found.append(
                         ArmTruth(number, experiment.name, arm.name, share / total, rate, lift)

@@ -181,9 +181,7 @@ class Shard:
         exposures = self.behaviour.profiles.exposures
         parts = []
         while (
-            step := self.sessions.step(
-                until, world, journeys, self.population, self.rng, exposures
-            )
+            step := self.sessions.step(until, world, journeys, self.population, self.rng, exposures)
         ) is not None:
             parts.append(step)
         self.own_seconds = until
