@@ -93,7 +93,7 @@ def test_results_are_those_by_hand(database: Database) -> None:
 
 
 def test_arm_without_orders_has_no_interval(database: Database) -> None:
-    """An arm in which nobody bought has a lift of -1, and no interval."""
+    """An arm that sold nothing has a lift of -1, and no interval."""
     database.write(_records())
 
     assert _results(database)["red"] == [2, 2, 0, 0, 0, 0, 0, -1, None, None]
