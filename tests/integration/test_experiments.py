@@ -73,14 +73,16 @@ def test_results_are_those_by_hand(database: Database) -> None:
 
     assert found["control"] == [4, 5, 2, 2, 3, 30, 0.4, None, None, None]
     assert found["green"][:7] == [3, 4, 2, 3, 3, 30, 0.75]
-    users, converted = (
-        tuple(
-            np.array([kind(row) for row in _SESSIONS if row[0] == arm])
-            for arm in ("control", "green")
-        )
-        for kind in (lambda row: row[1], lambda row: row[2] > 0)
+    control_arm, green_arm = (
+        [row for row in _SESSIONS if row[0] == arm] for arm in ("control", "green")
     )
-    wanted = estimate(users, converted)
+    wanted = estimate(
+        (np.array([row[1] for row in control_arm]), np.array([row[1] for row in green_arm])),
+        (
+            np.array([row[2] > 0 for row in control_arm]),
+            np.array([row[2] > 0 for row in green_arm]),
+        ),
+    )
     assert found["green"][7:] == pytest.approx([wanted.lift, wanted.low, wanted.high], abs=1e-6)
     assert wanted.lift == pytest.approx(0.75 / 0.4 - 1)
     # Users of the control: 2 sessions with 1 order, 1 with 0, 1 with 1, 1 with 0.

@@ -80,9 +80,36 @@ def test_endless_session_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ("  effects: {{preset: None, overlays: [{{name: odd, {steps}}}]}}\n", "effects.overlays"),
+        (
+            "  experiments: [{{name: odd, arms: [{{name: control}}, {{name: b, {steps}}}]}}]\n",
+            "experiments",
+        ),
+    ],
+)
+def test_endless_overlay_is_refused(more: str, path: str) -> None:
+    """Multipliers that leave no way out are refused, where they are."""
+    table = "search: 0, view_item_list: 0, view_item: 0, exit: 0"
+    steps = f"transitions: {{page_view: {{{table}}}}}"
+    spec = simulation(more=more.format(steps=steps)).spec
+
+    with pytest.raises(SimulationInvalid) as caught:
+        Behaviours(simulation().spec).of(spec)
+
+    assert (caught.value.path, caught.value.value) == (f"spec.{path}", "['odd']")
+
+
+@pytest.mark.parametrize(
     ("more", "users", "path"),
     [
         ("", 60_000, "spec.users"),
+        (
+            "  experiments: [{name: a, arms: [{name: control}, {name: b}]}]\n",
+            50_000,
+            "spec.experiments",
+        ),
         ("  devices: {mobile: 1, desktop: 1, tablet: 1}\n", 50_000, "spec.devices"),
         ("  backfill: {days: 1}\n", 50_000, "spec.backfill"),
         ("  countries: [{code: DE, weight: 1}]\n", 50_000, "spec.countries"),

@@ -218,6 +218,37 @@ def test_no_effects_make_former_bytes() -> None:
     assert digest() == "f4598fae95b9fd9138419b7fae586ce7a062da4e5b5fa6425a55970344ccaf85"
 
 
+def test_start_states_the_arms() -> None:
+    """Equal arms change nothing but the field of a session's start, the same for each user."""
+    more = "  experiments: [{name: one, arms: [{name: control}, {name: b}], at: 10s}]\n"
+    plain, divided = (
+        [
+            json.loads(value)
+            for value in source.encoder.encode(source.take_due(START_SECONDS + 20, 10**9), 0).values
+        ]
+        for source in (simulator(), simulator(more=more))
+    )
+
+    stated = [event.pop("experiments", None) for event in divided]
+
+    assert divided == plain
+    arms: dict[str, set[str]] = {}
+    for event, text in zip(plain, stated, strict=True):
+        if text is not None:
+            assert event["event_name"] == "session_start"
+            arms.setdefault(event["user_id"], set()).add(text)
+    assert all(len(texts) == 1 for texts in arms.values())
+    assert {text for texts in arms.values() for text in texts} == {"one=control", "one=b"}
+    began = [event["event_time"] for event, text in zip(plain, stated, strict=True) if text]
+    others = [
+        event["event_time"]
+        for event, text in zip(plain, stated, strict=True)
+        if event["event_name"] == "session_start" and text is None
+    ]
+    assert 0.3 < len(began) / (len(began) + len(others)) < 0.6
+    assert min(began) > sorted(others)[len(others) // 2]
+
+
 def test_effects_change_open_sessions() -> None:
     """An edit of the effects concerns sessions under way too, but no step that is chosen."""
     source = simulator()

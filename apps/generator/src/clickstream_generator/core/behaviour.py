@@ -124,13 +124,16 @@ class Behaviours:
 def _endless(spec: SimulationSpec, world: World) -> SimulationInvalid:
     """Return the error for sessions that could never end."""
     allowed = "every step needs a path to the exit with an empty, a filled and a full cart"
-    try:
-        compile_journeys(world.personas)
-    except np.linalg.LinAlgError:
-        names = [persona.name for persona in spec.personas]
-        return SimulationInvalid("spec.personas", names, allowed)
-    names = [row.name for row in (*spec.effects.overlays, *spec.experiments)]
-    return SimulationInvalid("spec.effects.overlays", names, allowed)
+    with_effects = compile_profiles(spec.effects.every, world).personas
+    for path, personas, names in (
+        ("spec.personas", world.personas, [row.name for row in spec.personas]),
+        ("spec.effects.overlays", with_effects, [row.name for row in spec.effects.overlays]),
+    ):
+        try:
+            compile_journeys(personas)
+        except np.linalg.LinAlgError:
+            return SimulationInvalid(path, names, allowed)
+    return SimulationInvalid("spec.experiments", [row.name for row in spec.experiments], allowed)
 
 
 def check_change(running: Simulation, wanted: Simulation) -> None:
