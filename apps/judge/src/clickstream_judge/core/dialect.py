@@ -27,6 +27,8 @@ _FAMILIES = (
     (Family.TIMESTAMP, r"(timestamp|datetime)"),
     (Family.UUID, r"uuid$"),
     (Family.TEXT, r"(varchar|character|text|enum|bpchar|string|name$|(.*\.)?citext$)"),
+    # DuckDB's type for a column of JSON lines in which no line has a value.
+    (Family.TEXT, r'"null"$'),
     (Family.INTEGER, r"(u?(tiny|small|big|huge)?int(eger)?$|int[248]$)"),
     (Family.FRACTION, r"(decimal|numeric|double|float|real)"),
 )
