@@ -42,11 +42,12 @@ _FAULTS = (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
 )
+_EXPERIMENTS = "  experiments: [{name: one, arms: [{name: control}, {name: b}]}]\n"
 
 
 def _run() -> tuple[list[bytes], list[bytes]]:
     """Return the records of a finished run with faults, and of its ledger."""
-    source, shards = carried("{eventsPerSecond: 4}", _FAULTS, users=500)
+    source, shards = carried("{eventsPerSecond: 4}", _FAULTS + _EXPERIMENTS, users=500)
     events = source.take_due(START_SECONDS + _SECONDS, 10**9)
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
     sources = {number: row.fault_source() for number, row in shards.items()}

@@ -132,7 +132,7 @@ def test_minutes_stay_open_for_late_events(lateness_seconds: int, minutes: int) 
         assert (minute_ms in carried.ledger.minutes) == is_open
 
 
-def test_entry_has_the_target_of_its_shard() -> None:
+def test_entry_has_its_shards_target() -> None:
     """The target rate is an equal part of the run's; the end of a shard has an entry if wanted."""
     _, maker = begun(simulation("{eventsPerSecond: 30}", users=400))
     _made(maker, 0, 10)

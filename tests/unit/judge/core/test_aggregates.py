@@ -172,7 +172,7 @@ def test_groups_with_events_to_come() -> None:
     assert groups.has_time
 
 
-def test_open_groups_of_today_are_left_out() -> None:
+def test_todays_open_groups_are_absent() -> None:
     """The group of an open minute is found many years after 1970."""
     hour = 29_400_000
     groups = Groups("aggregates.0", _table({"hour": "h"}, "events"), until=hour + 999)

@@ -91,7 +91,7 @@ def test_lateness_is_the_delay() -> None:
     assert 30 < late.max() <= 60
 
 
-def test_shard_without_an_end_has_no_event() -> None:
+def test_endless_shard_has_no_event() -> None:
     """Only shards whose last event is given are made again."""
     record, _ = run_record()
 

@@ -81,7 +81,8 @@ def test_dead_peer_is_noticed(arguments: dict[str, object], tmp_path: Path) -> N
     assert arguments["tcp_user_timeout"] == 14_000
     assert arguments["options"] == (
         "-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3"
-        " -c tcp_keepalives_count=3 -c tcp_user_timeout=14s -c clickstream.seals=on"
+        " -c tcp_keepalives_count=3 -c tcp_user_timeout=14s -c temp_buffers=64MB"
+        " -c clickstream.seals=on"
     )
 
 
