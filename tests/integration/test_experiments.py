@@ -99,3 +99,17 @@ def test_arm_without_orders_has_no_interval(database: Database) -> None:
     database.write(_records())
 
     assert _results(database)["red"] == [2, 2, 0, 0, 0, 0, 0, -1, None, None]
+
+
+def test_arm_named_twice_counts_once(database: Database) -> None:
+    """A foreign record may name an arm twice, or none in a quote: the sums stay right."""
+    odd = {"session_id": str(UUID(int=98)), "user_id": "y", "session_seq": 1}
+    texts = ("button=red,button=red", "it's \"1\" -- ' OR ,=,")
+    records = [
+        _event(number, "session_start", 0, {**odd, "session_id": str(UUID(int=number)),
+                                            "experiments": text})
+        for number, text in enumerate(texts, start=1)
+    ]  # fmt: skip
+    assert database.write(records)["rejects"] == {}
+
+    assert _results(database) == {"red": [1, 1, 0, 0, 0, 0, 0, None, None, None]}

@@ -4,7 +4,9 @@ WITH by_user AS (
         split_part(place, '=', 2) AS arm, user_id, count(*) AS sessions,
         count(*) FILTER (WHERE is_converted) AS converted, sum(purchase_events) AS orders,
         sum(revenue_minor) AS revenue_minor
-    FROM mart.sessions CROSS JOIN LATERAL string_to_table(experiments, ',') AS place
+    -- DISTINCT: a record of another sender may name an arm twice.
+    FROM mart.sessions
+    CROSS JOIN LATERAL (SELECT DISTINCT string_to_table(experiments, ',') AS place) AS stated
     GROUP BY simulation, run_id, place, user_id
 ), sums AS (
     SELECT simulation, run_id, experiment, arm, count(*) AS users, sum(sessions) AS sessions,
