@@ -102,7 +102,7 @@ def test_document_keeps_experiments() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [
-        ("[Shopper]}", "[Nobody]}", "spec.experiments[0].who.personas"),
+        ("[Shopper]}", "[Unknown]}", "spec.experiments[0].who.personas"),
         ("name: shipping", "name: button", "spec.experiments"),
     ],
 )

@@ -32,9 +32,9 @@ __all__ = [
     "WEEKDAYS",
     "EffectPreset",
     "Effects",
-    "Multiplier",
     "Overlay",
     "ThinkPermille",
+    "Transitions",
     "When",
     "Who",
 ]
@@ -55,7 +55,10 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_PERMILLE = 10_000
 """The highest multiplier of an overlay."""
 
-Multiplier = Annotated[int, Field(ge=0, le=MOST_PERMILLE)]
+Transitions = Annotated[
+    dict[str, dict[str, Annotated[int, Field(ge=0, le=MOST_PERMILLE)]]],
+    Field(max_length=12, description="Multipliers of single steps, by the previous step."),
+]
 ThinkPermille = Annotated[
     int, Field(ge=10, le=MOST_PERMILLE, description="Multiplier of the time between two steps.")
 ]
@@ -157,10 +160,7 @@ class Overlay(Part):
     ]
     who: Annotated[Who, Field(description="Whose sessions.")] = Who()
     when: Annotated[When, Field(description="When these sessions begin.")] = When()
-    transitions: Annotated[
-        dict[str, dict[str, Multiplier]],
-        Field(max_length=12, description="Multipliers of single steps, by the previous step."),
-    ] = Field(default_factory=dict)
+    transitions: Transitions = Field(default_factory=dict)
     think_permille: ThinkPermille = 1_000
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from clickstream_contract.effects import Multiplier, Overlay, ThinkPermille, When, Who
+from clickstream_contract.effects import Overlay, ThinkPermille, Transitions, When, Who
 from clickstream_contract.parts import Duration, Part, as_tuple, refuse, refuse_illegal_steps
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class Arm(Part):
     weight: Annotated[
         int, Field(ge=1, le=1_000, description="Share relative to the other weights.")
     ] = 1
-    transitions: Annotated[
-        dict[str, dict[str, Multiplier]],
-        Field(max_length=12, description="Multipliers of single steps, by the previous step."),
-    ] = Field(default_factory=dict)
+    transitions: Transitions = Field(default_factory=dict)
     think_permille: ThinkPermille = 1_000
 
     @model_validator(mode="after")

@@ -261,19 +261,15 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
                 "userMix: persona: a preset or one of spec.personas; the presets are "
                 + ", ".join(PERSONAS),
             ),
-            (
+            *(
                 (
-                    "self.effects.overlays.all(row, row.who.personas.all(name, name in "
-                    f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
-                ),
-                "effects: who: personas: presets or some of spec.personas",
-            ),
-            (
-                (
-                    "self.experiments.all(row, row.who.personas.all(name, name in "
-                    f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
-                ),
-                "experiments: who: personas: presets or some of spec.personas",
+                    (
+                        f"self.{rows}.all(row, row.who.personas.all(name, name in "
+                        f"{_ENUM_OF_PERSONAS} || self.personas.exists(own, own.name == name)))"
+                    ),
+                    f"{path}: who: personas: presets or some of spec.personas",
+                )
+                for path, rows in (("effects", "effects.overlays"), ("experiments", "experiments"))
             ),
             (
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",

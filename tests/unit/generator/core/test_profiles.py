@@ -184,7 +184,7 @@ def test_arms_have_their_shares() -> None:
 
 
 def test_user_stays_in_an_arm() -> None:
-    """A user's arm follows from seed, experiment and user, whoever else takes part."""
+    """A user's arm follows from seed, experiment and user, not from the other users."""
     rows = {"name": "one", "arms": [{"name": "control"}, {"name": "a"}]}
     split = split_by_arm(Experiment.model_validate(rows), 0)
 
