@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,12 +20,12 @@ from confluent_kafka.schema_registry.json_schema import JSONDeserializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from foreign_readers import READERS, Unreadable, message_type, object_of, object_of_message
-from generators import four_shards, reference
-from pipeline import wait_until
+from generators import four_shards, reference, soon
 from registries import registry_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from clickstream_judge.shell.decoding import Decode
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-m", "clickstream_generator.command"]
 START = ("--start", "2026-11-27T08:00:00Z")
 EVENTS = 3_000
+_WORKER_EVENTS = 20_000
+"""At 1,000 per second: the worker is up before the last is due, also on a busy machine."""
 FAULTS = {"corruptPermille": 50, "duplicatePermille": 20, "latePermille": 20}
 
 
@@ -213,7 +214,7 @@ def _worker_run(
     for name in (topic, f"{topic}-ledger"):
         broker.add_topic(name, 2)
     late = "  faults: {latePermille: 20, maxLatenessSeconds: 3}\n"
-    simulation = four_shards(1_000, 6_000, f"  output: {{{output}}}\n{late}")
+    simulation = four_shards(1_000, _WORKER_EVENTS, f"  output: {{{output}}}\n{late}")
     return begin(simulation, start_time=start.isoformat())
 
 
@@ -223,11 +224,11 @@ def test_killed_worker_uses_the_registry(
     broker: Broker, begin: Callable[..., GeneratorRun], registry: str, encoding: str
 ) -> None:
     """Confluent's deserializers read every event of a killed worker, late ones too, unaltered."""
-    start = datetime.now(UTC).replace(microsecond=0)
     topic = f"worker-{encoding}"
+    start = soon()
     run = _worker_run(broker, begin, topic, encoding, start)
     worker = run.start(registry=registry)
-    wait_until(lambda: worker.acknowledged() > 0, "the generator sends")
+    worker.wait_until_sent(0)
     worker.kill()
     run.start(registry=registry).must_end(180)
 
@@ -240,7 +241,7 @@ def test_killed_worker_uses_the_registry(
     ]
     assert set(_without_time(found)) == set(_without_time(expected))
     minutes = [row for (_, kind, _), row in run.ledger().items() if kind == "minute"]
-    assert sum(row["events"] for row in minutes) == len(expected) == 6_000
+    assert sum(row["events"] for row in minutes) == len(expected) == _WORKER_EVENTS
 
 
 @pytest.mark.slow
@@ -248,7 +249,7 @@ def test_refused_worker_sends_nothing(
     broker: Broker, begin: Callable[..., GeneratorRun], registry: str
 ) -> None:
     """A worker without an answer, a subject or a compatible schema ends with 6, and says why."""
-    run = _worker_run(broker, begin, "w", "avro", datetime.now(UTC).replace(microsecond=0))
+    run = _worker_run(broker, begin, "w", "avro", soon())
 
     def said(**settings: str) -> str:
         worker = run.start(**settings)

@@ -27,7 +27,7 @@ from clickstream_generator.core.partitions import partitions_of
 from clickstream_generator.core.run_record import RunRecord
 from confluent_kafka import Producer
 from foreign_readers import object_of
-from generators import Broker, GeneratorRun, four_shards, reference, timeless
+from generators import Broker, GeneratorRun, four_shards, reference, soon, timeless
 from pipeline import wait_until
 from run_folders import content_hash
 
@@ -41,15 +41,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-_START_SECONDS = 5
 _ENDLESS = 10**9
 _NOTICE_SECONDS = 10
 """Time between an edit and its effect; every worker reads the file each second."""
 
 
 def _soon() -> tuple[float, str]:
-    """Return the start of a run: late enough that its first process is up before most events."""
-    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=_START_SECONDS)
+    """Return the start of a run, in seconds and as the setting has it."""
+    moment = soon()
     return moment.timestamp(), moment.isoformat()
 
 
@@ -118,7 +117,7 @@ def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun])
     output = "  output: {topic: segment, ledgerTopic: segment-ledger, form: segment}\n"
     for topic in ("segment", "segment-ledger"):
         broker.add_topic(topic, 1)
-    run = begin(four_shards(1_000, 6_000, output), start_time=start_time)
+    run = begin(four_shards(1_000, 10_000, output), start_time=start_time)
     worker = run.start()
     worker.wait_until_sent(0)
     worker.kill()
@@ -132,7 +131,7 @@ def test_worker_sends_a_form(broker: Broker, begin: Callable[..., GeneratorRun])
     found = [json.loads(value or b"") for _, value in broker.read("segment")]
     assert {row["messageId"]: row["userId"] for row in found} == expected
     ledger = run.ledger()
-    assert sum(row["events"] for (_, kind, _), row in ledger.items() if kind == "minute") == 6_000
+    assert sum(row["events"] for (_, kind, _), row in ledger.items() if kind == "minute") == 10_000
 
 
 def _unsent(event: Any) -> dict[str, Any]:  # noqa: ANN401  a decoded record
@@ -149,7 +148,7 @@ def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -
     )
     for topic in ("avro", "avro-ledger"):
         broker.add_topic(topic, 2)
-    run = begin(four_shards(1_000, 6_000, more), start_time=start_time)
+    run = begin(four_shards(1_000, 10_000, more), start_time=start_time)
     worker = run.start()
     worker.wait_until_sent(0)
     worker.kill()
@@ -169,7 +168,7 @@ def test_worker_sends_avro(broker: Broker, begin: Callable[..., GeneratorRun]) -
     assert len(found - expected) == 0
     assert len(expected - found) == 0
     minutes = [row for (_, kind, _), row in run.ledger().items() if kind == "minute"]
-    assert sum(row["events"] for row in minutes) == len(expected) == 6_000
+    assert sum(row["events"] for row in minutes) == len(expected) == 10_000
 
 
 @pytest.mark.slow
@@ -180,7 +179,8 @@ def test_two_workers_continue_for_four(
     start_seconds, start_time = _soon()
     run = begin(four_shards(2_000, 40_000), start_time=start_time, on_stop="pause")
     four = [run.start(str(number)) for number in range(4)]
-    wait_until(lambda: all(worker.acknowledged() > 1_500 for worker in four), "all four send")
+    for worker in four:
+        worker.wait_until_sent(1_500)
     for worker in four:
         worker.process.process.terminate()
     for worker in four:
@@ -228,7 +228,8 @@ def test_moved_run_is_made_again(
     first = four_shards(1_000, _ENDLESS)
     run = begin(first, start_time=start_time, on_stop="pause")
     workers = [run.start("0-1"), run.start("2-3")]
-    wait_until(lambda: all(worker.acknowledged() > 0 for worker in workers), "both send")
+    for worker in workers:
+        worker.wait_until_sent(0)
     revisions = [_edit(run, workers, 2_000)]
     workers[0].kill()
     workers[0] = run.start("0-1")
@@ -240,7 +241,8 @@ def test_moved_run_is_made_again(
         worker.must_end(60)
     moved = ("0,3", "1-2")
     workers = [run.start(shards, on_stop="end") for shards in moved]
-    wait_until(lambda: all(worker.acknowledged() > 0 for worker in workers), "the shards moved")
+    for worker in workers:
+        worker.wait_until_sent(0)
     revisions.append(_edit(run, workers, 3_000))
     workers[1].kill()
     workers[1] = run.start(moved[1], on_stop="end")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import pytest
 from clickstream_contract.topics import SHARDS
 from clickstream_generator.shell.shard_log import snapshot_partition
 from confluent_kafka.admin import AdminClient, NewPartitions
-from generators import Broker, GeneratorRun, four_shards, reference, timeless
+from generators import Broker, GeneratorRun, four_shards, reference, soon, timeless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 _PARTITIONS = 9
-_START_SECONDS = 5
 
 
 @pytest.fixture
@@ -38,7 +36,7 @@ def _snapshots(broker: Broker) -> set[int]:
 
 def test_run_survives_more_partitions(broker: Broker, tmp_path: Path) -> None:
     """The successor resumes from the snapshots in the former partition, and loses nothing."""
-    start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=_START_SECONDS)
+    start = soon()
     run = GeneratorRun(
         broker, tmp_path, four_shards(1_000, 20_000), UUID(int=4), start_time=start.isoformat()
     )

@@ -11,6 +11,7 @@ import re
 import sys
 import urllib.request
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -51,10 +52,15 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_local.kafka import Kafka
 
-__all__ = ["Broker", "GeneratorRun", "Worker", "four_shards", "reference", "timeless"]
-
+__all__ = ["Broker", "GeneratorRun", "Worker", "four_shards", "reference", "soon", "timeless"]
 
 _PROGRAM = ("-m", "clickstream_generator")
+_START_SECONDS = 5
+
+
+def soon() -> datetime:
+    """Return the start of a run: late enough that its first process is up before most events."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=_START_SECONDS)
 
 
 def four_shards(rate: int | str, events: int, more: str = "") -> Simulation:
