@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import psutil
 import pytest
 from clickstream_contract.topics import LEDGER, TOPICS
+from clickstream_local.artifacts import cache_folder
 from clickstream_local.kafka import _settings_of, create_topics, start_kafka_alone
 from clickstream_local.state import StateFolder
 from confluent_kafka import KafkaException
@@ -72,3 +74,25 @@ def _described(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> d
         topic: {name: found[topic][name].value for name in settings}
         for topic, settings in wanted.items()
     }
+
+
+@pytest.mark.slow
+def test_second_start_maps_classes(tmp_path: Path) -> None:
+    """A broker's JVM writes its classes when it stops, and the next one maps them."""
+    cache = tmp_path / "a cache"
+    cache.mkdir()
+    (cache / "jars").symlink_to(cache_folder(os.environ) / "jars")
+
+    def maps() -> list[str]:
+        broker = start_kafka_alone(StateFolder(tmp_path / "state"), os.environ, Console(quiet=True))
+        try:
+            rows = psutil.Process(broker.process.process.pid).memory_maps()
+            return [row.path for row in rows if row.path.startswith(str(cache / "classes"))]
+        finally:
+            broker.process.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLICKSTREAM_CACHE_DIR", str(cache))
+        first, second = maps(), maps()
+    assert not any("kafka-" in file for file in first)
+    assert any("kafka-" in file for file in second)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from clickstream_local.class_archive import ClassArchive
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.processes import (
     ServiceProcess,
+    _has_members,
     is_running,
     process_identity,
     stop_remembered,
 )
+from pipeline import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +137,45 @@ def test_deaf_service_is_killed(tmp_path: Path) -> None:
         process.stop()
 
         assert process.process.returncode == -signal.SIGKILL
+
+
+def test_stopping_waits_for_children(tmp_path: Path) -> None:
+    """A service has stopped only when the processes that it started have ended."""
+    child = f"(trap '' TERM; while ! test -e '{tmp_path}/go'; do sleep 0.01; done; echo last) &"
+    with _started(tmp_path, f"{child} echo ready; exec sleep 60") as process:
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+        opener = threading.Timer(0.2, (tmp_path / "go").touch)
+        opener.start()
+        process.stop()
+
+        assert _says(tmp_path, "last")
+
+
+def test_deaf_children_are_killed(tmp_path: Path) -> None:
+    """Processes that a service started and that do not end in time are killed."""
+    child = "(trap '' TERM; while :; do sleep 0.01; done) &"
+    with _started(tmp_path, f"{child} echo ready; exec sleep 60", stop_seconds=0.2) as process:
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+        process.stop()
+
+        wait_until(lambda: not _has_members(process.process.pid), "the child has ended")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_stopped_service_keeps_its_archive(tmp_path: Path, *, is_killed: bool) -> None:
+    """What a JVM writes at its end is kept, but not what a kill has cut off."""
+    archive = ClassArchive(tmp_path / "classes" / "x-1.jsa", tmp_path / "a" / "b" / "java")
+    (option,) = (row for row in archive.options(os.environ) if "AtExit=" in row)
+    draft = option.partition("=")[2]
+    with _started(tmp_path, f"echo x > '{draft}'; echo ready; exec sleep 60") as process:
+        process.archive = archive
+        process.wait_until(lambda: _says(tmp_path, "ready"), 60)
+        if is_killed:
+            process.kill()
+            process.process.wait()
+        process.stop()
+
+    assert archive.file.exists() is not is_killed
 
 
 def test_remembered_process_is_stopped(tmp_path: Path) -> None:

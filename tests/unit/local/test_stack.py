@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 from collections import namedtuple
@@ -13,7 +14,7 @@ import pytest
 from clickstream_local.errors import NoSpace, ServiceFailed
 from clickstream_local.ports import free_port
 from clickstream_local.processes import ServiceProcess
-from clickstream_local.stack import NEEDED_BYTES, Stack, _answers
+from clickstream_local.stack import NEEDED_BYTES, Stack, _answers, _jars_of_spark, _quoted
 from clickstream_local.state import StateFolder
 from clusters import simulation
 from rich.console import Console
@@ -152,3 +153,14 @@ def test_port_is_kept(stack: Stack) -> None:
 def test_silence_is_no_answer() -> None:
     """An address at which nothing listens does not answer."""
     assert _answers(f"http://127.0.0.1:{free_port()}/healthz") is False
+
+
+@pytest.mark.parametrize("option", ["-XX:A=/a b/c", '-XX:A=/a "b" \\c', "-XX:A=/it's"])
+def test_options_of_java_are_quoted(option: str) -> None:
+    """Spark's launcher, which reads double quotes like a shell, gets each option unchanged."""
+    assert shlex.split(f"-x {_quoted(option)}") == ["-x", option]
+
+
+def test_jars_of_spark_are_found() -> None:
+    """The jars of the package pyspark are found."""
+    assert [jar.name for jar in _jars_of_spark() if jar.name.startswith("spark-core_")]

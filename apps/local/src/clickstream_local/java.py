@@ -104,4 +104,7 @@ def _wrapped(java: Path, cache: Path) -> Path:
     draft.write_text(_WRAPPER.format(java=shlex.quote(str(java))), encoding="utf-8")
     draft.chmod(0o755)
     draft.replace(wrapper)
+    release = home / "release"
+    release.unlink(missing_ok=True)
+    release.symlink_to(java.parents[1] / "release")
     return home

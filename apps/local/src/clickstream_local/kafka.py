@@ -26,6 +26,7 @@ from confluent_kafka.admin import (
 from confluent_kafka.cimpl import NewTopic
 
 from clickstream_local.artifacts import ArtifactCache, cache_folder, pinned_artifacts
+from clickstream_local.class_archive import ClassArchive
 from clickstream_local.environment import service_environment
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.java import FAST_START, find_java_home
@@ -99,14 +100,15 @@ class Kafka:
         port = free_port(port)
         (folder / _SETTINGS).write_text(_properties(port, free_port()), encoding="utf-8")
         (folder / _LOGGING).write_text(_LOG4J, encoding="utf-8")
+        archive = ClassArchive.of("kafka", cache_folder(os.environ), java_home, jars)
         java = [str(java_home / "bin" / "java"), "-cp", os.pathsep.join(map(str, jars)),
                 *_JVM, f"-Dlog4j2.configurationFile={_LOGGING}"]  # fmt: skip
         environment = service_environment(os.environ)
         if not (folder / "data" / "meta.properties").exists():
             _format(java, folder, log_file, environment)
-        process = ServiceProcess.start(
-            "kafka", [*java, "kafka.Kafka", _SETTINGS], log_file, environment, folder=folder
-        )
+        command = [*java, *archive.options(os.environ), "kafka.Kafka", _SETTINGS]
+        process = ServiceProcess.start("kafka", command, log_file, environment, folder=folder)
+        process.archive = archive
         return cls(f"{LOOPBACK}:{port}", process)
 
     def wait_ready(self) -> None:

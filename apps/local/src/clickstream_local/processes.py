@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,14 @@ from clickstream_local.errors import ServiceFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from clickstream_local.class_archive import ClassArchive
+
 __all__ = ["ServiceProcess", "is_running", "process_identity", "stop_remembered"]
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS = 0.05
+_ARCHIVE_SECONDS = 90.0
+"""In which a JVM may write its archive, on a busy machine."""
 _MOST_LOG_BYTES = 8 * 2**20
 _PROC = Path("/proc")
 _START_TICKS = 19
@@ -43,6 +48,7 @@ class ServiceProcess:
         log_file: The file for its output.
         stop_signal: The signal that stops it.
         stop_seconds: How long it may take to stop before it is killed.
+        archive: What its JVM may write when it ends.
     """
 
     service: str
@@ -50,6 +56,7 @@ class ServiceProcess:
     process: subprocess.Popen[bytes]
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 30.0
+    archive: ClassArchive | None = None
 
     @classmethod
     def start(
@@ -126,14 +133,28 @@ class ServiceProcess:
             return
 
     def stop(self) -> None:
-        """Stop the process; kill it if it does not end in time."""
-        if self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
-            try:
-                self.process.wait(self.stop_seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+        """Stop the process and those that it started; kill them if they do not end in time."""
+        if self.process.poll() is not None:
+            self._drop_archive()
+            return
+        writes = self.archive is not None and self.archive.is_written
+        deadline = Deadline(self.stop_seconds + (_ARCHIVE_SECONDS if writes else 0))
+        self.process.send_signal(self.stop_signal)
+        # Spark's JVM ends after the Python process that started it.
+        while self.process.poll() is None or _has_members(self.process.pid):
+            if deadline.has_passed():
+                with suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+                self._drop_archive()
+                return
+            time.sleep(_POLL_SECONDS)
+        if self.archive is not None:
+            self.archive.keep()
+
+    def _drop_archive(self) -> None:
+        if self.archive is not None:
+            self.archive.drop()
 
     def kill(self) -> None:
         """End the process at once."""
@@ -144,6 +165,16 @@ class ServiceProcess:
         """Return the process as an entry of the state file."""
         pid = self.process.pid
         return {"service": self.service, "pid": pid, "identity": process_identity(pid)}
+
+
+def _has_members(group: int) -> bool:
+    """Return whether a process of a group runs; a dead one may remain if nothing reaps it."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            is_member = os.getpgid(process.pid) == group
+            if is_member and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def process_identity(pid: int) -> str | None:
