@@ -9,7 +9,7 @@ import pytest
 from clickstream_contract.events import EVENT_NAMES
 from clickstream_streaming.core.sql.columns import Column
 from clickstream_streaming.core.sql.event_marts import TRAFFIC
-from clickstream_streaming.core.sql.mart_checks import mart_query
+from clickstream_streaming.core.sql.mart_checks import definition_check
 from clickstream_streaming.core.sql.mart_steps import added
 from clickstream_streaming.core.sql.marts import MARTS
 from generate import differences
@@ -36,7 +36,7 @@ def test_counter_is_written_once() -> None:
     assert "\n    sum(wish_events)::bigint AS wish_events\n" in view_parts(_GROWN)["view"]
     assert "count(wish) AS wish_events" in _GROWN.select
     assert "wish_events = known.wish_events + excluded.wish_events" in added(_GROWN, "new_events")
-    assert mart_query(_GROWN).count("wish_events") >= 4
+    assert definition_check(_GROWN).query.count("wish_events") >= 4
 
 
 @pytest.mark.parametrize("name", EVENT_NAMES)

@@ -12,6 +12,7 @@ from clickstream_streaming.core.sql.checks import (
     ACKNOWLEDGED,
     CHECKS,
     LEDGER_TOTALS,
+    PASSES,
     REJECTS,
     UNDER_WAY,
 )
@@ -36,9 +37,17 @@ CLEAN: dict[str, Answer] = {
 }
 
 
-def _found(*texts: str) -> Answer:
+def _found(*texts: str, name: str = CHECKS[0].name) -> dict[str, Answer]:
     """Return the answer of a check with a defect at each of these places."""
-    return [(len(texts), list(texts))]
+    return _answers({name: (len(texts), list(texts))})
+
+
+def _answers(found: dict[str, tuple[int, list[str]]]) -> dict[str, Answer]:
+    """Return the answers of all checks, by name; those without one find nothing."""
+    return {
+        summed(checks, 20): [found.get(check.name, (0, [])) for check in checks]
+        for checks in PASSES
+    }
 
 
 SHARDS = [(RUN_ID, 0, 7), (RUN_ID, 1, 8)]
@@ -84,16 +93,16 @@ def test_checks_know_the_runs() -> None:
     run_checks(database.cursor())
 
     values = {"run_ids": [RUN_ID], "prefixes": [run_prefix(UUID(RUN_ID))]}
-    for check in CHECKS:
-        assert database.executed(summed(check, 20)) == [values]
+    for checks in PASSES:
+        assert database.executed(summed(checks, 20)) == [values]
     assert database.executed(REJECTS) == [None]
 
 
 def test_defects_are_added_up() -> None:
     """The defects of each check count, and checks of one kind share a figure."""
-    found: dict[str, Answer] = {
-        check.query: [(number + 1, [f"{number}"])] for number, check in enumerate(CHECKS)
-    }
+    found = _answers(
+        {check.name: (number + 1, [f"{number}"]) for number, check in enumerate(CHECKS)}
+    )
 
     report = run_checks(ScriptedDatabase(CLEAN | found).cursor())
 
@@ -106,10 +115,13 @@ def test_defects_are_added_up() -> None:
 
 def test_first_defects_are_shown() -> None:
     """At most 20 examples are shown, each once, in the order of the checks."""
-    found: dict[str, Answer] = {
-        CHECKS[0].query: _found("a0", *(f"a{number}" for number in range(15))),
-        CHECKS[1].query: [(25, [f"b{number}" for number in range(20)])],
-    }
+    texts = ["a0", *(f"a{number}" for number in range(15))]
+    found = _answers(
+        {
+            CHECKS[0].name: (len(texts), texts),
+            CHECKS[1].name: (25, [f"b{number}" for number in range(20)]),
+        }
+    )
 
     report = run_checks(ScriptedDatabase(CLEAN | found).cursor())
 
@@ -147,9 +159,9 @@ def test_score_has_precision_and_recall(
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_any_defect_is_unclean(defect: str) -> None:
     """One defect of any kind makes a report unclean."""
-    (query,) = [check.query for check in CHECKS if check.defect == defect][:1]
+    (name,) = [check.name for check in CHECKS if check.defect == defect][:1]
 
-    report = run_checks(ScriptedDatabase(CLEAN | {query: _found("x")}).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | _found("x", name=name)).cursor())
 
     assert not report.is_clean()
     assert getattr(report, defect) == 1
@@ -157,7 +169,7 @@ def test_any_defect_is_unclean(defect: str) -> None:
 
 def test_report_becomes_json() -> None:
     """JSON has every figure, the examples as a list, and scores with their shares."""
-    found: dict[str, Answer] = {REJECTS: [("late", 4, 2, 1)], CHECKS[0].query: _found("here")}
+    found = _found("here") | {REJECTS: [("late", 4, 2, 1)]}
 
     report = run_checks(ScriptedDatabase(CLEAN | found).cursor()).to_json()
 
@@ -192,7 +204,7 @@ def test_verification_sees_one_moment() -> None:
 
 def test_failed_verification_restores_session() -> None:
     """A check that cannot run leaves no read-only session behind."""
-    database = ScriptedDatabase({CHECKS[0].query: ValueError("no")})
+    database = ScriptedDatabase({summed(PASSES[0], 20): ValueError("no")})
 
     with pytest.raises(ValueError, match="no"):
         verify(database.connection())
@@ -250,7 +262,7 @@ def test_waiting_for_events_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_report_is_kept() -> None:
     """The row in ``ops.verifications`` has the figures, every defect and the examples."""
-    report = run_checks(ScriptedDatabase(CLEAN | {CHECKS[0].query: _found("here")}).cursor())
+    report = run_checks(ScriptedDatabase(CLEAN | _found("here")).cursor())
     database = ScriptedDatabase()
 
     record_verification(database.connection(), report)

@@ -9,6 +9,7 @@ from clickstream_contract.ledger import FAULT_REASONS
 from clickstream_streaming.core.sql.checks import (
     CHECKS,
     LEDGER_TOTALS,
+    PASSES,
     REJECTS,
 )
 
@@ -21,6 +22,18 @@ def test_every_defect_is_sought() -> None:
         "lost", "duplicated", "phantom", "altered", "session_mismatches", "aggregate_mismatches",
         "illegal_transitions",
     }  # fmt: skip
+
+
+def test_passes_share_one_basis() -> None:
+    """Each check is in one pass, with all checks of its basis; without one it is alone."""
+    assert sorted(check.name for checks in PASSES for check in checks) == sorted(
+        check.name for check in CHECKS
+    )
+    bases = [{(check.basis, check.is_hashed) for check in checks} for checks in PASSES]
+    assert {len(basis) for basis in bases} == {1}
+    shared = [basis for ((basis, _),) in bases if basis]
+    assert len(shared) == len(set(shared)) == 3
+    assert all(len(checks) > 1 for checks in PASSES if checks[0].basis)
 
 
 @pytest.mark.parametrize("query", [*(check.query for check in CHECKS), REJECTS])

@@ -35,21 +35,22 @@ def _literal(value: object) -> str:
 def _given(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> str:
     """Return a query that compares a table with the contract's rows, unless the table is empty."""
     values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
-    key = columns.split(",", maxsplit=1)[0]
+    key, others = columns.split(", ", maxsplit=1)
     return f"""
 WITH found AS (SELECT {columns} FROM {table}), wanted AS (
     SELECT * FROM (VALUES {values}) AS given ({columns})
     WHERE EXISTS (SELECT FROM {table})
-){differing(f"concat_ws(' ', '{table}', {key})", key)}"""
+){differing(f"concat_ws(' ', '{table}', {key})", key, others)}"""
 
 
+_DATE_VALUES = "year, month, iso_week, iso_weekday, weekday, is_weekend"
 _DATES = f"""
-WITH found AS (TABLE mart.dim_date), wanted AS (
-    SELECT day::date AS day, extract(year FROM day)::smallint, extract(month FROM day)::smallint,
+WITH found AS (TABLE mart.dim_date), wanted (day, {_DATE_VALUES}) AS (
+    SELECT day::date, extract(year FROM day)::smallint, extract(month FROM day)::smallint,
         extract(week FROM day)::smallint, extract(isodow FROM day)::smallint,
         to_char(day, 'FMDay'), extract(isodow FROM day) > 5
     FROM generate_series(timestamp '2020-01-01', timestamp '2049-12-31', interval '1 day') AS day
-){differing("concat_ws(' ', 'mart.dim_date', day)", "day")}"""
+){differing("concat_ws(' ', 'mart.dim_date', day)", "day", _DATE_VALUES)}"""
 
 # Each offset of a batch belongs to a counted record, or has no committed record. Batches of older
 # versions have nulls. The begin of a partition's first batch follows only from its counts.
@@ -401,7 +402,13 @@ _HISTORIES = f"""
 WITH found AS (SELECT relation, rows, seals FROM ops.histories), wanted AS (
     SELECT 'ops.verifications' AS relation, count(*) AS rows, coalesce(bit_xor(seal), 0) AS seals
     FROM ops.verifications
-){differing("format('%%s does not have the rows that were added to it', relation)", "relation")}"""
+){
+    differing(
+        "format('%%s does not have the rows that were added to it', relation)",
+        "relation",
+        "rows, seals",
+    )
+}"""
 
 BOOKKEEPING: tuple[Check, ...] = (
     Check(

@@ -19,7 +19,7 @@ from clickstream_streaming.core.sql.mart_checks import DEFINITION_CHECKS, SUM_CH
 if TYPE_CHECKING:
     from clickstream_streaming.core.sql.check import Check
 
-__all__ = ["ACKNOWLEDGED", "CHECKS", "LEDGER_TOTALS", "REJECTS", "UNDER_WAY"]
+__all__ = ["ACKNOWLEDGED", "CHECKS", "LEDGER_TOTALS", "PASSES", "REJECTS", "UNDER_WAY"]
 
 LEDGER_TOTALS = """
 SELECT
@@ -71,3 +71,10 @@ CHECKS: tuple[Check, ...] = (
     *JOURNEY_CHECKS,
 )
 """All checks; checks of the same defect are added."""
+
+PASSES: tuple[tuple[Check, ...], ...] = tuple(
+    tuple(one for one in CHECKS if one.basis == check.basis) if check.basis else (check,)
+    for number, check in enumerate(CHECKS)
+    if not check.basis or check.basis not in {one.basis for one in CHECKS[:number]}
+)
+"""All checks; those with the same basis run as one statement."""

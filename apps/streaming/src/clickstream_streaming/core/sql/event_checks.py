@@ -11,14 +11,14 @@ from clickstream_contract.journey import EXIT, START, TRANSITIONS
 from clickstream_contract.topics import EVENTS
 
 from clickstream_streaming.core.sql.check import Check, differing
-from clickstream_streaming.core.sql.columns import COUNTERS, REVENUE, names, selected
+from clickstream_streaming.core.sql.columns import COUNTERS, REVENUE, names, selected, start_of
 from clickstream_streaming.core.sql.mart import is_kept
 
 __all__ = ["CONTENT_CHECKS", "JOURNEY_CHECKS", "NUMBER_CHECKS"]
 
 _CONTENT = f"sum({checksum_sql()})::bigint"
 _LEGAL = ", ".join(
-    f"('{step.source}', '{step.target}')"
+    f"'{step.source}>{step.target}'"
     for step in TRANSITIONS
     if step.source != START and step.target != EXIT
 )
@@ -31,7 +31,7 @@ _IN_LEDGER = """in_ledger AS (
 )"""
 # Within a partition, a shard's events have ascending numbers, except late ones. All numbers up to
 # the lowest of the partitions' last numbers have been read.
-_READ = f"""read AS (
+_READ = f"""read AS MATERIALIZED (
     SELECT run_id, shard, min(shard_seq) AS shard_seq, min(event_time) AS event_time
     FROM (
         SELECT run_id, shard, kafka_partition, max(shard_seq) AS shard_seq,
@@ -49,8 +49,7 @@ _READ = f"""read AS (
 # more events. A dropped number counts once, even if an event with this number is stored. Only
 # numbers below the last dropped one are compared with the dropped ranges, because there may be
 # many ranges.
-_LOST = f"""
-WITH {_IN_LEDGER}, {_READ}, dropped AS MATERIALIZED (
+_NUMBERS = f"""{_IN_LEDGER}, {_READ}, dropped AS MATERIALIZED (
     SELECT run_id, shard, dropped_numbers AS numbers, upper(dropped_numbers) AS until
     FROM ops.shards WHERE NOT isempty(dropped_numbers)
 ), counted AS (
@@ -59,6 +58,7 @@ WITH {_IN_LEDGER}, {_READ}, dropped AS MATERIALIZED (
     FROM raw.events AS raw LEFT JOIN dropped USING (run_id, shard)
 ), stored AS (
     SELECT raw.run_id, raw.shard, count(*) AS events,
+        count(DISTINCT raw.shard_seq) AS all_numbers,
         count(DISTINCT raw.shard_seq) FILTER (
             WHERE is_kept AND raw.shard_seq BETWEEN 1 AND in_ledger.shard_seq
         ) AS numbers,
@@ -70,7 +70,8 @@ WITH {_IN_LEDGER}, {_READ}, dropped AS MATERIALIZED (
     LEFT JOIN in_ledger USING (run_id, shard)
     LEFT JOIN read USING (run_id, shard)
     GROUP BY raw.run_id, raw.shard
-)
+)"""
+_LOST = """
 SELECT format('run %%s shard %%s lacks %%s events', run_id, shard, missing), missing
 FROM (
     SELECT run_id, shard, greatest(
@@ -93,6 +94,7 @@ FROM (
 _DUPLICATED = """
 SELECT format('event %%s is stored in %%s rows', shown, copies), copies - 1 FROM (
     SELECT min(event_id::text) AS shown, count(*) AS copies FROM raw.events
+    WHERE (run_id, shard) IN (SELECT run_id, shard FROM stored WHERE events > all_numbers)
     GROUP BY run_id, shard, shard_seq HAVING count(*) > 1
 ) AS doubled
 """
@@ -120,24 +122,14 @@ WHERE (in_ledger.run_id IS NULL AND raw.ingested_at < clock_timestamp() - {_GRAC
         AND raw.ingested_at NOT BETWEEN in_ledger.read_at - {_GRACE}
             AND in_ledger.read_at + {_PATIENCE})
     OR event_id::text <> prefix || lpad(to_hex(raw.shard), 3, '0') || '-'
-        || regexp_replace(to_hex(raw.shard_seq | (1::bigint << 63)), '^(.{{4}})', '\\1-')
+        || overlay(to_hex(raw.shard_seq | (1::bigint << 63)) PLACING '-' FROM 5 FOR 0)
 """
 
 
-def _ledger(what: str, sums: tuple[str, ...], made: str) -> str:
-    """Return a query that compares sums of the ledger with those of events, minute by minute.
-
-    For an ended shard, every minute is compared. For a running shard, only the minutes before the
-    last one that was read, without those whose events have just arrived or may still arrive late.
-
-    Args:
-        what: The compared value, for the text of a defect.
-        sums: The columns of the ledger.
-        made: The same columns as SQL over ``raw.events``.
-    """
-    columns = ", ".join(sums)
-    return f"""
-WITH {_IN_LEDGER}, {_READ}, checked AS (
+# For an ended shard, every minute is compared. For a running shard, only the minutes before the
+# last one that was read, without those whose events have just arrived or may still arrive late.
+_SUMS = ("events", *names((*COUNTERS, REVENUE)), "sessions_begun")
+_STORED = f"""{_IN_LEDGER}, {_READ}, checked AS (
     SELECT run_id, shard, in_ledger.read_at, known.end_shard_seq IS NULL AS is_open,
         CASE WHEN known.end_shard_seq IS NULL
             THEN least(date_trunc('minute', read.event_time, 'UTC'), in_ledger.minute)
@@ -146,12 +138,28 @@ WITH {_IN_LEDGER}, {_READ}, checked AS (
     LEFT JOIN read USING (run_id, shard)
     WHERE known.end_shard_seq IS NULL
         OR known.stored_events + known.expired_events >= in_ledger.events
+), counted AS (
+    SELECT run_id, shard, {start_of("minute", "event_time")} AS minute,
+        count(*) AS events, {selected((*COUNTERS, REVENUE))},
+        count(*) FILTER (WHERE session_seq = 1) AS sessions_begun,
+        {_CONTENT} AS content_checksum, max(ingested_at) AS ingested_at
+    FROM raw.events WHERE {is_kept("event_time")} GROUP BY 1, 2, 3
 ), stored AS (
-    SELECT run_id, shard, date_trunc('minute', event_time, 'UTC') AS minute, {made},
-        bool_or(is_open AND ingested_at > read_at - {_GRACE}) AS is_new
-    FROM raw.events INNER JOIN checked USING (run_id, shard)
-    WHERE event_time < until AND {is_kept("event_time")} GROUP BY 1, 2, 3
-), found AS (
+    SELECT counted.*, is_open AND ingested_at > read_at - {_GRACE} AS is_new
+    FROM counted INNER JOIN checked USING (run_id, shard) WHERE minute < until
+)"""
+
+
+def _ledger(what: str, sums: tuple[str, ...]) -> str:
+    """Return a query that compares sums of the ledger with those of events, minute by minute.
+
+    Args:
+        what: The compared value, for the text of a defect.
+        sums: The columns of the ledger, and of ``stored`` in the basis.
+    """
+    columns = ", ".join(sums)
+    return f"""
+WITH found AS (
     SELECT run_id, shard, minute, {columns} FROM stored AS one
     WHERE NOT is_new AND NOT EXISTS (
         SELECT FROM ops.ledger AS entry INNER JOIN checked USING (run_id, shard)
@@ -170,17 +178,11 @@ WITH {_IN_LEDGER}, {_READ}, checked AS (
         differing(
             f"format('{what} run %%s shard %%s minute %%s', run_id, shard, minute)",
             "run_id, shard, minute",
+            columns,
         )
     }"""
 
 
-_LEDGER = _ledger(
-    "ledger",
-    ("events", *names((*COUNTERS, REVENUE)), "sessions_begun"),
-    f"count(*) AS events, {selected((*COUNTERS, REVENUE))},"
-    " count(*) FILTER (WHERE session_seq = 1) AS sessions_begun",
-)
-_ALTERED = _ledger("content of", ("content_checksum",), f"{_CONTENT} AS content_checksum")
 # The ledger does not cover sent_at. The two times come from different clocks, cut to milliseconds.
 _SENT_EARLY = """
 SELECT format('event %%s was sent before it happened', event_id)
@@ -202,26 +204,29 @@ WHERE from_offset <> ended OR topic_id <> topic_id_before
 """
 
 # Only events with consecutive numbers form a step, because a planted loss leaves a gap. The
-# sessions of a shard lack at most the planted losses and the events that may still arrive late.
+# sessions of a shard lack at most the planted losses and the events that may still arrive late. Two
+# names and > are one text, because PostgreSQL looks a text up in a list by its hash.
 _ILLEGAL = f"""
 WITH steps AS (
     SELECT run_id, shard, session_id, session_seq, event_name,
         lag(event_name) OVER session AS before, lag(session_seq) OVER session AS seq_before
     FROM raw.events
     WINDOW session AS (PARTITION BY session_id ORDER BY session_seq)
+), odd AS MATERIALIZED (
+    SELECT *, session_seq > seq_before + 1 AS is_gap FROM steps
+    WHERE (session_seq = 1 AND event_name <> 'session_start')
+        OR (seq_before = session_seq - 1 AND before || '>' || event_name NOT IN ({_LEGAL}))
+        OR seq_before = session_seq OR session_seq > seq_before + 1
 ), gaps AS (
     SELECT run_id, shard, sum(session_seq - seq_before - 1) AS events
-    FROM steps WHERE session_seq > seq_before + 1 GROUP BY run_id, shard
+    FROM odd WHERE is_gap GROUP BY run_id, shard
 ), allowed AS (
     SELECT run_id, shard, sum(lost_faults) + CASE WHEN bool_and(end_shard_seq IS NULL)
         THEN sum(late_faults) ELSE 0 END AS events
     FROM ops.ledger LEFT JOIN ops.shards USING (run_id, shard) GROUP BY run_id, shard
 )
 SELECT format('session %%s: %%s after %%s', session_id, event_name, coalesce(before, 'nothing'))
-FROM steps
-WHERE (session_seq = 1 AND event_name <> 'session_start')
-    OR (seq_before = session_seq - 1 AND (before, event_name) NOT IN ({_LEGAL}))
-    OR seq_before = session_seq
+FROM odd WHERE is_gap IS NOT TRUE
 UNION ALL
 SELECT format('sessions of run %%s shard %%s lack %%s events', run_id, shard, gaps.events)
 FROM gaps LEFT JOIN allowed USING (run_id, shard)
@@ -235,17 +240,31 @@ WHERE event_name = 'purchase' AND value_minor <> (
 """
 
 NUMBER_CHECKS: tuple[Check, ...] = (
-    Check("numbers that are there", "lost", _LOST, has_counts=True),
-    Check("numbers that are there once", "duplicated", _DUPLICATED, has_counts=True),
+    Check("numbers that are there", "lost", _LOST, has_counts=True, basis=_NUMBERS),
+    Check(
+        "numbers that are there once", "duplicated", _DUPLICATED, has_counts=True, basis=_NUMBERS
+    ),
     Check("numbers that were sent", "phantom", _PHANTOM),
     Check("offsets without a gap", "lost", _OFFSETS),
 )
 """The checks of numbers and offsets."""
 
 CONTENT_CHECKS: tuple[Check, ...] = (
-    Check("content of events", "altered", _ALTERED),
+    Check(
+        "content of events",
+        "altered",
+        _ledger("content of", ("content_checksum",)),
+        basis=_STORED,
+        is_hashed=True,
+    ),
     Check("events sent after they happened", "altered", _SENT_EARLY),
-    Check("ledger by events", "aggregate_mismatches", _LEDGER),
+    Check(
+        "ledger by events",
+        "aggregate_mismatches",
+        _ledger("ledger", _SUMS),
+        basis=_STORED,
+        is_hashed=True,
+    ),
 )
 """The checks of what events hold."""
 

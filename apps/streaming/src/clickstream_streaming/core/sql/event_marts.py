@@ -18,6 +18,7 @@ from clickstream_streaming.core.sql.columns import (
     SIMULATION,
     USER,
     Column,
+    listed,
     start_of,
 )
 from clickstream_streaming.core.sql.mart import LINE, Mart
@@ -29,6 +30,7 @@ __all__ = [
     "PRODUCT_PAIRS",
     "PRODUCT_VERSIONS",
     "TRAFFIC",
+    "traffic_sums",
 ]
 
 
@@ -52,6 +54,21 @@ def _traffic(unit: str) -> Mart:
 
 TRAFFIC = (_traffic("minute"), _traffic("hour"), _traffic("day"))
 """The traffic counts by minute, hour and day."""
+
+
+def traffic_sums(mart: Mart, minutes: str) -> str:
+    """Return the query for the rows of a traffic mart, as sums of minutes.
+
+    Args:
+        mart: One of :data:`TRAFFIC`.
+        minutes: A relation with the columns of the first of them.
+    """
+    sums = ", ".join(f"sum({name}) AS {name}" for name in mart.values)
+    return (
+        f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]}, {listed(mart.key[1:])}, {sums}"
+        f" FROM {minutes} GROUP BY 1, {listed(mart.key[1:])}"
+    )
+
 
 _PRODUCT = Column("product_id", "text", "The product.")
 _CATEGORY = Column("category", "text", "Its category.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.core.sql.check import Check, differing
-from clickstream_streaming.core.sql.event_marts import PRODUCT_VERSIONS
+from clickstream_streaming.core.sql.event_marts import PRODUCT_VERSIONS, TRAFFIC, traffic_sums
 from clickstream_streaming.core.sql.mart import is_kept, is_whole, source_of
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.core.sql.session_marts import SESSIONS
@@ -16,11 +16,33 @@ from clickstream_streaming.core.sql.session_marts import SESSIONS
 if TYPE_CHECKING:
     from clickstream_streaming.core.sql.mart import Mart
 
-__all__ = ["DEFINITION_CHECKS", "SUM_CHECKS", "mart_query"]
+__all__ = ["DEFINITION_CHECKS", "SUM_CHECKS", "definition_check"]
 
 
-def mart_query(mart: Mart) -> str:
-    """Return a query that compares a mart with its definition over all stored events."""
+def definition_check(mart: Mart) -> Check:
+    """Return the check that compares a mart with its definition over all stored events."""
+    is_traffic = mart in TRAFFIC
+    if mart is TRAFFIC[0]:
+        definition = "TABLE minutes"
+    elif is_traffic:
+        definition = traffic_sums(mart, "minutes")
+    else:
+        definition = mart.select.format(source=source_of(mart))
+    return Check(
+        f"{mart.table} by its definition",
+        "session_mismatches" if mart is SESSIONS else "aggregate_mismatches",
+        _mart_query(mart, definition),
+        basis=_MINUTES if is_traffic else "",
+        is_hashed=is_traffic,
+    )
+
+
+# Hours and days are sums of minutes, so the events are counted once.
+_MINUTES = f"minutes AS ({TRAFFIC[0].select.format(source='raw.events')})"
+
+
+def _mart_query(mart: Mart, definition: str) -> str:
+    """Return a query that compares a mart with the rows of its definition."""
     columns = ", ".join(mart.columns)
     key = ", ".join(mart.key)
     kept = is_kept(mart.kept_by) if mart.kept_by else "true"
@@ -30,9 +52,9 @@ def mart_query(mart: Mart) -> str:
 WITH found AS (
     SELECT {columns} FROM {mart.table} AS one WHERE {kept} AND ({sums})
 ), wanted AS (
-    SELECT {columns} FROM ({mart.select.format(source=source_of(mart))}) AS one
+    SELECT {columns} FROM ({definition}) AS one
     WHERE {is_whole(mart)} AND ({sums})
-){differing(f"concat_ws(' ', '{mart.table}', {key})", key)}"""
+){differing(f"concat_ws(' ', '{mart.table}', {key})", key, ", ".join(mart.values))}"""
 
 
 # Sessions begin in the ledger when their first event does, also on days that are dropped.
@@ -44,7 +66,13 @@ WITH closed AS (SELECT run_id FROM ops.runs WHERE closed_at IS NOT NULL), found 
     SELECT run_id, minute, sum(sessions_begun) AS sessions
     FROM ops.ledger INNER JOIN closed USING (run_id)
     GROUP BY run_id, minute HAVING sum(sessions_begun) > 0
-){differing("format('sessions begun of run %%s minute %%s', run_id, minute)", "run_id, minute")}"""
+){
+    differing(
+        "format('sessions begun of run %%s minute %%s', run_id, minute)",
+        "run_id, minute",
+        "sessions",
+    )
+}"""
 
 # A session ends in the ledger with its last event; if that one is lost, it seems to end before.
 _SESSIONS_ENDED = """
@@ -78,7 +106,7 @@ WITH found AS (
 ), wanted AS (
     SELECT date_trunc('minute', kafka_timestamp, 'UTC') AS minute, rule, count(*) AS records
     FROM ops.rejected_events GROUP BY 1, 2
-){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
+){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule", "records")}"""
 
 _FLAG_COUNTS = f"""
 WITH found AS (
@@ -89,7 +117,7 @@ WITH found AS (
     SELECT date_trunc('minute', event_time, 'UTC') AS minute, rule, count(*) AS records
     FROM raw.events, string_to_table(flags, ',') AS rule
     WHERE flags IS NOT NULL AND {is_kept("event_time")} GROUP BY 1, 2
-){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule")}"""
+){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule", "records")}"""
 
 _UNKNOWN_RULES = """
 SELECT format('quality_minute %%s counts the unknown rule %%s', minute, rule)
@@ -109,13 +137,15 @@ wanted AS (SELECT simulation, cohort_day, day, visitors FROM ops.cohort_day_defi
     differing(
         "concat_ws(' ', 'mart.cohort_day', simulation, cohort_day, day)",
         "simulation, cohort_day, day",
+        "visitors",
         _IS_COMPUTED,
     )
 }"""
-_SESSIONIZATION_COLUMNS = (
-    "day, simulation, true_sessions, rule_sessions, joined_boundaries, split_boundaries,"
+_SESSIONIZATION_VALUES = (
+    "true_sessions, rule_sessions, joined_boundaries, split_boundaries,"
     " true_converted, rule_converted"
 )
+_SESSIONIZATION_COLUMNS = f"day, simulation, {_SESSIONIZATION_VALUES}"
 _IS_COMPUTED_DAY = is_kept("(day - 1)::timestamp AT TIME ZONE 'UTC'")
 _SESSIONIZATION = f"""
 WITH found AS (
@@ -127,6 +157,7 @@ WITH found AS (
     differing(
         "concat_ws(' ', 'mart.sessionization_day', simulation, day)",
         "simulation, day",
+        _SESSIONIZATION_VALUES,
         _IS_COMPUTED,
     )
 }UNION
@@ -143,19 +174,23 @@ _SEALED = (
     "ops.quality_minute",
 )
 # Of a session that began on a dropped day, compare the columns that follow from its kept events.
-_ACROSS_COLUMNS = (
-    "session_id, simulation, run_id, user_id, persona, country, city, language, device, os,"
+_ACROSS_VALUES = (
+    "simulation, run_id, user_id, persona, country, city, language, device, os,"
     " browser, channel, last_event_at, last_seq, exit_page"
 )
+_BEGAN_BEFORE = f"SELECT session_id FROM {SESSIONS.table} WHERE NOT {is_kept('started_at')}"
+_ACROSS_EVENTS = f"(SELECT * FROM raw.events WHERE session_id IN ({_BEGAN_BEFORE}))"
 _ACROSS = f"""
 WITH kept AS (
-    SELECT * FROM ({SESSIONS.select.format(source="raw.events")}) AS one
-), across AS (
-    SELECT known.* FROM mart.sessions AS known INNER JOIN kept USING (session_id)
-    WHERE NOT {is_kept("known.started_at")}
-), found AS (SELECT {_ACROSS_COLUMNS} FROM across), wanted AS (
-    SELECT {_ACROSS_COLUMNS} FROM kept WHERE session_id IN (SELECT session_id FROM across)
-){differing("format('session %%s after the dropped days', session_id)", "session_id")}"""
+    SELECT * FROM ({SESSIONS.select.format(source=_ACROSS_EVENTS)}) AS one
+), found AS (
+    SELECT session_id, {_ACROSS_VALUES} FROM {SESSIONS.table}
+    WHERE session_id IN (SELECT session_id FROM kept)
+), wanted AS (SELECT session_id, {_ACROSS_VALUES} FROM kept){
+    differing(
+        "format('session %%s after the dropped days', session_id)", "session_id", _ACROSS_VALUES
+    )
+}"""
 
 # Rows without stored events must be as they were when their events were dropped.
 _SEALS = """
@@ -186,14 +221,7 @@ WHERE known.last_seen_at >= (SELECT max_event_time FROM ops.progress WHERE query
 """.replace("%", "%%").replace("{tables}", f"ARRAY{list(_SEALED)}")
 _SEALS = f"WITH seen AS ({PRODUCT_VERSIONS.select.format(source='raw.events')}) {_SEALS}"
 
-DEFINITION_CHECKS: tuple[Check, ...] = tuple(
-    Check(
-        f"{mart.table} by its definition",
-        "session_mismatches" if mart.table == "mart.sessions" else "aggregate_mismatches",
-        mart_query(mart),
-    )
-    for mart in MARTS
-)
+DEFINITION_CHECKS: tuple[Check, ...] = tuple(map(definition_check, MARTS))
 """A check for each mart."""
 
 SUM_CHECKS: tuple[Check, ...] = (

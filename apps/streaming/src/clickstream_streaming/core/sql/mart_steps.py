@@ -15,6 +15,7 @@ from clickstream_streaming.core.sql.event_marts import (
     ORDERS,
     PRODUCT_VERSIONS,
     TRAFFIC,
+    traffic_sums,
 )
 from clickstream_streaming.core.sql.marts import EVENT_MARTS, ORDER_MARTS, SESSION_MARTS
 from clickstream_streaming.core.sql.session_marts import (
@@ -241,19 +242,9 @@ _UPSERT_PRODUCTS = upsert(
     " OR excluded.last_seen_at > known.last_seen_at",
 )
 
-_SUMS = ", ".join(f"sum({name}) AS {name}" for name in TRAFFIC[0].values)
 _ADD_TRAFFIC = (
     f"INSERT INTO traffic_minutes {TRAFFIC[0].select.format(source='new_events')}",
-    *(
-        added(
-            mart,
-            "traffic_minutes",
-            f"SELECT {start_of(mart.key[0], 'minute')} AS {mart.key[0]},"
-            f" {listed(mart.key[1:])}, {_SUMS}"
-            f" FROM traffic_minutes GROUP BY 1, {listed(mart.key[1:])}",
-        )
-        for mart in TRAFFIC
-    ),
+    *(added(mart, "traffic_minutes", traffic_sums(mart, "traffic_minutes")) for mart in TRAFFIC),
 )
 """Counts the minutes of a batch once; hours and days are sums of these minutes."""
 
