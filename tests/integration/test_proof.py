@@ -22,7 +22,12 @@ from clickstream_streaming.core.sql.checks import CHECKS
 from clickstream_streaming.core.sql.columns import COUNTERS, names
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
-from clickstream_streaming.shell.verification import check_values, run_checks, wait_for_arrival
+from clickstream_streaming.shell.verification import (
+    check_values,
+    run_checks,
+    verify,
+    wait_for_arrival,
+)
 from falsify import (
     COUNT_ARRIVALS,
     DROPPED_BEFORE,
@@ -121,6 +126,31 @@ def test_every_falsehood_is_named(owner: Connection, request: pytest.FixtureRequ
     text = page.read_text(encoding="utf-8")
     headings = {falsehood.relation for falsehood in found}
     assert [name for name in headings if f"### {name}\n" not in text] == [], "run `make generate`"
+
+
+def test_two_sessions_read_one_moment(stack: Stack, owner: Connection) -> None:
+    """A change while the second session begins is in neither snapshot; later ones both have it."""
+
+    def connect() -> Connection:
+        return stack.postgres.connect(OWNER)
+
+    def add(events: int) -> None:
+        with closing(connect()) as other, other, other.cursor() as cursor:
+            cursor.execute("UPDATE mart.traffic_day_by_writer SET events = events + %s", (events,))
+
+    def change_and_connect() -> Connection:
+        add(1)
+        return connect()
+
+    try:
+        before = verify(owner, change_and_connect)
+        after = verify(owner, connect)
+    finally:
+        add(-1)
+
+    assert before.is_clean(), before.examples
+    assert {text.split(" ", 1)[0] for text in after.examples} == {"mart.traffic_day"}
+    assert verify(owner, connect).is_clean()
 
 
 def test_writers_are_no_facts(owner: Connection) -> None:

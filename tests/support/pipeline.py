@@ -414,7 +414,7 @@ class Pipeline(Stack):
         """Run the verification."""
         connection = self.connect()
         try:
-            return verify(connection)
+            return verify(connection, self.connect)
         finally:
             connection.close()
 

@@ -153,7 +153,7 @@ class Session:
     def _report(self, stack: Stack, connection: Connection) -> bool:
         """Verify the tables, print and write the report; return whether the tables are correct."""
         verifier = stack.postgres.connect(VERIFIER)
-        report = verify(verifier)
+        report = verify(verifier, lambda: stack.postgres.connect(VERIFIER))
         record_verification(verifier, report)
         verifier.close()
         run = read_run(connection, self.simulation.full_name, stack.run_id)

@@ -64,7 +64,7 @@ def test_verification_is_shown_and_noted(
     """Figures and examples are printed line by line, then the report as JSON; it is also stored."""
     database, report, output = connected(ScriptedDatabase()), _report(**figures), StringIO()
     noted: list[VerificationReport] = []
-    monkeypatch.setattr(inspection, "verify", lambda _: report)
+    monkeypatch.setattr(inspection, "verify", lambda *_: report)
     monkeypatch.setattr(inspection, "record_verification", lambda _, found: noted.append(found))
 
     assert show_verification(settings, output) == code
@@ -102,7 +102,7 @@ def test_events_under_way_fail_wait(
     """Only a verification that waits fails for events under way, and it says how many."""
     connected(ScriptedDatabase())
     output, waits = StringIO(), list[float]()
-    monkeypatch.setattr(inspection, "verify", lambda _: _report(under_way=missing))
+    monkeypatch.setattr(inspection, "verify", lambda *_: _report(under_way=missing))
     monkeypatch.setattr(inspection, "record_verification", lambda *_: None)
 
     def wait(_: object, seconds: float) -> int:

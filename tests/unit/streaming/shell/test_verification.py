@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Event
 from uuid import UUID
 
 import pytest
@@ -27,7 +28,7 @@ from clickstream_streaming.shell.verification import (
     verify,
     wait_for_arrival,
 )
-from scripted_database import Answer, ScriptedDatabase
+from scripted_database import Answer, Rows, ScriptedDatabase
 
 RUN_ID = str(UUID(int=7))
 CLEAN: dict[str, Answer] = {
@@ -50,6 +51,10 @@ def _answers(found: dict[str, tuple[int, list[str]]]) -> dict[str, Answer]:
     }
 
 
+_TWO_SESSIONS: dict[str, Answer] = {
+    "FROM parts": [(0, 0, 100, 64, 0)],
+    "pg_export_snapshot": [("0003-1",)],
+}
 SHARDS = [(RUN_ID, 0, 7), (RUN_ID, 1, 8)]
 WANTED = {"run_ids": [RUN_ID, RUN_ID], "shards": [0, 1], "events": [7, 8]}
 
@@ -202,6 +207,45 @@ def test_verification_sees_one_moment() -> None:
     assert database.ends == ["commit"]
 
 
+def test_second_session_shares_the_checks() -> None:
+    """Each check runs once, in one of two sessions that read the same snapshot."""
+    first = ScriptedDatabase(CLEAN | _TWO_SESSIONS)
+    second = ScriptedDatabase()
+
+    report = verify(first.connection(), second.connection)
+
+    assert report.is_clean()
+    assert second.statements[0] == ("SET TRANSACTION SNAPSHOT %s", ("0003-1",))
+    assert second.sessions == first.sessions
+    assert (second.ends, second.closed, first.closed) == (["commit"], 1, 0)
+    for checks in PASSES:
+        runs = [len(one.executed(summed(checks, 20))) for one in (first, second)]
+        assert sum(runs) == 1
+
+
+def test_error_ends_both_sessions() -> None:
+    """After an error in one session the other begins no further check."""
+    started = Event()
+
+    def slow(_values: object) -> Rows:
+        started.set()
+        time.sleep(0.05)
+        return []
+
+    def broken(_values: object) -> Rows:
+        assert started.wait(10.0)
+        raise ValueError("no")
+
+    first = ScriptedDatabase(_TWO_SESSIONS | {"row_number() OVER ()": broken})
+    second = ScriptedDatabase({"row_number() OVER ()": slow})
+
+    with pytest.raises(ValueError, match="no"):
+        verify(first.connection(), second.connection)
+
+    assert len(second.executed("row_number() OVER ()")) < len(PASSES) / 2
+    assert (first.ends, second.ends, second.closed) == (["rollback"], ["rollback"], 1)
+
+
 def test_failed_verification_restores_session() -> None:
     """A check that cannot run leaves no read-only session behind."""
     database = ScriptedDatabase({summed(PASSES[0], 20): ValueError("no")})
@@ -292,9 +336,10 @@ def test_report_is_kept() -> None:
 def test_too_few_locks_are_named(relations: int, locks: int, helpers: int, setting: int) -> None:
     """More tables and indexes than PostgreSQL can lock are an error before the first check."""
     rows = [(relations // 3, relations, 100, locks, helpers)]
-    database = ScriptedDatabase(CLEAN | {"FROM parts": rows})
+    database, second = ScriptedDatabase(CLEAN | {"FROM parts": rows}), ScriptedDatabase()
     if not setting:
-        assert verify(database.connection()).events_stored == 9
+        assert verify(database.connection(), second.connection).events_stored == 9
+        assert second.statements == [], "there is no room for a second session"
         return
 
     with pytest.raises(TooFewLocks, match=f"set max_locks_per_transaction to {setting} or more"):

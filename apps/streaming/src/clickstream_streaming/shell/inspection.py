@@ -52,7 +52,7 @@ def show_verification(settings: DatabaseSettings, output: TextIO, wait_seconds: 
     """
     with closing(connect_with_retries(settings, Event())) as connection:
         missing = wait_for_arrival(connection, wait_seconds) if wait_seconds else 0
-        report = verify(connection)
+        report = verify(connection, lambda: connect_with_retries(settings, Event()))
         record_verification(connection, report)
     names = (*_COUNTS, *DEFECTS)
     output.writelines(f"{name} {getattr(report, name)}\n" for name in names)

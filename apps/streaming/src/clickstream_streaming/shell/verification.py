@@ -6,6 +6,9 @@ Owns the report.
 from __future__ import annotations
 
 import time
+from collections import deque
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,8 +27,12 @@ from clickstream_streaming.core.sql.checks import (
 from clickstream_streaming.errors import TooFewLocks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
+
+    from clickstream_streaming.core.sql.check import Check
 
 __all__ = [
     "DEFECTS",
@@ -70,7 +77,7 @@ _RECORD = (
 
 # Few rows leave a check, so workers cost less than PostgreSQL assumes.
 _SETTINGS = """
-SET LOCAL work_mem = '128MB';
+SET LOCAL work_mem = '32MB';
 SET LOCAL jit = off;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0
@@ -163,24 +170,49 @@ class VerificationReport:
         return asdict(self) | {"examples": list(self.examples), "rejects": scores}
 
 
-def verify(connection: Connection) -> VerificationReport:
+def verify(
+    connection: Connection, connect: Callable[[], Connection] | None = None
+) -> VerificationReport:
     """Check all tables in one read-only snapshot of the database.
+
+    Args:
+        connection: A connection to the database.
+        connect: Returns another connection, over which half of the checks run at the same time if
+            PostgreSQL has locks for both.
 
     Raises:
         TooFewLocks: There are more tables of days than PostgreSQL can lock.
     """
+    with ExitStack() as stack:
+        cursor = stack.enter_context(_reading(connection))
+        cursors = [cursor]
+        if _has_many_locks(cursor) and connect is not None:
+            cursor.execute("SELECT pg_export_snapshot()")
+            second = stack.enter_context(closing(connect()))
+            cursors.append(stack.enter_context(_reading(second, cursor.fetchone())))
+        return run_checks(*cursors)
+
+
+@contextmanager
+def _reading(connection: Connection, snapshot: tuple[str, ...] | None = None) -> Iterator[Cursor]:
+    """Yield a cursor of a transaction that reads one snapshot: a given one, or that of now."""
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     try:
         with connection, connection.cursor() as cursor:
+            if snapshot is not None:
+                cursor.execute("SET TRANSACTION SNAPSHOT %s", snapshot)
             cursor.execute(_SETTINGS)
-            _check_locks(cursor)
-            return run_checks(cursor)
+            yield cursor
     finally:
         connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
-def _check_locks(cursor: Cursor) -> None:
-    """Raise an error before PostgreSQL runs out of shared memory for the locks of all days."""
+def _has_many_locks(cursor: Cursor) -> bool:
+    """Return whether PostgreSQL has memory for the locks of two sessions on all days.
+
+    Raises:
+        TooFewLocks: It has too little for one.
+    """
     cursor.execute(_LOCKS)
     days, relations, sessions, locks, helpers = cursor.fetchone() or (0, 0, 1, _OTHER_LOCKS, 0)
     # PostgreSQL has room for two holders of each lock. Every parallel worker holds all of them.
@@ -188,6 +220,7 @@ def _check_locks(cursor: Cursor) -> None:
     room = sessions * locks
     if needed > room:
         raise TooFewLocks(days, needed, room, -(-2 * needed // sessions))
+    return bool(2 * needed <= room)
 
 
 def wait_for_arrival(connection: Connection, seconds: float) -> int:
@@ -243,17 +276,24 @@ def check_values(cursor: Cursor) -> dict[str, object]:
     }
 
 
-def run_checks(cursor: Cursor) -> VerificationReport:
-    """Run all checks in the cursor's transaction; return the report."""
+def run_checks(cursor: Cursor, *others: Cursor) -> VerificationReport:
+    """Run all checks in the transactions of the cursors; return the report.
+
+    Args:
+        cursor: A cursor.
+        others: Cursors of other connections whose transactions read the same snapshot.
+    """
     values = check_values(cursor)
     figures = dict.fromkeys(DEFECTS, 0)
     examples: dict[str, None] = {}  # in order, each once
-    found: dict[str, tuple[int, list[str]]] = {}
-    for checks in PASSES:
-        # A sort of all events would need many times the memory of the groups.
-        cursor.execute(f"SET LOCAL enable_sort = {'off' if checks[0].is_hashed else 'on'}")
-        cursor.execute(summed(checks, _SHOWN), values)
-        found |= zip((check.name for check in checks), cursor.fetchall(), strict=False)
+    cursors = (cursor, *others)
+    ends = [()] * len(cursors)  # one for each thread
+    waiting: deque[tuple[Check, ...]] = deque([*PASSES, *ends])
+    with ThreadPoolExecutor(len(cursors)) as pool:
+        shares = [pool.submit(_run, one, waiting, values) for one in cursors]
+        wait(shares, return_when=FIRST_EXCEPTION)
+        waiting.extendleft(ends)  # after an error, the other threads end too
+    found = {name: row for share in shares for name, row in share.result().items()}
     for check in CHECKS:
         defects, shown = found.get(check.name, (0, []))
         figures[check.defect] += int(defects)
@@ -276,3 +316,16 @@ def run_checks(cursor: Cursor) -> VerificationReport:
         rejects=rejects,
         **figures,
     )
+
+
+def _run(
+    cursor: Cursor, waiting: deque[tuple[Check, ...]], values: dict[str, object]
+) -> dict[str, tuple[int, list[str]]]:
+    """Run checks until an end is next; return the number of defects and examples of each."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    while checks := waiting.popleft():
+        # A sort of all events would need many times the memory of the groups.
+        cursor.execute(f"SET LOCAL enable_sort = {'off' if checks[0].is_hashed else 'on'}")
+        cursor.execute(summed(checks, _SHOWN), values)
+        found |= zip((check.name for check in checks), cursor.fetchall(), strict=False)
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.core.sql.check import Check, differing
+from clickstream_streaming.core.sql.columns import start_of
 from clickstream_streaming.core.sql.event_marts import PRODUCT_VERSIONS, TRAFFIC, traffic_sums
 from clickstream_streaming.core.sql.mart import is_kept, is_whole, source_of
 from clickstream_streaming.core.sql.marts import MARTS
@@ -114,7 +115,7 @@ WITH found AS (
     INNER JOIN ops.quality_rules USING (rule)
     WHERE severity = 'flag' AND {is_kept("minute")}
 ), wanted AS (
-    SELECT date_trunc('minute', event_time, 'UTC') AS minute, rule, count(*) AS records
+    SELECT {start_of("minute", "event_time")} AS minute, rule, count(*) AS records
     FROM raw.events, string_to_table(flags, ',') AS rule
     WHERE flags IS NOT NULL AND {is_kept("event_time")} GROUP BY 1, 2
 ){differing("format('quality_minute %%s %%s', minute, rule)", "minute, rule", "records")}"""
