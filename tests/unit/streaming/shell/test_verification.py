@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from threading import Event
 from uuid import UUID
 
@@ -31,11 +32,6 @@ from clickstream_streaming.shell.verification import (
 from scripted_database import Answer, Rows, ScriptedDatabase
 
 RUN_ID = str(UUID(int=7))
-CLEAN: dict[str, Answer] = {
-    "SELECT DISTINCT run_id": [(RUN_ID,)],
-    LEDGER_TOTALS: [(10, 20, 30, 2)],
-    "SELECT (SELECT count(*) FROM raw.events)": [(9, 4, 3)],
-}
 
 
 def _found(*texts: str, name: str = CHECKS[0].name) -> dict[str, Answer]:
@@ -51,6 +47,13 @@ def _answers(found: dict[str, tuple[int, list[str]]]) -> dict[str, Answer]:
     }
 
 
+_NO_DEFECTS = _answers({})
+CLEAN: dict[str, Answer] = {
+    **_NO_DEFECTS,
+    "SELECT DISTINCT run_id": [(RUN_ID,)],
+    LEDGER_TOTALS: [(10, 20, 30, 2)],
+    "SELECT (SELECT count(*) FROM raw.events)": [(9, 4, 3)],
+}
 _TWO_SESSIONS: dict[str, Answer] = {
     "FROM parts": [(0, 0, 100, 64, 0)],
     "pg_export_snapshot": [("0003-1",)],
@@ -85,7 +88,7 @@ def test_clean_database_has_no_defect() -> None:
 
 def test_empty_database_is_clean() -> None:
     """A database without a ledger has sums of 0."""
-    report = run_checks(ScriptedDatabase().cursor())
+    report = run_checks(ScriptedDatabase(_NO_DEFECTS).cursor())
 
     assert report.is_clean()
     assert (report.events_sent, report.events_stored, report.events_rejected) == (0, 0, 0)
@@ -101,6 +104,12 @@ def test_checks_know_the_runs() -> None:
     for checks in PASSES:
         assert database.executed(summed(checks, 20)) == [values]
     assert database.executed(REJECTS) == [None]
+
+
+def test_check_without_result_fails() -> None:
+    """A check that returns no row is an error, never a zero."""
+    with pytest.raises(ValueError, match="shorter"):
+        run_checks(ScriptedDatabase(CLEAN | {summed(PASSES[0], 20): []}).cursor())
 
 
 def test_defects_are_added_up() -> None:
@@ -210,7 +219,7 @@ def test_verification_sees_one_moment() -> None:
 def test_second_session_shares_the_checks() -> None:
     """Each check runs once, in one of two sessions that read the same snapshot."""
     first = ScriptedDatabase(CLEAN | _TWO_SESSIONS)
-    second = ScriptedDatabase()
+    second = ScriptedDatabase(_NO_DEFECTS)
 
     report = verify(first.connection(), second.connection)
 
@@ -227,17 +236,17 @@ def test_error_ends_both_sessions() -> None:
     """After an error in one session the other begins no further check."""
     started = Event()
 
-    def slow(_values: object) -> Rows:
+    def slow(rows: int, _values: object) -> Rows:
         started.set()
         time.sleep(0.05)
-        return []
+        return [(0, [])] * rows
 
     def broken(_values: object) -> Rows:
         assert started.wait(10.0)
         raise ValueError("no")
 
     first = ScriptedDatabase(_TWO_SESSIONS | {"row_number() OVER ()": broken})
-    second = ScriptedDatabase({"row_number() OVER ()": slow})
+    second = ScriptedDatabase({summed(checks, 20): partial(slow, len(checks)) for checks in PASSES})
 
     with pytest.raises(ValueError, match="no"):
         verify(first.connection(), second.connection)
@@ -336,7 +345,10 @@ def test_report_is_kept() -> None:
 def test_too_few_locks_are_named(relations: int, locks: int, helpers: int, setting: int) -> None:
     """More tables and indexes than PostgreSQL can lock are an error before the first check."""
     rows = [(relations // 3, relations, 100, locks, helpers)]
-    database, second = ScriptedDatabase(CLEAN | {"FROM parts": rows}), ScriptedDatabase()
+    database, second = (
+        ScriptedDatabase(CLEAN | {"FROM parts": rows}),
+        ScriptedDatabase(_NO_DEFECTS),
+    )
     if not setting:
         assert verify(database.connection(), second.connection).events_stored == 9
         assert second.statements == [], "there is no room for a second session"

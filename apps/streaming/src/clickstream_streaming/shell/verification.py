@@ -291,11 +291,13 @@ def run_checks(cursor: Cursor, *others: Cursor) -> VerificationReport:
     waiting: deque[tuple[Check, ...]] = deque([*PASSES, *ends])
     with ThreadPoolExecutor(len(cursors)) as pool:
         shares = [pool.submit(_run, one, waiting, values) for one in cursors]
-        wait(shares, return_when=FIRST_EXCEPTION)
-        waiting.extendleft(ends)  # after an error, the other threads end too
+        try:
+            wait(shares, return_when=FIRST_EXCEPTION)
+        finally:
+            waiting.extendleft(ends)  # after an error or Ctrl-C, the other threads end too
     found = {name: row for share in shares for name, row in share.result().items()}
     for check in CHECKS:
-        defects, shown = found.get(check.name, (0, []))
+        defects, shown = found[check.name]
         figures[check.defect] += int(defects)
         examples |= dict.fromkeys(shown)
     cursor.execute(REJECTS)
@@ -327,5 +329,5 @@ def _run(
         # A sort of all events would need many times the memory of the groups.
         cursor.execute(f"SET LOCAL enable_sort = {'off' if checks[0].is_hashed else 'on'}")
         cursor.execute(summed(checks, _SHOWN), values)
-        found |= zip((check.name for check in checks), cursor.fetchall(), strict=False)
+        found |= zip((check.name for check in checks), cursor.fetchall(), strict=True)
     return found
