@@ -63,7 +63,7 @@ _READY_SECONDS = 60.0
 _TOPIC_SECONDS = 20.0
 # Kafka drops whole segments, and never the active one.
 _SEGMENT_BYTES = 32 * _MEBIBYTE
-_JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *FAST_START)
+_JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", *FAST_START)
 _SETTINGS, _LOGGING = "server.properties", "log4j2.yaml"
 _LOG4J = """Configuration:
   status: WARN

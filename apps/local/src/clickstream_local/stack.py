@@ -138,7 +138,7 @@ class Stack:
             "CHECKPOINT_DIR": self.state.folder("checkpoints").absolute(),
             "JARS": ",".join(jars),
             "MASTER": "local[2,4]",
-            "DRIVER_MEMORY": "2g",
+            "DRIVER_MEMORY": "1g",
             "METRICS_PORT": self._new_port("streaming"),
             "DRIVER_JAVA_OPTIONS": " ".join(java_options),
         }
