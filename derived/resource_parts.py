@@ -11,6 +11,7 @@ from clickstream_contract.naming import SERVERS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import FIXED_FIELDS
 from markdown_tables import Rows, table
+from pydantic.alias_generators import to_camel
 
 __all__ = ["columns", "fields_of", "rules"]
 
@@ -88,7 +89,7 @@ def fields_of(name: str) -> str:
     rows: Rows = []
     for path, node, is_required in _walk(_schema(name), name):
         default = f"`{_shown(node['default'])}`" if "default" in node else ""
-        is_fixed = path.removeprefix("spec.") in FIXED_FIELDS
+        is_fixed = path.removeprefix("spec.") in map(to_camel, FIXED_FIELDS)
         meaning = _FOLDED.get(path) or node.get("description", "")
         meaning += " *Fixed in a run.*" if is_fixed else ""
         bounds = "" if path in _FOLDED else _bounds(node)

@@ -10,6 +10,7 @@ from clickstream_contract.naming import DNS_LABEL, SERVERS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.resource import resource_definition
 from clickstream_contract.simulation import FIXED_FIELDS, SimulationSpec
+from pydantic.alias_generators import to_camel
 
 _FORBIDDEN = {"$ref", "$defs", "anyOf", "allOf", "title", "const", "exclusiveMinimum"}
 
@@ -153,6 +154,7 @@ def test_durations_are_texts(path: str) -> None:
 @pytest.mark.parametrize("name", FIXED_FIELDS)
 def test_fixed_field_cannot_change(name: str) -> None:
     """A field that holds for the whole run is compared with its old value."""
+    name = to_camel(name)
     rule = f"has(self.{name}) == has(oldSelf.{name}) && "
     rule += f"(!has(self.{name}) || self.{name} == oldSelf.{name})"
 

@@ -348,8 +348,8 @@ def test_namespace_is_a_label(namespace: str) -> None:
 def test_fixed_fields_exist() -> None:
     """What cannot change in a run are fields of the specification."""
     assert FIXED_FIELDS == (
-        "seed", "users", "catalog", "countries", "devices", "experiments", "backfill", "output",
-        "shards",
+        "seed", "users", "catalog", "countries", "devices", "experiments", "incidents",
+        "random_incidents", "backfill", "output", "shards",
     )  # fmt: skip
     assert set(FIXED_FIELDS) < set(SimulationSpec.model_fields)
 

@@ -119,6 +119,16 @@ class Who(Part):
         Field(ge=1, le=1_000, description="Of 1000 users, how many, chosen by the overlay's name."),
     ] = 1_000
 
+    @property
+    def text(self) -> str:
+        """The conditions as text, such as ``devices=mobile,tablet browsers=Safari``, or ``all``."""
+        rows = self.model_dump(by_alias=True, exclude_defaults=True).items()
+        shown = {
+            name: ",".join(value) if isinstance(value, tuple) else str(value).lower()
+            for name, value in rows
+        }
+        return " ".join(f"{name}={value}" for name, value in shown.items()) or "all"
+
 
 class When(Part):
     """When sessions begin: all conditions must hold."""

@@ -3,8 +3,8 @@
 Owns the structural schema, derived from
 :class:`~clickstream_contract.simulation.SimulationSpec`, the CEL rules for everything that a schema
 cannot express, the status, and the columns of ``kubectl get``. The API server rejects the same
-simulations as the parser, except overlapping bursts and sessions that can never end: CEL cannot
-find these.
+simulations as the parser, except overlapping bursts or incidents, and sessions that can never end:
+CEL cannot find these.
 
 Format: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/
 and https://kubernetes.io/docs/reference/using-api/cel/.
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 from typing import Any
+
+from pydantic.alias_generators import to_camel
 
 from clickstream_contract.countries import COUNTRIES, LOCALES
 from clickstream_contract.currencies import CURRENCIES
@@ -167,6 +169,7 @@ def _size(node: Schema) -> Schema:
 
 def _fixed(name: str) -> tuple[str, str]:
     """Return the rule that a field of ``spec`` never changes."""
+    name = to_camel(name)
     rule = f"has(self.{name}) == has(oldSelf.{name}) && "
     rule += f"(!has(self.{name}) || self.{name} == oldSelf.{name})"
     return rule, f"{name}: it cannot change in a run; create another simulation instead"
@@ -269,7 +272,11 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
                     ),
                     f"{path}: who: personas: presets or some of spec.personas",
                 )
-                for path, rows in (("effects", "effects.overlays"), ("experiments", "experiments"))
+                for path, rows in (
+                    ("effects", "effects.overlays"),
+                    ("experiments", "experiments"),
+                    ("incidents", "incidents"),
+                )
             ),
             (
                 "self.personas.map(own, own.name) == oldSelf.personas.map(own, own.name)",
@@ -354,9 +361,12 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("experiments", "[]", "at"): _DURATION,
     ("experiments", "[]", "for"): _DURATION,
     ("experiments", "[]", "arms", "[]", "transitions"): _transitions(MOST_PERMILLE),
+    ("incidents",): {"x-kubernetes-list-type": "atomic"},
+    ("incidents", "[]", "at"): _DURATION,
+    ("incidents", "[]", "for"): _DURATION,
     **{
         (*place, "[]", "who", name, "[]"): {"enum": list(allowed)}
-        for place in (("effects", "overlays"), ("experiments",))
+        for place in (("effects", "overlays"), ("experiments",), ("incidents",))
         for name, allowed in (
             ("devices", DEVICES),
             ("os", SYSTEMS),

@@ -16,6 +16,13 @@ from clickstream_contract.duration import format_duration
 from clickstream_contract.effects import Effects
 from clickstream_contract.events import HIGHEST_COUNT, MAX_SHARDS
 from clickstream_contract.experiments import MOST_EXPERIMENTS, Experiment
+from clickstream_contract.incidents import (
+    MOST_INCIDENTS,
+    Incident,
+    RandomIncidents,
+    drawn_incidents,
+    refuse_overlaps,
+)
 from clickstream_contract.naming import (
     DNS_LABEL,
     MAX_LABEL_LENGTH,
@@ -295,7 +302,9 @@ def _weighted(rows: Sequence[PersonaShare | CountryShare], key: str, path: str) 
         seen.add(name)
 
 
-def _known_personas(rows: Sequence[Overlay | Experiment], known: Sequence[str], path: str) -> None:
+def _known_personas(
+    rows: Sequence[Overlay | Experiment | Incident], known: Sequence[str], path: str
+) -> None:
     """Raise an error if a row is about a persona that does not exist."""
     for place, row in enumerate(rows):
         for name in row.who.personas:
@@ -305,11 +314,11 @@ def _known_personas(rows: Sequence[Overlay | Experiment], known: Sequence[str], 
 
 
 FIXED_FIELDS = (
-    "seed", "users", "catalog", "countries", "devices", "experiments", "backfill", "output",
-    "shards",
+    "seed", "users", "catalog", "countries", "devices", "experiments", "incidents",
+    "random_incidents", "backfill", "output", "shards",
 )  # fmt: skip
 """The fields that cannot change in a run: its users and its world are built from them, a user
-stays in one arm, and its events stay in one place."""
+stays in one arm, its incidents keep their truth, and its events stay in one place."""
 
 
 class SimulationSpec(Part):
@@ -335,6 +344,14 @@ class SimulationSpec(Part):
         BeforeValidator(as_tuple),
         Field(max_length=MOST_EXPERIMENTS, description="Experiments with arms by user."),
     ] = ()
+    incidents: Annotated[
+        tuple[Incident, ...],
+        BeforeValidator(as_tuple),
+        Field(max_length=MOST_INCIDENTS, description="What breaks, for whom and when."),
+    ] = ()
+    random_incidents: Annotated[
+        RandomIncidents | None, Field(description="Further incidents, which the seed draws.")
+    ] = None
     users: Annotated[int, Field(ge=1, le=10_000_000, description="Number of users.")] = 100_000
     catalog: Annotated[Catalog, Field(description="The products of the shop.")] = Catalog()
     countries: Annotated[
@@ -371,6 +388,13 @@ class SimulationSpec(Part):
         """The output, with its defaults."""
         return self.output or EventOutput()
 
+    @property
+    def every_incident(self) -> tuple[Incident, ...]:
+        """The incidents by time; one that is drawn gives way to those that are named."""
+        drawn = drawn_incidents(self.seed, self.random_incidents) if self.random_incidents else ()
+        free = [one for one in drawn if not any(map(one.overlaps, self.incidents))]
+        return tuple(sorted((*self.incidents, *free), key=lambda one: one.span_seconds))
+
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
         _weighted(self.user_mix, "persona", "userMix")
@@ -382,6 +406,8 @@ class SimulationSpec(Part):
                 raise refuse(f"userMix[{place}].persona", share.persona, allowed)
         _known_personas(self.effects.overlays, known, "effects.overlays")
         _known_personas(self.experiments, known, "experiments")
+        _known_personas(self.incidents, known, "incidents")
+        refuse_overlaps(self.incidents)
         for path, named in (("personas", self.personas), ("experiments", self.experiments)):
             names = [row.name for row in named]
             if len(set(names)) != len(names):

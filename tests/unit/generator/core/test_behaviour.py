@@ -101,6 +101,21 @@ def test_endless_overlay_is_refused(more: str, path: str) -> None:
     assert (caught.value.path, caught.value.value) == (f"spec.{path}", "['odd']")
 
 
+def test_endless_incident_is_refused() -> None:
+    """An incident that takes the only way out is refused, with its name."""
+    # With an empty cart, add_to_cart is the only way out of view_item.
+    steps = {"page_view": 0, "search": 0, "view_item_list": 0, "exit": 0, "view_item": 1}
+    steps |= {"add_to_cart": 1, "view_cart": 1}
+    own = {"name": "Odd", "basedOn": "Browser", "transitions": {"view_item": steps}}
+    more = "  incidents: [{name: stuck, kind: CartFails, at: 1h, for: 1h}]\n"
+    spec = simulation(more=f"  personas: [{json.dumps(own)}]\n{more}").spec
+
+    with pytest.raises(SimulationInvalid) as caught:
+        Behaviours(spec).of(spec)
+
+    assert (caught.value.path, caught.value.value) == ("spec.incidents", "['stuck']")
+
+
 @pytest.mark.parametrize(
     ("more", "users", "path"),
     [
@@ -110,6 +125,12 @@ def test_endless_overlay_is_refused(more: str, path: str) -> None:
             50_000,
             "spec.experiments",
         ),
+        (
+            "  incidents: [{name: a, kind: CartFails, at: 1h, for: 1h}]\n",
+            50_000,
+            "spec.incidents",
+        ),
+        ("  randomIncidents: {perDay: 1}\n", 50_000, "spec.randomIncidents"),
         ("  devices: {mobile: 1, desktop: 1, tablet: 1}\n", 50_000, "spec.devices"),
         ("  backfill: {days: 1}\n", 50_000, "spec.backfill"),
         ("  countries: [{code: DE, weight: 1}]\n", 50_000, "spec.countries"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from clickstream_contract.countries import COUNTRIES
 from clickstream_contract.effects import BROWSERS, CHANNEL_NAMES, SYSTEMS, Effects
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.experiments import Experiment, exposure_texts
+from clickstream_contract.incidents import Incident, IncidentKind
 from clickstream_generator.core.profiles import (
     Profiles,
     compile_profiles,
     local_hour,
     split_by_arm,
+    split_by_incident,
     split_by_share,
 )
 from clickstream_generator.core.technology import build_technologies
@@ -225,6 +229,56 @@ def test_exposure_is_the_arm() -> None:
     assert [slow[at] for at in chosen] == [text == "two=b" for text in others[:4]]
 
 
+def _incident(name: str, at: str, **changes: Any) -> Incident:  # noqa: ANN401  any field
+    row = {"name": name, "kind": "SlowPages", "at": at, "for": "5s"}
+    return Incident.model_validate({**row, **changes})
+
+
+def test_incidents_share_profiles() -> None:
+    """Incidents of one kind and scope have one overlay, which applies while one of them lasts."""
+    who = {"devices": ["mobile"]}
+    rows = [_incident("a", "10s", who=who), _incident("b", "30s", who=who)]
+    profiles = compile_profiles(_overlays({}), small_world(), (), rows)
+
+    def slow(since: float) -> list[int]:
+        number = profiles.of(small_world(), small_population(), USERS, since, MONDAY)
+        return np.flatnonzero(profiles.applied[number, 1]).tolist()
+
+    assert len(profiles.overlays) == 2
+    assert profiles.incidents == (tuple(rows),)
+    assert [slow(since) for since in (9.9, 15.0, 29.9, 35.0)] == [[]] * 4
+    assert [slow(since) for since in (10.0, 14.9, 30.0)] == [[0, 1, 2, 3]] * 3
+
+
+def test_incident_has_its_share() -> None:
+    """Two incidents for a share of the users concern different users, chosen by the name."""
+    rows = [_incident(name, "10s", who={"usersPermille": 500}) for name in ("a", "b")]
+    profiles = compile_profiles((), small_world(), (), rows)
+
+    number = profiles.of(small_world(), small_population(), USERS, 10.0, MONDAY)
+
+    seed, shard = small_population().seed, small_population().shard
+    sides = [split_by_incident(row, 0).sides(seed, shard, USERS).tolist() for row in rows]
+    assert profiles.applied[number].T.astype(int).tolist() == sides
+    assert sides[0] != sides[1]
+
+
+def test_profiles_without_an_overlay() -> None:
+    """Without one overlay, the personas have only the changes of the others."""
+    rows = _overlays({"thinkPermille": 2_000}, {"thinkPermille": 3_000})
+    profiles = compile_profiles(rows, small_world())
+
+    found = profiles.without(0, small_world())
+
+    base = [persona.think_median_seconds for persona in small_world().personas]
+    seconds = [
+        row.think_median_seconds / base[at]
+        for row, at in zip(found.personas, found.bases, strict=True)
+    ]
+    assert seconds == pytest.approx([3.0, 3.0])
+    assert (found.lookup == profiles.lookup).all()
+
+
 def test_mean_is_over_sessions() -> None:
     """A group's mean counts devices, channels, later sessions and shares as often as they are."""
     profiles = _profiles({"who": {"channels": ["email"], "returning": True, "usersPermille": 250}})
@@ -244,6 +298,18 @@ def test_too_many_profiles_are_refused() -> None:
     with pytest.raises(SimulationInvalid, match="at most 4096 kinds"):
         _profiles(*rows)
     assert len(_profiles(*rows[:11]).personas) == 4096
+
+
+def test_too_many_incidents_are_refused() -> None:
+    """More incidents with different effects than a key has bits are refused."""
+    rows = [
+        _incident(f"a{place}", "10s", kind=kind, who={"countries": [country]})
+        for place, (kind, country) in enumerate(product(IncidentKind, list(COUNTRIES)[:12]))
+    ]
+
+    with pytest.raises(SimulationInvalid, match="at most 56 overlays, arms and incidents"):
+        compile_profiles((), small_world(), (), rows)
+    assert compile_profiles((), small_world(), (), rows[:56])
 
 
 def test_week_begins_on_monday() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from clickstream_contract.document import dump_simulation, parse_simulation, resolve_personas
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.simulation import FIXED_FIELDS
+from pydantic.alias_generators import to_camel
 
 from clickstream_generator.core.journeys import Journeys, compile_journeys
 from clickstream_generator.core.profiles import Profiles, compile_profiles
@@ -111,9 +112,13 @@ class Behaviours:
 
     def _journeys_of(self, spec: SimulationSpec, world: World) -> tuple[Profiles, Journeys]:
         """Return the profiles and their journeys; most edits, such as of the rate, keep them."""
-        text = spec.model_dump_json(include={"personas", "effects", "experiments"})
+        text = spec.model_dump_json(
+            include={"personas", "effects", "experiments", "incidents", "random_incidents"}
+        )
         if text not in self._journeys:
-            profiles = compile_profiles(spec.effects.every, world, spec.experiments)
+            profiles = compile_profiles(
+                spec.effects.every, world, spec.experiments, spec.every_incident
+            )
             try:
                 self._journeys[text] = profiles, compile_journeys(profiles.personas)
             except np.linalg.LinAlgError:
@@ -124,16 +129,25 @@ class Behaviours:
 def _endless(spec: SimulationSpec, world: World) -> SimulationInvalid:
     """Return the error for sessions that could never end."""
     allowed = "every step needs a path to the exit with an empty, a filled and a full cart"
-    with_effects = compile_profiles(spec.effects.every, world).personas
+    effects, experiments = spec.effects.every, spec.experiments
     for path, personas, names in (
         ("spec.personas", world.personas, [row.name for row in spec.personas]),
-        ("spec.effects.overlays", with_effects, [row.name for row in spec.effects.overlays]),
+        (
+            "spec.effects.overlays",
+            compile_profiles(effects, world).personas,
+            [row.name for row in spec.effects.overlays],
+        ),
+        (
+            "spec.experiments",
+            compile_profiles(effects, world, experiments).personas,
+            [row.name for row in experiments],
+        ),
     ):
         try:
             compile_journeys(personas)
         except np.linalg.LinAlgError:
             return SimulationInvalid(path, names, allowed)
-    return SimulationInvalid("spec.experiments", [row.name for row in spec.experiments], allowed)
+    return SimulationInvalid("spec.incidents", [row.name for row in spec.every_incident], allowed)
 
 
 def check_change(running: Simulation, wanted: Simulation) -> None:
@@ -152,7 +166,9 @@ def check_change(running: Simulation, wanted: Simulation) -> None:
         before, after = getattr(running.spec, name), getattr(wanted.spec, name)
         if before != after:
             raise SimulationInvalid(
-                f"spec.{name}", after, "it cannot change in a run; start another simulation"
+                f"spec.{to_camel(name)}",
+                after,
+                "it cannot change in a run; start another simulation",
             )
     before_names, after_names = (
         list(resolve_personas(simulation.spec)) for simulation in (running, wanted)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.effects import Overlay
     from clickstream_contract.experiments import Experiment
+    from clickstream_contract.incidents import Incident
     from clickstream_contract.personas import Persona
 
     from clickstream_generator.core.population import Population
@@ -40,6 +41,7 @@ __all__ = [
     "compile_profiles",
     "local_hour",
     "split_by_arm",
+    "split_by_incident",
     "split_by_share",
     "weighted",
 ]
@@ -48,6 +50,8 @@ HOURS_PER_WEEK = 168
 _EPOCH_WEEKDAY_SHIFT_HOURS = 72
 """1 January 1970 was a Thursday; weeks here begin on Monday."""
 _MOST_PROFILES = 4_096
+_MOST_OVERLAYS = 56
+"""So many bits leave room for the persona in a key of 64."""
 _MOST_COMBINATIONS = 4_000_000
 _EVERY_USER = 1_000
 _UNCHANGED = 1_000
@@ -101,6 +105,12 @@ def split_by_share(overlay: Overlay, place: int) -> Split:
     return Split(overlay.name, (overlay.who.users_permille / _EVERY_USER,), (-1, place))
 
 
+def split_by_incident(incident: Incident, place: int) -> Split:
+    """Return the division into users that an incident spares, and its share of them."""
+    key = f"incident:{incident.name}"
+    return Split(key, (incident.who.users_permille / _EVERY_USER,), (-1, place))
+
+
 def split_by_arm(experiment: Experiment, first_place: int) -> Split:
     """Return the division into users that do not take part, if there are any, and the arms.
 
@@ -125,7 +135,9 @@ class Profiles:
     """The profiles of one specification.
 
     Attributes:
-        overlays: The overlays, and then those of the experiments' arms.
+        overlays: The overlays, then those of the experiments' arms, then one for each effect of
+            the incidents.
+        incidents: The incidents of each of these effects, in order.
         splits: The divisions of the users.
         personas: Shape (profiles,); the persona with the overlays' weights and think times.
         bases: Shape (profiles,); number of the persona in the world.
@@ -142,6 +154,7 @@ class Profiles:
     """
 
     overlays: tuple[Overlay, ...]
+    incidents: tuple[tuple[Incident, ...], ...]
     splits: tuple[Split, ...]
     personas: tuple[Persona, ...]
     bases: np.ndarray
@@ -189,6 +202,13 @@ class Profiles:
             *(split.sides(population.seed, population.shard, user) for split in self.splits),
         ]
         return found
+
+    def without(self, place: int, world: World) -> Profiles:
+        """Return the profiles as if the overlay at a place changed nothing."""
+        applied = self.applied.copy()
+        applied[:, place] = False
+        personas = _personas(self.overlays, world, self.bases, applied)
+        return replace(self, personas=personas)
 
     def mean_by_group(self, values: np.ndarray, world: World) -> np.ndarray:
         """Return the mean of a figure of the profiles over the sessions of each group.
@@ -244,18 +264,29 @@ def weighted(
 
 
 def compile_profiles(
-    effects: tuple[Overlay, ...], world: World, experiments: Sequence[Experiment] = ()
+    effects: tuple[Overlay, ...],
+    world: World,
+    experiments: Sequence[Experiment] = (),
+    incidents: Sequence[Incident] = (),
 ) -> Profiles:
-    """Return the profiles of the overlays and of the experiments' arms.
+    """Return the profiles of the overlays, of the experiments' arms and of the incidents.
 
     Raises:
         SimulationInvalid: They divide the sessions into too many profiles.
     """
-    overlays = (*effects, *(arm for experiment in experiments for arm in experiment.overlays))
-    splits = _splits(effects, experiments)
-    edges = [edge for overlay in overlays for edge in overlay.when.span_seconds]
+    steady = (*effects, *(arm for experiment in experiments for arm in experiment.overlays))
+    groups = _by_effect(incidents)
+    overlays = (*steady, *(rows[0].overlay for rows in groups))
+    if len(overlays) > _MOST_OVERLAYS:
+        raise _too_many(overlays)
+    splits = _splits(effects, experiments, groups)
+    spans = [
+        *([overlay.when.span_seconds] for overlay in steady),
+        *([row.span_seconds for row in rows] for rows in groups),
+    ]
+    edges = [edge for rows in spans for span in rows for edge in span]
     starts = np.unique([edge for edge in edges if np.isfinite(edge)])
-    ranges, weekly, personas, *others = _conditions(overlays, world, starts)
+    ranges, weekly, personas, *others = _conditions(overlays, spans, world, starts)
     hours, hour_class = _classes(weekly)
     places = range(len(overlays))
     kept, classes = zip(*map(_classes, others), strict=True)
@@ -279,13 +310,9 @@ def compile_profiles(
     applied = (keys[:, None] // count >> np.arange(len(overlays))) & 1 == 1
     return Profiles(
         overlays=overlays,
+        incidents=groups,
         splits=splits,
-        personas=tuple(
-            _with_overlays(
-                world.personas[key % count], [overlays[at] for at in np.flatnonzero(row)]
-            )
-            for key, row in zip(keys.tolist(), applied, strict=True)
-        ),
+        personas=_personas(overlays, world, keys % count, applied),
         bases=keys % count,
         applied=applied,
         range_starts=starts,
@@ -299,17 +326,35 @@ def compile_profiles(
     )
 
 
+def _by_effect(incidents: Sequence[Incident]) -> tuple[tuple[Incident, ...], ...]:
+    """Return the incidents with the same effect together, so that they share their profiles."""
+    found: dict[object, list[Incident]] = {}
+    for incident in incidents:
+        found.setdefault(incident.effect, []).append(incident)
+    return tuple(map(tuple, found.values()))
+
+
 def _conditions(
-    overlays: tuple[Overlay, ...], world: World, starts: np.ndarray
+    overlays: tuple[Overlay, ...],
+    spans: Sequence[Sequence[tuple[float, float]]],
+    world: World,
+    starts: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Return where each overlay applies, shape (overlays, values), for each axis of the look-up."""
+    """Return where each overlay applies, shape (overlays, values), for each axis of the look-up.
+
+    Args:
+        overlays: The overlays.
+        spans: When each of them begins and ends, perhaps several times, in seconds.
+        world: The run's world.
+        starts: When ranges of the run begin.
+    """
     moments = np.concatenate([[-np.inf], starts])
     hours = np.arange(HOURS_PER_WEEK)
     ranges, weekly, visits, technologies = [], [], [], []
-    for overlay in overlays:
+    for overlay, own in zip(overlays, spans, strict=True):
         who, when = overlay.who, overlay.when
-        begin, end = when.span_seconds
-        ranges.append((moments >= begin) & (moments < end))
+        inside = [(moments >= begin) & (moments < end) for begin, end in own]
+        ranges.append(np.any(inside, axis=0))
         days = [WEEKDAYS.index(name) for name in when.weekdays]
         weekly.append(_in(hours % 24, when.hours) & _in(hours // 24, days))
         visits.append([who.returning is not True, who.returning is not False])
@@ -354,8 +399,12 @@ def _exact(shares: np.ndarray) -> np.ndarray:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _splits(effects: Sequence[Overlay], experiments: Sequence[Experiment]) -> tuple[Split, ...]:
-    """Return the divisions of the users: first those of overlays, then those of experiments."""
+def _splits(
+    effects: Sequence[Overlay],
+    experiments: Sequence[Experiment],
+    groups: Sequence[Sequence[Incident]],
+) -> tuple[Split, ...]:
+    """Return the divisions of the users: those of overlays, of experiments and of incidents."""
     found = [
         split_by_share(overlay, place)
         for place, overlay in enumerate(effects)
@@ -365,6 +414,11 @@ def _splits(effects: Sequence[Overlay], experiments: Sequence[Experiment]) -> tu
     for experiment in experiments:
         found.append(split_by_arm(experiment, place))
         place += len(experiment.arms)
+    found += [
+        split_by_incident(rows[0], place + at)
+        for at, rows in enumerate(groups)
+        if rows[0].who.users_permille < _EVERY_USER
+    ]
     return tuple(found)
 
 
@@ -381,6 +435,16 @@ def _exposures(arms: np.ndarray, experiments: Sequence[Experiment]) -> np.ndarra
         digit = arms[:, first : first + size] @ np.arange(1, size + 1)
         found, first = found * (size + 1) + digit, first + size
     return found
+
+
+def _personas(
+    overlays: Sequence[Overlay], world: World, bases: np.ndarray, applied: np.ndarray
+) -> tuple[Persona, ...]:
+    """Return each profile's persona with its overlays; see :class:`Profiles`."""
+    return tuple(
+        _with_overlays(world.personas[base], [overlays[at] for at in np.flatnonzero(row).tolist()])
+        for base, row in zip(bases.tolist(), applied, strict=True)
+    )
 
 
 def _with_overlays(persona: Persona, overlays: Sequence[Overlay]) -> Persona:
@@ -402,6 +466,7 @@ def _too_many(overlays: tuple[Overlay, ...]) -> SimulationInvalid:
     return SimulationInvalid(
         "spec.effects.overlays",
         len(overlays),
-        f"overlays and arms of experiments that divide the sessions into at most {_MOST_PROFILES} "
-        "kinds; use fewer, or more of the same conditions",
+        f"at most {_MOST_OVERLAYS} overlays, arms and incidents with different effects, which "
+        f"divide the sessions into at most {_MOST_PROFILES} kinds; use fewer, or more of the same "
+        "conditions",
     )

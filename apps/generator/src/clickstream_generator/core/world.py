@@ -153,7 +153,9 @@ def build_world(spec: SimulationSpec) -> World:
         for name in _city_names(country.faker_locale, spec.seed)
     )
     described = [replace(persona, doc="") for persona in personas]
-    effects = [row.model_dump_json() for rows in OVERLAYS.values() for row in rows]
+    overlays = [*(row for rows in OVERLAYS.values() for row in rows)]
+    overlays += [incident.overlay for incident in spec.every_incident]
+    effects = [row.model_dump_json() for row in overlays]
     pools = (described, countries, cities, technologies, arrivals, CHANNELS, effects)
     return World(
         **mix,
