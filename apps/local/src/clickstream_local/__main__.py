@@ -24,6 +24,7 @@ from clickstream_generator.api import Overrides, read_simulation
 from clickstream_generator.command import generate
 from clickstream_generator.errors import GeneratorError
 from clickstream_generator.record_command import record
+from clickstream_generator.score_command import score_incidents
 from clickstream_generator.truth_command import truth
 from clickstream_judge.command import judge
 from clickstream_judge.errors import JudgeError
@@ -68,6 +69,7 @@ for _point in entry_points(group="clickstream.commands"):
 app.command()(generate)
 app.command()(judge)
 app.command()(record)
+app.command("score-incidents")(score_incidents)
 app.command()(truth)
 
 rejects_app = typer.Typer(help="Rejected records.", no_args_is_help=True)
