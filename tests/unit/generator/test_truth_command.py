@@ -9,9 +9,11 @@ import pytest
 import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.behaviour import Behaviours
+from clickstream_generator.core.incident_truth import incident_truths
 from clickstream_generator.core.segment_truth import ATTRIBUTES, arm_truths, segment_truths
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_generator.truth_command import truth
+from simulations import START_SECONDS
 from typer.testing import CliRunner
 
 if TYPE_CHECKING:
@@ -91,6 +93,61 @@ def test_experiments_have_their_lift(tmp_path: Path) -> None:
     ]
     assert float(rows[1]["conversion"]) == pytest.approx(green.conversion, abs=1e-6)
     assert green.conversion == pytest.approx((1 + green.lift) * control.conversion)
+
+
+INCIDENT = (
+    "  incidents: [{name: cart, kind: CartFails, who: {devices: [mobile]}, at: 1h, for: 5m}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "start", "times"),
+    [
+        ((), None, ("1h", "1h5m")),
+        (
+            ("--start", "2025-11-24T17:00:00+01:00"),
+            START_SECONDS,
+            ("2025-11-24T17:00:00Z", "2025-11-24T17:05:00Z"),
+        ),
+    ],
+)
+def test_incidents_have_their_loss(
+    tmp_path: Path, options: tuple[str, ...], start: float | None, times: tuple[str, str]
+) -> None:
+    """Each incident is a row with its interval, its users and its loss."""
+    path = tmp_path / "shop.yaml"
+    path.write_text(_TEXT + INCIDENT, "utf-8")
+
+    (row,), _ = _run(str(path), "--incidents", *options)
+
+    spec = read_simulation(path, Overrides()).spec
+    (wanted,) = incident_truths(Behaviours(spec).of(spec), start)
+    assert (row["from"], row["until"]) == times
+    assert (row["incident"], row["kind"], row["scope"]) == ("cart", "CartFails", "devices=mobile")
+    assert float(row["lost_orders"]) == pytest.approx(wanted.orders, abs=0.01)
+    assert float(row["orders_tolerance"]) == pytest.approx(wanted.orders_tolerance, abs=0.01)
+    assert float(row["lost_revenue"]) == pytest.approx(wanted.revenue_minor / 100, abs=0.01)
+    assert float(row["revenue_tolerance"]) == pytest.approx(
+        wanted.revenue_tolerance_minor / 100, abs=0.01
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (("--incidents",), "spec.incidents"),
+        (("--incidents", "--by", "device"), "--by"),
+        (("--incidents", "--experiments"), "--incidents"),
+        (("--incidents", "--start", "today"), "--start"),
+        (("--start", "2025-11-24T17:00:00Z"), "--start"),
+    ],
+)
+def test_incidents_have_their_options(file: Path, options: tuple[str, ...], place: str) -> None:
+    """Without an incident, or with other options, there is nothing to print."""
+    _, error = _run(str(file), *options)
+
+    assert isinstance(error, SimulationInvalid)
+    assert error.path == place
 
 
 def test_experiments_are_not_segments(file: Path) -> None:

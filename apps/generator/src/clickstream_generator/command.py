@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -195,7 +194,7 @@ def generate(
     from clickstream_generator.shell.form_choice import chosen_form  # noqa: PLC0415
     from clickstream_generator.shell.output import parse_output  # noqa: PLC0415
     from clickstream_generator.shell.output_options import check_options  # noqa: PLC0415
-    from clickstream_generator.shell.simulation_source import Overrides  # noqa: PLC0415
+    from clickstream_generator.shell.simulation_source import Overrides, read_start  # noqa: PLC0415
 
     if print_schema:
         _print_schema(encoding, file)
@@ -228,7 +227,7 @@ def generate(
         overrides=overrides,
         output=chosen,
         is_paced=paced,
-        start_seconds=_moment(start),
+        start_seconds=read_start(start),
         run_id=_uuid(run_id),
         part_events=part_events,
         truth=truth,
@@ -346,20 +345,6 @@ def _console() -> Console:
     if not console.is_terminal:
         console.width = _WIDE_CELLS
     return console
-
-
-def _moment(text: str | None) -> float | None:
-    """Return a time from the command line, in Unix seconds."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        allowed = "a time with a time zone, such as 2026-11-27T08:00:00Z"
-        raise SimulationInvalid("--start", text, allowed)
-    return moment.timestamp()
 
 
 def _uuid(text: str | None) -> UUID | None:

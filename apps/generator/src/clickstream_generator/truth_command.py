@@ -1,17 +1,19 @@
 """``clickstream truth``: what share of each segment's sessions buy, computed from the simulation.
 
-Owns the command's arguments and its two tables, of segments and of arms. Heavy modules are imported
-inside the command, so that other commands start fast.
+Owns the command's arguments and its tables, of segments, of arms and of incidents. Heavy modules
+are imported inside the command, so that other commands start fast.
 """
 
 from __future__ import annotations
 
 import csv
 import sys
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from clickstream_contract.currencies import MINOR_UNITS
 from clickstream_contract.duration import format_duration
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.experiments import CONTROL
@@ -27,6 +29,10 @@ _MOST_SEGMENTS = 20_000
 """They take a minute or two."""
 _SEGMENT_COLUMNS = ("segment", "share", "conversion", "events")
 _ARM_COLUMNS = ("experiment", "arm", "share", "conversion", "lift")
+_INCIDENT_COLUMNS = (
+    "incident", "kind", "scope", "lost_orders", "orders_tolerance", "lost_revenue",
+    "revenue_tolerance",
+)  # fmt: skip
 
 
 def truth(
@@ -43,27 +49,50 @@ def truth(
         bool,
         typer.Option("--experiments", help="Print the arms of the experiments, with their lift."),
     ] = False,
+    incidents: Annotated[
+        bool,
+        typer.Option("--incidents", help="Print the incidents, with the loss by each."),
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="With --incidents: start of the live part, ISO 8601 with a time zone. Default: "
+            "times after the start, and the mean over the week."
+        ),
+    ] = None,
 ) -> None:
-    """Print the true conversion of each segment or arm of a simulation, as CSV; needs no run."""
+    """Print the truth about segments, arms or incidents of a simulation, as CSV; needs no run."""
     from clickstream_generator.core.behaviour import Behaviours  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import (  # noqa: PLC0415
         Overrides,
         read_simulation,
+        read_start,
     )
 
-    if experiments and by:
-        raise SimulationInvalid("--by", ",".join(by), "nothing with --experiments")
+    if (experiments or incidents) and by:
+        raise SimulationInvalid("--by", ",".join(by), "nothing with --experiments or --incidents")
+    if experiments and incidents:
+        raise SimulationInvalid("--incidents", None, "one of --experiments and --incidents")
+    if start is not None and not incidents:
+        raise SimulationInvalid("--start", start, "only with --incidents")
+    start_seconds = read_start(start)
     spec = read_simulation(file, Overrides()).spec
     if experiments and not spec.experiments:
         raise SimulationInvalid("spec.experiments", None, "at least one with --experiments")
+    if incidents and not spec.every_incident:
+        raise SimulationInvalid("spec.incidents", None, "at least one with --incidents")
     behaviour = Behaviours(spec).of(spec)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if incidents:
+        writer.writerow(("from", "until", *_INCIDENT_COLUMNS))
+        writer.writerows(_incidents(behaviour, start_seconds))
+        return
     columns, rows = (
         (_ARM_COLUMNS, _arms(behaviour))
         if experiments
         else (_SEGMENT_COLUMNS, _segments(behaviour, by or ()))
     )
-    edges = ["", *(format_duration(int(start)) for start in behaviour.profiles.range_starts), ""]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    edges = ["", *(format_duration(int(edge)) for edge in behaviour.profiles.range_starts), ""]
     writer.writerow(("from", "until", *columns))
     for number, *row in rows:
         writer.writerow((edges[number], edges[number + 1], *row))
@@ -111,6 +140,33 @@ def _arms(behaviour: Behaviour) -> list[tuple[int, str, str, str, str, str]]:
         )
         for row in arm_truths(behaviour)
     ]
+
+
+def _incidents(behaviour: Behaviour, start_seconds: float | None) -> list[tuple[str, ...]]:
+    """Return the columns of each incident."""
+    from clickstream_generator.core.incident_truth import incident_truths  # noqa: PLC0415
+
+    return [
+        (
+            *(_time(moment, start_seconds) for moment in row.incident.span_seconds),
+            row.incident.name,
+            row.incident.kind,
+            row.incident.who.text,
+            f"{row.orders:.2f}",
+            f"{row.orders_tolerance:.2f}",
+            f"{row.revenue_minor / MINOR_UNITS:.2f}",
+            f"{row.revenue_tolerance_minor / MINOR_UNITS:.2f}",
+        )
+        for row in incident_truths(behaviour, start_seconds)
+    ]
+
+
+def _time(since_seconds: float, start_seconds: float | None) -> str:
+    """Return a time after the start as text, absolute if the start is known."""
+    if start_seconds is None:
+        return format_duration(int(since_seconds))
+    moment = datetime.fromtimestamp(start_seconds + since_seconds, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _named(segment: Iterable[tuple[str, str]]) -> str:

@@ -9,7 +9,12 @@ import pytest
 from clickstream_contract.personas import PERSONAS, Weights
 from clickstream_generator.core.events import MAX_CART_LINES
 from clickstream_generator.core.journeys import compile_journeys
-from clickstream_generator.core.session_chain import carts_after, conversion, expected_events
+from clickstream_generator.core.session_chain import (
+    carts_after,
+    conversion,
+    expected_events,
+    moments,
+)
 
 LINES = MAX_CART_LINES + 1
 BUYING: Weights = {
@@ -80,3 +85,45 @@ def test_removal_takes_one_line() -> None:
     found = carts_after(_table(weights))
 
     assert found[1:, :-1] == pytest.approx(np.eye(MAX_CART_LINES))
+
+
+def test_moments_by_hand() -> None:
+    """Orders, the lines bought and the events have the means and squares of their chances."""
+    again = BUYING | {"purchase": {"view_item": 1}}
+    weights = {source: dict(row) for source, row in again.items()}
+    weights["view_item"] = {"exit": 1}
+
+    found = moments(_table(weights))
+
+    # A cart of two lines is bought at most once: looked at, then one of four ways out of it.
+    chance = 1 / 2 * 1 / 4
+    assert found.orders[2] == pytest.approx(chance)
+    assert found.orders_squared[2] == pytest.approx(chance)
+    assert found.lines[2] == pytest.approx(2 * chance)
+    assert found.lines_squared[2] == pytest.approx(4 * chance)
+    # Two events; three with a removal; seven with a purchase and another view.
+    assert found.events[2] == pytest.approx(1 / 2 * 2 + 1 / 2 * (2 / 4 * 2 + 3 / 4 + 7 / 4))
+    assert found.survival[[0, 1, 2, 5, 6], 2] == pytest.approx([1, 1 / 2 * 2 / 4, 1 / 8, 1 / 8, 0])
+
+
+def test_orders_add_up() -> None:
+    """A second order of a session counts in the mean, and more in the square."""
+    weights: Weights = {
+        "session_start": {"view_cart": 1},
+        "view_cart": {"begin_checkout": 1},
+        "begin_checkout": {"add_shipping_info": 1},
+        "add_shipping_info": {"add_payment_info": 1},
+        "add_payment_info": {"purchase": 1},
+        "purchase": {"view_item_list": 1},
+        "view_item_list": {"view_item": 1, "exit": 1},
+        "view_item": {"add_to_cart": 1},
+        "add_to_cart": {"view_cart": 1},
+    }
+
+    found = moments(_table(weights))
+
+    # With a cart, n orders have the chance 1 / 2 ** n.
+    assert found.orders[3] == pytest.approx(2.0)
+    assert found.orders_squared[3] == pytest.approx(6.0)
+    assert found.lines[3] == pytest.approx(3 + 1)
+    assert found.events == pytest.approx(expected_events(_table(weights)))

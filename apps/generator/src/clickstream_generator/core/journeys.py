@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.personas import Persona
 
-__all__ = ["EXIT_CODE", "Journeys", "compile_journeys"]
+__all__ = ["EXIT_CODE", "Journeys", "compile_journeys", "step_probabilities"]
 
 _NEEDS_CART = {(step.source, step.target) for step in TRANSITIONS if step.cart is CartNeed.FILLED}
 _EMPTY, _FILLED, _FULL = range(3)
@@ -60,8 +60,8 @@ class Journeys:
         return (uniform[:, None] >= bounds[:, :-1]).sum(axis=1).astype(np.uint8)
 
 
-def compile_journeys(personas: Sequence[Persona]) -> Journeys:
-    """Return the weights and think times as arrays, in the order of ``personas``."""
+def step_probabilities(personas: Sequence[Persona]) -> np.ndarray:
+    """Return ``Journeys.probability``, in the order of ``personas``."""
     probability = np.zeros((len(personas), 3, EXIT_CODE, EXIT_CODE + 1))
     for number, persona in enumerate(personas):
         for source, targets in persona.transitions.items():
@@ -75,6 +75,12 @@ def compile_journeys(personas: Sequence[Persona]) -> Journeys:
     stuck = total[..., 0] == 0
     probability[stuck, EXIT_CODE] = 1.0
     probability /= np.where(total == 0, 1.0, total)
+    return probability
+
+
+def compile_journeys(personas: Sequence[Persona]) -> Journeys:
+    """Return the weights and think times as arrays, in the order of ``personas``."""
+    probability = step_probabilities(personas)
     cumulative = np.cumsum(probability, axis=3)
     # Without this, rounding could choose a step after the last possible one.
     cumulative[cumulative > 1.0 - 1e-12] = 1.0

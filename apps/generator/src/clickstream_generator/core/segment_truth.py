@@ -32,10 +32,15 @@ __all__ = [
     "ATTRIBUTES",
     "ArmTruth",
     "SegmentTruth",
+    "Weights",
     "arm_truths",
     "count_segments",
     "earlier_sessions",
+    "first_and_later",
+    "later_carts",
     "segment_truths",
+    "sum_of",
+    "weights_of",
 ]
 
 ATTRIBUTES = (
@@ -90,13 +95,29 @@ class ArmTruth:
 
 
 @dataclass(frozen=True)
-class _Weights:
-    """The weights of the values of each attribute; a segment sets some to zero."""
+class Weights:
+    """The weights of the values of each attribute; a segment sets some to zero.
 
-    week: np.ndarray  # (hours of the week, personas, countries), by local time
-    technology: np.ndarray  # (personas, technologies)
-    channel: np.ndarray  # (channels,)
-    visit: np.ndarray  # (personas, 2)
+    Attributes:
+        week: Shape (hours of the week, personas, countries), by local time.
+        technology: Shape (personas, technologies).
+        channel: Shape (channels,).
+        visit: Shape (personas, 2); of first and later sessions.
+    """
+
+    week: np.ndarray
+    technology: np.ndarray
+    channel: np.ndarray
+    visit: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Chains:
+    """What each profile's chain gives, by lines in the cart at the start of a session."""
+
+    conversion: np.ndarray  # (profiles, lines)
+    events: np.ndarray  # (profiles, lines)
+    carts: np.ndarray  # (profiles, lines, lines)
 
 
 def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) -> list[SegmentTruth]:
@@ -107,19 +128,19 @@ def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) ->
         attributes: Of each kind of segment, some of :data:`ATTRIBUTES`; a segment has one value of
             each. Without one, all sessions are the segment.
     """
-    found = []
+    found, chains = [], _chains(behaviour)
     for number in range(len(behaviour.profiles.lookup)):
-        weights = _weights(behaviour, number)
-        chances, lengths = _figures(behaviour, number, weights)
+        weights = weights_of(behaviour, number)
+        chances, lengths = _figures(behaviour, number, weights, chains)
         ones = np.ones_like(chances)
-        total = _sum(behaviour, ones, weights)
+        total = sum_of(behaviour, ones, weights)
         for names in attributes:
             for values in product(*(_values(behaviour, name) for name in names)):
                 segment = dict(zip(names, values, strict=True))
                 own = _narrowed(behaviour, weights, segment)
-                if share := _sum(behaviour, ones, own):
-                    conversion_rate = _sum(behaviour, chances, own) / share
-                    mean = _sum(behaviour, lengths, own) / share
+                if share := sum_of(behaviour, ones, own):
+                    conversion_rate = sum_of(behaviour, chances, own) / share
+                    mean = sum_of(behaviour, lengths, own) / share
                     found.append(
                         SegmentTruth(number, segment, share / total, conversion_rate, mean)
                     )
@@ -128,11 +149,11 @@ def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) ->
 
 def arm_truths(behaviour: Behaviour) -> list[ArmTruth]:
     """Return the truth of each arm, for each range of the run in which its experiment runs."""
-    profiles, found = behaviour.profiles, []
+    profiles, found, chains = behaviour.profiles, [], _chains(behaviour)
     for number in range(len(profiles.lookup)):
-        weights = _weights(behaviour, number)
-        chances, _ = _figures(behaviour, number, weights)
-        total = _sum(behaviour, np.ones_like(chances), weights)
+        weights = weights_of(behaviour, number)
+        chances, _ = _figures(behaviour, number, weights, chains)
+        total = sum_of(behaviour, np.ones_like(chances), weights)
         applied = profiles.applied[np.take(profiles.lookup[number], profiles.return_class, axis=5)]
         place = len(behaviour.spec.effects.every)
         for experiment in behaviour.spec.experiments:
@@ -140,8 +161,8 @@ def arm_truths(behaviour: Behaviour) -> list[ArmTruth]:
             for arm in experiment.arms:
                 inside = applied[..., place]
                 place += 1
-                if share := _sum(behaviour, inside.astype(float), weights):
-                    rate = _sum(behaviour, inside * chances, weights) / share
+                if share := sum_of(behaviour, inside.astype(float), weights):
+                    rate = sum_of(behaviour, inside * chances, weights) / share
                     control = rate if arm.name == CONTROL else control
                     lift = rate / control - 1.0 if control else float("nan")
                     found.append(
@@ -172,7 +193,7 @@ def _values(behaviour: Behaviour, attribute: str) -> list[str]:
     }[attribute]
 
 
-def _narrowed(behaviour: Behaviour, weights: _Weights, segment: Mapping[str, str]) -> _Weights:
+def _narrowed(behaviour: Behaviour, weights: Weights, segment: Mapping[str, str]) -> Weights:
     """Return the weights with those of other segments set to zero."""
     world = behaviour.world
     week, technology, channel, visit = (
@@ -194,21 +215,27 @@ def _narrowed(behaviour: Behaviour, weights: _Weights, segment: Mapping[str, str
             week *= (np.arange(HOURS_PER_WEEK) % 24 == int(value))[:, None, None]
         else:
             technology *= [getattr(row, attribute) == value for row in world.technologies]
-    return _Weights(week, technology, channel, visit)
+    return Weights(week, technology, channel, visit)
 
 
-def _weights(behaviour: Behaviour, number: int) -> _Weights:
-    """Return the weights of all sessions in a range of the run."""
+def weights_of(behaviour: Behaviour, number: int, bin_weight: np.ndarray | float = 1.0) -> Weights:
+    """Return the weights of all sessions in a range of the run.
+
+    Args:
+        behaviour: The behaviour.
+        number: The range.
+        bin_weight: Shape (bins,); how much of each bin of the week counts; all alike if a number.
+    """
     world, rhythm = behaviour.world, behaviour.rhythm
     shares = np.diff(rhythm.group_bounds, axis=1, prepend=0.0)
-    sessions = shares * (rhythm.level / rhythm.expected_events[number])[:, None]
+    sessions = shares * (bin_weight * rhythm.level / rhythm.expected_events[number])[:, None]
     minutes = (np.arange(len(sessions)) + 0.5) * 7 * 1_440 / len(sessions)
     local = minutes[:, None] + world.utc_offset_minutes[world.group_country]
     hour = (local // 60).astype(np.int64) % HOURS_PER_WEEK
     week = np.zeros((HOURS_PER_WEEK, len(world.personas), len(world.country_codes)))
     np.add.at(week, (hour, world.group_persona[None], world.group_country[None]), sessions)
     later = world.return_share
-    return _Weights(
+    return Weights(
         week / week.sum(),
         world.technology_share,
         world.channel_share,
@@ -216,7 +243,7 @@ def _weights(behaviour: Behaviour, number: int) -> _Weights:
     )
 
 
-def _sum(behaviour: Behaviour, values: np.ndarray, weights: _Weights) -> float:
+def sum_of(behaviour: Behaviour, values: np.ndarray, weights: Weights) -> float:
     """Return a figure, in the shape of a range's look-up, summed with the weights."""
     profiles = behaviour.profiles
     found = weighted(
@@ -243,18 +270,71 @@ def _by_class(behaviour: Behaviour, week: np.ndarray) -> np.ndarray:
     return found
 
 
-def _figures(behaviour: Behaviour, number: int, weights: _Weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return conversion and mean number of events of a range's sessions, first and later ones.
+def _chains(behaviour: Behaviour) -> _Chains:
+    tables = behaviour.journeys.probability
+    return _Chains(
+        np.array([conversion(table) for table in tables]),
+        np.array([expected_events(table) for table in tables]),
+        np.array([carts_after(table) for table in tables]),
+    )
+
+
+def _figures(
+    behaviour: Behaviour, number: int, weights: Weights, chains: _Chains
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return conversion and mean number of events of a range's sessions.
 
     Returns:
-        Both in the shape of a range's look-up, with first and later sessions always apart.
+        As :func:`first_and_later` does.
     """
-    profiles, tables = behaviour.profiles, behaviour.journeys.probability
+    begins = later_carts(behaviour, number, weights, chains.carts)
+    return (
+        first_and_later(behaviour, number, chains.conversion, begins),
+        first_and_later(behaviour, number, chains.events, begins),
+    )
+
+
+def first_and_later(
+    behaviour: Behaviour, number: int, values: np.ndarray, begins: np.ndarray
+) -> np.ndarray:
+    """Return a figure of a range's sessions, with first and later sessions always apart.
+
+    Args:
+        behaviour: The behaviour.
+        number: The range.
+        values: Shape (profiles, lines); by lines in the cart at the start.
+        begins: As :func:`later_carts` returns it.
+
+    Returns:
+        In the shape of the range's look-up.
+    """
+    first, later = _lookups(behaviour, number)
+    return np.stack([values[first][..., 0], (values[later] * begins).sum(axis=-1)], axis=5)
+
+
+def _lookups(behaviour: Behaviour, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the profiles of a range's first and later sessions."""
+    profiles = behaviour.profiles
     lookup = np.take(profiles.lookup[number], profiles.return_class, axis=5)
-    buys = np.array([conversion(table) for table in tables])
-    lengths = np.array([expected_events(table) for table in tables])
-    carts = np.array([carts_after(table) for table in tables])
-    first, later = np.take(lookup, _FIRST, axis=5), np.take(lookup, _LATER, axis=5)
+    return np.take(lookup, _FIRST, axis=5), np.take(lookup, _LATER, axis=5)
+
+
+def later_carts(
+    behaviour: Behaviour, number: int, weights: Weights, carts: np.ndarray
+) -> np.ndarray:
+    """Return the distribution of the lines in the cart at the start of later sessions.
+
+    Args:
+        behaviour: The behaviour.
+        number: The range.
+        weights: Its weights.
+        carts: Shape (profiles, lines, lines); how a session changes the cart.
+
+    Returns:
+        Shape (1, personas, ..., lines); the axes of a look-up but ranges and sessions.
+    """
+    profiles = behaviour.profiles
+    first, later = _lookups(behaviour, number)
     hours = _by_class(behaviour, weights.week)
     hours = hours / np.maximum(hours.sum(axis=0), 1e-300)
     # An hour of a user's earlier sessions is as likely as traffic makes it.
@@ -263,15 +343,7 @@ def _figures(behaviour: Behaviour, number: int, weights: _Weights) -> tuple[np.n
     )
     left = (carts[first] * spread).sum(axis=0)[..., 0, :]
     again = (carts[later] * spread).sum(axis=0)
-    begins = _carts_of_later(left, again, behaviour)
-    return (
-        _joined(buys[first][..., 0], (buys[later] * begins).sum(axis=-1)),
-        _joined(lengths[first][..., 0], (lengths[later] * begins).sum(axis=-1)),
-    )
-
-
-def _joined(first: np.ndarray, later: np.ndarray) -> np.ndarray:
-    return np.stack([first, later], axis=5)
+    return _carts_of_later(left, again, behaviour)
 
 
 def _carts_of_later(left: np.ndarray, again: np.ndarray, behaviour: Behaviour) -> np.ndarray:

@@ -7,17 +7,21 @@ assumption: a product that is added is not in the cart yet.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from clickstream_contract.events import EVENT_NAMES
 
 from clickstream_generator.core.events import CODE, MAX_CART_LINES
 
-__all__ = ["EXIT_CODE", "carts_after", "conversion", "expected_events"]
+__all__ = ["EXIT_CODE", "Moments", "carts_after", "conversion", "expected_events", "moments"]
 
 EXIT_CODE = len(EVENT_NAMES)
 _EMPTY, _FILLED, _FULL = range(3)
 _CONTEXTS = MAX_CART_LINES + 1
 _SIZE = EXIT_CODE * _CONTEXTS
+_STEPS = 200
+"""Longer sessions are too rare to count."""
 _START = CODE["session_start"] * _CONTEXTS
 """The state at the start of a session with an empty cart."""
 
@@ -48,6 +52,56 @@ def conversion(probability: np.ndarray) -> np.ndarray:
     buys = stay[:, bought].sum(axis=1)
     chance = np.linalg.solve(np.eye(_SIZE) - np.where(bought, 0.0, stay), buys)
     return chance[_START : _START + _CONTEXTS]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Figures of a session, by lines in the cart at its start; means, of shape (lines,).
+
+    Attributes:
+        events: Of the number of events.
+        orders, orders_squared: Of the number of purchases.
+        lines, lines_squared: Of the number of lines bought in all purchases.
+        survival: Shape (steps, lines); the chance of more than 1, 2, ... events.
+    """
+
+    events: np.ndarray
+    orders: np.ndarray
+    orders_squared: np.ndarray
+    lines: np.ndarray
+    lines_squared: np.ndarray
+    survival: np.ndarray
+
+
+def moments(probability: np.ndarray) -> Moments:
+    """Return the moments of a session.
+
+    A sum of rewards r over the steps of a chain has the mean m = N (P r) and the mean square
+    N (P r^2 + 2 P r m), with the fundamental matrix N = (I - Q)^-1 (Kemeny and Snell, 3.3, for
+    r = 1).
+
+    Args:
+        probability: Shape (3, events, events + 1), as in ``Journeys.probability``.
+    """
+    stay = _stay(probability)
+    fundamental = np.linalg.inv(np.eye(_SIZE) - stay)
+    starts = slice(_START, _START + _CONTEXTS)
+    buys = np.where(np.arange(_SIZE) // _CONTEXTS == CODE["purchase"], stay, 0.0)
+
+    def rewarded(reward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = fundamental @ (reward * buys.sum(axis=1))
+        square = reward**2 * buys.sum(axis=1) + 2.0 * reward * (buys @ mean)
+        return mean[starts], (fundamental @ square)[starts]
+
+    orders, orders_squared = rewarded(np.ones(_SIZE))
+    lines, lines_squared = rewarded((np.arange(_SIZE) % _CONTEXTS).astype(float))
+    survival = np.empty((_STEPS, _CONTEXTS))
+    alive = np.ones(_SIZE)
+    for step in survival:
+        alive = stay @ alive
+        step[:] = alive[starts]
+    events = fundamental.sum(axis=1)[starts]
+    return Moments(events, orders, orders_squared, lines, lines_squared, survival)
 
 
 def carts_after(probability: np.ndarray) -> np.ndarray:

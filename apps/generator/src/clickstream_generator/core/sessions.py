@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from clickstream_generator.core.population import Population
     from clickstream_generator.core.world import World
 
-__all__ = ["PAGES", "PAYMENTS", "SHIPPING", "TERMS_PER_CATEGORY", "Sessions"]
+__all__ = [
+    "PAGES",
+    "PAYMENTS",
+    "PIECES",
+    "SHIPPING",
+    "TERMS_PER_CATEGORY",
+    "THINK_CEILING_SECONDS",
+    "THINK_FLOOR_SECONDS",
+    "Sessions",
+]
 
 PAGES = ("/", "/sale", "/new", "/account", "/account/orders", "/help", "/about", "/blog")
 SHIPPING = ("standard", "standard", "standard", "express", "pickup")
@@ -30,11 +39,11 @@ PAYMENTS = ("card", "card", "card", "paypal", "paypal", "invoice", "voucher")
 TERMS_PER_CATEGORY = 8
 
 _NEVER = np.inf
-_THINK_FLOOR_SECONDS = 0.2
-_THINK_CEILING_SECONDS = 1_500.0
+THINK_FLOOR_SECONDS = 0.2
+THINK_CEILING_SECONDS = 1_500.0
 """Below 30 minutes, after which analytics tools end a session."""
 _STAY_IN_CATEGORY = 0.5
-_PIECES = np.array([0.80, 0.95])
+PIECES = np.array([0.80, 0.95])
 """A draw below the first: one piece; below the second: two; else three."""
 _FIRST_SLOTS = 1024
 
@@ -240,7 +249,7 @@ class Sessions:
         world: World,
     ) -> None:
         """Add the viewed item to the cart, as a new line or to its existing line."""
-        pieces = 1 + np.searchsorted(_PIECES, uniform, side="right")
+        pieces = 1 + np.searchsorted(PIECES, uniform, side="right")
         product = self.product[own]
         places = np.arange(MAX_CART_LINES)
         same = (self.line_products[own] == product[:, None]) & (places < self.lines[own][:, None])
@@ -300,7 +309,7 @@ class Sessions:
             rows["is_last"],
             _NEVER,
             rows["time_seconds"]
-            + np.clip(think_seconds, _THINK_FLOOR_SECONDS, _THINK_CEILING_SECONDS),
+            + np.clip(think_seconds, THINK_FLOOR_SECONDS, THINK_CEILING_SECONDS),
         )
 
     def _end(self, slot: np.ndarray, population: Population) -> None:

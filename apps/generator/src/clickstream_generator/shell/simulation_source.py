@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clickstream_contract.document import parse_simulation
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from clickstream_contract.simulation import Simulation
 
-__all__ = ["Overrides", "read_simulation"]
+__all__ = ["Overrides", "read_simulation", "read_start"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,24 @@ class Overrides:
         return simulation.with_overrides(
             duration_seconds=seconds, events_per_second=self.rate, events=self.events
         )
+
+
+def read_start(text: str | None) -> float | None:
+    """Return the start of the live part from the option ``--start``, in Unix seconds.
+
+    Raises:
+        SimulationInvalid: It is not a time with a time zone.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        allowed = "a time with a time zone, such as 2026-11-27T08:00:00Z"
+        raise SimulationInvalid("--start", text, allowed)
+    return moment.timestamp()
 
 
 def read_simulation(file: Path, overrides: Overrides) -> Simulation:
