@@ -16,9 +16,10 @@ import form_parts
 import process_parts
 import resource_parts
 from clickstream_contract.derive import markdown_table
-from clickstream_contract.effects import OVERLAYS, EffectPreset
+from clickstream_contract.effects import OVERLAYS, EffectPreset, Overlay
 from clickstream_contract.events import EVENT_FIELDS, ITEM_FIELDS, MAX_EVENT_BYTES
 from clickstream_contract.fields import FieldType
+from clickstream_contract.incidents import KINDS
 from clickstream_contract.journey import mermaid
 from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
@@ -134,6 +135,21 @@ def _effects() -> str:
     return table(("Overlay", "Whose sessions", "Multipliers, permille"), rows)
 
 
+def _incidents() -> str:
+    """Return the kinds of incidents, by the steps and the time that they change."""
+    rows: Rows = []
+    for kind, overlay in KINDS.items():
+        changes = [
+            f"`{target}` after `{source}`: {multiplier}"
+            for source, targets in overlay.transitions.items()
+            for target, multiplier in targets.items()
+        ]
+        if overlay.think_permille != Overlay(name="plain").think_permille:
+            changes.append(f"time between two steps: {overlay.think_permille}")
+        rows.append((f"`{kind.value}`", "; ".join(changes)))
+    return table(("Kind", "Multipliers, permille"), rows)
+
+
 def _sample() -> str:
     """Return the first purchase of a small shop, always the same."""
     event = json.loads(form_parts.sample_purchase())
@@ -167,6 +183,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "ledger": lambda: markdown_table(LEDGER_FIELDS),
     "sample": _sample,
     "effects": _effects,
+    "incidents": _incidents,
     **{f"form-{name}": partial(form_parts.part_of, name) for name in FORMS if name != "native"},
     "form-conversions": form_parts.conversions,
     "rejects": _rejects,
