@@ -519,6 +519,11 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("once", {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "control"}]}]}),
     ("personas", {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "b"}],
                                    "who": {"personas": ["Nobody"]}}]}),
+    ("kind", {"incidents": [{"name": "a", "kind": "Earthquake", "at": "1h", "for": "1h"}]}),
+    ("for", {"incidents": [{"name": "a", "kind": "CartFails", "at": "1h", "for": "0s"}]}),
+    ("personas", {"incidents": [{"name": "a", "kind": "CartFails", "at": "1h", "for": "1h",
+                                 "who": {"personas": ["Nobody"]}}]}),
+    ("perDay", {"randomIncidents": {"perDay": 13}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),
@@ -551,6 +556,8 @@ def test_seed_and_users_are_immutable(plane: ControlPlane, namespace: str) -> No
         {"shards": 2},
         {"backfill": {"days": 1}},
         {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "b"}]}]},
+        {"incidents": [{"name": "a", "kind": "CartFails", "at": "1h", "for": "1h"}]},
+        {"randomIncidents": {"perDay": 1}},
         {"output": output},
     ):
         with pytest.raises(subprocess.CalledProcessError) as refused:
