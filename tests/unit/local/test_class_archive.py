@@ -43,6 +43,12 @@ def _comes_from_archive(log: str) -> bool:
     return "shared objects file (top)" in line
 
 
+def _draft_of(archive: ClassArchive) -> Path:
+    """Let an archive be written; return the file that the JVM will write."""
+    (option,) = (row for row in archive.options(os.environ) if "AtExit=" in row)
+    return Path(option.partition("=")[2])
+
+
 @pytest.mark.parametrize("has_own", [True, False])
 def test_second_start_maps_the_archive(tmp_path: Path, jar: Path, *, has_own: bool) -> None:
     """A program's classes come from the archive of its first run, also with a bare Java."""
@@ -76,6 +82,19 @@ def test_one_process_writes(tmp_path: Path, java_home: Path, jar: Path) -> None:
     second.keep()
 
 
+def test_killed_writer_leaves_no_lock(tmp_path: Path, java_home: Path, jar: Path) -> None:
+    """After a service was killed, the next one writes, and what the first JVM wrote is removed."""
+    first = ClassArchive.of("program", tmp_path, java_home, [jar])
+    late = _draft_of(first)
+    late.write_bytes(b"cut off")
+    del first
+
+    second = ClassArchive.of("program", tmp_path, java_home, [jar])
+    assert _draft_of(second) != late
+    assert not late.exists()
+    second.keep()
+
+
 def test_other_jar_has_its_archive(tmp_path: Path, java_home: Path, jar: Path) -> None:
     """An archive belongs to the paths, sizes and times of the jars, in any order."""
     other = Path(shutil.copy(jar, tmp_path / "other.jar"))
@@ -93,8 +112,7 @@ def test_oldest_archives_are_removed(tmp_path: Path, java_home: Path, jar: Path)
     for moment in range(1, 6):
         os.utime(jar, (moment, moment))
         archive = ClassArchive.of("program", tmp_path, java_home, [jar])
-        (option,) = (row for row in archive.options(os.environ) if "AtExit=" in row)
-        draft = Path(option.partition("=")[2])
+        draft = _draft_of(archive)
         draft.write_bytes(b"")
         os.utime(draft, (moment, moment))
         archive.keep()
@@ -111,3 +129,19 @@ def test_missing_folder_is_no_error(tmp_path: Path, java_home: Path, jar: Path) 
     archive = ClassArchive.of("program", tmp_path, java_home, [jar])
     assert archive.options(os.environ) == ()
     archive.keep()
+
+
+@pytest.mark.parametrize("change", ["mode", "owner"])
+def test_foreign_archive_is_not_used(
+    tmp_path: Path, java_home: Path, jar: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The JVM gets no classes that another user may have written."""
+    archive = ClassArchive.of("program", tmp_path, java_home, [jar])
+    _draft_of(archive).write_bytes(b"")
+    archive.keep()
+    assert archive.options(os.environ)
+    if change == "mode":
+        archive.file.parent.chmod(0o770)
+    else:
+        monkeypatch.setattr("os.getuid", lambda: os.geteuid() + 1)
+    assert archive.options(os.environ) == ()

@@ -12,14 +12,16 @@ import fcntl
 import hashlib
 import os
 import subprocess
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from clickstream_local.environment import service_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 __all__ = ["ClassArchive"]
@@ -40,7 +42,12 @@ class ClassArchive:
 
     file: Path
     java: Path
-    _lock: int | None = field(default=None, init=False, repr=False)
+    _unlock: Callable[[], object] | None = field(default=None, init=False, repr=False)
+    _draft: Path = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Name the draft, which no other JVM writes: one of a killed service may end later."""
+        self._draft = self.file.with_suffix(f".{uuid4().hex}.draft")
 
     @classmethod
     def of(cls, service: str, cache: Path, java_home: Path, jars: Iterable[Path]) -> Self:
@@ -64,7 +71,7 @@ class ClassArchive:
     @property
     def is_written(self) -> bool:
         """Whether the JVM writes the archive when it ends."""
-        return self._lock is not None
+        return self._unlock is not None
 
     def options(self, environment: Mapping[str, str]) -> tuple[str, ...]:
         """Return the JVM's options: to use the archive, or to write it if no other process does.
@@ -72,15 +79,19 @@ class ClassArchive:
         Args:
             environment: The variables of the process that starts the service.
         """
-        if self.file.exists():
-            with suppress(OSError):
-                os.utime(self.file)
-            return self._mapping(self._base, self.file)
         try:
-            self.empty_folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.file.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._draft.unlink(missing_ok=True)
+            self._make_folder()
+            if self.file.exists():
+                os.utime(self.file)
+                return self._mapping(self._base, self.file)
+            lock = os.open(self.file.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:
+            return ()
+        self._unlock = weakref.finalize(self, os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for file in self.file.parent.glob(f"{self.file.stem}.*.draft"):
+                file.unlink()
         except OSError:
             self.drop()
             return ()
@@ -89,7 +100,7 @@ class ClassArchive:
 
     def keep(self) -> None:
         """Keep the archive that the JVM has written, after its end; remove the oldest ones."""
-        if self._lock is None:
+        if self._unlock is None:
             return
         with suppress(OSError):
             self._draft.replace(self.file)
@@ -101,13 +112,9 @@ class ClassArchive:
 
     def drop(self) -> None:
         """Let another process write the archive."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    @property
-    def _draft(self) -> Path:
-        return self.file.with_suffix(".draft")
+        if self._unlock is not None:
+            self._unlock()
+            self._unlock = None
 
     @property
     def _base(self) -> Path | None:
@@ -118,6 +125,14 @@ class ClassArchive:
         return (
             self.file.parent / f"java-{_digest([self.java, self.java.parents[1] / 'release'])}.jsa"
         )
+
+    def _make_folder(self) -> None:
+        """Make the folder; raise ``PermissionError`` if others can write classes into it."""
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = self.file.parent.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise PermissionError(self.file.parent)
+        self.empty_folder.mkdir(exist_ok=True)
 
     def _write_base(self, environment: Mapping[str, str]) -> None:
         base = self._base
