@@ -41,7 +41,7 @@ Noise = dict[str, tuple[str, ...]]
 """By component, patterns of lines that a fault makes it write, and that are no news."""
 
 CAPS_MEBIBYTES = {"streaming": 4_096, "generator": 600}
-"""The most that each may take: Spark's heap of 2 GiB and its Python workers; the generator."""
+"""The most that each may take: Spark's heap of 1 GiB and its Python workers; the generator."""
 
 _ALARM = re.compile(r"\b(ERROR|FATAL|PANIC|CRITICAL)\b|^Traceback|^error: ")
 _USUAL: Noise = {

@@ -232,11 +232,11 @@ def is_right(figures: Figures, within_seconds: float | None = None) -> bool:
             `make faults` does. Workers of pytest-xdist share the machine, so no bound holds there.
     """
     assert figures.faults > 0
-    assert figures.defects == dict.fromkeys(DEFECTS, 0)
+    assert figures.defects == dict.fromkeys(DEFECTS, 0), figures.defects
     assert figures.rebuilt_rows == 0
     assert figures.unaccounted == 0
     assert figures.offset_gaps == 0
-    assert figures.alarms == []
+    assert figures.alarms == [], figures.alarms
     assert figures.secrets == 0
     for name, cap in CAPS_MEBIBYTES.items():
         assert figures.peak_mebibytes[name] <= cap, name
