@@ -162,6 +162,33 @@ def test_paused_run_releases_its_shards(tmp_path: Path, telemetry: Telemetry) ->
     assert not telemetry.is_ready
 
 
+@pytest.mark.parametrize("on_stop", ["end", "pause"])
+def test_end_waits_for_inherited_events(tmp_path: Path, telemetry: Telemetry, on_stop: str) -> None:
+    """A run ends after all events that an earlier holder may have sent; a pause may come before."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    run = WorkerRun(tmp_path, telemetry, wanted, None, 5, on_stop=on_stop)
+    run.hold.lease.inherited_until = START_SECONDS + 40
+
+    run.run()
+
+    made = len(run.broker.events)
+    assert made > 50 * 39 if on_stop == "end" else made < 50 * 20
+
+
+def test_end_does_not_wait_forever(tmp_path: Path, telemetry: Telemetry) -> None:
+    """A stopped worker that cannot send an earlier holder's events in time does not end the run."""
+    wanted = simulation("{eventsPerSecond: 50}", users=400)
+    run = WorkerRun(tmp_path, telemetry, wanted, MemoryBroker(is_silent=True))
+    run.worker._settings = replace(run.worker._settings, drain_seconds=5.0)
+    run.hold.lease.inherited_until = START_SECONDS + 40
+    run.stop.set()
+
+    with pytest.raises(DrainTimeout):
+        run.run()
+
+    assert "shard_end" not in run.broker.kinds
+
+
 def test_finished_run_is_not_paused(tmp_path: Path, telemetry: Telemetry) -> None:
     """A run that is over is closed, also where a stop would mean a pause."""
     wanted = simulation("{eventsPerSecond: 50}", "  stopAfter: {events: 10}\n", users=400)

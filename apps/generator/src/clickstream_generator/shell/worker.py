@@ -93,6 +93,7 @@ class Worker:
         self._delivered = 0
         self._closed_records = 0
         self._has_resumed = self._specs_differ = False
+        self._stopped_at: float | None = None
 
     def resume(self) -> None:
         """Resume the shards: replay the acknowledged events after their snapshots, without sending.
@@ -136,7 +137,8 @@ class Worker:
         """Run until the simulation is over or ``stop`` is set, then end or pause the run.
 
         Args:
-            stop: Set it to stop the worker; events already made are still sent.
+            stop: Set it to stop the worker; events already made are still sent, also those that an
+                earlier holder may have made.
 
         Raises:
             BrokerRefused: Kafka refuses a record, and a retry cannot help.
@@ -146,16 +148,16 @@ class Worker:
         # Publish snapshots before the first grant: a successor resumes from them.
         self._keeper.keep_all()
         with self._hold.heartbeats(self._sink):
-            while not stop.is_set() and not self._is_settled():
+            while not self._must_stop(stop) and not self._is_settled():
                 self._settle()
-        while not stop.is_set() and not self._hold.lease.granted_until:
+        while not self._must_stop(stop) and not self._hold.lease.granted_until:
             self._keeper.heartbeat(self._clock.now())
             self._settle()
         self._telemetry.is_ready = True
         self._keep_record()
         self._skip_pause()
         next_ledger = working_since = self._began = self._clock.now()
-        while not stop.is_set() and not self._simulator.is_over():
+        while not self._must_stop(stop) and not self._simulator.is_over():
             self._hold.read_log()
             now = self._clock.now()
             self._look_for_change(now)
@@ -181,6 +183,28 @@ class Worker:
             self._pause()
         else:
             self._finish()
+
+    def _must_stop(self, stop: Event) -> bool:
+        """Return whether to stop now.
+
+        A run must not end before an event that an earlier holder may have sent, so these are made
+        first.
+
+        Raises:
+            DrainTimeout: They were not made in time.
+        """
+        if not stop.is_set():
+            return False
+        now = self._clock.now()
+        if self._stopped_at is None:
+            self._stopped_at = now
+        if self._settings.on_stop == "pause":
+            return True
+        if self._simulator.reached_seconds(now) >= self._hold.lease.inherited_until:
+            return True
+        if now > self._stopped_at + self._settings.drain_seconds:
+            raise DrainTimeout(self._sink.in_flight(), self._settings.drain_seconds)
+        return False
 
     def _send_due(self, now: float) -> int:
         """Send the events that are due, if the sink has room; return how many."""
