@@ -46,7 +46,11 @@ CAPS_MEBIBYTES = {"streaming": 4_096, "generator": 600}
 _ALARM = re.compile(r"\b(ERROR|FATAL|PANIC|CRITICAL)\b|^Traceback|^error: ")
 _USUAL: Noise = {
     # A batch that is run again finds its offsets noted: that is how it knows.
-    "postgres": ("duplicate key value violates unique constraint .batches_pkey",),
+    # An event that a generator sends again is found by its key, if another worker stored it.
+    "postgres": (
+        "duplicate key value violates unique constraint .batches_pkey",
+        r"duplicate key value violates unique constraint .events_\d+_pkey",
+    ),
 }
 _ONE = """
 SELECT kafka_partition, kafka_offset FROM raw.events
