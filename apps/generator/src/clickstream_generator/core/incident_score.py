@@ -6,19 +6,22 @@ a moment in common.
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import TYPE_CHECKING
 
 from clickstream_contract.duration import duration_seconds
 from clickstream_contract.errors import SimulationInvalid
 
+from clickstream_generator.core.csv_rows import csv_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["Interval", "Score", "read_intervals", "score"]
 
 _COLUMNS = ("from", "until")
-_MORE = "more"
 _MOST_INTERVALS = 10_000
 _START = "0s"
 
@@ -105,27 +108,15 @@ def read_intervals(text: str, place: str, like: list[Interval] | None = None) ->
         SimulationInvalid: Names the file with the line, the value, and what to do.
     """
     found: list[Interval] = []
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey=_MORE, strict=True)
-    try:
-        for column in _COLUMNS:
-            if column not in (reader.fieldnames or ()):
-                raise SimulationInvalid(
-                    f"{place}, line 1",
-                    list(reader.fieldnames or ()),
-                    f"the column {column} is missing; name {' and '.join(_COLUMNS)}",
-                )
-        for row in reader:
-            where = f"{place}, line {reader.line_num}"
-            if len(found) == _MOST_INTERVALS:
-                raise SimulationInvalid(where, None, f"at most {_MOST_INTERVALS:,} intervals")
-            found.append(_interval(row, where, (like or found)[:1]))
-    except csv.Error as error:
-        where = f"{place}, line {reader.reader.line_num}"
-        raise SimulationInvalid(where, str(error), "it must be CSV with commas") from None
+    for line, row in csv_rows(text, place, _COLUMNS):
+        where = f"{place}, line {line}"
+        if len(found) == _MOST_INTERVALS:
+            raise SimulationInvalid(where, None, f"at most {_MOST_INTERVALS:,} intervals")
+        found.append(_interval(row, where, (like or found)[:1]))
     return found
 
 
-def _interval(row: dict[str, str | None], where: str, like: list[Interval]) -> Interval:
+def _interval(row: Mapping[str, str | None], where: str, like: list[Interval]) -> Interval:
     """Return the interval of a row; ``like`` has one with the form of times that is wanted."""
     times = [_moment(row[column] or "", f"{where}, {column}") for column in _COLUMNS]
     (begin, is_absolute), (end, end_is_absolute) = times

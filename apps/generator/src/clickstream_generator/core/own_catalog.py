@@ -6,8 +6,6 @@ is drawn as for the shop's own products; see :mod:`clickstream_generator.core.ca
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import astuple, dataclass
 from decimal import Decimal
@@ -26,6 +24,7 @@ from clickstream_generator.core.catalog import (
     product_stream,
     words_of,
 )
+from clickstream_generator.core.csv_rows import csv_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,8 +44,6 @@ _COLUMNS = {
 _FIELDS = {row.name: row for row in ITEM_FIELDS}
 _MOST_PRODUCTS, _MOST_CATEGORIES = 200_000, 500
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
-_MORE = "more"
-"""Key of the values in a line that has more of them than there are columns."""
 
 
 @dataclass(frozen=True)
@@ -150,26 +147,7 @@ def products_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Product, ...]:
 
 
 def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey=_MORE, strict=True)
-    try:
-        for column in _COLUMNS:
-            if column not in (reader.fieldnames or ()):
-                raise SimulationInvalid(
-                    f"{place}, line 1",
-                    list(reader.fieldnames or ()),
-                    f"the column {column} is missing; name {', '.join(_COLUMNS)}",
-                )
-        for row in reader:
-            if _MORE in row:
-                raise SimulationInvalid(
-                    f"{place}, line {reader.line_num}",
-                    list(row.values()),
-                    'it has more values than line 1 has columns; put a value with a comma in "..."',
-                )
-            yield reader.line_num, row
-    except csv.Error as error:
-        where = f"{place}, line {reader.reader.line_num}"
-        raise SimulationInvalid(where, str(error), "it must be CSV with commas") from None
+    return csv_rows(text, place, _COLUMNS)
 
 
 def _yaml_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
