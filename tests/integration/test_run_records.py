@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,11 +34,28 @@ _REVISIONS = tuple(
     )
     for second, rate in ((9.7, 10), (10.1, 20), (100.5, 10), (1_000, 30))
 )
+_INCIDENTS = tuple(
+    {
+        "incident": name,
+        "kind": "CartFails",
+        "scope": "device=mobile",
+        "from_seconds": START_SECONDS + second,
+        "until_seconds": START_SECONDS + second + 0.5,
+        "lost_orders": 12.25,
+        "orders_tolerance": 3,
+        "lost_revenue_minor": 1_234.4,
+        "revenue_tolerance_minor": 500,
+    }
+    for name, second in (("one", 9.7), ("two", 60.0), ("one", 600.0))
+)
 _ARRANGEMENTS = 20
 
 
 def _entries(record: RunRecord) -> list[dict[str, Any]]:
-    return RecordEntries(record).following([row.to_json() for row in _REVISIONS])
+    entries = RecordEntries(record)
+    return entries.following([row.to_json() for row in _REVISIONS]) + [
+        entries.of_incident(row) for row in _INCIDENTS
+    ]
 
 
 def test_order_does_not_matter(database: Database) -> None:
@@ -69,8 +87,29 @@ def test_order_does_not_matter(database: Database) -> None:
     assert (runs, records, started_at.timestamp()) == (_ARRANGEMENTS, 1, START_SECONDS)
     read = RunRecord.from_json(text, "ops.runs")
     assert (read.first, read.revisions, read.version) == (record.first, _REVISIONS, "1.2.3")
+    assert json.loads(text)["incidents"] == [*_INCIDENTS]
     with database.owner, database.owner.cursor() as cursor:
         assert run_checks(cursor).examples == ()
+
+
+def test_view_has_the_incidents(database: Database) -> None:
+    """``ops.incidents`` has a row for each incident; the record of a run may have none."""
+    rows = _entries(run_record()[0])
+    other = rows[0] | {"run_id": str(UUID(int=1 << 64, version=4))}
+    values = [json.dumps(row).encode() for row in (other, *rows)]
+    assert database.write(values, LEDGER.name)["rejects"] == {}
+
+    found = (
+        "SELECT count(*), count(DISTINCT run_id), array_agg(incident ORDER BY began_at),"
+        " min(began_at), max(ended_at), min(lost_orders), min(lost_revenue_minor)"
+        " FROM ops.incidents"
+    )
+    runs, ids, names, began_at, ended_at, *lost = database.ask(found)
+
+    assert (runs, ids, names) == (3, 1, ["one", "two", "one"])
+    assert began_at.timestamp() == pytest.approx(START_SECONDS + 9.7)
+    assert ended_at.timestamp() == pytest.approx(START_SECONDS + 600.5)
+    assert lost == [Decimal("12.25"), 1_234]
 
 
 def test_closed_run_has_an_end(database: Database) -> None:
@@ -109,7 +148,7 @@ def test_edited_record_is_found(database: Database) -> None:
 
 def test_revisions_are_bounded(database: Database) -> None:
     """A record keeps the first thousand revisions, and one that says that there were others."""
-    entry = _entries(run_record()[0])[1]
+    entry = RecordEntries(run_record()[0]).following([_REVISIONS[0].to_json()])[1]
     record = json.loads(entry["run_record"])
     revision = record["revisions"][0] | {"document": None}
     values = [

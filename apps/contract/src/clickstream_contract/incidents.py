@@ -1,7 +1,8 @@
 """Incidents: something breaks for some users and for some time.
 
 Owns the fields of ``spec.incidents`` and ``spec.randomIncidents``, what each kind of incident
-changes, and the incidents that a seed draws. An incident is compiled as an overlay of the effects.
+changes, the incidents that a seed draws, and what a run record says of an incident. An incident is
+compiled as an overlay of the effects.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "MOST_DRAWN",
     "MOST_INCIDENTS",
+    "TRUTH_MEMBERS",
     "Incident",
     "IncidentKind",
     "RandomIncidents",
@@ -30,6 +33,21 @@ __all__ = [
 ]
 
 MOST_INCIDENTS = 20
+_MOST_PER_DAY, _MOST_DAYS = 12, 31
+MOST_DRAWN = _MOST_PER_DAY * _MOST_DAYS
+"""Most incidents that a seed draws."""
+TRUTH_MEMBERS: dict[str, type[str] | type[float]] = {
+    "incident": str,
+    "kind": str,
+    "scope": str,
+    "from_seconds": float,
+    "until_seconds": float,
+    "lost_orders": float,
+    "orders_tolerance": float,
+    "lost_revenue_minor": float,
+    "revenue_tolerance_minor": float,
+}
+"""What a run record says of an incident, and the type of each member; times are Unix seconds."""
 _MINUTES_PER_DAY = 1_440
 _SHORTEST_MINUTES, _LONGEST_MINUTES = 10, 60
 
@@ -109,9 +127,9 @@ class Incident(Part):
 class RandomIncidents(Part):
     """Incidents that the seed draws."""
 
-    per_day: Annotated[int, Field(ge=1, le=12, description="Number of incidents per day.")]
+    per_day: Annotated[int, Field(ge=1, le=_MOST_PER_DAY, description="Number of incidents per day.")]
     days: Annotated[
-        int, Field(ge=1, le=31, description="For so many days after the start; then none.")
+        int, Field(ge=1, le=_MOST_DAYS, description="For so many days after the start; then none.")
     ] = 7
 
 

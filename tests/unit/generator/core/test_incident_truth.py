@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from clickstream_contract.incidents import TRUTH_MEMBERS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Burst
 from clickstream_generator.core.behaviour import Behaviours
 from clickstream_generator.core.events import CODE
 from clickstream_generator.core.incident_truth import (
+    IncidentTruths,
     incident_truths,
     line_value_minor,
     think_mean_seconds,
@@ -214,3 +216,27 @@ def test_think_mean_by_hand() -> None:
 def test_million_events_agree(kind: str, who: str) -> None:
     """Over a million events, the difference to the run without the incident is its loss."""
     _check(kind, who, 400)
+
+
+def test_incident_comes_when_it_begins() -> None:
+    """Each incident is returned once, when the run reaches it, with the loss of its moment."""
+    rows = (_incident("CartFails"), _incident("CheckoutFails", span="at: 40m, for: 1m"))
+    spec = _simulation(f"  incidents: [{rows[0]}, {rows[1].replace('one', 'two')}]\n", 100).spec
+    behaviour = Behaviours(spec).of(spec)
+    waiting = IncidentTruths(behaviour, START_SECONDS)
+    moments = (START_SECONDS + at for at in (1_199.9, BEGIN, END, np.inf))
+
+    first, second, third, last = (waiting.rows_until(moment) for moment in moments)
+
+    assert (first, third) == ([], [])
+    assert second + last == [
+        row.to_json(START_SECONDS) for row in incident_truths(behaviour, START_SECONDS)
+    ]
+    (row,) = second
+    assert (row["from_seconds"], row["until_seconds"]) == (
+        START_SECONDS + BEGIN,
+        START_SECONDS + END,
+    )
+    assert [(name, isinstance(row[name], str)) for name in row] == [
+        (name, kind is str) for name, kind in TRUTH_MEMBERS.items()
+    ]

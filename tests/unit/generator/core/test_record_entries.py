@@ -96,3 +96,16 @@ def test_long_documents_are_left_out(record: RunRecord) -> None:
     start, kept, left_out = (content["revisions"] for content in contents)
     assert (start, kept[0]["document"]["spec"]["seed"]) == ([], 42)
     assert left_out == [long | {"document": None}]
+
+
+def test_entry_has_the_incident(record: RunRecord) -> None:
+    """The entry of an incident is a ledger record of the run's first minute."""
+    truth = {"incident": "one", "from_seconds": START_SECONDS + 86_400}
+
+    entry = RecordEntries(record).of_incident(truth)
+
+    assert set(entry) == {row.name for row in LEDGER_FIELDS}
+    assert (entry["kind"], entry["minute"]) == ("revision", "2025-11-24T16:00:00.000Z")
+    content = json.loads(entry["run_record"])
+    assert (content["document"], content["revisions"]) == (None, [])
+    assert content["incidents"] == [truth]

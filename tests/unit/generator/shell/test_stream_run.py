@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ class _Truth:
     def __init__(self) -> None:
         self.records: list[RunRecord] = []
         self.entries: dict[tuple[int, str, str], dict[str, Any]] = {}
+        self.incidents: list[dict[str, Any]] = []
 
     def keep_record(self, record: RunRecord) -> None:
         """Keep it."""
@@ -60,6 +62,10 @@ class _Truth:
         """Keep the last entry of each minute."""
         for row in rows:
             self.entries[row["shard"], row["kind"], row["minute"]] = row
+
+    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
+        """Keep them in their order."""
+        self.incidents += truths
 
 
 class _Slow(LineSink):
@@ -125,6 +131,20 @@ def test_ledger_and_record_are_complete() -> None:
     record = truth.records[-1]
     assert (record.ends_at, record.ended_at is None) == (dict.fromkeys(range(4), 1_500), False)
     assert truth.records[0].ended_at is None
+
+
+def test_begun_incidents_are_kept() -> None:
+    """An incident that begins before the end of the run is kept; a later one is not."""
+    kind = "kind: CartFails, for: 1m"
+    incidents = f"[{{name: early, {kind}, at: 2s}}, {{name: later, {kind}, at: 30m}}]"
+    more = f"  stopAfter: {{events: 6000}}\n  incidents: {incidents}\n"
+
+    lines, truth = _run(simulation(more=more, users=400))
+
+    last = max(json.loads(line)["event_time"] for line in lines)
+    seconds = datetime.fromisoformat(last).timestamp() - START_SECONDS
+    assert 2 < seconds < 1_800
+    assert [row["incident"] for row in truth.incidents] == ["early"]
 
 
 def test_late_events_come_later() -> None:

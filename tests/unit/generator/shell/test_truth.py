@@ -22,21 +22,27 @@ if TYPE_CHECKING:
     from clickstream_generator.shell.kafka_sink import KafkaSink
 
 ROW = {"run_id": "7", "shard": 3, "events": 1}
+INCIDENT = {"incident": "one", "lost_orders": 7.5}
 
 
 def test_folder_has_record_and_ledger(tmp_path: Path) -> None:
-    """The record is replaced, the ledger grows."""
+    """The record is replaced, the ledger grows; incidents have a file once there are any."""
     record = run_record()[0]
     truth = TruthFolder(tmp_path / "new")
     truth.keep_record(record)
     truth.keep_record(record)
     truth.keep_ledger([ROW])
     truth.keep_ledger([ROW, ROW])
+    truth.keep_incidents([])
+    has_incidents = (tmp_path / "new" / "incidents.jsonl").exists()
+    truth.keep_incidents([INCIDENT])
 
     text = (tmp_path / "new" / "run.json").read_text("utf-8")
     assert RunRecord.from_json(text, "") == record
     lines = (tmp_path / "new" / "ledger.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [ROW, ROW, ROW]
+    (line,) = (tmp_path / "new" / "incidents.jsonl").read_text("utf-8").splitlines()
+    assert (has_incidents, json.loads(line)) == (False, INCIDENT)
 
 
 def test_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -77,7 +83,7 @@ def test_topic_has_the_ledger() -> None:
 
 
 def test_topic_has_the_record(caplog: pytest.LogCaptureFixture) -> None:
-    """The start of the run and each revision are one entry of shard 0, published once."""
+    """The start of the run, each revision and each incident are one entry of shard 0."""
     published: list[Any] = []
 
     class _Sink:
@@ -90,11 +96,15 @@ def test_topic_has_the_record(caplog: pytest.LogCaptureFixture) -> None:
     truth.keep_record(replace(record, ends_at={0: 1}))
     revision = Revision(START_SECONDS + 1, START_SECONDS + 2, record.first)
     truth.keep_record(replace(record, revisions=(revision,)))
+    truth.keep_incidents([INCIDENT])
 
-    assert [key for key, _ in published] == 2 * [f"{record.run_id}/0".encode()]
-    assert [
-        len(json.loads(json.loads(value)["run_record"])["revisions"]) for _, value in published
-    ] == [0, 1]
+    assert [key for key, _ in published] == 3 * [f"{record.run_id}/0".encode()]
+    records = [json.loads(json.loads(value)["run_record"]) for _, value in published]
+    assert [(len(row["revisions"]), row.get("incidents", [])) for row in records] == [
+        (0, []),
+        (1, []),
+        (0, [INCIDENT]),
+    ]
     assert not caplog.messages
 
 

@@ -9,10 +9,11 @@ before left, before the incident: the shop is much older than the incident is lo
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickstream_contract.rate import Curve
@@ -49,6 +50,7 @@ __all__ = [
     "MODEL_SHARE",
     "STANDARD_ERRORS",
     "IncidentTruth",
+    "IncidentTruths",
     "incident_truths",
     "line_value_minor",
     "think_mean_seconds",
@@ -81,6 +83,25 @@ class IncidentTruth:
     revenue_minor: float
     revenue_tolerance_minor: float
 
+    def to_json(self, start_seconds: float) -> dict[str, Any]:
+        """Return the truth as JSON values, as :mod:`clickstream_contract.incidents` lists them.
+
+        Args:
+            start_seconds: When the live part starts, Unix seconds.
+        """
+        begin, end = self.incident.span_seconds
+        return {
+            "incident": self.incident.name,
+            "kind": self.incident.kind.value,
+            "scope": self.incident.who.text,
+            "from_seconds": start_seconds + begin,
+            "until_seconds": start_seconds + end,
+            "lost_orders": round(self.orders, 2),
+            "orders_tolerance": round(self.orders_tolerance, 2),
+            "lost_revenue_minor": round(self.revenue_minor),
+            "revenue_tolerance_minor": round(self.revenue_tolerance_minor),
+        }
+
 
 @dataclass(frozen=True)
 class _Figures:
@@ -95,6 +116,59 @@ class _Figures:
     """Events to come, summed over the time of a session, at most the length of the incident."""
 
 
+class IncidentTruths:
+    """The truths of a run's incidents, by time; each is computed when the run reaches it.
+
+    The first incident of an effect takes some tenths of a second, the others less.
+
+    Args:
+        behaviour: The behaviour of a specification.
+        start_seconds: When the live part starts, Unix seconds; the mean over the week if absent.
+    """
+
+    def __init__(self, behaviour: Behaviour, start_seconds: float | None = None) -> None:
+        self._behaviour = behaviour
+        self._start_seconds = start_seconds
+        self._tables = _Tables(behaviour.world)
+        self._calm: dict[int, Behaviour] = {}
+        profiles = behaviour.profiles
+        first = len(profiles.overlays) - len(profiles.incidents)
+        placed = [
+            (row, place)
+            for place, incidents in enumerate(profiles.incidents, start=first)
+            for row in _within_run(incidents, behaviour.spec.stop_after)
+        ]
+        self._waiting = deque(sorted(placed, key=lambda pair: pair[0].span_seconds))
+
+    def rows_until(self, unix_seconds: float) -> list[dict[str, Any]]:
+        """Return the incidents that have begun, each once, as JSON values.
+
+        Args:
+            unix_seconds: The moment that the run has reached; needs the start of the run.
+        """
+        assert self._start_seconds is not None  # noqa: S101  the mean over the week has no moments
+        begun = self.begun_by(unix_seconds - self._start_seconds)
+        return [row.to_json(self._start_seconds) for row in begun]
+
+    def begun_by(self, since_seconds: float) -> list[IncidentTruth]:
+        """Return the truths of the incidents that have begun, each once.
+
+        Args:
+            since_seconds: Seconds after the start.
+        """
+        found = []
+        while self._waiting and self._waiting[0][0].at_seconds <= since_seconds:
+            found.append(self._truth(*self._waiting.popleft()))
+        return found
+
+    def _truth(self, incident: Incident, place: int) -> IncidentTruth:
+        behaviour = self._behaviour
+        if place not in self._calm:
+            profiles = behaviour.profiles.without(place, behaviour.world)
+            self._calm[place] = replace(behaviour, profiles=profiles)
+        return _truth(behaviour, self._calm[place], incident, self._start_seconds, self._tables)
+
+
 def incident_truths(
     behaviour: Behaviour, start_seconds: float | None = None
 ) -> list[IncidentTruth]:
@@ -102,18 +176,9 @@ def incident_truths(
 
     Args:
         behaviour: The behaviour of a specification.
-        start_seconds: When the live part starts, Unix seconds; the mean over the week if absent.
+        start_seconds: As for :class:`IncidentTruths`.
     """
-    profiles, cache = behaviour.profiles, _Tables(behaviour.world)
-    first = len(profiles.overlays) - len(profiles.incidents)
-    found = []
-    for place, incidents in enumerate(profiles.incidents, start=first):
-        calm = replace(behaviour, profiles=profiles.without(place, behaviour.world))
-        found += [
-            _truth(behaviour, calm, row, start_seconds, cache)
-            for row in _within_run(incidents, behaviour.spec.stop_after)
-        ]
-    return sorted(found, key=lambda row: row.incident.span_seconds)
+    return IncidentTruths(behaviour, start_seconds).begun_by(np.inf)
 
 
 def _within_run(incidents: Sequence[Incident], stop_after: StopAfter | None) -> list[Incident]:

@@ -1,7 +1,7 @@
-"""The run record as ledger entries: one for the start of the run, and one for each revision.
+"""The run record as ledger entries: for the start of the run, each revision and each incident.
 
-Owns these entries. Each has the record at the start with at most one revision, so that a reader can
-add them up in any order.
+Owns these entries. Each has the record at the start with at most one revision or incident, so that
+a reader can add them up in any order.
 """
 
 from __future__ import annotations
@@ -56,6 +56,15 @@ class RecordEntries:
         rows = (None, *revisions)[self._returned :][:at_most]
         self._returned += len(rows)
         return [self._entry(row) for row in rows]
+
+    def of_incident(self, truth: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the ledger entry of an incident.
+
+        Args:
+            truth: The values of :meth:`IncidentTruth.to_json`.
+        """
+        record = {**self._short, "revisions": [], "incidents": [truth]}
+        return self._with(record, record["start_seconds"])
 
     def _entry(self, revision: Mapping[str, Any] | None) -> dict[str, Any]:
         if revision is None:

@@ -14,6 +14,7 @@ from clickstream_generator.core.behaviour import Behaviours, Revision
 from clickstream_generator.core.carried_shard import CarriedShard
 from clickstream_generator.core.encoding import Encoder
 from clickstream_generator.core.events import Events, concatenate
+from clickstream_generator.core.incident_truth import IncidentTruths
 from clickstream_generator.core.population import build_population
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.shard import Shard
@@ -128,6 +129,15 @@ class Simulator:
     def fingerprint(self) -> Fingerprint:
         """The fingerprint of the run's world."""
         return self._behaviours.world.fingerprint
+
+    def incident_truths(self, first: Simulation, start_seconds: float) -> IncidentTruths:
+        """Return the truths of the run's incidents.
+
+        Args:
+            first: The simulation at the start of the run; that of this simulator may be an edit.
+            start_seconds: When the live part starts, Unix seconds.
+        """
+        return IncidentTruths(self._behaviours.of(first.spec), start_seconds)
 
     @property
     def live_from_seconds(self) -> float:

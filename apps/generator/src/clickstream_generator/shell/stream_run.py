@@ -71,6 +71,7 @@ class StreamRun:
         self._show = show
         self._is_paced = is_paced
         self._reached = record.start_seconds
+        self._incidents = maker.simulator.incident_truths(record.first, record.start_seconds)
 
     @property
     def record(self) -> RunRecord:
@@ -188,9 +189,10 @@ class StreamRun:
         rows = self._maker.ledger_records(
             self._maker.carried.values(), self._reached, self._sink.tallies(), is_end=is_end
         )
-        if rows:
-            for truth in self._truths:
-                truth.keep_ledger(rows)
+        incidents = self._incidents.rows_until(self._reached) if self._truths else []
+        for truth in self._truths:
+            truth.keep_ledger(rows)
+            truth.keep_incidents(incidents)
 
     def _now_ms(self) -> int:
         return int(1000 * self._clock.now())

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clickstream_generator.core.record_entries import RecordEntries
-from clickstream_generator.core.truth_layout import LEDGER_NAME, RECORD_NAME
+from clickstream_generator.core.truth_layout import INCIDENTS_NAME, LEDGER_NAME, RECORD_NAME
 from clickstream_generator.errors import OutputFailed, OutputRefused
 from clickstream_generator.shell.sink import Batch
 from clickstream_generator.shell.whole_files import write_whole
@@ -36,9 +36,12 @@ class Truth(Protocol):
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Add ledger entries; the last entry of a shard and minute counts."""
 
+    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
+        """Add incidents, as :meth:`IncidentTruth.to_json` gives them; after the record."""
+
 
 class TruthFolder:
-    """A folder with ``run.json`` and ``ledger.jsonl``.
+    """A folder with ``run.json`` and ``ledger.jsonl``, and ``incidents.jsonl`` if there are any.
 
     Args:
         path: The folder; created if missing.
@@ -69,7 +72,16 @@ class TruthFolder:
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Add lines to ``ledger.jsonl``."""
-        path = self._path / LEDGER_NAME
+        self._add(LEDGER_NAME, rows)
+
+    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
+        """Add lines to ``incidents.jsonl``."""
+        self._add(INCIDENTS_NAME, truths)
+
+    def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        path = self._path / name
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
@@ -117,6 +129,12 @@ class LedgerTopic:
                 "ops.runs cannot have the whole run record: a simulation in it is too long; use"
                 " clickstream record"
             )
+
+    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
+        """Publish incidents, for ``ops.incidents``."""
+        assert self._entries is not None or not truths  # noqa: S101  the record comes first
+        if self._entries is not None:
+            self.keep_ledger([self._entries.of_incident(row) for row in truths])
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Publish entries."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from clickstream_generator.core.behaviour import Revision
+    from clickstream_generator.core.incident_truth import IncidentTruths
     from clickstream_generator.core.making import Maker
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
@@ -92,6 +93,7 @@ class Worker:
         self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
+        self._incidents: IncidentTruths | None = None
         self._has_resumed = self._specs_differ = False
         self._stopped_at: float | None = None
 
@@ -321,16 +323,22 @@ class Worker:
                 f"{start_ms}Z",
             )
             self._ledger.keep_record(record)
+            self._incidents = self._simulator.incident_truths(
+                carried.first, carried.start_seconds
+            )
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
-        """Publish the changed minutes of each ledger, and the new revisions of shard 0."""
+        """Publish the changed minutes of each ledger; for shard 0 also revisions and incidents."""
+        now = self._clock.now()
+        reached = self._simulator.reached_seconds(now)
         if 0 in self._maker.carried:
             applied = self._maker.carried[0].shard.applied
             self._ledger.keep_revisions(applied, None if is_end else _REVISIONS_AT_ONCE)
-        now = self._clock.now()
+        if self._incidents is not None:
+            self._ledger.keep_incidents(self._incidents.rows_until(reached))
         records = self._maker.ledger_records(
             self._maker.carried.values(),
-            self._simulator.reached_seconds(now),
+            reached,
             self._sink.tallies(),
             target_at=now,
             is_end=is_end,

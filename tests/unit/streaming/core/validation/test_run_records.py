@@ -11,6 +11,19 @@ from clickstream_streaming.core.validation.run_records import read_run_record
 _ROW = {"until_seconds": 1_764_000_001.5, "from_seconds": 1_764_000_002.5, "document": {"a": [1]}}
 
 
+_INCIDENT = {
+    "incident": "one",
+    "kind": "CartFails",
+    "scope": "all",
+    "from_seconds": 1_764_000_060.0,
+    "until_seconds": 1_764_000_120.0,
+    "lost_orders": 7.25,
+    "orders_tolerance": 3,
+    "lost_revenue_minor": -700,
+    "revenue_tolerance_minor": 900,
+}
+
+
 def _text(*revisions: object, **more: object) -> str:
     return json.dumps({"start_seconds": 1_764_000_000, "revisions": [*revisions], **more})
 
@@ -21,6 +34,8 @@ def _text(*revisions: object, **more: object) -> str:
         _text(),
         _text(_ROW),
         _text(_ROW, later=True),
+        _text(incidents=[]),
+        _text(incidents=[{**_INCIDENT, "later": {"a": 1}}]),
         _text({**_ROW, "document": None}, name="\u00e9"),
         _text(large=10**400, small=-(10**400), is_on=True, nothing=None),
     ],
@@ -46,6 +61,27 @@ def _nested(levels: int) -> Any:  # noqa: ANN401  any JSON
         "null",
         "{}",
         _text(_ROW, _ROW),
+        _text(incidents={}),
+        _text(incidents=[_INCIDENT, _INCIDENT]),
+        _text(incidents=[7]),
+        *(
+            _text(incidents=[{**_INCIDENT, name: value}])
+            for name, value in (
+                ("incident", 7),
+                ("scope", "x" * 2_001),
+                ("lost_orders", "7"),
+                ("lost_orders", True),
+                ("lost_orders", None),
+                ("lost_revenue_minor", 2.0**53),
+                ("lost_revenue_minor", -(10**400)),
+                ("from_seconds", 7),
+                ("until_seconds", 1e300),
+            )
+        ),
+        *(
+            _text(incidents=[{key: _INCIDENT[key] for key in _INCIDENT if key != name}])
+            for name in _INCIDENT
+        ),
         _text(5),
         _text({**_ROW, "from_seconds": "1764000000"}),
         _text({**_ROW, "from_seconds": True}),

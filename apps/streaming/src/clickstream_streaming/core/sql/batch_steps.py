@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clickstream_contract.incidents import MOST_DRAWN, MOST_INCIDENTS
 from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_COLUMNS, MOST_REVISIONS
 
 from clickstream_streaming.core.sql.columns import listed, start_of
@@ -56,26 +57,33 @@ invented ledger must not create runs."""
 def _merged(parts: str) -> str:
     """Return the merge of a JSON array of run records as SQL.
 
-    Revisions are a set. Of several starts the least counts, those without a document last. So
-    neither the order of the ledger records nor a repeated one changes the result.
+    Revisions and incidents are sets. Of several starts the least counts, those without a document
+    last. So neither the order of the ledger records nor a repeated one changes the result.
     """
     return f"""(
     WITH parts AS (
         SELECT jsonb_array_elements({parts}) AS part
-    ), revisions AS (
-        SELECT DISTINCT jsonb_array_elements(part -> 'revisions') AS revision FROM parts
-    ), kept AS (
-        SELECT revision FROM revisions ORDER BY revision -> 'from_seconds', revision
-        LIMIT {MOST_REVISIONS + 1}
-    )
-    SELECT (
-            SELECT part - 'revisions' FROM parts
-            ORDER BY part -> 'document' = 'null', part - 'revisions' LIMIT 1
-        )
-        || jsonb_build_object('revisions', coalesce(
-            jsonb_agg(revision ORDER BY revision -> 'from_seconds', revision), '[]'))
-    FROM kept
+    ), {_kept("revisions", MOST_REVISIONS)}, {_kept("incidents", MOST_INCIDENTS + MOST_DRAWN)}
+    SELECT part - 'revisions' - 'incidents' || revisions.member || incidents.member
+    FROM parts, revisions, incidents
+    ORDER BY part -> 'document' = 'null', part - 'revisions' - 'incidents' LIMIT 1
 )"""
+
+
+def _kept(name: str, most: int) -> str:
+    """Return a table expression for the first rows of a set in run records, as SQL.
+
+    One more than ``most`` rows are kept: it says that there were others.
+    """
+    return f"""{name} AS (
+        SELECT jsonb_build_object('{name}', coalesce(
+            jsonb_agg(element ORDER BY element -> 'from_seconds', element), '[]')) AS member
+        FROM (
+            SELECT element FROM parts,
+                jsonb_array_elements(coalesce(part -> '{name}', '[]')) AS element
+            GROUP BY element ORDER BY element -> 'from_seconds', element LIMIT {most + 1}
+        ) AS first_ones
+    )"""
 
 
 _STORE_RECORDS = f"""

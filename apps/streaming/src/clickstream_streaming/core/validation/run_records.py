@@ -10,15 +10,20 @@ import json
 import math
 from typing import Any
 
+from clickstream_contract.incidents import TRUTH_MEMBERS
+
 __all__ = ["read_run_record"]
 
 _MOST_LEVELS = 40
 """A simulation has ten."""
+_LONGEST_TEXT = 2_000
+"""A scope names at most all countries, devices, systems, browsers, channels and personas."""
+_LARGEST = 2.0**53
 _YEAR_2000, _YEAR_3000 = 946_684_800, 32_503_680_000
 
 
 def read_run_record(text: str) -> dict[str, Any] | None:
-    """Return a run record with at most one revision; ``None`` if the text is none."""
+    """Return a run record with at most one revision and incident; ``None`` if the text is none."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
@@ -31,7 +36,24 @@ def read_run_record(text: str) -> dict[str, Any] | None:
     for row in revisions:
         if not isinstance(row, dict) or not _is_moment(row.get("from_seconds")):
             return None
+    incidents = record.get("incidents", [])
+    if not isinstance(incidents, list) or len(incidents) > 1:
+        return None
+    if not all(map(_is_incident, incidents)):
+        return None
     return record if _is_storable(record, _MOST_LEVELS) else None
+
+
+def _is_incident(row: object) -> bool:
+    """Return whether a value says of an incident what ``ops.incidents`` shows."""
+    if not isinstance(row, dict) or not TRUTH_MEMBERS.keys() <= row.keys():
+        return False
+    return all(
+        isinstance(row[name], str) and len(row[name]) <= _LONGEST_TEXT
+        if kind is str
+        else type(row[name]) in {int, float} and abs(row[name]) < _LARGEST
+        for name, kind in TRUTH_MEMBERS.items()
+    ) and all(_is_moment(row[name]) for name in ("from_seconds", "until_seconds"))
 
 
 def _is_moment(value: object) -> bool:
