@@ -34,6 +34,7 @@ _SIMULATION = SIMULATION.replace("name: tested", "name: shown").replace(
 ).replace("events: 3000", "events: 6000") + (
     "  faults: {duplicatePermille: 20, latePermille: 20, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 10, lossPermille: 10}\n"
+    "  incidents: [{name: carts, kind: CartFails, at: 1s, for: 5m}]\n"
 )
 _TARGET_LABELS = {"job", "instance", "namespace"}
 _QUERY_SECONDS = 2.0
@@ -143,6 +144,26 @@ def test_every_panel_has_rows(reader: Connection) -> None:
 
     assert (empty, slow) == ([], [])
     assert len(asked) > 40
+
+
+def test_incidents_are_marked(reader: Connection) -> None:
+    """The shop's dashboard marks incidents and alarms, with the columns that Grafana expects."""
+    chosen = _choice(reader)
+    until = datetime.now(tz=UTC)
+    found = {}
+    with reader.cursor() as cursor:
+        for mark in dashboard("shop")["annotations"]["list"]:
+            sql = mark["target"]["rawSql"]
+            cursor.execute(fill_sql(sql, chosen, until - timedelta(hours=6), until))
+            assert cursor.description is not None
+            names = [column.name for column in cursor.description]
+            assert names == ["time", "timeend", "text", "tags"]
+            found[mark["name"]] = cursor.fetchall()
+
+    ((began_at, ended_at, *texts),) = found["Incidents"]
+    assert ended_at - began_at == timedelta(minutes=5)
+    assert texts == ["carts: CartFails, all", "incident"]
+    assert found["Alarms"] == []
 
 
 def test_money_has_one_currency(reader: Connection) -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
-from clickstream_dashboards.queries import POSTGRES, PROMETHEUS
+from clickstream_dashboards.queries import POSTGRES, PROMETHEUS, annotation_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from grafana_foundation_sdk.cog.builder import Builder
 
-__all__ = ["TAG", "begin", "row", "with_postgres", "with_prometheus", "with_shop"]
+    from clickstream_dashboards.queries import SqlQuery
+
+__all__ = ["TAG", "annotated", "begin", "row", "with_postgres", "with_prometheus", "with_shop"]
 
 TAG = "clickstream"
 _ALL = model.VariableOption(text=["All"], value=["$__all"], selected=True)
@@ -50,6 +52,27 @@ def row(
     for panel in panels:
         built = built.with_panel(panel)
     return built
+
+
+def annotated(
+    built: dashboard.Dashboard, name: str, color: str, query: SqlQuery
+) -> dashboard.Dashboard:
+    """Mark the time ranges that a query returns in every panel.
+
+    Args:
+        built: The dashboard.
+        name: The name of the switch that hides them.
+        color: A color of Grafana's palette.
+        query: Returns the columns ``time``, ``timeend``, ``text`` and ``tags``.
+    """
+    return built.annotation(
+        dashboard.AnnotationQuery()
+        .name(name)
+        .datasource(POSTGRES)
+        .icon_color(color)
+        .enable(enable=True)
+        .target(annotation_target(query))
+    )
 
 
 def with_prometheus(built: dashboard.Dashboard) -> dashboard.Dashboard:

@@ -8,7 +8,7 @@ is not in the contract is an error.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from clickstream_contract.metrics import metric
 from grafana_foundation_sdk.builders import prometheus
@@ -20,12 +20,15 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from grafana_foundation_sdk.models.dashboard import AnnotationTarget
+
 __all__ = [
     "POSTGRES",
     "PROMETHEUS",
     "PromQuery",
     "Query",
     "SqlQuery",
+    "annotation_target",
     "by_simulation",
     "chosen",
     "in_hours",
@@ -131,6 +134,15 @@ class _Built(Builder[Dataquery]):
 
     def build(self) -> Dataquery:
         return self._query
+
+
+def annotation_target(query: SqlQuery) -> Builder[AnnotationTarget]:
+    """Return the query of annotations: columns ``time``, ``timeend``, ``text`` and ``tags``.
+
+    https://grafana.com/docs/grafana/latest/datasources/postgres/annotations/
+    """
+    # The SDK's model has no query; Grafana accepts that of the data source.
+    return cast("Builder[AnnotationTarget]", _Built(_Postgres(query, "Anno")))
 
 
 def targets(queries: Sequence[Query]) -> list[Builder[Dataquery]]:

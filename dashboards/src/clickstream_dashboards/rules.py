@@ -187,6 +187,15 @@ ALERTS: tuple[Alert, ...] = (
         "{{ $value | humanize }} simulations have no verification, or one that could not compare.",
     ),
     Alert(
+        "ClickstreamOrdersFell",
+        f"max by (namespace, simulation, device) ({_of('streaming_order_shortfall')}) > 0",
+        "1m",
+        "warning",
+        "{{ $labels.simulation }} has too few orders",
+        "{{ $value | humanize }} orders are missing in 15 minutes, for as many sessions as there"
+        " were (devices: {{ $labels.device }}).",
+    ),
+    Alert(
         "ClickstreamBackupTooOld",
         # Without a backup the time is 0, so the age is the age of the Unix epoch.
         f"clickstream:backup_age_seconds > {_bound('backup_age_seconds')}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream_dashboards.frame import begin, row, with_postgres, with_shop
+from clickstream_dashboards.frame import annotated, begin, row, with_postgres, with_shop
 from clickstream_dashboards.panels import bars, figure, listing, series
 from clickstream_dashboards.queries import SqlQuery, chosen, in_hours
 
@@ -60,6 +60,16 @@ FROM (
 ) AS hours
 INNER JOIN mart.dim_product AS product USING (simulation, product_id)
 ORDER BY {{order}}"""
+_INCIDENTS = (
+    "FROM ops.incidents\nWHERE began_at <= $__timeTo()::timestamptz"
+    " AND ended_at >= $__timeFrom()::timestamptz\n"
+    "  AND simulation IN (${simulation:sqlstring})"
+)
+_ALARMS = (
+    "FROM mart.order_alarms(greatest($__timeFrom()::timestamptz,"
+    " $__timeTo()::timestamptz - interval '1 day'), $__timeTo()::timestamptz)\n"
+    "WHERE simulation IN (${simulation:sqlstring})"
+)
 
 
 def _sum(expression: str) -> SqlQuery:
@@ -88,12 +98,50 @@ def shop() -> Dashboard:
         "now-24h",
     )
     built = with_shop(with_postgres(built, shops_of_one_currency=True))
+    built = annotated(built, "Incidents", "red", _incident_marks())
+    built = annotated(built, "Alarms", "orange", _alarm_marks())
     built = row(built, "At a glance", _glance())
     built = row(built, "Traffic and revenue", _traffic())
     built = row(built, "Funnel", _funnel())
     built = row(built, "Products", _products())
     built = row(built, "Carts left behind", _carts())
-    return row(built, "Sessions and visitors", [*_sessions(), *_visitors()])
+    built = row(built, "Sessions and visitors", [*_sessions(), *_visitors()])
+    return row(built, "Incidents", _incidents())
+
+
+def _incident_marks() -> SqlQuery:
+    return SqlQuery(
+        "SELECT began_at AS time, ended_at AS timeend,\n"
+        "    incident || ': ' || kind || ', ' || scope AS text, 'incident' AS tags\n"
+        f"{_INCIDENTS}\nORDER BY began_at"
+    )
+
+
+def _alarm_marks() -> SqlQuery:
+    return SqlQuery(
+        "SELECT began_at AS time, ended_at AS timeend,\n"
+        "    orders || ' orders instead of ' || expected_orders || ', devices: ' || device AS text,\n"
+        f"    'alarm' AS tags\n{_ALARMS}\nORDER BY began_at"
+    )
+
+
+def _incidents() -> list[Builder[Panel]]:
+    rows = SqlQuery(
+        "SELECT began_at AS begin, ended_at AS end, incident, kind, scope,\n"
+        '    lost_orders AS "lost orders", orders_tolerance AS "give or take",\n'
+        '    lost_revenue_minor / 100.0 AS "lost revenue"\n'
+        f"{_INCIDENTS}\nORDER BY began_at DESC"
+    )
+    return [
+        listing(
+            "Incidents and their true loss",
+            "The difference to the same run without the incident, computed and not sampled; all countries and devices.",
+            rows,
+            {"lost revenue": _MONEY},
+            width=24,
+            height=7,
+        ),
+    ]
 
 
 def _glance() -> list[Builder[Panel]]:

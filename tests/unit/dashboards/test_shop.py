@@ -13,7 +13,7 @@ def test_rows_are_in_order() -> None:
     """The figures come first, then traffic, the way to an order, products and sessions."""
     assert list(rows_of("shop")) == [
         "At a glance", "Traffic and revenue", "Funnel", "Products", "Carts left behind",
-        "Sessions and visitors",
+        "Sessions and visitors", "Incidents",
     ]  # fmt: skip
     assert all(rows_of("shop").values())
 

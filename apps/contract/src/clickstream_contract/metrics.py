@@ -101,6 +101,12 @@ METRICS: tuple[Metric, ...] = (
         ),
         ("verified_defects", _GAUGE, "Defects that the last verification found.", ("defect",)),
         ("last_verification_timestamp_seconds", _GAUGE, "Last verification, Unix time.", ()),
+        (
+            "order_shortfall",
+            _GAUGE,
+            "Orders that a shop lacks for its sessions; absent without an alarm.",
+            ("simulation", "device"),
+        ),
     ),
     *_named(
         "operator",

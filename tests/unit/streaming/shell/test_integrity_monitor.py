@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ANSWERS: dict[str, Answer] = {
     "FROM ops.reconciliation": [("shop", 1, 2, 3, 4)],
     "FROM ops.verifications": [(99.5, 1, 2, 3, 4, 5, 6, 7)],
+    "mart.order_alarms": [("shop", "mobile", 40), ("shop", "all", 55)],
 }
 
 
@@ -69,7 +70,7 @@ def test_disagreements_become_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     kinds = ("missing", "surplus", "aggregates", "sessions")
     assert [_integrity(telemetry, kind) for kind in kinds] == [1, 2, 3, 4]
-    assert opened[0].ends == ["commit"]
+    assert opened[0].ends == 2 * ["commit"]
 
 
 @pytest.mark.usefixtures("clock")
@@ -125,6 +126,34 @@ def test_updates_keep_their_interval(
 
     assert counts == [1, 1, 2, 2, 3]
     assert len(opened) == 1
+
+
+def test_shortfalls_become_metrics(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: _Clock
+) -> None:
+    """Once a minute, each alarm's missing orders are shown; an alarm that is over is not."""
+    answers = dict(ANSWERS)
+    monitor, telemetry, opened = _monitor(monkeypatch, tmp_path, answers)
+
+    def shown() -> list[float | None]:
+        return [
+            telemetry.registry.get_sample_value(
+                "clickstream_streaming_order_shortfall", {"simulation": "shop", "device": device}
+            )
+            for device in ("mobile", "all")
+        ]
+
+    monitor.update()
+    assert shown() == [40, 55]
+
+    answers["mart.order_alarms"] = [("shop", "all", 7)]
+    clock.seconds += 59.0
+    monitor.update()
+    assert shown() == [40, 55]
+    clock.seconds += 15.0
+    monitor.update()
+    assert shown() == [None, 7]
+    assert len(opened[0].executed("mart.order_alarms")) == 2
 
 
 def test_slow_updates_are_rare(

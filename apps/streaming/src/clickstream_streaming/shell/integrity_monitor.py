@@ -1,8 +1,8 @@
 """The integrity monitor: shows differences between ledger and tables as metrics.
 
-Owns the interval. Its queries read only aggregates; the verification checks ``raw.events`` itself,
+Owns the intervals. Its queries read only aggregates; the verification checks ``raw.events`` itself,
 and the monitor shows its last result. Each update also detects a database that has lost committed
-batches, even while no records arrive.
+batches, even while no records arrive. Once a minute, the monitor shows which shops lack orders.
 """
 
 from __future__ import annotations
@@ -51,6 +51,14 @@ _LAST_VERIFICATION = f"""
 SELECT extract(epoch FROM verified_at)::float8, {", ".join(DEFECTS)}
 FROM ops.verifications ORDER BY verified_at DESC LIMIT 1
 """  # noqa: S608  trusted names
+_SHORTFALLS_EVERY_SECONDS = 60.0
+_SHORTFALLS = f"""
+WITH now AS (SELECT date_trunc('minute', clock_timestamp()) AS minute)
+SELECT simulation, device, expected_orders - orders
+FROM now, mart.order_alarms(minute - interval '2 minutes', minute - interval '1 minute')
+ORDER BY 3 DESC, simulation, device LIMIT {_MOST_SIMULATIONS}
+"""  # noqa: S608  a trusted number
+"""Of the last minute that is whole in the tables, if batches take less than a minute."""
 
 
 class IntegrityMonitor:
@@ -66,7 +74,7 @@ class IntegrityMonitor:
         self._telemetry = telemetry
         self._checkpoint = Checkpoint(settings.checkpoint_dir / QUERY)
         self._connection: Connection | None = None
-        self._next = 0.0
+        self._next = self._next_shortfalls = 0.0
 
     def update(self) -> None:
         """Update the metrics if the interval is over; keep them while the database does not answer.
@@ -111,3 +119,13 @@ class IntegrityMonitor:
             last = cursor.fetchone()
         if last is not None:
             self._telemetry.show_verification(last[0], dict(zip(DEFECTS, last[1:], strict=True)))
+        began = time.monotonic()
+        if began >= self._next_shortfalls:
+            self._show_shortfalls(self._connection)
+            taken = time.monotonic() - began
+            self._next_shortfalls = began + max(_SHORTFALLS_EVERY_SECONDS, taken / _SHARE)
+
+    def _show_shortfalls(self, connection: Connection) -> None:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SHORTFALLS)
+            self._telemetry.show_shortfalls(cursor.fetchall())

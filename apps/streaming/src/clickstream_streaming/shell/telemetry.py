@@ -67,6 +67,7 @@ class Telemetry:
         self._integrity = self.registry.gauge("integrity_defects")
         self._verified = self.registry.gauge("verified_defects")
         self._last_verification = self.registry.gauge("last_verification_timestamp_seconds")
+        self._shortfall = self.registry.gauge("order_shortfall")
         self._latencies = _Latencies()
         self.registry.register(self._latencies)
 
@@ -125,6 +126,12 @@ class Telemetry:
         for simulation, counts in events.items():
             for defect, count in counts.items():
                 self._integrity.labels(simulation, defect).set(count)
+
+    def show_shortfalls(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """Show the orders that shops lack: rows of simulation, device and orders."""
+        self._shortfall.clear()  # removes alarms that are over
+        for simulation, device, orders in rows:
+            self._shortfall.labels(simulation, device).set(orders)
 
     def show_verification(self, at: float, defects: dict[str, int]) -> None:
         """Show the defects of the last verification, and when it ended, Unix seconds."""
