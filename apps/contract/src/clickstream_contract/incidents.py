@@ -36,7 +36,7 @@ MOST_INCIDENTS = 20
 _MOST_PER_DAY, _MOST_DAYS = 12, 31
 MOST_DRAWN = _MOST_PER_DAY * _MOST_DAYS
 """Most incidents that a seed draws."""
-TRUTH_MEMBERS: dict[str, type[str] | type[float]] = {
+TRUTH_MEMBERS: dict[str, type[str | float]] = {
     "incident": str,
     "kind": str,
     "scope": str,
@@ -127,7 +127,9 @@ class Incident(Part):
 class RandomIncidents(Part):
     """Incidents that the seed draws."""
 
-    per_day: Annotated[int, Field(ge=1, le=_MOST_PER_DAY, description="Number of incidents per day.")]
+    per_day: Annotated[
+        int, Field(ge=1, le=_MOST_PER_DAY, description="Number of incidents per day.")
+    ]
     days: Annotated[
         int, Field(ge=1, le=_MOST_DAYS, description="For so many days after the start; then none.")
     ] = 7

@@ -323,9 +323,7 @@ class Worker:
                 f"{start_ms}Z",
             )
             self._ledger.keep_record(record)
-            self._incidents = self._simulator.incident_truths(
-                carried.first, carried.start_seconds
-            )
+            self._incidents = self._simulator.incident_truths(carried.first, carried.start_seconds)
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
         """Publish the changed minutes of each ledger; for shard 0 also revisions and incidents."""

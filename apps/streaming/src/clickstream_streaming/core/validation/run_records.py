@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clickstream_contract.incidents import TRUTH_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["read_run_record"]
 
@@ -30,18 +33,18 @@ def read_run_record(text: str) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or not _is_moment(record.get("start_seconds")):
         return None
-    revisions = record.get("revisions")
-    if not isinstance(revisions, list) or len(revisions) > 1:
-        return None
-    for row in revisions:
-        if not isinstance(row, dict) or not _is_moment(row.get("from_seconds")):
-            return None
-    incidents = record.get("incidents", [])
-    if not isinstance(incidents, list) or len(incidents) > 1:
-        return None
-    if not all(map(_is_incident, incidents)):
-        return None
-    return record if _is_storable(record, _MOST_LEVELS) else None
+    has_members = _has_at_most_one(record.get("revisions"), _is_revision) and _has_at_most_one(
+        record.get("incidents", []), _is_incident
+    )
+    return record if has_members and _is_storable(record, _MOST_LEVELS) else None
+
+
+def _has_at_most_one(rows: object, is_row: Callable[[object], bool]) -> bool:
+    return isinstance(rows, list) and len(rows) <= 1 and all(map(is_row, rows))
+
+
+def _is_revision(row: object) -> bool:
+    return isinstance(row, dict) and _is_moment(row.get("from_seconds"))
 
 
 def _is_incident(row: object) -> bool:
