@@ -1,9 +1,10 @@
-"""What other packages use of the generator: simulations, Kafka's settings and schema registries."""
+"""What other packages use of the generator: simulations, Kafka's settings, schemas, threads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream_generator.compute_threads import compute_in_one_thread
 from clickstream_generator.shell.kafka_target import read_client_file
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
     from clickstream_generator.core.registered_schema import RegisteredSchema
 
-__all__ = ["Overrides", "read_client_file", "read_simulation", "schema_reader"]
+__all__ = [
+    "Overrides",
+    "compute_in_one_thread",
+    "read_client_file",
+    "read_simulation",
+    "schema_reader",
+]
 
 
 def schema_reader(

@@ -17,6 +17,7 @@ import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.output import Encoding, Form
 
+from clickstream_generator.compute_threads import compute_in_one_thread
 from clickstream_generator.errors import GeneratorError
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ def generate(
 
 def main() -> None:
     """Run the command; print an error as one line, and exit with its code."""
+    compute_in_one_thread(os.environ)
     try:
         app()
     except SimulationInvalid as error:

@@ -7,12 +7,14 @@ it cannot be judged.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from clickstream_generator.api import compute_in_one_thread
 
 from clickstream_judge.errors import JudgeError, JudgeFailed, MappingInvalid
 
@@ -175,6 +177,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def main() -> None:
     """Run the command; print an error as one line, and exit with its code."""
+    compute_in_one_thread(os.environ)
     try:
         app()
     except JudgeError as error:

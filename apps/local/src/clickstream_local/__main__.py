@@ -20,7 +20,7 @@ import typer
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
 from clickstream_contract.topics import EVENTS
-from clickstream_generator.api import Overrides, read_simulation
+from clickstream_generator.api import Overrides, compute_in_one_thread, read_simulation
 from clickstream_generator.command import generate
 from clickstream_generator.errors import GeneratorError
 from clickstream_generator.record_command import record
@@ -350,6 +350,7 @@ def _console() -> Console:
 
 def main() -> None:
     """Run the command; print an error as one line, and exit with its code."""
+    compute_in_one_thread(os.environ)
     if sys.argv[1:2] != ["judge"]:  # it connects to a database of the user's, by the user's means
         forget_libpq(os.environ)
     for stream in (sys.stdout, sys.stderr):
