@@ -181,6 +181,8 @@ def _makers(days: int) -> dict[str, Callable[[int], bytes]]:
         lines = [
             {
                 "product_id": f"{product:032}",
+                "product_name": f"{product:0256}",
+                "brand": f"{product % 300:064}",
                 "category": f"{product % 500:064}",
                 "quantity": 1,
                 "price_minor": 1,
