@@ -11,6 +11,7 @@ import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import psutil
@@ -19,7 +20,7 @@ from clickstream_local.session import end_offsets
 from confluent_kafka import Consumer, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from clickstream_local.processes import ServiceProcess
@@ -167,6 +168,12 @@ def resident_mebibytes(pid: int) -> float:
     return total / 2**20
 
 
+def _raised(following: Sequence[str]) -> str:
+    """Return the exception of a traceback that goes before some lines; empty without one."""
+    stack = list(takewhile(lambda line: line.startswith((" ", "Traceback")), following))
+    return f" {following[len(stack)]}" if 0 < len(stack) < len(following) else ""
+
+
 class Watch:
     """Watches a pipeline from now on."""
 
@@ -189,9 +196,10 @@ class Watch:
         for file in self._logs():
             usual = (*_USUAL.get(file.stem, ()), *noise.get(file.stem, ()))
             allowed = re.compile("|".join(usual)) if usual else None
+            lines = self._since(file).splitlines()
             found += [
-                f"{file.stem}: {line}"
-                for line in self._since(file).splitlines()
+                f"{file.stem}: {line}{_raised(lines[number + 1 :])}"
+                for number, line in enumerate(lines)
                 if _ALARM.search(line) and not (allowed and allowed.search(line))
             ]
         return found
