@@ -25,6 +25,7 @@ from clickstream_contract.ledger import LEDGER_FIELDS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.quality import QUALITY_RULES
 from clickstream_contract.topics import TOPICS, RejectReason
+from clickstream_generator.core.exercise import parse_exercise
 from clickstream_generator.core.form_tables import FORMS
 from clickstream_operator.core.reasons import Reason
 from markdown_tables import Rows, attribute_texts, table
@@ -150,6 +151,17 @@ def _incidents() -> str:
     return table(("Kind", "Multipliers, permille"), rows)
 
 
+def _exercises() -> str:
+    """Return the exercises in the checkout, with the columns of their answers."""
+    rows: Rows = []
+    for path in sorted((ROOT / "exercises").glob("*.yaml")):
+        one = parse_exercise(path.read_text(encoding="utf-8"), path.name)
+        columns = ", ".join(f"`{name}`" for name in one.truth.answer_columns)
+        link = f"[{path.stem}](../exercises/{path.name})"
+        rows.append((link, f"`{Path(one.simulation).name}`", one.question, columns))
+    return table(("Exercise", "Simulation", "Question", "Columns"), rows)
+
+
 def _sample() -> str:
     """Return the first purchase of a small shop, always the same."""
     event = json.loads(form_parts.sample_purchase())
@@ -184,6 +196,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sample": _sample,
     "effects": _effects,
     "incidents": _incidents,
+    "exercises": _exercises,
     **{f"form-{name}": partial(form_parts.part_of, name) for name in FORMS if name != "native"},
     "form-conversions": form_parts.conversions,
     "rejects": _rejects,

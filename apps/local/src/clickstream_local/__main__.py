@@ -21,6 +21,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.libpq import forget_libpq
 from clickstream_contract.topics import EVENTS
 from clickstream_generator.api import Overrides, compute_in_one_thread, read_simulation
+from clickstream_generator.check_command import check_answer
 from clickstream_generator.command import generate
 from clickstream_generator.errors import GeneratorError
 from clickstream_generator.record_command import record
@@ -66,6 +67,7 @@ app = typer.Typer(
 for _point in entry_points(group="clickstream.commands"):
     app.add_typer(_point.load(), name=_point.name)
 
+app.command("check-answer")(check_answer)
 app.command()(generate)
 app.command()(judge)
 app.command()(record)
