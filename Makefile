@@ -22,7 +22,7 @@ notebook: .venv/ready ## open the notebook on the tables of the last run
 
 analysis: .venv/ready ## run the notebook's shop, then the notebook; write its figures
 	$(RUN)/clickstream up k8s/simulations/analysis.yaml
-	$(RUN)/python notebooks/execute.py
+	$(RUN)/python notebooks/execute.py clickstream_analysis
 
 # The last two need a database.
 generate: .venv/ready ## write every file that is derived from the code

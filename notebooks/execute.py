@@ -1,8 +1,9 @@
-"""Executes the notebook from top to bottom and writes it with its figures.
+"""Executes a notebook from top to bottom and writes it with its figures.
 
-``python notebooks/execute.py [TARGET]``: reads the tables of the nearest ``.clickstream`` above
-TARGET, which is the notebook itself if none is named. What differs between two runs over the same
-tables (times of execution, Python's version) is left out.
+``python notebooks/execute.py NOTEBOOK [TARGET]``: NOTEBOOK is its name, without the folder and
+``.ipynb``; TARGET is the notebook itself if none is named. The analysis reads the tables of the
+nearest ``.clickstream`` above TARGET; the others make their events. What differs between two runs
+(times of execution, Python's version) is left out.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).with_name("clickstream_analysis.ipynb")
+_FOLDER = Path(__file__).absolute().parent
 _CELL_SECONDS = 600
 
 
-def execute(target: Path) -> None:
-    """Run the notebook beside ``target`` and write it there."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def execute(source: Path, target: Path) -> None:
+    """Run a notebook in the folder of ``target``, and write it there."""
+    notebook = nbformat.read(source, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=_CELL_SECONDS,
@@ -32,4 +33,5 @@ def execute(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    execute(Path(sys.argv[1]).absolute() if sys.argv[1:] else NOTEBOOK)
+    path = _FOLDER / f"{sys.argv[1]}.ipynb"
+    execute(path, Path(sys.argv[2]).absolute() if sys.argv[2:] else path)

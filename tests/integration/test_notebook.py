@@ -65,7 +65,12 @@ def test_notebook_runs_as_a_whole(pipeline: Pipeline, state: Path, tmp_path: Pat
     subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)
 
     subprocess.run(
-        [sys.executable, str(ROOT / "notebooks" / "execute.py"), str(target)],
+        [
+            sys.executable,
+            str(ROOT / "notebooks" / "execute.py"),
+            "clickstream_analysis",
+            str(target),
+        ],
         check=True,
         capture_output=True,
         text=True,
