@@ -45,7 +45,7 @@ def test_right_answer_exits_0(tmp_path: Path) -> None:
     done = _check(tmp_path, COUNT, "events\n500\n", "--show-truth")
 
     assert (done.exit_code, done.stdout.splitlines()) == (
-        0, ["right: one row checked", "column,truth,least,most", "events,500,500,500"],
+        0, ["right (rows checked: 1)", "column,truth,least,most", "events,500,500,500"],
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_many_problems_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = _check(tmp_path, MINUTES, "window,events\n", more="  stopAfter: {events: 1500}\n")
 
     assert done.stdout.splitlines() == [
-        "wrong: 3 problems, 3 rows checked",
+        "wrong (rows checked: 3, problems: 3)",
         "  window=2026-01-13T00:00:00Z: missing",
         "  and 2 more",
     ]
@@ -79,7 +79,7 @@ def test_intervals_are_checked(tmp_path: Path) -> None:
     right = _check(tmp_path, DETECTION, f"from,until\n{interval}\n", more=more)
     wrong = _check(tmp_path, DETECTION, "from,until\n", "--show-truth", more=more)
 
-    assert (right.exit_code, right.stdout) == (0, "right: 1 intervals checked\n")
+    assert (right.exit_code, right.stdout) == (0, "right (intervals checked: 1)\n")
     assert wrong.exit_code == 1
     assert wrong.stdout.splitlines()[-2:] == ["from,until", interval]
 

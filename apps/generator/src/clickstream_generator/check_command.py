@@ -44,9 +44,9 @@ def check_answer(
     text = read_text("ANSWER", answer, _MOST_ANSWER_BYTES)
     verdict, truth = _checked(wanted, exercise.parent, text, str(answer))
     if verdict.is_right:
-        typer.echo(f"right: {verdict.checked} checked")
+        typer.echo(f"right ({verdict.checked})")
     else:
-        typer.echo(f"wrong: {len(verdict.problems)} problems, {verdict.checked} checked")
+        typer.echo(f"wrong ({verdict.checked}, problems: {len(verdict.problems)})")
         for problem in verdict.problems[:_MOST_PROBLEMS]:
             typer.echo(f"  {problem}")
         if (more := len(verdict.problems) - _MOST_PROBLEMS) > 0:

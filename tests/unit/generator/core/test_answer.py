@@ -124,7 +124,7 @@ def test_detector_with_score_is_right() -> None:
     verdict = check_intervals(INCIDENTS, DETECTION, BOTH, "a.csv")
 
     assert verdict.problems == ()
-    assert verdict.checked == "2 intervals"
+    assert verdict.checked == "intervals checked: 2"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Verdict:
     """What the check of an answer found.
 
     Attributes:
-        checked: What was checked, such as ``3 rows``.
+        checked: What was checked, such as ``rows checked: 3``.
         problems: A sentence for each difference; none if the answer is right.
     """
 
@@ -76,7 +76,7 @@ def check_table(table: TruthTable, text: str, place: str) -> Verdict:
             continue
         problems += _differences(table.rows[key], row, _named(table, key), where)
     problems += [f"{_named(table, key)}: missing" for key in table.rows if key not in found]
-    return Verdict(f"{len(table.rows)} rows" if table.keys else "one row", tuple(problems))
+    return Verdict(f"rows checked: {len(table.rows)}", tuple(problems))
 
 
 def check_intervals(incidents: list[Interval], wanted: Detection, text: str, place: str) -> Verdict:
@@ -105,7 +105,7 @@ def check_intervals(incidents: list[Interval], wanted: Detection, text: str, pla
     if length > wanted.most_seconds:
         most = format_duration(wanted.most_seconds)
         problems.append(f"the intervals last {length / 3600:.1f} hours together; at most {most}")
-    return Verdict(f"{len(detections)} intervals", tuple(problems))
+    return Verdict(f"intervals checked: {len(detections)}", tuple(problems))
 
 
 def _key(name: str, value: str, where: str) -> str:
