@@ -524,6 +524,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("personas", {"incidents": [{"name": "a", "kind": "CartFails", "at": "1h", "for": "1h",
                                  "who": {"personas": ["Nobody"]}}]}),
     ("perDay", {"randomIncidents": {"perDay": 13}}),
+    ("companions", {"tastes": {"companions": 11}}),
+    ("togetherPermille", {"tastes": {"togetherPermille": 1_001}}),
     ("workers", {"workers": {"count": 1, "max": 2}}),
     ("shards", {"shards": 2_000}),
     ("suspend", {"suspend": "yes"}),
@@ -558,6 +560,7 @@ def test_seed_and_users_are_immutable(plane: ControlPlane, namespace: str) -> No
         {"experiments": [{"name": "a", "arms": [{"name": "control"}, {"name": "b"}]}]},
         {"incidents": [{"name": "a", "kind": "CartFails", "at": "1h", "for": "1h"}]},
         {"randomIncidents": {"perDay": 1}},
+        {"tastes": {"companions": 2}},
         {"output": output},
     ):
         with pytest.raises(subprocess.CalledProcessError) as refused:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["begun", "run_record", "shared_worlds"]
 
 _MAKES_A_WORLD = {
-    "seed", "catalog", "countries", "devices", "user_mix", "personas", "experiments",
+    "seed", "catalog", "countries", "devices", "user_mix", "personas", "experiments", "tastes",
 }  # fmt: skip
 
 _STOP = "  stopAfter: {events: 4000}\n"

@@ -67,6 +67,7 @@ def small_world() -> World:
         arrivals=arrivals,
         first_arrival=np.arange(0, len(arrivals) + 1, 2),
         exposures=("",),
+        tastes=None,
         group_persona=np.array([0, 0, 1, 1]),
         group_country=np.array([0, 1, 0, 1]),
         group_weight=np.ones(GROUPS),

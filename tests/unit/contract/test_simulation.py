@@ -349,7 +349,7 @@ def test_fixed_fields_exist() -> None:
     """What cannot change in a run are fields of the specification."""
     assert FIXED_FIELDS == (
         "seed", "users", "catalog", "countries", "devices", "experiments", "incidents",
-        "random_incidents", "backfill", "output", "shards",
+        "random_incidents", "tastes", "backfill", "output", "shards",
     )  # fmt: skip
     assert set(FIXED_FIELDS) < set(SimulationSpec.model_fields)
 

@@ -44,6 +44,7 @@ from clickstream_contract.parts import (
 )
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Rate
+from clickstream_contract.tastes import Tastes
 from clickstream_contract.verification import Verification
 
 if TYPE_CHECKING:
@@ -315,10 +316,11 @@ def _known_personas(
 
 FIXED_FIELDS = (
     "seed", "users", "catalog", "countries", "devices", "experiments", "incidents",
-    "random_incidents", "backfill", "output", "shards",
+    "random_incidents", "tastes", "backfill", "output", "shards",
 )  # fmt: skip
 """The fields that cannot change in a run: its users and its world are built from them, a user
-stays in one arm, its incidents keep their truth, and its events stay in one place."""
+stays in one arm and likes the same, its incidents keep their truth, and its events stay in one
+place."""
 
 
 class SimulationSpec(Part):
@@ -351,6 +353,10 @@ class SimulationSpec(Part):
     ] = ()
     random_incidents: Annotated[
         RandomIncidents | None, Field(description="Further incidents, which the seed draws.")
+    ] = None
+    tastes: Annotated[
+        Tastes | None,
+        Field(description="What single users like, and which products go together; off if absent."),
     ] = None
     users: Annotated[int, Field(ge=1, le=10_000_000, description="Number of users.")] = 100_000
     catalog: Annotated[Catalog, Field(description="The products of the shop.")] = Catalog()

@@ -131,6 +131,7 @@ def test_endless_incident_is_refused() -> None:
             "spec.incidents",
         ),
         ("  randomIncidents: {perDay: 1}\n", 50_000, "spec.randomIncidents"),
+        ("  tastes: {}\n", 50_000, "spec.tastes"),
         ("  devices: {mobile: 1, desktop: 1, tablet: 1}\n", 50_000, "spec.devices"),
         ("  backfill: {days: 1}\n", 50_000, "spec.backfill"),
         ("  countries: [{code: DE, weight: 1}]\n", 50_000, "spec.countries"),

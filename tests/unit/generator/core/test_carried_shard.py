@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NUMBERS = (0, 1, 2, 3)
 RATE = "{eventsPerSecond: 400}"
-RETAIL = "  effects: {preset: Retail}\n"
+VARIED = "  effects: {preset: Retail}\n  tastes: {}\n"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -70,11 +70,11 @@ def _busier() -> Revision:
 )
 def test_moved_run_makes_same_bytes(cuts: list[float], chunk: int) -> None:
     """A takeover at any moment, also during a change of mix and effects, gives the same bytes."""
-    whole = simulator(RATE, RETAIL)
+    whole = simulator(RATE, VARIED)
     whole.revise(_busier())
     expected = sorted(_lines(whole, 10, 10**9))
 
-    first = carried(RATE, RETAIL)
+    first = carried(RATE, VARIED)
     first[0].revise(_busier())
     workers, found = [first], []
     for place, cut in enumerate(sorted(cuts)):

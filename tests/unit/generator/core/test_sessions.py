@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from clickstream_contract.personas import PERSONAS
+from clickstream_contract.tastes import Tastes
 from clickstream_generator.core.events import CODE, MAX_CART_LINES, Events
 from clickstream_generator.core.journeys import EXIT_CODE, Journeys, compile_journeys
 from clickstream_generator.core.sessions import PAGES, PAYMENTS, SHIPPING, Sessions
+from clickstream_generator.core.tastes import build_tastes
 from randomness import Chosen
 from worlds import small_population, small_world
 
@@ -418,3 +420,74 @@ def test_choices_have_their_shares() -> None:
     assert SHIPPING == ("standard", "standard", "standard", "express", "pickup")
     assert PAYMENTS == ("card", "card", "card", "paypal", "paypal", "invoice", "voucher")
     assert PAGES[0] == "/"
+
+
+@pytest.fixture
+def fond(world: World, journeys: Journeys) -> _Shop:
+    """A shop whose users always view a companion of what is in the cart."""
+    strengths = {"categoryPermille": 0, "pricePermille": 0, "companions": 1}
+    spec = Tastes.model_validate({**strengths, "togetherPermille": 1_000})
+    tastes = replace(
+        build_tastes(spec, world.catalog, 1), companions=np.array([[2], [3], [0], [1]])
+    )
+    shop = _Shop(replace(world, tastes=tastes), journeys)
+    shop.enter(0)
+    return shop
+
+
+def test_companion_follows_the_cart(fond: _Shop) -> None:
+    """The first view after a product was put in the cart is of its companion, also after a list."""
+    fond.add(0)
+    fond.take("view_item_list", 0.1)
+
+    assert fond.take("view_item", 0.99, 0.99, 0.9).rows["subject"].tolist() == [2]
+    # The companion is not in the cart: the next view is of its category.
+    assert fond.take("view_item", 0.99, 0.99, 0.9).rows["subject"].tolist() == [3]
+    slot = fond.sessions.open_slots()
+    assert fond.sessions.category[slot].tolist() == [1]
+
+
+def test_removed_product_has_no_companion(fond: _Shop) -> None:
+    """What was taken out of the cart again brings no companion."""
+    fond.add(0)
+    fond.take("remove_from_cart")
+    fond.take("view_item_list", 0.1)
+
+    assert fond.take("view_item", 0.99, 0.99, 0.9).rows["subject"].tolist() == [1]
+
+
+def test_cart_ends_the_category(fond: _Shop, shop: _Shop) -> None:
+    """With tastes, a list after a product was put in the cart is of a new choice of category."""
+    for one, category in ((fond, 1), (shop, 0)):
+        one.add(0)
+        # The second number lets the list stay in the session's category, if it has one.
+        assert one.take("view_item_list", 0.9, 0.1).rows["subject"].tolist() == [category]
+
+
+def test_saved_cart_brings_companions(fond: _Shop) -> None:
+    """A later session that continues with the cart has its companion; a fresh slot has none."""
+    fond.add(0)
+    fond.take("page_view", leaves=True)
+    fond.enter(0, 1)
+    fond.take("session_start")
+
+    found = fond.take("view_item", 0.0, 0.0, 0.0).rows
+
+    assert dict(zip(found["user"].tolist(), found["subject"].tolist(), strict=True)) == {0: 2, 1: 0}
+
+
+def test_nearer_product_is_viewed(world: World, journeys: Journeys) -> None:
+    """With the full share, the nearer of two in price is viewed, whatever is cheaper."""
+    strengths = {"categoryPermille": 0, "pricePermille": 1_000, "togetherPermille": 0}
+    tastes = build_tastes(Tastes.model_validate(strengths), world.catalog, 1)
+    shop = _Shop(replace(world, tastes=tastes), journeys)
+    users = list(range(8))
+    shop.enter(*users)
+    shop.take("search", 0.1)
+
+    # Drawn are the cheap one, and then the dear one of the two products of the category.
+    found = shop.take("view_item", 0.0, 0.99, 0.0).rows
+
+    levels = tastes.price_levels(0, np.array(users))
+    assert found["subject"].tolist() == (levels > 0.5).astype(int).tolist()
+    assert 0 < found["subject"].sum() < len(users)

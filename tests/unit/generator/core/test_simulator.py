@@ -152,11 +152,12 @@ def test_run_ends_exactly(stop: str, count: int) -> None:
     assert source.is_over()
 
 
-def test_workers_make_same_bytes() -> None:
+@pytest.mark.parametrize("more", ["", "  tastes: {}\n"])
+def test_workers_make_same_bytes(more: str) -> None:
     """A shard's events do not depend on who carries it, nor on the size of the chunks."""
 
     def lines(numbers: tuple[int, ...], chunk: int) -> list[bytes]:
-        source = simulator("{eventsPerSecond: 500}", numbers=numbers)
+        source = simulator("{eventsPerSecond: 500}", more, numbers=numbers)
         found: list[bytes] = []
         for _ in range(200):
             part = source.take_due(START_SECONDS + 20, chunk)
@@ -214,7 +215,7 @@ def test_seed_decides_bytes_anywhere() -> None:
 
 
 def test_no_effects_make_former_bytes() -> None:
-    """Without effects, the events are those of the versions that had no effects."""
+    """Without effects and tastes, the events are those of the versions that had neither."""
     assert digest() == "f4598fae95b9fd9138419b7fae586ce7a062da4e5b5fa6425a55970344ccaf85"
 
 

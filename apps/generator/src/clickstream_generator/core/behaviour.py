@@ -91,7 +91,7 @@ class Behaviours:
 
     def __init__(self, first: SimulationSpec, catalog: Catalog | None = None) -> None:
         world = build_world(first)
-        self.world = world if catalog is None else world_with_catalog(world, catalog)
+        self.world = world if catalog is None else world_with_catalog(world, catalog, first)
         self._known: dict[str, Behaviour] = {}
         self._journeys: dict[str, tuple[Profiles, Journeys]] = {}
 

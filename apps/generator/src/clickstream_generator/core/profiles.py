@@ -10,7 +10,6 @@ The numbers follow from the specification, so every process that carries a shard
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -20,6 +19,7 @@ import numpy as np
 from clickstream_contract.effects import WEEKDAYS
 from clickstream_contract.errors import SimulationInvalid
 
+from clickstream_generator.core.user_hash import hash_key, hashed_uniform
 from clickstream_generator.core.world import CHANNELS
 
 if TYPE_CHECKING:
@@ -88,14 +88,7 @@ class Split:
 
     def sides(self, seed: int, shard: int, user: np.ndarray) -> np.ndarray:
         """Return the side of each user of a shard."""
-        name = hashlib.blake2b(f"{seed}:{self.key}".encode(), digest_size=8).digest()
-        number = user.astype(np.uint64) | np.uint64(shard << 32)
-        # SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
-        mixed = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.frombuffer(name, "<u8")
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-        uniform = (mixed >> np.uint64(11)) * 2.0**-53
+        uniform = hashed_uniform(hash_key(seed, self.key), shard, user)
         found: np.ndarray = (uniform[:, None] < np.array(self.bounds)).sum(axis=1)
         return found
 

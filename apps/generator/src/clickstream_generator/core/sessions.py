@@ -15,6 +15,7 @@ import numpy as np
 
 from clickstream_generator.core.events import CODE, EVENT_DTYPE, MAX_CART_LINES, Events
 from clickstream_generator.core.journeys import EXIT_CODE
+from clickstream_generator.core.tastes import spare_uniform
 
 if TYPE_CHECKING:
     from clickstream_generator.core.journeys import Journeys
@@ -146,7 +147,7 @@ class Sessions:
             return None
         uniform = rng.random((4, len(slot)))
         rows = self._rows(slot)
-        self._choose(slot, rows, uniform, world)
+        self._choose(slot, rows, uniform, world, population.shard)
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:
             user = rows["user"][starts]
@@ -175,37 +176,41 @@ class Sessions:
         return rows
 
     def _choose(
-        self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World
+        self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World, shard: int
     ) -> None:
         """Choose the subjects of searches, lists, items and pages."""
         code = rows["code"]
-        shop = world.catalog
-        at = np.flatnonzero(code == CODE["search"])
-        category = shop.draw_categories(uniform[0, at])
-        self.category[slot[at]] = category
-        rows["subject"][at] = category * TERMS_PER_CATEGORY + (
-            TERMS_PER_CATEGORY * uniform[1, at]
+        searches, lists, views = (
+            np.flatnonzero(code == CODE[name]) for name in ("search", "view_item_list", "view_item")
+        )
+        own, numbers = slot[views], uniform[:3, views]
+        # With tastes, a view needs more numbers than the step draws.
+        spare = numbers if world.tastes is None else spare_uniform(numbers)
+        lost = np.flatnonzero(self.category[own] < 0)
+        first_list, first_view = len(searches), len(searches) + len(lists)
+        drawn, levels = self._draw_categories(
+            (slot[searches], slot[lists], own[lost], own),
+            np.concatenate([uniform[0, searches], uniform[0, lists], spare[2, lost]]),
+            world,
+            shard,
+        )
+        category = drawn[:first_list]
+        self.category[slot[searches]] = category
+        rows["subject"][searches] = category * TERMS_PER_CATEGORY + (
+            TERMS_PER_CATEGORY * uniform[1, searches]
         ).astype(np.int32)
-        at = np.flatnonzero(code == CODE["view_item_list"])
-        stays = (self.category[slot[at]] >= 0) & (
-            (self.previous[slot[at]] == CODE["search"]) | (uniform[1, at] < _STAY_IN_CATEGORY)
+        before = self.category[slot[lists]]
+        stays = (before >= 0) & (
+            (self.previous[slot[lists]] == CODE["search"]) | (uniform[1, lists] < _STAY_IN_CATEGORY)
         )
-        category = np.where(stays, self.category[slot[at]], shop.draw_categories(uniform[0, at]))
-        self.category[slot[at]] = category
-        rows["subject"][at] = category
-        at = np.flatnonzero(code == CODE["view_item"])
-        own = slot[at]
-        lost = self.category[own] < 0
-        self.category[own[lost]] = shop.draw_categories(uniform[2, at[lost]])
-        product = shop.draw_products(self.category[own], uniform[0, at])
-        other = shop.draw_products(self.category[own], uniform[1, at])
-        cheaper = (uniform[2, at] < world.price_sense[rows["persona"][at]]) & (
-            shop.price_minor[other] < shop.price_minor[product]
-        )
-        product = np.where(cheaper, other, product)
+        category = np.where(stays, before, drawn[first_list:first_view])
+        self.category[slot[lists]] = category
+        rows["subject"][lists] = category
+        self.category[own[lost]] = drawn[first_view:]
+        product = self._choose_products(own, rows["persona"][views], numbers, spare, world, levels)
         self.product[own] = product
-        rows["subject"][at] = product
-        rows["value_minor"][at] = shop.price_minor[product]
+        rows["subject"][views] = product
+        rows["value_minor"][views] = world.catalog.price_minor[product]
         for name, options in (
             ("page_view", PAGES),
             ("add_shipping_info", SHIPPING),
@@ -213,6 +218,66 @@ class Sessions:
         ):
             at = np.flatnonzero(code == CODE[name])
             rows["choice"][at] = (len(options) * uniform[0, at]).astype(np.uint16)
+
+    def _draw_categories(
+        self, slots: tuple[np.ndarray, ...], uniform: np.ndarray, world: World, shard: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a category for each slot that chooses one, and the price levels of the viewers.
+
+        Args:
+            slots: The slots that choose a category, and then those that view an item.
+            uniform: Shape (choices,); in [0, 1).
+            world: The run's world.
+            shard: The shard of the users.
+        """
+        if world.tastes is None:
+            return world.catalog.draw_categories(uniform), np.empty(0)
+        user = self.user[np.concatenate(slots)]
+        return world.tastes.draw(world.catalog, shard, user, uniform)
+
+    def _choose_products(
+        self,
+        own: np.ndarray,
+        persona: np.ndarray,
+        uniform: np.ndarray,
+        spare: np.ndarray,
+        world: World,
+        level: np.ndarray,
+    ) -> np.ndarray:
+        """Return the item that each slot views, within its category or as a companion.
+
+        Args:
+            own: Shape (views,); the slots.
+            persona: Shape (views,).
+            uniform: Shape (3, views); in [0, 1).
+            spare: Shape (3, views); further such numbers, with tastes.
+            world: The run's world.
+            level: Shape (views,); the users' price levels, with tastes.
+        """
+        shop, tastes = world.catalog, world.tastes
+        product = shop.draw_products(self.category[own], uniform[0])
+        other = shop.draw_products(self.category[own], uniform[1])
+        takes_other = (uniform[2] < world.price_sense[persona]) & (
+            shop.price_minor[other] < shop.price_minor[product]
+        )
+        if tastes is None:
+            return np.where(takes_other, other, product)
+        near, together, _ = spare
+        takes_other = np.where(
+            near < tastes.price_share, tastes.is_nearer(level, product, other), takes_other
+        )
+        product = np.where(takes_other, other, product)
+        at = np.flatnonzero(together < tastes.together_share)
+        at = at[self._lines_of_viewed(own[at]).any(axis=1)]
+        if at.size:
+            product[at] = tastes.companions_of(self.product[own[at]], together[at])
+            self.category[own[at]] = shop.product_category[product[at]]
+        return product
+
+    def _lines_of_viewed(self, own: np.ndarray) -> np.ndarray:
+        """Return which lines of the carts have the item viewed last, shape (slots, lines)."""
+        filled = np.arange(MAX_CART_LINES) < self.lines[own][:, None]
+        return (self.line_products[own] == self.product[own][:, None]) & filled
 
     def _shop(
         self, slot: np.ndarray, rows: np.ndarray, uniform: np.ndarray, world: World
@@ -251,8 +316,7 @@ class Sessions:
         """Add the viewed item to the cart, as a new line or to its existing line."""
         pieces = 1 + np.searchsorted(PIECES, uniform, side="right")
         product = self.product[own]
-        places = np.arange(MAX_CART_LINES)
-        same = (self.line_products[own] == product[:, None]) & (places < self.lines[own][:, None])
+        same = self._lines_of_viewed(own)
         known = same.any(axis=1)
         line = np.where(known, same.argmax(axis=1), self.lines[own])
         before = np.where(known, self.line_quantities[own, line % MAX_CART_LINES], 0)
@@ -261,6 +325,9 @@ class Sessions:
         self.lines[own] += ~known
         value = world.catalog.price_minor[product] * pieces
         self.value_minor[own] += value
+        if world.tastes is not None:
+            # The user has found something: what follows is of another choice.
+            self.category[own] = -1
         rows["subject"][at] = product
         rows["quantity"][at] = pieces
         rows["value_minor"][at] = value

@@ -19,6 +19,7 @@ from faker import Faker
 
 from clickstream_generator.core.catalog import Catalog, build_catalog
 from clickstream_generator.core.fingerprint import Fingerprint, take_fingerprint
+from clickstream_generator.core.tastes import Tastes, build_tastes
 from clickstream_generator.core.technology import Technology, build_technologies
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class World:
         arrivals: Ways into the shop; those of channel c are ``first_arrival[c]`` to
             ``first_arrival[c + 1] - 1``.
         exposures: The arms in which a session may be, as text; the first one is of none.
+        tastes: What single users like; ``None`` for nothing.
         fingerprint: The fingerprint of the world at the start of the run.
     """
 
@@ -101,6 +103,7 @@ class World:
     return_share: np.ndarray
     price_sense: np.ndarray
     exposures: tuple[str, ...]
+    tastes: Tastes | None
     fingerprint: Fingerprint
     _technology_bounds: np.ndarray
     _channel_bounds: np.ndarray
@@ -156,7 +159,12 @@ def build_world(spec: SimulationSpec) -> World:
     overlays = [*(row for rows in OVERLAYS.values() for row in rows)]
     overlays += [incident.overlay for incident in spec.every_incident]
     effects = [row.model_dump_json() for row in overlays]
-    pools = (described, countries, cities, technologies, arrivals, CHANNELS, effects)
+    pools: tuple[object, ...] = (
+        described, countries, cities, technologies, arrivals, CHANNELS, effects
+    )  # fmt: skip
+    tastes = build_tastes(spec.tastes, catalog, spec.seed) if spec.tastes else None
+    if tastes is not None:
+        pools = (*pools, tastes.companions.tolist())
     return World(
         **mix,
         catalog=catalog,
@@ -169,6 +177,7 @@ def build_world(spec: SimulationSpec) -> World:
         group_country=np.tile(np.arange(len(countries)), len(personas)),
         country_weight=np.array([share.weight for share in spec.countries], dtype=float),
         exposures=tuple(exposure_texts(spec.experiments)),
+        tastes=tastes,
         utc_offset_minutes=np.array([country.utc_offset_minutes for country in countries]),
         _technology_bounds=np.array(
             [
@@ -180,10 +189,11 @@ def build_world(spec: SimulationSpec) -> World:
     )
 
 
-def world_with_catalog(world: World, catalog: Catalog) -> World:
-    """Return the world with another catalog, and so with another fingerprint."""
+def world_with_catalog(world: World, catalog: Catalog, spec: SimulationSpec) -> World:
+    """Return the world of a simulation with another catalog, and so with another fingerprint."""
     fingerprint = take_fingerprint(catalog, (world.fingerprint.world, catalog.product_ids))
-    return replace(world, catalog=catalog, fingerprint=fingerprint)
+    tastes = build_tastes(spec.tastes, catalog, spec.seed) if spec.tastes else None
+    return replace(world, catalog=catalog, tastes=tastes, fingerprint=fingerprint)
 
 
 def remix_world(world: World, spec: SimulationSpec) -> World:
