@@ -11,6 +11,7 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_generator.core.behaviour import Behaviours
 from clickstream_generator.core.incident_truth import incident_truths
 from clickstream_generator.core.segment_truth import ATTRIBUTES, arm_truths, segment_truths
+from clickstream_generator.core.taste_truth import recommender_truths, user_tastes
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_generator.truth_command import truth
 from simulations import START_SECONDS
@@ -176,3 +177,53 @@ def test_too_many_segments_are_refused(file: Path) -> None:
     assert isinstance(error, SimulationInvalid)
     assert error.path == "--by"
     assert "at most 20000 segments" in str(error)
+
+
+def _with_tastes(path: Path) -> Path:
+    path.write_text(f"{_TEXT}  users: 64\n  tastes: {{companions: 2}}\n", "utf-8")
+    return path
+
+
+def test_tastes_name_users_and_products(tmp_path: Path) -> None:
+    """Users, companions and recommenders are those of the simulation, as computed."""
+    file = _with_tastes(tmp_path / "shop.yaml")
+    spec = read_simulation(file, Overrides()).spec
+    behaviour = Behaviours(spec).of(spec)
+    tastes, products = behaviour.world.tastes, behaviour.world.catalog.product_ids
+    assert tastes is not None
+
+    users, companions, recommenders = (
+        _run(str(file), "--tastes", name)[0] for name in ("users", "companions", "recommenders")
+    )
+
+    assert [
+        (row["user_id"], row["category"], row["share"], row["price_level"]) for row in users
+    ] == [
+        (row.user_id, name, f"{share:.4f}", f"{row.price_level:.4f}")
+        for row in user_tastes(behaviour, tastes)
+        for name, share in row.categories.items()
+    ]
+    assert [(row["product_id"], row["companion_id"]) for row in companions] == [
+        (products[product], products[companion])
+        for product, row in enumerate(tastes.companions.tolist())
+        for companion in row
+    ]
+    assert {row["share"] for row in companions} == {"0.1500"}
+    assert [(row["recommender"], row["hit_rate"], row["margin"]) for row in recommenders] == [
+        (row.recommender, f"{row.hit_rate:.4f}", f"{row.margin:.4f}")
+        for row in recommender_truths(behaviour, tastes)
+    ]
+
+
+def test_tastes_have_their_options(file: Path, tmp_path: Path) -> None:
+    """Without tastes, or with other options, there is nothing to print."""
+    fond = _with_tastes(tmp_path / "fond.yaml")
+    for arguments, place in (
+        ((file, "--tastes", "users"), "spec.tastes"),
+        ((fond, "--tastes", "users", "--by", "device"), "--by"),
+        ((fond, "--tastes", "users", "--incidents"), "--tastes"),
+        ((fond, "--tastes", "users", "--start", "2025-11-24T17:00:00Z"), "--start"),
+    ):
+        _, error = _run(*map(str, arguments))
+        assert isinstance(error, SimulationInvalid)
+        assert error.path == place

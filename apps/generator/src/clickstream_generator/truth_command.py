@@ -1,7 +1,7 @@
 """``clickstream truth``: what share of each segment's sessions buy, computed from the simulation.
 
-Owns the command's arguments and its tables, of segments, of arms and of incidents. Heavy modules
-are imported inside the command, so that other commands start fast.
+Owns the command's arguments and its tables, of segments, of arms, of incidents and of tastes. Heavy
+modules are imported inside the command, so that other commands start fast.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,11 +20,12 @@ from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.experiments import CONTROL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from clickstream_generator.core.behaviour import Behaviour
+    from clickstream_generator.core.tastes import Tastes
 
-__all__ = ["truth"]
+__all__ = ["TasteTable", "truth"]
 
 _MOST_SEGMENTS = 20_000
 """They take a minute or two."""
@@ -33,6 +35,21 @@ _INCIDENT_COLUMNS = (
     "incident", "kind", "scope", "lost_orders", "orders_tolerance", "lost_revenue",
     "revenue_tolerance",
 )  # fmt: skip
+
+
+class TasteTable(StrEnum):
+    """A table of the truth about tastes."""
+
+    USERS = "users"
+    COMPANIONS = "companions"
+    RECOMMENDERS = "recommenders"
+
+
+_TASTE_COLUMNS = {
+    TasteTable.USERS: ("user_id", "category", "share", "price_level"),
+    TasteTable.COMPANIONS: ("product_id", "companion_id", "share"),
+    TasteTable.RECOMMENDERS: ("recommender", "hit_rate", "margin"),
+}
 
 
 def truth(
@@ -53,6 +70,13 @@ def truth(
         bool,
         typer.Option("--incidents", help="Print the incidents, with the loss by each."),
     ] = False,
+    tastes: Annotated[
+        TasteTable | None,
+        typer.Option(
+            help="Print what each user likes, which products go together, or how often the best "
+            "recommender is right."
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -61,7 +85,7 @@ def truth(
         ),
     ] = None,
 ) -> None:
-    """Print the truth about segments, arms or incidents of a simulation, as CSV; needs no run."""
+    """Print the truth about segments, arms, incidents or tastes, as CSV; needs no run."""
     from clickstream_generator.core.behaviour import Behaviours  # noqa: PLC0415
     from clickstream_generator.shell.simulation_source import (  # noqa: PLC0415
         Overrides,
@@ -69,10 +93,19 @@ def truth(
         read_start,
     )
 
-    if (experiments or incidents) and by:
-        raise SimulationInvalid("--by", ",".join(by), "nothing with --experiments or --incidents")
-    if experiments and incidents:
-        raise SimulationInvalid("--incidents", None, "one of --experiments and --incidents")
+    chosen = [
+        name
+        for name, given in (
+            ("--experiments", experiments),
+            ("--incidents", incidents),
+            ("--tastes", tastes is not None),
+        )
+        if given
+    ]
+    if chosen and by:
+        raise SimulationInvalid("--by", ",".join(by), f"nothing with {chosen[0]}")
+    if len(chosen) > 1:
+        raise SimulationInvalid(chosen[-1], None, f"one of {' and '.join(chosen)}")
     if start is not None and not incidents:
         raise SimulationInvalid("--start", start, "only with --incidents")
     start_seconds = read_start(start)
@@ -81,8 +114,14 @@ def truth(
         raise SimulationInvalid("spec.experiments", None, "at least one with --experiments")
     if incidents and not spec.every_incident:
         raise SimulationInvalid("spec.incidents", None, "at least one with --incidents")
+    if tastes and not spec.tastes:
+        raise SimulationInvalid("spec.tastes", None, "a value with --tastes, such as {}")
     behaviour = Behaviours(spec).of(spec)
     writer = csv.writer(sys.stdout, lineterminator="\n")
+    if tastes and behaviour.world.tastes:
+        writer.writerow(_TASTE_COLUMNS[tastes])
+        writer.writerows(_tastes(behaviour, behaviour.world.tastes, tastes))
+        return
     if incidents:
         writer.writerow(("from", "until", *_INCIDENT_COLUMNS))
         writer.writerows(_incidents(behaviour, start_seconds))
@@ -159,6 +198,27 @@ def _incidents(behaviour: Behaviour, start_seconds: float | None) -> list[tuple[
         )
         for row in incident_truths(behaviour, start_seconds)
     ]
+
+
+def _tastes(behaviour: Behaviour, tastes: Tastes, table: TasteTable) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of a table of the truth about tastes."""
+    from clickstream_generator.core.taste_truth import (  # noqa: PLC0415
+        recommender_truths,
+        user_tastes,
+    )
+
+    if table is TasteTable.USERS:
+        for user in user_tastes(behaviour, tastes):
+            for category, share in user.categories.items():
+                yield user.user_id, category, f"{share:.4f}", f"{user.price_level:.4f}"
+    elif table is TasteTable.COMPANIONS:
+        products = behaviour.world.catalog.product_ids
+        for product, companions in zip(products, tastes.companions.tolist(), strict=True):
+            for companion in companions:
+                yield product, products[companion], f"{tastes.together_share / len(companions):.4f}"
+    else:
+        for row in recommender_truths(behaviour, tastes):
+            yield row.recommender, f"{row.hit_rate:.4f}", f"{row.margin:.4f}"
 
 
 def _time(since_seconds: float, start_seconds: float | None) -> str:

@@ -14,6 +14,7 @@ from clickstream_generator.core.session_chain import (
     conversion,
     expected_events,
     moments,
+    views_after_adds,
 )
 
 LINES = MAX_CART_LINES + 1
@@ -127,3 +128,24 @@ def test_orders_add_up() -> None:
     assert found.orders_squared[3] == pytest.approx(6.0)
     assert found.lines[3] == pytest.approx(3 + 1)
     assert found.events == pytest.approx(expected_events(_table(weights)))
+
+
+def test_views_after_adds_by_hand() -> None:
+    """A view counts if it is the next choice after an addition; a removal in between ends it."""
+    weights: Weights = {
+        "session_start": {"view_item": 1},
+        "view_item": {"add_to_cart": 1, "exit": 1},
+        "add_to_cart": {"view_item": 1, "view_cart": 1, "exit": 2},
+        "view_cart": {"view_item": 1, "remove_from_cart": 3},
+        "remove_from_cart": {"page_view": 1},
+        "page_view": {"view_item": 1},
+    }
+
+    found = views_after_adds(_table(weights))
+
+    # After an addition: 1/4 a view, 1/16 a view of cart and item, 3/16 a removal and then a view.
+    again = 1 / 4 + 1 / 16
+    additions = 1 / 2 / (1 - 1 / 2 * (again + 3 / 16))
+    # From a nearly empty cart, a full one is too rare to count.
+    assert found[0] == pytest.approx(additions * again, rel=1e-3)
+    assert found[MAX_CART_LINES] == 0.0

@@ -19,6 +19,12 @@ import numpy as np
 from clickstream_contract.rate import Curve
 
 from clickstream_generator.core.journeys import step_probabilities
+from clickstream_generator.core.product_shares import (
+    category_shares,
+    cheaper_shares,
+    nearer_shares,
+    popular_shares,
+)
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.segment_truth import (
     first_and_later,
@@ -343,25 +349,22 @@ def line_value_minor(world: World) -> np.ndarray:
     """Return the mean value of a line that is put into a cart, and the mean of its square.
 
     The product is one of its category by popularity; for the share of the views that are sensitive
-    to the price, it is the cheaper of two. With weights w in the order of prices p and S_i the sum
-    of the weights from i on, the cheaper one has the mean sum(p_i (S_i^2 - S_(i+1)^2)).
+    to the price, it is the cheaper of two, and for that of :mod:`clickstream_generator.core.tastes`
+    the nearer of two in price. Companions are left out.
 
     Returns:
         Shape (2, personas), in minor units and their square.
     """
-    shop = world.catalog
+    shop, tastes = world.catalog, world.tastes
     pieces = np.diff([0.0, *PIECES, 1.0])
     number = np.arange(1, len(pieces) + 1)
-    found = []
-    for power in (1, 2):
-        value = shop.price_minor.astype(float) ** power
-        plain = cheaper = 0.0
-        for first, last in zip(shop.first_product[:-1], shop.first_product[1:], strict=True):
-            own = first + np.argsort(shop.price_minor[first:last], kind="stable")
-            share = shop.popularity[own].sum()
-            above = np.append(np.cumsum(shop.popularity[own][::-1])[::-1], 0.0) / share
-            plain += shop.popularity[own] @ value[own]
-            cheaper += share * (value[own] @ -np.diff(above**2))
-        mean = (1.0 - world.price_sense) * plain + world.price_sense * cheaper
-        found.append(mean * (pieces @ number**power))
-    return np.array(found)
+    category = category_shares(shop)[shop.product_category]
+    sense = world.price_sense[:, None]
+    shares = (1.0 - sense) * popular_shares(shop) + sense * cheaper_shares(shop)
+    if tastes is not None:
+        nearer = nearer_shares(shop, tastes)
+        shares = (1.0 - tastes.price_share) * shares + tastes.price_share * nearer
+    value = shop.price_minor.astype(float)
+    return np.array(
+        [(category * shares) @ value**power * (pieces @ number**power) for power in (1, 2)]
+    )

@@ -14,7 +14,15 @@ from clickstream_contract.events import EVENT_NAMES
 
 from clickstream_generator.core.events import CODE, MAX_CART_LINES
 
-__all__ = ["EXIT_CODE", "Moments", "carts_after", "conversion", "expected_events", "moments"]
+__all__ = [
+    "EXIT_CODE",
+    "Moments",
+    "carts_after",
+    "conversion",
+    "expected_events",
+    "moments",
+    "views_after_adds",
+]
 
 EXIT_CODE = len(EVENT_NAMES)
 _EMPTY, _FILLED, _FULL = range(3)
@@ -118,6 +126,24 @@ def carts_after(probability: np.ndarray) -> np.ndarray:
     leaves[:, lines, lines] = probability[_context(lines), :, EXIT_CODE].T
     ends = np.linalg.solve(np.eye(_SIZE) - _stay(probability), leaves.reshape(_SIZE, _CONTEXTS))
     return ends[_START : _START + _CONTEXTS]
+
+
+def views_after_adds(probability: np.ndarray) -> np.ndarray:
+    """Return how often a product is put in the cart and then one is viewed, by lines at the start.
+
+    That is the mean number of events add_to_cart in a session after which view_item comes before
+    add_to_cart, remove_from_cart and purchase.
+
+    Args:
+        probability: Shape (3, events, events + 1), as in ``Journeys.probability``.
+    """
+    stay = _stay(probability)
+    code = np.arange(_SIZE) // _CONTEXTS
+    views, adds = code == CODE["view_item"], code == CODE["add_to_cart"]
+    ends = views | adds | np.isin(code, [CODE["remove_from_cart"], CODE["purchase"]])
+    viewed = np.linalg.solve(np.eye(_SIZE) - np.where(ends, 0.0, stay), stay[:, views].sum(axis=1))
+    counts = np.linalg.solve(np.eye(_SIZE) - stay, stay @ np.where(adds, viewed, 0.0))
+    return counts[_START : _START + _CONTEXTS]
 
 
 def _stay(probability: np.ndarray) -> np.ndarray:
