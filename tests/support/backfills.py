@@ -71,7 +71,14 @@ class BackfillBesideLive:
     """
 
     text: str
-    noise: ClassVar[Noise] = {}
+    noise: ClassVar[Noise] = {
+        # The stop may interrupt a call to Kafka within a batch.
+        "streaming": (
+            r"Py4JJavaError: An error occurred while calling o\d+\.get\.",
+            r"TopicMissing: .*InterruptedException",
+            r"MicroBatchExecution: Query events .* terminated with error",
+        ),
+    }
 
     def do(self, stage: Stage) -> None:
         """Generate it while the stream is away, and watch its sessions while it is read."""

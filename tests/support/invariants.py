@@ -197,10 +197,13 @@ class Watch:
             usual = (*_USUAL.get(file.stem, ()), *noise.get(file.stem, ()))
             allowed = re.compile("|".join(usual)) if usual else None
             lines = self._since(file).splitlines()
-            found += [
-                f"{file.stem}: {line}{_raised(lines[number + 1 :])}"
+            alarms = [
+                line + _raised(lines[number + 1 :])
                 for number, line in enumerate(lines)
-                if _ALARM.search(line) and not (allowed and allowed.search(line))
+                if _ALARM.search(line)
+            ]
+            found += [
+                f"{file.stem}: {line}" for line in alarms if not (allowed and allowed.search(line))
             ]
         return found
 
