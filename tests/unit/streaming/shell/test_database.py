@@ -24,6 +24,7 @@ from clickstream_streaming.shell.database import (
     connect_when_migrated,
     connect_with_retries,
     copy_rows,
+    operational_if_lost,
     store_rules,
 )
 from scripted_database import Rows, ScriptedDatabase
@@ -262,3 +263,18 @@ def test_rules_are_stored() -> None:
         row = (rule.name, rule.field, rule.severity.value, rule.reason.value, rule.doc)
         assert repr(row) in text
     assert database.ends == ["commit"]
+
+
+def test_error_without_code_is_operational() -> None:
+    """An error without SQLSTATE, as of a COPY on a lost connection, is an ``OperationalError``."""
+    text = "server closed the connection unexpectedly"
+    with pytest.raises(psycopg2.OperationalError, match=text), operational_if_lost():
+        raise psycopg2.DatabaseError(text)
+
+
+@pytest.mark.parametrize("kind", [psycopg2.DataError, psycopg2.errors.UniqueViolation])
+def test_other_errors_keep_their_class(kind: type[psycopg2.DatabaseError]) -> None:
+    """Errors of other classes are raised as they are."""
+    with pytest.raises(kind) as raised, operational_if_lost():
+        raise kind("text")
+    assert type(raised.value) is kind

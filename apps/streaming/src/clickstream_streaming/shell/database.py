@@ -6,10 +6,12 @@ Owns when a connection counts as lost, and how long the stream retries.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from io import RawIOBase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
+import psycopg2.extensions
 from clickstream_contract.quality import QUALITY_RULES
 from psycopg2 import sql
 from psycopg2.extras import execute_values
@@ -39,6 +41,7 @@ __all__ = [
     "connect_when_migrated",
     "connect_with_retries",
     "copy_rows",
+    "operational_if_lost",
     "store_rules",
 ]
 
@@ -70,6 +73,35 @@ _TABLES = (
 )  # fmt: skip
 
 
+class _Cursor(psycopg2.extensions.cursor):
+    """A cursor that raises ``OperationalError`` for every lost connection."""
+
+    def execute(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  psycopg2's own
+        """Execute a statement, as psycopg2 does."""
+        with operational_if_lost():
+            super().execute(*arguments, **options)
+
+    def copy_expert(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  psycopg2's own
+        """Execute a COPY, as psycopg2 does."""
+        with operational_if_lost():
+            super().copy_expert(*arguments, **options)
+
+
+@contextmanager
+def operational_if_lost() -> Iterator[None]:
+    """Raise ``OperationalError`` for an error of libpq that has no SQLSTATE.
+
+    psycopg2 raises a plain ``DatabaseError`` for it, if libpq reads the end of the connection in a
+    COPY before it marks the connection as bad.
+    """
+    try:
+        yield
+    except psycopg2.DatabaseError as error:
+        if type(error) is psycopg2.DatabaseError and error.pgcode is None:
+            raise psycopg2.OperationalError(*error.args) from error
+        raise
+
+
 def connect(settings: DatabaseSettings) -> Connection:
     """Connect as the user of the settings.
 
@@ -88,6 +120,7 @@ def connect(settings: DatabaseSettings) -> Connection:
             keepalives_interval=_PROBE_SECONDS,
             keepalives_count=_PROBES,
             tcp_user_timeout=1_000 * _SILENT_SECONDS,
+            cursor_factory=_Cursor,
         )
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachable(settings.postgres_address, str(error)) from error
