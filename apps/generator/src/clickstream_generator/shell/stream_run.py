@@ -70,7 +70,7 @@ class StreamRun:
         self._keeper = RecordKeeper(record, self._store_record, maker.simulator, edits)
         self._show = show
         self._is_paced = is_paced
-        self._reached = record.start_seconds
+        self._reached = self._last_event_seconds = record.start_seconds
         self._incidents = maker.simulator.incident_truths(record.first, record.start_seconds)
 
     @property
@@ -126,6 +126,7 @@ class StreamRun:
         order = np.argsort(events.rows["event_time_ms"], kind="stable")
         events = Events(events.rows[order], events.line_products, events.line_quantities)
         planted = self._maker.make(events, self._now_ms())
+        self._last_event_seconds = events.rows["event_time_ms"].max() / 1_000
         last_seq = {number: shard.made for number, shard in self._simulator.shards.items()}
         batch = Batch(planted.tally, planted.sent_by_shard, last_seq, len(events), planted.broken)
         self._send(planted.records, batch)
@@ -189,7 +190,9 @@ class StreamRun:
         rows = self._maker.ledger_records(
             self._maker.carried.values(), self._reached, self._sink.tallies(), is_end=is_end
         )
-        incidents = self._incidents.rows_until(self._reached) if self._truths else []
+        # At the end no event follows, and the moment reached is that before the last chunk.
+        reached = max(self._reached, self._last_event_seconds)
+        incidents = self._incidents.rows_until(reached) if self._truths else []
         for truth in self._truths:
             truth.keep_ledger(rows)
             truth.keep_incidents(incidents)
