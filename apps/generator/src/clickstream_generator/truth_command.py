@@ -22,6 +22,8 @@ from clickstream_contract.experiments import CONTROL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from clickstream_contract.simulation import SimulationSpec
+
     from clickstream_generator.core.behaviour import Behaviour
     from clickstream_generator.core.tastes import Tastes
 
@@ -102,20 +104,10 @@ def truth(
         )
         if given
     ]
-    if chosen and by:
-        raise SimulationInvalid("--by", ",".join(by), f"nothing with {chosen[0]}")
-    if len(chosen) > 1:
-        raise SimulationInvalid(chosen[-1], None, f"one of {' and '.join(chosen)}")
-    if start is not None and not incidents:
-        raise SimulationInvalid("--start", start, "only with --incidents")
+    _refuse_misfits(chosen, by, start)
     start_seconds = read_start(start)
     spec = read_simulation(file, Overrides()).spec
-    if experiments and not spec.experiments:
-        raise SimulationInvalid("spec.experiments", None, "at least one with --experiments")
-    if incidents and not spec.every_incident:
-        raise SimulationInvalid("spec.incidents", None, "at least one with --incidents")
-    if tastes and not spec.tastes:
-        raise SimulationInvalid("spec.tastes", None, "a value with --tastes, such as {}")
+    _refuse_absent(chosen, spec)
     behaviour = Behaviours(spec).of(spec)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if tastes and behaviour.world.tastes:
@@ -135,6 +127,26 @@ def truth(
     writer.writerow(("from", "until", *columns))
     for number, *row in rows:
         writer.writerow((edges[number], edges[number + 1], *row))
+
+
+def _refuse_misfits(chosen: Sequence[str], by: Sequence[str] | None, start: str | None) -> None:
+    """Raise an error for options that do not fit together."""
+    if chosen and by:
+        raise SimulationInvalid("--by", ",".join(by), f"nothing with {chosen[0]}")
+    if len(chosen) > 1:
+        raise SimulationInvalid(chosen[-1], None, f"one of {' and '.join(chosen)}")
+    if start is not None and "--incidents" not in chosen:
+        raise SimulationInvalid("--start", start, "only with --incidents")
+
+
+def _refuse_absent(chosen: Sequence[str], spec: SimulationSpec) -> None:
+    """Raise an error if the simulation has nothing of what an option prints."""
+    if "--experiments" in chosen and not spec.experiments:
+        raise SimulationInvalid("spec.experiments", None, "at least one with --experiments")
+    if "--incidents" in chosen and not spec.every_incident:
+        raise SimulationInvalid("spec.incidents", None, "at least one with --incidents")
+    if "--tastes" in chosen and not spec.tastes:
+        raise SimulationInvalid("spec.tastes", None, "a value with --tastes, such as {}")
 
 
 def _segments(behaviour: Behaviour, by: Sequence[str]) -> list[tuple[int, str, str, str, str]]:
