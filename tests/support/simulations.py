@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
     from clickstream_generator.core.carried_shard import CarriedShard
 
-__all__ = ["RUN_ID", "START_SECONDS", "carried", "events", "simulation", "simulator"]
+__all__ = ["RUN_ID", "SMALL_SHOP", "START_SECONDS", "carried", "events", "simulation", "simulator"]
+
+SMALL_SHOP = """
+apiVersion: clickstream.dev/v1alpha1
+kind: ClickstreamSimulation
+metadata: {name: shop}
+spec:
+  seed: 42
+  rate: {eventsPerSecond: 10}
+  userMix: [{persona: Shopper, weight: 1}]
+"""
+"""A document with only what a simulation must have; more fields may follow."""
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000007")
 START_SECONDS = 1_764_000_000.0

@@ -10,6 +10,7 @@ from clickstream_contract.effects import OVERLAYS, EffectPreset, Effects, When
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.resource import resource_definition
 from pydantic import ValidationError
+from simulations import SMALL_SHOP
 
 INFINITY = float("inf")
 
@@ -83,14 +84,9 @@ def test_name_occurs_once() -> None:
         _effects({"name": "own"}, {"name": "own"})
 
 
-SHOP = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: shop}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 10}
-  userMix: [{persona: Shopper, weight: 1}]
+SHOP = (
+    SMALL_SHOP
+    + """\
   personas: [{name: Own, basedOn: Buyer}]
   effects:
     overlays:
@@ -99,6 +95,7 @@ spec:
         when: {at: 90s, hours: [1, 2]}
         transitions: {view_item: {add_to_cart: 1500}}
 """
+)
 
 
 def test_document_keeps_overlays() -> None:

@@ -15,6 +15,7 @@ from clickstream_contract.experiments import (
 )
 from clickstream_contract.resource import resource_definition
 from pydantic import ValidationError
+from simulations import SMALL_SHOP
 
 ARMS = [{"name": "control"}, {"name": "green", "thinkPermille": 900}]
 
@@ -78,18 +79,14 @@ def test_longest_text_fits() -> None:
     assert max(map(len, exposure_texts(experiments))) <= field("experiments").max_length
 
 
-SHOP = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: shop}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 10}
-  userMix: [{persona: Shopper, weight: 1}]
+SHOP = (
+    SMALL_SHOP
+    + """\
   experiments:
     - {name: button, at: 90s, who: {personas: [Shopper]}, arms: [{name: control}, {name: green}]}
     - {name: shipping, for: 1h, arms: [{name: control}, {name: free, weight: 3}]}
 """
+)
 
 
 def test_document_keeps_experiments() -> None:

@@ -18,20 +18,17 @@ from clickstream_contract.incidents import (
 )
 from clickstream_contract.resource import resource_definition
 from pydantic import ValidationError
+from simulations import SMALL_SHOP
 
-SHOP = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: shop}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 10}
-  userMix: [{persona: Shopper, weight: 1}]
+SHOP = (
+    SMALL_SHOP
+    + """\
   incidents:
     - {name: one, kind: CheckoutFails, who: {personas: [Shopper]}, at: 90s, for: 30m}
     - {name: two, kind: SlowPages, at: 10m, for: 30m}
   randomIncidents: {perDay: 3}
 """
+)
 
 
 def _incident(**changes: Any) -> Incident:  # noqa: ANN401  any field

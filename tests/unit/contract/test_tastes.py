@@ -6,29 +6,20 @@ import pytest
 from clickstream_contract.document import dump_simulation, parse_simulation
 from clickstream_contract.errors import SimulationInvalid
 from clickstream_contract.tastes import Tastes
-
-_SHOP = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: shop}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 10}
-  userMix: [{persona: Shopper, weight: 1}]
-"""
+from simulations import SMALL_SHOP
 
 
 def test_tastes_are_off_by_default() -> None:
     """Only a simulation that names the field has tastes, with all strengths above 0."""
-    assert parse_simulation(_SHOP).spec.tastes is None
-    found = parse_simulation(f"{_SHOP}  tastes: {{}}\n").spec.tastes
+    assert parse_simulation(SMALL_SHOP).spec.tastes is None
+    found = parse_simulation(f"{SMALL_SHOP}  tastes: {{}}\n").spec.tastes
     assert found == Tastes()
     assert all(value > 0 for value in Tastes().model_dump().values())
 
 
 def test_document_keeps_tastes() -> None:
     """A simulation that is written and read again has the same tastes."""
-    text = f"{_SHOP}  tastes: {{categories: 2, companions: 10, togetherPermille: 0}}\n"
+    text = f"{SMALL_SHOP}  tastes: {{categories: 2, companions: 10, togetherPermille: 0}}\n"
     simulation = parse_simulation(text)
 
     found = parse_simulation(dump_simulation(simulation))
@@ -54,6 +45,6 @@ def test_document_keeps_tastes() -> None:
 def test_bounds_are_checked(field: str, value: int) -> None:
     """A value out of its bounds is refused, with the field's name."""
     with pytest.raises(SimulationInvalid) as refused:
-        parse_simulation(f"{_SHOP}  tastes: {{{field}: {value}}}\n")
+        parse_simulation(f"{SMALL_SHOP}  tastes: {{{field}: {value}}}\n")
 
     assert refused.value.path == f"spec.tastes.{field}"

@@ -14,26 +14,22 @@ from clickstream_generator.core.segment_truth import ATTRIBUTES, arm_truths, seg
 from clickstream_generator.core.taste_truth import recommender_truths, user_tastes
 from clickstream_generator.shell.simulation_source import Overrides, read_simulation
 from clickstream_generator.truth_command import truth
-from simulations import START_SECONDS
+from simulations import SMALL_SHOP, START_SECONDS
 from typer.testing import CliRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TEXT = """
-apiVersion: clickstream.dev/v1alpha1
-kind: ClickstreamSimulation
-metadata: {name: shop}
-spec:
-  seed: 42
-  rate: {eventsPerSecond: 10}
-  userMix: [{persona: Shopper, weight: 1}]
+_TEXT = (
+    SMALL_SHOP
+    + """\
   effects:
     preset: None
     overlays:
       - {name: phones, who: {devices: [mobile]}, when: {at: 90m}, thinkPermille: 500,
          transitions: {view_item: {add_to_cart: 500}}}
 """
+)
 
 
 @pytest.fixture
