@@ -31,6 +31,7 @@ from kafka_records import changed, ledger_record, line
 from pipeline import wait_until
 
 if TYPE_CHECKING:
+    from clickstream_streaming.shell.verification import VerificationReport
     from databases import Database
 
 pytestmark = pytest.mark.services
@@ -235,6 +236,52 @@ def test_older_ledger_changes_nothing(database: Database, kind: LedgerKind) -> N
     assert found == [(5, 7), (9, 9), (9, 9), (9, 9)]
 
 
+_EMPTY_PARTITION = """
+SET LOCAL clickstream.seals = 'on';
+INSERT INTO ops.batches
+SELECT (jsonb_populate_record(one, '{"kafka_partition": 1, "rows": 0, "stored_events": 0}')).*
+FROM ops.batches AS one WHERE topic LIKE '%events%'
+RETURNING batch_id
+"""
+
+
+def _report_hours_later(database: Database) -> VerificationReport:
+    """Verify as if the ledger had been read long ago, so that nothing is under way any more."""
+    with database.owner, database.owner.cursor() as cursor:
+        cursor.execute("SET LOCAL clickstream.seals = 'on'")
+        cursor.execute("UPDATE ops.ledger SET read_at = read_at - interval '2 hours'")
+        report = run_checks(cursor)
+        database.owner.rollback()
+    return report
+
+
+@pytest.mark.parametrize("kinds", [["minute"], ["minute", "shard_end"]], ids=["open", "ended"])
+def test_shard_of_few_users_is_awaited(database: Database, kinds: list[str]) -> None:
+    """A shard without events in one of the partitions lacks none before they can have been read."""
+    sent = sample_event("view_item")
+    entry = {row.name: 0 for row in LEDGER_COLUMNS if row.name.endswith(("_events", "_faults"))}
+    entry |= dict.fromkeys(
+        ("events", "view_item_events", "shard_seq", "records_sent", "records_acknowledged"), 2
+    )
+    place = {name: sent[name] for name in ("run_id", "shard", "simulation")} | {
+        "minute": f"{sent['event_time'][:16]}:00.000Z", "shards": sent["shard"] + 1,
+    }  # fmt: skip
+    entries = [ledger_record(kind=kind, **entry, **place) for kind in kinds]
+    with batch_process() as writer:
+        for batch_id, (records, topic) in enumerate(
+            (([changed(shard_seq=1)], EVENTS.name), (entries, LEDGER.name))
+        ):
+            writer.submit(write_batch, database.settings, records, batch_id, topic).result()
+    database.ask(_EMPTY_PARTITION)
+
+    with database.owner, database.owner.cursor() as cursor:
+        soon = run_checks(cursor)
+    later = _report_hours_later(database)
+
+    assert not [text for text in soon.examples if "lacks" in text or "minute" in text]
+    assert (soon.lost, soon.under_way, later.lost) == (0, 1, 1)
+
+
 def test_unknown_runs_are_not_shown(database: Database) -> None:
     """Only runs that were announced or have events make runs and labels of metrics."""
     invented = [
@@ -257,8 +304,7 @@ def test_unknown_runs_are_not_shown(database: Database) -> None:
     known = _rows(database, "SELECT simulation FROM ops.runs ORDER BY simulation")
     assert known == [("announced",), ("shop",)]
     assert [row[0] for row in _rows(database, integrity_monitor._INTEGRITY)] == ["shop"]
-    with database.owner, database.owner.cursor() as cursor:
-        report = run_checks(cursor)
+    report = _report_hours_later(database)
     assert report.lost == 1, "what a ledger claims is missing all the same"
     assert not [text for text in report.examples if "not in ops.runs" in text]
 
@@ -291,8 +337,7 @@ def test_claims_of_ledger_are_counted(database: Database) -> None:
     """A ledger that claims a trillion events is one finding."""
     database.write([ledger_record(shard_seq=10**12, lost_faults=0, late_faults=0)], LEDGER.name)
 
-    with database.owner, database.owner.cursor() as cursor:
-        report = run_checks(cursor)
+    report = _report_hours_later(database)
 
     assert report.lost == 10**12
     assert len([text for text in report.examples if "lacks" in text]) == 1

@@ -29,19 +29,33 @@ _IN_LEDGER = """in_ledger AS (
         max(read_at) AS read_at
     FROM ops.ledger GROUP BY run_id, shard
 )"""
+# The ledger arrives seconds after its events, or a batch later. A generator that dies leaves events
+# without a ledger; the stream reads them soon after, unless it is behind.
+_GRACE, _PATIENCE = "interval '2 minutes'", "interval '1 hour'"
 # Within a partition, a shard's events have ascending numbers, except late ones. All numbers up to
-# the lowest of the partitions' last numbers have been read.
-_READ = f"""read AS MATERIALIZED (
-    SELECT run_id, shard, min(shard_seq) AS shard_seq, min(event_time) AS event_time
+# the lowest of the partitions' last numbers have been read. A shard of few users has no event in
+# some partitions, or its first one there is still under way: after an hour it has been read too.
+_READ = f"""partitions AS (
+    SELECT run_id, shard, count(*) AS partitions, min(shard_seq) AS shard_seq,
+        min(event_time) AS event_time
     FROM (
         SELECT run_id, shard, kafka_partition, max(shard_seq) AS shard_seq,
             max(event_time) AS event_time
         FROM raw.events GROUP BY run_id, shard, kafka_partition
     ) AS parts
     GROUP BY run_id, shard
-    HAVING count(*) = (
-        SELECT count(DISTINCT kafka_partition) FROM ops.batches WHERE topic = '{EVENTS.name}'
-    )
+), read AS MATERIALIZED (
+    SELECT run_id, shard, CASE WHEN has_all THEN known.shard_seq
+            WHEN is_old THEN in_ledger.shard_seq ELSE 0 END AS shard_seq,
+        CASE WHEN has_all THEN known.event_time
+            WHEN is_old THEN 'infinity' ELSE '-infinity' END AS event_time
+    FROM in_ledger LEFT JOIN partitions AS known USING (run_id, shard), LATERAL (
+        SELECT in_ledger.read_at < clock_timestamp() - {_PATIENCE} AS is_old,
+            known.partitions = (
+                SELECT count(DISTINCT kafka_partition) FROM ops.batches
+                WHERE topic = '{EVENTS.name}'
+            ) AS has_all
+    ) AS state
 )"""
 
 # A shard lacks events in three cases: they were stored and are gone; their numbers are below
@@ -99,9 +113,6 @@ SELECT format('event %%s is stored in %%s rows', shown, copies), copies - 1 FROM
 ) AS doubled
 """
 
-# The ledger arrives seconds after its events, or a batch later. A generator that dies leaves events
-# without a ledger; the stream reads them soon after, unless it is behind.
-_GRACE, _PATIENCE = "interval '2 minutes'", "interval '1 hour'"
 _PHANTOM = f"""
 WITH {_IN_LEDGER}, runs AS (
     SELECT run_id, prefix, shards FROM unnest(%(run_ids)s::uuid[], %(prefixes)s::text[])
