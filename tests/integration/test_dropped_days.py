@@ -11,7 +11,6 @@ from batches import write_batch
 from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_contract.topics import LEDGER
 from clickstream_streaming.core.sample import sample_event
-from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.errors import DaysDropped
 from clickstream_streaming.shell.portion_rows import lock_days
 from clickstream_streaming.shell.portions import portions
@@ -129,7 +128,7 @@ def test_late_event_of_dropped_day(database: Database, worker: ProcessPoolExecut
 
     for batch_id in (1, 2):
         _write(worker, database, batch_id, _events(_OLD, 2))
-    database.ask(CLOSE_RUNS)
+    assert database.close_runs() == 1
 
     assert lost_before == 1
     assert database.ask(_SHARD) == (2, 1, 1, "{[1,3)}")

@@ -63,6 +63,7 @@ def test_repeated_batch_changes_nothing(database: Database) -> None:
     assert (second["stored"], second["rejects"], second["is_repeated"]) == (0, {}, True)
     # The first may have died before the batch was closed: how far it came is still to be noted.
     assert second["max_event_times"] == first["max_event_times"] != []
+    assert second["run_ids"] == first["run_ids"] != []
     assert database.ask(_COUNTS) == before
 
 
@@ -517,20 +518,41 @@ def test_open_runs_need_no_ledger(database: Database) -> None:
             ),
         )
         cursor.execute("ANALYZE ops.ledger, ops.shard_states, ops.runs")
-        assert _ledger_rows_read(cursor) == 0
-        cursor.execute(CLOSE_RUNS)
+        assert _rows_read(cursor, run, "ledger") == 0
+        cursor.execute(CLOSE_RUNS, {"run_ids": [run]})
         assert cursor.rowcount == 0
 
         cursor.execute("UPDATE ops.shard_states SET end_shard_seq = 9 WHERE run_id = %s", (run,))
-        assert _ledger_rows_read(cursor) == 5000
+        assert _rows_read(cursor, run, "ledger") == 5000
 
 
-def _ledger_rows_read(cursor: Cursor) -> int:
+def test_closing_reads_only_the_batch(database: Database) -> None:
+    """A batch that touches one of many open runs reads that run's shard alone."""
+    with database.owner, database.owner.cursor() as cursor:
+        cursor.execute("SET LOCAL clickstream.seals = 'on'")
+        cursor.execute(
+            "INSERT INTO ops.runs (run_id, simulation)"
+            " SELECT gen_random_uuid(), 'shop' FROM generate_series(1, 3000) RETURNING run_id"
+        )
+        ((run,), *_) = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO ops.shard_states (run_id, shard, simulation, shards)"
+            " SELECT run_id, 0, 'shop', 1 FROM ops.runs"
+        )
+        cursor.execute("ANALYZE ops.shard_states, ops.runs")
+
+        for table in ("runs", "shard_states"):
+            assert _rows_read(cursor, str(run), table) == 1
+
+
+def _rows_read(cursor: Cursor, run: str, table: str) -> int:
+    """Return how many rows of a table the closing of a run reads; change nothing."""
     cursor.execute("SAVEPOINT look")
-    cursor.execute(f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {CLOSE_RUNS}")
+    explain = f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {CLOSE_RUNS}"
+    cursor.execute(explain, {"run_ids": [run]})
     ((plan,),) = cursor.fetchall()
     cursor.execute("ROLLBACK TO SAVEPOINT look")
-    return int(sum(_rows_of(plan[0]["Plan"], "ledger")))
+    return int(sum(_rows_of(plan[0]["Plan"], table)))
 
 
 def _rows_of(node: dict[str, Any], relation: str) -> Iterator[float]:

@@ -15,7 +15,6 @@ from clickstream_contract.topics import LEDGER
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.record_entries import RecordEntries
 from clickstream_generator.core.run_record import RunRecord
-from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process
 from run_records import run_record
@@ -124,7 +123,7 @@ def test_closed_run_has_an_end(database: Database) -> None:
             values = [json.dumps(row).encode() for row in kinds]
             writer.submit(write_batch, database.settings, values, batch_id, LEDGER.name).result()
             assert database.ask(ended_at) == (None,)
-    database.ask(f"SET LOCAL clickstream.seals = 'on'; {CLOSE_RUNS}")
+    assert database.close_runs() == 1
 
     assert database.ask(ended_at) == (datetime(2025, 11, 24, 16, 8, tzinfo=UTC),)
     with database.owner, database.owner.cursor() as cursor:

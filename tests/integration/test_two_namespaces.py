@@ -25,7 +25,6 @@ from clickstream_contract.document import parse_simulation
 from clickstream_contract.topics import EVENTS, LEDGER
 from clickstream_generator.core.shard_ledger import ShardLedger, tally_events
 from clickstream_generator.core.simulator import Simulator
-from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from psycopg2.extras import RealDictCursor
@@ -101,9 +100,7 @@ def stored(database_server: DatabaseServer) -> Iterator[Database]:
             outcome = database.write([record for share in shares for record in share], topic.name)
             assert outcome["rejects"] == {}
         database.ask("SELECT mart.refresh_summaries()")
-        with database.owner, database.owner.cursor() as cursor:
-            cursor.execute("SET LOCAL clickstream.seals = 'on'")
-            cursor.execute(CLOSE_RUNS)
+        assert database.close_runs() == len(_RUNS)
         yield database
 
 

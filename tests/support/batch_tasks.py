@@ -36,7 +36,11 @@ def batch_task(settings: Settings) -> BatchTask:
     )
 
 
-def outcome_of(*, max_event_times: list[tuple[str, int, float]] | None = None) -> Outcome:
+def outcome_of(
+    *,
+    max_event_times: list[tuple[str, int, float]] | None = None,
+    run_ids: list[str] | None = None,
+) -> Outcome:
     """Return the outcome of that task's partition."""
     return Outcome(
         topic=EVENTS.name,
@@ -49,6 +53,7 @@ def outcome_of(*, max_event_times: list[tuple[str, int, float]] | None = None) -
         rejects={},
         latencies=[],
         max_event_times=max_event_times or [],
+        run_ids=run_ids or [],
         arrived_at=0.0,
         read_seconds=0.0,
         write_seconds=0.0,

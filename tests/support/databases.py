@@ -18,6 +18,7 @@ from clickstream_contract.topics import EVENTS
 from clickstream_local.postgres import DATABASE, OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
+from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS
 from clickstream_streaming.shell.database import store_rules
 from psycopg2 import sql
 from rich.console import Console
@@ -62,6 +63,15 @@ class Database:
         with self.owner, self.owner.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchone() or ()
+
+    def close_runs(self) -> int:
+        """Close the runs that are complete, as the stream does; return how many there were."""
+        with self.owner, self.owner.cursor() as cursor:
+            cursor.execute("SELECT run_id::text FROM ops.shard_states")
+            run_ids = [run_id for (run_id,) in cursor.fetchall()]
+            cursor.execute("SET LOCAL clickstream.seals = 'on'")
+            cursor.execute(CLOSE_RUNS, {"run_ids": run_ids})
+            return cursor.rowcount
 
     def write(self, records: list[bytes], topic: str = EVENTS.name) -> dict[str, Any]:
         """Write records as the only batch there is, in a separate process."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WATERMARKS = "SET watermark ="
 STORED = "SELECT topic, kafka_partition, until_offset FROM ops.batches"
+CLOSING = "UPDATE ops.runs SET closed_at"
 SUMMARIES = "mart.refresh_summaries"
 UPKEEP = "ops.forget_batches"
 WRITTEN: dict[str, Answer] = {
@@ -99,6 +100,16 @@ def test_batch_is_shown(scene: _Scene) -> None:
     assert scene.telemetry.is_ready
     name = "clickstream_streaming_stored_events_total"
     assert scene.telemetry.registry.get_sample_value(name) == 3
+
+
+def test_runs_of_batch_are_closed(scene: _Scene) -> None:
+    """One statement looks at the runs of all partitions; a batch without a run looks at none."""
+    runs = [outcome_of(run_ids=["one", "two"]), outcome_of(), outcome_of(run_ids=["two", "six"])]
+
+    scene.finalizer.finalize(scene.task, runs, 1.0)
+    scene.finalize()
+
+    assert scene.opened[0].executed(CLOSING) == [{"run_ids": ["one", "six", "two"]}]
 
 
 def test_empty_partition_stores_offsets(scene: _Scene) -> None:
@@ -182,9 +193,10 @@ def test_summaries_keep_their_pace(scene: _Scene) -> None:
 def test_closed_run_is_summarised(scene: _Scene) -> None:
     """When a run is closed, its summaries do not wait."""
     scene.finalize()
-    scene.opened[0].answers = WRITTEN | {"UPDATE ops.runs SET closed_at": [("run",)]}
+    scene.opened[0].answers = WRITTEN | {CLOSING: [("run",)]}
+    scene.finalizer.finalize(scene.task, [outcome_of(run_ids=["run"])], 1.0)
 
-    assert len(scene.finalize().executed(SUMMARIES)) == 2
+    assert len(scene.opened[0].executed(SUMMARIES)) == 2
 
 
 def test_slow_summaries_are_rare(scene: _Scene) -> None:

@@ -125,6 +125,7 @@ def test_new_events_are_counted(worker: _Worker) -> None:
         "late": 0,
         "rejects": {"not_json": 1, "no_value": 1},
         "max_event_times": [[RUN_ID, SHARD, EVENT_TIME]],
+        "run_ids": [RUN_ID],
         "arrived_at": ARRIVED.timestamp(),
         "is_repeated": False,
     }

@@ -21,6 +21,7 @@ OUTCOME = Outcome(
     rejects={"not_json": 2, "oversized": 1},
     latencies=[(1, 0.2), (3, 1.2)] + [(0, 0.0)] * (len(LATENCY_BOUNDS_SECONDS) - 1),
     max_event_times=[("one", 0, 1_000.5), ("one", 1, 900.0)],
+    run_ids=["one"],
     arrived_at=990.0,
     read_seconds=0.5,
     write_seconds=0.25,

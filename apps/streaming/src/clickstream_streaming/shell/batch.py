@@ -75,6 +75,7 @@ class Outcome:
         latencies: Count and sum of the seconds from event to commit, by bucket of
             :data:`LATENCY_BOUNDS_SECONDS`.
         max_event_times: Run, shard and latest event time (Unix seconds); duplicates included.
+        run_ids: Runs with an event, an expired event or a ledger record; duplicates included.
         arrived_at: When Kafka received the last record, Unix seconds.
         read_seconds, write_seconds: How long reading and writing took.
         is_repeated: Whether an earlier attempt had already stored the batch.
@@ -90,6 +91,7 @@ class Outcome:
     rejects: dict[str, int]
     latencies: list[tuple[int, float]]
     max_event_times: list[tuple[str, int, float]]
+    run_ids: list[str]
     arrived_at: float
     read_seconds: float
     write_seconds: float

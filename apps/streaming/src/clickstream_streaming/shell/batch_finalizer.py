@@ -79,8 +79,8 @@ class BatchFinalizer:
         with self._connection, self._connection.cursor() as cursor:
             _store_empty_partitions(cursor, task, outcomes)
             _advance_watermarks(cursor, outcomes, self._settings.watermark_delay_seconds)
-            cursor.execute(CLOSE_RUNS)
-            self._compute_summary_tables(cursor, is_due=cursor.rowcount > 0)
+            has_closed = _close_runs(cursor, outcomes)
+            self._compute_summary_tables(cursor, is_due=has_closed)
         now = time.monotonic()
         if now >= self._next_upkeep:
             has_more = run_upkeep(self._connection, self._settings)
@@ -112,6 +112,15 @@ def _advance_watermarks(cursor: Cursor, outcomes: list[Outcome], delay_seconds: 
             "delay_seconds": delay_seconds,
         }
         cursor.execute(ADVANCE_WATERMARKS, values)
+
+
+def _close_runs(cursor: Cursor, outcomes: list[Outcome]) -> bool:
+    """Close the runs of the batch that are complete; return whether there was one."""
+    run_ids = sorted({run_id for outcome in outcomes for run_id in outcome.run_ids})
+    if not run_ids:
+        return False
+    cursor.execute(CLOSE_RUNS, {"run_ids": run_ids})
+    return cursor.rowcount > 0
 
 
 def _store_empty_partitions(cursor: Cursor, task: BatchTask, outcomes: list[Outcome]) -> None:

@@ -156,6 +156,7 @@ class PartitionWriter:
             rejects={},
             latencies=[],
             max_event_times=[],
+            run_ids=[],
             arrived_at=0.0,
             read_seconds=0.0,
             write_seconds=0.0,
@@ -177,6 +178,7 @@ class PartitionWriter:
                 portion = None  # frees its memory for the next portion
                 portion = next(parts, None)
             outcome.max_event_times = [(*key, seconds) for key, seconds in written.latest.items()]
+            outcome.run_ids = sorted(written.run_ids)
             if outcome.is_repeated:
                 return outcome
             counts = {"rejected": sum(outcome.rejects.values()), "ledger": written.ledger}
@@ -248,12 +250,14 @@ class _Written:
 
     Attributes:
         latest: The latest event time of each run and shard, Unix seconds.
+        run_ids: The runs with a record.
         high_water_marks: The highest ``shard_seq`` of each run, shard and partition.
         event_times: The times of new events.
         ledger: Number of ledger records.
     """
 
     latest: dict[tuple[str, int], float] = field(default_factory=dict)
+    run_ids: set[str] = field(default_factory=set)
     high_water_marks: dict[tuple[str, int, int], int] = field(default_factory=dict)
     event_times: list[pa.Array] = field(default_factory=list)
     ledger: int = 0
@@ -304,7 +308,7 @@ def _claim_offsets(cursor: Cursor, task: BatchTask, topic: str, partition: int) 
 
 
 def _count_portion(outcome: Outcome, portion: Portion, written: _Written) -> None:
-    """Add a portion's records and latest event times to the totals."""
+    """Add a portion's records, latest event times and runs to the totals."""
     outcome.rows += portion.rows
     outcome.skipped += portion.skipped
     outcome.arrived_at = max(outcome.arrived_at, portion.arrived_at)
@@ -312,6 +316,10 @@ def _count_portion(outcome: Outcome, portion: Portion, written: _Written) -> Non
     for run_id, shard, seconds in latest_event_times(portion.validated.events):
         known = written.latest.get((run_id, shard), seconds)
         written.latest[run_id, shard] = max(known, seconds)
+    for events in (portion.validated.events, portion.validated.expired):
+        written.run_ids.update(pc.unique(events["run_id"]).to_pylist())
+    for text in portion.validated.ledger["ledger"].to_pylist():
+        written.run_ids.add(json.loads(text)["run_id"])
 
 
 def _update_high_water_marks(

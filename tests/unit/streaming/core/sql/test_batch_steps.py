@@ -61,7 +61,7 @@ def test_ledger_keeps_every_field() -> None:
         (STORED_ENDS, "query checkpoint_id batch_id"),
         (COUNT_EXPIRED, "run_id shard simulation shard_seq event_id event_time"),
         (ADVANCE_WATERMARKS, "run_ids shards event_times delay_seconds"),
-        (CLOSE_RUNS, ""),
+        (CLOSE_RUNS, "run_ids"),
         (FIND_KNOWN, ""),
     ],
     ids=["offsets", "stored end", "stored ends", "expired", "watermarks", "runs", "known events"],

@@ -290,7 +290,7 @@ CLOSE_RUNS = """
 WITH ended AS (
     SELECT run_id
     FROM ops.shard_states AS shards INNER JOIN ops.runs AS runs USING (run_id)
-    WHERE runs.closed_at IS NULL
+    WHERE runs.run_id = ANY(%(run_ids)s::uuid[]) AND runs.closed_at IS NULL
     GROUP BY run_id
     HAVING count(*) = max(shards.shards) AND bool_and(shards.end_shard_seq IS NOT NULL)
 ), lost AS (
@@ -309,3 +309,4 @@ UPDATE ops.runs SET closed_at = clock_timestamp(), ended_at = drained.ended_at
 FROM drained WHERE runs.run_id = drained.run_id
 RETURNING runs.run_id
 """
+"""Closes those of a batch's runs whose every event is stored; other runs cannot have changed."""
