@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from clickstream_contract.topics import EVENTS
 
 __all__ = ["app"]
 
@@ -83,12 +84,15 @@ def streaming(
             help="The script with Spark's own windows, from a clone.", exists=True, dir_okay=False
         ),
     ] = Path("examples/pipelines/spark-windows/windows.py"),
+    partitions: Annotated[
+        int, typer.Option(help="Partitions of the events' topic.", min=EVENTS.partitions, max=200)
+    ] = EVENTS.partitions,
     as_json: _Json = False,
 ) -> None:
     """Drain a filled topic, compared with Spark's limit and Spark's windows; hold steady rates."""
     from clickstream_bench.streaming import measure_streaming
 
-    _show(measure_streaming(windows, latencies=latencies), as_json=as_json)
+    _show(measure_streaming(windows, partitions=partitions, latencies=latencies), as_json=as_json)
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 Compares, in one run on one machine with broker and database: Spark's ceiling (read and parse, write
 nothing); reading and validating like the job; the usual windows (Spark's windows and
-state), and the whole job, both into PostgreSQL; the latency of events at steady rates.
+state), and the whole job, both into PostgreSQL; the latency of events at steady rates. While the
+job drains the topic, samples show whether writers wait for each other.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ from clickstream_local.state import StateFolder
 from clickstream_streaming.api import verify
 from clickstream_streaming.benchmarking import spark_session, validate
 from clickstream_streaming.settings import Settings
+from confluent_kafka.admin import AdminClient, NewPartitions
 from psycopg2 import sql
 from pyspark.sql import functions as F
 from rich.console import Console
 
+from clickstream_bench.load import LoadSamples
 from clickstream_bench.panels import panel_milliseconds
 from clickstream_bench.shop import shop
 from clickstream_bench.windows import (
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa
+    from psycopg2.extensions import connection as Connection
     from pyspark.sql import DataFrame, SparkSession
 
 __all__ = ["LATENCY_RATES", "measure_streaming"]
@@ -68,19 +72,24 @@ _OFFSETS_PER_TRIGGER = 400_000
 
 
 def measure_streaming(
-    windows: Path, events: int = _EVENTS, *, latencies: bool = True
+    windows: Path,
+    events: int = _EVENTS,
+    *,
+    partitions: int = EVENTS.partitions,
+    latencies: bool = True,
 ) -> dict[str, float]:
     """Return events per second of each variant, their ratios, and latencies at steady rates.
 
     Args:
         windows: The script of the usual windows.
         events: Number of events in the topic.
+        partitions: Number of partitions of the topic.
         latencies: Whether to hold steady rates as well, for a minute each.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         bench = _Bench(Path(folder))
         try:
-            bench.start_services()
+            bench.start_services(partitions)
             bench.fill(events)
             figures = bench.ceilings()
             figures |= bench.usual_windows(windows, events)
@@ -102,8 +111,8 @@ class _Bench(Stack):
     def __init__(self, folder: Path) -> None:
         super().__init__(StateFolder(folder), Console(stderr=True), lambda _text: None)
 
-    def start_services(self) -> None:
-        """Start broker and database."""
+    def start_services(self, partitions: int) -> None:
+        """Start broker and database; the events' topic gets at least so many partitions."""
         cache = ArtifactCache.of(os.environ)
         kafka_jars = cache.provide(pinned_artifacts("kafka"), self.console)
         self._jars = [str(jar) for jar in cache.provide(pinned_artifacts("spark"), self.console)]
@@ -113,6 +122,10 @@ class _Bench(Stack):
         self.start_postgres()
         self.kafka.wait_ready()
         create_topics(self.kafka.bootstrap_servers)
+        if partitions > EVENTS.partitions:
+            admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
+            admin.create_partitions([NewPartitions(EVENTS.name, partitions)])[EVENTS.name].result()
+        self._partitions = partitions
 
     def fill(self, events: int) -> None:
         """Fill the topic and the ledger, like a generator that catches up."""
@@ -178,10 +191,19 @@ class _Bench(Stack):
 
     def drain(self, events: int) -> dict[str, float]:
         """Return the speed of the whole job, and verify the tables."""
+        os.environ["CLICKSTREAM_STREAMING_EVENTS_PARTITIONS"] = str(self._partitions)
         self.start_streaming(self._jars, str(self._java_home))
         connection = self.postgres.connect(OWNER)
         ends = end_offsets(self.kafka.bootstrap_servers)
-        self._wait(lambda: is_drained(connection, self.run_id, ends), "the topic is drained")
+        self._wait(lambda: _has_stored(connection), "the first events are stored")
+        load = LoadSamples(connection)
+
+        def drained() -> bool:
+            load.take()
+            return is_drained(connection, self.run_id, ends)
+
+        self._wait(drained, "the topic is drained")
+        loads = load.figures()
         with connection, connection.cursor() as cursor:
             # From the end of the first batch, to leave out Spark's start.
             cursor.execute(
@@ -196,7 +218,7 @@ class _Bench(Stack):
         connection.close()
         if not report.is_clean() or report.events_stored != events:
             raise RuntimeError(f"the tables are wrong, so the measurement is invalid: {report}")
-        return {"whole_job_events_per_second": speed, **self._views()}
+        return {"whole_job_events_per_second": speed, **loads, **self._views()}
 
     def _views(self) -> dict[str, float]:
         """Return the times of the slowest view and panel; of a long view only one page is read."""
@@ -256,6 +278,13 @@ class _Bench(Stack):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"after {_WAIT_SECONDS:.0f} s it is not true that {what}")
             time.sleep(0.2)
+
+
+def _has_stored(connection: Connection) -> bool:
+    """Return whether an event is in the table."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT FROM raw.events LIMIT 1")
+        return cursor.rowcount > 0
 
 
 def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:

@@ -64,9 +64,9 @@ class _Measured:
     def __init__(self, _folder: Path) -> None:
         _Measured.did = []
 
-    def start_services(self) -> None:
-        """Note it."""
-        self.did.append("start")
+    def start_services(self, partitions: int) -> None:
+        """Note how many partitions."""
+        self.did.append(f"start {partitions}")
 
     def fill(self, events: int) -> None:
         """Note how many."""
@@ -100,11 +100,11 @@ def test_speeds_are_set_in_relation(monkeypatch: pytest.MonkeyPatch, *, latencie
     """The job's speed is relative to Spark's ceiling; rates are held only on request."""
     monkeypatch.setattr(streaming, "_Bench", _Measured)
 
-    figures = measure_streaming(Path("windows.py"), 7, latencies=latencies)
+    figures = measure_streaming(Path("windows.py"), 7, partitions=64, latencies=latencies)
 
     assert figures["whole_job_to_ceiling"] == 0.5
     assert figures["usual_windows_to_ceiling"] == 0.25
     held = [name for name in figures if name.startswith("latency")]
     rates = streaming.LATENCY_RATES if latencies else ()
     assert held == [f"latency_p50_seconds_at_{rate}" for rate in rates]
-    assert _Measured.did == ["start", 7, ("windows.py", 7), -7, "stop"]
+    assert _Measured.did == ["start 64", 7, ("windows.py", 7), -7, "stop"]
