@@ -49,7 +49,8 @@ def test_strategy_names_the_subject(strategy: str, subject: str) -> None:
 
 def test_header_has_the_registry_number() -> None:
     """With a registry, records begin with the number that it has given the schema."""
-    answers = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps({"id": 258})))
+    text = json.dumps({"id": 258}).encode()
+    answers = httpx.MockTransport(lambda _: httpx.Response(200, content=iter([text])))
     registry = Registry("http://h:1", transport=answers)
 
     assert EncodingChoice("protobuf", registry, "s").header("shop").hex() == "000000010200"

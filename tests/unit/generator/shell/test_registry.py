@@ -16,6 +16,7 @@ from clickstream_generator.errors import RegistryRefused
 from clickstream_generator.shell.registry import Registry, variable_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 URL = "http://registry:8081/base/"
@@ -30,7 +31,7 @@ def _registry(status: int, content: object, seen: list[httpx.Request] | None = N
         if not status:
             raise httpx.ConnectError("refused")
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return httpx.Response(status, content=body)
+        return httpx.Response(status, content=iter([body]))
 
     return Registry(URL, transport=httpx.MockTransport(answer))
 
@@ -58,6 +59,28 @@ def test_schema_is_registered_or_looked_up(
     assert (found, request.method, request.url.raw_path.decode()) == (9, "POST", path)
     assert json.loads(request.content) == {"schema": schema_text(encoding), "schemaType": kind}
     assert request.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-encoding": "gzip"}])
+def test_large_answer_is_not_read(headers: dict[str, str]) -> None:
+    """An answer is read up to a limit, and is never decompressed."""
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b" " * (1 << 20)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["accept-encoding"] == "identity"
+        return httpx.Response(200, content=body(), headers=headers)
+
+    registry = Registry(URL, transport=httpx.MockTransport(answer))
+
+    with pytest.raises(RegistryRefused, match="answers with more than 4,194,304 bytes"):
+        registry.schema(7)
+    assert sent == 5
 
 
 @pytest.mark.parametrize(
@@ -152,7 +175,8 @@ def _known(rows: dict[str, object]) -> Registry:
     def answer(request: httpx.Request) -> httpx.Response:
         content = rows.get(request.url.path)
         missing = {"error_code": 40403, "message": "not there"}
-        return httpx.Response(404 if content is None else 200, json=content or missing)
+        text = json.dumps(content or missing).encode()
+        return httpx.Response(404 if content is None else 200, content=iter([text]))
 
     return Registry("http://h", transport=httpx.MockTransport(answer))
 
@@ -193,7 +217,8 @@ def test_endless_references_are_refused() -> None:
     def more(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.path)
         row = {"name": str(len(asked)), "subject": str(len(asked)), "version": 1}
-        return httpx.Response(200, json={"schema": "U", "references": [row]})
+        text = json.dumps({"schema": "U", "references": [row]}).encode()
+        return httpx.Response(200, content=iter([text]))
 
     with pytest.raises(RegistryRefused, match=r"'a' that needs itself"):
         circle.schema(7)

@@ -6,6 +6,7 @@ have: https://docs.confluent.io/platform/current/schema-registry/develop/api.htm
 
 from __future__ import annotations
 
+import json
 import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -41,6 +42,8 @@ _MOST_BYTES: Final = 1 << 20
 _REFERENCE: Final = {"name", "subject", "version"}
 _MOST_REFERENCES: Final = 100
 """Other schemas that one schema may need."""
+_MOST_ANSWER_BYTES: Final = 4 << 20
+"""Of an answer, which is not compressed: a few compressed bytes can become many."""
 _MOST_WORDS: Final = 300
 """Characters of a registry's message that are shown."""
 
@@ -98,11 +101,10 @@ class Registry:
         """
         path = f"/subjects/{quote(subject, safe='')}" + ("/versions" if is_registering else "")
         body = {"schema": schema_text(encoding), "schemaType": _TYPES[encoding]}
-        answer = self._ask("POST", path, body)
-        content = _content(answer)
-        if answer.is_success and isinstance(content.get("id"), int):
+        status, content = self._ask("POST", path, body)
+        if httpx.codes.is_success(status) and isinstance(content.get("id"), int):
             return int(content["id"])
-        raise self._refusal(answer.status_code, content, subject)
+        raise self._refusal(status, content, subject)
 
     def schema(self, number: int) -> RegisteredSchema | None:
         """Return the schema with a number; ``None`` if the registry has no such number.
@@ -149,24 +151,40 @@ class Registry:
 
     def _read(self, path: str, what: str) -> dict[str, Any] | None:
         """Return the schema at a path with its references; ``None`` if it is not there."""
-        answer = self._ask("GET", path)
-        content = _content(answer)
-        if answer.is_success and isinstance(content.get("schema"), str):
+        status, content = self._ask("GET", path)
+        if httpx.codes.is_success(status) and isinstance(content.get("schema"), str):
             return content
         if content.get("error_code") in {_NO_SUBJECT, _NO_VERSION, _NO_SCHEMA}:
             return None
-        raise self._refusal(answer.status_code, content, what)
+        raise self._refusal(status, content, what)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Return an answer's status and its JSON object; an empty one for anything else."""
         try:
-            with httpx.Client(
-                verify=self._trust(),
-                auth=self._login(),
-                timeout=_SECONDS,
-                transport=self.transport,
-                headers={"accept": _MEDIA_TYPE, "content-type": _MEDIA_TYPE},
-            ) as client:
-                return client.request(method, self.url.rstrip("/") + path, json=body)
+            with (
+                httpx.Client(
+                    verify=self._trust(),
+                    auth=self._login(),
+                    timeout=_SECONDS,
+                    transport=self.transport,
+                    headers={
+                        "accept": _MEDIA_TYPE,
+                        "accept-encoding": "identity",
+                        "content-type": _MEDIA_TYPE,
+                    },
+                ) as client,
+                client.stream(method, self.url.rstrip("/") + path, json=body) as answer,
+            ):
+                text = b""
+                for part in answer.iter_raw():
+                    text += part
+                    if len(text) > _MOST_ANSWER_BYTES:
+                        found = f"answers with more than {_MOST_ANSWER_BYTES:,} bytes"
+                        remedy = f"check {self.setting('--registry')}"
+                        raise RegistryRefused(self.url, found, remedy)
+                return answer.status_code, _object(text)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             remedy = (
@@ -230,10 +248,10 @@ class Registry:
         )
 
 
-def _content(answer: httpx.Response) -> dict[str, Any]:
-    """Return the JSON object of an answer; an empty one for anything else."""
+def _object(text: bytes) -> dict[str, Any]:
+    """Return a JSON object; an empty one for anything else."""
     try:
-        content = answer.json()
+        content = json.loads(text)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
