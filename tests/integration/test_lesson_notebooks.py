@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["segments", "experiment", "incidents"])
+@pytest.mark.parametrize("name", ["segments", "experiment", "incidents", "recommendation"])
 def test_notebook_shows_the_same_again(name: str, tmp_path: Path) -> None:
     """From the same simulation and start, each cell has the committed output."""
-    (tmp_path / "exercises").symlink_to(ROOT / "exercises")
+    for folder in ("exercises", "k8s"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "notebooks").mkdir()
     target = tmp_path / "notebooks" / f"{name}.ipynb"
 
