@@ -41,4 +41,5 @@ def test_waiting_connection_is_sampled(database: Database) -> None:
             waits.result(20)
 
     figures = load.figures()
+    assert load.lock_waits == {"advisory": 1}
     assert figures["active_samples"] >= figures["lock_wait_samples"] == 1

@@ -6,6 +6,7 @@ that do not depend on the writers.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadSamples"]
 
 _BACKENDS = """
-SELECT count(*), count(*) FILTER (WHERE wait_event_type = 'Lock')
+SELECT CASE wait_event_type WHEN 'Lock' THEN wait_event ELSE '' END
 FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
 """
@@ -27,21 +28,26 @@ class LoadSamples:
 
     Args:
         connection: A connection that may see what other users wait for.
+
+    Attributes:
+        lock_waits: How often a sample found a connection that waits, by what it waits for
+            (https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-LOCK-TABLE).
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._samples = self._active = self._waiting = 0
+        self._samples = self._active = 0
+        self.lock_waits: Counter[str] = Counter()
         self._before = psutil.cpu_times()
 
     def take(self) -> None:
         """Take one sample of the database's active connections."""
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(_BACKENDS)
-            active, waiting = cursor.fetchone() or (0, 0)
+            found = [event for (event,) in cursor.fetchall()]
         self._samples += 1
-        self._active += active
-        self._waiting += waiting
+        self._active += len(found)
+        self.lock_waits.update(filter(None, found))
 
     def figures(self) -> dict[str, float]:
         """Return the sums of all samples, and the share of processor time that was idle.
@@ -60,6 +66,6 @@ class LoadSamples:
         return {
             "load_samples": self._samples,
             "active_samples": self._active,
-            "lock_wait_samples": self._waiting,
+            "lock_wait_samples": self.lock_waits.total(),
             "idle_processor_share": passed["idle"] / ticks,
         }

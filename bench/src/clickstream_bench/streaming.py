@@ -204,6 +204,7 @@ class _Bench(Stack):
 
         self._wait(drained, "the topic is drained")
         loads = load.figures()
+        self.console.print(f"waited for locks: {dict(load.lock_waits)}")
         with connection, connection.cursor() as cursor:
             # From the end of the first batch, to leave out Spark's start.
             cursor.execute(

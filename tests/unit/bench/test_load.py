@@ -21,13 +21,14 @@ def test_samples_are_summed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sample adds its active and waiting connections; guest time counts once, as user time."""
     times = [_times(100.0, 50.0, 80.0), _times(109.0, 51.0, 89.0)]
     monkeypatch.setattr(psutil, "cpu_times", lambda: times.pop(0))
-    answers = iter([[(2, 0)], [(3, 1)]])
+    answers = iter([[("",), ("",)], [("",), ("extend",), ("",)]])
     database = ScriptedDatabase({"FROM pg_stat_activity": lambda _: next(answers)})
     load = LoadSamples(database.connection())
 
     load.take()
     load.take()
 
+    assert load.lock_waits == {"extend": 1}
     assert load.figures() == {
         "load_samples": 2,
         "active_samples": 5,
