@@ -295,8 +295,9 @@ def test_too_many_profiles_are_refused() -> None:
     """Overlays that divide the users into too many kinds are refused, not compiled."""
     rows = [{"who": {"usersPermille": 500}} for _ in range(13)]
 
-    with pytest.raises(SimulationInvalid, match="at most 4096 kinds"):
+    with pytest.raises(SimulationInvalid, match="at most 4096 kinds") as caught:
         _profiles(*rows)
+    assert caught.value.path == "spec.effects"
     assert len(_profiles(*rows[:11]).personas) == 4096
 
 
@@ -307,8 +308,11 @@ def test_too_many_incidents_are_refused() -> None:
         for place, (kind, country) in enumerate(product(IncidentKind, list(COUNTRIES)[:12]))
     ]
 
-    with pytest.raises(SimulationInvalid, match="at most 56 overlays, arms and incidents"):
+    with pytest.raises(
+        SimulationInvalid, match="at most 56 overlays, arms and incidents"
+    ) as caught:
         compile_profiles((), small_world(), (), rows)
+    assert caught.value.path == "spec.incidents"
     assert compile_profiles((), small_world(), (), rows[:56])
 
 

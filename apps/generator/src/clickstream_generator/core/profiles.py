@@ -270,8 +270,10 @@ def compile_profiles(
     steady = (*effects, *(arm for experiment in experiments for arm in experiment.overlays))
     groups = _by_effect(incidents)
     overlays = (*steady, *(rows[0].overlay for rows in groups))
+    parts = {"spec.effects": effects, "spec.experiments": experiments, "spec.incidents": incidents}
+    path = ", ".join(name for name, rows in parts.items() if rows)
     if len(overlays) > _MOST_OVERLAYS:
-        raise _too_many(overlays)
+        raise _too_many(path, overlays)
     splits = _splits(effects, experiments, groups)
     spans = [
         *([overlay.when.span_seconds] for overlay in steady),
@@ -290,7 +292,7 @@ def compile_profiles(
     sides = [ranges, hours, personas, *kept, *members]
     size = math.prod(side.shape[1] for side in sides)
     if size > _MOST_COMBINATIONS:
-        raise _too_many(overlays)
+        raise _too_many(path, overlays)
     mask = np.zeros([side.shape[1] for side in sides], dtype=np.int64)
     for place in places:
         applies = reduce(np.multiply.outer, [side[place] for side in sides])
@@ -299,7 +301,7 @@ def compile_profiles(
     number = np.arange(count).reshape(-1, *(1 for _ in sides[_PERSONA_AXIS + 1 :]))
     keys, inverse = np.unique(mask * count + number, return_inverse=True)
     if len(keys) > _MOST_PROFILES:
-        raise _too_many(overlays)
+        raise _too_many(path, overlays)
     applied = (keys[:, None] // count >> np.arange(len(overlays))) & 1 == 1
     return Profiles(
         overlays=overlays,
@@ -455,9 +457,9 @@ def _with_overlays(persona: Persona, overlays: Sequence[Overlay]) -> Persona:
     return replace(persona, transitions=transitions, think_median_seconds=think_seconds)
 
 
-def _too_many(overlays: tuple[Overlay, ...]) -> SimulationInvalid:
+def _too_many(path: str, overlays: tuple[Overlay, ...]) -> SimulationInvalid:
     return SimulationInvalid(
-        "spec.effects.overlays",
+        path,
         len(overlays),
         f"at most {_MOST_OVERLAYS} overlays, arms and incidents with different effects, which "
         f"divide the sessions into at most {_MOST_PROFILES} kinds; use fewer, or more of the same "
