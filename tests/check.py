@@ -58,7 +58,7 @@ def steps(*, is_tested: bool, e2e: str) -> list[Step]:
         Step("distribution", ["make", "dist"]),
         Step("documentation's site", ["make", "site"]),
         Step("bench generator", [*_BENCH, "generator"]),
-        Step("bench streaming", [*_BENCH, "streaming", "--no-latencies"]),
+        Step("bench streaming", [*_BENCH, "streaming", "--no-latencies", "--events", "1000000"]),
         Step("bench console", [*_BENCH, "console"]),
         Step("bench scale", [*_BENCH, "scale", "--simulations", "50"]),
         Step("end to end", shlex.split(e2e)),

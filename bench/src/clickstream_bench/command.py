@@ -84,6 +84,9 @@ def streaming(
             help="The script with Spark's own windows, from a clone.", exists=True, dir_okay=False
         ),
     ] = Path("examples/pipelines/spark-windows/windows.py"),
+    events: Annotated[
+        int, typer.Option(help="Number of events in the topic.", min=1_000_000)
+    ] = 2_000_000,
     partitions: Annotated[
         int, typer.Option(help="Partitions of the events' topic.", min=EVENTS.partitions, max=200)
     ] = EVENTS.partitions,
@@ -92,7 +95,10 @@ def streaming(
     """Drain a filled topic, compared with Spark's limit and Spark's windows; hold steady rates."""
     from clickstream_bench.streaming import measure_streaming
 
-    _show(measure_streaming(windows, partitions=partitions, latencies=latencies), as_json=as_json)
+    _show(
+        measure_streaming(windows, events, partitions=partitions, latencies=latencies),
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 __all__ = ["LATENCY_RATES", "measure_streaming"]
 
 LATENCY_RATES = (1_000, 5_000, 20_000)
-_EVENTS = 2_000_000
 _PACE_PER_SECOND = 5_000
 _SETTLE_SECONDS = 15
 _STEADY_SECONDS = 45
@@ -73,7 +72,7 @@ _OFFSETS_PER_TRIGGER = 400_000
 
 def measure_streaming(
     windows: Path,
-    events: int = _EVENTS,
+    events: int,
     *,
     partitions: int = EVENTS.partitions,
     latencies: bool = True,
