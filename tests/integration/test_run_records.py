@@ -47,13 +47,31 @@ _INCIDENTS = tuple(
     }
     for name, second in (("one", 9.7), ("two", 60.0), ("one", 600.0))
 )
+_ARMS = tuple(
+    {
+        "experiment": "button",
+        "arm": arm,
+        "from_seconds": START_SECONDS + second,
+        "share": 0.5,
+        "conversion": conversion,
+        "lift": lift,
+    }
+    for second, arm, conversion, lift in (
+        (0, "control", 0.1, None),
+        (0, "green", 0.125, 0.25),
+        (60.5, "control", 0.2, None),
+        (60.5, "green", 0.1, -0.5),
+    )
+)
 _ARRANGEMENTS = 20
 
 
 def _entries(record: RunRecord) -> list[dict[str, Any]]:
     entries = RecordEntries(record)
     return entries.following([row.to_json() for row in _REVISIONS]) + [
-        entries.of_incident(row) for row in _INCIDENTS
+        entries.of_truth(kind, row)
+        for kind, rows in (("incidents", _INCIDENTS), ("experiments", _ARMS))
+        for row in rows
     ]
 
 
@@ -87,6 +105,9 @@ def test_order_does_not_matter(database: Database) -> None:
     read = RunRecord.from_json(text, "ops.runs")
     assert (read.first, read.revisions, read.version) == (record.first, _REVISIONS, "1.2.3")
     assert json.loads(text)["incidents"] == [*_INCIDENTS]
+    arms = json.loads(text)["experiments"]
+    assert sorted(arms, key=_ARMS.index) == [*_ARMS]
+    assert [row["from_seconds"] for row in arms] == [row["from_seconds"] for row in _ARMS]
     with database.owner, database.owner.cursor() as cursor:
         assert run_checks(cursor).examples == ()
 
@@ -109,6 +130,26 @@ def test_view_has_the_incidents(database: Database) -> None:
     assert began_at.timestamp() == pytest.approx(START_SECONDS + 9.7)
     assert ended_at.timestamp() == pytest.approx(START_SECONDS + 600.5)
     assert lost == [Decimal("12.25"), 1_234]
+
+
+def test_view_has_the_arms(database: Database) -> None:
+    """``ops.experiments`` has a row for each arm and range; the record of a run may have none."""
+    rows = _entries(run_record()[0])
+    other = rows[0] | {"run_id": str(UUID(int=1 << 64, version=4))}
+    values = [json.dumps(row).encode() for row in (other, *rows, *rows)]
+    assert database.write(values, LEDGER.name)["rejects"] == {}
+
+    found = (
+        "SELECT count(DISTINCT run_id), array_agg(arm ORDER BY began_at, arm),"
+        " array_agg(conversion ORDER BY began_at, arm), array_agg(lift ORDER BY began_at, arm),"
+        " max(began_at) FROM ops.experiments"
+    )
+    ids, arms, conversions, lifts, began_at = database.ask(found)
+
+    assert (ids, arms) == (1, ["control", "green", "control", "green"])
+    assert conversions == [Decimal(text) for text in ("0.1", "0.125", "0.2", "0.1")]
+    assert lifts == [None, Decimal("0.25"), None, Decimal("-0.5")]
+    assert began_at.timestamp() == pytest.approx(START_SECONDS + 60.5)
 
 
 def test_closed_run_has_an_end(database: Database) -> None:

@@ -1,8 +1,7 @@
 """Incidents: something breaks for some users and for some time.
 
 Owns the fields of ``spec.incidents`` and ``spec.randomIncidents``, what each kind of incident
-changes, the incidents that a seed draws, and what a run record says of an incident. An incident is
-compiled as an overlay of the effects.
+changes, and the incidents that a seed draws. An incident is compiled as an overlay of the effects.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ __all__ = [
     "KINDS",
     "MOST_DRAWN",
     "MOST_INCIDENTS",
-    "TRUTH_MEMBERS",
     "Incident",
     "IncidentKind",
     "RandomIncidents",
@@ -36,18 +34,6 @@ MOST_INCIDENTS = 20
 _MOST_PER_DAY, _MOST_DAYS = 12, 31
 MOST_DRAWN = _MOST_PER_DAY * _MOST_DAYS
 """Most incidents that a seed draws."""
-TRUTH_MEMBERS: dict[str, type[str | float]] = {
-    "incident": str,
-    "kind": str,
-    "scope": str,
-    "from_seconds": float,
-    "until_seconds": float,
-    "lost_orders": float,
-    "orders_tolerance": float,
-    "lost_revenue_minor": float,
-    "revenue_tolerance_minor": float,
-}
-"""What a run record says of an incident, and the type of each member; times are Unix seconds."""
 _MINUTES_PER_DAY = 1_440
 _SHORTEST_MINUTES, _LONGEST_MINUTES = 10, 60
 

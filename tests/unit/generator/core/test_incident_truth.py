@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from clickstream_contract.incidents import TRUTH_MEMBERS
 from clickstream_contract.personas import PERSONAS
 from clickstream_contract.rate import Burst
+from clickstream_contract.run_truths import INCIDENTS, RUN_TRUTHS
 from clickstream_generator.core.behaviour import Behaviours
 from clickstream_generator.core.events import CODE
 from clickstream_generator.core.incident_truth import (
@@ -238,5 +238,5 @@ def test_incident_comes_when_it_begins() -> None:
         START_SECONDS + END,
     )
     assert [(name, isinstance(row[name], str)) for name in row] == [
-        (name, kind is str) for name, kind in TRUTH_MEMBERS.items()
+        (name, kind is str) for name, kind in RUN_TRUTHS[INCIDENTS].members.items()
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from clickstream_contract.events import MAX_EVENT_BYTES
 from clickstream_contract.ledger import LEDGER_FIELDS
+from clickstream_contract.run_truths import RUN_TRUTHS
 from clickstream_generator.core.behaviour import Revision
 from clickstream_generator.core.own_catalog import Product
 from clickstream_generator.core.record_entries import RecordEntries
@@ -98,14 +99,15 @@ def test_long_documents_are_left_out(record: RunRecord) -> None:
     assert left_out == [long | {"document": None}]
 
 
-def test_entry_has_the_incident(record: RunRecord) -> None:
-    """The entry of an incident is a ledger record of the run's first minute."""
+@pytest.mark.parametrize("kind", RUN_TRUTHS)
+def test_entry_has_the_truth(record: RunRecord, kind: str) -> None:
+    """The entry of a row of truth is a ledger record of the run's first minute."""
     truth = {"incident": "one", "from_seconds": START_SECONDS + 86_400}
 
-    entry = RecordEntries(record).of_incident(truth)
+    entry = RecordEntries(record).of_truth(kind, truth)
 
     assert set(entry) == {row.name for row in LEDGER_FIELDS}
     assert (entry["kind"], entry["minute"]) == ("revision", "2025-11-24T16:00:00.000Z")
     content = json.loads(entry["run_record"])
     assert (content["document"], content["revisions"]) == (None, [])
-    assert content["incidents"] == [truth]
+    assert content[kind] == [truth]

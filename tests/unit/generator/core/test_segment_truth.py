@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from clickstream_contract.run_truths import EXPERIMENTS, RUN_TRUTHS, RunTruth
 from clickstream_generator.core.behaviour import Behaviours
 from clickstream_generator.core.events import CODE
 from clickstream_generator.core.population import build_population
@@ -17,6 +18,8 @@ from clickstream_generator.core.profiles import split_by_arm
 from clickstream_generator.core.rhythm import Schedule
 from clickstream_generator.core.segment_truth import (
     ATTRIBUTES,
+    ArmTruth,
+    ArmTruths,
     SegmentTruth,
     arm_truths,
     earlier_sessions,
@@ -264,6 +267,49 @@ def test_arm_has_its_ranges() -> None:
     assert [(row.range_number, row.arm) for row in rows] == [(1, "control"), (1, "green")]
     assert (rows[0].experiment, rows[0].lift) == ("button", 0.0)
     assert rows[1].lift < -0.2
+
+
+def test_arms_come_when_their_range_begins() -> None:
+    """Each range's arms come once, when the run reaches it, with history in the first range."""
+    more = _experiment(500, at=", at: 1h, for: 1h").replace("[{name", "[{name: always, arms: "
+        "[{name: control}, {name: same}]}, {name", 1)  # fmt: skip
+    behaviour = _behaviour("{preset: None}", more=f"{more}  backfill: {{days: 2}}\n")
+    waiting = ArmTruths(behaviour, START_SECONDS)
+    days = START_SECONDS - 2 * 86_400
+    begins = (days, START_SECONDS + 3_600, START_SECONDS + 7_200)
+
+    none, first, again, last = (
+        waiting.rows_until(moment) for moment in (days - 1, days, begins[1] - 1, np.inf)
+    )
+
+    assert (none, again) == ([], [])
+    assert first + last == [row.to_json(begins[row.range_number]) for row in arm_truths(behaviour)]
+    assert [row["arm"] for row in first] == ["control", "same"]
+    assert [(row["arm"], row["from_seconds"]) for row in last if row["experiment"] == "button"] == [
+        ("control", begins[1]), ("green", begins[1])
+    ]  # fmt: skip
+
+
+def test_arms_end_before_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No range is returned in part: those with more rows than a record keeps are left out."""
+    arms = RunTruth(RUN_TRUTHS[EXPERIMENTS].members, most=3)
+    monkeypatch.setitem(RUN_TRUTHS, EXPERIMENTS, arms)
+    more = "  incidents: [{name: one, kind: CartFails, at: 1h, for: 1h}]\n"
+    waiting = ArmTruths(_behaviour("{preset: None}", more=_experiment(500) + more), START_SECONDS)
+
+    rows = waiting.rows_until(np.inf)
+
+    assert [(row["arm"], row["from_seconds"]) for row in rows] == [
+        ("control", START_SECONDS), ("green", START_SECONDS)
+    ]  # fmt: skip
+    assert waiting.rows_until(np.inf) == []
+
+
+def test_control_without_orders_has_no_lift() -> None:
+    """Arms of a shop that sells nothing have no lift, which JSON could not state as a number."""
+    arm = ArmTruth(0, "button", "green", 0.5, 0.0, float("nan"))
+
+    assert arm.to_json(START_SECONDS)["lift"] is None
 
 
 @dataclass

@@ -52,7 +52,7 @@ class _Truth:
     def __init__(self) -> None:
         self.records: list[RunRecord] = []
         self.entries: dict[tuple[int, str, str], dict[str, Any]] = {}
-        self.incidents: list[dict[str, Any]] = []
+        self.rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "experiments": []}
 
     def keep_record(self, record: RunRecord) -> None:
         """Keep it."""
@@ -63,9 +63,9 @@ class _Truth:
         for row in rows:
             self.entries[row["shard"], row["kind"], row["minute"]] = row
 
-    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
+    def keep_truths(self, kind: str, rows: list[dict[str, Any]]) -> None:
         """Keep them in their order."""
-        self.incidents += truths
+        self.rows[kind] += rows
 
 
 class _Slow(LineSink):
@@ -144,7 +144,26 @@ def test_begun_incidents_are_kept() -> None:
     last = max(json.loads(line)["event_time"] for line in lines)
     seconds = datetime.fromisoformat(last).timestamp() - START_SECONDS
     assert 2 < seconds < 1_800
-    assert [row["incident"] for row in truth.incidents] == ["early"]
+    assert [row["incident"] for row in truth.rows["incidents"]] == ["early"]
+    assert truth.rows["experiments"] == []
+
+
+def test_arms_are_kept_once() -> None:
+    """The arms of an experiment are kept once, however long the run; a later one's are not."""
+    arms = "arms: [{name: control}, {name: other, transitions: {view_item: {add_to_cart: 1500}}}]"
+    more = (
+        "  stopAfter: {events: 6000}\n"
+        f"  experiments: [{{name: button, {arms}}}, {{name: later, at: 30m, {arms}}}]\n"
+    )
+
+    _, truth = _run(simulation(more=more, users=400))
+
+    rows = truth.rows["experiments"]
+    assert [(row["experiment"], row["arm"], row["from_seconds"]) for row in rows] == [
+        ("button", "control", START_SECONDS),
+        ("button", "other", START_SECONDS),
+    ]
+    assert rows[1]["lift"] > 0.1
 
 
 def test_late_events_come_later() -> None:

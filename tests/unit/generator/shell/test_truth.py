@@ -23,19 +23,21 @@ if TYPE_CHECKING:
 
 ROW = {"run_id": "7", "shard": 3, "events": 1}
 INCIDENT = {"incident": "one", "lost_orders": 7.5}
+ARM = {"experiment": "button", "arm": "green", "lift": 0.25}
 
 
 def test_folder_has_record_and_ledger(tmp_path: Path) -> None:
-    """The record is replaced, the ledger grows; incidents have a file once there are any."""
+    """The record is replaced, the ledger grows; a kind of truth has a file once it has rows."""
     record = run_record()[0]
     truth = TruthFolder(tmp_path / "new")
     truth.keep_record(record)
     truth.keep_record(record)
     truth.keep_ledger([ROW])
     truth.keep_ledger([ROW, ROW])
-    truth.keep_incidents([])
+    truth.keep_truths("incidents", [])
+    truth.keep_truths("experiments", [])
     has_incidents = (tmp_path / "new" / "incidents.jsonl").exists()
-    truth.keep_incidents([INCIDENT])
+    truth.keep_truths("incidents", [INCIDENT])
 
     text = (tmp_path / "new" / "run.json").read_text("utf-8")
     assert RunRecord.from_json(text, "") == record
@@ -43,6 +45,10 @@ def test_folder_has_record_and_ledger(tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == [ROW, ROW, ROW]
     (line,) = (tmp_path / "new" / "incidents.jsonl").read_text("utf-8").splitlines()
     assert (has_incidents, json.loads(line)) == (False, INCIDENT)
+    assert not (tmp_path / "new" / "experiments.jsonl").exists()
+    truth.keep_truths("experiments", [ARM])
+    (line,) = (tmp_path / "new" / "experiments.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line) == ARM
 
 
 def test_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -83,7 +89,7 @@ def test_topic_has_the_ledger() -> None:
 
 
 def test_topic_has_the_record(caplog: pytest.LogCaptureFixture) -> None:
-    """The start of the run, each revision and each incident are one entry of shard 0."""
+    """The start of the run, each revision and each row of truth are one entry of shard 0."""
     published: list[Any] = []
 
     class _Sink:
@@ -96,15 +102,14 @@ def test_topic_has_the_record(caplog: pytest.LogCaptureFixture) -> None:
     truth.keep_record(replace(record, ends_at={0: 1}))
     revision = Revision(START_SECONDS + 1, START_SECONDS + 2, record.first)
     truth.keep_record(replace(record, revisions=(revision,)))
-    truth.keep_incidents([INCIDENT])
+    truth.keep_truths("incidents", [INCIDENT])
+    truth.keep_truths("experiments", [ARM])
 
-    assert [key for key, _ in published] == 3 * [f"{record.run_id}/0".encode()]
+    assert [key for key, _ in published] == 4 * [f"{record.run_id}/0".encode()]
     records = [json.loads(json.loads(value)["run_record"]) for _, value in published]
-    assert [(len(row["revisions"]), row.get("incidents", [])) for row in records] == [
-        (0, []),
-        (1, []),
-        (0, [INCIDENT]),
-    ]
+    assert [
+        (len(row["revisions"]), row.get("incidents"), row.get("experiments")) for row in records
+    ] == [(0, None, None), (1, None, None), (0, [INCIDENT], None), (0, None, [ARM])]
     assert not caplog.messages
 
 

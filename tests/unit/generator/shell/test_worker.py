@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from io import BytesIO
@@ -240,6 +241,29 @@ def test_ledger_has_the_record(tmp_path: Path, telemetry: Telemetry) -> None:
     assert (revision.simulation, records[0].start_seconds) == (edited, START_SECONDS)
     assert {0} == {row["shard"] for row in run.broker.revisions}
     assert run.carried[0].shard.applied == [revision.to_json()]
+
+
+def test_ledger_has_the_truth(tmp_path: Path, telemetry: Telemetry) -> None:
+    """The worker of shard 0 publishes each incident that begins, and each arm of an experiment."""
+    more = (
+        "  stopAfter: {events: 600}\n"
+        "  incidents: [{name: early, kind: SlowPages, at: 2s, for: 1m}]\n"
+        "  experiments: [{name: button, arms: [{name: control}, {name: other}]}]\n"
+    )
+    run = WorkerRun(tmp_path, telemetry, simulation("{eventsPerSecond: 50}", more, users=400))
+
+    run.run()
+
+    records = [json.loads(row["run_record"]) for row in run.broker.revisions]
+    arms = [row for record in records for row in record.get("experiments", [])]
+    incidents = [row for record in records for row in record.get("incidents", [])]
+    assert len(records) == 1 + len(arms) + len(incidents)
+    assert [row["incident"] for row in incidents] == ["early"]
+    # The incident begins and ends a range of the run; only the first two are reached.
+    assert [(row["arm"], row["from_seconds"] - START_SECONDS) for row in arms] == [
+        ("control", 0), ("other", 0), ("control", 2), ("other", 2),
+    ]  # fmt: skip
+    assert [row["lift"] for row in arms] == [None, 0, None, 0]
 
 
 def test_other_workers_publish_no_record(tmp_path: Path, telemetry: Telemetry) -> None:

@@ -90,7 +90,7 @@ class IncidentTruth:
     revenue_tolerance_minor: float
 
     def to_json(self, start_seconds: float) -> dict[str, Any]:
-        """Return the truth as JSON values, as :mod:`clickstream_contract.incidents` lists them.
+        """Return the truth as JSON values, as :mod:`clickstream_contract.run_truths` lists them.
 
         Args:
             start_seconds: When the live part starts, Unix seconds.

@@ -1,7 +1,7 @@
-"""The run record as ledger entries: for the start of the run, each revision and each incident.
+"""The run record as ledger entries: for the start of the run, each revision and each row of truth.
 
-Owns these entries. Each has the record at the start with at most one revision or incident, so that
-a reader can add them up in any order.
+Owns these entries. Each has the record at the start with at most one revision or row of truth, so
+that a reader can add them up in any order.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ class RecordEntries:
         self._returned += len(rows)
         return [self._entry(row) for row in rows]
 
-    def of_incident(self, truth: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the ledger entry of an incident.
+    def of_truth(self, kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the ledger entry of a row of truth.
 
         Args:
-            truth: The values of :meth:`IncidentTruth.to_json`.
+            kind: One of :data:`clickstream_contract.run_truths.RUN_TRUTHS`.
+            row: Its values.
         """
-        record = {**self._short, "revisions": [], "incidents": [truth]}
+        record = {**self._short, "revisions": [], kind: [row]}
         return self._with(record, record["start_seconds"])
 
     def _entry(self, revision: Mapping[str, Any] | None) -> dict[str, Any]:

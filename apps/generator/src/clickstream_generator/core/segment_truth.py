@@ -9,14 +9,17 @@ come yet, at a rate without bursts and steps, over whole weeks.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
-from math import lgamma, prod
-from typing import TYPE_CHECKING
+from math import isnan, lgamma, prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from clickstream_contract.events import DEVICES
 from clickstream_contract.experiments import CONTROL
+from clickstream_contract.run_truths import EXPERIMENTS, RUN_TRUTHS
 
 from clickstream_generator.core.population import LOYALTY_EXPONENT
 from clickstream_generator.core.profiles import HOURS_PER_WEEK, class_sums, weighted
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTRIBUTES",
     "ArmTruth",
+    "ArmTruths",
     "SegmentTruth",
     "Weights",
     "arm_truths",
@@ -50,6 +54,8 @@ ATTRIBUTES = (
 _MOST_EARLIER = 120
 """After so many sessions the cart that a session begins with has its long-run distribution."""
 _DRAWS = 4_000
+_DIGITS = 9
+_SECONDS_PER_DAY = 86_400
 _SESSIONS = ("first", "later")
 _FIRST, _LATER = range(2)
 
@@ -92,6 +98,22 @@ class ArmTruth:
     share: float
     conversion: float
     lift: float
+
+    def to_json(self, begin_seconds: float) -> dict[str, Any]:
+        """Return the truth as JSON values, as :mod:`clickstream_contract.run_truths` lists them.
+
+        Args:
+            begin_seconds: When the range begins, Unix seconds.
+        """
+        has_lift = self.arm != CONTROL and not isnan(self.lift)
+        return {
+            "experiment": self.experiment,
+            "arm": self.arm,
+            "from_seconds": begin_seconds,
+            "share": round(self.share, _DIGITS),
+            "conversion": round(self.conversion, _DIGITS),
+            "lift": round(self.lift, _DIGITS) if has_lift else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -147,27 +169,78 @@ def segment_truths(behaviour: Behaviour, attributes: Sequence[Sequence[str]]) ->
     return found
 
 
+class ArmTruths:
+    """The truths of a run's arms, by time; those of a range are computed when the run reaches it.
+
+    Args:
+        behaviour: The behaviour of a specification.
+        start_seconds: When the live part starts, Unix seconds.
+    """
+
+    def __init__(self, behaviour: Behaviour, start_seconds: float) -> None:
+        backfill = behaviour.spec.backfill
+        history_seconds = backfill.days * _SECONDS_PER_DAY if backfill else 0
+        self._behaviour = behaviour
+        self._waiting = deque(
+            enumerate(
+                start_seconds + np.array([-history_seconds, *behaviour.profiles.range_starts])
+            )
+        )
+        self._left = RUN_TRUTHS[EXPERIMENTS].most
+
+    @cached_property
+    def _known(self) -> _Chains:
+        return _chains(self._behaviour)
+
+    def rows_until(self, unix_seconds: float) -> list[dict[str, Any]]:
+        """Return the arms of the ranges that have begun, each once, as JSON values.
+
+        A range whose rows would be more than a run record keeps ends the list.
+
+        Args:
+            unix_seconds: The moment that the run has reached.
+        """
+        found: list[dict[str, Any]] = []
+        while (
+            self._behaviour.spec.experiments
+            and self._waiting
+            and self._waiting[0][1] <= unix_seconds
+        ):
+            number, begin_seconds = self._waiting.popleft()
+            rows = _arms_of_range(self._behaviour, number, self._known)
+            self._left -= len(rows)
+            if self._left < 0:
+                self._waiting.clear()
+            else:
+                found += [row.to_json(float(begin_seconds)) for row in rows]
+        return found
+
+
 def arm_truths(behaviour: Behaviour) -> list[ArmTruth]:
     """Return the truth of each arm, for each range of the run in which its experiment runs."""
-    profiles, found, chains = behaviour.profiles, [], _chains(behaviour)
-    for number in range(len(profiles.lookup)):
-        weights = weights_of(behaviour, number)
-        chances, _ = _figures(behaviour, number, weights, chains)
-        total = sum_of(behaviour, np.ones_like(chances), weights)
-        applied = profiles.applied[np.take(profiles.lookup[number], profiles.return_class, axis=5)]
-        place = len(behaviour.spec.effects.every)
-        for experiment in behaviour.spec.experiments:
-            control = 0.0
-            for arm in experiment.arms:
-                inside = applied[..., place]
-                place += 1
-                if share := sum_of(behaviour, inside.astype(float), weights):
-                    rate = sum_of(behaviour, inside * chances, weights) / share
-                    control = rate if arm.name == CONTROL else control
-                    lift = rate / control - 1.0 if control else float("nan")
-                    found.append(
-                        ArmTruth(number, experiment.name, arm.name, share / total, rate, lift)
-                    )
+    chains = _chains(behaviour)
+    ranges = range(len(behaviour.profiles.lookup))
+    return [row for number in ranges for row in _arms_of_range(behaviour, number, chains)]
+
+
+def _arms_of_range(behaviour: Behaviour, number: int, chains: _Chains) -> list[ArmTruth]:
+    """Return the truth of each arm of the experiments that run in a range of the run."""
+    profiles, found = behaviour.profiles, []
+    weights = weights_of(behaviour, number)
+    chances, _ = _figures(behaviour, number, weights, chains)
+    total = sum_of(behaviour, np.ones_like(chances), weights)
+    applied = profiles.applied[np.take(profiles.lookup[number], profiles.return_class, axis=5)]
+    place = len(behaviour.spec.effects.every)
+    for experiment in behaviour.spec.experiments:
+        control = 0.0
+        for arm in experiment.arms:
+            inside = applied[..., place]
+            place += 1
+            if share := sum_of(behaviour, inside.astype(float), weights):
+                rate = sum_of(behaviour, inside * chances, weights) / share
+                control = rate if arm.name == CONTROL else control
+                lift = rate / control - 1.0 if control else float("nan")
+                found.append(ArmTruth(number, experiment.name, arm.name, share / total, rate, lift))
     return found
 
 

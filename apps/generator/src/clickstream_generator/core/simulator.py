@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from clickstream_contract.run_truths import EXPERIMENTS, INCIDENTS
 
 from clickstream_generator.core.behaviour import Behaviours, Revision
 from clickstream_generator.core.carried_shard import CarriedShard
@@ -17,6 +18,7 @@ from clickstream_generator.core.events import Events, concatenate
 from clickstream_generator.core.incident_truth import IncidentTruths
 from clickstream_generator.core.population import build_population
 from clickstream_generator.core.rhythm import Schedule
+from clickstream_generator.core.segment_truth import ArmTruths
 from clickstream_generator.core.shard import Shard
 
 if TYPE_CHECKING:
@@ -130,14 +132,20 @@ class Simulator:
         """The fingerprint of the run's world."""
         return self._behaviours.world.fingerprint
 
-    def incident_truths(self, first: Simulation, start_seconds: float) -> IncidentTruths:
-        """Return the truths of the run's incidents.
+    def truths(
+        self, first: Simulation, start_seconds: float
+    ) -> dict[str, IncidentTruths | ArmTruths]:
+        """Return the truths of the run, by the member of the run record.
 
         Args:
             first: The simulation at the start of the run; that of this simulator may be an edit.
             start_seconds: When the live part starts, Unix seconds.
         """
-        return IncidentTruths(self._behaviours.of(first.spec), start_seconds)
+        behaviour = self._behaviours.of(first.spec)
+        return {
+            INCIDENTS: IncidentTruths(behaviour, start_seconds),
+            EXPERIMENTS: ArmTruths(behaviour, start_seconds),
+        }
 
     @property
     def live_from_seconds(self) -> float:

@@ -71,7 +71,7 @@ class StreamRun:
         self._show = show
         self._is_paced = is_paced
         self._reached = self._last_event_seconds = record.start_seconds
-        self._incidents = maker.simulator.incident_truths(record.first, record.start_seconds)
+        self._run_truths = maker.simulator.truths(record.first, record.start_seconds)
 
     @property
     def record(self) -> RunRecord:
@@ -192,10 +192,12 @@ class StreamRun:
         )
         # At the end no event follows, and the moment reached is that before the last chunk.
         reached = max(self._reached, self._last_event_seconds)
-        incidents = self._incidents.rows_until(reached) if self._truths else []
         for truth in self._truths:
             truth.keep_ledger(rows)
-            truth.keep_incidents(incidents)
+        for kind, known in self._run_truths.items() if self._truths else ():
+            found = known.rows_until(reached)
+            for truth in self._truths:
+                truth.keep_truths(kind, found)
 
     def _now_ms(self) -> int:
         return int(1000 * self._clock.now())

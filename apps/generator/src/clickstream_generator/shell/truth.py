@@ -1,6 +1,6 @@
 """The outputs for the run record and the ledger, for runs that do not write a folder.
 
-Owns the two files of ``--truth``, and the ledger's topic.
+Owns the files of ``--truth``, and the ledger's topic.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clickstream_generator.core.record_entries import RecordEntries
-from clickstream_generator.core.truth_layout import INCIDENTS_NAME, LEDGER_NAME, RECORD_NAME
+from clickstream_generator.core.truth_layout import LEDGER_NAME, RECORD_NAME, TRUTH_NAMES
 from clickstream_generator.errors import OutputFailed, OutputRefused
 from clickstream_generator.shell.sink import Batch
 from clickstream_generator.shell.whole_files import write_whole
@@ -36,12 +36,12 @@ class Truth(Protocol):
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Add ledger entries; the last entry of a shard and minute counts."""
 
-    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
-        """Add incidents, as :meth:`IncidentTruth.to_json` gives them; after the record."""
+    def keep_truths(self, kind: str, rows: list[dict[str, Any]]) -> None:
+        """Add rows of a kind in :mod:`clickstream_contract.run_truths`; after the record."""
 
 
 class TruthFolder:
-    """A folder with ``run.json`` and ``ledger.jsonl``, and ``incidents.jsonl`` if there are any.
+    """A folder with ``run.json``, ``ledger.jsonl``, and a file for each kind of truth with rows.
 
     Args:
         path: The folder; created if missing.
@@ -74,9 +74,9 @@ class TruthFolder:
         """Add lines to ``ledger.jsonl``."""
         self._add(LEDGER_NAME, rows)
 
-    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
-        """Add lines to ``incidents.jsonl``."""
-        self._add(INCIDENTS_NAME, truths)
+    def keep_truths(self, kind: str, rows: list[dict[str, Any]]) -> None:
+        """Add lines to the file of a kind of truth."""
+        self._add(TRUTH_NAMES[kind], rows)
 
     def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -130,11 +130,11 @@ class LedgerTopic:
                 " clickstream record"
             )
 
-    def keep_incidents(self, truths: list[dict[str, Any]]) -> None:
-        """Publish incidents, for ``ops.incidents``."""
-        assert self._entries is not None or not truths  # noqa: S101  the record comes first
+    def keep_truths(self, kind: str, rows: list[dict[str, Any]]) -> None:
+        """Publish rows of truth, for ``ops.incidents`` and ``ops.experiments``."""
+        assert self._entries is not None or not rows  # noqa: S101  the record comes first
         if self._entries is not None:
-            self.keep_ledger([self._entries.of_incident(row) for row in truths])
+            self.keep_ledger([self._entries.of_truth(kind, row) for row in rows])
 
     def keep_ledger(self, rows: list[dict[str, Any]]) -> None:
         """Publish entries."""

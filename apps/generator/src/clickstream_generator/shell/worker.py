@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clickstream_generator.core.behaviour import Revision
     from clickstream_generator.core.incident_truth import IncidentTruths
     from clickstream_generator.core.making import Maker
+    from clickstream_generator.core.segment_truth import ArmTruths
     from clickstream_generator.core.snapshot import Snapshot
     from clickstream_generator.settings import Settings
     from clickstream_generator.shell.claiming import Hold
@@ -93,7 +94,7 @@ class Worker:
         self._began = clock.now()
         self._delivered = 0
         self._closed_records = 0
-        self._incidents: IncidentTruths | None = None
+        self._truths: dict[str, IncidentTruths | ArmTruths] = {}
         self._has_resumed = self._specs_differ = False
         self._stopped_at: float | None = None
 
@@ -323,17 +324,17 @@ class Worker:
                 f"{start_ms}Z",
             )
             self._ledger.keep_record(record)
-            self._incidents = self._simulator.incident_truths(carried.first, carried.start_seconds)
+            self._truths = self._simulator.truths(carried.first, carried.start_seconds)
 
     def _publish_ledger(self, *, is_end: bool = False) -> None:
-        """Publish the changed minutes of each ledger; for shard 0 also revisions and incidents."""
+        """Publish the changed minutes of each ledger; for shard 0 also revisions and truths."""
         now = self._clock.now()
         reached = self._simulator.reached_seconds(now)
         if 0 in self._maker.carried:
             applied = self._maker.carried[0].shard.applied
             self._ledger.keep_revisions(applied, None if is_end else _REVISIONS_AT_ONCE)
-        if self._incidents is not None:
-            self._ledger.keep_incidents(self._incidents.rows_until(reached))
+        for kind, truths in self._truths.items():
+            self._ledger.keep_truths(kind, truths.rows_until(reached))
         records = self._maker.ledger_records(
             self._maker.carried.values(),
             reached,

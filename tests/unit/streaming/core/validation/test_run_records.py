@@ -24,6 +24,16 @@ _INCIDENT = {
 }
 
 
+_ARM = {
+    "experiment": "button",
+    "arm": "green",
+    "from_seconds": 1_764_000_060.0,
+    "share": 0.5,
+    "conversion": 0.1,
+    "lift": -0.25,
+}
+
+
 def _text(*revisions: object, **more: object) -> str:
     return json.dumps({"start_seconds": 1_764_000_000, "revisions": [*revisions], **more})
 
@@ -36,6 +46,9 @@ def _text(*revisions: object, **more: object) -> str:
         _text(_ROW, later=True),
         _text(incidents=[]),
         _text(incidents=[{**_INCIDENT, "later": {"a": 1}}]),
+        _text(experiments=[]),
+        _text(incidents=[_INCIDENT], experiments=[{**_ARM, "later": []}]),
+        _text(experiments=[{**_ARM, "lift": None}]),
         _text({**_ROW, "document": None}, name="\u00e9"),
         _text(large=10**400, small=-(10**400), is_on=True, nothing=None),
     ],
@@ -82,6 +95,21 @@ def _nested(levels: int) -> Any:  # noqa: ANN401  any JSON
             _text(incidents=[{key: _INCIDENT[key] for key in _INCIDENT if key != name}])
             for name in _INCIDENT
         ),
+        _text(experiments=[_ARM, _ARM]),
+        _text(experiments=None),
+        *(
+            _text(experiments=[{**_ARM, name: value}])
+            for name, value in (
+                ("arm", None),
+                ("arm", "x" * 2_001),
+                ("from_seconds", 7),
+                ("conversion", None),
+                ("lift", "0.1"),
+                ("lift", True),
+                ("lift", 10**400),
+            )
+        ),
+        *(_text(experiments=[{key: _ARM[key] for key in _ARM if key != name}]) for name in _ARM),
         _text(5),
         _text({**_ROW, "from_seconds": "1764000000"}),
         _text({**_ROW, "from_seconds": True}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clickstream_contract.incidents import MOST_DRAWN, MOST_INCIDENTS
+from itertools import starmap
+
 from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_COLUMNS, MOST_REVISIONS
+from clickstream_contract.run_truths import RUN_TRUTHS
 
 from clickstream_streaming.core.sql.columns import listed, start_of
 from clickstream_streaming.core.sql.stages import REJECT_COLUMNS
@@ -57,16 +59,18 @@ invented ledger must not create runs."""
 def _merged(parts: str) -> str:
     """Return the merge of a JSON array of run records as SQL.
 
-    Revisions and incidents are sets. Of several starts the least counts, those without a document
-    last. So neither the order of the ledger records nor a repeated one changes the result.
+    Revisions and rows of truth are sets. Of several starts the least counts, those without a
+    document last. So neither the order of the ledger records nor a repeated one changes the result.
     """
+    most = {"revisions": MOST_REVISIONS, **{kind: row.most for kind, row in RUN_TRUTHS.items()}}
+    start = "part" + "".join(f" - '{name}'" for name in most)
     return f"""(
     WITH parts AS (
         SELECT jsonb_array_elements({parts}) AS part
-    ), {_kept("revisions", MOST_REVISIONS)}, {_kept("incidents", MOST_INCIDENTS + MOST_DRAWN)}
-    SELECT part - 'revisions' - 'incidents' || revisions.member || incidents.member
-    FROM parts, revisions, incidents
-    ORDER BY part -> 'document' = 'null', part - 'revisions' - 'incidents' LIMIT 1
+    ), {", ".join(starmap(_kept, most.items()))}
+    SELECT {start} || {" || ".join(f"{name}.member" for name in most)}
+    FROM parts, {", ".join(most)}
+    ORDER BY part -> 'document' = 'null', {start} LIMIT 1
 )"""
 
 

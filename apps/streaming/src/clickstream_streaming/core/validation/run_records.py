@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clickstream_contract.incidents import TRUTH_MEMBERS
+from clickstream_contract.run_truths import RUN_TRUTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import UnionType
+
+    from clickstream_contract.run_truths import RunTruth
 
 __all__ = ["read_run_record"]
 
@@ -26,15 +30,16 @@ _YEAR_2000, _YEAR_3000 = 946_684_800, 32_503_680_000
 
 
 def read_run_record(text: str) -> dict[str, Any] | None:
-    """Return a run record with at most one revision and incident; ``None`` if the text is none."""
+    """Return a run record with at most one row of each list; ``None`` if the text is none."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or not _is_moment(record.get("start_seconds")):
         return None
-    has_members = _has_at_most_one(record.get("revisions"), _is_revision) and _has_at_most_one(
-        record.get("incidents", []), _is_incident
+    has_members = _has_at_most_one(record.get("revisions"), _is_revision) and all(
+        _has_at_most_one(record.get(kind, []), partial(_is_truth, truth=truth))
+        for kind, truth in RUN_TRUTHS.items()
     )
     return record if has_members and _is_storable(record, _MOST_LEVELS) else None
 
@@ -47,16 +52,23 @@ def _is_revision(row: object) -> bool:
     return isinstance(row, dict) and _is_moment(row.get("from_seconds"))
 
 
-def _is_incident(row: object) -> bool:
-    """Return whether a value says of an incident what ``ops.incidents`` shows."""
-    if not isinstance(row, dict) or not TRUTH_MEMBERS.keys() <= row.keys():
-        return False
-    return all(
-        isinstance(row[name], str) and len(row[name]) <= _LONGEST_TEXT
-        if kind is str
-        else type(row[name]) in {int, float} and abs(row[name]) < _LARGEST
-        for name, kind in TRUTH_MEMBERS.items()
-    ) and all(_is_moment(row[name]) for name in ("from_seconds", "until_seconds"))
+def _is_truth(row: object, truth: RunTruth) -> bool:
+    """Return whether a value has what the views of the truth show."""
+    return (
+        isinstance(row, dict)
+        and truth.members.keys() <= row.keys()
+        and all(_has_type(row[name], kind) for name, kind in truth.members.items())
+        and all(_is_moment(row[name]) for name in truth.members if name.endswith("_seconds"))
+    )
+
+
+def _has_type(value: object, kind: type[str | float] | UnionType) -> bool:
+    """Return whether a value is a short text or a number, as its member has to be."""
+    if kind is str:
+        return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+    if value is None:
+        return isinstance(value, kind)
+    return type(value) in {int, float} and abs(value) < _LARGEST  # type: ignore[arg-type]
 
 
 def _is_moment(value: object) -> bool:
