@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 import pytest
+from clickstream_contract.topics import LEDGER
+from clickstream_generator.core.record_entries import RecordEntries
 from clickstream_streaming.core.sample import sample_event
 from clickstream_streaming.shell.rebuild import rebuild
 from lifts import estimate
+from run_records import run_record
+from simulations import START_SECONDS
 
 if TYPE_CHECKING:
     from databases import Database
@@ -92,6 +98,49 @@ def test_results_are_those_by_hand(database: Database) -> None:
     assert wanted.high == pytest.approx(0.75 / 0.4 * factor - 1)
     assert not any(rebuild(database.owner).values())
     assert _results(database) == found
+
+
+def _truths(*figures: tuple[int, str, float]) -> list[bytes]:
+    """Return ledger records with the true conversion of arms since a second of the run."""
+    entries = RecordEntries(replace(run_record()[0], run_id=UUID(_RUN)))
+    rows = [
+        {
+            "experiment": "button",
+            "arm": arm,
+            "from_seconds": START_SECONDS + second,
+            "share": 0.5,
+            "conversion": conversion,
+            "lift": None,
+        }
+        for second, arm, conversion in figures
+    ]
+    entry = [entries.of_truth("experiments", row) for row in rows]
+    return [json.dumps(row | {"simulation": _simulation()}).encode() for row in entry]
+
+
+def _simulation() -> str:
+    return str(sample_event("purchase")["simulation"])
+
+
+def test_truth_lies_beside_the_estimate(database: Database) -> None:
+    """``ops.experiment_lifts`` has both; the truth of each session is that at its start."""
+    began = datetime.fromisoformat(sample_event("session_start")["event_time"]).timestamp()
+    before = int(began - START_SECONDS) - 3_600
+    database.write(_records())
+    found = (
+        "SELECT json_object_agg(arm, json_build_array(sessions, lift, true_conversion,"
+        " true_lift))::text FROM ops.experiment_lifts WHERE experiment = 'button'"
+    )
+    lacking = json.loads(database.ask(found)[0])
+    early = [(before, "control", 0.4), (before, "green", 0.6), (before + 7_200, "green", 0.1)]
+    database.write(_truths(*early, *early), LEDGER.name)
+
+    beside = json.loads(database.ask(found)[0])
+
+    assert lacking["green"] == [4, 0.875, None, None]
+    assert beside["control"] == [5, None, 0.4, None]
+    assert beside["green"] == [4, 0.875, 0.6, pytest.approx(0.5)]
+    assert beside["red"] == [2, -1, None, None]
 
 
 def test_arm_without_orders_has_no_interval(database: Database) -> None:
