@@ -147,7 +147,7 @@ def _incidents() -> str:
         ]
         if overlay.think_permille != Overlay(name="plain").think_permille:
             changes.append(f"time between two steps: {overlay.think_permille}")
-        rows.append((f"`{kind.value}`", "; ".join(changes)))
+        rows.append((f"`{kind.value}`", "; ".join(changes) or "none: no event is sent"))
     return table(("Kind", "Multipliers, permille"), rows)
 
 

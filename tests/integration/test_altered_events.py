@@ -42,12 +42,15 @@ _FAULTS = (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
 )
+_INCIDENTS = (
+    "  incidents: [{name: lost, kind: TrackingLost, who: {devices: [mobile]}, at: 2m, for: 5m}]\n"
+)
 _EXPERIMENTS = "  experiments: [{name: one, arms: [{name: control}, {name: b}]}]\n"
 
 
 def _run() -> tuple[list[bytes], list[bytes]]:
     """Return the records of a finished run with faults, and of its ledger."""
-    source, shards = carried("{eventsPerSecond: 4}", _FAULTS + _EXPERIMENTS, users=500)
+    source, shards = carried("{eventsPerSecond: 4}", _FAULTS + _INCIDENTS + _EXPERIMENTS, users=500)
     events = source.take_due(START_SECONDS + _SECONDS, 10**9)
     encoded = source.encoder.encode(events, int(1000 * (START_SECONDS + _SECONDS)))
     sources = {number: row.fault_source() for number, row in shards.items()}
@@ -88,10 +91,14 @@ def _verified(cursor: Cursor) -> VerificationReport:
 
 
 def test_events_as_sent_are_clean(cursor: Cursor) -> None:
-    """With every kind of planted fault, the stored content agrees with the ledger."""
+    """With planted faults and lost tracking, the stored content agrees with the ledger."""
     report = _verified(cursor)
 
     assert report.altered == 0
+    # Of these, the incident loses most.
+    assert report.planted_losses > 300
+    assert report.lost == report.duplicated == report.phantom == 0
+    assert report.session_mismatches == report.illegal_transitions == 0
     assert report.events_stored > 1_000
     assert report.events_rejected > 50
 

@@ -42,14 +42,16 @@ def _drawn(per_day: int, days: int, seed: int = 7) -> tuple[Incident, ...]:
 
 @pytest.mark.parametrize("kind", IncidentKind)
 def test_kind_becomes_an_overlay(kind: IncidentKind) -> None:
-    """An incident is an overlay with its users and range, and the multipliers of its kind."""
-    found = _incident(kind=kind.value, who={"devices": ["mobile"]}).overlay
+    """An incident is an overlay with its users and range, and its kind's multipliers or losses."""
+    incident = _incident(kind=kind.value, who={"devices": ["mobile"]})
+    found = incident.overlay
 
     assert (found.name, found.who.devices) == ("one", ("mobile",))
     assert found.when.span_seconds == (3_600.0, 5_400.0)
     assert found.transitions == KINDS[kind].transitions
     assert found.think_permille == KINDS[kind].think_permille
-    assert found.transitions or found.think_permille != 1_000
+    changes_behaviour = bool(found.transitions) or found.think_permille != 1_000
+    assert changes_behaviour != incident.loses_events
 
 
 def test_failing_checkout_ends_orders() -> None:
@@ -131,8 +133,21 @@ def test_day_follows_from_the_seed() -> None:
     """A day has the same incidents in a longer run, and others with another seed."""
     assert _drawn(3, 9)[:6] == _drawn(3, 2)
     assert _drawn(3, 2, seed=8) != _drawn(3, 2)
-    assert {row.kind for row in _drawn(12, 31)} == set(IncidentKind)
+    assert {row.kind for row in _drawn(12, 31)} == set(IncidentKind) - {IncidentKind.TRACKING_LOST}
     assert len({row.who for row in _drawn(12, 31)}) == 4
+
+
+def test_seed_draws_the_same_incidents() -> None:
+    """A kind that was added later changes no drawn incident."""
+    found = [
+        (row.kind.value, row.at_seconds, row.for_seconds, row.who.text) for row in _drawn(3, 1)
+    ]
+
+    assert found == [
+        ("CheckoutFails", 19_740, 660, "browsers=Safari"),
+        ("PaymentDown", 38_160, 2_340, "devices=mobile"),
+        ("CheckoutFails", 83_220, 1_140, "browsers=Safari"),
+    ]
 
 
 def test_named_incident_comes_first() -> None:

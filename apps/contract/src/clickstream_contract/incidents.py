@@ -1,7 +1,8 @@
 """Incidents: something breaks for some users and for some time.
 
 Owns the fields of ``spec.incidents`` and ``spec.randomIncidents``, what each kind of incident
-changes, and the incidents that a seed draws. An incident is compiled as an overlay of the effects.
+changes, and the incidents that a seed draws. An incident is compiled as an overlay of the effects;
+one kind changes no behaviour, and loses events instead.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class IncidentKind(StrEnum):
     CART_FAILS = "CartFails"
     SEARCH_FAILS = "SearchFails"
     SLOW_PAGES = "SlowPages"
+    TRACKING_LOST = "TrackingLost"
 
 
 _PAGES = ("session_start", "page_view", "search", "view_item_list", "view_item", "view_cart")
@@ -55,6 +57,7 @@ _BREAKS: dict[IncidentKind, tuple[dict[str, dict[str, int]], int]] = {
     IncidentKind.CART_FAILS: ({"view_item": {"add_to_cart": 0}}, 1_000),
     IncidentKind.SEARCH_FAILS: ({"search": {"view_item_list": 100, "exit": 3_000}}, 1_000),
     IncidentKind.SLOW_PAGES: ({page: {"exit": 2_500} for page in _PAGES}, 3_000),
+    IncidentKind.TRACKING_LOST: ({}, 1_000),
 }
 KINDS: dict[IncidentKind, Overlay] = {
     kind: Overlay.model_validate(
@@ -63,6 +66,8 @@ KINDS: dict[IncidentKind, Overlay] = {
     for kind, (transitions, think) in _BREAKS.items()
 }
 """The multipliers of each kind."""
+_DRAWN_KINDS = tuple(kind for kind in KINDS if kind is not IncidentKind.TRACKING_LOST)
+"""Another kind would change the incidents that a seed draws."""
 _SCOPES = (
     Who(),
     *(Who(devices=(name,)) for name in ("mobile", "desktop")),
@@ -96,6 +101,11 @@ class Incident(Part):
         when = {"at_seconds": self.at_seconds, "for_seconds": self.for_seconds}
         own = {"name": self.name, "who": self.who, "when": When().model_copy(update=when)}
         return KINDS[self.kind].model_copy(update=own)
+
+    @property
+    def loses_events(self) -> bool:
+        """Whether the events of its sessions happen, but are not sent."""
+        return self.kind is IncidentKind.TRACKING_LOST
 
     @property
     def effect(self) -> tuple[str, IncidentKind, Who]:
@@ -145,7 +155,7 @@ def _drawn(seed: int, day: int, place: int, minutes: int) -> Incident:
     return Incident.model_validate(
         {
             "name": f"random-{day + 1}-{place + 1}",
-            "kind": list(KINDS)[kind % len(KINDS)],
+            "kind": _DRAWN_KINDS[kind % len(_DRAWN_KINDS)],
             "who": _SCOPES[scope % len(_SCOPES)],
             "at": format_duration(60 * (_MINUTES_PER_DAY * day + minutes * place + after)),
             "for": format_duration(60 * lasts),

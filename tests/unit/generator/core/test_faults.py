@@ -290,6 +290,48 @@ def test_chunk_may_send_nothing() -> None:
     assert sum(int(figures.sum()) for figures in planted.tally.values()) == 3
 
 
+def test_incident_loses_its_events() -> None:
+    """An event that an incident loses is lost, whatever its fault; others keep their faults."""
+    shares = {
+        "lossPermille": 100,
+        "latePermille": 100,
+        "corruptPermille": 100,
+        "futurePermille": 50,
+    }
+    sources = [_sources(Faults.model_validate(shares)) for _ in range(2)]
+    rows = ROWS.copy()
+    rows["is_lost"] = np.arange(COUNT) % 3 == 0
+
+    before = plant_faults(ROWS, ENCODED, sources[0])
+    planted = plant_faults(rows, ENCODED, sources[1])
+
+    sent = [value for value, _ in planted.records]
+    gone = {ENCODED.values[place] for place in np.flatnonzero(rows["is_lost"])}
+    assert not gone & set(sent)
+    assert set(sent) <= {value for value, _ in before.records}
+    late = [row.record for row in before.late if row.record[0] not in gone]
+    assert [row.record for row in planted.late] == late
+    figures = _figures(planted)
+    assert figures["events"] + figures["lost_faults"] + len(planted.late) == COUNT
+    assert figures["lost_faults"] > len(gone)
+    assert [_state(row) for row in sources[0].values()] == [
+        _state(row) for row in sources[1].values()
+    ]
+
+
+def test_incident_loses_without_faults() -> None:
+    """In a simulation without faults, the lost events are counted and draw no number."""
+    rows, sources = ROWS.copy(), _sources(Faults())
+    rows["is_lost"] = np.arange(COUNT) < 5
+
+    planted = plant_faults(rows, ENCODED, sources)
+
+    assert [value for value, _ in planted.records] == ENCODED.values[5:]
+    assert _figures(planted) == {"events": COUNT - 5, "lost_faults": 5}
+    assert _checksum(planted) == int(ENCODED.checksums[5:].sum())
+    assert _state(sources[0]) == _state(_sources(Faults())[0])
+
+
 def _state(source: FaultSource) -> object:
     return source.rng.bit_generator.state
 

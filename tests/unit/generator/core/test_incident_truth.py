@@ -52,7 +52,10 @@ def _truths(*incidents: str, rate: int = 100, start: float | None = None) -> lis
 
 @cache
 def _made(more: str, rate: int) -> tuple[float, float]:
-    """Return orders and revenue, in minor units, of the sessions that begin in the interval."""
+    """Return orders and revenue, in minor units, of the sessions that begin in the interval.
+
+    Events that are not sent do not count.
+    """
     # One of the shards, which has its part of the rate.
     source = Simulator(_simulation(more, SHARDS * rate), (0,), RUN_ID)
     source.begin(START_SECONDS)
@@ -60,6 +63,7 @@ def _made(more: str, rate: int) -> tuple[float, float]:
     for until in range(60, END + CUT_SECONDS + 1, 60):
         rows = source.take_due(START_SECONDS + until, 10**9).rows
         is_kept = np.isin(rows["code"], [CODE["session_start"], CODE["purchase"]])
+        is_kept &= ~rows["is_lost"]
         parts.append(rows[is_kept][["session_no", "code", "event_time_ms", "value_minor"]])
     rows = np.concatenate(parts)
     session = rows["session_no"]
@@ -86,6 +90,37 @@ def _check(kind: str, who: str, rate: int) -> None:
 def test_loss_is_the_difference() -> None:
     """A failing checkout costs as many orders as a run without it has more."""
     _check("CheckoutFails", "{}", 60)
+
+
+def test_lost_tracking_loses_all_orders() -> None:
+    """Lost tracking of all users costs every order: more than a failing payment does."""
+    (lost,), (down,) = (_truths(_incident(kind)) for kind in ("TrackingLost", "PaymentDown"))
+    (phones,), (others,) = (
+        _truths(_incident("TrackingLost", f"{{devices: [{devices}]}}"))
+        for devices in ("mobile", "desktop, tablet")
+    )
+
+    assert lost.orders > down.orders > 10
+    assert phones.orders + others.orders == pytest.approx(lost.orders, rel=1e-6)
+    assert phones.revenue_minor + others.revenue_minor == pytest.approx(
+        lost.revenue_minor, rel=1e-6
+    )
+    # The runs differ only by the lost orders: their number is that of a Poisson distribution, or a
+    # little wider if a session has several.
+    chance = lost.orders_tolerance - 0.01 * lost.orders
+    assert 1.0 <= chance / (4 * lost.orders**0.5) < 1.2
+
+
+def test_lost_tracking_hides_other_incidents() -> None:
+    """An incident costs no order in the tables while no order reaches them."""
+    rows = (
+        _incident("TrackingLost"),
+        _incident("CheckoutFails", span="at: 22m, for: 1m").replace("one", "two"),
+    )
+
+    _, hidden = _truths(*rows)
+
+    assert (hidden.orders, hidden.revenue_minor) == (0.0, 0.0)
 
 
 def test_nothing_is_lost_twice() -> None:
@@ -211,6 +246,7 @@ def test_think_mean_by_hand() -> None:
         ("CartFails", "{usersPermille: 700}"),
         ("SearchFails", "{}"),
         ("SlowPages", "{}"),
+        ("TrackingLost", "{devices: [mobile]}"),
     ],
 )
 def test_million_events_agree(kind: str, who: str) -> None:

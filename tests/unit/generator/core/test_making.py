@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +27,17 @@ FAULTY = simulation(
     users=400,
 )
 HOUR = 3_600.0
+
+
+_SPAN = "at: 20s, for: 30s"
+_LIMITED = "  stopAfter: {events: 16000}\n  faults: {duplicatePermille: 50}\n"
+_RATE = "{eventsPerSecond: 200}"
+LOSING = simulation(
+    _RATE,
+    more=f"{_LIMITED}  incidents:\n"
+    f"    - {{name: one, kind: TrackingLost, who: {{devices: [mobile]}}, {_SPAN}}}\n",
+    users=4_000,
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,6 +87,47 @@ def test_restored_maker_makes_the_same() -> None:
     ]
     assert entries[0] == entries[1]
     assert sum(row["events"] for row in entries[0]) == 1000
+
+
+def test_lost_tracking_only_omits_records() -> None:
+    """The records are those without the incident, in order, but for whole sessions of its users."""
+    plain = simulation(_RATE, more=_LIMITED, users=4_000)
+    without, within = (_made(begun(first)[1], 1, 4_000) for first in (plain, LOSING))
+
+    sent = set(within)
+    assert within == [value for value in without if value in sent]
+    gone = [json.loads(value) for value in without if value not in sent]
+    lost = {row["session_id"] for row in gone}
+    assert {row["device"] for row in gone} == {"mobile"}
+    assert not lost & {json.loads(value)["session_id"] for value in within}
+    began = {
+        row["session_id"]: datetime.fromisoformat(row["event_time"]).timestamp() - START_SECONDS
+        for row in gone
+        if row["event_name"] == "session_start"
+    }
+    assert began.keys() == lost
+    # A session begins up to a round of the shard beside the time of its first event.
+    assert min(began.values()) > 20 - 3
+    assert max(began.values()) < 50 + 3
+    last = max(datetime.fromisoformat(row["event_time"]).timestamp() for row in gone)
+    assert last - START_SECONDS > 60
+
+
+def test_lost_tracking_survives_a_restart() -> None:
+    """A run resumed within the incident loses the same events, each counted once."""
+    record, maker = begun(LOSING)
+    _made(maker, 1, 3_000)
+    other = _restored(record, maker, 1)
+
+    assert _made(other, 1, 4_000) == _made(maker, 1, 4_000)
+    entries = [
+        each.ledger_records([each.carried[1]], START_SECONDS, is_end=True)
+        for each in (maker, other)
+    ]
+    assert entries[0] == entries[1]
+    lost = sum(row["lost_faults"] for row in entries[0])
+    assert lost > 100
+    assert sum(row["events"] for row in entries[0]) == 4_000 - lost
 
 
 def test_late_record_waits_for_its_time() -> None:

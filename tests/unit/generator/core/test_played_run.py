@@ -74,6 +74,10 @@ def test_purchases_have_their_session(run: PlayedRun) -> None:
         ("", "spec.stopAfter"),
         ("  stopAfter: {events: 3000001}\n", "spec.stopAfter"),
         (f"{END}  faults: {{lossPermille: 1}}\n", "spec.faults.lossPermille"),
+        (
+            f"{END}  incidents: [{{name: one, kind: TrackingLost, at: 1s, for: 1m}}]\n",
+            "spec.incidents",
+        ),
     ],
 )
 def test_uncountable_run_is_refused(more: str, path: str) -> None:

@@ -301,6 +301,25 @@ def test_too_many_profiles_are_refused() -> None:
     assert len(_profiles(*rows[:11]).personas) == 4096
 
 
+def test_lost_tracking_marks_profiles() -> None:
+    """Profiles lose events where lost tracking applies, and are as before without it."""
+    world = small_world()
+    rows = (
+        _incident("failing", "10s", kind="CheckoutFails"),
+        _incident("lost", "10s", kind="TrackingLost", who={"countries": ["DE"]}),
+    )
+    profiles = compile_profiles(_overlays({"who": {"devices": ["mobile"]}}), world, (), rows)
+
+    assert profiles.losing is not None
+    assert profiles.losing.tolist() == profiles.applied[:, 2].tolist()
+    assert 0 < np.count_nonzero(profiles.losing) < len(profiles.losing)
+    for place, expected in ((1, profiles.losing), (2, np.zeros(len(profiles.losing), dtype=bool))):
+        without = profiles.without(place, world).losing
+        assert without is not None
+        assert without.tolist() == expected.tolist()
+    assert compile_profiles((), world, (), rows[:1]).losing is None
+
+
 def test_too_many_incidents_are_refused() -> None:
     """More incidents with different effects than a key has bits are refused."""
     rows = [

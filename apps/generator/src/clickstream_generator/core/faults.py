@@ -2,7 +2,8 @@
 
 Owns the choice of events and faults, and the form of a faulty record. Each shard has a separate
 random stream for faults, so its events are the same with and without faults. A faulty record comes
-in addition to its original event; only a planted loss removes an event.
+in addition to its original event; only a planted loss removes an event. The events of sessions
+whose tracking an incident loses are planted losses too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["FaultSource", "LateRecord", "Planted", "Record", "fault_rng", "plant_faults"]
 
 _STREAM = 2
+_LOST, _LATE = range(2)
+"""The faults that hold an event back, by their places in :data:`_FAULTS`."""
 _TIME = re.compile(rb'("event_time":")(\d{4})')
 _YEARS_AHEAD = 8
 """A multiple of four, so that 29 February remains a valid date."""
@@ -88,7 +91,7 @@ def plant_faults(
     encoding: Encoding = JSON,
     values: list[bytes] | None = None,
 ) -> Planted:
-    """Choose a fault for each event, and return the records.
+    """Choose a fault for each event, and return the records; an incident's losses are lost.
 
     Args:
         rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
@@ -108,7 +111,9 @@ def plant_faults(
         at = np.flatnonzero(rows["shard"] == shard)
         uniform[at] = source.rng.random((len(at), 3))
         kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
-    away = kind <= 1
+    # After the draw: the faults of the other events are the same without the incident.
+    kind[rows["is_lost"]] = _LOST
+    away = kind <= _LATE
     kept = ~away if away.any() else slice(None)
     tally = tally_events(rows[kept], encoded.checksums[kept])
     hit = np.flatnonzero(kind < len(_FAULTS))

@@ -2,9 +2,10 @@
 
 Owns the expected difference between a run and the same run without an incident, over the sessions
 that begin in the incident's interval. Both runs send the same number of events: with shorter
-sessions, more of them begin. The sessions are those of the Markov chain
-(:mod:`clickstream_generator.core.session_chain`). A later session begins with the cart that the one
-before left, before the incident: the shop is much older than the incident is long.
+sessions, more of them begin. Lost tracking changes no session; only its orders are not sent. The
+sessions are those of the Markov chain (:mod:`clickstream_generator.core.session_chain`). A later
+session begins with the cart that the one before left, before the incident: the shop is much older
+than the incident is long.
 """
 
 from __future__ import annotations
@@ -225,6 +226,7 @@ class _Tables:
             shape (profiles, lines, lines); 0 for the profiles of other ranges.
         """
         profiles = behaviour.profiles
+        losing = profiles.losing
         used = np.unique(profiles.lookup[number])
         personas = [profiles.personas[profile] for profile in used]
         figures, carts = [], []
@@ -236,8 +238,12 @@ class _Tables:
             # The k-th event after the first comes after k times to think, on average.
             since = think_mean_seconds(persona) * np.arange(1, len(row.survival) + 1)
             backlog = np.minimum(since, lasts_seconds) @ row.survival
-            orders = row.events, row.orders, row.orders_squared
-            figures.append([*orders, mean * row.lines, square * row.lines_squared, backlog])
+            sent = np.array(
+                [row.orders, row.orders_squared, mean * row.lines, square * row.lines_squared]
+            )
+            if losing is not None and losing[profile]:
+                sent[:] = 0.0
+            figures.append([row.events, *sent, backlog])
             carts.append(cart)
         return (
             _spread(np.array(figures), used, profiles),
@@ -288,19 +294,26 @@ def _truth(
         taken = events
         taken -= rate * without.backlog_seconds / without.events * (since == begin)
         taken += rate * within.backlog_seconds / within.events * (until == end)
-        changed = taken / within.events
+        # Lost tracking leaves both runs with the same sessions: they differ by the lost ones.
+        changed = sessions if incident.loses_events else taken / within.events
+        sign = -1.0 if incident.loses_events else 1.0
         calm_orders += sessions * without.orders
         calm_revenue += sessions * without.revenue
         orders += sessions * without.orders - changed * within.orders
         revenue += sessions * without.revenue - changed * within.revenue
-        orders_variance += sessions * without.orders_squared + changed * within.orders_squared
-        revenue_variance += sessions * without.revenue_squared + changed * within.revenue_squared
+        orders_variance += (
+            sessions * without.orders_squared + sign * changed * within.orders_squared
+        )
+        revenue_variance += (
+            sessions * without.revenue_squared + sign * changed * within.revenue_squared
+        )
+    # A difference of equal variances may be a little below 0 by rounding.
     return IncidentTruth(
         incident,
         orders,
-        STANDARD_ERRORS * orders_variance**0.5 + MODEL_SHARE * calm_orders,
+        STANDARD_ERRORS * max(orders_variance, 0.0) ** 0.5 + MODEL_SHARE * calm_orders,
         revenue,
-        STANDARD_ERRORS * revenue_variance**0.5 + MODEL_SHARE * calm_revenue,
+        STANDARD_ERRORS * max(revenue_variance, 0.0) ** 0.5 + MODEL_SHARE * calm_revenue,
     )
 
 

@@ -140,6 +140,8 @@ class Profiles:
         hour_class, technology_class, country_class, channel_class, return_class: The class of
             each local hour of the week, technology, country, channel, and of first (0) and later
             (1) sessions. Two of a class have the same overlays.
+        losing: Shape (profiles,); whether an incident loses the events of its sessions. ``None``
+            without such an incident.
         exposures: Shape (profiles,); the place of the profile's arms in
             :func:`clickstream_contract.experiments.exposure_texts`.
         lookup: The profile, by range, class of hour, persona, class of technology, country and
@@ -158,6 +160,7 @@ class Profiles:
     country_class: np.ndarray
     channel_class: np.ndarray
     return_class: np.ndarray
+    losing: np.ndarray | None
     exposures: np.ndarray
     lookup: np.ndarray
 
@@ -201,7 +204,7 @@ class Profiles:
         applied = self.applied.copy()
         applied[:, place] = False
         personas = _personas(self.overlays, world, self.bases, applied)
-        return replace(self, personas=personas)
+        return replace(self, personas=personas, losing=_losing(applied, self.incidents))
 
     def mean_by_group(self, values: np.ndarray, world: World) -> np.ndarray:
         """Return the mean of a figure of the profiles over the sessions of each group.
@@ -316,6 +319,7 @@ def compile_profiles(
         country_class=classes[1],
         channel_class=classes[2],
         return_class=classes[3],
+        losing=_losing(applied, groups),
         exposures=_exposures(applied[:, len(effects) :], experiments),
         lookup=inverse.reshape(mask.shape).astype(np.uint16),
     )
@@ -415,6 +419,21 @@ def _splits(
         if rows[0].who.users_permille < _EVERY_USER
     ]
     return tuple(found)
+
+
+def _losing(applied: np.ndarray, groups: Sequence[Sequence[Incident]]) -> np.ndarray | None:
+    """Return whether an incident loses the events of each profile; ``None`` if none does.
+
+    Args:
+        applied: Shape (profiles, overlays); which overlays apply, those of the incidents last.
+        groups: The incidents of each effect.
+    """
+    losing = [rows[0].loses_events for rows in groups]
+    if not any(losing):
+        return None
+    places = np.flatnonzero(losing) + applied.shape[1] - len(groups)
+    found: np.ndarray = np.any(applied[:, places], axis=1)
+    return found
 
 
 def _exposures(arms: np.ndarray, experiments: Sequence[Experiment]) -> np.ndarray:

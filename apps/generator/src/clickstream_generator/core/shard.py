@@ -178,10 +178,18 @@ class Shard:
         until = self.own_seconds + span
         self._begin_sessions(elapsed, rate, span)
         world, journeys = self.behaviour.world, self.behaviour.journeys
-        exposures = self.behaviour.profiles.exposures
+        profiles = self.behaviour.profiles
         parts = []
         while (
-            step := self.sessions.step(until, world, journeys, self.population, self.rng, exposures)
+            step := self.sessions.step(
+                until,
+                world,
+                journeys,
+                self.population,
+                self.rng,
+                profiles.exposures,
+                profiles.losing,
+            )
         ) is not None:
             parts.append(step)
         self.own_seconds = until

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "compress", "decompress", "dump_snapshot", "load_snapshot"]
 
-_FORMAT = 6
+_FORMAT = 7
 
 
 @dataclass(frozen=True)
