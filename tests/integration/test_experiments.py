@@ -132,7 +132,12 @@ def test_truth_lies_beside_the_estimate(database: Database) -> None:
         " true_lift))::text FROM ops.experiment_lifts WHERE experiment = 'button'"
     )
     lacking = json.loads(database.ask(found)[0])
-    early = [(before, "control", 0.4), (before, "green", 0.6), (before + 7_200, "green", 0.1)]
+    early = [
+        (before - 3_600, "green", 0.9),
+        (before, "control", 0.4),
+        (before, "green", 0.6),
+        (before + 7_200, "green", 0.1),
+    ]
     database.write(_truths(*early, *early), LEDGER.name)
 
     beside = json.loads(database.ask(found)[0])
