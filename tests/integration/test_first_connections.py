@@ -93,12 +93,13 @@ def test_refused_broker_is_retried(pipeline: Pipeline, tmp_path: Path) -> None:
     """A worker waits for its broker, sends its events and ends with success."""
     file = tmp_path / "simulation.yaml"
     file.write_text(dump_simulation(simulation(more="  stopAfter: {events: 10}")), encoding="utf-8")
+    run_id = uuid4()
     port, broker = free_port(), int(pipeline.kafka.bootstrap_servers.rsplit(":", 1)[1])
     prefix = "CLICKSTREAM_GENERATOR_"
     settings = {
         f"{prefix}SIMULATION_FILE": str(file),
         f"{prefix}BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-        f"{prefix}RUN_ID": str(uuid4()),
+        f"{prefix}RUN_ID": str(run_id),
         f"{prefix}METRICS_PORT": str(free_port()),
     }
 
@@ -107,3 +108,4 @@ def test_refused_broker_is_retried(pipeline: Pipeline, tmp_path: Path) -> None:
     )
 
     assert code == 0, said
+    pipeline.drain(run_id)  # other tests expect that nothing is under way
