@@ -191,7 +191,10 @@ class _Bench(Stack):
     def drain(self, events: int) -> dict[str, float]:
         """Return the speed of the whole job, and verify the tables."""
         os.environ["CLICKSTREAM_STREAMING_EVENTS_PARTITIONS"] = str(self._partitions)
-        self.start_streaming(self._jars, str(self._java_home))
+        try:
+            self.start_streaming(self._jars, str(self._java_home))
+        finally:
+            del os.environ["CLICKSTREAM_STREAMING_EVENTS_PARTITIONS"]
         connection = self.postgres.connect(OWNER)
         ends = end_offsets(self.kafka.bootstrap_servers)
         self._wait(lambda: _has_stored(connection), "the first events are stored")

@@ -334,6 +334,7 @@ def test_repeated_share_is_left_alone(worker: _Worker) -> None:
 
     assert outcome["is_repeated"]
     assert outcome["max_event_times"] == [[RUN_ID, SHARD, EVENT_TIME]]
+    assert outcome["run_ids"] == [RUN_ID]
     assert worker.copied() == []
     assert len(worker.database.executed("ROLLBACK TO SAVEPOINT claim")) == 1
 
@@ -479,6 +480,24 @@ def test_dropped_days_are_rejected(worker: _Worker) -> None:
         "run_id", "shard", "simulation", "shard_seq", "event_id", "event_time",
     }  # fmt: skip
     assert expired["shard_seq"] == [1]
+
+
+def test_expired_event_names_its_run(worker: _Worker) -> None:
+    """A run may end with an event of a dropped day, so the end of the batch looks at that run."""
+    worker.answers = [CLAIMED | {KEPT_SINCE: [(NOON,)]}]
+
+    outcome = worker.write(_event(1, event_time="2020-01-31T11:59:59.999Z"))
+
+    assert (outcome["stored"], outcome["run_ids"]) == (0, [RUN_ID])
+
+
+def test_ledger_names_its_run(worker: _Worker) -> None:
+    """A run may end with a ledger record, so the end of the batch looks at that run."""
+    task = replace(worker.task, offsets_until={LEDGER.name: {PARTITION: UNTIL}})
+
+    outcome = worker.write(ledger_record(run_id=RUN_ID), topic=LEDGER.name, task=task)
+
+    assert outcome["run_ids"] == [RUN_ID]
 
 
 def test_other_rejects_are_not_expired(worker: _Worker) -> None:
