@@ -180,11 +180,10 @@ class ArmTruths:
     def __init__(self, behaviour: Behaviour, start_seconds: float) -> None:
         backfill = behaviour.spec.backfill
         history_seconds = backfill.days * _SECONDS_PER_DAY if backfill else 0
+        ranges = [-history_seconds, *behaviour.profiles.range_starts]
         self._behaviour = behaviour
         self._waiting = deque(
-            enumerate(
-                start_seconds + np.array([-history_seconds, *behaviour.profiles.range_starts])
-            )
+            enumerate(start_seconds + np.array(ranges if behaviour.spec.experiments else []))
         )
         self._left = RUN_TRUTHS[EXPERIMENTS].most
 
@@ -201,11 +200,7 @@ class ArmTruths:
             unix_seconds: The moment that the run has reached.
         """
         found: list[dict[str, Any]] = []
-        while (
-            self._behaviour.spec.experiments
-            and self._waiting
-            and self._waiting[0][1] <= unix_seconds
-        ):
+        while self._waiting and self._waiting[0][1] <= unix_seconds:
             number, begin_seconds = self._waiting.popleft()
             rows = _arms_of_range(self._behaviour, number, self._known)
             self._left -= len(rows)
