@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from clickstream_contract.derive import postgres_columns
 from clickstream_contract.events import EVENT_FIELDS
 from clickstream_contract.ledger import LEDGER_COLUMNS
+from clickstream_streaming.core.sql import ledger_by_shard
 from clickstream_streaming.core.sql.columns import WRITER, Column, selected
 from clickstream_streaming.core.sql.kpis import KPIS, PRODUCT_KPIS
 from clickstream_streaming.core.sql.marts import MARTS
@@ -103,6 +104,10 @@ _SESSION = (*SESSIONS.keys, *SESSIONS.fields)
 PARTS: dict[str, dict[str, str]] = {
     "raw/events.sql": _contract_parts("raw.events", EVENT_FIELDS),
     "ops/ledger.sql": _contract_parts("ops.ledger", LEDGER_COLUMNS),
+    "ops/ledger_by_shard.sql": {
+        "columns": "\n".join(map(_line, ledger_by_shard.COLUMNS)),
+        "comments": _comments("ops.ledger_by_shard", ledger_by_shard.COLUMNS),
+    },
     "functions/ops.seal_of.sql": {
         "ledger": textwrap.fill(" ".join(f"one.{field.name}," for field in LEDGER_COLUMNS), _WIDTH)
     },

@@ -22,11 +22,9 @@ from clickstream_streaming.shell.rebuild import rebuild
 from clickstream_streaming.shell.verification import run_checks
 from databases import batch_process
 from pipeline import wait_until
-from psycopg2.extras import Json
+from plans import rows_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clickstream_contract.fields import Field
     from databases import Database
     from psycopg2.extensions import cursor as Cursor
@@ -489,41 +487,11 @@ def test_repeated_ledger_record_is_merged(database: Database) -> None:
     for records in (given, given[::-1]):
         outcome = database.write([json.dumps(record).encode() for record in records], LEDGER.name)
         assert outcome["rejects"] == {}
-        assert database.ask("SELECT shard_seq, lost_faults FROM ops.ledger") == (6, 1)
+        for table in ("ops.ledger", "ops.ledger_by_shard"):
+            assert database.ask(f"SELECT shard_seq, lost_faults FROM {table}") == (6, 1)  # noqa: S608
         assert database.ask("SELECT end_shard_seq FROM ops.shards") == (6,)
-        database.ask("WITH gone AS (DELETE FROM ops.ledger), old AS (DELETE FROM ops.batches)"
-                     " SELECT 1")  # fmt: skip
-
-
-def test_open_runs_need_no_ledger(database: Database) -> None:
-    """The ledger grows with its run; the cost of a batch must not."""
-    with database.owner, database.owner.cursor() as cursor:
-        run = str(uuid4())
-        cursor.execute("SET LOCAL clickstream.seals = 'on'")
-        cursor.execute("INSERT INTO ops.runs (run_id, simulation) VALUES (%s, 'shop')", (run,))
-        cursor.execute(
-            "INSERT INTO ops.shard_states (run_id, shard, simulation, shards)"
-            " VALUES (%s, 0, 'shop', 1)",
-            (run,),
-        )
-        cursor.execute(
-            "INSERT INTO ops.ledger SELECT (jsonb_populate_record(NULL::ops.ledger, %s"
-            " || jsonb_build_object('minute', now() + number * interval '1 minute'))).*"
-            " FROM generate_series(1, 5000) AS number",
-            (
-                Json(
-                    dict.fromkeys((row.name for row in LEDGER_COLUMNS), 0)
-                    | {"run_id": run, "read_at": "2026-01-01T00:00:00Z"}
-                ),
-            ),
-        )
-        cursor.execute("ANALYZE ops.ledger, ops.shard_states, ops.runs")
-        assert _rows_read(cursor, run, "ledger") == 0
-        cursor.execute(CLOSE_RUNS, {"run_ids": [run]})
-        assert cursor.rowcount == 0
-
-        cursor.execute("UPDATE ops.shard_states SET end_shard_seq = 9 WHERE run_id = %s", (run,))
-        assert _rows_read(cursor, run, "ledger") == 5000
+        database.ask("WITH gone AS (DELETE FROM ops.ledger), old AS (DELETE FROM ops.batches),"
+                     " sums AS (DELETE FROM ops.ledger_by_shard) SELECT 1")  # fmt: skip
 
 
 def test_closing_reads_only_the_batch(database: Database) -> None:
@@ -541,22 +509,5 @@ def test_closing_reads_only_the_batch(database: Database) -> None:
         )
         cursor.execute("ANALYZE ops.shard_states, ops.runs")
 
-        for table in ("runs", "shard_states"):
-            assert _rows_read(cursor, str(run), table) == 1
-
-
-def _rows_read(cursor: Cursor, run: str, table: str) -> int:
-    """Return how many rows of a table the closing of a run reads; change nothing."""
-    cursor.execute("SAVEPOINT look")
-    explain = f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {CLOSE_RUNS}"
-    cursor.execute(explain, {"run_ids": [run]})
-    ((plan,),) = cursor.fetchall()
-    cursor.execute("ROLLBACK TO SAVEPOINT look")
-    return int(sum(_rows_of(plan[0]["Plan"], table)))
-
-
-def _rows_of(node: dict[str, Any], relation: str) -> Iterator[float]:
-    if node.get("Relation Name") == relation:
-        yield node["Actual Rows"] * node["Actual Loops"]
-    for part in node.get("Plans", ()):
-        yield from _rows_of(part, relation)
+        for table in ("ops.runs", "ops.shard_states"):
+            assert rows_read(cursor, CLOSE_RUNS, {"run_ids": [run]}, table) == 1

@@ -80,8 +80,9 @@ _TAKEN_FROM = {"mart.dim_user", "mart.fact_order_items"}
 _BOOKS = {
     f"ops.{name}"
     for name in (
-        "batches", "latency_buckets_by_writer", "ledger", "quality_minute_by_writer",
-        "quality_rules", "runs", "shard_events_by_writer", "shard_states",
+        "batches", "latency_buckets_by_writer", "ledger", "ledger_by_shard",
+        "quality_minute_by_writer", "quality_rules", "runs", "shard_events_by_writer",
+        "shard_states",
     )
 }  # fmt: skip
 """Tables of ``ops`` whose rows the stream adds and changes."""

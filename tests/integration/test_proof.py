@@ -20,6 +20,7 @@ from clickstream_local.state import StateFolder
 from clickstream_streaming.core.arrivals import arrivals_of
 from clickstream_streaming.core.sql.checks import CHECKS
 from clickstream_streaming.core.sql.columns import COUNTERS, names
+from clickstream_streaming.core.sql.ledger_by_shard import REPLACE_TOTALS
 from clickstream_streaming.core.sql.marts import MARTS
 from clickstream_streaming.shell.rebuild import _rebuild
 from clickstream_streaming.shell.verification import (
@@ -413,6 +414,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             " ORDER BY shard, minute DESC) AS last",
             ([*names(COUNTERS), *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
+        cursor.execute(REPLACE_TOTALS)
 
         report = run_checks(cursor)
 
@@ -424,6 +426,7 @@ def test_first_seconds_of_run_are_clean(owner: Connection) -> None:
     """Events are stored before the first ledger record of their run."""
     with _attempt(owner) as cursor:
         cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
+        cursor.execute(REPLACE_TOTALS)
         cursor.execute(
             "UPDATE raw.events SET ingested_at = clock_timestamp() WHERE simulation = 'running'"
         )

@@ -166,7 +166,7 @@ def _rejects() -> list[Builder[Panel]]:
     scored = SqlQuery(
         "SELECT reason, coalesce(planted, 0) AS planted, coalesce(rejected, 0) AS rejected\n"
         "FROM (\n    SELECT reason, sum(faults)::bigint AS planted\n"
-        f"    FROM (SELECT {sums} FROM ops.ledger WHERE {_CHOSEN}) AS summed,\n"
+        f"    FROM (SELECT {sums} FROM ops.ledger_by_shard WHERE {_CHOSEN}) AS summed,\n"
         f"        LATERAL (VALUES {faults}) AS fault (reason, faults)\n"
         "    WHERE faults > 0 GROUP BY reason\n"
         ") AS ledger FULL JOIN (\n"

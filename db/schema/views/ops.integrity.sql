@@ -15,13 +15,12 @@ FROM (
         ledger.simulation,
         ledger.run_id,
         ledger.shard,
-        max(ledger.shard_seq) AS sent_events,
-        sum(ledger.lost_faults)::bigint AS planted_losses,
-        max(shards.stored_events) AS stored_events,
-        coalesce(max(shards.stored_events + shards.expired_events), 0) AS known_events
-    FROM ops.ledger AS ledger
+        ledger.shard_seq AS sent_events,
+        ledger.lost_faults AS planted_losses,
+        shards.stored_events,
+        coalesce(shards.stored_events + shards.expired_events, 0) AS known_events
+    FROM ops.ledger_by_shard AS ledger
     LEFT JOIN ops.shards AS shards USING (run_id, shard)
-    GROUP BY ledger.simulation, ledger.run_id, ledger.shard
 ) AS counted;
 COMMENT ON VIEW ops.integrity IS 'Per shard: what the ledger says was sent, and what is stored.';
 COMMENT ON COLUMN ops.integrity.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';

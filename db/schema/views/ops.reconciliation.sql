@@ -1,4 +1,4 @@
--- Reads no row of raw.events, so a dashboard can query it all the time.
+-- Reads no row of raw.events and none of ops.ledger, so a dashboard can query it all the time.
 CREATE OR REPLACE VIEW ops.reconciliation AS
 SELECT
     simulation,
@@ -15,26 +15,18 @@ FROM (
     SELECT
         shards.simulation,
         sum(shards.stored_events) AS stored_events,
-        sum(greatest(ledger.last_seq - ledger.lost - shards.stored_events
+        sum(greatest(ledger.shard_seq - ledger.lost_faults - shards.stored_events
             - shards.expired_events, 0)) AS missing_events,
         sum(greatest(shards.stored_events + shards.expired_events
-            - (shards.end_shard_seq - ledger.lost), 0))
+            - (shards.end_shard_seq - ledger.lost_faults), 0))
             AS surplus_events
     FROM ops.shards AS shards
-    LEFT JOIN (
-        SELECT run_id, shard, max(shard_seq) AS last_seq, sum(lost_faults) AS lost
-        FROM ops.ledger
-        GROUP BY run_id, shard
-    ) AS ledger USING (run_id, shard)
+    LEFT JOIN ops.ledger_by_shard AS ledger USING (run_id, shard)
     GROUP BY shards.simulation
 ) AS known
 FULL JOIN (
-    SELECT simulation, sum(last_seq)::bigint AS events, sum(lost) AS planted_losses
-    FROM (
-        SELECT simulation, max(shard_seq) AS last_seq, sum(lost_faults) AS lost
-        FROM ops.ledger
-        GROUP BY simulation, run_id, shard
-    ) AS shard
+    SELECT simulation, sum(shard_seq)::bigint AS events, sum(lost_faults) AS planted_losses
+    FROM ops.ledger_by_shard
     GROUP BY simulation
 ) AS sent USING (simulation)
 LEFT JOIN (
@@ -43,7 +35,7 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT simulation, sum(events) AS events FROM mart.sessions_hour GROUP BY simulation
 ) AS sessions USING (simulation);
-COMMENT ON VIEW ops.reconciliation IS 'Per simulation: differences between the ledger, the stored events and the marts, without reading raw.events.';
+COMMENT ON VIEW ops.reconciliation IS 'Per simulation: differences between the ledger, the stored events and the marts, without reading raw.events or ops.ledger.';
 COMMENT ON COLUMN ops.reconciliation.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
 COMMENT ON COLUMN ops.reconciliation.sent_events IS 'Events numbered by the generators, from the ledger.';
 COMMENT ON COLUMN ops.reconciliation.planted_losses IS 'Of these, events that the generators did not send on purpose.';

@@ -211,7 +211,7 @@ def rebuild_marts(
     as_json: _Json = False,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Recompute the marts from the stored events, also while the stream runs."""
+    """Recompute the marts and the totals of the ledger, also while the stream runs."""
     days = _day("--from", since), _day("--to", until)
     with database(StateFolder(state_dir.absolute())) as postgres:
         connection = postgres.connect(OWNER)

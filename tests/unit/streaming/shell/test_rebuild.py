@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scripted_database import Rows
 
 RETENTION = "WHERE query = 'retention'"
+TOTALS = "ops.ledger_by_shard"
 
 
 def _one(_: object) -> Rows:
@@ -21,19 +22,21 @@ def _one(_: object) -> Rows:
 
 
 def test_rebuild_counts_changes() -> None:
-    """Each mart has the number of its deleted and written rows, or of its keys that differed."""
+    """Each table has the number of its deleted and written rows, or of its keys that differed."""
     database = ScriptedDatabase(
         {
             "DELETE FROM mart.sessions AS": [(1,)] * 2,
             "CREATE TEMPORARY TABLE wrong": _one,
             "INSERT INTO mart.": _one,
+            "DELETE FROM ops.ledger_by_shard": [(4,)],
         }
     )
 
     changed = rebuild(database.connection())
 
-    assert list(changed) == [mart.table for mart in MARTS]
+    assert list(changed) == [*(mart.table for mart in MARTS), TOTALS]
     assert changed.pop("mart.sessions") == 3
+    assert changed.pop(TOTALS) == 4
     assert set(changed.values()) == {1}
     assert database.ends == ["commit"]
 
@@ -110,7 +113,7 @@ def test_dropped_days_spare_marts() -> None:
 
     spared = {mart.table for mart in MARTS if not mart.time and mart.kept_by}
     assert spared == {"mart.dim_product_versions"}
-    assert set(changed) == {mart.table for mart in MARTS} - spared
+    assert set(changed) == {TOTALS, *(mart.table for mart in MARTS)} - spared
 
 
 def test_failure_changes_nothing() -> None:

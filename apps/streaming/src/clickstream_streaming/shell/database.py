@@ -70,6 +70,7 @@ ON CONFLICT (rule) DO UPDATE SET severity = excluded.severity, doc = excluded.do
 _TABLES = (
     "raw.events", "ops.batches", "ops.summary_refreshes", "mart.sessions", "mart.product_pairs",
     "ops.reconciliation", "ops.verifications", "ops.latency_buckets_by_writer",
+    "ops.ledger_by_shard",
 )  # fmt: skip
 
 

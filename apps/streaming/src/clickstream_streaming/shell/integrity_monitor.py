@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 15.0
 _SHARE = 0.02
-"""Updates take at most this share of the time, whatever the size of the ledger."""
+"""Updates take at most this share of the time, whatever the number of simulations."""
 _MOST_SIMULATIONS = 200
 """Each simulation is a label of several metrics; those with the most defects come first."""
 _INTEGRITY = f"""

@@ -1,4 +1,4 @@
-"""The rebuild: computes all marts from ``raw.events`` again, while the stream runs.
+"""The rebuild: computes all marts and the ledger's totals again, while the stream runs.
 
 Owns the order of the marts and the lock that makes batches wait. The rebuild writes only rows that
 differ: it proves the marts right if it changes no row.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream_streaming.core.sql.columns import listed
+from clickstream_streaming.core.sql.ledger_by_shard import REPLACE_TOTALS
 from clickstream_streaming.core.sql.mart import is_whole, source_of
 from clickstream_streaming.core.sql.mart_steps import upsert
 from clickstream_streaming.core.sql.marts import MARTS
@@ -31,12 +32,12 @@ _NEXT = "(%(until)s::timestamp AT TIME ZONE 'UTC')"
 def rebuild(
     connection: Connection, since: date | None = None, until: date | None = None
 ) -> dict[str, int]:
-    """Compute the marts again; return the number of changed rows by table.
+    """Compute marts and the ledger's totals again; return the number of changed rows by table.
 
     Args:
         connection: A connection of the owner.
-        since: The first day, UTC; all if absent. Rows of dropped days stay as they are, and so do
-            rows that began on one.
+        since: The first day of the marts, UTC; all if absent. Rows of dropped days stay as they
+            are, and so do rows that began on one.
         until: The day after the last day; all if absent.
     """
     changed: dict[str, int] = {}
@@ -53,6 +54,8 @@ def rebuild(
         for mart in MARTS:
             if not dropped or mart.time or not mart.kept_by:
                 changed[mart.table] = _rebuild(cursor, mart, values)
+        cursor.execute(REPLACE_TOTALS)
+        (changed["ops.ledger_by_shard"],) = cursor.fetchone() or (0,)
         cursor.execute("SELECT mart.refresh_summaries()")
     return changed
 

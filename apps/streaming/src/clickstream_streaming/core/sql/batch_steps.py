@@ -8,6 +8,7 @@ from clickstream_contract.ledger import GROWING_FIGURES, LEDGER_COLUMNS, MOST_RE
 from clickstream_contract.run_truths import RUN_TRUTHS
 
 from clickstream_streaming.core.sql.columns import listed, start_of
+from clickstream_streaming.core.sql.ledger_by_shard import ADD_ENTRIES, CHANGES
 from clickstream_streaming.core.sql.stages import REJECT_COLUMNS
 
 __all__ = [
@@ -205,21 +206,23 @@ def _progress(row: str) -> str:
 
 
 _STORE_LEDGER = f"""
-INSERT INTO ops.ledger AS known ({listed(_LEDGER)})
-SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {listed(_LEDGER, "row.")}
-FROM staged_ledger, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
-WHERE ledger ->> 'kind' = 'minute'
-ORDER BY row.run_id, row.shard, row.minute, {_progress("row")} DESC
-ON CONFLICT (run_id, shard, minute) DO UPDATE SET
-    {
+WITH stored AS (
+    INSERT INTO ops.ledger AS known ({listed(_LEDGER)})
+    SELECT DISTINCT ON (row.run_id, row.shard, row.minute) {listed(_LEDGER, "row.")}
+    FROM staged_ledger, jsonb_populate_record(NULL::ops.ledger, ledger) AS row
+    WHERE ledger ->> 'kind' = 'minute'
+    ORDER BY row.run_id, row.shard, row.minute, {_progress("row")} DESC
+    ON CONFLICT (run_id, shard, minute) DO UPDATE SET
+        {
     ", ".join(
         f"{name} = excluded.{name}"
         for name in (*_LEDGER, "read_at")
         if name not in {"run_id", "shard", "minute"}
     )
 }
-WHERE {_progress("excluded")} >= {_progress("known")}
-"""
+    WHERE {_progress("excluded")} >= {_progress("known")}
+    RETURNING {CHANGES}
+){ADD_ENTRIES}"""
 
 _END_SHARDS = """
 INSERT INTO ops.shard_states AS known
@@ -297,17 +300,13 @@ WITH ended AS (
     WHERE runs.run_id = ANY(%(run_ids)s::uuid[]) AND runs.closed_at IS NULL
     GROUP BY run_id
     HAVING count(*) = max(shards.shards) AND bool_and(shards.end_shard_seq IS NOT NULL)
-), lost AS (
-    SELECT ledger.run_id, ledger.shard, sum(ledger.lost_faults) AS events,
-        max(ledger.minute) AS last_minute
-    FROM ended INNER JOIN ops.ledger AS ledger USING (run_id)
-    GROUP BY ledger.run_id, ledger.shard
 ), drained AS (
-    SELECT run_id, max(lost.last_minute) + interval '1 min' AS ended_at
-    FROM ended INNER JOIN ops.shards AS shards USING (run_id) LEFT JOIN lost USING (run_id, shard)
+    SELECT run_id, max(ledger.minute) + interval '1 min' AS ended_at
+    FROM ended INNER JOIN ops.shards AS shards USING (run_id)
+    LEFT JOIN ops.ledger_by_shard AS ledger USING (run_id, shard)
     GROUP BY run_id
-    HAVING bool_and(shards.end_shard_seq
-        = shards.stored_events + shards.expired_events + coalesce(lost.events, 0))
+    HAVING bool_and(shards.end_shard_seq = shards.stored_events + shards.expired_events
+        + coalesce(ledger.lost_faults, 0))
 )
 UPDATE ops.runs SET closed_at = clock_timestamp(), ended_at = drained.ended_at
 FROM drained WHERE runs.run_id = drained.run_id

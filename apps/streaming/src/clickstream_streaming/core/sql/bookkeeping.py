@@ -16,6 +16,7 @@ from clickstream_contract.topics import EVENTS, RejectReason
 
 from clickstream_streaming.core.sql.check import Check, differing
 from clickstream_streaming.core.sql.columns import COUNTERS, names
+from clickstream_streaming.core.sql.ledger_by_shard import LEDGER_BY_SHARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -452,6 +453,7 @@ BOOKKEEPING: tuple[Check, ...] = (
     Check("counts of shards", "aggregate_mismatches", _SHARD_COUNTS),
     Check("ends of runs", "aggregate_mismatches", _RUNS),
     Check("sums of the ledger", "aggregate_mismatches", _LEDGER_SUMS),
+    LEDGER_BY_SHARD,
     Check("late events by batches", "aggregate_mismatches", _LATE),
     Check("mark of retention", "aggregate_mismatches", _PROGRESS),
     Check("latencies by shards", "aggregate_mismatches", _LATENCIES),
