@@ -30,10 +30,10 @@ FULL JOIN (
     GROUP BY simulation
 ) AS sent USING (simulation)
 LEFT JOIN (
-    SELECT simulation, sum(events) AS events FROM mart.traffic_day GROUP BY simulation
+    SELECT simulation, sum(events) AS events FROM mart.traffic_day_by_writer GROUP BY simulation
 ) AS traffic USING (simulation)
 LEFT JOIN (
-    SELECT simulation, sum(events) AS events FROM mart.sessions_hour GROUP BY simulation
+    SELECT simulation, sum(events) AS events FROM mart.sessions_hour_by_writer GROUP BY simulation
 ) AS sessions USING (simulation);
 COMMENT ON VIEW ops.reconciliation IS 'Per simulation: differences between the ledger, the stored events and the marts, without reading raw.events or ops.ledger.';
 COMMENT ON COLUMN ops.reconciliation.simulation IS 'Full name of the simulation: namespace/name, or its name if it has no namespace.';
