@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BASELINE", "migrate", "sql_folder"]
 
-BASELINE = "20261130140000"
+BASELINE = "20261201120000"
 """Version of a database that has the tables of ``db/schema`` and no migration."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('public.schema_migrations'))"
