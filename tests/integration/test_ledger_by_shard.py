@@ -12,10 +12,12 @@ from clickstream_console.core import questions
 from clickstream_console.core.parameters import OfSimulation
 from clickstream_contract.ledger import LEDGER_COLUMNS
 from clickstream_streaming.core.sql.batch_steps import CLOSE_RUNS, LEDGER_STEPS
-from clickstream_streaming.core.sql.ledger_by_shard import LEDGER_BY_SHARD, REPLACE_TOTALS
+from clickstream_streaming.core.sql.ledger_by_shard import LEDGER_BY_SHARD
 from clickstream_streaming.core.sql.stages import CLEAR_STAGES, CREATE_STAGES
+from clickstream_streaming.shell.rebuild import rebuild
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from ledger_totals import replace_totals
 from plans import rows_read
 from psycopg2.extras import Json
 
@@ -114,10 +116,8 @@ def test_rebuild_replaces_wrong_totals(database: Database) -> None:
         cursor.execute(_WRONG)
         cursor.execute(LEDGER_BY_SHARD.query, {})
         defects = cursor.rowcount
-        changes: list[int] = []
-        for _ in range(2):
-            cursor.execute(REPLACE_TOTALS)
-            changes += cursor.fetchone() or ()
+    changes = [rebuild(database.owner)["ops.ledger_by_shard"] for _ in range(2)]
+    with database.owner, database.owner.cursor() as cursor:
         cursor.execute(_INTEGRITY)
         after = cursor.fetchall()
 
@@ -164,4 +164,4 @@ def _store(database: Database, minutes: int) -> None:
     with database.owner, database.owner.cursor() as cursor:
         cursor.execute("SET LOCAL clickstream.seals = 'on'")
         cursor.execute(_ENDED, {"run_id": _RUN, "minutes": minutes, "entry": Json(_NO_FIGURES)})
-        cursor.execute(REPLACE_TOTALS)
+        replace_totals(cursor)

@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,11 +18,11 @@ from clickstream_local.postgres import OWNER
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
 from clickstream_streaming.core.arrivals import arrivals_of
+from clickstream_streaming.core.pieces import Piece
 from clickstream_streaming.core.sql.checks import CHECKS
 from clickstream_streaming.core.sql.columns import COUNTERS, names
-from clickstream_streaming.core.sql.ledger_by_shard import REPLACE_TOTALS
 from clickstream_streaming.core.sql.marts import MARTS
-from clickstream_streaming.shell.rebuild import _rebuild
+from clickstream_streaming.shell.rebuild import rebuild_here
 from clickstream_streaming.shell.verification import (
     check_values,
     run_checks,
@@ -40,6 +40,7 @@ from falsify import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ledger_totals import replace_totals
 from markdown_tables import Rows, table
 from pages import DOCS, renewed
 from psycopg2 import errors
@@ -238,7 +239,7 @@ def _follow(cursor: Cursor) -> None:
     """Rebuild marts and counts from the events, as if the stream had stored them."""
     for mart in MARTS:
         if mart.time or not mart.kept_by:
-            _rebuild(cursor, mart, {"since": DROPPED_BEFORE, "until": "infinity"})
+            rebuild_here(cursor, mart, Piece(date.fromisoformat(DROPPED_BEFORE), None))
     cursor.execute("SELECT mart.refresh_summaries()")
     cursor.execute(_RECOUNT)
 
@@ -414,7 +415,7 @@ def test_events_under_way_are_not_lost(owner: Connection) -> None:
             " ORDER BY shard, minute DESC) AS last",
             ([*names(COUNTERS), *(f"{name}_faults" for name in FAULT_NAMES)],),
         )
-        cursor.execute(REPLACE_TOTALS)
+        replace_totals(cursor)
 
         report = run_checks(cursor)
 
@@ -426,7 +427,7 @@ def test_first_seconds_of_run_are_clean(owner: Connection) -> None:
     """Events are stored before the first ledger record of their run."""
     with _attempt(owner) as cursor:
         cursor.execute("DELETE FROM ops.ledger WHERE simulation = 'running'")
-        cursor.execute(REPLACE_TOTALS)
+        replace_totals(cursor)
         cursor.execute(
             "UPDATE raw.events SET ingested_at = clock_timestamp() WHERE simulation = 'running'"
         )

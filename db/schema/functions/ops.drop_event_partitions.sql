@@ -9,7 +9,7 @@ BEGIN
     PERFORM set_config('clickstream.seals', 'on', true);
     -- A long query must not block the stream for long: the stream calls this function again later.
     SET LOCAL lock_timeout = '3s';
-    -- A rebuild holds the same lock: it reads which days are left, and deletes rows without events.
+    -- Batches and rebuilds share this lock: they read which days are left.
     PERFORM pg_advisory_xact_lock(hashtext('raw.events.days'));
     IF before_day > (clock_timestamp() AT TIME ZONE 'UTC')::date THEN
         RAISE EXCEPTION 'days from % on are not over yet', before_day;

@@ -6,7 +6,7 @@ DECLARE
     forgotten bigint := 0;
 BEGIN
     PERFORM ops.refuse_open_days(before_day);
-    -- ops.drop_event_partitions() and a rebuild hold the same lock.
+    -- ops.drop_event_partitions() takes the same lock; batches and rebuilds share it.
     PERFORM pg_advisory_xact_lock(hashtext('raw.events.days'));
     FOR sealed IN
         SELECT * FROM ops.seals

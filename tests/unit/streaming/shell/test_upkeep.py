@@ -77,3 +77,13 @@ def test_day_in_use_is_dropped_later(tmp_path: Path) -> None:
     database, _, _ = _run_upkeep(tmp_path, busy, _DAYS)
 
     assert len(database.executed("ops.forget_batches")) == 1
+
+
+def test_rebuild_keeps_its_days(tmp_path: Path) -> None:
+    """While a rebuild runs, neither days nor details go; the rest of the upkeep is done."""
+    database, _, _ = _run_upkeep(tmp_path, {"mart.rebuild": [(False,)]}, _DAYS)
+
+    assert not database.executed("ops.drop_event_partitions")
+    assert not any(database.executed(f"ops.{name}") for name in _DETAILS)
+    assert database.executed("ops.forget_batches")
+    assert database.executed("ops.forget_rejects")

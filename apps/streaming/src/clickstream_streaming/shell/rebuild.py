@@ -1,21 +1,36 @@
 """The rebuild: computes all marts and the ledger's totals again, while the stream runs.
 
-Owns the order of the marts and the lock that makes batches wait. The rebuild writes only rows that
-differ: it proves the marts right if it changes no row.
+Owns the order of the marts, the transactions, and the locks. The rebuild writes only what differs:
+it proves the marts right if it changes no row. Each comparison reads one snapshot, which has every
+batch as a whole or not at all, so batches need not wait.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from clickstream_streaming.core.sql.columns import listed
-from clickstream_streaming.core.sql.ledger_by_shard import REPLACE_TOTALS
-from clickstream_streaming.core.sql.mart import is_whole, source_of
-from clickstream_streaming.core.sql.mart_steps import upsert
+from psycopg2 import errors
+
+from clickstream_streaming.core.pieces import Piece, covering, pieces_of
+from clickstream_streaming.core.sql.batch_steps import CLAIM_WRITER, KEPT_SINCE
+from clickstream_streaming.core.sql.ledger_by_shard import REPLACE_TOTALS, WRONG_TOTALS
 from clickstream_streaming.core.sql.marts import MARTS
-from clickstream_streaming.core.sql.session_marts import SESSIONS
+from clickstream_streaming.core.sql.rebuild_steps import (
+    add_corrections,
+    compare_suspects,
+    corrections,
+    insert_missing,
+    no_suspects,
+    replace_wrong,
+    suspects,
+    times_of_suspects,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     from psycopg2.extensions import connection as Connection
@@ -23,10 +38,39 @@ if TYPE_CHECKING:
 
     from clickstream_streaming.core.sql.mart import Mart
 
-__all__ = ["rebuild"]
+__all__ = ["rebuild", "rebuild_here"]
 
-_DAY = "(%(since)s::timestamp AT TIME ZONE 'UTC')"
-_NEXT = "(%(until)s::timestamp AT TIME ZONE 'UTC')"
+_ROUNDS = 10
+"""After so many comparisons, batches wait for the last one. They change the same rows again and
+again only if the rows of active sessions are wrong."""
+_INSERTED_ROWS = 10_000
+_LOCK_SECONDS = 0.5
+"""An insert that waits longer for a batch is ended, before PostgreSQL looks for a deadlock."""
+_POLL_SECONDS = 0.05
+_LOCKED_SHARDS = 100
+"""With a day of the ledger they have 144,000 rows, which are read in a fraction of a second."""
+
+# The first lock is the rebuild's: the stream's upkeep does not drop days meanwhile, and a second
+# rebuild waits. The second one keeps others from dropping days; batches share it.
+_LOCK = """
+SELECT pg_advisory_lock(hashtext('mart.rebuild'));
+SELECT pg_advisory_lock_shared(hashtext('raw.events.days'))
+"""
+_UNLOCK = "SELECT pg_advisory_unlock_all()"
+_FORGET = "DISCARD TEMP"
+_DAYS = """
+SELECT to_date(right(child.relname, 8), 'YYYYMMDD') AS day, pg_relation_size(child.oid)
+FROM pg_inherits INNER JOIN pg_class AS child ON child.oid = inhrelid
+WHERE inhparent = 'raw.events'::regclass AND child.relname ~ '^events_[0-9]{8}$' ORDER BY day
+"""
+_SETTINGS = "SET LOCAL work_mem = '256MB'; SET LOCAL timezone = 'UTC'"
+_SNAPSHOT = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; {_SETTINGS}"
+# A batch stores its offsets first, and has this lock until it ends.
+_WRITERS = """
+SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks
+WHERE relation = 'ops.batches'::regclass AND mode = 'RowExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def rebuild(
@@ -34,97 +78,190 @@ def rebuild(
 ) -> dict[str, int]:
     """Compute marts and the ledger's totals again; return the number of changed rows by table.
 
+    After an error, the tables that were done before are right.
+
     Args:
-        connection: A connection of the owner.
+        connection: A connection of the owner, without a transaction.
         since: The first day of the marts, UTC; all if absent. Rows of dropped days stay as they
             are, and so do rows that began on one.
-        until: The day after the last day; all if absent.
+        until: The day after the last day; all if absent. A wrong row that has events in the range
+            is corrected as a whole.
     """
     changed: dict[str, int] = {}
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '256MB'")
-        # A batch stores its offsets first, so it waits for this lock until the rebuild is done.
-        cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")
-        # Waits for a running drop of days, and keeps retention from dropping any until the end.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('raw.events.days'))")
-        cursor.execute("SELECT max_event_time::date FROM ops.progress WHERE query = 'retention'")
-        dropped = cursor.fetchone()
-        since = max(filter(None, [since, dropped[0] if dropped else None]), default=None)
-        values = {"since": since or "-infinity", "until": until or "infinity"}
+    with _keeping_days(connection):
+        with connection, connection.cursor() as cursor:
+            cursor.execute(KEPT_SINCE)
+            dropped = cursor.fetchone()
+            first = dropped[0].astimezone(UTC).date() if dropped else None
+            whole = Piece(max(filter(None, (since, first)), default=None), until)
+            cursor.execute(_DAYS)
+            pieces = pieces_of(cursor.fetchall(), whole)
         for mart in MARTS:
             if not dropped or mart.time or not mart.kept_by:
-                changed[mart.table] = _rebuild(cursor, mart, values)
-        cursor.execute(REPLACE_TOTALS)
-        (changed["ops.ledger_by_shard"],) = cursor.fetchone() or (0,)
-        cursor.execute("SELECT mart.refresh_summaries()")
+                write = _correct if mart.is_sum else _settle
+                changed[mart.table] = write(connection, mart, pieces if mart.time else [whole])
+        changed["ops.ledger_by_shard"] = _replace_totals(connection)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT mart.refresh_summaries()")
     return changed
 
 
-def _rebuild(cursor: Cursor, mart: Mart, values: dict[str, object]) -> int:
-    """Rebuild one mart after the marts that it follows from; return the number of changed rows."""
-    # A row whose sums are all 0 is equivalent to no row.
-    counts = " OR ".join(f"{name} <> 0" for name in mart.values) if mart.is_sum else "true"
-    cursor.execute(
-        "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT * FROM"
-        f" ({mart.select.format(source=_source(mart))}) AS one"
-        f" WHERE {_in_range(mart)} AND {is_whole(mart)} AND ({counts})",
-        values,
-    )
-    replace = _replace_shared if mart.is_shared else _replace
-    changed = replace(cursor, mart, f"{_in_range(mart)} AND ({counts})", values)
-    cursor.execute("DROP TABLE wanted")
+def rebuild_here(cursor: Cursor, mart: Mart, piece: Piece) -> int:
+    """Rebuild one mart within a transaction, while no batch runs; return the changed rows."""
+    if mart.is_sum:
+        cursor.execute(corrections(mart), piece.values())
+        changed = _add(cursor, mart)
+    else:
+        cursor.execute(no_suspects(mart))
+        cursor.execute(suspects(mart), piece.values() | {"piece": 0})
+        _, missing = _compare(cursor, mart, [piece])
+        changed = _replace(cursor, mart) + _insert(cursor, mart, 0, missing)
+    cursor.execute(_FORGET)
     return changed
 
 
-def _replace(cursor: Cursor, mart: Mart, condition: str, values: dict[str, object]) -> int:
-    """Replace the rows of a mart that differ from the wanted ones; return their number."""
-    same = " AND ".join(f"one.{name} = wanted.{name}" for name in mart.key)
-    cursor.execute(
-        f"DELETE FROM {mart.table} AS one WHERE {condition}"
-        f" AND NOT EXISTS (SELECT FROM wanted WHERE {same})",
-        values,
-    )
-    changed = cursor.rowcount
-    new = {name: f"excluded.{name}" for name in mart.values}
-    cursor.execute(upsert(mart, "TABLE wanted", new, _differ(mart, "known", "excluded")))
-    return changed + cursor.rowcount
+@contextmanager
+def _keeping_days(connection: Connection) -> Iterator[None]:
+    """Keep all days, and other rebuilds away, until the block ends."""
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_LOCK)
+        yield
+    finally:
+        if not connection.closed:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(_UNLOCK)
+                cursor.execute(_FORGET)
 
 
-def _replace_shared(cursor: Cursor, mart: Mart, condition: str, values: dict[str, object]) -> int:
-    """Put one row of writer 0 in the place of all rows of a key that differ; return the keys."""
-    keys, columns = listed(mart.key), listed(mart.columns)
-    cursor.execute(
-        "CREATE TEMPORARY TABLE wrong ON COMMIT DROP AS SELECT"
-        f" {keys} FROM (SELECT {columns} FROM {mart.table} AS one WHERE {condition}) AS known"
-        f" FULL JOIN wanted USING ({keys}) WHERE {_differ(mart, 'known', 'wanted')}",
-        values,
-    )
-    changed = cursor.rowcount
-    cursor.execute(f"DELETE FROM {mart.written_table} WHERE ({keys}) IN (SELECT {keys} FROM wrong)")
-    cursor.execute(
-        f"INSERT INTO {mart.written_table} ({columns}, writer)"
-        f" SELECT {columns}, 0 FROM wanted INNER JOIN wrong USING ({keys})"
-    )
-    cursor.execute("DROP TABLE wrong")
+def _correct(connection: Connection, mart: Mart, pieces: list[Piece]) -> int:
+    """Add to each wrong sum what it lacks, piece by piece; return the number of keys."""
+    changed = 0
+    for piece in pieces:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SNAPSHOT)
+            cursor.execute(corrections(mart), piece.values())
+        with connection, connection.cursor() as cursor:
+            changed += _add(cursor, mart)
+            cursor.execute(_FORGET)
     return changed
 
 
-def _differ(mart: Mart, one: str, other: str) -> str:
-    """Return whether the values of two rows differ, as SQL."""
-    first, second = (listed(mart.values, f"{row}.") for row in (one, other))
-    return f"({first}) IS DISTINCT FROM ({second})"
+def _add(cursor: Cursor, mart: Mart) -> int:
+    cursor.execute(CLAIM_WRITER)  # no batch writes rows with this number meanwhile
+    cursor.execute(add_corrections(mart))
+    return cursor.rowcount
 
 
-def _source(mart: Mart) -> str:
-    """Return the part of a mart's source relation that the range needs."""
-    in_range = f"event_time >= {_DAY} AND event_time < {_NEXT}"
-    events = f"(SELECT * FROM raw.events WHERE {in_range})"
-    if mart is SESSIONS:
-        # A session is worked out from all of its events, whatever their day.
-        sessions = f"SELECT session_id FROM raw.events WHERE {in_range}"
-        events = f"(SELECT * FROM raw.events WHERE session_id IN ({sessions}))"
-    return source_of(mart, events if mart.time else "raw.events")
+def _settle(connection: Connection, mart: Mart, pieces: list[Piece]) -> int:
+    """Replace wrong rows until a comparison finds none; return the number of changed rows."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(no_suspects(mart))
+    for number, piece in enumerate(pieces):
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SNAPSHOT)
+            cursor.execute(suspects(mart), piece.values() | {"piece": number})
+    changed = 0
+    for _ in range(_ROUNDS):
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SNAPSHOT)
+            wrong, missing = _compare(cursor, mart, pieces)
+        if not wrong:
+            break
+        changed += _write(connection, mart, missing)
+        _wait_for_batches(connection)
+    else:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SETTINGS)
+            cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")
+            _, missing = _compare(cursor, mart, pieces)
+            changed += _replace(cursor, mart) + _insert(cursor, mart, 0, missing)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_FORGET)
+    return changed
 
 
-def _in_range(mart: Mart) -> str:
-    return f"{mart.time} >= {_DAY} AND {mart.time} < {_NEXT}" if mart.time else "true"
+def _compare(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> tuple[int, int]:
+    """Compare the suspects with their events.
+
+    Returns:
+        The number of wrong keys, which are now the suspects, and of those without a stored row.
+    """
+    cursor.execute(times_of_suspects(mart))
+    first, last, *days = cursor.fetchone() or (None, None)
+    numbers = [] if first is None else [first, last]
+    span = covering(pieces, numbers, filter(None, days))
+    cursor.execute("DROP TABLE IF EXISTS wanted, former, missing")
+    for statement in compare_suspects(mart):
+        cursor.execute(statement, span.values())
+    cursor.execute("SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM missing)")
+    wrong, missing = cursor.fetchone() or (0, 0)
+    return wrong, missing
+
+
+def _write(connection: Connection, mart: Mart, missing: int) -> int:
+    """Write the rows that batches have left alone since the comparison; return their number."""
+    with connection, connection.cursor() as cursor:
+        changed = _replace(cursor, mart)
+    for after in range(0, missing, _INSERTED_ROWS):
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+                changed += _insert(cursor, mart, after, after + _INSERTED_ROWS)
+        except errors.LockNotAvailable:  # a batch inserts one of the rows: compare it again
+            continue
+    return changed
+
+
+def _replace(cursor: Cursor, mart: Mart) -> int:
+    """Delete and update wrong rows that are as they were compared; return their number."""
+    choose, *changes = replace_wrong(mart)
+    cursor.execute(choose)
+    changed = 0
+    for statement in changes:
+        cursor.execute(statement)
+        changed += cursor.rowcount
+    return changed
+
+
+def _insert(cursor: Cursor, mart: Mart, after: int, last: int) -> int:
+    """Insert the missing rows with numbers after ``after`` and up to ``last``."""
+    if mart.is_shared:
+        cursor.execute(CLAIM_WRITER)
+    cursor.execute(insert_missing(mart), {"after": after, "last": last})
+    return cursor.rowcount
+
+
+def _replace_totals(connection: Connection) -> int:
+    """Replace wrong totals of the ledger; return their number.
+
+    Batches of the ledger wait while a portion is read.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_SETTINGS)
+        cursor.execute(WRONG_TOTALS)
+        wrong = cursor.fetchall()
+    for start in range(0, len(wrong), _LOCKED_SHARDS):
+        run_ids, shards = zip(*wrong[start : start + _LOCKED_SHARDS], strict=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(REPLACE_TOTALS, {"run_ids": [*run_ids], "shards": [*shards]})
+    return len(wrong)
+
+
+def _wait_for_batches(connection: Connection) -> None:
+    """Wait until the batches that run now have ended.
+
+    Such a batch may have left a row alone because of its old value, with events that no snapshot
+    has yet.
+    """
+    running = _running_batches(connection)
+    while running:
+        time.sleep(_POLL_SECONDS)
+        running &= _running_batches(connection)
+
+
+def _running_batches(connection: Connection) -> set[str]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_WRITERS)
+        (found,) = cursor.fetchone() or ([],)
+    return set(found)

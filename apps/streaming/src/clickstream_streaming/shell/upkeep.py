@@ -26,6 +26,8 @@ _DAYS_AHEAD = 3
 _KEPT_BATCHES = 10_000
 _MAX_REJECTS = 50_000
 """One upkeep deletes at most so many rejects, because a batch waits for it."""
+_IS_FREE = "SELECT pg_try_advisory_xact_lock_shared(hashtext('mart.rebuild'))"
+"""Returns false while a rebuild keeps all days. To wait for it would make batches wait."""
 
 
 def run_upkeep(connection: Connection, settings: Settings) -> bool:
@@ -42,7 +44,7 @@ def run_upkeep(connection: Connection, settings: Settings) -> bool:
         _drop_days(connection, today - timedelta(days=days))
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT ops.forget_batches(%s)", (_KEPT_BATCHES,))
-        if days := settings.detail_retention_days:
+        if (days := settings.detail_retention_days) and _is_free(cursor):
             _delete_details(cursor, today - timedelta(days=days))
         has_more = False
         if days := settings.rejected_payload_days:
@@ -62,6 +64,12 @@ def _delete_details(cursor: Cursor, before: date) -> None:
         cursor.execute(f"SELECT ops.{function}(%s)", (before,))
 
 
+def _is_free(cursor: Cursor) -> bool:
+    cursor.execute(_IS_FREE)
+    (is_free,) = cursor.fetchone() or (True,)
+    return bool(is_free)
+
+
 def _count_of(cursor: Cursor) -> int:
     (count,) = cursor.fetchone() or (0,)
     return int(count)
@@ -70,6 +78,9 @@ def _count_of(cursor: Cursor) -> int:
 def _drop_days(connection: Connection, before: date) -> None:
     try:
         with connection, connection.cursor() as cursor:
+            if not _is_free(cursor):
+                _LOG.warning("days before %s are dropped later: a rebuild reads them", before)
+                return
             cursor.execute("SELECT ops.drop_event_partitions(%s)", (before,))
             dropped = _count_of(cursor)
     except errors.LockNotAvailable:

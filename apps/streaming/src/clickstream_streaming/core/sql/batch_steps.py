@@ -163,7 +163,7 @@ KEPT_SINCE = "SELECT max_event_time FROM ops.progress WHERE query = 'retention'"
 
 LOCK_DAYS = f"SELECT pg_advisory_xact_lock_shared(hashtext('raw.events.days')); {KEPT_SINCE}"
 """Keeps retention from dropping a day until the transaction ends. Runs after the offsets are
-claimed, in the order of a rebuild."""
+claimed."""
 
 LOCK_ROWS_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtext('mart.rows'))"
 """For a transaction of one portion: it locks shared rows last and in one order, so several writers

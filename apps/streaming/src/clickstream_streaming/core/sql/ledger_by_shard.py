@@ -12,7 +12,7 @@ from clickstream_contract.ledger import GROWING_FIGURES
 from clickstream_streaming.core.sql.check import Check, differing
 from clickstream_streaming.core.sql.columns import Column, combined, listed, names
 
-__all__ = ["ADD_ENTRIES", "CHANGES", "COLUMNS", "LEDGER_BY_SHARD", "REPLACE_TOTALS"]
+__all__ = ["ADD_ENTRIES", "CHANGES", "COLUMNS", "LEDGER_BY_SHARD", "REPLACE_TOTALS", "WRONG_TOTALS"]
 
 _KEYS = (
     Column("run_id", "uuid", "The run."),
@@ -88,37 +88,37 @@ ON CONFLICT ({listed(_KEY)}) DO UPDATE SET
 """
 """Adds the entries of the common table expression ``stored``; ends the statement with it."""
 
-_DEFINITION = f"SELECT {listed(_KEY)}, {_TOTALS} FROM ops.ledger GROUP BY {listed(_KEY)}"
 
-REPLACE_TOTALS = f"""
-WITH wanted AS ({_DEFINITION}), gone AS (
-    DELETE FROM ops.ledger_by_shard AS known WHERE NOT EXISTS (
-        SELECT FROM wanted WHERE (wanted.run_id, wanted.shard) = (known.run_id, known.shard)
-    ) RETURNING 1
-), changed AS (
-    INSERT INTO ops.ledger_by_shard AS known ({listed((*_KEY, *_VALUES))})
-    SELECT {listed((*_KEY, *_VALUES))} FROM wanted
-    ON CONFLICT ({listed(_KEY)}) DO UPDATE SET
-        {", ".join(f"{name} = excluded.{name}" for name in _VALUES)}
-    WHERE ({listed(_VALUES, "known.")}) IS DISTINCT FROM ({listed(_VALUES, "excluded.")})
-    RETURNING 1
+def _totals(condition: str) -> str:
+    """Return the query for the totals of shards by their definition."""
+    key = listed(_KEY)
+    return f"SELECT {key}, {_TOTALS} FROM ops.ledger WHERE {condition} GROUP BY {key}"
+
+
+def _different(shown: str) -> str:
+    """Return the query for the shards whose totals do not follow from the ledger."""
+    return f"""
+WITH found AS (
+    SELECT {listed((*_KEY, *_VALUES))} FROM ops.ledger_by_shard
+), wanted AS ({_totals("true")}){differing(shown, listed(_KEY), listed(_VALUES))}"""
+
+
+WRONG_TOTALS = _different(listed(_KEY))
+"""The runs and shards whose totals are wrong; no batch changes which these are."""
+
+_IS_ASKED = (
+    f"({listed(_KEY)}) IN (SELECT * FROM unnest(%(run_ids)s::uuid[], %(shards)s::integer[]))"
 )
-SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM changed)
+REPLACE_TOTALS = f"""
+LOCK TABLE ops.ledger_by_shard IN EXCLUSIVE MODE;
+DELETE FROM ops.ledger_by_shard WHERE {_IS_ASKED};
+INSERT INTO ops.ledger_by_shard ({listed((*_KEY, *_VALUES))}) {_totals(_IS_ASKED)}
 """
-"""Computes the totals again; returns the number of changed rows."""
+"""Computes the totals of some shards again; batches of the ledger wait meanwhile."""
 
 LEDGER_BY_SHARD = Check(
     "ops.ledger_by_shard by its definition",
     "aggregate_mismatches",
-    f"""
-WITH found AS (
-    SELECT {listed((*_KEY, *_VALUES))} FROM ops.ledger_by_shard
-), wanted AS ({_DEFINITION}){
-        differing(
-            "format('totals of the ledger of run %%s shard %%s', run_id, shard)",
-            listed(_KEY),
-            listed(_VALUES),
-        )
-    }""",
+    _different("format('totals of the ledger of run %%s shard %%s', run_id, shard)"),
 )
 """The check that the totals follow from the ledger."""
