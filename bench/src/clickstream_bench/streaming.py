@@ -1,9 +1,10 @@
 """The speed of the stream.
 
 Compares, in one run on one machine with broker and database: Spark's ceiling (read and parse, write
-nothing); reading and validating like the job; the usual windows (Spark's windows and
-state), and the whole job, both into PostgreSQL; the latency of events at steady rates. While the
-job drains the topic, samples show whether writers wait for each other.
+nothing); reading and validating like the job; into PostgreSQL the raw rows over JDBC, the usual
+windows (Spark's windows and state), and the whole job; PostgreSQL's own limit (copy the same rows);
+the latency of events at steady rates. While the job drains the topic, samples show whether writers
+wait for each other.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ from rich.console import Console
 
 from clickstream_bench.load import LoadSamples
 from clickstream_bench.panels import panel_milliseconds
+from clickstream_bench.raw_rows import append_rows, copied_rows_per_second, flat_rows
 from clickstream_bench.shop import shop
 from clickstream_bench.windows import (
     CHECKPOINTS,
     committed_offsets,
     slowest_speed,
     windows_command,
+    windows_jars,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg2.extensions import connection as Connection
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 __all__ = ["LATENCY_RATES", "measure_streaming"]
 
@@ -90,14 +94,15 @@ def measure_streaming(
         try:
             bench.start_services(partitions)
             bench.fill(events)
-            figures = bench.ceilings()
+            figures = bench.ceilings(windows, events)
             figures |= bench.usual_windows(windows, events)
             figures |= bench.drain(events)
+            figures |= bench.copied_rows()
             for rate in LATENCY_RATES if latencies else ():
                 figures |= bench.steady(rate)
         finally:
             bench.stop()
-    for name in ("whole_job", "usual_windows"):
+    for name in ("whole_job", "usual_windows", "jdbc_rows", "copied_rows"):
         figures[f"{name}_to_ceiling"] = (
             figures[f"{name}_events_per_second"] / figures["ceiling_events_per_second"]
         )
@@ -138,15 +143,30 @@ class _Bench(Stack):
             del os.environ["CLICKSTREAM_GENERATOR_START_TIME"]
         self._finish(process)
 
-    def ceilings(self) -> dict[str, float]:
-        """Return the speed of Spark alone, measured in a separate process."""
+    def ceilings(self, script: Path, events: int) -> dict[str, float]:
+        """Return the speed of Spark alone and with JDBC, measured in a separate process.
+
+        Args:
+            script: The script of the usual windows, which names the driver of JDBC.
+            events: Number of events in the topic.
+        """
         os.environ["JAVA_HOME"] = str(self._java_home)
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        jars = windows_jars(script.absolute(), self.console)
+        url = f"jdbc:postgresql://{self.postgres.host}:{self.postgres.port}/{DATABASE}"
+        login = {
+            "user": OWNER,
+            "password": self.state.secret(OWNER).read_text(encoding="utf-8").strip(),
+            "driver": "org.postgresql.Driver",
+            "sslmode": "disable",
+        }
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            folder = self.state.folder("ceiling")
-            return pool.submit(
-                _ceilings, self.kafka.bootstrap_servers, ",".join(self._jars), folder
-            ).result()
+            figures = pool.submit(
+                _ceilings, self.kafka.bootstrap_servers, ",".join(jars),
+                self.state.folder("ceiling"), append_rows_to=(url, login),
+            ).result()  # fmt: skip
+        self._take_rows("public.jdbc_rows", events)
+        return figures
 
     def usual_windows(self, script: Path, events: int) -> dict[str, float]:
         """Return the speed of Spark's own windows and state, and check that it stored all.
@@ -170,7 +190,8 @@ class _Bench(Stack):
             "PGSSLMODE": "disable",
         }
         process = ServiceProcess.start(
-            "windows", windows_command(script.absolute(), self.console),
+            "windows",
+            windows_command(script.absolute(), self.console),
             self.state.log_file("windows"), environment, folder=folder,
         )  # fmt: skip
         self._running.append(process)
@@ -181,12 +202,25 @@ class _Bench(Stack):
         )
         process.stop()
         self._running.remove(process)
-        with closing(self.postgres.connect(OWNER)) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM public.events")
-            (stored,) = cursor.fetchone() or (0,)
-        if stored != events:
-            raise RuntimeError(f"the usual windows stored {stored} of {events} events")
+        self._take_rows("public.events", events)
         return {"usual_windows_events_per_second": slowest_speed(checkpoints)}
+
+    def _take_rows(self, table: str, events: int) -> None:
+        """Drop a peer's table, after a check that it has all events."""
+        schema, name = table.split(".")
+        relation = sql.Identifier(schema, name)
+        with closing(self.postgres.connect(OWNER)) as owner, owner, owner.cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(relation))
+            (stored,) = cursor.fetchone() or (0,)
+            cursor.execute(sql.SQL("DROP TABLE {}").format(relation))
+        if stored != events:
+            raise RuntimeError(f"{table} has {stored} of {events} events")
+
+    def copied_rows(self) -> dict[str, float]:
+        """Return the speed at which PostgreSQL alone stores the rows of ``raw.events`` again."""
+        folder = self.state.folder("rows")
+        speed = copied_rows_per_second(lambda: self.postgres.connect(OWNER), folder)
+        return {"copied_rows_events_per_second": speed}
 
     def drain(self, events: int) -> dict[str, float]:
         """Return the speed of the whole job, and verify the tables."""
@@ -290,8 +324,13 @@ def _has_stored(connection: Connection) -> bool:
         return cursor.rowcount > 0
 
 
-def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
-    """Return the speed of reading the whole topic in batches of the job's size, writing nothing."""
+def _ceilings(
+    servers: str, jars: str, folder: Path, append_rows_to: tuple[str, dict[str, str]]
+) -> dict[str, float]:
+    """Return the speed of reading the whole topic in batches of the job's size.
+
+    The first two figures are of queries that write nothing, the third writes raw rows over JDBC.
+    """
     settings = Settings(
         bootstrap_servers=servers,
         postgres_host="",
@@ -302,15 +341,20 @@ def _ceilings(servers: str, jars: str, folder: Path) -> dict[str, float]:
         driver_memory="2g",
     )
     spark = spark_session(settings)
-    parse: dict[str, Callable[[DataFrame], DataFrame]] = {
-        "ceiling": lambda kafka: kafka.select(
-            F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
-        ),
-        "rules": lambda kafka: kafka.mapInArrow(_validate_only, "nothing int"),
+    kafka = _topic(spark, servers)
+    parsed = kafka.select(
+        F.from_json(F.col("value").cast("string"), spark_schema(EVENT_FIELDS)).alias("event")
+    )
+    validated = kafka.mapInArrow(_validate_only, "nothing int")
+    append = append_rows(*append_rows_to)
+    writers = {
+        "ceiling": parsed.writeStream.format("noop"),
+        "rules": validated.writeStream.format("noop"),
+        "jdbc_rows": flat_rows(parsed).writeStream.foreachBatch(append),
     }
     figures = {
-        f"{name}_events_per_second": _speed(spark, servers, folder / name, frame)
-        for name, frame in parse.items()
+        f"{name}_events_per_second": _speed(writer, folder / name)
+        for name, writer in writers.items()
     }
     spark.stop()
     return figures
@@ -322,14 +366,8 @@ def _validate_only(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch
         yield from ()
 
 
-def _speed(
-    spark: SparkSession,
-    servers: str,
-    checkpoint: Path,
-    frame: Callable[[DataFrame], DataFrame],
-) -> float:
-    """Return records per second of all batches except the first, which compiles code."""
-    kafka = (
+def _topic(spark: SparkSession, servers: str) -> DataFrame:
+    return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", servers)
         .option("subscribe", EVENTS.name)
@@ -337,13 +375,11 @@ def _speed(
         .option("maxOffsetsPerTrigger", _OFFSETS_PER_TRIGGER)
         .load()
     )
-    query = (
-        frame(kafka)
-        .writeStream.format("noop")
-        .option("checkpointLocation", str(checkpoint))
-        .trigger(availableNow=True)
-        .start()
-    )
+
+
+def _speed(writer: DataStreamWriter, checkpoint: Path) -> float:
+    """Return records per second of all batches except the first, which compiles code."""
+    query = writer.option("checkpointLocation", str(checkpoint)).trigger(availableNow=True).start()
     query.awaitTermination()
     batches = [row for row in query.recentProgress if row.numInputRows]
     milliseconds = sum(row.durationMs["triggerExecution"] for row in batches[1:])

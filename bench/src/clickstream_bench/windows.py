@@ -19,18 +19,30 @@ from clickstream_local.ports import LOOPBACK
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["CHECKPOINTS", "committed_offsets", "query_offsets", "slowest_speed", "windows_command"]
+__all__ = [
+    "CHECKPOINTS",
+    "committed_offsets",
+    "query_offsets",
+    "slowest_speed",
+    "windows_command",
+    "windows_jars",
+]
 
 CHECKPOINTS = "checkpoints"
 """The folder of the checkpoints, in the script's working folder."""
 _QUERIES = ("events", "sessions", "minutes", "hours", "products")
 
 
-def windows_command(script: Path, console: Console) -> list[str]:
-    """Return the command of spark-submit, after the script's pinned jars are downloaded."""
+def windows_jars(script: Path, console: Console) -> list[str]:
+    """Return Spark's jars for Kafka and JDBC, after those that are pinned are downloaded."""
     pins = json.loads((script.parent / "jars.json").read_text(encoding="utf-8"))
     artifacts = [*pinned_artifacts("spark"), *(Artifact(**row) for row in pins)]
-    jars = [str(path) for path in ArtifactCache.of(os.environ).provide(artifacts, console)]
+    return [str(path) for path in ArtifactCache.of(os.environ).provide(artifacts, console)]
+
+
+def windows_command(script: Path, console: Console) -> list[str]:
+    """Return the command of spark-submit."""
+    jars = windows_jars(script, console)
     settings = (
         f"spark.driver.bindAddress={LOOPBACK}", f"spark.driver.host={LOOPBACK}",
         "spark.ui.enabled=false",

@@ -72,9 +72,10 @@ class _Measured:
         """Note how many."""
         self.did.append(events)
 
-    def ceilings(self) -> dict[str, float]:
+    def ceilings(self, script: Path, events: int) -> dict[str, float]:
         """Return Spark's speeds."""
-        return {"ceiling_events_per_second": 200.0}
+        self.did.append((script.name, events))
+        return {"ceiling_events_per_second": 200.0, "jdbc_rows_events_per_second": 150.0}
 
     def usual_windows(self, script: Path, events: int) -> dict[str, float]:
         """Return the peer's speed."""
@@ -85,6 +86,10 @@ class _Measured:
         """Return the job's speed."""
         self.did.append(-events)
         return {"whole_job_events_per_second": 100.0}
+
+    def copied_rows(self) -> dict[str, float]:
+        """Return PostgreSQL's speed."""
+        return {"copied_rows_events_per_second": 400.0}
 
     def steady(self, rate: int) -> dict[str, float]:
         """Return a latency."""
@@ -104,7 +109,11 @@ def test_speeds_are_set_in_relation(monkeypatch: pytest.MonkeyPatch, *, latencie
 
     assert figures["whole_job_to_ceiling"] == 0.5
     assert figures["usual_windows_to_ceiling"] == 0.25
+    assert figures["jdbc_rows_to_ceiling"] == 0.75
+    assert figures["copied_rows_to_ceiling"] == 2.0
     held = [name for name in figures if name.startswith("latency")]
     rates = streaming.LATENCY_RATES if latencies else ()
     assert held == [f"latency_p50_seconds_at_{rate}" for rate in rates]
-    assert _Measured.did == ["start 64", 7, ("windows.py", 7), -7, "stop"]
+    assert _Measured.did == [
+        "start 64", 7, ("windows.py", 7), ("windows.py", 7), -7, "stop",
+    ]  # fmt: skip
