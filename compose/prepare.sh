@@ -23,6 +23,7 @@ login owner clickstream
 login writer clickstream_stream
 login reader clickstream_read
 login verifier clickstream_verify
+login student clickstream_study
 login grafana admin
 
 mkdir -p "$state/checkpoints"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
-_LOGINS = ("owner", "writer", "reader", "verifier", "grafana")
+_LOGINS = ("owner", "writer", "reader", "verifier", "student", "grafana")
 
 
 def _read_by_compose(folder: Path, text: str) -> subprocess.CompletedProcess[str]:

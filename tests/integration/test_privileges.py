@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from clickstream_local.postgres import DATABASE, OWNER, READER, VERIFIER, WRITER
+from clickstream_local.postgres import DATABASE, OWNER, READER, STUDENT, VERIFIER, WRITER
 from clickstream_migrations.database import Database as MigratedDatabase
 from clickstream_migrations.logins import limit_database
 from clickstream_migrations.schema import migrate
@@ -67,6 +67,32 @@ SELECT nspname, relname, (
 FROM pg_class INNER JOIN pg_namespace AS space ON space.oid = relnamespace
 WHERE nspname IN ('raw', 'ops', 'mart') AND relkind IN ('r', 'p')
 """
+_RELATIONS = """
+SELECT nspname, relname
+FROM pg_class INNER JOIN pg_namespace AS space ON space.oid = relnamespace
+WHERE nspname IN ('raw', 'ops', 'mart') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+"""
+_TRUTHS = {"runs", "incidents", "experiments", "experiment_lifts", "ledger"}
+"""Relations of ``ops`` with the truth that exercises ask for."""
+_FUNCTIONS = """
+SELECT pronamespace::regnamespace::text, proname,
+    ARRAY(SELECT format_type(type, NULL) FROM unnest(proargtypes) AS type)
+FROM pg_proc
+WHERE pronamespace IN ('raw'::regnamespace, 'ops'::regnamespace, 'mart'::regnamespace)
+    AND prorettype <> 'trigger'::regtype AND prokind IN ('f', 'p')
+"""
+_READ_BY_MARTS = """
+SELECT DISTINCT read.oid::regclass::text, attname
+FROM pg_rewrite AS rule
+INNER JOIN pg_class AS view ON view.oid = rule.ev_class
+INNER JOIN pg_depend AS needed ON needed.classid = 'pg_rewrite'::regclass
+    AND needed.objid = rule.oid AND needed.refclassid = 'pg_class'::regclass
+INNER JOIN pg_class AS read ON read.oid = needed.refobjid
+INNER JOIN pg_attribute ON attrelid = read.oid AND attnum = needed.refobjsubid
+WHERE view.relnamespace IN ('raw'::regnamespace, 'mart'::regnamespace)
+    AND read.relnamespace = 'ops'::regnamespace AND needed.refobjsubid > 0
+"""
+"""Columns of ``ops`` that views of the other schemas name."""
 _CHANGES = (
     "INSERT INTO {table} DEFAULT VALUES",
     "UPDATE {table} SET {column} = DEFAULT",
@@ -187,13 +213,13 @@ def test_writer_changes_its_tables_only(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("login", "rights"),
-    [(READER, set()), (VERIFIER, {("ops.verifications", "insert")})],
-    ids=["reader", "verifier"],
+    [(READER, set()), (STUDENT, set()), (VERIFIER, {("ops.verifications", "insert")})],
+    ids=["reader", "student", "verifier"],
 )
 def test_rights_of_those_who_read(
     database: Database, login: str, rights: set[tuple[str, str]]
 ) -> None:
-    """The reader changes nothing, the verifier adds what it found; neither calls a definer."""
+    """Reader and student change nothing, the verifier adds its findings; none calls a definer."""
     with database.owner.cursor() as cursor:
         cursor.execute(_RIGHTS, (login,))
         found = set(cursor.fetchall())
@@ -212,6 +238,14 @@ def verifier(database: Database, database_server: DatabaseServer) -> Iterator[Co
     """Return the verifier's connection to the database."""
     name = database.settings.postgres_database
     with closing(database_server.postgres.connect(VERIFIER, name)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def student(database: Database, database_server: DatabaseServer) -> Iterator[Connection]:
+    """Return a student's connection to the database."""
+    name = database.settings.postgres_database
+    with closing(database_server.postgres.connect(STUDENT, name)) as connection:
         yield connection
 
 
@@ -264,8 +298,91 @@ def test_verifier_can_verify(database: Database, verifier: Connection) -> None:
     )
 
 
+def test_student_reads_events_and_marts(database: Database, student: Connection) -> None:
+    """A student reads all tables and views of raw and mart, and none of ops."""
+    _fill(database)  # with a partition of raw.events
+    with database.owner.cursor() as cursor:
+        cursor.execute(_RELATIONS)
+        relations = cursor.fetchall()
+
+    read = {
+        (schema, name)
+        for schema, name in relations
+        if not _is_refused(
+            student, sql.SQL("SELECT * FROM {} LIMIT 1").format(sql.Identifier(schema, name))
+        )
+    }
+
+    assert read == {(schema, name) for schema, name in relations if schema in {"raw", "mart"}}
+    assert {("raw", "events_20200101"), ("mart", "fact_sessions")} <= read
+    assert {("ops", name) for name in _TRUTHS} < set(relations) - read
+
+
+def test_student_calls_no_function(database: Database, student: Connection) -> None:
+    """PostgreSQL refuses a student each function of the three schemas."""
+    with database.owner.cursor() as cursor:
+        cursor.execute(_FUNCTIONS)
+        calls = [
+            sql.SQL("SELECT {}({})").format(
+                sql.Identifier(schema, name),
+                sql.SQL(", ").join(sql.SQL("NULL::" + type_) for type_ in types),
+            )
+            for schema, name, types in cursor.fetchall()
+        ]
+
+    assert [call for call in calls if not _is_refused(student, call)] == []
+    assert len(calls) > 10
+
+
+def test_marts_show_no_truth(database: Database) -> None:
+    """Views of mart read of ops only how far a run is, with the rights of their owner."""
+    with database.owner.cursor() as cursor:
+        cursor.execute(_READ_BY_MARTS)
+
+        assert set(cursor.fetchall()) == {
+            ("ops.runs", "closed_at"),
+            ("ops.runs", "run_id"),
+            ("ops.shards", "dropped_events"),
+            ("ops.shards", "run_id"),
+            ("ops.shards", "stored_events"),
+            ("ops.shards", "watermark"),
+        }
+
+
+def test_student_sees_no_truth(database: Database, student: Connection) -> None:
+    """If records of runs have a planted text, no row and no statistic shows it to a student."""
+    _fill(database)
+    # Statistics have a value that many rows have.
+    database.ask(
+        "INSERT INTO ops.runs (run_id, simulation, seal, record)"
+        " SELECT gen_random_uuid(), 'planted', 0, jsonb_build_object('incidents', 'planted truth')"
+        " FROM generate_series(1, 9) RETURNING 1"
+    )
+    database.owner.autocommit = True
+    with database.owner.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        cursor.execute(_RELATIONS)
+        names = [f"{schema}.{name}" for schema, name in cursor.fetchall() if schema != "ops"]
+        found = {name: _has_text(cursor, name) for name in ("ops.runs", "pg_stats")}
+    with student.cursor() as cursor:
+        shown = [name for name in (*names, "pg_stats") if _has_text(cursor, name)]
+
+    assert found == {"ops.runs": True, "pg_stats": True}
+    assert shown == []
+
+
+def _has_text(cursor: Cursor, relation: str) -> bool:
+    """Return whether a row has the planted text."""
+    cursor.execute(
+        sql.SQL("SELECT count(*) > 0 FROM {} AS one WHERE one::text LIKE '%planted truth%'").format(
+            sql.Identifier(*relation.split("."))
+        )
+    )
+    return cursor.fetchone() == (True,)
+
+
 @pytest.mark.parametrize(
-    ("login", "is_allowed"), [(WRITER, True), (READER, False), (VERIFIER, False)]
+    ("login", "is_allowed"), [(WRITER, True), (READER, False), (STUDENT, False), (VERIFIER, False)]
 )
 def test_only_writer_makes_temporary_tables(
     database_server: DatabaseServer,
@@ -290,13 +407,14 @@ def test_copied_database_is_limited(database: Database) -> None:
         cursor.execute(
             "SELECT login, has_database_privilege(login::name, current_database(), 'TEMPORARY')"
             " FROM unnest(%s) AS login",
-            ([OWNER, WRITER, READER, VERIFIER],),
+            ([OWNER, WRITER, READER, STUDENT, VERIFIER],),
         )
 
         assert dict(cursor.fetchall()) == {
             OWNER: True,
             WRITER: True,
             READER: False,
+            STUDENT: False,
             VERIFIER: False,
         }
 
@@ -336,21 +454,30 @@ def test_owner_need_not_be_superuser(plain: MigratedDatabase) -> None:
         assert cursor.fetchone() == (True, False)
 
 
-def test_reader_takes_some_connections(database_server: DatabaseServer) -> None:
-    """A reader that opens connections without end leaves the others theirs, and waits in vain."""
+def test_readers_take_some_connections(database_server: DatabaseServer) -> None:
+    """Readers and students that open connections without end leave the others theirs."""
+    connect = database_server.postgres.connect
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(closing(database_server.postgres.connect(READER)))
+            stack.enter_context(closing(connect(login)))
+            for login in (READER, STUDENT)
             for _ in range(20)
         ]
-        with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
-            database_server.postgres.connect(READER)
-        database_server.postgres.connect(WRITER).close()
-        with opened[0].cursor() as cursor:
-            cursor.execute(
-                "SELECT current_setting(name) FROM unnest(ARRAY['statement_timeout',"
-                " 'lock_timeout', 'idle_in_transaction_session_timeout']) AS name"
-            )
-            times = [row[0] for row in cursor.fetchall()]
+        for login in (READER, STUDENT):
+            with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
+                connect(login)
+        for _ in range(20):
+            stack.enter_context(closing(connect(WRITER)))
+        times = [_times(opened[index]) for index in (0, -1)]
 
-    assert times == ["5min", "10s", "5min"]
+    assert times == [["5min", "10s", "5min"]] * 2
+
+
+def _times(connection: Connection) -> list[str]:
+    """Return the limits of a session."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting(name) FROM unnest(ARRAY['statement_timeout',"
+            " 'lock_timeout', 'idle_in_transaction_session_timeout']) AS name"
+        )
+        return [row[0] for row in cursor.fetchall()]

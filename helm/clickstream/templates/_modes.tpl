@@ -53,11 +53,23 @@
 {{- if and .Values.console.enabled (eq $postgres.mode "none") -}}
 {{- fail "the console shows the tables of a database: console.enabled goes with postgres.mode=cnpg or external" -}}
 {{- end -}}
+{{- if and $postgres.studentLogin (eq $postgres.mode "none") -}}
+{{- fail "students read tables: postgres.studentLogin goes with postgres.mode=cnpg or external" -}}
+{{- end -}}
+{{- range $mode := list "cnpg" "external" -}}
+{{- if and (index $postgres $mode).student.existingSecret (not $postgres.studentLogin) -}}
+{{- fail (printf "postgres.%s.student.existingSecret names a login that nobody makes: say postgres.studentLogin=true" $mode) -}}
+{{- end -}}
+{{- end -}}
 {{- if eq $postgres.mode "external" -}}
 {{- if not $postgres.external.host -}}
 {{- fail "postgres.mode is external, so postgres.external.host must be set" -}}
 {{- end -}}
-{{- range $role := list "owner" "writer" "reader" "verifier" -}}
+{{- $roles := list "owner" "writer" "reader" "verifier" -}}
+{{- if $postgres.studentLogin -}}
+{{- $roles = append $roles "student" -}}
+{{- end -}}
+{{- range $role := $roles -}}
 {{- if not (index $postgres.external $role).existingSecret -}}
 {{- fail (printf "postgres.mode is external, so postgres.external.%s.existingSecret must name a secret with username and password" $role) -}}
 {{- end -}}

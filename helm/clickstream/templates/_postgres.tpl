@@ -1,6 +1,6 @@
 {{- /*
-PostgreSQL as its clients see it, in every postgres.mode. A role is `owner`, `writer`, `reader` or
-`verifier`; templates that ask for one take (dict "root" $ "role" "writer"), the others take $. Each role's
+PostgreSQL as its clients see it, in every postgres.mode. A role is `owner`, `writer`, `reader`,
+`verifier` or `student`; templates that ask for one take (dict "root" $ "role" "writer"), the others take $. Each role's
 secret is one of type basic-auth: username and password.
 */ -}}
 
@@ -45,7 +45,7 @@ secret is one of type basic-auth: username and password.
 {{- end -}}
 {{- end -}}
 
-{{- /* Whether the migrations make the logins of writer, reader and verifier, or the database operator. */ -}}
+{{- /* Whether the migrations make the logins of writer, reader, verifier and student, or the database operator. */ -}}
 {{- define "clickstream.postgres.makesLogins" -}}
 {{- if eq .Values.postgres.mode "external" -}}true{{- end -}}
 {{- end -}}

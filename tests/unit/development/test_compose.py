@@ -114,7 +114,7 @@ def test_our_containers_are_restricted(name: str) -> None:
 
 def test_passwords_are_drawn_once(tmp_path: Path) -> None:
     """Each login gets another password, which a second start keeps; the stream gets its folder."""
-    names = ("owner", "writer", "reader", "verifier", "grafana")
+    names = ("owner", "writer", "reader", "verifier", "student", "grafana")
     files = [tmp_path / "logins" / name / "password" for name in names]
     for file in files:
         file.parent.mkdir(parents=True)

@@ -143,6 +143,8 @@ def test_only_driver_may_call_api(helm: Callable[..., str]) -> None:
         ("spark.mode=none", "goes with postgres.mode=none only"),
         ("postgres.mode=external", "postgres.external.host must be set"),
         ("postgres.mode=external,postgres.external.host=db", "external.owner.existingSecret"),
+        ("postgres.cnpg.student.existingSecret=s", "say postgres.studentLogin=true"),
+        ("postgres.mode=none,spark.mode=none,postgres.studentLogin=true", "students read tables"),
     ],
 )  # fmt: skip
 def test_modes_that_contradict_are_refused(
@@ -201,12 +203,44 @@ def test_migrations_make_each_login(helm: Callable[..., str]) -> None:
     assert _mounted_logins(job) == {"owner", "writer", "reader", "verifier"}
 
 
+def _managed_roles(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the roles that CloudNativePG makes, in their order."""
+    (cluster,) = (row for row in rows if row["kind"] == "Cluster")
+    return {row["name"]: row for row in cluster["spec"]["managed"]["roles"]}
+
+
 def test_cluster_makes_group_before_login(helm: Callable[..., str]) -> None:
     """CloudNativePG makes the verifier's group, which an older database lacks, before its login."""
-    (cluster,) = (row for row in _rendered(helm, "own, driver") if row["kind"] == "Cluster")
+    roles = _managed_roles(_rendered(helm, "own, driver"))
 
-    roles = {row["name"]: row for row in cluster["spec"]["managed"]["roles"]}
     names = list(roles)
     assert names.index("clickstream_verifier") < names.index("clickstream_verify")
     assert roles["clickstream_verifier"]["login"] is False
     assert roles["clickstream_verify"]["inRoles"] == ["clickstream_verifier", "clickstream_reader"]
+
+
+def test_students_login_is_asked_for(helm: Callable[..., str]) -> None:
+    """By default there is only the students' group; with the option a limited login of it."""
+    without, with_login = (
+        _rendered(helm, "own, driver", *options)
+        for options in ((), ("--set", "postgres.studentLogin=true"))
+    )
+
+    assert set(_managed_roles(with_login)) - set(_managed_roles(without)) == {"clickstream_study"}
+    login = _managed_roles(with_login)["clickstream_study"]
+    assert (login["inRoles"], login["connectionLimit"]) == (["clickstream_student"], 20)
+    secrets = {row["metadata"]["name"] for row in with_login if row["kind"] == "Secret"}
+    assert login["passwordSecret"]["name"] in secrets
+
+
+def test_migrations_make_students_login(helm: Callable[..., str]) -> None:
+    """On a database of one's own the option needs a secret, which the migrations get."""
+    asked = ("--set", "postgres.studentLogin=true")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        _rendered(helm, "external, driver", *asked)
+    assert "postgres.external.student.existingSecret" in refused.value.stderr
+
+    secret = ("--set", "postgres.external.student.existingSecret=s")
+    found = dict(_pods(_rendered(helm, "external, driver", *asked, *secret)))
+    (job,) = (spec for name, spec in found.items() if name.startswith("Job shop-migrations"))
+    assert "student" in _mounted_logins(job)

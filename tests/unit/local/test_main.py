@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from io import TextIOWrapper
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +99,34 @@ def test_unused_folder_is_named(run: Run, arguments: list[str]) -> None:
     assert code == 1
     assert "start one with `clickstream up FILE`" in errors
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "login"), [([], "clickstream_read"), (["--student"], "clickstream_study")]
+)
+def test_psql_has_a_login_that_reads(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], login: str
+) -> None:
+    """Psql gets the login and its password, in no argument; its exit code is the command's."""
+    state = StateFolder(tmp_path)
+    postgres = SimpleNamespace(state=state, host="127.0.0.1", port=5)
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    def spawn(_mode: int, _file: str, arguments: list[str], environment: dict[str, str]) -> int:
+        started.append((arguments, environment))
+        return 3
+
+    monkeypatch.setattr(command, "database", lambda _: nullcontext(postgres))
+    monkeypatch.setattr(os, "spawnve", spawn)
+
+    code, _, _ = run("psql", *options, "-c", "SELECT 1")
+
+    ((arguments, environment),) = started
+    password = state.secret(login).read_text(encoding="utf-8")
+    assert code == 3
+    assert arguments[1:] == ["-h", "127.0.0.1", "-p", "5", "-U", login, "-d", "clickstream",
+                             "-c", "SELECT 1"]  # fmt: skip
+    assert environment["PGPASSWORD"] == password
 
 
 def test_the_version_is_printed(run: Run) -> None:

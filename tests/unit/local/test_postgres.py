@@ -11,9 +11,9 @@ import pytest
 from clickstream_local import postgres
 from clickstream_local.errors import ServiceFailed
 from clickstream_local.ports import free_port
-from clickstream_local.postgres import LOGINS, READER, VERIFIER, Postgres, binary
+from clickstream_local.postgres import LOGINS, READER, STUDENT, VERIFIER, Postgres, binary
 from clickstream_local.state import StateFolder
-from clickstream_migrations.logins import READER_ROLE, VERIFIER_ROLE
+from clickstream_migrations.logins import READER_ROLE, STUDENT_ROLE, VERIFIER_ROLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,10 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_login_has_its_role() -> None:
-    """Each login has a separate role; the verifier is also a reader."""
+    """Each login has a separate role; the verifier is also a reader, the student is not."""
     assert LOGINS[VERIFIER] == (READER_ROLE, VERIFIER_ROLE)
-    assert len({roles[-1] for roles in LOGINS.values()}) == len(LOGINS) == 4
+    assert LOGINS[STUDENT] == (STUDENT_ROLE,)
+    assert len({roles[-1] for roles in LOGINS.values()}) == len(LOGINS) == 5
 
 
 def test_absent_server_refuses(tmp_path: Path) -> None:

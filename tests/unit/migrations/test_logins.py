@@ -6,6 +6,7 @@ import pytest
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    STUDENT_ROLE,
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
@@ -74,10 +75,11 @@ def test_each_login_has_its_roles() -> None:
 LIMITS = "rolconnlimit"
 
 
-def test_reader_is_limited() -> None:
-    """A reader's login gets a number of connections and times for its sessions."""
+@pytest.mark.parametrize("role", [READER_ROLE, STUDENT_ROLE])
+def test_reader_is_limited(role: str) -> None:
+    """A login that people use gets a number of connections and times for its sessions."""
     changes = _changes(
-        {LIMITS: [(1,)], ROLES: [(1,)], MEMBERS: [(1,)]}, Login("people", "", (READER_ROLE,))
+        {LIMITS: [(1,)], ROLES: [(1,)], MEMBERS: [(1,)]}, Login("people", "", (role,))
     )
 
     assert changes == [

@@ -144,6 +144,16 @@ def test_verifier_reads_and_adds(monkeypatch: pytest.MonkeyPatch, files: Path) -
     ]
 
 
+def test_student_is_no_reader(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    """The student's login is a member of the student's role alone."""
+    _login(monkeypatch, files, "student")
+    server = _Server(monkeypatch)
+
+    assert program.main() == 0
+
+    assert list(server.grants()) == ['GRANT "clickstream_student" TO "student\'s user"']
+
+
 @pytest.mark.usefixtures("files")
 def test_database_is_limited_without_logins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without logins to create, the database loses its open rights all the same."""

@@ -32,6 +32,8 @@ def test_defaults_hold() -> None:
         reader_password_file=None,
         verifier_user_file=None,
         verifier_password_file=None,
+        student_user_file=None,
+        student_password_file=None,
     )
 
 
@@ -66,7 +68,7 @@ def test_modes_of_tls(mode: str) -> None:
     assert _settings(POSTGRES_SSLMODE=mode).postgres_sslmode == mode
 
 
-@pytest.mark.parametrize("role", ["WRITER", "READER", "VERIFIER"])
+@pytest.mark.parametrize("role", ["WRITER", "READER", "VERIFIER", "STUDENT"])
 @pytest.mark.parametrize(("given", "missing"), [("USER", "PASSWORD"), ("PASSWORD", "USER")])
 def test_login_needs_both_files(role: str, given: str, missing: str) -> None:
     """Half a login is refused by the variable that is missing."""
@@ -74,14 +76,14 @@ def test_login_needs_both_files(role: str, given: str, missing: str) -> None:
         _settings(**{f"{role}_{given}_FILE": FILE})
 
 
-@pytest.mark.parametrize("role", ["writer", "reader", "verifier"])
+@pytest.mark.parametrize("role", ["writer", "reader", "verifier", "student"])
 def test_whole_login_is_taken(role: str) -> None:
     """A login with both of its files is taken, and the other logins stay absent."""
     files = {f"{role.upper()}_USER_FILE": FILE, f"{role.upper()}_PASSWORD_FILE": FILE}
 
     settings = _settings(**files, POSTGRES_CA_FILE=FILE, POSTGRES_DATABASE="shop")
 
-    roles = ("writer", "reader", "verifier")
+    roles = ("writer", "reader", "verifier", "student")
     assert {name for name in roles if getattr(settings, f"{name}_user_file")} == {role}
     assert {name for name in roles if getattr(settings, f"{name}_password_file")} == {role}
     assert (settings.postgres_ca_file, settings.postgres_database) == (Path(FILE), "shop")

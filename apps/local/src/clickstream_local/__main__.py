@@ -39,7 +39,7 @@ from clickstream_local.display import live_line, show_verification
 from clickstream_local.doctor import examine
 from clickstream_local.errors import LocalError, NotRunning
 from clickstream_local.figures import read_live
-from clickstream_local.postgres import DATABASE, OWNER, READER, VERIFIER, binary
+from clickstream_local.postgres import DATABASE, OWNER, READER, STUDENT, VERIFIER, binary
 from clickstream_local.processes import is_running, stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
@@ -188,13 +188,18 @@ def down(state_dir: _StateDir = _STATE_DIR) -> None:
 @app.command()
 def psql(
     command: Annotated[str | None, typer.Option("-c", help="Run this command and exit.")] = None,
+    *,
+    student: Annotated[
+        bool, typer.Option("--student", help="Use the login of students, who see no truth.")
+    ] = False,
     state_dir: _StateDir = _STATE_DIR,
 ) -> None:
-    """Open psql on the tables, as the read-only user."""
+    """Open psql on the tables, as a read-only user."""
+    login = STUDENT if student else READER
     with database(StateFolder(state_dir.absolute())) as postgres:
         arguments = [str(binary("psql")), "-h", postgres.host, "-p", str(postgres.port)]
-        arguments += ["-U", READER, "-d", DATABASE, *(["-c", command] if command else [])]
-        password = postgres.state.secret(READER).read_text(encoding="utf-8")
+        arguments += ["-U", login, "-d", DATABASE, *(["-c", command] if command else [])]
+        password = postgres.state.secret(login).read_text(encoding="utf-8")
         child = os.spawnve(  # noqa: S606  no shell is wanted
             os.P_WAIT, arguments[0], arguments, {**os.environ, "PGPASSWORD": password}
         )

@@ -25,6 +25,7 @@ from clickstream_contract.libpq import connection_parameters
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    STUDENT_ROLE,
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
@@ -43,16 +44,27 @@ if TYPE_CHECKING:
 
     from clickstream_local.state import StateFolder
 
-__all__ = ["DATABASE", "LOGINS", "OWNER", "READER", "VERIFIER", "WRITER", "Postgres", "binary"]
+__all__ = [
+    "DATABASE",
+    "LOGINS",
+    "OWNER",
+    "READER",
+    "STUDENT",
+    "VERIFIER",
+    "WRITER",
+    "Postgres",
+    "binary",
+]
 
 DATABASE = "clickstream"
 OWNER, WRITER, READER = "clickstream", "clickstream_stream", "clickstream_read"
-VERIFIER = "clickstream_verify"
+VERIFIER, STUDENT = "clickstream_verify", "clickstream_study"
 LOGINS = {
     OWNER: (OWNER_ROLE,),
     WRITER: (WRITER_ROLE,),
     READER: (READER_ROLE,),
     VERIFIER: (READER_ROLE, VERIFIER_ROLE),
+    STUDENT: (STUDENT_ROLE,),
 }
 """The login roles, each with the migrations' roles that it is a member of."""
 
@@ -74,7 +86,8 @@ _SETTINGS = {
     "checkpoint_timeout": "15min",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "max_connections": "50",
+    # Readers and students may have 20 each.
+    "max_connections": "70",
     # A statement on raw.events locks each day's table and indexes.
     "max_locks_per_transaction": "512",
     "jit": "off",

@@ -19,6 +19,7 @@ from clickstream_migrations.errors import DatabaseRefused, MigrationError
 from clickstream_migrations.logins import (
     OWNER_ROLE,
     READER_ROLE,
+    STUDENT_ROLE,
     VERIFIER_ROLE,
     WRITER_ROLE,
     Login,
@@ -85,6 +86,7 @@ def _logins(settings: Settings, database: Database) -> Iterator[Login]:
             settings.verifier_password_file,
             (READER_ROLE, VERIFIER_ROLE),
         ),
+        (settings.student_user_file, settings.student_password_file, (STUDENT_ROLE,)),
     ):
         if user_file and password_file:
             yield Login(_line(user_file), _line(password_file), roles)

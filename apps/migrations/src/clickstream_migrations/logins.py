@@ -1,7 +1,7 @@
 """Logins: members of the schema's roles, and the rights that the database gives to every login.
 
-Owns the creation of missing logins and the limits of a reader's login. A login that exists keeps
-its password and its limits. The schema owns the rights of a role on a table.
+Owns the creation of missing logins and the limits of a reader's or student's login. A login that
+exists keeps its password and its limits. The schema owns the rights of a role on a table.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OWNER_ROLE",
     "READER_ROLE",
+    "STUDENT_ROLE",
     "VERIFIER_ROLE",
     "WRITER_ROLE",
     "Login",
@@ -31,18 +32,22 @@ WRITER_ROLE = "clickstream_writer"
 READER_ROLE = "clickstream_reader"
 VERIFIER_ROLE = "clickstream_verifier"
 """Adds to ``ops.verifications``; its logins are members of ``clickstream_reader`` as well."""
+STUDENT_ROLE = "clickstream_student"
+"""Reads ``raw`` and ``mart``, and nothing of ``ops``, which has the truth."""
 
 _IS_MEMBER = """
 SELECT 1 FROM pg_auth_members
 WHERE roleid = %s::regrole AND member = to_regrole(%s)
 """
+_LIMITED = ((READER_ROLE,), (STUDENT_ROLE,))
+"""Roles of logins that people use."""
 _MOST_CONNECTIONS = 20
 _SESSION = {
     "statement_timeout": "5min",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "5min",
 }
-"""Settings of a reader's database session; PostgreSQL lets every session change them."""
+"""Settings of such a login's database session; PostgreSQL lets every session change them."""
 _IS_UNLIMITED = """
 SELECT 1 FROM pg_roles
 WHERE rolname = %s AND rolconnlimit = -1 AND rolconfig IS NULL
@@ -77,12 +82,12 @@ def ensure_logins(cursor: Cursor, logins: Iterable[Login]) -> None:
             cursor.execute(_IS_MEMBER, (role, f'"{login.name}"'))
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), name))
-        if login.roles == (READER_ROLE,):
-            _limit_reader(cursor, login.name)
+        if login.roles in _LIMITED:
+            _limit_login(cursor, login.name)
 
 
-def _limit_reader(cursor: Cursor, login: str) -> None:
-    """Limit a reader's connections and the length of its statements, unless it has limits."""
+def _limit_login(cursor: Cursor, login: str) -> None:
+    """Limit a login's connections and the length of its statements, unless it has limits."""
     cursor.execute(_IS_UNLIMITED, (login,))
     if cursor.fetchone() is None:
         return

@@ -47,6 +47,10 @@ class Settings(PostgresSettings):
     """The login of the verification; as the writer's."""
     verifier_password_file: Path | None = None
     """File with that login's password."""
+    student_user_file: Path | None = None
+    """The login of students, which reads no truth; as the writer's."""
+    student_password_file: Path | None = None
+    """File with that login's password."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -56,7 +60,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         SettingsInvalid: A variable is missing, unknown or out of bounds.
     """
     required = list(_REQUIRED)
-    for role in ("writer", "reader", "verifier"):
+    for role in ("writer", "reader", "verifier", "student"):
         pair = [f"{role}_user_file", f"{role}_password_file"]
         if any(environment.get(PREFIX + name.upper()) for name in pair):
             required += pair
@@ -73,4 +77,6 @@ _READERS: dict[str, Reader] = {
     "reader_password_file": existing_file,
     "verifier_user_file": existing_file,
     "verifier_password_file": existing_file,
+    "student_user_file": existing_file,
+    "student_password_file": existing_file,
 }
