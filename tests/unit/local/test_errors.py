@@ -34,8 +34,13 @@ _FOLDER = Path("/state")
             " with --state-dir"),
         ),
         (
-            NotRunning(_FOLDER),
+            NotRunning(_FOLDER, has_tables=False),
             "no pipeline has run in /state yet; start one with `clickstream up FILE`",
+        ),
+        (
+            NotRunning(_FOLDER, has_tables=True),
+            ("no pipeline is running in /state; start it again with `clickstream up FILE`, or"
+             " look at its tables with `clickstream psql`"),
         ),
         (
             DownloadFailed("https://x/y.jar", "refused"),

@@ -206,7 +206,7 @@ def test_dead_pipeline_is_not_running(run: Run, tmp_path: Path) -> None:
     code, _, errors = run("status")
 
     assert code == 1
-    assert "no pipeline has run in .clickstream" in errors
+    assert f"no pipeline has run in {tmp_path}/.clickstream yet" in errors
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from clickstream_local.errors import NotRunning
 from clickstream_local.processes import process_identity
 from clickstream_local.state import StateFolder
-from clickstream_local.tables import database, reader, running_postgres
+from clickstream_local.tables import database, reader, running_pipeline, running_postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,18 @@ def test_unused_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match=str(folder)), reader(folder):
         pass
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("has_tables", [False, True])
+def test_stopped_pipeline_is_named(tmp_path: Path, *, has_tables: bool) -> None:
+    """A folder with tables of a pipeline that has ended is none that was never used."""
+    if has_tables:
+        (tmp_path / "postgres").mkdir()
+
+    with pytest.raises(NotRunning, match=str(tmp_path)) as refused:
+        running_pipeline(StateFolder(tmp_path))
+
+    assert refused.value.has_tables is has_tables
 
 
 def test_running_database_is_used(tmp_path: Path) -> None:

@@ -37,16 +37,16 @@ from rich.console import Console
 from clickstream_local.backup import back_up, check_restorable
 from clickstream_local.display import live_line, show_verification
 from clickstream_local.doctor import examine
-from clickstream_local.errors import LocalError, NotRunning
+from clickstream_local.errors import LocalError
 from clickstream_local.figures import read_live
 from clickstream_local.postgres import DATABASE, OWNER, READER, STUDENT, VERIFIER, binary
-from clickstream_local.processes import is_running, stop_remembered
+from clickstream_local.processes import stop_remembered
 from clickstream_local.rejects import list_rejects, mended_from, replay
 from clickstream_local.session import Session
 from clickstream_local.shipped import shipped_simulations, simulation_file
 from clickstream_local.stack import Stack
 from clickstream_local.state import StateFolder
-from clickstream_local.tables import database, running_postgres
+from clickstream_local.tables import database, running_pipeline, running_postgres
 
 if TYPE_CHECKING:
     from clickstream_contract.simulation import Simulation
@@ -128,9 +128,7 @@ def up(
 def status(*, as_json: _Json = False, state_dir: _StateDir = _STATE_DIR) -> None:
     """Show what is running, with its current figures."""
     state = StateFolder(state_dir.absolute())
-    running = state.recall()
-    if running is None or not is_running(running):
-        raise NotRunning(state_dir)
+    running = running_pipeline(state)
     postgres = running_postgres(state, running["ports"]["postgres"])
     connection = postgres.connect(READER)
     url = f"http://127.0.0.1:{running['ports'].get('generator', 0)}/metrics"
@@ -274,9 +272,7 @@ def rejects_replay(
     if (file is None) == (reason is None):
         raise SimulationInvalid("rejects replay", None, "give either FILE or --reason")
     state = StateFolder(state_dir.absolute())
-    running = state.recall()
-    if running is None or not is_running(running):
-        raise NotRunning(state_dir)
+    running = running_pipeline(state)
     connection = running_postgres(state, running["ports"]["postgres"]).connect(OWNER)
     if file is None:
         chosen = list_rejects(connection, reason, _MOST_REJECTS)

@@ -53,17 +53,21 @@ class AlreadyRunning(LocalError):
 
 
 class NotRunning(LocalError):
-    """No pipeline has run in the folder yet.
+    """No pipeline runs in the folder.
 
     Attributes:
         folder: The folder.
+        has_tables: Whether a pipeline has run there before.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Keep the field and build the text."""
-        self.folder = folder
+    def __init__(self, folder: Path, *, has_tables: bool) -> None:
+        """Keep the fields and build the text."""
+        self.folder, self.has_tables = folder, has_tables
         super().__init__(
-            f"no pipeline has run in {folder} yet; start one with `clickstream up FILE`"
+            f"no pipeline is running in {folder}; start it again with `clickstream up FILE`, or"
+            " look at its tables with `clickstream psql`"
+            if has_tables
+            else f"no pipeline has run in {folder} yet; start one with `clickstream up FILE`"
         )
 
 

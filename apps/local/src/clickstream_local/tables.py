@@ -6,7 +6,7 @@ Owns the choice of the database: the running one, or one that is started tempora
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection as Connection
 
-__all__ = ["database", "reader", "running_postgres"]
+__all__ = ["database", "reader", "running_pipeline", "running_postgres"]
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def database(state: StateFolder) -> Iterator[Postgres]:
     if running is not None and is_running(running):
         yield running_postgres(state, running["ports"]["postgres"])
         return
-    if not (state.root / "postgres").is_dir():
-        raise NotRunning(state.root)
+    if not _has_tables(state):
+        raise NotRunning(state.root, has_tables=False)
     with state.lock():
         stack = Stack(state, Console(stderr=True), lambda _text: None)
         try:
@@ -67,6 +67,22 @@ def reader(folder: Path) -> Iterator[Connection]:
             connection.close()
 
 
+def running_pipeline(state: StateFolder) -> dict[str, Any]:
+    """Return what the state file says of the running pipeline.
+
+    Raises:
+        NotRunning: No pipeline runs in the folder.
+    """
+    running = state.recall()
+    if running is None or not is_running(running):
+        raise NotRunning(state.root, has_tables=_has_tables(state))
+    return running
+
+
 def running_postgres(state: StateFolder, port: int) -> Postgres:
     """Return the database that another command has started."""
     return Postgres(LOOPBACK, port, None, state)
+
+
+def _has_tables(state: StateFolder) -> bool:
+    return (state.root / "postgres").is_dir()
