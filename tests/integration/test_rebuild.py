@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clickstream_streaming.core.pieces import Piece
     from clickstream_streaming.core.sql.mart import Mart
     from clickstream_streaming.shell.batch import BatchTask
+    from clickstream_streaming.shell.rebuild import _Found
     from databases import Database
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
@@ -65,7 +66,7 @@ def test_batches_come_between(
             for user in (1, batch_id + 1):  # a known user, and a new one
                 write_share(database.settings, batch_id, user, visit(user, 2 * batch_id + 1))
 
-    def compare_then_write(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> tuple[int, int]:
+    def compare_then_write(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> _Found:
         found = compare(cursor, mart, pieces)
         write_visits(mart)
         return found
@@ -92,7 +93,7 @@ def test_changed_rows_are_left(database: Database, monkeypatch: pytest.MonkeyPat
     compare, wait_for_batches = rebuild_module._compare, rebuild_module._wait_for_batches
     events: list[int] = []
 
-    def compare_then_write(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> tuple[int, int]:
+    def compare_then_write(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> _Found:
         found = compare(cursor, mart, pieces)
         if mart.table == "mart.sessions" and not events:
             batch_id = next(batches)

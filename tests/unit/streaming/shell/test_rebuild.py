@@ -30,10 +30,10 @@ _SESSIONS, _TRAFFIC = MARTS[0], next(mart for mart in MARTS if mart.is_sum)
 
 
 class _Counts:
-    """How many keys are wrong and how many rows are missing, comparison by comparison."""
+    """Wrong keys, their stored rows, and missing rows, comparison by comparison."""
 
-    def __init__(self, *counts: tuple[int, int]) -> None:
-        self._counts: Iterator[tuple[int, int]] = chain(counts, repeat((0, 0)))
+    def __init__(self, *counts: tuple[int, int, int]) -> None:
+        self._counts: Iterator[tuple[int, int, int]] = chain(counts, repeat((0, 0, 0)))
 
     def __call__(self, _: object) -> Rows:
         return [next(self._counts)]
@@ -45,7 +45,7 @@ def _positions(database: ScriptedDatabase, part: str) -> list[int]:
 
 def test_right_marts_are_only_read() -> None:
     """Without a difference each mart has 0 changes, and only sums are added, of no key."""
-    database = ScriptedDatabase({_COUNTED: [(0, 0)]})
+    database = ScriptedDatabase({_COUNTED: [(0, 0, 0)]})
 
     changed = rebuild(database.connection())
 
@@ -58,7 +58,7 @@ def test_right_marts_are_only_read() -> None:
 
 def test_locks_frame_the_rebuild() -> None:
     """Days are kept before the first question, and let go after the last one."""
-    database = ScriptedDatabase({_COUNTED: [(0, 0)]})
+    database = ScriptedDatabase({_COUNTED: [(0, 0, 0)]})
 
     rebuild(database.connection())
 
@@ -72,7 +72,7 @@ def test_locks_frame_the_rebuild() -> None:
 
 def test_batches_are_not_locked_out() -> None:
     """A rebuild that settles takes no lock that a batch waits for."""
-    database = ScriptedDatabase({_COUNTED: _Counts((2, 0)), "DELETE FROM mart.sessions": [(1,)]})
+    database = ScriptedDatabase({_COUNTED: _Counts((2, 2, 0)), "DELETE FROM mart.sessions": [(1,)]})
 
     changed = rebuild(database.connection())
 
@@ -82,7 +82,7 @@ def test_batches_are_not_locked_out() -> None:
 
 def test_comparisons_read_one_snapshot() -> None:
     """All statements of a comparison see the same batches."""
-    database = ScriptedDatabase({_COUNTED: [(0, 0)]})
+    database = ScriptedDatabase({_COUNTED: [(0, 0, 0)]})
 
     rebuild(database.connection())
 
@@ -95,7 +95,7 @@ def test_comparisons_read_one_snapshot() -> None:
 
 def test_wrong_rows_are_compared_again() -> None:
     """After a write the rebuild waits for the running batches, and then compares again."""
-    answers: dict[str, Answer] = {_COUNTED: _Counts((2, 0), (1, 0)), _RUNNING: [([],)]}
+    answers: dict[str, Answer] = {_COUNTED: _Counts((2, 2, 0), (1, 1, 0)), _RUNNING: [([],)]}
     database = ScriptedDatabase(answers)
 
     rebuild(database.connection())
@@ -110,7 +110,7 @@ def test_new_batches_are_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait ends when the batches that ran at its start have ended, whatever runs then."""
     monkeypatch.setattr(rebuild_module, "_POLL_SECONDS", 0.0)
     running = iter([(["3/1", "4/1"],), (["4/1", "3/2"],), (["3/2", "4/2"],)])
-    answers: dict[str, Answer] = {_COUNTED: _Counts((1, 0)), _RUNNING: lambda _: [next(running)]}
+    answers: dict[str, Answer] = {_COUNTED: _Counts((1, 1, 0)), _RUNNING: lambda _: [next(running)]}
 
     rebuild(ScriptedDatabase(answers).connection())
 
@@ -120,7 +120,7 @@ def test_new_batches_are_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_last_comparison_holds_batches() -> None:
     """Rows that batches change again and again are compared once more while batches wait."""
     rounds = rebuild_module._ROUNDS
-    answers: dict[str, Answer] = {_COUNTED: _Counts(*[(1, 0)] * rounds), _RUNNING: [([],)]}
+    answers: dict[str, Answer] = {_COUNTED: _Counts(*[(1, 1, 0)] * rounds), _RUNNING: [([],)]}
     database = ScriptedDatabase(answers)
 
     rebuild(database.connection())
@@ -141,7 +141,7 @@ def test_missing_rows_come_in_portions() -> None:
         return [(1,)] * 7
 
     answers: dict[str, Answer] = {
-        _COUNTED: _Counts((25_000, 25_000)),
+        _COUNTED: _Counts((25_000, 0, 25_000)),
         _RUNNING: [([],)],
         "INSERT INTO mart.sessions ": insert,
     }
@@ -156,13 +156,25 @@ def test_missing_rows_come_in_portions() -> None:
     assert database.ends.count("rollback") == 1
 
 
+def test_wrong_rows_come_in_portions() -> None:
+    """No transaction locks more rows than a portion has."""
+    answers: dict[str, Answer] = {_COUNTED: _Counts((25_000, 25_000, 0)), _RUNNING: [([],)]}
+    database = ScriptedDatabase(answers)
+
+    rebuild(database.connection())
+
+    assert database.executed("FOR UPDATE OF known") == [
+        {"after": after, "last": after + 10_000} for after in (0, 10_000, 20_000)
+    ]
+
+
 def test_sums_are_corrected_by_piece() -> None:
     """Each piece has its snapshot; what lacks is added with a number of no batch."""
     days = [(date(2026, 1, number), 1 << 30) for number in (1, 2)]
     database = ScriptedDatabase(
         {
             "FROM pg_inherits": days,
-            _COUNTED: [(0, 0)],
+            _COUNTED: [(0, 0, 0)],
             f"INSERT INTO {_TRAFFIC.written_table} ": [(1,)] * 3,
         }
     )
@@ -199,7 +211,7 @@ def test_range_excludes_dropped_days(
 ) -> None:
     """A rebuild begins at the first kept day at the earliest."""
     rows = [(datetime(2026, 1, dropped, tzinfo=UTC),)] if dropped else []
-    database = ScriptedDatabase({_DROPPED: rows, _COUNTED: [(0, 0)]})
+    database = ScriptedDatabase({_DROPPED: rows, _COUNTED: [(0, 0, 0)]})
 
     rebuild(database.connection(), since, until)
 
@@ -211,7 +223,7 @@ def test_range_excludes_dropped_days(
 def test_dropped_days_spare_marts() -> None:
     """Where days were dropped, a mart of all times that needs their events is left alone."""
     dropped = [(datetime(2026, 1, 4, tzinfo=UTC),)]
-    database = ScriptedDatabase({_DROPPED: dropped, _COUNTED: [(0, 0)]})
+    database = ScriptedDatabase({_DROPPED: dropped, _COUNTED: [(0, 0, 0)]})
 
     changed = rebuild(database.connection())
 
@@ -223,7 +235,7 @@ def test_dropped_days_spare_marts() -> None:
 def test_totals_are_replaced_in_portions() -> None:
     """Wrong totals of the ledger are replaced, those of 100 shards in a transaction."""
     wrong = [("run", shard) for shard in range(250)]
-    database = ScriptedDatabase({_COUNTED: [(0, 0)], "WITH found AS": wrong})
+    database = ScriptedDatabase({_COUNTED: [(0, 0, 0)], "WITH found AS": wrong})
 
     changed = rebuild(database.connection())
 
@@ -237,7 +249,7 @@ def test_totals_are_replaced_in_portions() -> None:
 def test_failure_frees_the_locks() -> None:
     """After an error its transaction is rolled back, and days may be dropped again."""
     answers: dict[str, Answer] = {
-        _COUNTED: [(0, 0)],
+        _COUNTED: [(0, 0, 0)],
         "TEMPORARY TABLE corrections": ValueError("no"),
     }
     database = ScriptedDatabase(answers)
@@ -254,7 +266,7 @@ def test_failure_frees_the_locks() -> None:
 @pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.table)
 def test_mart_is_rebuilt_in_place(mart: Mart) -> None:
     """Within a transaction of the caller nothing is committed, and no batch is awaited."""
-    database = ScriptedDatabase({_COUNTED: [(1, 0)]})
+    database = ScriptedDatabase({_COUNTED: [(1, 1, 0)]})
 
     rebuild_here(database.connection().cursor(), mart, Piece(None, None))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg2 import errors
 
@@ -43,7 +43,8 @@ __all__ = ["rebuild", "rebuild_here"]
 _ROUNDS = 10
 """After so many comparisons, batches wait for the last one. They change the same rows again and
 again only if the rows of active sessions are wrong."""
-_INSERTED_ROWS = 10_000
+_PORTION_ROWS = 10_000
+"""A batch may wait for the rows of a portion."""
 _LOCK_SECONDS = 0.5
 """An insert that waits longer for a batch is ended, before PostgreSQL looks for a deadlock."""
 _POLL_SECONDS = 0.05
@@ -114,8 +115,8 @@ def rebuild_here(cursor: Cursor, mart: Mart, piece: Piece) -> int:
     else:
         cursor.execute(no_suspects(mart))
         cursor.execute(suspects(mart), piece.values() | {"piece": 0})
-        _, missing = _compare(cursor, mart, [piece])
-        changed = _replace(cursor, mart) + _insert(cursor, mart, 0, missing)
+        found = _compare(cursor, mart, [piece])
+        changed = _replace(cursor, mart, found.former) + _insert(cursor, mart, found.missing)
     cursor.execute(_FORGET)
     return changed
 
@@ -165,28 +166,32 @@ def _settle(connection: Connection, mart: Mart, pieces: list[Piece]) -> int:
     for _ in range(_ROUNDS):
         with connection, connection.cursor() as cursor:
             cursor.execute(_SNAPSHOT)
-            wrong, missing = _compare(cursor, mart, pieces)
-        if not wrong:
+            found = _compare(cursor, mart, pieces)
+        if not found.wrong:
             break
-        changed += _write(connection, mart, missing)
+        changed += _write(connection, mart, found)
         _wait_for_batches(connection)
     else:
         with connection, connection.cursor() as cursor:
             cursor.execute(_SETTINGS)
             cursor.execute("LOCK TABLE ops.batches IN EXCLUSIVE MODE")
-            _, missing = _compare(cursor, mart, pieces)
-            changed += _replace(cursor, mart) + _insert(cursor, mart, 0, missing)
+            found = _compare(cursor, mart, pieces)
+            changed += _replace(cursor, mart, found.former) + _insert(cursor, mart, found.missing)
     with connection, connection.cursor() as cursor:
         cursor.execute(_FORGET)
     return changed
 
 
-def _compare(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> tuple[int, int]:
-    """Compare the suspects with their events.
+class _Found(NamedTuple):
+    """Numbers of wrong keys, of their stored rows, and of the rows that they lack."""
 
-    Returns:
-        The number of wrong keys, which are now the suspects, and of those without a stored row.
-    """
+    wrong: int
+    former: int
+    missing: int
+
+
+def _compare(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> _Found:
+    """Compare the suspects with their events; the wrong ones are the suspects then."""
     cursor.execute(times_of_suspects(mart))
     first, last, *days = cursor.fetchone() or (None, None)
     numbers = [] if first is None else [first, last]
@@ -194,29 +199,31 @@ def _compare(cursor: Cursor, mart: Mart, pieces: list[Piece]) -> tuple[int, int]
     cursor.execute("DROP TABLE IF EXISTS wanted, former, missing")
     for statement in compare_suspects(mart):
         cursor.execute(statement, span.values())
-    cursor.execute("SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM missing)")
-    wrong, missing = cursor.fetchone() or (0, 0)
-    return wrong, missing
+    cursor.execute(
+        "SELECT (SELECT count(*) FROM suspects), (SELECT count(*) FROM former),"
+        " (SELECT count(*) FROM missing)"
+    )
+    return _Found(*cursor.fetchone() or (0, 0, 0))
 
 
-def _write(connection: Connection, mart: Mart, missing: int) -> int:
+def _write(connection: Connection, mart: Mart, found: _Found) -> int:
     """Write the rows that batches have left alone since the comparison; return their number."""
-    with connection, connection.cursor() as cursor:
-        changed = _replace(cursor, mart)
-    for after in range(0, missing, _INSERTED_ROWS):
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-                changed += _insert(cursor, mart, after, after + _INSERTED_ROWS)
-        except errors.LockNotAvailable:  # a batch inserts one of the rows: compare it again
-            continue
+    changed = 0
+    for rows, write in ((found.former, _replace), (found.missing, _insert)):
+        for after in range(0, rows, _PORTION_ROWS):
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+                    changed += write(cursor, mart, after + _PORTION_ROWS, after)
+            except errors.LockNotAvailable:  # a batch inserts one of the rows: compare it again
+                continue
     return changed
 
 
-def _replace(cursor: Cursor, mart: Mart) -> int:
+def _replace(cursor: Cursor, mart: Mart, last: int, after: int = 0) -> int:
     """Delete and update wrong rows that are as they were compared; return their number."""
     choose, *changes = replace_wrong(mart)
-    cursor.execute(choose)
+    cursor.execute(choose, {"after": after, "last": last})
     changed = 0
     for statement in changes:
         cursor.execute(statement)
@@ -224,8 +231,8 @@ def _replace(cursor: Cursor, mart: Mart) -> int:
     return changed
 
 
-def _insert(cursor: Cursor, mart: Mart, after: int, last: int) -> int:
-    """Insert the missing rows with numbers after ``after`` and up to ``last``."""
+def _insert(cursor: Cursor, mart: Mart, last: int, after: int = 0) -> int:
+    """Insert missing rows that are still missing; return their number."""
     if mart.is_shared:
         cursor.execute(CLAIM_WRITER)
     cursor.execute(insert_missing(mart), {"after": after, "last": last})

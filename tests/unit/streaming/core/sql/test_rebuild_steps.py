@@ -66,6 +66,7 @@ def test_locked_rows_are_left() -> None:
     chosen, *changes = replace_wrong(_SHARED)
 
     assert chosen.rstrip().endswith("FOR UPDATE OF known SKIP LOCKED")
+    assert "number <= %(last)s" in chosen
     assert all("FROM unchanged" in change for change in changes)
 
 

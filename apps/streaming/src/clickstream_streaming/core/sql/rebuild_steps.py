@@ -30,6 +30,7 @@ __all__ = [
 
 _SINCE = "(%(since)s::timestamp AT TIME ZONE 'UTC')"
 _UNTIL = "(%(until)s::timestamp AT TIME ZONE 'UTC')"
+_IS_IN_PORTION = "number > %(after)s AND number <= %(last)s"
 _TIMES = {"events": "event_time", "sessions": "started_at", "user_day": "day"}
 """The time of a row of a source, by source."""
 _OWNERS = ("session_id", "order_id", "user_id", "product_id")
@@ -100,8 +101,8 @@ def compare_suspects(mart: Mart) -> tuple[str, ...]:
     """Return the statements that compare the suspects with their events of a range.
 
     They create ``wanted``, the right rows of suspects; ``wrong``, the keys that differ; ``former``,
-    the stored rows of these; and ``missing``, the wanted rows of keys without a stored one, with a
-    number. They replace ``suspects`` by ``wrong``.
+    the stored rows of these; and ``missing``, the wanted rows of keys without a stored one. The
+    last two have numbers, for portions. The statements replace ``suspects`` by ``wrong``.
     """
     owner = next(name for name in _OWNERS if name in mart.key)
     source = (
@@ -124,25 +125,26 @@ WHERE {_differ(mart, "found", "wanted")}
 """
     former = f"""
 CREATE TEMPORARY TABLE former AS
-SELECT {listed((*mart.written_key, *mart.values))} FROM {mart.written_table}
-WHERE ({key}) IN (SELECT {key} FROM wrong)
+SELECT row_number() OVER () AS number, {listed((*mart.written_key, *mart.values))}
+FROM {mart.written_table} WHERE ({key}) IN (SELECT {key} FROM wrong)
 """
     missing = f"""
 CREATE TEMPORARY TABLE missing AS
 SELECT row_number() OVER () AS number, wanted.* FROM wanted
-WHERE ({key}) IN (SELECT {key} FROM wrong) AND ({key}) NOT IN (SELECT {key} FROM former)
+WHERE ({key}) IN (SELECT {key} FROM wrong) AND NOT {_is_in(mart, "former", "wanted")}
 """
+    numbered = "CREATE INDEX ON former (number); CREATE INDEX ON missing (number)"
     renamed = "DROP TABLE suspects; ALTER TABLE wrong RENAME TO suspects"
-    return wanted, wrong, former, missing, renamed
+    return wanted, wrong, former, missing, numbered, renamed
 
 
 def replace_wrong(mart: Mart) -> tuple[str, ...]:
-    """Return the statements that correct the ``former`` rows that are still the same.
+    """Return the statements that correct a portion of the ``former`` rows, if still the same.
 
     Rows that another transaction has locked are left as they are. The first statement chooses the
     rows, the others delete those without events and update the rest.
     """
-    key, written = listed(mart.key), listed(mart.written_key)
+    written = listed(mart.written_key)
     same = " AND ".join(f"known.{name} = wanted.{name}" for name in mart.key)
     values = ", ".join(f"{name} = wanted.{name}" for name in mart.values)
     known = listed(mart.written_key, "known.")
@@ -150,11 +152,12 @@ def replace_wrong(mart: Mart) -> tuple[str, ...]:
     unchanged = f"""
 CREATE TEMPORARY TABLE unchanged ON COMMIT DROP AS
 SELECT {known} FROM {mart.written_table} AS known INNER JOIN former USING ({written})
-WHERE NOT ({_differ(mart, "known", "former")}) FOR UPDATE OF known SKIP LOCKED
+WHERE {_IS_IN_PORTION} AND NOT ({_differ(mart, "known", "former")})
+FOR UPDATE OF known SKIP LOCKED
 """
     deleted = f"""
 DELETE FROM {mart.written_table} AS known
-WHERE {is_unchanged} AND ({key}) NOT IN (SELECT {key} FROM wanted)
+WHERE {is_unchanged} AND NOT {_is_in(mart, "wanted", "known")}
 """
     updated = f"""
 UPDATE {mart.written_table} AS known SET {values} FROM wanted WHERE {same} AND {is_unchanged}
@@ -163,13 +166,12 @@ UPDATE {mart.written_table} AS known SET {values} FROM wanted WHERE {same} AND {
 
 
 def insert_missing(mart: Mart) -> str:
-    """Return the statement that inserts those ``missing`` rows that no batch has inserted since."""
+    """Return the statement that inserts a portion of ``missing``, if no batch has done so since."""
     columns = listed(mart.columns)
     return f"""
 INSERT INTO {mart.written_table} ({columns}{", writer" * mart.is_shared})
 SELECT {columns}{f", {CURRENT_WRITER}" * mart.is_shared} FROM missing
-WHERE number > %(after)s AND number <= %(last)s
-ON CONFLICT DO NOTHING
+WHERE {_IS_IN_PORTION} ON CONFLICT DO NOTHING
 """
 
 
@@ -198,6 +200,12 @@ def _is_between(time: str) -> str:
 
 def _is_suspect(mart: Mart) -> str:
     return f"({listed(mart.key)}) IN (SELECT {listed(mart.key)} FROM suspects)"
+
+
+def _is_in(mart: Mart, table: str, row: str) -> str:
+    """Return whether a table has the key of a row, as SQL."""
+    keys = (listed(mart.key, f"{name}.") for name in (table, row))
+    return f"EXISTS (SELECT FROM {table} WHERE ({') = ('.join(keys)}))"
 
 
 def _kept(mart: Mart) -> str:
