@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-_DAYS = 600
+_DAYS = 900
 _FEW_LOCKS = "10"
 """Of each session: as few for so many days as PostgreSQL's default for some thousand."""
 _PORTION = 50
@@ -63,7 +63,7 @@ def test_many_days_are_verified_or_refused(stack: Stack, monkeypatch: pytest.Mon
             patch.setattr(verification, "_has_many_locks", lambda _: False)
             with pytest.raises(errors.OutOfMemory):
                 verify(owner)
-        with pytest.raises(TooFewLocks, match="a verification of 600 days takes 3000 locks"):
+        with pytest.raises(TooFewLocks, match="a verification of 900 days takes 4350 locks"):
             verify(owner)
 
     with _owner(stack, monkeypatch, ours) as owner:
