@@ -147,7 +147,9 @@ def _incidents() -> str:
         ]
         if overlay.think_permille != Overlay(name="plain").think_permille:
             changes.append(f"time between two steps: {overlay.think_permille}")
-        rows.append((f"`{kind.value}`", "; ".join(changes) or "none: no event is sent"))
+        if overlay.faults.loss_permille:
+            changes.append(f"none; `lossPermille`: {overlay.faults.loss_permille}")
+        rows.append((f"`{kind.value}`", "; ".join(changes)))
     return table(("Kind", "Multipliers, permille"), rows)
 
 

@@ -126,6 +126,8 @@ FAULTS = SIMULATION + (
     "  faults: {duplicatePermille: 40, latePermille: 30, maxLatenessSeconds: 3,"
     " corruptPermille: 40, futurePermille: 20, lossPermille: 30}\n"
     "  incidents: [{name: lost, kind: TrackingLost, who: {devices: [mobile]}, at: 1s, for: 1s}]\n"
+    "  effects: {overlays: [{name: blocked, who: {browsers: [Chrome]},"
+    " faults: {lossPermille: 50, latePermille: 50, duplicatePermille: 50}}]}\n"
 )
 
 

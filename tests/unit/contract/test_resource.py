@@ -185,6 +185,10 @@ def test_mix_names_known_personas() -> None:
         ("catalog", "self.categories <= self.products"),
         ("devices", "self.mobile + self.desktop + self.tablet > 0"),
         (
+            "effects.overlays.[].faults",
+            "self.lossPermille + self.latePermille + self.duplicatePermille <= 1000",
+        ),
+        (
             "faults",
             (
                 "self.duplicatePermille + self.latePermille + self.corruptPermille + "

@@ -1,8 +1,9 @@
 """Effects: overlays on the behaviour of some sessions.
 
 Owns the fields of ``spec.effects``, their bounds, and the overlays of the preset ``Retail``. An
-overlay says who, when, and by how much their weights and think times differ. Of several overlays
-that apply to a session, the multipliers are multiplied.
+overlay says who, when, by how much their weights and think times differ, and which faults their
+events have. Of several overlays that apply to a session, the multipliers are multiplied, and the
+shares of faults are added.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from clickstream_contract.events import DEVICES
 from clickstream_contract.parts import (
     Duration,
     Part,
+    Permille,
     as_tuple,
     member,
     refuse,
@@ -33,6 +35,7 @@ __all__ = [
     "EffectPreset",
     "Effects",
     "Overlay",
+    "OverlayFaults",
     "ThinkPermille",
     "Transitions",
     "When",
@@ -161,8 +164,30 @@ class When(Part):
         return begin, begin + (float("inf") if self.for_seconds is None else self.for_seconds)
 
 
+class OverlayFaults(Part):
+    """Faults of the events of some sessions, in permille of these events, besides spec.faults."""
+
+    loss_permille: Annotated[Permille, Field(description="Numbered but never sent.")] = 0
+    late_permille: Annotated[
+        Permille,
+        Field(description="Held back and sent late, as spec.faults.maxLatenessSeconds says."),
+    ] = 0
+    duplicate_permille: Annotated[Permille, Field(description="Sent twice.")] = 0
+
+    @property
+    def shares(self) -> tuple[int, int, int]:
+        """The shares that are lost, late and sent twice, in permille."""
+        return self.loss_permille, self.late_permille, self.duplicate_permille
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        if (total := sum(self.shares)) > 1_000:
+            raise refuse("", total, "shares that add up to 1000 permille at most")
+        return self
+
+
 class Overlay(Part):
-    """Multipliers on the behaviour of some sessions."""
+    """Multipliers on the behaviour of some sessions, and faults of their events."""
 
     name: Annotated[
         str,
@@ -172,6 +197,7 @@ class Overlay(Part):
     when: Annotated[When, Field(description="When these sessions begin.")] = When()
     transitions: Transitions = Field(default_factory=dict)
     think_permille: ThinkPermille = 1_000
+    faults: Annotated[OverlayFaults, Field(description="Faults of their events.")] = OverlayFaults()
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

@@ -2,7 +2,7 @@
 
 Owns the fields of ``spec.incidents`` and ``spec.randomIncidents``, what each kind of incident
 changes, and the incidents that a seed draws. An incident is compiled as an overlay of the effects;
-one kind changes no behaviour, and loses events instead.
+one kind changes no behaviour, and loses all events instead.
 """
 
 from __future__ import annotations
@@ -57,15 +57,20 @@ _BREAKS: dict[IncidentKind, tuple[dict[str, dict[str, int]], int]] = {
     IncidentKind.CART_FAILS: ({"view_item": {"add_to_cart": 0}}, 1_000),
     IncidentKind.SEARCH_FAILS: ({"search": {"view_item_list": 100, "exit": 3_000}}, 1_000),
     IncidentKind.SLOW_PAGES: ({page: {"exit": 2_500} for page in _PAGES}, 3_000),
-    IncidentKind.TRACKING_LOST: ({}, 1_000),
 }
+_EVERY_EVENT = 1_000
 KINDS: dict[IncidentKind, Overlay] = {
-    kind: Overlay.model_validate(
-        {"name": "kind", "transitions": transitions, "thinkPermille": think}
-    )
-    for kind, (transitions, think) in _BREAKS.items()
+    **{
+        kind: Overlay.model_validate(
+            {"name": "kind", "transitions": transitions, "thinkPermille": think}
+        )
+        for kind, (transitions, think) in _BREAKS.items()
+    },
+    IncidentKind.TRACKING_LOST: Overlay.model_validate(
+        {"name": "kind", "faults": {"lossPermille": _EVERY_EVENT}}
+    ),
 }
-"""The multipliers of each kind."""
+"""The multipliers of each kind, or its faults."""
 _DRAWN_KINDS = tuple(kind for kind in KINDS if kind is not IncidentKind.TRACKING_LOST)
 """Another kind would change the incidents that a seed draws."""
 _SCOPES = (
@@ -105,7 +110,7 @@ class Incident(Part):
     @property
     def loses_events(self) -> bool:
         """Whether the events of its sessions happen, but are not sent."""
-        return self.kind is IncidentKind.TRACKING_LOST
+        return self.overlay.faults.loss_permille == _EVERY_EVENT
 
     @property
     def effect(self) -> tuple[str, IncidentKind, Who]:

@@ -210,9 +210,13 @@ _DURATION: Schema = {
 }
 _UNIQUE = ("self.all(row, self.exists_one(one, one.name == row.name))", "each name once")
 _ENUM_OF_PERSONAS = json.dumps(list(PERSONAS)).replace('"', "'")
-_SUM_OF_FAULTS = " + ".join(
-    f"self.{name}Permille" for name in ("duplicate", "late", "corrupt", "future", "loss")
-)
+
+
+def _at_most_all(*faults: str) -> tuple[str, str]:
+    """Return the rule that an event has one fault at most."""
+    total = " + ".join(f"self.{name}Permille" for name in faults)
+    return f"{total} <= 1000", "shares that add up to 1000 permille at most"
+
 
 _OUTPUT_RULES = [
     (
@@ -379,6 +383,7 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("effects", "overlays", "[]", "when", "at"): _DURATION,
     ("effects", "overlays", "[]", "when", "for"): _DURATION,
     ("effects", "overlays", "[]", "transitions"): _transitions(MOST_PERMILLE),
+    ("effects", "overlays", "[]", "faults"): {"rules": [_at_most_all("loss", "late", "duplicate")]},
     ("catalog",): {
         "rules": [("self.categories <= self.products", "no more categories than products")]
     },
@@ -387,9 +392,7 @@ _EXTRAS: dict[tuple[str, ...], Schema] = {
     ("devices",): {
         "rules": [("self.mobile + self.desktop + self.tablet > 0", "at least one weight above 0")]
     },
-    ("faults",): {
-        "rules": [(f"{_SUM_OF_FAULTS} <= 1000", "shares that add up to 1000 permille at most")]
-    },
+    ("faults",): {"rules": [_at_most_all("duplicate", "late", "corrupt", "future", "loss")]},
 }
 """By path in ``spec``: the checks that the models do in code, as schema and as CEL rules.
 

@@ -244,6 +244,14 @@ def test_whole_state_survives() -> None:
     assert shards[1].ledger.shard_seq == moved[1].ledger.shard_seq == 0
 
 
+@pytest.mark.parametrize(("more", "has_own"), [("", False), ("latePermille: 1", True)])
+def test_faults_of_overlays_are_drawn(more: str, *, has_own: bool) -> None:
+    """A shard draws faults for its overlays, also in a simulation without other faults."""
+    _, shards = carried(RATE, f"  effects: {{overlays: [{{name: a, faults: {{{more}}}}}]}}\n")
+
+    assert shards[2].fault_source().has_own is has_own
+
+
 def test_later_moments_do_not_mix() -> None:
     """Events and faults of a snapshot are from its capture, the acknowledged figures from later."""
     source, shards = carried(RATE, _FAULTY)

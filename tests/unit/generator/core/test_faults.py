@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -300,13 +301,14 @@ def test_incident_loses_its_events() -> None:
     }
     sources = [_sources(Faults.model_validate(shares)) for _ in range(2)]
     rows = ROWS.copy()
-    rows["is_lost"] = np.arange(COUNT) % 3 == 0
+    is_lost = np.arange(COUNT) % 3 == 0
+    rows["faults"][is_lost, 0] = 1_000
 
     before = plant_faults(ROWS, ENCODED, sources[0])
     planted = plant_faults(rows, ENCODED, sources[1])
 
     sent = [value for value, _ in planted.records]
-    gone = {ENCODED.values[place] for place in np.flatnonzero(rows["is_lost"])}
+    gone = {ENCODED.values[place] for place in np.flatnonzero(is_lost)}
     assert not gone & set(sent)
     assert set(sent) <= {value for value, _ in before.records}
     late = [row.record for row in before.late if row.record[0] not in gone]
@@ -322,7 +324,7 @@ def test_incident_loses_its_events() -> None:
 def test_incident_loses_without_faults() -> None:
     """In a simulation without faults, the lost events are counted and draw no number."""
     rows, sources = ROWS.copy(), _sources(Faults())
-    rows["is_lost"] = np.arange(COUNT) < 5
+    rows["faults"][:5, 0] = 1_000
 
     planted = plant_faults(rows, ENCODED, sources)
 
@@ -330,6 +332,47 @@ def test_incident_loses_without_faults() -> None:
     assert _figures(planted) == {"events": COUNT - 5, "lost_faults": 5}
     assert _checksum(planted) == int(ENCODED.checksums[5:].sum())
     assert _state(sources[0]) == _state(_sources(Faults())[0])
+
+
+def _own_faults(every: int) -> np.ndarray:
+    """Return the events; every so many-th has faults of its own."""
+    rows = ROWS.copy()
+    rows["faults"][::every] = (300, 200, 100)
+    return rows
+
+
+@pytest.mark.parametrize("shares", [{}, {"lossPermille": 100, "futurePermille": 100}], ids=str)
+def test_overlays_add_faults(shares: dict[str, int]) -> None:
+    """Events with shares of their own have these besides the others, and the rest as before."""
+    faults = Faults.model_validate(shares)
+    sources = {shard: row._replace(has_own=True) for shard, row in _sources(faults).items()}
+
+    planted = plant_faults(_own_faults(4), ENCODED, sources)
+
+    figures, before = _figures(planted), _figures(_plant(**shares))
+    twice = figures["duplicate_exact_faults"] + figures["duplicate_conflicting_faults"]
+    for found, permille in (
+        (figures["lost_faults"] - before.get("lost_faults", 0), 75),
+        (len(planted.late), 50),
+        (twice, 25),
+    ):
+        assert found == pytest.approx(COUNT * permille / 1_000, abs=0.02 * COUNT)
+    assert {(row.shard, row.shard_seq % 2) for row in planted.late} == {(0, 1)}
+
+
+def test_own_faults_need_no_chunk() -> None:
+    """The faults of overlays are the same whatever events are made together."""
+    rows = _own_faults(5)
+    parts = []
+    for bounds in ((0, COUNT), (0, 3, 700, COUNT)):
+        sources = {shard: row._replace(has_own=True) for shard, row in _sources(Faults()).items()}
+        chunks = [
+            plant_faults(rows[start:end], _part(start, end), sources)
+            for start, end in pairwise(bounds)
+        ]
+        parts.append([record for chunk in chunks for record in chunk.records])
+
+    assert parts[0] == parts[1]
 
 
 def _state(source: FaultSource) -> object:

@@ -63,7 +63,7 @@ def _made(more: str, rate: int) -> tuple[float, float]:
     for until in range(60, END + CUT_SECONDS + 1, 60):
         rows = source.take_due(START_SECONDS + until, 10**9).rows
         is_kept = np.isin(rows["code"], [CODE["session_start"], CODE["purchase"]])
-        is_kept &= ~rows["is_lost"]
+        is_kept &= rows["faults"][:, 0] == 0
         parts.append(rows[is_kept][["session_no", "code", "event_time_ms", "value_minor"]])
     rows = np.concatenate(parts)
     session = rows["session_no"]

@@ -78,6 +78,10 @@ def test_purchases_have_their_session(run: PlayedRun) -> None:
             f"{END}  incidents: [{{name: one, kind: TrackingLost, at: 1s, for: 1m}}]\n",
             "spec.incidents",
         ),
+        (
+            f"{END}  effects: {{overlays: [{{name: one, faults: {{lossPermille: 1}}}}]}}\n",
+            "spec.effects.overlays",
+        ),
     ],
 )
 def test_uncountable_run_is_refused(more: str, path: str) -> None:

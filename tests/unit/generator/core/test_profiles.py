@@ -310,14 +310,35 @@ def test_lost_tracking_marks_profiles() -> None:
     )
     profiles = compile_profiles(_overlays({"who": {"devices": ["mobile"]}}), world, (), rows)
 
-    assert profiles.losing is not None
     assert profiles.losing.tolist() == profiles.applied[:, 2].tolist()
     assert 0 < np.count_nonzero(profiles.losing) < len(profiles.losing)
     for place, expected in ((1, profiles.losing), (2, np.zeros(len(profiles.losing), dtype=bool))):
-        without = profiles.without(place, world).losing
-        assert without is not None
-        assert without.tolist() == expected.tolist()
-    assert compile_profiles((), world, (), rows[:1]).losing is None
+        assert profiles.without(place, world).losing.tolist() == expected.tolist()
+    assert not compile_profiles((), world, (), rows[:1]).losing.any()
+
+
+def test_shares_of_faults_add_up() -> None:
+    """A profile has the faults of all its overlays, at most those of all events."""
+    world = small_world()
+    mobile, german = (
+        {"who": {"devices": ["mobile"]}, "faults": {"lossPermille": 600, "latePermille": 30}},
+        {"who": {"countries": ["DE"]}, "faults": {"lossPermille": 700, "duplicatePermille": 5}},
+    )
+
+    profiles = compile_profiles(_overlays(mobile, german), world)
+
+    assert profiles.faults is not None
+    found = {
+        tuple(applied): tuple(shares)
+        for applied, shares in zip(profiles.applied.tolist(), profiles.faults.tolist(), strict=True)
+    }
+    assert found == {
+        (False, False): (0, 0, 0),
+        (True, False): (600, 30, 0),
+        (False, True): (700, 0, 5),
+        (True, True): (1_000, 30, 5),
+    }
+    assert compile_profiles(_overlays({"who": {"devices": ["mobile"]}}), world).faults is None
 
 
 def test_too_many_incidents_are_refused() -> None:

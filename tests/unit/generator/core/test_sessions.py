@@ -117,18 +117,18 @@ def test_session_begins_at_its_moment(world: World, journeys: Journeys) -> None:
     assert sessions.begun == 2
 
 
-def test_losing_profile_loses_events(world: World, journeys: Journeys) -> None:
-    """The events of sessions with a losing profile are lost, and those of others are not."""
+def test_events_have_the_faults_of_profiles(world: World, journeys: Journeys) -> None:
+    """The events of a session have the shares of its profile, and not those of others."""
     sessions, population = Sessions(), small_population()
     sessions.begin(np.array([3, 1]), np.array([1, 0]), np.array([5.0, 7.0]), population)
-    losing, plain = np.array([False, True]), np.zeros(2, dtype=int)
+    faults, plain = np.array([[0, 0, 0], [300, 20, 1]]), np.zeros(2, dtype=int)
 
-    found = sessions.step(8.0, world, journeys, population, Chosen(0.1), plain, losing)
+    found = sessions.step(8.0, world, journeys, population, Chosen(0.1), plain, faults)
 
     assert found is not None
-    assert dict(zip(found.rows["user"].tolist(), found.rows["is_lost"].tolist(), strict=True)) == {
-        3: True,
-        1: False,
+    assert dict(zip(found.rows["user"].tolist(), found.rows["faults"].tolist(), strict=True)) == {
+        3: [300, 20, 1],
+        1: [0, 0, 0],
     }
 
 

@@ -85,7 +85,7 @@ def test_other_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = dump_snapshot(_snapshot())
     monkeypatch.undo()
 
-    with pytest.raises(SnapshotUnusable, match="its format is 99, not 7"):
+    with pytest.raises(SnapshotUnusable, match="its format is 99, not 8"):
         load_snapshot(content)
 
 

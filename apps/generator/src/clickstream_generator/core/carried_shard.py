@@ -168,7 +168,9 @@ class CarriedShard:
 
     def fault_source(self) -> FaultSource:
         """Return what decides the faults of the next events."""
-        return FaultSource(self.fault_rng, self.shard.behaviour.spec.faults)
+        spec = self.shard.behaviour.spec
+        own = any(any(overlay.faults.shares) for overlay in spec.effects.every)
+        return FaultSource(self.fault_rng, spec.faults, own)
 
     def later(self, revisions: Iterable[Revision]) -> tuple[Revision, ...]:
         """Return the revisions after the current one, of a shard made from a snapshot."""

@@ -45,7 +45,7 @@ EVENT_DTYPE = np.dtype(
         ("code", "u1"),
         ("persona", "u1"),
         ("is_last", "?"),  # the session ends with it
-        ("is_lost", "?"),  # by an incident: it happens, but is not sent
+        ("faults", "u2", 3),  # chances to be lost, late and sent twice, in permille, by overlays
     ]
 )
 

@@ -2,8 +2,8 @@
 
 Owns the choice of events and faults, and the form of a faulty record. Each shard has a separate
 random stream for faults, so its events are the same with and without faults. A faulty record comes
-in addition to its original event; only a planted loss removes an event. The events of sessions
-whose tracking an incident loses are planted losses too.
+in addition to its original event; only a planted loss removes an event. The overlays of a session
+may give its events chances of their own. If they lose all events, the loss needs no random number.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ __all__ = ["FaultSource", "LateRecord", "Planted", "Record", "fault_rng", "plant
 _STREAM = 2
 _LOST, _LATE = range(2)
 """The faults that hold an event back, by their places in :data:`_FAULTS`."""
+_ALL = 1_000
+"""In permille: every event."""
 _TIME = re.compile(rb'("event_time":")(\d{4})')
 _YEARS_AHEAD = 8
 """A multiple of four, so that 29 February remains a valid date."""
@@ -73,10 +75,17 @@ class Planted:
 
 
 class FaultSource(NamedTuple):
-    """What decides a shard's faults: its random stream, which advances, and the shares."""
+    """What decides a shard's faults: its random stream, which advances, and the shares.
+
+    Attributes:
+        rng: The random stream.
+        faults: The shares of all events.
+        has_own: Whether overlays give some events shares of their own.
+    """
 
     rng: np.random.Generator
     faults: Faults
+    has_own: bool = False
 
 
 def fault_rng(seed: int, shard: int) -> np.random.Generator:
@@ -91,7 +100,7 @@ def plant_faults(
     encoding: Encoding = JSON,
     values: list[bytes] | None = None,
 ) -> Planted:
-    """Choose a fault for each event, and return the records; an incident's losses are lost.
+    """Choose a fault for each event, and return the records.
 
     Args:
         rows: Shape (events,), of EVENT_DTYPE; each shard's events in order.
@@ -106,13 +115,18 @@ def plant_faults(
     kind = np.full(len(rows), len(_FAULTS))
     for shard, source in sources.items():
         shares = _shares(source.faults)
-        if not shares[-1]:
+        if not (shares[-1] or source.has_own):
             continue
         at = np.flatnonzero(rows["shard"] == shard)
         uniform[at] = source.rng.random((len(at), 3))
-        kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
-    # After the draw: the faults of the other events are the same without the incident.
-    kind[rows["is_lost"]] = _LOST
+        if source.has_own:
+            more = np.zeros((len(at), len(shares)))
+            more[:, : rows["faults"].shape[1]] = rows["faults"][at] / _ALL
+            kind[at] = (shares + np.cumsum(more, axis=1) <= uniform[at, :1]).sum(axis=1)
+        else:
+            kind[at] = np.searchsorted(shares, uniform[at, 0], side="right")
+    # After the draw: the faults of the other events are the same without an incident.
+    kind[rows["faults"][:, _LOST] == _ALL] = _LOST
     away = kind <= _LATE
     kept = ~away if away.any() else slice(None)
     tally = tally_events(rows[kept], encoded.checksums[kept])

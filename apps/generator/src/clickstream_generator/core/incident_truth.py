@@ -241,7 +241,7 @@ class _Tables:
             sent = np.array(
                 [row.orders, row.orders_squared, mean * row.lines, square * row.lines_squared]
             )
-            if losing is not None and losing[profile]:
+            if losing[profile]:
                 sent[:] = 0.0
             figures.append([row.events, *sent, backlog])
             carts.append(cart)

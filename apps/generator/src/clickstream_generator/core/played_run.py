@@ -105,6 +105,9 @@ def play(simulation: Simulation, start_seconds: float) -> PlayedRun:
     if spec.faults.loss_permille:
         allowed = "it must be 0: an event that was never sent is in no file"
         raise SimulationInvalid("spec.faults.lossPermille", spec.faults.loss_permille, allowed)
+    if losing := [row.name for row in spec.effects.every if row.faults.loss_permille]:
+        allowed = "no overlay with lossPermille: an event that was never sent is in no file"
+        raise SimulationInvalid("spec.effects.overlays", losing, allowed)
     if losing := [row.name for row in spec.every_incident if row.loses_events]:
         allowed = "no incident of the kind TrackingLost: an event that was never sent is in no file"
         raise SimulationInvalid("spec.incidents", losing, allowed)

@@ -54,6 +54,7 @@ _MOST_OVERLAYS = 56
 """So many bits leave room for the persona in a key of 64."""
 _MOST_COMBINATIONS = 4_000_000
 _EVERY_USER = 1_000
+_EVERY_EVENT = 1_000
 _UNCHANGED = 1_000
 """A multiplier of 1, in permille."""
 _PERSONA_AXIS = 2
@@ -140,8 +141,8 @@ class Profiles:
         hour_class, technology_class, country_class, channel_class, return_class: The class of
             each local hour of the week, technology, country, channel, and of first (0) and later
             (1) sessions. Two of a class have the same overlays.
-        losing: Shape (profiles,); whether an incident loses the events of its sessions. ``None``
-            without such an incident.
+        faults: Shape (profiles, 3); the shares of the events that are lost, late and sent twice,
+            in permille. ``None`` without such overlays.
         exposures: Shape (profiles,); the place of the profile's arms in
             :func:`clickstream_contract.experiments.exposure_texts`.
         lookup: The profile, by range, class of hour, persona, class of technology, country and
@@ -160,7 +161,7 @@ class Profiles:
     country_class: np.ndarray
     channel_class: np.ndarray
     return_class: np.ndarray
-    losing: np.ndarray | None
+    faults: np.ndarray | None
     exposures: np.ndarray
     lookup: np.ndarray
 
@@ -204,7 +205,15 @@ class Profiles:
         applied = self.applied.copy()
         applied[:, place] = False
         personas = _personas(self.overlays, world, self.bases, applied)
-        return replace(self, personas=personas, losing=_losing(applied, self.incidents))
+        return replace(self, personas=personas, faults=_faults(self.overlays, applied))
+
+    @property
+    def losing(self) -> np.ndarray:
+        """Whether each profile loses all of its events, shape (profiles,)."""
+        if self.faults is None:
+            return np.zeros(len(self.personas), dtype=bool)
+        lost: np.ndarray = self.faults[:, 0] == _EVERY_EVENT
+        return lost
 
     def mean_by_group(self, values: np.ndarray, world: World) -> np.ndarray:
         """Return the mean of a figure of the profiles over the sessions of each group.
@@ -319,7 +328,7 @@ def compile_profiles(
         country_class=classes[1],
         channel_class=classes[2],
         return_class=classes[3],
-        losing=_losing(applied, groups),
+        faults=_faults(overlays, applied),
         exposures=_exposures(applied[:, len(effects) :], experiments),
         lookup=inverse.reshape(mask.shape).astype(np.uint16),
     )
@@ -421,18 +430,17 @@ def _splits(
     return tuple(found)
 
 
-def _losing(applied: np.ndarray, groups: Sequence[Sequence[Incident]]) -> np.ndarray | None:
-    """Return whether an incident loses the events of each profile; ``None`` if none does.
+def _faults(overlays: Sequence[Overlay], applied: np.ndarray) -> np.ndarray | None:
+    """Return the shares of faults of each profile; see :class:`Profiles`.
 
     Args:
-        applied: Shape (profiles, overlays); which overlays apply, those of the incidents last.
-        groups: The incidents of each effect.
+        overlays: The overlays.
+        applied: Shape (profiles, overlays); which of them apply.
     """
-    losing = [rows[0].loses_events for rows in groups]
-    if not any(losing):
+    shares = np.array([overlay.faults.shares for overlay in overlays], dtype=np.int64)
+    if not shares.any():
         return None
-    places = np.flatnonzero(losing) + applied.shape[1] - len(groups)
-    found: np.ndarray = np.any(applied[:, places], axis=1)
+    found: np.ndarray = np.minimum(applied @ shares, _EVERY_EVENT).astype(np.uint16)
     return found
 
 

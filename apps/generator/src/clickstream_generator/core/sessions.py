@@ -131,7 +131,7 @@ class Sessions:
         population: Population,
         rng: np.random.Generator,
         exposures: np.ndarray,
-        losing: np.ndarray | None = None,
+        faults: np.ndarray | None = None,
     ) -> Events | None:
         """Return the next event of each session that is due, or ``None`` if none is due.
 
@@ -142,15 +142,15 @@ class Sessions:
             population: The users of the shard.
             rng: The shard's random stream.
             exposures: Shape (profiles,); the text of each profile's arms, by its place.
-            losing: Shape (profiles,); whether the events are lost. ``None`` if none are.
+            faults: Shape (profiles, 3); see ``Profiles.faults``.
         """
         slot = np.flatnonzero(self.next_seconds < until_seconds)
         if not len(slot):
             return None
         uniform = rng.random((4, len(slot)))
         rows = self._rows(slot)
-        if losing is not None:
-            rows["is_lost"] = losing[self.profile[slot]]
+        if faults is not None:
+            rows["faults"] = faults[self.profile[slot]]
         self._choose(slot, rows, uniform, world, population.shard)
         products, quantities = self._shop(slot, rows, uniform, world)
         if (starts := np.flatnonzero(rows["code"] == CODE["session_start"])).size:

@@ -188,7 +188,7 @@ class Shard:
                 self.population,
                 self.rng,
                 profiles.exposures,
-                profiles.losing,
+                profiles.faults,
             )
         ) is not None:
             parts.append(step)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "compress", "decompress", "dump_snapshot", "load_snapshot"]
 
-_FORMAT = 7
+_FORMAT = 8
 
 
 @dataclass(frozen=True)
