@@ -1,6 +1,6 @@
 """Visits whose events change a row in every mart, written as the share of one partition.
 
-Owns how a test writes a share in its own process, beside other writers.
+Owns how a test writes a share in a separate process, beside other writers.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def test_students_login_is_asked_for(helm: Callable[..., str]) -> None:
 
 
 def test_migrations_make_students_login(helm: Callable[..., str]) -> None:
-    """On a database of one's own the option needs a secret, which the migrations get."""
+    """On an existing database the option needs a secret, which the migrations get."""
     asked = ("--set", "postgres.studentLogin=true")
     with pytest.raises(subprocess.CalledProcessError) as refused:
         _rendered(helm, "external, driver", *asked)

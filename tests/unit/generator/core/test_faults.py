@@ -335,7 +335,7 @@ def test_incident_loses_without_faults() -> None:
 
 
 def _own_faults(every: int) -> np.ndarray:
-    """Return the events; every so many-th has faults of its own."""
+    """Return the events; every so many-th has further faults."""
     rows = ROWS.copy()
     rows["faults"][::every] = (300, 200, 100)
     return rows
@@ -343,7 +343,7 @@ def _own_faults(every: int) -> np.ndarray:
 
 @pytest.mark.parametrize("shares", [{}, {"lossPermille": 100, "futurePermille": 100}], ids=str)
 def test_overlays_add_faults(shares: dict[str, int]) -> None:
-    """Events with shares of their own have these besides the others, and the rest as before."""
+    """Events with further shares have these besides the others, and the rest as before."""
     faults = Faults.model_validate(shares)
     sources = {shard: row._replace(has_own=True) for shard, row in _sources(faults).items()}
 

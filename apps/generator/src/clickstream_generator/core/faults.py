@@ -3,7 +3,7 @@
 Owns the choice of events and faults, and the form of a faulty record. Each shard has a separate
 random stream for faults, so its events are the same with and without faults. A faulty record comes
 in addition to its original event; only a planted loss removes an event. The overlays of a session
-may give its events chances of their own. If they lose all events, the loss needs no random number.
+may give its events further chances. If they lose all events, the loss needs no random number.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FaultSource(NamedTuple):
     Attributes:
         rng: The random stream.
         faults: The shares of all events.
-        has_own: Whether overlays give some events shares of their own.
+        has_own: Whether overlays give some events further shares.
     """
 
     rng: np.random.Generator
